@@ -1,177 +1,228 @@
-import {
-  type Application,
-  buildApplication,
-  type Command,
-  type CommandContext,
-  type PartialApplicationConfiguration,
-  type RouteMap,
-  run as runApplication,
-} from "@stricli/core";
+import { parseDotenv } from "../lib/config/dotenv.ts";
 import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
+import { suggestion } from "../lib/config/complaints.ts";
 import { CONFIG_BYTES_MAX, type FlagValue, loadConfig, type LoadedConfig } from "../lib/config/load.ts";
-import type { Context } from "../lib/core/context.ts";
-import { RolledBackError } from "../lib/pipeline/run_report.ts";
+import { type FileSystem, findText, findUtf8 } from "../lib/core/files.ts";
+import type { Context, Environment } from "../lib/core/context.ts";
 import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
-import { findUtf8 } from "../lib/core/files.ts";
-import { outgoingHttp } from "../lib/http/outgoing_http.ts";
-import { ownerWrites } from "../lib/core/file_owner.ts";
-import { processWorld, readEnvironment, type World } from "./_world.ts";
-import { Output } from "./_output.ts";
-import { CommonFlags, DEFAULT_CONFIG_FILE, FLAG_SETTINGS, FlagSettings } from "./_options.ts";
-import type { CommandName } from "./_help.ts";
 import { formatDuration } from "../lib/core/format.ts";
-import { openSession, PlainSession, Session } from "./_session.ts";
+import { outgoingHttp } from "../lib/http/outgoing_http.ts";
+import { processWorld, SERVICE_VARIABLES, type World } from "./_world.ts";
+import { ownerWrites } from "../lib/core/file_owner.ts";
+import { RolledBackError } from "../lib/pipeline/run_report.ts";
+import { asksForHelp, commandHelp, type CommandName, groupHelp, optionName, SUMMARIES } from "./_help.ts";
+import { COMMON_OPTIONS, type CommonFlags, DEFAULT_CONFIG_FILE } from "./_options.ts";
+import type { Declaration, Flags, Operands, Options } from "./_declaration.ts";
+import { parseArguments } from "./_arguments.ts";
+import { openSession, type PlainSession, type Session } from "./_session.ts";
+import { Output } from "./_output.ts";
 
-/** A command with its name, ready to be run. */
-export interface Program {
-  readonly name: CommandName;
-  readonly application: Application<Invocation>;
+/** The values of a command's own options and of those that every command has. */
+export type CommandFlags<Declared> = Flags<Declared & typeof COMMON_OPTIONS>;
+
+/** A command as its file defines it. */
+interface Definition<Work, Declared extends Options, Operand>
+  extends Omit<Declaration, "options" | "operands"> {
+  readonly options: Declared;
+  readonly operands: Operands<Operand>;
+  readonly run: (
+    session: Work,
+    flags: CommandFlags<Declared>,
+    operand: Operand,
+  ) => Promise<ExitCode | void>;
 }
 
-export function defineProgram(name: CommandName, command: Command<Invocation>): Program {
-  return { name, application: buildApplication(command, applicationConfig(name)) };
+/** A command that is ready to be run. */
+export interface Command extends Declaration {
+  /** Returns what runs the command as the arguments say. @throws {UsageError} */
+  readonly parse: (args: readonly string[]) => (world: World) => Promise<ExitCode>;
 }
 
-/** A command that only holds others. */
-export function defineGroup(name: CommandName, routes: RouteMap<Invocation>): Program {
-  return { name, application: buildApplication(routes, applicationConfig(name)) };
-}
-
-function applicationConfig(name: CommandName): PartialApplicationConfiguration {
-  return {
-    name: `model-sync ${name}`,
-    scanner: { caseStyle: "allow-kebab-for-camel" },
-    documentation: { onlyRequiredInUsageLine: true, disableAnsiColor: true },
-  };
-}
-
-/** What the parser hands to a command: its world, and where it leaves its exit code, which it cannot return. */
-export interface Invocation extends CommandContext {
-  readonly world: World;
-  exitCode: ExitCode;
-}
-
-/** The function of a command with its flags and positional arguments, as the parser calls it. */
-type CommandBody<Flags, Args extends readonly string[]> = (
-  this: Invocation,
-  flags: Flags,
-  ...args: Args
-) => Promise<void>;
+/** A command by its name, or a group of commands such as `keys`. */
+export type Program =
+  & { readonly name: CommandName }
+  & ({ readonly command: Command } | { readonly commands: Readonly<Record<string, Command>> });
 
 /**
- * Returns the function of a command. It connects the work to the outside world, reads the configuration, and stops on
- * signals. What the work throws is shown, and decides the exit code.
- *
- * @param flagSettings which settings the command's own options stand for
+ * Returns a command that works with the configuration. It connects the work to the outside world and stops on signals.
+ * What the work throws is shown, and decides the exit code.
  */
-export function withSession<Flags extends CommonFlags, Args extends readonly string[]>(
-  work: (session: Session, flags: Flags, ...args: Args) => Promise<ExitCode | void>,
-  flagSettings: FlagSettings = {},
-): CommandBody<Flags, Args> {
-  return withPlainSession(
-    async (plain, flags: Flags, ...args: Args) => await work(await openSession(plain), flags, ...args),
-    flagSettings,
-  );
+export function command<Declared extends Options, Operand>(
+  definition: Definition<Session, Declared, Operand>,
+): Command {
+  return plainCommand({
+    ...definition,
+    run: async (plain: PlainSession, flags: CommandFlags<Declared>, operand: Operand) =>
+      await definition.run(await openSession(plain), flags, operand),
+  });
 }
 
-/** As {@link withSession}, leaving the configuration to the work. */
-export function withPlainSession<Flags extends CommonFlags, Args extends readonly string[]>(
-  work: (session: PlainSession, flags: Flags, ...args: Args) => Promise<ExitCode | void>,
-  flagSettings: FlagSettings = {},
-): CommandBody<Flags, Args> {
-  return async function (flags, ...args) {
-    const { world } = this;
-    const output = new Output({
-      json: flags.json === true,
-      logFormat: flags.logFormat ?? "text",
-      level: logLevel(flags),
-    }, world);
-    using stop = stopOnSignals(world, output);
-    try {
-      const env = readEnvironment(world);
-      const { spawn, clock, freeBytes, host, permissions, cron } = world;
-      const fs = ownerWrites(world.fs);
-      const ofProcess = world.variables();
-      const proxies = { get: (name: string) => ofProcess[name] };
-      using outgoing = outgoingHttp(world.http, { env, fs, log: output.log }, proxies);
-      const { http } = outgoing;
-      const { signal } = stop;
-      const context: Context = { fs, spawn, http, clock, log: output.log, env, signal, freeBytes, host };
-      const load = async () => {
-        const config = await loadConfigFor(flags, context, { ...FLAG_SETTINGS, ...flagSettings });
-        stop.timeoutMs = config.settings.stop_timeout_sec * 1000;
-        return config;
-      };
-      const stopWithin = (timeoutMs: number) => void (stop.timeoutMs = timeoutMs);
-      const plain = { context, output, permissions, cron, load, stopWithin };
-      this.exitCode = await work(plain, flags, ...args) ?? EXIT.done;
-    } catch (error) {
-      this.exitCode = output.error(endOf(firstFailure(error), stop.signal));
-    }
+/** As {@link command}, leaving the configuration to the work. */
+export function plainCommand<Declared extends Options, Operand>(
+  { summary, examples, operands, options: own, run }: Definition<PlainSession, Declared, Operand>,
+): Command {
+  const options = { ...own, ...COMMON_OPTIONS };
+  const parse = (args: readonly string[]) => {
+    const { flags, operand } = parseArguments({ options, operands }, args);
+    return async (world: World) =>
+      await runWork(world, { options, flags }, async (plain) => await run(plain, flags, operand));
   };
+  return { summary, examples, operands, options, parse };
+}
+
+/** Runs a command's work in the world. @returns the exit code */
+async function runWork(
+  world: World,
+  { options, flags }: { readonly options: Options; readonly flags: CommonFlags },
+  work: (plain: PlainSession) => Promise<ExitCode | void>,
+): Promise<ExitCode> {
+  const output = new Output({
+    json: flags.json === true,
+    logFormat: flags.logFormat ?? "text",
+    level: logLevel(flags),
+  }, world);
+  using stop = stopOnSignals(world, output);
+  try {
+    const env = readEnvironment(world);
+    const { spawn, clock, freeBytes, host, permissions, cron } = world;
+    const fs = ownerWrites(world.fs);
+    const ofProcess = world.variables();
+    const proxies = { get: (name: string) => ofProcess[name] };
+    using outgoing = outgoingHttp(world.http, { env, fs, log: output.log }, proxies);
+    const { http } = outgoing;
+    const { signal } = stop;
+    const context: Context = { fs, spawn, http, clock, log: output.log, env, signal, freeBytes, host };
+    const load = async () => {
+      const config = await loadConfigFor(context, flags.config, flagValues(options, flags));
+      stop.timeoutMs = config.settings.stop_timeout_sec * 1000;
+      return config;
+    };
+    const stopWithin = (timeoutMs: number) => void (stop.timeoutMs = timeoutMs);
+    return await work({ context, output, permissions, cron, load, stopWithin }) ?? EXIT.done;
+  } catch (error) {
+    return output.error(endOf(firstFailure(error), stop.signal));
+  }
+}
+
+const DOTENV_FILE = ".env";
+
+/** Returns the variables of the process over those of the `.env` file in the working folder. */
+function readEnvironment(world: Pick<World, "fs" | "variables">): Environment {
+  const ofProcess = world.variables();
+  const variables = parseDotenv(readDotenv(world.fs));
+  for (const [name, value] of Object.entries(ofProcess)) variables.set(name, value);
+  const inherited = Array.from(variables).filter(([name]) => !SERVICE_VARIABLES.includes(name));
+  return { get: (name) => variables.get(name), toObject: () => Object.fromEntries(inherited) };
+}
+
+/** A folder called `.env` is a Python virtual environment, and no mistake. */
+function readDotenv(fs: FileSystem): string {
+  return isFolder(fs, DOTENV_FILE) ? "" : findText(fs, DOTENV_FILE, CONFIG_BYTES_MAX) ?? "";
+}
+
+function isFolder(fs: FileSystem, path: string): boolean {
+  try {
+    return fs.statSync(path).isDirectory;
+  } catch {
+    // Reading it says what is wrong.
+    return false;
+  }
 }
 
 async function loadConfigFor(
-  flags: CommonFlags,
   { fs, env }: Context,
-  flagSettings: FlagSettings,
+  file: string | undefined,
+  flags: readonly FlagValue[],
 ): Promise<LoadedConfig> {
   return await loadConfig({
-    file: flags.config ?? DEFAULT_CONFIG_FILE,
-    isFileRequired: flags.config !== undefined,
+    file: file ?? DEFAULT_CONFIG_FILE,
+    isFileRequired: file !== undefined,
     fallbackFile: APPSETTINGS_FILE,
-    flags: flagValues(flags, flagSettings),
+    flags,
     env,
     readText: (path) => findUtf8(fs, path, CONFIG_BYTES_MAX),
   });
 }
 
-/** Parses a command line and runs the command. @returns the exit code */
+/** Returns the settings that options replace. */
+function flagValues(options: Options, flags: CommonFlags): FlagValue[] {
+  return Object.entries(flags).flatMap(([name, value]) => {
+    const setting = options[name]?.setting;
+    return setting === undefined ? [] : [{ path: setting.split("."), value, flag: optionName(name) }];
+  });
+}
+
+/** Parses a command line and runs the command, or shows its help. @returns the exit code */
 export async function runProgram(
   program: Program,
   args: readonly string[],
   world: World,
 ): Promise<ExitCode> {
   const output = new Output({ json: args.includes("--json"), logFormat: "text", level: "info" }, world);
-  let help = "";
-  let complaint = "";
-  const process = {
-    stdout: { write: (text: string) => void (help += text) },
-    stderr: { write: (text: string) => void (complaint += text) },
-  };
-  const invocation = { process, world, exitCode: EXIT.done };
-  await runApplication(program.application, separateValues(args), invocation);
-  if (help !== "") output.text(help.trimEnd());
-  if (complaint === "") return invocation.exitCode;
-  return output.error(
-    new UsageError(`Cannot understand the command line: ${complaint.trim()}`, {
-      code: "USAGE",
-      hint: `model-sync ${program.name} --help`,
-    }),
-  );
+  let start: (world: World) => Promise<ExitCode>;
+  try {
+    const { title, command, rest } = route(program, args);
+    if (command === undefined || asksForHelp(rest)) {
+      output.text(helpText(program, title, command, world.columns()));
+      return EXIT.done;
+    }
+    start = parsed(title, command, rest);
+  } catch (error) {
+    return output.error(error);
+  }
+  return await start(world);
 }
 
-/** The parser takes `--name=value` for an option only where the value is one line and not empty. */
-function separateValues(args: readonly string[]): string[] {
-  const end = args.indexOf("--");
-  return args.flatMap((arg, index) => {
-    const [, name, value = ""] = /^(--[a-z][\w.-]+)=(.*)$/is.exec(arg) ?? [];
-    const isUnknown = name !== undefined && /^$|[\r\n\u2028\u2029]/.test(value);
-    return isUnknown && (end === -1 || index < end) ? [name, value] : [arg];
+/** The command that a command line names. */
+interface Route {
+  /** `model-sync keys generate`. */
+  readonly title: string;
+  /** `undefined` for a group without the name of a command. */
+  readonly command: Command | undefined;
+  readonly rest: readonly string[];
+}
+
+/** @throws {UsageError} code `USAGE` for a command that a group does not have */
+function route(program: Program, args: readonly string[]): Route {
+  const title = `model-sync ${program.name}`;
+  if ("command" in program) return { title, command: program.command, rest: args };
+  const [name, ...rest] = args;
+  if (name === undefined || asksForHelp([name])) return { title, command: undefined, rest: args };
+  if (Object.hasOwn(program.commands, name)) {
+    return { title: `${title} ${name}`, command: program.commands[name], rest };
+  }
+  const meant = suggestion(name, Object.keys(program.commands));
+  throw new UsageError(`Cannot run "${program.name} ${name}": there is no such command${meant}`, {
+    code: "USAGE",
+    hint: `${title} --help lists the commands`,
   });
+}
+
+function helpText(
+  program: Program,
+  title: string,
+  command: Command | undefined,
+  columns: number | undefined,
+): string {
+  if (command !== undefined) return commandHelp(title, command, columns);
+  return groupHelp(title, SUMMARIES[program.name], "commands" in program ? program.commands : {}, columns);
+}
+
+/** As {@link Command.parse}, with the help as the hint of errors that have none. */
+function parsed(title: string, command: Command, args: readonly string[]): ReturnType<Command["parse"]> {
+  try {
+    return command.parse(args);
+  } catch (error) {
+    if (error instanceof UsageError && error.hint === undefined) {
+      error.reviseHint(`${title} --help lists the options`);
+    }
+    throw error;
+  }
 }
 
 /** The end of a command that is run as a script of its own. */
 export async function main(program: Program): Promise<never> {
   Deno.exit(await runProgram(program, processWorld.args, processWorld));
-}
-
-function flagValues(flags: CommonFlags, flagSettings: FlagSettings): FlagValue[] {
-  return Object.entries(flags).flatMap(([name, value]) => {
-    const path = flagSettings[name];
-    if (path === undefined || value === undefined) return [];
-    return [{ path, value, flag: `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}` }];
-  });
 }
 
 function logLevel(flags: CommonFlags): "debug" | "info" | "warn" | "silent" {

@@ -1,188 +1,255 @@
-import type { Aliases, FlagParametersForType } from "@stricli/core";
 import { UsageError } from "../lib/core/errors.ts";
-import { parseRate } from "../lib/http/rate_limit.ts";
-import type { TrainingOptions } from "../lib/training/train.ts";
 import { suggestion } from "../lib/config/complaints.ts";
+import { parseRate } from "../lib/http/rate_limit.ts";
 import { type Role, ROLES } from "../lib/config/roles.ts";
+import type { TrainingOptions } from "../lib/training/train.ts";
+import {
+  choiceOption,
+  type Flags,
+  integerOption,
+  jsonOption,
+  type Operands,
+  type Options,
+  parseChoice,
+  repeatableOption,
+  switchOption,
+  textOption,
+} from "./_declaration.ts";
 
-/** Read when `--config` is not given; it need not exist. */
+/** Read without `--config`; the file may be missing. */
 export const DEFAULT_CONFIG_FILE = "configs/bot.yaml";
 
+const COMMON = "Configuration and output";
+
 /** Options of every command. */
-export interface CommonFlags {
-  readonly config?: string;
-  readonly modelsDir?: string;
-  readonly stateDir?: string;
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-  readonly verbose?: boolean;
-  readonly logFormat?: "text" | "json";
-}
+export const COMMON_OPTIONS = {
+  config: textOption({
+    group: COMMON,
+    placeholder: "FILE",
+    brief: "Configuration file",
+    standard: `${DEFAULT_CONFIG_FILE}, if it exists`,
+  }),
+  modelsDir: textOption({
+    group: COMMON,
+    placeholder: "DIR",
+    brief: "Model folder",
+    setting: "models_dir",
+    standard: "models",
+  }),
+  stateDir: textOption({
+    group: COMMON,
+    placeholder: "DIR",
+    brief: "Store",
+    setting: "state_dir",
+    standard: ".model-sync beside the model folder",
+  }),
+  json: switchOption({ group: COMMON, brief: "Print one JSON object instead of text" }),
+  quiet: switchOption({
+    group: COMMON,
+    short: "q",
+    brief: "Print only warnings, errors and the --json object",
+  }),
+  verbose: switchOption({ group: COMMON, short: "v", brief: "Log debug messages" }),
+  logFormat: choiceOption(
+    { group: COMMON, placeholder: "FORMAT", brief: "Format of log lines", standard: "text" },
+    ["text", "json"],
+  ),
+} satisfies Options;
 
-/** An option that takes any text. */
-export function textFlag(brief: string) {
-  return { kind: "parsed", parse: String, optional: true, brief } as const;
-}
+export type CommonFlags = Flags<typeof COMMON_OPTIONS>;
 
-/** An option that is given or not. */
-export function switchFlag(brief: string) {
-  return { kind: "boolean", optional: true, withNegated: false, brief } as const;
-}
+const GIT = "Git registry";
 
-/** An option that takes a JSON object. */
-export function jsonFlag(brief: string) {
-  const parse = (text: string): Record<string, unknown> => {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
-    throw new TypeError("it must be a JSON object");
-  };
-  return { kind: "parsed", parse, optional: true, brief } as const;
-}
+/** The git options of the original scripts, in their spelling. */
+export const GIT_OPTIONS = {
+  repoUrl: textOption({
+    group: GIT,
+    placeholder: "URL",
+    brief: "Address of the registry, for the first clone",
+    setting: "repo_url",
+  }),
+  repoDir: textOption({
+    group: GIT,
+    placeholder: "DIR",
+    brief: "Existing clone of the registry on this machine",
+    setting: "repo_dir",
+  }),
+  repoModelsSubdir: textOption({
+    group: GIT,
+    placeholder: "DIR",
+    brief: "Folder of the models in the repository",
+    setting: "repo_models_subdir",
+    standard: "models",
+  }),
+  remote: textOption({
+    group: GIT,
+    placeholder: "NAME",
+    brief: "Git remote",
+    setting: "remote",
+    standard: "origin",
+  }),
+  branch: textOption({
+    group: GIT,
+    placeholder: "NAME",
+    brief: "Git branch",
+    setting: "branch",
+    standard: "main",
+  }),
+  allowDirtyWorktree: switchOption({
+    group: "Safety",
+    brief: "Continue even if the clone has uncommitted changes",
+  }),
+} satisfies Options;
 
-/** An option that takes a whole number of at least `least`. */
-export function integerFlag(brief: string, least: number) {
-  const parse = (text: string) => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
-      throw new RangeError(`it must be a whole number of at least ${least}`);
-    }
-    return value;
-  };
-  return { kind: "parsed", parse, optional: true, brief } as const;
-}
+const HUB = "Hugging Face";
 
-/** An option that takes an amount of bytes a second. */
-export function rateFlag(brief: string) {
-  return { kind: "parsed", parse: parseRate, optional: true, brief } as const;
-}
+/** Options of both commands for a Hugging Face hub. */
+export const HUB_OPTIONS = {
+  repoId: textOption({
+    group: HUB,
+    placeholder: "OWNER/NAME",
+    brief: "Model repository on the hub",
+    setting: "huggingface.repo_id",
+  }),
+  revision: textOption({
+    group: HUB,
+    placeholder: "BRANCH",
+    brief: "Branch; a pull also accepts a tag or commit",
+    setting: "huggingface.revision",
+    standard: "main",
+  }),
+  include: repeatableOption({
+    group: HUB,
+    placeholder: "PATTERN",
+    brief: "Only files that match",
+    setting: "huggingface.include",
+    note: "such as *.joblib",
+  }),
+  exclude: repeatableOption({
+    group: HUB,
+    placeholder: "PATTERN",
+    brief: "No files that match",
+    setting: "huggingface.exclude",
+  }),
+} satisfies Options;
 
-export const COMMON_FLAGS: FlagParametersForType<CommonFlags> = {
-  config: textFlag(`configuration file (default: ${DEFAULT_CONFIG_FILE}, if it exists)`),
-  modelsDir: textFlag("the model folder (default: models)"),
-  stateDir: textFlag("the store (default: .model-sync beside the model folder)"),
-  json: switchFlag("print one JSON object instead of text"),
-  quiet: switchFlag("print only warnings and errors; --json still prints its object"),
-  verbose: switchFlag("also log debug messages"),
-  logFormat: {
-    kind: "enum",
-    values: ["text", "json"],
-    optional: true,
-    brief: "format of log lines (default: text)",
-  },
-};
+const RUNPOD = "RunPod job";
 
-export const COMMON_ALIASES = { q: "quiet", v: "verbose" } as const satisfies Aliases<keyof CommonFlags>;
+/** The options of the original RunPod script, in its spelling. */
+export const RUNPOD_OPTIONS = {
+  triggerUrl: textOption({
+    group: RUNPOD,
+    placeholder: "URL",
+    brief: "Address that starts a job",
+    setting: "runpod.trigger_url",
+    note: "such as https://api.runpod.ai/v2/ID/run",
+  }),
+  statusUrlTemplate: textOption({
+    group: RUNPOD,
+    placeholder: "URL",
+    brief: "Address of a job's status, with {job_id}",
+    setting: "runpod.status_url_template",
+    note: "such as https://api.runpod.ai/v2/ID/status/{job_id}",
+  }),
+  apiKey: textOption({
+    group: RUNPOD,
+    placeholder: "KEY",
+    brief: "API key, visible to other users: prefer --api-key-env",
+  }),
+  apiKeyEnv: textOption({
+    group: RUNPOD,
+    placeholder: "VARIABLE",
+    brief: "Variable that holds the API key",
+    setting: "runpod.api_key_env",
+    standard: "RUNPOD_API_KEY",
+  }),
+  triggerMethod: choiceOption({
+    group: RUNPOD,
+    placeholder: "METHOD",
+    brief: "Method of the start request",
+    setting: "runpod.trigger_method",
+    standard: "POST",
+  }, ["GET", "POST", "PUT", "PATCH"]),
+  triggerPayloadJson: jsonOption({
+    group: RUNPOD,
+    brief: "Body of the start request, a JSON object",
+    setting: "runpod.trigger_payload",
+  }),
+  headersJson: jsonOption({
+    group: RUNPOD,
+    brief: "Headers added to API requests, a JSON object",
+    setting: "runpod.headers",
+  }),
+  requestTimeoutSec: integerOption({
+    group: RUNPOD,
+    placeholder: "SECONDS",
+    brief: "Time limit of one request",
+    setting: "runpod.request_timeout_sec",
+    standard: 20,
+  }, 1),
+  pollIntervalSecRunpod: integerOption({
+    group: RUNPOD,
+    placeholder: "SECONDS",
+    brief: "Time between two status requests",
+    setting: "runpod.poll_interval_sec",
+    standard: 10,
+  }, 1),
+  jobTimeoutSec: integerOption({
+    group: RUNPOD,
+    placeholder: "SECONDS",
+    brief: "Time limit of the job",
+    setting: "runpod.job_timeout_sec",
+    standard: 3600,
+  }, 5),
+  downloadTimeoutSec: integerOption({
+    group: RUNPOD,
+    placeholder: "SECONDS",
+    brief: "Time limit of the download",
+    setting: "runpod.download_timeout_sec",
+    standard: 300,
+  }, 5),
+  extractSubdir: textOption({
+    group: RUNPOD,
+    placeholder: "DIR",
+    brief: "Folder of the archive that holds the models",
+    setting: "runpod.extract_subdir",
+    standard: "models",
+  }),
+  noCancel: switchOption({ group: RUNPOD, brief: "Keep the job running when the wait ends" }),
+} satisfies Options;
 
-/** Which settings options stand for, by the options' names. */
-export type FlagSettings = Readonly<Record<string, readonly string[]>>;
+/** The option that limits a download's rate. */
+export const LIMIT_RATE = {
+  group: "Options",
+  kind: "value",
+  placeholder: "RATE",
+  brief: "Limit the download rate, in bytes a second",
+  note: "such as 500K or 10M",
+  parse: parseRate,
+} as const;
 
-/** What options stand for in most commands; a command may mean something else by one, and have others. */
-export const FLAG_SETTINGS: FlagSettings = {
-  modelsDir: ["models_dir"],
-  stateDir: ["state_dir"],
-  repoDir: ["repo_dir"],
-  repoUrl: ["repo_url"],
-  repoModelsSubdir: ["repo_models_subdir"],
-  remote: ["remote"],
-  branch: ["branch"],
-  triggerUrl: ["runpod", "trigger_url"],
-  statusUrlTemplate: ["runpod", "status_url_template"],
-  apiKeyEnv: ["runpod", "api_key_env"],
-  triggerMethod: ["runpod", "trigger_method"],
-  triggerPayloadJson: ["runpod", "trigger_payload"],
-  headersJson: ["runpod", "headers"],
-  requestTimeoutSec: ["runpod", "request_timeout_sec"],
-  pollIntervalSecRunpod: ["runpod", "poll_interval_sec"],
-  jobTimeoutSec: ["runpod", "job_timeout_sec"],
-  downloadTimeoutSec: ["runpod", "download_timeout_sec"],
-  extractSubdir: ["runpod", "extract_subdir"],
-  verifyUrl: ["redeploy", "verify_url"],
-  verifyField: ["redeploy", "verify_field"],
-  waitTimeoutSec: ["redeploy", "wait_timeout_sec"],
-  repoId: ["huggingface", "repo_id"],
-  revision: ["huggingface", "revision"],
-  private: ["huggingface", "private"],
-  include: ["huggingface", "include"],
-  exclude: ["huggingface", "exclude"],
-  deleteRemoved: ["huggingface", "delete_removed"],
-  xet: ["huggingface", "xet"],
-};
+const TRAINING = "Training";
+const PASSED_ON = "Passed on to the training command";
 
-/** The options of the seeds' git commands, in their spelling. */
-export interface GitFlags {
-  readonly repoDir?: string;
-  readonly repoUrl?: string;
-  readonly repoModelsSubdir?: string;
-  readonly remote?: string;
-  readonly branch?: string;
-  readonly allowDirtyWorktree?: boolean;
-}
+/** The training options of the original scripts, in their spelling. */
+export const TRAINING_OPTIONS = {
+  skipTraining: switchOption({ group: TRAINING, brief: "Publish the model folder without training" }),
+  paper: switchOption({ group: TRAINING, brief: PASSED_ON }),
+  symbol: repeatableOption({ group: TRAINING, placeholder: "SYMBOL", brief: PASSED_ON }),
+  trainMissingOnly: switchOption({ group: TRAINING, brief: PASSED_ON }),
+  trainAll: switchOption({ group: TRAINING, brief: PASSED_ON }),
+  maxModelAgeHours: integerOption({ group: TRAINING, placeholder: "HOURS", brief: PASSED_ON }, 0),
+} satisfies Options;
 
-export const GIT_FLAGS: FlagParametersForType<GitFlags> = {
-  repoDir: textFlag("existing clone of the registry on this machine"),
-  repoUrl: textFlag("address of the registry, for the first clone"),
-  repoModelsSubdir: textFlag("folder of the models inside the repository (default: models)"),
-  remote: textFlag("git remote (default: origin)"),
-  branch: textFlag("git branch (default: main)"),
-  allowDirtyWorktree: switchFlag("continue even if the clone has uncommitted changes"),
-};
+export type TrainingFlags = Flags<typeof TRAINING_OPTIONS>;
 
-/** The options of both commands for a Hugging Face hub. */
-export interface HubFlags {
-  readonly repoId?: string;
-  readonly revision?: string;
-  readonly include?: readonly string[];
-  readonly exclude?: readonly string[];
-}
-
-function patterns(brief: string) {
-  return { kind: "parsed", parse: String, optional: true, variadic: true, brief } as const;
-}
-
-export const HUB_FLAGS: FlagParametersForType<HubFlags> = {
-  repoId: textFlag("model repository on the hub: owner/name"),
-  revision: textFlag("branch; a pull also takes a tag or a commit (default: main)"),
-  include: patterns("only files that match, such as *.joblib; may be repeated"),
-  exclude: patterns("no files that match; may be repeated"),
-};
-
-/** The training options of the seeds' commands, in their spelling. */
-export interface TrainingFlags {
-  readonly skipTraining?: boolean;
-  readonly paper?: boolean;
-  readonly symbol?: readonly string[];
-  readonly trainMissingOnly?: boolean;
-  readonly trainAll?: boolean;
-  readonly maxModelAgeHours?: number;
-}
-
-const PASSED_ON = "passed on to the training command";
-
-export const TRAINING_FLAGS: FlagParametersForType<TrainingFlags> = {
-  skipTraining: switchFlag("publish the model folder without training"),
-  paper: switchFlag(PASSED_ON),
-  symbol: {
-    kind: "parsed",
-    parse: String,
-    optional: true,
-    variadic: true,
-    brief: `${PASSED_ON}; may be repeated`,
-  },
-  trainMissingOnly: switchFlag(PASSED_ON),
-  trainAll: switchFlag(PASSED_ON),
-  maxModelAgeHours: integerFlag(PASSED_ON, 0),
-};
-
-/** What the flags tell a training. @throws {UsageError} when they exclude each other */
+/** Returns what the flags say about a training. @throws {UsageError} when they exclude each other */
 export function trainingOptions(flags: TrainingFlags): TrainingOptions {
   if (flags.trainAll && flags.trainMissingOnly) {
-    throw new UsageError(
-      "Cannot train all and only what is missing: --train-all and --train-missing-only exclude each other",
-      {
-        code: "USAGE",
-        hint: "give one of them",
-      },
-    );
+    throw new UsageError("Cannot train: --train-all and --train-missing-only exclude each other", {
+      code: "USAGE",
+      hint: "use one of the two options",
+    });
   }
   return {
     paper: flags.paper === true,
@@ -192,53 +259,67 @@ export function trainingOptions(flags: TrainingFlags): TrainingOptions {
   };
 }
 
-/** The options of the seed's RunPod command, in their spelling. */
-export interface RunPodFlags {
-  readonly triggerUrl?: string;
-  readonly statusUrlTemplate?: string;
-  readonly apiKey?: string;
-  readonly apiKeyEnv?: string;
-  readonly triggerMethod?: "GET" | "POST" | "PUT" | "PATCH";
-  readonly triggerPayloadJson?: Record<string, unknown>;
-  readonly headersJson?: Record<string, unknown>;
-  readonly requestTimeoutSec?: number;
-  readonly pollIntervalSecRunpod?: number;
-  readonly jobTimeoutSec?: number;
-  readonly downloadTimeoutSec?: number;
-  readonly extractSubdir?: string;
-  readonly noCancel?: boolean;
-  readonly newJob?: boolean;
-}
+/** Options of every command that pulls. */
+export const PULLING_OPTIONS = {
+  dryRun: switchOption({ group: "Options", brief: "Show what would change, and change nothing" }),
+  waitCanary: switchOption({
+    group: "Options",
+    brief: "Wait for the canary's verdict; roll back on failure",
+  }),
+  adopt: switchOption({ group: "Safety", brief: "Replace a model folder that this machine trains into" }),
+  allowDowngrade: switchOption({ group: "Safety", brief: "Accept a release older than the active one" }),
+  force: switchOption({
+    group: "Safety",
+    brief: "Accept quarantined releases; download and check unchanged ones again",
+  }),
+} satisfies Options;
 
-export const RUNPOD_FLAGS: FlagParametersForType<RunPodFlags> = {
-  triggerUrl: textFlag("address that starts a job: https://api.runpod.ai/v2/ENDPOINT_ID/run"),
-  statusUrlTemplate: textFlag(
-    "where its state is asked for: https://api.runpod.ai/v2/ENDPOINT_ID/status/{job_id}",
-  ),
-  apiKey: textFlag("the API key; others on this machine can read it, so better name a variable"),
-  apiKeyEnv: textFlag("the variable that holds the API key (default: RUNPOD_API_KEY)"),
-  triggerMethod: {
-    kind: "enum",
-    values: ["GET", "POST", "PUT", "PATCH"],
-    optional: true,
-    brief: "method of the start request (default: POST)",
-  },
-  triggerPayloadJson: jsonFlag("body of the start request"),
-  headersJson: jsonFlag("headers added to requests to the API"),
-  requestTimeoutSec: integerFlag("time limit of one request, in seconds (default: 20)", 1),
-  pollIntervalSecRunpod: integerFlag("seconds between two status requests (default: 10)", 1),
-  jobTimeoutSec: integerFlag("time limit of the job, in seconds (default: 3600)", 5),
-  downloadTimeoutSec: integerFlag("time limit of the download, in seconds (default: 300)", 5),
-  extractSubdir: textFlag("folder of the archive that holds the models (default: models)"),
-  noCancel: switchFlag("do not cancel a job when the wait for it ends"),
-  newJob: switchFlag("start a new job even if one of an earlier run may be running"),
+/** Of the commands whose carrier other programs write to. */
+export const OTHER_WRITERS_OPTION = {
+  acceptOtherWriters: switchOption({
+    group: "Safety",
+    brief: "Accept files that another program changed after publishing",
+  }),
+} satisfies Options;
+
+/** Of the commands that publish to a carrier. */
+export const PUBLISHING_OPTIONS = {
+  commitMessage: textOption({
+    group: "Options",
+    placeholder: "TEXT",
+    brief: "Commit message",
+    standard: "chore(models): sync TIME",
+  }),
+  allowShrink: switchOption({
+    group: "Safety",
+    brief: "Accept that more than half of the files disappear",
+  }),
+} satisfies Options;
+
+/** The value of an option that names roles. */
+export const ROLE_VALUES = {
+  choices: ROLES,
+  parse: (text: string) => parseChoice(text, ROLES),
+  repeatable: true,
+  separator: ",",
+} as const;
+
+/** The roles that a command acts on; an empty list for all of them. */
+export const ROLE_OPERANDS: Operands<readonly Role[]> = {
+  usage: "[ROLE ...]",
+  brief: `One or more of ${ROLES.join(", ")} (default: all)`,
+  parse: parseRoles,
 };
 
-/** The positional arguments of a command that acts on roles of a daemon. */
-export const ROLE_ARGUMENTS = {
-  kind: "array",
-  parameter: { brief: `one or more of ${ROLES.join(", ")}`, placeholder: "role", parse: String },
-} as const;
+/** The roles that a command acts on, of which at least one has to be named. */
+export const REQUIRED_ROLES: Operands<readonly Role[]> = {
+  usage: "ROLE ...",
+  brief: `One or more of ${ROLES.join(", ")}`,
+  parse: (words) => {
+    if (words.length > 0) return parseRoles(words);
+    throw new UsageError("Cannot run the command: ROLE is missing", { code: "USAGE" });
+  },
+};
 
 /**
  * Returns the roles that were typed, each once.

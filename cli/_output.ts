@@ -5,9 +5,9 @@ import { systemFault } from "../lib/core/system_fault.ts";
 import { hideSecrets } from "../lib/core/known_secrets.ts";
 import { type Log, LOG_LEVELS, type LogFields, type LogLevel } from "../lib/core/log.ts";
 import { oneLine, printableJson, printableLines } from "../lib/core/quote.ts";
-import { Progress } from "./_progress.ts";
-import type { Screen, Terminal } from "./_world.ts";
 import type { ChangeList } from "../lib/release/changes.ts";
+import type { Screen, Terminal } from "./_world.ts";
+import { Progress } from "./_progress.ts";
 
 /** How a command talks: results to standard output, everything else to standard error. */
 export interface OutputOptions {

@@ -1,4 +1,3 @@
-import type { FlagParametersForType } from "@stricli/core";
 import type { Source } from "../lib/carriers/carrier.ts";
 import { TemporaryFolder } from "../lib/core/folders.ts";
 import { type PlannedFolder, planPull, type PullPlan } from "../lib/pipeline/plan_pull.ts";
@@ -16,40 +15,21 @@ import type { Timed } from "../lib/pipeline/run_report.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { findStore, placeOf, type Store } from "../lib/store/store.ts";
-import { changeLines, type Output } from "./_output.ts";
-import { type CommonFlags, switchFlag } from "./_options.ts";
+import { changeLines, Output } from "./_output.ts";
+import { OTHER_WRITERS_OPTION, PULLING_OPTIONS } from "./_options.ts";
 import { narrowPermissions, type Need, type Session } from "./_session.ts";
 import { otherWriterText } from "../lib/store/recorded_writer.ts";
 import { signaturePolicy } from "../lib/pipeline/configured_signing.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import type { CommandName } from "./_help.ts";
+import type { Flags } from "./_declaration.ts";
+import type { CommandFlags } from "./_command.ts";
 
 /** Options of every command that pulls. */
-export interface PullingFlags extends CommonFlags {
-  readonly adopt?: boolean;
-  readonly allowDowngrade?: boolean;
-  readonly force?: boolean;
-  readonly dryRun?: boolean;
-  readonly waitCanary?: boolean;
-}
+export type PullingFlags = CommandFlags<typeof PULLING_OPTIONS>;
 
 /** Of the commands whose carrier other programs write to. */
-export interface OtherWriterFlags {
-  readonly acceptOtherWriters?: boolean;
-}
-
-/** The option that stands for `model_sync.client.other_writers`. */
-export const OTHER_WRITERS_FLAG = switchFlag(
-  "take files that another program changed after model-sync published them",
-);
-
-export const PULLING_FLAGS: FlagParametersForType<Omit<PullingFlags, keyof CommonFlags>> = {
-  adopt: switchFlag("replace the model folder even if this machine trains into it"),
-  allowDowngrade: switchFlag("accept a release that is older than the active one"),
-  force: switchFlag("accept a quarantined release; download and check an unchanged one again"),
-  dryRun: switchFlag("show what would change, and change nothing"),
-  waitCanary: switchFlag("wait for the verdict of the canary, and roll back if it fails"),
-};
+export type OtherWriterFlags = Flags<typeof OTHER_WRITERS_OPTION>;
 
 /** How a command pulls, and what it needs for that. */
 export interface Pulling<Pulled extends Source> extends PullCommand<Pulled> {

@@ -9,7 +9,7 @@ import { renderInline } from "../lib/references/json/render_json.ts";
 import type { KeptWork } from "../lib/references/proposal.ts";
 import { failuresOf } from "../lib/references/sync_failures.ts";
 import type { CategoryReport, RepositoryReport, SyncReport } from "../lib/references/sync_references.ts";
-import { type Output, type Style, Verbatim } from "./_output.ts";
+import { Output, type Style, Verbatim } from "./_output.ts";
 
 const STYLES = { added: "green", removed: "red", modified: "yellow" } as const satisfies Record<
   string,

@@ -1,15 +1,16 @@
+import { RUNPOD_OPTIONS } from "./_options.ts";
 import type { Role } from "../lib/config/roles.ts";
-import type { Need, Session } from "./_session.ts";
-import type { RunPodFlags } from "./_options.ts";
 import { runArtifactPull } from "./artifact_pull.ts";
 import { runHfPull } from "./hf_pull.ts";
 import { type PublishFlags, runPublish } from "./publish.ts";
 import { type PullFlags, runPull } from "./pull.ts";
 import { runReferencesSync } from "./references_sync.ts";
 import { runRunPodPull } from "./runpod_pull.ts";
+import type { Flags } from "./_declaration.ts";
+import type { Need, Session } from "./_session.ts";
 
 /** The options of a daemon that its roles' commands have, too. */
-export interface RoleFlags extends PublishFlags, PullFlags, Omit<RunPodFlags, "newJob"> {}
+export type RoleFlags = PublishFlags & PullFlags & Flags<typeof RUNPOD_OPTIONS>;
 
 /** How a command runs for a daemon. */
 interface RoleJob {

@@ -7,10 +7,10 @@ import { absolutePath } from "../lib/core/files.ts";
 import type { Log } from "../lib/core/log.ts";
 import type { Cron } from "../lib/daemon/ticks.ts";
 import { findStore, openStore, type Store, type StoreLocation } from "../lib/store/store.ts";
-import type { Permissions } from "./_world.ts";
-import { Output } from "./_output.ts";
 import { FollowedSettings } from "../lib/daemon/followed_settings.ts";
 import { DEFAULT_CONFIG_FILE } from "./_options.ts";
+import type { Permissions } from "./_world.ts";
+import { Output } from "./_output.ts";
 
 /** What a command's work gets. */
 export interface Session {

@@ -1,11 +1,8 @@
 import { type Clock, systemClock } from "../lib/core/clock.ts";
-import type { Context, Environment } from "../lib/core/context.ts";
+import type { Context } from "../lib/core/context.ts";
 import { EXIT, type ExitCode } from "../lib/core/errors.ts";
 import { killPrograms, spawnProcess } from "../lib/core/subprocess.ts";
 import type { Cron } from "../lib/daemon/ticks.ts";
-import { parseDotenv } from "../lib/config/dotenv.ts";
-import { CONFIG_BYTES_MAX } from "../lib/config/load.ts";
-import { type FileSystem, findText } from "../lib/core/files.ts";
 
 /** A stream that commands print to. */
 export interface Terminal {
@@ -170,29 +167,4 @@ function stopOnSignals(stop: (signal: Deno.Signal) => void): Disposable {
       for (const { signal, handler } of handlers) Deno.removeSignalListener(signal, handler);
     },
   };
-}
-
-const DOTENV_FILE = ".env";
-
-/** Returns the variables of the process over those of the `.env` file in the working folder. */
-export function readEnvironment(world: Pick<World, "fs" | "variables">): Environment {
-  const ofProcess = world.variables();
-  const variables = parseDotenv(readDotenv(world.fs));
-  for (const [name, value] of Object.entries(ofProcess)) variables.set(name, value);
-  const inherited = Array.from(variables).filter(([name]) => !SERVICE_VARIABLES.includes(name));
-  return { get: (name) => variables.get(name), toObject: () => Object.fromEntries(inherited) };
-}
-
-/** A folder called `.env` is a Python virtual environment, and no mistake. */
-function readDotenv(fs: FileSystem): string {
-  return isFolder(fs, DOTENV_FILE) ? "" : findText(fs, DOTENV_FILE, CONFIG_BYTES_MAX) ?? "";
-}
-
-function isFolder(fs: FileSystem, path: string): boolean {
-  try {
-    return fs.statSync(path).isDirectory;
-  } catch {
-    // Reading it says what is wrong.
-    return false;
-  }
 }

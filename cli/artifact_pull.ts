@@ -1,4 +1,3 @@
-import { buildCommand, type FlagParametersForType } from "@stricli/core";
 import { join } from "node:path";
 import { throttleArtifacts } from "../lib/carriers/artifact_throttle.ts";
 import { githubActionsSettings, warnOfTokenInFile } from "../lib/carriers/github_actions_settings.ts";
@@ -9,76 +8,93 @@ import {
 } from "../lib/carriers/github_actions_source.ts";
 import { partialPath } from "../lib/store/partials.ts";
 import type { Store } from "../lib/store/store.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type FlagSettings,
-  integerFlag,
-  rateFlag,
-  textFlag,
-} from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
-import type { Session } from "./_session.ts";
-import { previewPulling, PULLING_FLAGS, type PullingFlags, runPulling } from "./_pull.ts";
 import { SUMMARIES } from "./_help.ts";
+import { LIMIT_RATE, PULLING_OPTIONS } from "./_options.ts";
+import { choiceOption, integerOption, type Options, textOption } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
+import { previewPulling, runPulling } from "./_pull.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
+import type { Session } from "./_session.ts";
 
-export interface ArtifactPullFlags extends PullingFlags {
-  readonly owner?: string;
-  readonly repository?: string;
-  readonly workflow?: string;
-  readonly branch?: string;
-  readonly artifact?: string;
-  readonly conclusion?: "success" | "neutral" | "any";
-  /** The id of a run. */
-  readonly run?: number;
-  readonly minIntervalMinutes?: number;
-  /** Bytes a second. */
-  readonly limitRate?: number;
-}
+const ACTIONS = "GitHub Actions";
 
-const ARTIFACT_FLAGS: FlagParametersForType<Omit<ArtifactPullFlags, keyof PullingFlags>> = {
-  owner: textFlag("user or organisation that owns the repository"),
-  repository: textFlag("repository whose workflow trains"),
-  workflow: textFlag("the workflow's file name, id or name (default: whichever uploads such an artifact)"),
-  branch: textFlag("branch of the workflow run (default: main)"),
-  artifact: textFlag("names of the artifacts: patterns with * and ?, separated by commas"),
-  conclusion: {
-    kind: "enum",
-    values: ["success", "neutral", "any"],
-    optional: true,
-    brief: "conclusion of the workflow run (default: success)",
-  },
-  run: integerFlag("pull the run with this id instead of the newest", 1),
-  minIntervalMinutes: integerFlag(
-    "skip a pull sooner than this after the last one; 0 skips none (default: 5)",
-    0,
-  ),
-  limitRate: rateFlag("download no faster than this, in bytes a second: 500K, 10M"),
-};
-
-/** Exported for whoever else opens a session for these options. */
-export const ARTIFACT_FLAG_SETTINGS: FlagSettings = {
-  owner: ["artifacts", "owner"],
-  repository: ["artifacts", "repository"],
-  workflow: ["artifacts", "workflow"],
-  branch: ["artifacts", "branch"],
-  artifact: ["artifacts", "artifact"],
-  conclusion: ["artifacts", "conclusion"],
-  minIntervalMinutes: ["artifacts", "min_interval_minutes"],
-};
-
-export const program: Program = defineProgram(
-  "artifact-pull",
-  buildCommand<ArtifactPullFlags, [], Invocation>({
-    docs: { brief: SUMMARIES["artifact-pull"] },
-    parameters: { flags: { ...COMMON_FLAGS, ...ARTIFACT_FLAGS, ...PULLING_FLAGS }, aliases: COMMON_ALIASES },
-    func: withSession(
-      (session, flags) =>
-        flags.dryRun ? previewArtifactPull(session, flags) : runArtifactPull(session, flags),
-      ARTIFACT_FLAG_SETTINGS,
-    ),
+const OPTIONS = {
+  owner: textOption({
+    group: ACTIONS,
+    placeholder: "NAME",
+    brief: "User or organisation that owns the repository",
+    setting: "artifacts.owner",
   }),
-);
+  repository: textOption({
+    group: ACTIONS,
+    placeholder: "NAME",
+    brief: "Repository whose workflow trains",
+    setting: "artifacts.repository",
+  }),
+  workflow: textOption({
+    group: ACTIONS,
+    placeholder: "WORKFLOW",
+    brief: "The workflow's file name, id or name",
+    setting: "artifacts.workflow",
+    standard: "any that uploads such an artifact",
+  }),
+  branch: textOption({
+    group: ACTIONS,
+    placeholder: "NAME",
+    brief: "Branch of the workflow run",
+    setting: "artifacts.branch",
+    standard: "main",
+  }),
+  artifact: textOption({
+    group: ACTIONS,
+    placeholder: "PATTERNS",
+    brief: "Artifact names: patterns with * and ?, comma-separated",
+    setting: "artifacts.artifact",
+  }),
+  conclusion: choiceOption({
+    group: ACTIONS,
+    placeholder: "RESULT",
+    brief: "Conclusion of the workflow run",
+    setting: "artifacts.conclusion",
+    standard: "success",
+  }, ["success", "neutral", "any"]),
+  run: integerOption({
+    group: ACTIONS,
+    placeholder: "ID",
+    brief: "Pull the run with this id, not the newest",
+  }, 1),
+  minIntervalMinutes: integerOption({
+    group: "Options",
+    placeholder: "MINUTES",
+    brief: "Skip a pull sooner than this after the last",
+    setting: "artifacts.min_interval_minutes",
+    note: "0 skips none",
+    standard: 5,
+  }, 0),
+  limitRate: LIMIT_RATE,
+  ...PULLING_OPTIONS,
+} satisfies Options;
+
+export type ArtifactPullFlags = CommandFlags<typeof OPTIONS>;
+
+export const program: Program = {
+  name: "artifact-pull",
+  command: command({
+    summary: SUMMARIES["artifact-pull"],
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Show what would change", "model-sync artifact-pull --dry-run"],
+      [
+        "Pull from the newest successful run of a workflow",
+        "model-sync artifact-pull --owner you --repository models --workflow train.yml",
+      ],
+      ["Pull a certain run", "model-sync artifact-pull --run 1234567890"],
+    ],
+    run: (session, flags) =>
+      flags.dryRun ? previewArtifactPull(session, flags) : runArtifactPull(session, flags),
+  }),
+};
 
 /** One pull of a workflow's artifacts, recorded and shown. */
 export async function runArtifactPull(session: Session, flags: ArtifactPullFlags): Promise<void> {

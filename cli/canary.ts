@@ -1,4 +1,3 @@
-import { buildCommand, buildRouteMap } from "@stricli/core";
 import { readCanary, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
 import { canaryLines, describeCanary } from "../lib/canary/describe_canary.ts";
 import { FailedError } from "../lib/core/errors.ts";
@@ -8,35 +7,34 @@ import { shortDigest } from "../lib/release/manifest.ts";
 import type { CanaryDescription } from "../lib/wire/schema.ts";
 import { findStore } from "../lib/store/store.ts";
 import { narrowPermissions, openExistingStore, type Session } from "./_session.ts";
-import { defineGroup, type Invocation, main, type Program, withSession } from "./_command.ts";
-import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags } from "./_options.ts";
-import { SUMMARIES } from "./_help.ts";
+import { command, main, type Program } from "./_command.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
 
-const COMMON = { flags: COMMON_FLAGS, aliases: COMMON_ALIASES };
+const PLAIN = { options: {}, operands: NO_OPERANDS };
 
-export const program: Program = defineGroup(
-  "canary",
-  buildRouteMap({
-    docs: { brief: SUMMARIES.canary },
-    routes: {
-      status: buildCommand<CommonFlags, [], Invocation>({
-        docs: { brief: "Show the canary, its metrics and its remaining time" },
-        parameters: COMMON,
-        func: withSession((session) => Promise.resolve(status(session))),
-      }),
-      promote: buildCommand<CommonFlags, [], Invocation>({
-        docs: { brief: "Accept the release and end the canary" },
-        parameters: COMMON,
-        func: withSession(promote),
-      }),
-      abort: buildCommand<CommonFlags, [], Invocation>({
-        docs: { brief: "Reject the release and roll back" },
-        parameters: COMMON,
-        func: withSession(abort),
-      }),
-    },
-  }),
-);
+export const program: Program = {
+  name: "canary",
+  commands: {
+    status: command({
+      ...PLAIN,
+      summary: "Show the canary, its metrics and its remaining time",
+      examples: [["Show how the release in canary is doing", "model-sync canary status"]],
+      run: (session) => Promise.resolve(status(session)),
+    }),
+    promote: command({
+      ...PLAIN,
+      summary: "Accept the release and end the canary",
+      examples: [["Accept the release before its time is over", "model-sync canary promote"]],
+      run: promote,
+    }),
+    abort: command({
+      ...PLAIN,
+      summary: "Reject the release and roll back",
+      examples: [["Roll back to the replaced release", "model-sync canary abort"]],
+      run: abort,
+    }),
+  },
+};
 
 function status({ context, output, settings, location }: Session): void {
   const store = findStore(context.fs, location, context.log);

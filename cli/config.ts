@@ -1,4 +1,3 @@
-import { buildCommand, buildRouteMap } from "@stricli/core";
 import { dirname } from "node:path";
 import { ConfigError, describeOrigin, type Origin } from "../lib/config/layers.ts";
 import type { LoadedConfig } from "../lib/config/load.ts";
@@ -9,62 +8,57 @@ import { EXIT, type ExitCode, UsageError } from "../lib/core/errors.ts";
 import { findEntry, replaceFile } from "../lib/core/files.ts";
 import { redactArguments } from "../lib/core/redact_arguments.ts";
 import { REDACTED } from "../lib/core/secret.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  DEFAULT_CONFIG_FILE,
-  switchFlag,
-} from "./_options.ts";
-import {
-  defineGroup,
-  type Invocation,
-  main,
-  type Program,
-  withPlainSession,
-  withSession,
-} from "./_command.ts";
+import { DEFAULT_CONFIG_FILE } from "./_options.ts";
+import { type Options, switchOption } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
+import { command, type CommandFlags, main, plainCommand, type Program } from "./_command.ts";
 import type { PlainSession } from "./_session.ts";
-import { SUMMARIES } from "./_help.ts";
-import type { Output } from "./_output.ts";
+import { Output } from "./_output.ts";
 
-interface InitFlags extends CommonFlags {
-  readonly force?: boolean;
-}
+const INIT_OPTIONS = {
+  force: switchOption({ group: "Options", brief: "Replace a file that exists" }),
+} satisfies Options;
 
-const COMMON = { flags: COMMON_FLAGS, aliases: COMMON_ALIASES };
+type InitFlags = CommandFlags<typeof INIT_OPTIONS>;
 
-export const program: Program = defineGroup(
-  "config",
-  buildRouteMap({
-    docs: { brief: SUMMARIES.config },
-    routes: {
-      check: buildCommand<CommonFlags, [], Invocation>({
-        docs: { brief: "Check the configuration and list every complaint" },
-        parameters: COMMON,
-        func: withPlainSession(check),
-      }),
-      print: buildCommand<CommonFlags, [], Invocation>({
-        docs: { brief: "Show every setting with where it comes from; secrets stay out" },
-        parameters: COMMON,
-        func: withSession(({ output, config }) => print(output, config)),
-      }),
-      init: buildCommand<InitFlags, [], Invocation>({
-        docs: { brief: "Create a commented configuration file with every setting" },
-        parameters: {
-          flags: { ...COMMON_FLAGS, force: switchFlag("replace a file that exists") },
-          aliases: COMMON_ALIASES,
-        },
-        func: withPlainSession(({ context, output }, flags) => init(context, output, flags)),
-      }),
-      schema: buildCommand<CommonFlags, [], Invocation>({
-        docs: { brief: "Print the JSON schema of the configuration, for editors" },
-        parameters: COMMON,
-        func: withPlainSession(({ output }) => schema(output)),
-      }),
-    },
-  }),
-);
+const PLAIN = { options: {}, operands: NO_OPERANDS };
+
+export const program: Program = {
+  name: "config",
+  commands: {
+    check: plainCommand({
+      ...PLAIN,
+      summary: "Check the configuration and list every complaint",
+      examples: [
+        ["Check configs/bot.yaml", "model-sync config check"],
+        ["Check another file, for a script", "model-sync config check --config staging.yaml --json"],
+      ],
+      run: check,
+    }),
+    print: command({
+      ...PLAIN,
+      summary: "Show every setting with its origin, without secrets",
+      examples: [["Show the settings of this machine", "model-sync config print"]],
+      run: ({ output, config }) => print(output, config),
+    }),
+    init: plainCommand({
+      summary: "Create a commented configuration file with every setting",
+      options: INIT_OPTIONS,
+      operands: NO_OPERANDS,
+      examples: [
+        ["Create configs/bot.yaml", "model-sync config init"],
+        ["Replace another file", "model-sync config init --config staging.yaml --force"],
+      ],
+      run: ({ context, output }, flags) => init(context, output, flags),
+    }),
+    schema: plainCommand({
+      ...PLAIN,
+      summary: "Print the JSON schema of the configuration, for editors",
+      examples: [["Write the schema to a file", "model-sync config schema > bot.schema.json"]],
+      run: ({ output }) => schema(output),
+    }),
+  },
+};
 
 function print(output: Output, config: LoadedConfig): Promise<void> {
   const rows = settingRows(config);

@@ -1,4 +1,3 @@
-import { buildCommand } from "@stricli/core";
 import type { Context } from "../lib/core/context.ts";
 import type { Log } from "../lib/core/log.ts";
 import { checkRoles } from "../lib/daemon/check_roles.ts";
@@ -6,19 +5,22 @@ import { refuseDisabled } from "../lib/daemon/disabled_setting.ts";
 import { type RoleRun, runDaemon, scheduleOf } from "../lib/daemon/run_daemon.ts";
 import { openDatagramSocket } from "../lib/daemon/datagram_socket.ts";
 import { type ListenAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
-import { type Role, ROLES } from "../lib/config/roles.ts";
+import { type Role } from "../lib/config/roles.ts";
 import { openStore } from "../lib/store/store.ts";
+import { SUMMARIES } from "./_help.ts";
 import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  GIT_FLAGS,
-  integerFlag,
-  RUNPOD_FLAGS,
-  switchFlag,
-  textFlag,
-  TRAINING_FLAGS,
+  GIT_OPTIONS,
+  OTHER_WRITERS_OPTION,
+  PUBLISHING_OPTIONS,
+  PULLING_OPTIONS,
+  ROLE_VALUES,
+  RUNPOD_OPTIONS,
+  TRAINING_OPTIONS,
 } from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withPlainSession } from "./_command.ts";
+import { integerOption, type Options, switchOption, textOption } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
+import { ROLE_JOBS } from "./_role_jobs.ts";
+import { type CommandFlags, main, plainCommand, type Program } from "./_command.ts";
 import {
   followSettings,
   keepPermissions,
@@ -28,66 +30,66 @@ import {
   type PlainSession,
   type Session,
 } from "./_session.ts";
-import { ROLE_JOBS, type RoleFlags } from "./_role_jobs.ts";
 import type { Output } from "./_output.ts";
-import { SUMMARIES } from "./_help.ts";
 import { publishChoices } from "./publish.ts";
-
-interface DaemonFlags extends RoleFlags {
-  readonly role: readonly Role[];
-  readonly at?: string;
-  readonly runOnStart?: boolean;
-  readonly pollIntervalSec?: number;
-  readonly healthListen?: string;
-}
-
-const { newJob: _newJob, ...SHARED_RUNPOD_FLAGS } = RUNPOD_FLAGS;
 
 /** The seeds' default, and the least that it is clamped to. */
 const POLL_INTERVAL_SEC = 30;
 const POLL_INTERVAL_SEC_MIN = 5;
 
-export const program: Program = defineProgram(
-  "daemon",
-  buildCommand<
-    Omit<DaemonFlags, "adopt" | "dryRun" | "force" | "resetToRemote" | "waitCanary">,
-    [],
-    Invocation
-  >({
-    docs: { brief: SUMMARIES.daemon },
-    parameters: {
-      flags: {
-        ...COMMON_FLAGS,
-        ...GIT_FLAGS,
-        ...TRAINING_FLAGS,
-        ...SHARED_RUNPOD_FLAGS,
-        role: {
-          kind: "enum",
-          values: ROLES,
-          variadic: ",",
-          brief: "role of the daemon; repeat it for several roles",
-        },
-        at: textFlag(
-          "when, instead of the configured schedule: HH:MM, a cron expression, or several with ; between",
-        ),
-        runOnStart: switchFlag("also run at the start"),
-        pollIntervalSec: integerFlag(
-          `how often to look at the clock; less than ${POLL_INTERVAL_SEC_MIN} counts as ${POLL_INTERVAL_SEC_MIN} (default: ${POLL_INTERVAL_SEC})`,
-          1,
-        ),
-        healthListen: textFlag("serve /healthz and /metrics on HOST:PORT, such as 127.0.0.1:9464"),
-        allowDowngrade: switchFlag("clients: accept a release that is older than the active one"),
-        acceptOtherWriters: switchFlag(
-          "client, huggingface_client: take files that another program changed without their manifest",
-        ),
-        allowShrink: switchFlag("publisher: accept that more than half of the files disappear"),
-        commitMessage: textFlag("publisher: commit message (default: chore(models): sync <time>)"),
-      },
-      aliases: COMMON_ALIASES,
-    },
-    func: withPlainSession(run),
+const OPTIONS = {
+  role: {
+    group: "Options",
+    kind: "value",
+    placeholder: "ROLE",
+    brief: "Role of the daemon",
+    ...ROLE_VALUES,
+    required: true,
+  },
+  at: textOption({
+    group: "Options",
+    placeholder: "HH:MM",
+    brief: "Schedule that replaces the configured one",
+    note: "or a cron expression; several are separated by ;",
   }),
-);
+  runOnStart: switchOption({ group: "Options", brief: "Also run at the start" }),
+  pollIntervalSec: integerOption({
+    group: "Options",
+    placeholder: "SECONDS",
+    brief: "Time between two checks of the schedule",
+    note: `at least ${POLL_INTERVAL_SEC_MIN}`,
+    standard: POLL_INTERVAL_SEC,
+  }, 1),
+  healthListen: textOption({
+    group: "Options",
+    placeholder: "HOST:PORT",
+    brief: "Serve /healthz and /metrics",
+    note: "such as 127.0.0.1:9464",
+  }),
+  ...GIT_OPTIONS,
+  ...RUNPOD_OPTIONS,
+  ...TRAINING_OPTIONS,
+  ...PUBLISHING_OPTIONS,
+  allowDowngrade: PULLING_OPTIONS.allowDowngrade,
+  ...OTHER_WRITERS_OPTION,
+} satisfies Options;
+
+type DaemonFlags = CommandFlags<typeof OPTIONS>;
+
+export const program: Program = {
+  name: "daemon",
+  command: plainCommand({
+    summary: SUMMARIES.daemon,
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Pull as configured", "model-sync daemon --role client"],
+      ["Publish every morning, and once now", "model-sync daemon --role publisher --at 06:30 --run-on-start"],
+      ["Pull every 15 minutes", "model-sync daemon --role client --at '*/15 * * * *'"],
+    ],
+    run,
+  }),
+};
 
 async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const { context } = plain;

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { buildCommand } from "@stricli/core";
 import { expandHome } from "../lib/core/home_folder.ts";
 import { absolutePath } from "../lib/core/files.ts";
 import { settleAll } from "../lib/core/concurrency.ts";
@@ -20,41 +19,54 @@ import { serveDashboard } from "../web/serve.ts";
 import { kvFileOf, openKv } from "../web/store/open_kv.ts";
 import { changeSettings } from "../web/store/settings_row.ts";
 import { watchKvFile } from "../web/store/watch_kv_file.ts";
-import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, switchFlag, textFlag } from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withPlainSession } from "./_command.ts";
-import { followSettings, openSession, type PlainSession, type Session } from "./_session.ts";
 import { SUMMARIES } from "./_help.ts";
-
-interface DashboardFlags extends CommonFlags {
-  readonly listen?: string;
-  readonly kv?: string;
-  readonly setPassword?: boolean;
-  readonly hashPassword?: boolean;
-}
+import { type Options, switchOption, textOption } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
+import { type CommandFlags, main, plainCommand, type Program } from "./_command.ts";
+import { followSettings, openSession, type PlainSession, type Session } from "./_session.ts";
 
 const LISTEN = "127.0.0.1:8080";
 
-export const program: Program = defineProgram(
-  "dashboard",
-  buildCommand<DashboardFlags, [], Invocation>({
-    docs: { brief: SUMMARIES.dashboard },
-    parameters: {
-      flags: {
-        ...COMMON_FLAGS,
-        listen: textFlag(`address to serve on, as HOST:PORT (default: ${LISTEN})`),
-        kv: textFlag(
-          "database: a file, or the URL of a denokv server (default: dashboard/kv.sqlite3 in the store)",
-        ),
-        setPassword: switchFlag("read a password for people from standard input, store it, and exit"),
-        hashPassword: switchFlag(
-          `read a password from standard input, print its hash for ${HASH_VARIABLE}, and exit`,
-        ),
-      },
-      aliases: COMMON_ALIASES,
-    },
-    func: withPlainSession(run),
+const OPTIONS = {
+  listen: textOption({
+    group: "Options",
+    placeholder: "HOST:PORT",
+    brief: "Address to serve on",
+    standard: LISTEN,
   }),
-);
+  kv: textOption({
+    group: "Options",
+    placeholder: "DATABASE",
+    brief: "Database: a file, or a denokv server's URL",
+    standard: "dashboard/kv.sqlite3 in the store",
+  }),
+  setPassword: switchOption({
+    group: "Options",
+    brief: "Store a password read from standard input, and exit",
+  }),
+  hashPassword: switchOption({
+    group: "Options",
+    brief: "Print the hash of a password from standard input",
+    note: `for ${HASH_VARIABLE}`,
+  }),
+} satisfies Options;
+
+type DashboardFlags = CommandFlags<typeof OPTIONS>;
+
+export const program: Program = {
+  name: "dashboard",
+  command: plainCommand({
+    summary: SUMMARIES.dashboard,
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Serve this machine's dashboard to this machine only", "model-sync dashboard"],
+      ["Set the password that other machines need", "model-sync dashboard --set-password < password.txt"],
+      ["Serve it to the network", "model-sync dashboard --listen 0.0.0.0:8080"],
+    ],
+    run,
+  }),
+};
 
 async function run(plain: PlainSession, flags: DashboardFlags): Promise<void> {
   const session = await openSession(plain);

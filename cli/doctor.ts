@@ -1,39 +1,42 @@
-import { buildCommand } from "@stricli/core";
-import { EXIT, type ExitCode } from "../lib/core/errors.ts";
-import type { Check } from "../lib/doctor/check.ts";
 import { diagnose } from "../lib/doctor/diagnose.ts";
-import { configuredRoles, type Role, ROLES } from "../lib/config/roles.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
-import { headingLines, headingOf, type Session } from "./_session.ts";
-import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, GIT_FLAGS, type GitFlags } from "./_options.ts";
+import { configuredRoles } from "../lib/config/roles.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
+import { GIT_OPTIONS, ROLE_VALUES } from "./_options.ts";
+import { EXIT, type ExitCode } from "../lib/core/errors.ts";
+import { type Check } from "../lib/doctor/check.ts";
 import { SUMMARIES } from "./_help.ts";
-import type { Output } from "./_output.ts";
+import type { Options } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
+import { headingLines, headingOf, type Session } from "./_session.ts";
+import { Output } from "./_output.ts";
 
-interface DoctorFlags extends CommonFlags, GitFlags {
-  readonly role?: readonly Role[];
-}
+const OPTIONS = {
+  role: {
+    group: "Options",
+    kind: "value",
+    placeholder: "ROLE",
+    brief: "Role that this machine is meant for",
+    standard: "the roles that it has had so far",
+    ...ROLE_VALUES,
+  },
+  ...GIT_OPTIONS,
+} satisfies Options;
 
-export const program: Program = defineProgram(
-  "doctor",
-  buildCommand<DoctorFlags, [], Invocation>({
-    docs: { brief: SUMMARIES.doctor },
-    parameters: {
-      flags: {
-        ...COMMON_FLAGS,
-        ...GIT_FLAGS,
-        role: {
-          kind: "enum",
-          values: ROLES,
-          variadic: ",",
-          optional: true,
-          brief: "the roles that this machine is meant for (default: those that it has had so far)",
-        },
-      },
-      aliases: COMMON_ALIASES,
-    },
-    func: withSession(run),
+type DoctorFlags = CommandFlags<typeof OPTIONS>;
+
+export const program: Program = {
+  name: "doctor",
+  command: command({
+    summary: SUMMARIES.doctor,
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Check this machine", "model-sync doctor"],
+      ["Check a new machine that is to publish", "model-sync doctor --role publisher"],
+    ],
+    run,
   }),
-);
+};
 
 async function run(session: Session, flags: DoctorFlags): Promise<ExitCode> {
   const { output, settings } = session;

@@ -1,47 +1,46 @@
 import { hubSettings, repoLayout } from "../lib/huggingface/hub_settings.ts";
-import { buildCommand } from "@stricli/core";
 import { HuggingFaceSource, type HuggingFaceSourceOptions } from "../lib/carriers/huggingface_source.ts";
 import { hubCacheFolder } from "../lib/huggingface/hub_environment.ts";
-import { COMMON_ALIASES, COMMON_FLAGS, HUB_FLAGS, type HubFlags, rateFlag, switchFlag } from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { HUB_OPTIONS, LIMIT_RATE, OTHER_WRITERS_OPTION, PULLING_OPTIONS } from "./_options.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Session } from "./_session.ts";
-import {
-  OTHER_WRITERS_FLAG,
-  type OtherWriterFlags,
-  previewPulling,
-  PULLING_FLAGS,
-  type PullingFlags,
-  runPulling,
-} from "./_pull.ts";
+import { previewPulling, runPulling } from "./_pull.ts";
 import { SUMMARIES } from "./_help.ts";
+import { type Options, switchOption } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
 
-export interface HfPullFlags extends PullingFlags, OtherWriterFlags, HubFlags {
-  readonly offlineOk?: boolean;
-  readonly hfCache?: boolean;
-  readonly limitRate?: number;
-}
-
-export const program: Program = defineProgram(
-  "hf-pull",
-  buildCommand<HfPullFlags, [], Invocation>({
-    docs: { brief: SUMMARIES["hf-pull"] },
-    parameters: {
-      flags: {
-        ...COMMON_FLAGS,
-        ...HUB_FLAGS,
-        ...PULLING_FLAGS,
-        acceptOtherWriters: OTHER_WRITERS_FLAG,
-        offlineOk: switchFlag("keep the active release when the hub is unreachable"),
-        hfCache: switchFlag("also use the cache of Hugging Face's libraries (HF_HOME)"),
-        limitRate: rateFlag("download no faster than this, in bytes a second: 500K, 10M"),
-      },
-      aliases: COMMON_ALIASES,
-    },
-    func: withSession((session, flags) =>
-      flags.dryRun ? previewHfPull(session, flags) : runHfPull(session, flags)
-    ),
+const OPTIONS = {
+  ...HUB_OPTIONS,
+  ...PULLING_OPTIONS,
+  ...OTHER_WRITERS_OPTION,
+  offlineOk: switchOption({
+    group: "Options",
+    brief: "Keep the active release when the hub is unreachable",
   }),
-);
+  hfCache: switchOption({
+    group: "Options",
+    brief: "Also use the cache of Hugging Face's libraries",
+    note: "HF_HOME",
+  }),
+  limitRate: LIMIT_RATE,
+} satisfies Options;
+
+export type HfPullFlags = CommandFlags<typeof OPTIONS>;
+
+export const program: Program = {
+  name: "hf-pull",
+  command: command({
+    summary: SUMMARIES["hf-pull"],
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Show what would change", "model-sync hf-pull --repo-id you/models --dry-run"],
+      ["Pull a tag", "model-sync hf-pull --revision v1.2"],
+      ["Pull when a server starts, with or without the hub", "model-sync hf-pull --offline-ok"],
+    ],
+    run: (session, flags) => flags.dryRun ? previewHfPull(session, flags) : runHfPull(session, flags),
+  }),
+};
 
 /** One pull from the hub, recorded and shown. */
 export async function runHfPull(session: Session, flags: HfPullFlags): Promise<void> {

@@ -1,5 +1,4 @@
-import { buildCommand } from "@stricli/core";
-import type { UploadPreview } from "../lib/carriers/huggingface_publisher.ts";
+import { type UploadPreview } from "../lib/carriers/huggingface_publisher.ts";
 import { UsageError } from "../lib/core/errors.ts";
 import {
   planUpload,
@@ -11,65 +10,69 @@ import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { refuseMissingModels } from "../lib/release/model_set.ts";
 import { openStore } from "../lib/store/store.ts";
-import { changeLines, type Output } from "./_output.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  HUB_FLAGS,
-  type HubFlags,
-  switchFlag,
-  textFlag,
-} from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { changeLines, Output } from "./_output.ts";
+import { HUB_OPTIONS, PUBLISHING_OPTIONS } from "./_options.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Session } from "./_session.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import { prepareRedeployment, recordedRedeployment } from "../lib/redeploy/prepare_redeployment.ts";
-import {
-  REDEPLOY_FLAGS,
-  redeployChoices,
-  type RedeployFlags,
-  redeployJson,
-  redeployLines,
-} from "./redeploy.ts";
+import { REDEPLOY_OPTIONS, redeployChoices, redeployJson, redeployLines } from "./redeploy.ts";
 import { SUMMARIES } from "./_help.ts";
+import { type Options, switchOption, textOption } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
 
-export interface HfUploadFlags extends CommonFlags, HubFlags, RedeployFlags {
-  readonly redeploy?: boolean;
-  readonly private?: boolean;
-  readonly commitMessage?: string;
-  readonly deleteRemoved?: boolean;
-  readonly createPr?: boolean;
-  readonly allowShrink?: boolean;
-  readonly xet?: boolean;
-  readonly dryRun?: boolean;
-}
-
-export const program: Program = defineProgram(
-  "hf-upload",
-  buildCommand<HfUploadFlags, [], Invocation>({
-    docs: { brief: SUMMARIES["hf-upload"] },
-    parameters: {
-      flags: {
-        ...COMMON_FLAGS,
-        ...HUB_FLAGS,
-        private: switchFlag("create the repository as a private one"),
-        commitMessage: textFlag("commit message (default: the time, or the commit of GitHub Actions)"),
-        deleteRemoved: switchFlag("remove files from the repository that the models folder no longer has"),
-        createPr: switchFlag("open a pull request on the hub instead of moving the branch"),
-        allowShrink: switchFlag("accept that more than half of the published files disappear"),
-        xet: switchFlag("upload by Xet instead of LFS: fewer bytes, several times the memory"),
-        redeploy: switchFlag("then trigger the deploy hooks, as model-sync redeploy does"),
-        ...REDEPLOY_FLAGS,
-        dryRun: switchFlag("show what would be uploaded, and change nothing"),
-      },
-      aliases: COMMON_ALIASES,
-    },
-    func: withSession((session, flags) =>
-      flags.dryRun ? previewHfUpload(session, flags) : runHfUpload(session, flags)
-    ),
+const OPTIONS = {
+  ...HUB_OPTIONS,
+  ...PUBLISHING_OPTIONS,
+  commitMessage: textOption({
+    group: "Options",
+    placeholder: "TEXT",
+    brief: "Commit message",
+    standard: "the time, or the commit of GitHub Actions",
   }),
-);
+  dryRun: switchOption({ group: "Options", brief: "Show what would be uploaded, and change nothing" }),
+  private: switchOption({
+    group: "Hugging Face",
+    brief: "Create the repository as a private one",
+    setting: "huggingface.private",
+  }),
+  createPr: switchOption({
+    group: "Hugging Face",
+    brief: "Open a pull request instead of moving the branch",
+  }),
+  deleteRemoved: switchOption({
+    group: "Hugging Face",
+    brief: "Delete repository files that the model folder lacks",
+    setting: "huggingface.delete_removed",
+  }),
+  xet: switchOption({
+    group: "Hugging Face",
+    brief: "Upload by Xet, not LFS: fewer bytes, more memory",
+    setting: "huggingface.xet",
+  }),
+  redeploy: switchOption({
+    group: "Backend",
+    brief: "Then trigger the deploy hooks, like model-sync redeploy",
+  }),
+  ...REDEPLOY_OPTIONS,
+} satisfies Options;
+
+export type HfUploadFlags = CommandFlags<typeof OPTIONS>;
+
+export const program: Program = {
+  name: "hf-upload",
+  command: command({
+    summary: SUMMARIES["hf-upload"],
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Show what would be uploaded", "model-sync hf-upload --repo-id you/models --dry-run"],
+      ["Upload, deploy, and wait for the backend", "model-sync hf-upload --redeploy --wait"],
+      ["Propose the models as a pull request", "model-sync hf-upload --create-pr"],
+    ],
+    run: (session, flags) => flags.dryRun ? previewHfUpload(session, flags) : runHfUpload(session, flags),
+  }),
+};
 
 /** Uploads as a recorded run, redeploys where the options say so, and prints the result. */
 export async function runHfUpload(session: Session, flags: HfUploadFlags): Promise<void> {

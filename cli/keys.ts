@@ -1,87 +1,94 @@
-import { buildCommand, buildRouteMap } from "@stricli/core";
 import { expandHome } from "../lib/core/home_folder.ts";
 import { signFolder, verifyFolder } from "../lib/signing/folder_signature.ts";
 import { generateKeyFiles, readPrivateKeyFile, readPublicKeyFile } from "../lib/signing/key_files.ts";
-import { defineGroup, type Invocation, main, type Program, withPlainSession } from "./_command.ts";
-import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags } from "./_options.ts";
-import type { PlainSession } from "./_session.ts";
 import { plural } from "../lib/core/format.ts";
-import { SUMMARIES } from "./_help.ts";
+import { type Options, requiredOption } from "./_declaration.ts";
+import { NO_OPERANDS, oneOperand } from "./_arguments.ts";
+import { type CommandFlags, main, plainCommand, type Program } from "./_command.ts";
+import type { PlainSession } from "./_session.ts";
 
-interface GenerateFlags extends CommonFlags {
-  readonly privateKey: string;
-  readonly publicKey: string;
-}
+const FOLDER = oneOperand("FOLDER", "Folder whose files are signed");
 
-interface SignFlags extends CommonFlags {
-  readonly privateKey: string;
-  readonly signature: string;
-}
+const SIGNATURE = requiredOption({
+  group: "Options",
+  placeholder: "FILE",
+  brief: "Signature file",
+  note: "such as model.sig",
+});
 
-interface VerifyFlags extends CommonFlags {
-  readonly publicKey: readonly string[];
-  readonly signature: string;
-}
-
-const FOLDER = {
-  kind: "tuple",
-  parameters: [{ parse: String, brief: "the folder whose files are signed", placeholder: "folder" }],
-} as const;
-
-/** An option that has to be given. */
-function requiredFlag(brief: string) {
-  return { kind: "parsed", parse: String, brief } as const;
-}
-
-const SIGNATURE = requiredFlag("the signature file, such as model.sig");
-
-export const program: Program = defineGroup(
-  "keys",
-  buildRouteMap({
-    docs: { brief: SUMMARIES.keys },
-    routes: {
-      generate: buildCommand<GenerateFlags, [], Invocation>({
-        docs: { brief: "Create a pair of keys; existing files are never overwritten" },
-        parameters: {
-          flags: {
-            ...COMMON_FLAGS,
-            privateKey: requiredFlag("path of the new private key (PEM, mode 0600)"),
-            publicKey: requiredFlag("path of the new public key (PEM)"),
-          },
-          aliases: COMMON_ALIASES,
-        },
-        func: withPlainSession(generate),
-      }),
-      sign: buildCommand<SignFlags, [string], Invocation>({
-        docs: { brief: "Sign every file of a folder, as model_signing sign key does" },
-        parameters: {
-          flags: { ...COMMON_FLAGS, privateKey: requiredFlag("the private key"), signature: SIGNATURE },
-          aliases: COMMON_ALIASES,
-          positional: FOLDER,
-        },
-        func: withPlainSession(sign),
-      }),
-      verify: buildCommand<VerifyFlags, [string], Invocation>({
-        docs: { brief: "Verify a folder's signature, as model_signing verify key does" },
-        parameters: {
-          flags: {
-            ...COMMON_FLAGS,
-            publicKey: {
-              kind: "parsed",
-              parse: String,
-              variadic: true,
-              brief: "a trusted key; may be repeated",
-            },
-            signature: SIGNATURE,
-          },
-          aliases: COMMON_ALIASES,
-          positional: FOLDER,
-        },
-        func: withPlainSession(verify),
-      }),
-    },
+const GENERATE_OPTIONS = {
+  privateKey: requiredOption({
+    group: "Options",
+    placeholder: "FILE",
+    brief: "Path of the new private key",
+    note: "PEM, mode 0600",
   }),
-);
+  publicKey: requiredOption({
+    group: "Options",
+    placeholder: "FILE",
+    brief: "Path of the new public key",
+    note: "PEM",
+  }),
+} satisfies Options;
+
+const SIGN_OPTIONS = {
+  privateKey: requiredOption({ group: "Options", placeholder: "FILE", brief: "Private key" }),
+  signature: SIGNATURE,
+} satisfies Options;
+
+const VERIFY_OPTIONS = {
+  publicKey: {
+    ...requiredOption({ group: "Options", placeholder: "FILE", brief: "Trusted public key" }),
+    repeatable: true,
+  },
+  signature: SIGNATURE,
+} satisfies Options;
+
+type GenerateFlags = CommandFlags<typeof GENERATE_OPTIONS>;
+type SignFlags = CommandFlags<typeof SIGN_OPTIONS>;
+type VerifyFlags = CommandFlags<typeof VERIFY_OPTIONS>;
+
+export const program: Program = {
+  name: "keys",
+  commands: {
+    generate: plainCommand({
+      summary: "Create a pair of keys; existing files are never overwritten",
+      options: GENERATE_OPTIONS,
+      operands: NO_OPERANDS,
+      examples: [
+        [
+          "Create the keys of a publisher",
+          "model-sync keys generate --private-key keys/private.pem --public-key keys/public.pem",
+        ],
+      ],
+      run: generate,
+    }),
+    sign: plainCommand({
+      summary: "Sign every file of a folder, as model_signing sign key does",
+      options: SIGN_OPTIONS,
+      operands: FOLDER,
+      examples: [
+        [
+          "Sign the models",
+          "model-sync keys sign models --private-key keys/private.pem --signature model.sig",
+        ],
+      ],
+      run: sign,
+    }),
+    verify: plainCommand({
+      summary: "Verify a folder's signature, as model_signing verify key does",
+      options: VERIFY_OPTIONS,
+      operands: FOLDER,
+      examples: [
+        [
+          "Verify the models against two trusted keys",
+          "model-sync keys verify models --signature model.sig --public-key new.pem --public-key old.pem",
+        ],
+      ],
+      run: verify,
+    }),
+  },
+};
 
 function generate({ context, output }: PlainSession, flags: GenerateFlags): Promise<void> {
   const privateKey = expandHome(flags.privateKey, context.env);

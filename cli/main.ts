@@ -1,10 +1,10 @@
-import { UsageError } from "../lib/core/errors.ts";
-import { VERSION } from "../lib/core/version.ts";
 import { TRY_ONNX, tryOnnx } from "../lib/validators/onnx/try_onnx.ts";
+import { EXIT, UsageError } from "../lib/core/errors.ts";
+import { VERSION } from "../lib/core/version.ts";
+import { asksForHelp, type CommandName, overview } from "./_help.ts";
+import { type PermissionName, processWorld, type World } from "./_world.ts";
 import type { Program } from "./_command.ts";
 import { Output } from "./_output.ts";
-import { type CommandName, SUMMARIES } from "./_help.ts";
-import { type PermissionName, processWorld, type World } from "./_world.ts";
 
 /**
  * The entry that is compiled into one executable. It picks the command, gives up the permissions that the command does
@@ -44,43 +44,46 @@ export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
   config: { revoked: ["net", "run"], load: () => import("./config.ts") },
 };
 
-function help(): string {
-  const width = Math.max(...Object.keys(SUMMARIES).map((name) => name.length));
-  const list = Object.entries(SUMMARIES).map(([name, summary]) => `  ${name.padEnd(width)}  ${summary}`);
-  return `model-sync ${VERSION} moves models from where they are trained to where they serve, safely.
-
-Usage: model-sync <command> [options]
-
-Commands:
-${list.join("\n")}
-
-  model-sync <command> --help   shows the options of a command
-  model-sync --version          shows the version
-
-Exit codes: 0 done or unchanged, 1 failed, 2 usage or configuration, 3 authentication, 4 unreachable,
-5 refused, 6 locked, 7 disk, 8 rolled back, 130 interrupted`;
-}
-
-/** Runs the command that the arguments of a world name. @returns the exit code */
+/** Runs the command that the arguments of a world name, or shows help. @returns the exit code */
 export async function run(world: World): Promise<number> {
   const [name = "", ...rest] = world.args;
-  const output = new Output({ json: world.args.includes("--json"), logFormat: "text", level: "info" }, world);
-  if (["--help", "-h", "help"].includes(name)) return shown(output, help());
-  if (["--version", "-V"].includes(name)) return shown(output, VERSION);
+  if (name === "help" && rest.length > 0) {
+    const [command = "", ...words] = rest;
+    return asksForHelp([command])
+      ? showOverview(world)
+      : await runCommand(world, command, [...words, "--help"]);
+  }
+  if (["", "help"].includes(name) || asksForHelp([name])) return showOverview(world);
+  if (["--version", "-V"].includes(name)) return await showVersion(world);
   if (name === TRY_ONNX) {
     await tryOnnx();
-    return 0;
+    return EXIT.done;
   }
-  if (!isCommand(name)) return output.error(await unknownCommand(name));
+  return await runCommand(world, name, rest);
+}
+
+async function runCommand(world: World, name: string, args: readonly string[]): Promise<number> {
+  if (!isCommand(name)) return outputOf(world).error(await unknownCommand(name));
   const entry = ENTRIES[name];
   for (const permission of entry.revoked) world.permissions.giveUp(permission);
   const [{ runProgram }, { program }] = await Promise.all([import("./_command.ts"), entry.load()]);
-  return await runProgram(program, rest, world);
+  return await runProgram(program, args, world);
 }
 
-function shown(output: Output, text: string): number {
-  output.text(text);
-  return 0;
+function showOverview(world: World): number {
+  outputOf(world).text(overview(VERSION, world.columns()));
+  return EXIT.done;
+}
+
+async function showVersion(world: World): Promise<number> {
+  const { describeVersion } = await import("./_version.ts");
+  const { json, text } = describeVersion(world.fs);
+  outputOf(world).document(json, () => [text]);
+  return EXIT.done;
+}
+
+function outputOf(world: World): Output {
+  return new Output({ json: world.args.includes("--json"), logFormat: "text", level: "info" }, world);
 }
 
 function isCommand(name: string): name is CommandName {
@@ -88,13 +91,12 @@ function isCommand(name: string): name is CommandName {
 }
 
 async function unknownCommand(name: string): Promise<UsageError> {
-  const hint = "model-sync --help lists the commands";
-  if (name === "") {
-    return new UsageError("Cannot tell what to do: no command was given", { code: "USAGE", hint });
-  }
   const { suggestion } = await import("../lib/config/complaints.ts");
   const meant = suggestion(name, Object.keys(ENTRIES));
-  return new UsageError(`Cannot run "${name}": there is no such command${meant}`, { code: "USAGE", hint });
+  return new UsageError(`Cannot run "${name}": there is no such command${meant}`, {
+    code: "USAGE",
+    hint: "model-sync --help lists the commands",
+  });
 }
 
 if (import.meta.main) Deno.exit(await run(processWorld));

@@ -1,49 +1,49 @@
-import { buildCommand } from "@stricli/core";
 import { parseDuration } from "../lib/core/duration.ts";
 import { UsageError } from "../lib/core/errors.ts";
 import { formatLocalTime } from "../lib/core/format.ts";
-import { ROLES } from "../lib/config/roles.ts";
+import { type Role, ROLES } from "../lib/config/roles.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
+import { ROLE_OPERANDS } from "./_options.ts";
+import { controlRun } from "../lib/pipeline/reported_run.ts";
 import { readDaemons } from "../lib/store/daemons.ts";
 import { pauseRoles } from "../lib/store/pauses.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
-import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  parseRoles,
-  ROLE_ARGUMENTS,
-  textFlag,
-} from "./_options.ts";
-import { controlRun } from "../lib/pipeline/reported_run.ts";
 import { SUMMARIES } from "./_help.ts";
+import { type Options, textOption } from "./_declaration.ts";
+import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
 
-interface PauseFlags extends CommonFlags {
-  readonly for?: string;
-  readonly reason?: string;
-}
-
-export const program: Program = defineProgram(
-  "pause",
-  buildCommand<PauseFlags, string[], Invocation>({
-    docs: { brief: SUMMARIES.pause },
-    parameters: {
-      flags: {
-        for: textFlag("length of the pause: 90s, 15m, 2h or 1d (default: until resumed)"),
-        reason: textFlag("reason that status shows"),
-        ...COMMON_FLAGS,
-      },
-      aliases: COMMON_ALIASES,
-      positional: ROLE_ARGUMENTS,
-    },
-    func: withSession((session, flags, ...typed) => run(session, flags, typed)),
+const OPTIONS = {
+  for: textOption({
+    group: "Options",
+    placeholder: "DURATION",
+    brief: "Length of the pause",
+    note: "90s, 15m, 2h or 1d",
+    standard: "until resumed",
   }),
-);
+  reason: textOption({ group: "Options", placeholder: "TEXT", brief: "Reason that status shows" }),
+} satisfies Options;
 
-async function run(session: Session, flags: PauseFlags, typed: readonly string[]): Promise<void> {
+export const program: Program = {
+  name: "pause",
+  command: command({
+    summary: SUMMARIES.pause,
+    options: OPTIONS,
+    operands: ROLE_OPERANDS,
+    examples: [
+      ["Pause all roles until they are resumed", "model-sync pause --reason 'exchange is down'"],
+      ["Pause pulling for two hours", "model-sync pause client --for 2h"],
+    ],
+    run,
+  }),
+};
+
+async function run(
+  session: Session,
+  flags: CommandFlags<typeof OPTIONS>,
+  named: readonly Role[],
+): Promise<void> {
   const { context, output, settings } = session;
   const { clock, host } = context;
-  const roles = typed.length === 0 ? ROLES : parseRoles(typed);
+  const roles = named.length === 0 ? ROLES : named;
   const since = clock.now();
   const until = flags.for === undefined ? null : new Date(since.getTime() + durationMs(flags.for));
   const { reason } = flags;

@@ -1,34 +1,39 @@
-import { buildCommand } from "@stricli/core";
 import { freedBytes, planPrune, pruneReleases } from "../lib/pipeline/prune.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import type { StoredRelease } from "../lib/store/releases.ts";
-import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, integerFlag, switchFlag } from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { narrowToReporting, openExistingStore, requireStore, type Session } from "./_session.ts";
 import { reportedRun } from "../lib/pipeline/reported_run.ts";
 import { SUMMARIES } from "./_help.ts";
 import { formatBytes, plural } from "../lib/core/format.ts";
+import { integerOption, type Options, switchOption } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
 
-interface PruneFlags extends CommonFlags {
-  readonly keep?: number;
-  readonly dryRun?: boolean;
-}
+const OPTIONS = {
+  keep: integerOption({
+    group: "Options",
+    placeholder: "COUNT",
+    brief: "Number of newest releases to keep",
+    standard: "model_sync.keep",
+  }, 1),
+  dryRun: switchOption({ group: "Options", brief: "Show what would be removed, and change nothing" }),
+} satisfies Options;
 
-export const program: Program = defineProgram(
-  "prune",
-  buildCommand<PruneFlags, [], Invocation>({
-    docs: { brief: SUMMARIES.prune },
-    parameters: {
-      flags: {
-        ...COMMON_FLAGS,
-        keep: integerFlag("number of newest releases to keep (default: model_sync.keep)", 1),
-        dryRun: switchFlag("show what would be removed, and change nothing"),
-      },
-      aliases: COMMON_ALIASES,
-    },
-    func: withSession((session, flags) => flags.dryRun ? preview(session, flags) : run(session, flags)),
+type PruneFlags = CommandFlags<typeof OPTIONS>;
+
+export const program: Program = {
+  name: "prune",
+  command: command({
+    summary: SUMMARIES.prune,
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Show what would be removed", "model-sync prune --dry-run"],
+      ["Keep the three newest releases", "model-sync prune --keep 3"],
+    ],
+    run: (session, flags) => flags.dryRun ? preview(session, flags) : run(session, flags),
   }),
-);
+};
 
 async function run(session: Session, flags: PruneFlags): Promise<void> {
   const { output, settings } = session;

@@ -1,5 +1,4 @@
-import { buildCommand } from "@stricli/core";
-import type { PublishPlan } from "../lib/carriers/git_publish_plan.ts";
+import { type PublishPlan } from "../lib/carriers/git_publish_plan.ts";
 import {
   planPublish,
   type PublishChoices,
@@ -8,50 +7,38 @@ import {
 } from "../lib/pipeline/recorded_publish.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
-import { changeLines, type Output } from "./_output.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  GIT_FLAGS,
-  type GitFlags,
-  switchFlag,
-  textFlag,
-  TRAINING_FLAGS,
-  type TrainingFlags,
-  trainingOptions,
-} from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { changeLines, Output } from "./_output.ts";
+import { GIT_OPTIONS, PUBLISHING_OPTIONS, TRAINING_OPTIONS, trainingOptions } from "./_options.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { narrowPermissions, type Session } from "./_session.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import { SUMMARIES } from "./_help.ts";
+import { type Options, switchOption } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
 
-export interface PublishFlags extends CommonFlags, GitFlags, TrainingFlags {
-  readonly commitMessage?: string;
-  readonly allowShrink?: boolean;
-  readonly dryRun?: boolean;
-}
+const OPTIONS = {
+  ...GIT_OPTIONS,
+  ...TRAINING_OPTIONS,
+  ...PUBLISHING_OPTIONS,
+  dryRun: switchOption({ group: "Options", brief: "Show what would be published, and change nothing" }),
+} satisfies Options;
 
-export const program: Program = defineProgram(
-  "publish",
-  buildCommand<PublishFlags, [], Invocation>({
-    docs: { brief: SUMMARIES.publish },
-    parameters: {
-      flags: {
-        ...COMMON_FLAGS,
-        ...GIT_FLAGS,
-        ...TRAINING_FLAGS,
-        commitMessage: textFlag("commit message (default: chore(models): sync <time>)"),
-        allowShrink: switchFlag("accept that more than half of the published files disappear"),
-        dryRun: switchFlag("show what would be published, and change nothing"),
-      },
-      aliases: COMMON_ALIASES,
-    },
-    func: withSession((session, flags) =>
-      flags.dryRun ? previewPublish(session, flags) : runPublish(session, flags)
-    ),
+export type PublishFlags = CommandFlags<typeof OPTIONS>;
+
+export const program: Program = {
+  name: "publish",
+  command: command({
+    summary: SUMMARIES.publish,
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Show what would be published", "model-sync publish --dry-run"],
+      ["Train, then publish", "model-sync publish --commit-message 'daily refresh'"],
+      ["Publish the models as they are on disk", "model-sync publish --skip-training"],
+    ],
+    run: (session, flags) => flags.dryRun ? previewPublish(session, flags) : runPublish(session, flags),
   }),
-);
+};
 
 /** Publishes as a recorded run, and prints the result. */
 export async function runPublish(session: Session, flags: PublishFlags): Promise<void> {

@@ -1,46 +1,42 @@
-import { buildCommand } from "@stricli/core";
 import { join } from "node:path";
 import { GitSource, type GitSourceOptions } from "../lib/carriers/git_source.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
 import { stateDirOf } from "../lib/store/store.ts";
-import { COMMON_ALIASES, COMMON_FLAGS, GIT_FLAGS, type GitFlags, switchFlag } from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
-import type { Session } from "./_session.ts";
-import {
-  OTHER_WRITERS_FLAG,
-  type OtherWriterFlags,
-  previewPulling,
-  PULLING_FLAGS,
-  type PullingFlags,
-  runPulling,
-} from "./_pull.ts";
 import { SUMMARIES } from "./_help.ts";
+import { GIT_OPTIONS, OTHER_WRITERS_OPTION, PULLING_OPTIONS } from "./_options.ts";
+import { type Options, switchOption } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
+import { previewPulling, runPulling } from "./_pull.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
+import type { Session } from "./_session.ts";
 
-export interface PullFlags extends PullingFlags, OtherWriterFlags, GitFlags {
-  readonly resetToRemote?: boolean;
-}
-
-export const program: Program = defineProgram(
-  "pull",
-  buildCommand<PullFlags, [], Invocation>({
-    docs: { brief: SUMMARIES.pull },
-    parameters: {
-      flags: {
-        ...COMMON_FLAGS,
-        ...GIT_FLAGS,
-        ...PULLING_FLAGS,
-        acceptOtherWriters: OTHER_WRITERS_FLAG,
-        resetToRemote: switchFlag(
-          "follow a branch that was force-pushed or diverged, giving up the clone's own",
-        ),
-      },
-      aliases: COMMON_ALIASES,
-    },
-    func: withSession((session, flags) =>
-      flags.dryRun ? previewPull(session, flags) : runPull(session, flags)
-    ),
+const OPTIONS = {
+  ...GIT_OPTIONS,
+  ...PULLING_OPTIONS,
+  ...OTHER_WRITERS_OPTION,
+  resetToRemote: switchOption({
+    group: "Safety",
+    brief: "Reset the clone to a force-pushed or diverged branch",
+    note: "its own commits are lost",
   }),
-);
+} satisfies Options;
+
+export type PullFlags = CommandFlags<typeof OPTIONS>;
+
+export const program: Program = {
+  name: "pull",
+  command: command({
+    summary: SUMMARIES.pull,
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Show what would change", "model-sync pull --dry-run"],
+      ["Pull into another folder", "model-sync pull --models-dir /srv/bot/models"],
+      ["Pull, and wait until the release has passed its canary", "model-sync pull --wait-canary"],
+    ],
+    run: (session, flags) => flags.dryRun ? previewPull(session, flags) : runPull(session, flags),
+  }),
+};
 
 /** One pull from the git registry, recorded and shown. */
 export async function runPull(session: Session, flags: PullFlags): Promise<void> {

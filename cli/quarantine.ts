@@ -1,55 +1,53 @@
-import { buildCommand, buildRouteMap } from "@stricli/core";
 import { EVERY_SEQUENCE, liftFromQuarantine, quarantineRelease } from "../lib/pipeline/quarantine_release.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { readPointer } from "../lib/store/pointers.ts";
 import { type QuarantineEntry, readQuarantine } from "../lib/store/quarantine.ts";
 import { findStore } from "../lib/store/store.ts";
 import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
-import { defineGroup, type Invocation, main, type Program, withSession } from "./_command.ts";
-import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, textFlag } from "./_options.ts";
-import type { Output } from "./_output.ts";
-import { SUMMARIES } from "./_help.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
+import { Output } from "./_output.ts";
+import { type Options, textOption } from "./_declaration.ts";
+import { NO_OPERANDS, oneOperand } from "./_arguments.ts";
 
-interface AddFlags extends CommonFlags {
-  readonly reason?: string;
-}
+const ADD_OPTIONS = {
+  reason: textOption({ group: "Options", placeholder: "TEXT", brief: "Reason that the list shows" }),
+} satisfies Options;
 
-const RELEASE = {
-  kind: "tuple",
-  parameters: [{
-    brief: "its digest, or the beginning of it",
-    placeholder: "release",
-    parse: String,
-  }],
-} as const;
+type AddFlags = CommandFlags<typeof ADD_OPTIONS>;
 
-export const program: Program = defineGroup(
-  "quarantine",
-  buildRouteMap({
-    docs: { brief: SUMMARIES.quarantine },
-    routes: {
-      list: buildCommand<CommonFlags, [], Invocation>({
-        docs: { brief: "List quarantined releases with their reasons" },
-        parameters: { flags: COMMON_FLAGS, aliases: COMMON_ALIASES },
-        func: withSession((session) => Promise.resolve(list(session))),
-      }),
-      add: buildCommand<AddFlags, [string], Invocation>({
-        docs: { brief: "Quarantine a release" },
-        parameters: {
-          flags: { ...COMMON_FLAGS, reason: textFlag("reason that the list shows") },
-          aliases: COMMON_ALIASES,
-          positional: RELEASE,
-        },
-        func: withSession((session, flags, release) => add(session, release, flags)),
-      }),
-      lift: buildCommand<CommonFlags, [string], Invocation>({
-        docs: { brief: "Release from quarantine" },
-        parameters: { flags: COMMON_FLAGS, aliases: COMMON_ALIASES, positional: RELEASE },
-        func: withSession((session, _flags, release) => lift(session, release)),
-      }),
-    },
-  }),
-);
+const RELEASE = oneOperand("RELEASE", "The release's digest, or the beginning of it");
+
+export const program: Program = {
+  name: "quarantine",
+  commands: {
+    list: command({
+      summary: "List quarantined releases with their reasons",
+      options: {},
+      operands: NO_OPERANDS,
+      examples: [["List the quarantined releases", "model-sync quarantine list"]],
+      run: (session) => Promise.resolve(list(session)),
+    }),
+    add: command({
+      summary: "Quarantine a release",
+      options: ADD_OPTIONS,
+      operands: RELEASE,
+      examples: [
+        [
+          "Keep a release from being pulled again",
+          "model-sync quarantine add 3f2a9c --reason 'wrong labels'",
+        ],
+      ],
+      run: (session, flags, release) => add(session, release, flags),
+    }),
+    lift: command({
+      summary: "Release from quarantine",
+      options: {},
+      operands: RELEASE,
+      examples: [["Let pulls activate a release again", "model-sync quarantine lift 3f2a9c"]],
+      run: (session, _flags, release) => lift(session, release),
+    }),
+  },
+};
 
 function list({ context, output, location }: Session): void {
   const store = findStore(context.fs, location, context.log);

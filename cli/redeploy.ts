@@ -1,4 +1,3 @@
-import { buildCommand, type FlagParametersForType } from "@stricli/core";
 import { UsageError } from "../lib/core/errors.ts";
 import { deployTargets } from "../lib/redeploy/deploy_targets.ts";
 import {
@@ -10,40 +9,47 @@ import {
 import type { RedeployReport } from "../lib/redeploy/redeploy.ts";
 import { Digest, shortDigest } from "../lib/release/manifest.ts";
 import { findStore, openStore } from "../lib/store/store.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  integerFlag,
-  switchFlag,
-  textFlag,
-} from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Session } from "./_session.ts";
 import { formatDuration } from "../lib/core/format.ts";
-import type { Output } from "./_output.ts";
+import { Output } from "./_output.ts";
 import { SUMMARIES } from "./_help.ts";
+import { type Flags, integerOption, type Options, switchOption, textOption } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
+
+const BACKEND = "Backend";
 
 /** Options of every command that redeploys. */
-export interface RedeployFlags {
-  readonly wait?: boolean;
-  readonly revertOnFailure?: boolean;
-  readonly verifyUrl?: string;
-  readonly verifyField?: string;
-  readonly waitTimeoutSec?: number;
-}
+export const REDEPLOY_OPTIONS = {
+  wait: switchOption({ group: BACKEND, brief: "Wait until the backend reports the release" }),
+  revertOnFailure: switchOption({
+    group: BACKEND,
+    brief: "If it does not, redeploy the previous release",
+    note: "published to Hugging Face again; exit code 8",
+  }),
+  verifyUrl: textOption({
+    group: BACKEND,
+    placeholder: "URL",
+    brief: "Address where the backend reports its release",
+    setting: "redeploy.verify_url",
+  }),
+  verifyField: textOption({
+    group: BACKEND,
+    placeholder: "PATH",
+    brief: "Field with the digest, a dotted path",
+    setting: "redeploy.verify_field",
+    standard: "release, digest or current.digest",
+  }),
+  waitTimeoutSec: integerOption({
+    group: BACKEND,
+    placeholder: "SECONDS",
+    brief: "Time limit of the wait",
+    setting: "redeploy.wait_timeout_sec",
+    standard: 900,
+  }, 1),
+} satisfies Options;
 
-export const REDEPLOY_FLAGS: FlagParametersForType<RedeployFlags> = {
-  wait: switchFlag("wait until the backend reports the release"),
-  revertOnFailure: switchFlag(
-    "if it does not, publish the release before to Hugging Face again, deploy that, and exit with 8",
-  ),
-  verifyUrl: textFlag("address where the backend reports its release"),
-  verifyField: textFlag(
-    "the field with the digest, a dotted path (default: release, digest or current.digest)",
-  ),
-  waitTimeoutSec: integerFlag("how long to wait for the backend, in seconds (default: 900)", 1),
-};
+export type RedeployFlags = Flags<typeof REDEPLOY_OPTIONS>;
 
 /** Returns what the options say of waiting and reverting. */
 export function redeployChoices(flags: RedeployFlags): RedeployChoices {
@@ -70,33 +76,32 @@ export function redeployLines(output: Output, report: RedeployReport): string[] 
   ];
 }
 
-interface Flags extends CommonFlags, RedeployFlags {
-  readonly release?: string;
-  readonly dryRun?: boolean;
-}
-
-export const program: Program = defineProgram(
-  "redeploy",
-  buildCommand<Flags, [], Invocation>({
-    docs: { brief: SUMMARIES.redeploy },
-    parameters: {
-      flags: {
-        ...COMMON_FLAGS,
-        ...REDEPLOY_FLAGS,
-        release: textFlag(
-          "the digest that the backend has to report (default: the last that was published from here)",
-        ),
-        dryRun: switchFlag("show which deployments would be started, and start none"),
-      },
-      aliases: COMMON_ALIASES,
-    },
-    func: withSession((session, flags) =>
-      flags.dryRun ? Promise.resolve(preview(session)) : run(session, flags)
-    ),
+const OPTIONS = {
+  release: textOption({
+    group: "Options",
+    placeholder: "DIGEST",
+    brief: "Release that the backend has to report",
+    standard: "the last one published from this machine",
   }),
-);
+  dryRun: switchOption({ group: "Options", brief: "Show which deployments would be started; start none" }),
+  ...REDEPLOY_OPTIONS,
+} satisfies Options;
 
-async function run(session: Session, flags: Flags): Promise<void> {
+export const program: Program = {
+  name: "redeploy",
+  command: command({
+    summary: SUMMARIES.redeploy,
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Show which deployments would be started", "model-sync redeploy --dry-run"],
+      ["Deploy, and wait until the backend serves the release", "model-sync redeploy --wait"],
+    ],
+    run: (session, flags) => flags.dryRun ? Promise.resolve(preview(session)) : run(session, flags),
+  }),
+};
+
+async function run(session: Session, flags: CommandFlags<typeof OPTIONS>): Promise<void> {
   const { context: { fs, log }, output, location } = session;
   const release = flags.release === undefined ? publishedHere(session) : parseRelease(flags.release);
   const begin = await prepareRedeployment(session, redeployChoices(flags));

@@ -1,4 +1,3 @@
-import { buildCommand } from "@stricli/core";
 import { EXIT, type ExitCode } from "../lib/core/errors.ts";
 import {
   failureOfSync,
@@ -8,98 +7,127 @@ import {
   watchAndSync,
 } from "../lib/references/prepare_sync.ts";
 import { exitCodeOf, failuresOf } from "../lib/references/sync_failures.ts";
-import type { SyncReport } from "../lib/references/sync_references.ts";
+import { type SyncReport } from "../lib/references/sync_references.ts";
 import type { WatchEvent } from "../lib/references/watch_event.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  type FlagSettings,
-  integerFlag,
-  switchFlag,
-  textFlag,
-} from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Session } from "./_session.ts";
 import { watchLines } from "../lib/references/watch_lines.ts";
 import { reportJson, reportLines } from "./_references_report.ts";
 import { SUMMARIES } from "./_help.ts";
+import {
+  choiceOption,
+  integerOption,
+  listOption,
+  type Options,
+  switchOption,
+  textOption,
+} from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
 
-interface Flags extends CommonFlags {
-  readonly primaryUrl?: string;
-  readonly categories?: readonly string[];
-  readonly dryRun?: boolean;
-  readonly force?: boolean;
-  readonly allowShrink?: boolean;
-  readonly targetDir?: string;
-  readonly yes?: boolean;
-  readonly watch?: boolean;
-  readonly watchInterval?: number;
-  readonly watchStartupSync?: boolean;
-  readonly noPr?: boolean;
-  readonly outputDir?: string;
-  readonly prStyle?: "fixed" | "timestamped";
-  readonly canonicalFormat?: boolean;
-}
+const REFERENCES = "References";
 
-const REFERENCE_FLAG_SETTINGS: FlagSettings = {
-  primaryUrl: ["references", "primary_url"],
-  categories: ["references", "categories"],
-  dryRun: ["references", "dry_run"],
-  force: ["references", "force"],
-  targetDir: ["references", "target_dir"],
-  watch: ["references", "watch", "enabled"],
-  watchInterval: ["references", "watch", "interval_sec"],
-  watchStartupSync: ["references", "watch", "startup_sync"],
-  noPr: ["references", "no_pr"],
-  outputDir: ["references", "output_dir"],
-  prStyle: ["references", "pr", "style"],
-  canonicalFormat: ["references", "canonical_format"],
+const OPTIONS = {
+  dryRun: switchOption({
+    group: "Options",
+    brief: "Show the changes model by model; change nothing",
+    setting: "references.dry_run",
+    note: "needs no token",
+  }),
+  noPr: switchOption({
+    group: "Options",
+    brief: "Show or write the difference; open no pull request",
+    setting: "references.no_pr",
+  }),
+  outputDir: textOption({
+    group: "Options",
+    placeholder: "DIR",
+    brief: "With --no-pr, folder for changed files and changes.diff",
+    setting: "references.output_dir",
+  }),
+  watch: switchOption({
+    group: "Options",
+    brief: "Keep running; sync when PRIMARY's records change",
+    setting: "references.watch.enabled",
+  }),
+  watchInterval: integerOption({
+    group: "Options",
+    placeholder: "SECONDS",
+    brief: "Time between two requests to PRIMARY",
+    setting: "references.watch.interval_sec",
+    standard: 60,
+  }, 1),
+  watchStartupSync: switchOption({
+    group: "Options",
+    brief: "With --watch, also sync at the start",
+    setting: "references.watch.startup_sync",
+  }),
+  primaryUrl: textOption({
+    group: REFERENCES,
+    placeholder: "URL",
+    brief: "Address of the PRIMARY server, with or without /api",
+    setting: "references.primary_url",
+  }),
+  categories: listOption({
+    group: REFERENCES,
+    placeholder: "LIST",
+    brief: "Categories to sync, separated by commas",
+    setting: "references.categories",
+    standard: "all that have a file",
+  }),
+  targetDir: textOption({
+    group: REFERENCES,
+    placeholder: "DIR",
+    brief: "Keep the repositories' clones here, as OWNER/NAME",
+    setting: "references.target_dir",
+  }),
+  prStyle: choiceOption({
+    group: REFERENCES,
+    placeholder: "STYLE",
+    brief: "One updated pull request, or one each time",
+    setting: "references.pr.style",
+    standard: "fixed",
+  }, ["fixed", "timestamped"]),
+  canonicalFormat: switchOption({
+    group: REFERENCES,
+    brief: "Rewrite whole files, like Python's json.dumps(indent=4)",
+    setting: "references.canonical_format",
+  }),
+  force: switchOption({
+    group: "Safety",
+    brief: "Ignore the limits on changed and removed models",
+    setting: "references.force",
+  }),
+  allowShrink: switchOption({
+    group: "Safety",
+    brief: "Accept that a category loses more than max_shrink",
+  }),
+  yes: switchOption({
+    group: "Safety",
+    brief: "Discard local changes in a clone below --target-dir",
+  }),
+} satisfies Options;
+
+type SyncFlags = CommandFlags<typeof OPTIONS>;
+
+export const program: Program = {
+  name: "references-sync",
+  command: command({
+    summary: SUMMARIES["references-sync"],
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Show what differs", "model-sync references-sync --dry-run"],
+      ["Sync two categories", "model-sync references-sync --categories image_generation,clip"],
+      [
+        "Write the changed files instead of a pull request",
+        "model-sync references-sync --no-pr --output-dir out",
+      ],
+    ],
+    run,
+  }),
 };
 
-export const program: Program = defineProgram(
-  "references-sync",
-  buildCommand<Flags, [], Invocation>({
-    docs: { brief: SUMMARIES["references-sync"] },
-    parameters: {
-      flags: {
-        ...COMMON_FLAGS,
-        primaryUrl: textFlag("address of the PRIMARY server, with or without /api"),
-        categories: {
-          kind: "parsed",
-          parse: splitList,
-          optional: true,
-          brief: "the categories to sync, separated by commas (default: all that have a file)",
-        },
-        dryRun: switchFlag("show what would change, model by model; needs no token, changes nothing"),
-        force: switchFlag("open a pull request whatever the number of changed or removed models"),
-        allowShrink: switchFlag("propose changes that remove more of a category's models than max_shrink"),
-        targetDir: textFlag("keep the clones of the repositories in this folder, as <owner>/<name>"),
-        yes: switchFlag("discard local changes in a clone below --target-dir"),
-        watch: switchFlag("keep running, and sync when PRIMARY's records change"),
-        watchInterval: integerFlag("seconds between two requests to PRIMARY (default: 60)", 1),
-        watchStartupSync: switchFlag("with --watch: also sync at the start"),
-        noPr: switchFlag("open no pull request: show the difference, or write it to --output-dir"),
-        outputDir: textFlag("with --no-pr: the folder for the changed files and changes.diff"),
-        prStyle: {
-          kind: "enum",
-          values: ["fixed", "timestamped"],
-          optional: true,
-          brief: "one pull request that is updated, or a new one each time (default: fixed)",
-        },
-        canonicalFormat: switchFlag("rewrite whole files, as Python's json.dumps(indent=4) does"),
-      },
-      aliases: COMMON_ALIASES,
-    },
-    func: withSession(run, REFERENCE_FLAG_SETTINGS),
-  }),
-);
-
-function splitList(text: string): string[] {
-  return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
-}
-
-async function run(session: Session, flags: Flags): Promise<ExitCode> {
+async function run(session: Session, flags: SyncFlags): Promise<ExitCode> {
   const { references } = session.settings;
   for (const warning of session.config.warnings) session.context.log.warn(warning);
   const plain = references.verbose ? inDetail(session) : session;

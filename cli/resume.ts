@@ -1,24 +1,28 @@
-import { buildCommand } from "@stricli/core";
+import { command, main, type Program } from "./_command.ts";
+import { ROLE_OPERANDS } from "./_options.ts";
+import { controlRun } from "../lib/pipeline/reported_run.ts";
 import { type Role, ROLES } from "../lib/config/roles.ts";
 import { readPauses, resumeRoles } from "../lib/store/pauses.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
-import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
-import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, parseRoles, ROLE_ARGUMENTS } from "./_options.ts";
-import { controlRun } from "../lib/pipeline/reported_run.ts";
 import { SUMMARIES } from "./_help.ts";
+import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
 
-export const program: Program = defineProgram(
-  "resume",
-  buildCommand<CommonFlags, string[], Invocation>({
-    docs: { brief: SUMMARIES.resume },
-    parameters: { flags: COMMON_FLAGS, aliases: COMMON_ALIASES, positional: ROLE_ARGUMENTS },
-    func: withSession((session, _flags, ...typed) => run(session, typed)),
+export const program: Program = {
+  name: "resume",
+  command: command({
+    summary: SUMMARIES.resume,
+    options: {},
+    operands: ROLE_OPERANDS,
+    examples: [
+      ["Resume every paused role", "model-sync resume"],
+      ["Resume pulling only", "model-sync resume client"],
+    ],
+    run: (session, _flags, named) => run(session, named),
   }),
-);
+};
 
-async function run(session: Session, typed: readonly string[]): Promise<void> {
+async function run(session: Session, named: readonly Role[]): Promise<void> {
   const { context, output } = session;
-  const asked = typed.length === 0 ? ROLES : parseRoles(typed);
+  const asked = named.length === 0 ? ROLES : named;
   narrowToReporting(session);
   const store = openExistingStore(session);
   let roles: readonly Role[] = [];

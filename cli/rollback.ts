@@ -1,36 +1,42 @@
-import { buildCommand } from "@stricli/core";
 import { planRollback, rollback, type RollbackPlan, type RollbackReport } from "../lib/pipeline/rollback.ts";
 import type { Timed } from "../lib/pipeline/run_report.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
-import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, switchFlag, textFlag } from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
-import { narrowPermissions, openExistingStore, requireStore, type Session } from "./_session.ts";
-import { SUMMARIES } from "./_help.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
-import type { Output } from "./_output.ts";
+import { Output } from "./_output.ts";
 import { reportedRun } from "../lib/pipeline/reported_run.ts";
 import { safeguardsOf } from "../lib/pipeline/safeguards.ts";
+import { SUMMARIES } from "./_help.ts";
+import { type Options, switchOption, textOption } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
+import { narrowPermissions, openExistingStore, requireStore, type Session } from "./_session.ts";
 
-interface RollbackFlags extends CommonFlags {
-  readonly to?: string;
-  readonly dryRun?: boolean;
-}
-
-export const program: Program = defineProgram(
-  "rollback",
-  buildCommand<RollbackFlags, [], Invocation>({
-    docs: { brief: SUMMARIES.rollback },
-    parameters: {
-      flags: {
-        ...COMMON_FLAGS,
-        to: textFlag("the release to activate: its sequence number, its digest or the beginning of that"),
-        dryRun: switchFlag("show what would be activated, and change nothing"),
-      },
-      aliases: COMMON_ALIASES,
-    },
-    func: withSession((session, flags) => flags.dryRun ? preview(session, flags) : run(session, flags)),
+const OPTIONS = {
+  to: textOption({
+    group: "Options",
+    placeholder: "RELEASE",
+    brief: "Its sequence number, its digest or the digest's beginning",
+    standard: "the previous release",
   }),
-);
+  dryRun: switchOption({ group: "Options", brief: "Show what would be activated, and change nothing" }),
+} satisfies Options;
+
+type RollbackFlags = CommandFlags<typeof OPTIONS>;
+
+export const program: Program = {
+  name: "rollback",
+  command: command({
+    summary: SUMMARIES.rollback,
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Show which release would be activated", "model-sync rollback --dry-run"],
+      ["Roll back to the previous release", "model-sync rollback"],
+      ["Activate release number 41", "model-sync rollback --to 41"],
+    ],
+    run: (session, flags) => flags.dryRun ? preview(session, flags) : run(session, flags),
+  }),
+};
 
 async function run(session: Session, flags: RollbackFlags): Promise<void> {
   const { output, settings } = session;

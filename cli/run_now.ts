@@ -1,4 +1,4 @@
-import { buildCommand } from "@stricli/core";
+import type { Role } from "../lib/config/roles.ts";
 import { EXIT } from "../lib/core/errors.ts";
 import {
   awaitRuns,
@@ -7,42 +7,37 @@ import {
   requestRuns,
   requireDaemons,
 } from "../lib/daemon/request_runs.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  parseRoles,
-  ROLE_ARGUMENTS,
-  switchFlag,
-} from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
-import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
+import { REQUIRED_ROLES } from "./_options.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { controlRun } from "../lib/pipeline/reported_run.ts";
 import { SUMMARIES } from "./_help.ts";
+import { type Options, switchOption } from "./_declaration.ts";
+import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
 
-interface RunNowFlags extends CommonFlags {
-  readonly wait?: boolean;
-}
+const OPTIONS = {
+  wait: switchOption({ group: "Options", brief: "Wait for the run, and return its exit code" }),
+} satisfies Options;
 
-export const program: Program = defineProgram(
-  "run-now",
-  buildCommand<RunNowFlags, string[], Invocation>({
-    docs: { brief: SUMMARIES["run-now"] },
-    parameters: {
-      flags: {
-        wait: switchFlag("wait for the run to end, and return its exit code"),
-        ...COMMON_FLAGS,
-      },
-      aliases: COMMON_ALIASES,
-      positional: { ...ROLE_ARGUMENTS, minimum: 1 },
-    },
-    func: withSession((session, flags, ...typed) => run(session, flags, typed)),
+export const program: Program = {
+  name: "run-now",
+  command: command({
+    summary: SUMMARIES["run-now"],
+    options: OPTIONS,
+    operands: REQUIRED_ROLES,
+    examples: [
+      ["Pull now instead of at the next scheduled time", "model-sync run-now client"],
+      ["Publish now, and wait for the result", "model-sync run-now publisher --wait"],
+    ],
+    run,
   }),
-);
+};
 
-async function run(session: Session, flags: RunNowFlags, typed: readonly string[]): Promise<void> {
+async function run(
+  session: Session,
+  flags: CommandFlags<typeof OPTIONS>,
+  roles: readonly Role[],
+): Promise<void> {
   const { context, output } = session;
-  const roles = parseRoles(typed);
   narrowToReporting(session);
   const store = openExistingStore(session);
   await requireDaemons(context, store, roles);

@@ -1,4 +1,3 @@
-import { buildCommand, type FlagParametersForType } from "@stricli/core";
 import { archiveLimits } from "../lib/carriers/archived_models.ts";
 import { runPodApi } from "../lib/carriers/runpod_settings.ts";
 import { RunPodSource, type RunPodSourceOptions } from "../lib/carriers/runpod_source.ts";
@@ -6,56 +5,49 @@ import { redactUrls } from "../lib/core/secret.ts";
 import { planRunPodPull, type ShownRequest } from "../lib/pipeline/plan_runpod_pull.ts";
 import { inStoreOfPull } from "../lib/pipeline/recorded_pull.ts";
 import type { NextStep } from "../lib/runpod/job_memory.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type GitFlags,
-  rateFlag,
-  RUNPOD_FLAGS,
-  type RunPodFlags,
-  switchFlag,
-  textFlag,
-} from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { LIMIT_RATE, PULLING_OPTIONS, RUNPOD_OPTIONS } from "./_options.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Session } from "./_session.ts";
-import { folderLines, PULLING_FLAGS, type PullingFlags, runPulling } from "./_pull.ts";
+import { folderLines, runPulling } from "./_pull.ts";
 import { SUMMARIES } from "./_help.ts";
+import { type Options, switchOption, textOption } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
 
-export interface RunPodPullFlags extends PullingFlags, RunPodFlags, SeedFlags {
-  readonly limitRate?: number;
-}
+/** The original script takes these for every command. A RunPod job ignores them, and command lines stay valid. */
+const IGNORED = { hidden: true, brief: "Ignored: an option of the git commands" } as const;
+const IGNORED_OPTIONS = {
+  repoDir: textOption({ group: "Git registry", placeholder: "DIR", ...IGNORED }),
+  repoModelsSubdir: textOption({ group: "Git registry", placeholder: "DIR", ...IGNORED }),
+  remote: textOption({ group: "Git registry", placeholder: "NAME", ...IGNORED }),
+  branch: textOption({ group: "Git registry", placeholder: "NAME", ...IGNORED }),
+  allowDirtyWorktree: switchOption({ group: "Git registry", ...IGNORED }),
+} satisfies Options;
 
-/** The seed's script takes these for every command. A RunPod job has no use for them, and command lines stay valid. */
-type SeedFlags = Omit<GitFlags, "repoUrl">;
+const OPTIONS = {
+  ...RUNPOD_OPTIONS,
+  ...PULLING_OPTIONS,
+  newJob: switchOption({ group: "Safety", brief: "Start a new job even if another may run" }),
+  limitRate: LIMIT_RATE,
+  ...IGNORED_OPTIONS,
+} satisfies Options;
 
-const UNUSED = "of the git commands; not used";
-const UNUSED_FLAGS: FlagParametersForType<SeedFlags> = {
-  repoDir: { ...textFlag(UNUSED), hidden: true },
-  repoModelsSubdir: { ...textFlag(UNUSED), hidden: true },
-  remote: { ...textFlag(UNUSED), hidden: true },
-  branch: { ...textFlag(UNUSED), hidden: true },
-  allowDirtyWorktree: { ...switchFlag(UNUSED), hidden: true },
-};
+export type RunPodPullFlags = CommandFlags<typeof OPTIONS>;
 
-export const program: Program = defineProgram(
-  "runpod-pull",
-  buildCommand<RunPodPullFlags, [], Invocation>({
-    docs: { brief: SUMMARIES["runpod-pull"] },
-    parameters: {
-      flags: {
-        ...COMMON_FLAGS,
-        ...RUNPOD_FLAGS,
-        ...PULLING_FLAGS,
-        limitRate: rateFlag("download no faster than this, in bytes a second: 500K, 10M"),
-        ...UNUSED_FLAGS,
-      },
-      aliases: COMMON_ALIASES,
-    },
-    func: withSession((session, flags) =>
-      flags.dryRun ? Promise.resolve(previewRunPodPull(session, flags)) : runRunPodPull(session, flags)
-    ),
+export const program: Program = {
+  name: "runpod-pull",
+  command: command({
+    summary: SUMMARIES["runpod-pull"],
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Show the request that would start a job", "model-sync runpod-pull --dry-run"],
+      ["Give the training two hours", "model-sync runpod-pull --job-timeout-sec 7200"],
+      ["Start over, although a job of an earlier run may run", "model-sync runpod-pull --new-job"],
+    ],
+    run: (session, flags) =>
+      flags.dryRun ? Promise.resolve(previewRunPodPull(session, flags)) : runRunPodPull(session, flags),
   }),
-);
+};
 
 /** One pull from RunPod, recorded and shown. */
 export async function runRunPodPull(session: Session, flags: RunPodPullFlags): Promise<void> {

@@ -1,4 +1,3 @@
-import { buildCommand } from "@stricli/core";
 import { UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
 import { formatAge, formatBytes, formatDuration, formatLocalTime, plural } from "../lib/core/format.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
@@ -7,36 +6,42 @@ import type { CanaryDescription, Status, StatusRelease } from "../lib/wire/schem
 import { readStatus } from "../lib/status/read_status.ts";
 import { configuredRoles } from "../lib/config/roles.ts";
 import { findStore, placeOf } from "../lib/store/store.ts";
-import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, integerFlag } from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { headingLines, headingOf, type Session } from "./_session.ts";
 import { otherWriterText } from "../lib/store/recorded_writer.ts";
 import { SUMMARIES } from "./_help.ts";
-import type { Output } from "./_output.ts";
-
-interface StatusFlags extends CommonFlags {
-  readonly runs?: number;
-}
+import { integerOption, type Options } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
+import { Output } from "./_output.ts";
 
 /** As many runs as fit on a screen with the rest. */
 const RUNS_SHOWN = 5;
 
-export const program: Program = defineProgram(
-  "status",
-  buildCommand<StatusFlags, [], Invocation>({
-    docs: { brief: SUMMARIES.status },
-    parameters: {
-      flags: {
-        ...COMMON_FLAGS,
-        runs: integerFlag(`number of recent runs to show (default: ${RUNS_SHOWN})`, 0),
-      },
-      aliases: COMMON_ALIASES,
-    },
-    func: withSession(run),
-  }),
-);
+const OPTIONS = {
+  runs: integerOption({
+    group: "Options",
+    placeholder: "COUNT",
+    brief: "Number of recent runs to show",
+    standard: RUNS_SHOWN,
+  }, 0),
+} satisfies Options;
 
-async function run(session: Session, flags: StatusFlags): Promise<void> {
+export const program: Program = {
+  name: "status",
+  command: command({
+    summary: SUMMARIES.status,
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Show the state of this machine", "model-sync status"],
+      ["Show the last 50 runs", "model-sync status --runs 50"],
+      ["Print the digest of the active release", "model-sync status --json | jq -r .current.digest"],
+    ],
+    run,
+  }),
+};
+
+async function run(session: Session, flags: CommandFlags<typeof OPTIONS>): Promise<void> {
   const { context, output, settings, location } = session;
   const store = findStore(context.fs, location, context.log);
   const roles = configuredRoles(settings);

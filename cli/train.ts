@@ -1,4 +1,3 @@
-import { buildCommand } from "@stricli/core";
 import { EXIT, type ExitCode, UsageError } from "../lib/core/errors.ts";
 import {
   longestJobMs,
@@ -11,54 +10,55 @@ import type { TrainReport } from "../lib/pipeline/train.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { findTestInput, serveJobs, tryJob } from "../lib/runpod/serve_jobs.ts";
 import { WorkerApi } from "../lib/runpod/worker_api.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  jsonFlag,
-  switchFlag,
-  textFlag,
-  TRAINING_FLAGS,
-  type TrainingFlags,
-  trainingOptions,
-} from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { TRAINING_OPTIONS, trainingOptions } from "./_options.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Session } from "./_session.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
-import type { Output } from "./_output.ts";
+import { Output } from "./_output.ts";
 import { SUMMARIES } from "./_help.ts";
-
-interface TrainFlags extends CommonFlags, TrainingFlags {
-  readonly archivePath?: string;
-  readonly serveRunpod?: boolean;
-  readonly testInput?: Record<string, unknown>;
-}
+import { jsonOption, type Options, switchOption, textOption } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
 
 /** Where the original's script writes it. */
 const ARCHIVE_PATH = "artifacts/exports/models_latest.zip";
 
-export const program: Program = defineProgram(
-  "train",
-  buildCommand<TrainFlags, [], Invocation>({
-    docs: { brief: SUMMARIES.train },
-    parameters: {
-      flags: {
-        ...COMMON_FLAGS,
-        ...TRAINING_FLAGS,
-        skipTraining: switchFlag("archive the model folder without training"),
-        archivePath: textFlag(`path of the archive (default: ${ARCHIVE_PATH})`),
-        serveRunpod: switchFlag("as a RunPod worker: train for each job, and upload the archive"),
-        testInput: jsonFlag(
-          'with --serve-runpod: do this one job, {"input": {…}}, without RunPod (default: test_input.json)',
-        ),
-      },
-      aliases: COMMON_ALIASES,
-    },
-    func: withSession((session, flags) =>
-      flags.serveRunpod ? serve(session, flags) : runTrain(session, flags)
-    ),
+const OPTIONS = {
+  archivePath: textOption({
+    group: "Options",
+    placeholder: "FILE",
+    brief: "Path of the archive",
+    standard: ARCHIVE_PATH,
   }),
-);
+  serveRunpod: switchOption({
+    group: "Options",
+    brief: "Serve RunPod jobs: train and upload each archive",
+  }),
+  testInput: jsonOption({
+    group: "Options",
+    brief: "With --serve-runpod, do one job without RunPod",
+    note: 'such as {"input": {}}',
+    standard: "test_input.json, if it exists",
+  }),
+  ...TRAINING_OPTIONS,
+  skipTraining: switchOption({ group: "Training", brief: "Archive the model folder without training" }),
+} satisfies Options;
+
+type TrainFlags = CommandFlags<typeof OPTIONS>;
+
+export const program: Program = {
+  name: "train",
+  command: command({
+    summary: SUMMARIES.train,
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Train and write an archive", "model-sync train --archive-path out/models.zip"],
+      ["Archive the models as they are on disk", "model-sync train --skip-training"],
+      ["Serve the jobs of a RunPod endpoint", "model-sync train --serve-runpod"],
+    ],
+    run: (session, flags) => flags.serveRunpod ? serve(session, flags) : runTrain(session, flags),
+  }),
+};
 
 /** Trains as a recorded run, and prints the result. */
 async function runTrain(session: Session, flags: TrainFlags): Promise<void> {

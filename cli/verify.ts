@@ -1,33 +1,37 @@
-import { buildCommand } from "@stricli/core";
 import { EXIT, type ExitCode } from "../lib/core/errors.ts";
 import { auditActive, type AuditReport } from "../lib/pipeline/verify.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
-import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, switchFlag } from "./_options.ts";
-import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { requireStore, type Session } from "./_session.ts";
 import { signaturePolicy } from "../lib/pipeline/configured_signing.ts";
 import { SUMMARIES } from "./_help.ts";
 import { plural } from "../lib/core/format.ts";
-import type { Output } from "./_output.ts";
+import { type Options, switchOption } from "./_declaration.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
+import { Output } from "./_output.ts";
 
-interface VerifyFlags extends CommonFlags {
-  readonly deep?: boolean;
-}
-
-export const program: Program = defineProgram(
-  "verify",
-  buildCommand<VerifyFlags, [], Invocation>({
-    docs: { brief: SUMMARIES.verify },
-    parameters: {
-      flags: {
-        ...COMMON_FLAGS,
-        deep: switchFlag("read every byte, also of files with unchanged size and time"),
-      },
-      aliases: COMMON_ALIASES,
-    },
-    func: withSession(run),
+const OPTIONS = {
+  deep: switchOption({
+    group: "Options",
+    brief: "Also read files with an unchanged size and time",
   }),
-);
+} satisfies Options;
+
+type VerifyFlags = CommandFlags<typeof OPTIONS>;
+
+export const program: Program = {
+  name: "verify",
+  command: command({
+    summary: SUMMARIES.verify,
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["Check the files that changed since the last check", "model-sync verify"],
+      ["Read every byte, as a nightly job does", "model-sync verify --deep --quiet"],
+    ],
+    run,
+  }),
+};
 
 async function run(session: Session, flags: VerifyFlags): Promise<ExitCode> {
   const { context, output } = session;

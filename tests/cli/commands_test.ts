@@ -154,7 +154,7 @@ Deno.test("each fault ends with its exit code and one line that says what to do 
   await expect(
     trainer,
     2,
-    /No flag registered for --symbols, did you mean --symbol/,
+    /Cannot use --symbols: there is no such option; did you mean "--symbol"/,
     "publish",
     "--symbols",
     "X",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
+import { clonedCommit } from "../../cli/_version.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { classifier, endless } from "../helpers/onnx_bytes.ts";
@@ -121,8 +122,13 @@ Deno.test({
   name: `the executable knows its version and holds nothing of the tests${SKIPPED}`,
   ignore: BUILD.missing !== undefined,
   fn() {
-    const { stdout } = new Deno.Command(BUILD.path, { args: ["--version"] }).outputSync();
-    assert.equal(new TextDecoder().decode(stdout).trim(), version);
+    const { stdout } = new Deno.Command(BUILD.path, { args: ["--version", "--json"] }).outputSync();
+    const said = JSON.parse(new TextDecoder().decode(stdout));
+    assert.deepEqual([said.name, said.version, said.commit], [
+      "model-sync",
+      version,
+      clonedCommit(Deno, PROJECT) ?? null,
+    ]);
     // Deno's runtime is 90 MB, the one form of ONNX Runtime that is used 13; all of its forms would add 125.
     const { size } = Deno.statSync(BUILD.path);
     assert.ok(size < 150 * 1024 * 1024, `${size} bytes`);

@@ -1,0 +1,173 @@
+import { parseArgs } from "node:util";
+import { suggestion } from "../lib/config/complaints.ts";
+import { messageOf, UsageError } from "../lib/core/errors.ts";
+import { optionName } from "./_help.ts";
+import type { Flags, Operands, Option, Options, ValueOption } from "./_declaration.ts";
+
+/** A parsed command line. */
+export interface Arguments<Declared, Operand> {
+  readonly flags: Flags<Declared>;
+  readonly operand: Operand;
+}
+
+/** The operands of a command that takes none. */
+export const NO_OPERANDS: Operands<undefined> = {
+  usage: "",
+  brief: "",
+  parse: ([word]) => {
+    if (word === undefined) return undefined;
+    throw usageError(`Cannot use the argument ${shown(word)}: the command takes options only`);
+  },
+};
+
+/** Returns the declaration of one operand that has to be given. */
+export function oneOperand(placeholder: string, brief: string): Operands<string> {
+  return {
+    usage: placeholder,
+    brief,
+    parse: ([word, excess]) => {
+      if (word === undefined) throw usageError(`Cannot run the command: ${placeholder} is missing`);
+      if (excess === undefined) return word;
+      throw usageError(`Cannot use the argument ${shown(excess)}: the command takes one ${placeholder}`);
+    },
+  };
+}
+
+/**
+ * Returns what a command line says, checked against the declared options. Both `--name VALUE` and `--name=VALUE` are
+ * understood, `-qv` for `-q -v`, camel case as in `--dryRun`, and `--` before operands that begin with a dash.
+ *
+ * @throws {UsageError} code `USAGE` for the first mistake
+ */
+export function parseArguments<Declared extends Options, Operand>(
+  { options, operands }: { readonly options: Declared; readonly operands: Operands<Operand> },
+  args: readonly string[],
+): Arguments<Declared, Operand> {
+  const scanned = scan(options, args);
+  const flags: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries(options)) {
+    const uses = scanned.uses.get(name);
+    if (uses !== undefined) flags[name] = valueOf(name, option, uses);
+  }
+  const operand = operands.parse(scanned.words);
+  if (hasRequired(options, flags)) return { flags, operand };
+  const missing = Object.entries(options).find(([name, option]) => isMissing(option, flags[name]));
+  const [name, option] = missing ?? ["", undefined];
+  throw usageError(`Cannot run the command: ${optionName(name)}${placeholderOf(option)} is missing`);
+}
+
+/** A use of an option: `undefined` is the value of one that has none. */
+type Use = string | undefined;
+
+interface Scanned {
+  readonly uses: ReadonlyMap<string, readonly Use[]>;
+  readonly words: readonly string[];
+}
+
+/** Splits a command line into uses of options and other words. */
+function scan(options: Options, args: readonly string[]): Scanned {
+  const names = new Map(
+    Object.keys(options).flatMap((name) => [[name, name], [optionName(name).slice(2), name]]),
+  );
+  const config = Object.fromEntries(
+    Array.from(names, ([typed, name]) => [typed, scanConfig(options[name])]),
+  );
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: config,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const uses = new Map<string, Use[]>();
+  const words: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === "positional") words.push(token.value);
+    if (token.kind !== "option") continue;
+    const name = names.get(token.name);
+    if (name === undefined) throw unknownOption(token.rawName, options);
+    if (token.inlineValue === false) refuseOption(name, options[name], token.value);
+    uses.set(name, [...uses.get(name) ?? [], token.value]);
+  }
+  return { uses, words };
+}
+
+function scanConfig(option: Option | undefined): { type: "string" | "boolean"; short?: string } {
+  if (option?.kind !== "switch") return { type: "string" };
+  return option.short === undefined ? { type: "boolean" } : { type: "boolean", short: option.short };
+}
+
+/** An option where a value is expected: the value was forgotten. */
+const OPTION_LIKE = /^(?:--[a-z][^=]*|--|-[a-z]+)$/i;
+
+function refuseOption(name: string, option: Option | undefined, value: string | undefined): void {
+  if (value === undefined || !OPTION_LIKE.test(value)) return;
+  const typed = optionName(name);
+  throw usageError(
+    `Cannot use ${typed}: its value${placeholderOf(option)} is missing, ${shown(value)} follows`,
+    `write a value that begins with a dash as ${typed}=VALUE`,
+  );
+}
+
+function valueOf(name: string, option: Option, uses: readonly Use[]): unknown {
+  const typed = optionName(name);
+  if (uses.length > 1 && !(option.kind === "value" && option.repeatable)) {
+    throw usageError(`Cannot use ${typed} twice: it is given once`);
+  }
+  if (option.kind === "switch") return switchValue(typed, uses[0]);
+  const values = uses.flatMap((use) => {
+    if (use === undefined) {
+      throw usageError(`Cannot use ${typed}: its value ${option.placeholder} is missing`);
+    }
+    return option.separator === undefined ? [use] : use.split(option.separator);
+  }).map((text) => parseValue(typed, option, text));
+  return option.repeatable ? values : values[0];
+}
+
+function parseValue(typed: string, option: ValueOption<unknown>, text: string): unknown {
+  try {
+    return option.parse(text);
+  } catch (cause) {
+    throw usageError(`Cannot use ${typed}: ${messageOf(cause)}`);
+  }
+}
+
+/** Scripts may say `--json=true`. */
+function switchValue(typed: string, value: Use): boolean {
+  if (value === undefined || /^(?:true|t|yes|y|on|1)$/i.test(value)) return true;
+  if (/^(?:false|f|no|n|off|0)$/i.test(value)) return false;
+  throw usageError(`Cannot use ${typed}=${shown(value)}: the option takes no value`);
+}
+
+function unknownOption(typed: string, options: Options): UsageError {
+  const known = Object.entries(options).flatMap(([name, { hidden }]) => hidden ? [] : [optionName(name)]);
+  const meant = typed.startsWith("--") ? suggestion(optionName(typed.slice(2)), known) : "";
+  const text = typed.length > SHOWN_MAX ? `${typed.slice(0, SHOWN_MAX)}…` : typed;
+  return usageError(`Cannot use ${text}: there is no such option${meant}`);
+}
+
+/** Whether every required option has a value: then the values, which the options' own parsers made, are complete. */
+function hasRequired<Declared extends Options>(
+  options: Declared,
+  flags: object & Readonly<Record<string, unknown>>,
+): flags is Flags<Declared> & Readonly<Record<string, unknown>> {
+  return Object.entries(options).every(([name, option]) => !isMissing(option, flags[name]));
+}
+
+function isMissing(option: Option, value: unknown): boolean {
+  return option.kind === "value" && option.required === true && value === undefined;
+}
+
+function placeholderOf(option: Option | undefined): string {
+  return option?.kind === "value" ? ` ${option.placeholder}` : "";
+}
+
+const SHOWN_MAX = 60;
+
+function shown(text: string): string {
+  return JSON.stringify(text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text);
+}
+
+function usageError(message: string, hint?: string): UsageError {
+  return new UsageError(message, { code: "USAGE", ...(hint === undefined ? {} : { hint }) });
+}
