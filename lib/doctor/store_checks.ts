@@ -9,7 +9,7 @@ import { absolutePath, findEntry } from "../core/files.ts";
 import type { ActivationSetting } from "../config/choices.ts";
 import { totalBytes } from "../release/manifest.ts";
 import { activeManifest, isSymlinkUnsupported } from "../store/pointers.ts";
-import { lookAtPresent } from "../store/adopt.ts";
+import { scanModels } from "../store/adopt.ts";
 import { readHistory } from "../store/history.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
@@ -176,7 +176,7 @@ function trainedMend(sign: string): string {
 function checkUnmanaged({ fs }: Context, modelsDir: string): Check {
   const entry = findEntry(fs, modelsDir);
   if (entry === undefined) return pass("models folder", "made by the first pull");
-  const present = entry.isDirectory ? lookAtPresent({ fs, modelsDir }) : undefined;
+  const present = entry.isDirectory ? scanModels({ fs, modelsDir }) : undefined;
   if (present instanceof RefusedError) {
     return warn(
       "models folder",

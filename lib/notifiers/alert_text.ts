@@ -1,7 +1,7 @@
 import { cleanLine } from "../core/clean_text.ts";
 import { formatBytes, formatDuration } from "../core/format.ts";
 import { shortDigest } from "../release/manifest.ts";
-import { tookWords } from "../store/run_duration.ts";
+import { durationText } from "../store/run_duration.ts";
 import type { Alert, AlertEvent } from "./alert.ts";
 
 /** An alert in words, each of them one line without secrets. */
@@ -84,7 +84,7 @@ function factsOf({ event, downForMs }: Alert): [string, string][] {
   facts.push(["Models", modelsDir]);
   const files = filesOf(event);
   if (files !== "") facts.push(["Files", files]);
-  facts.push(["Started", startedAt], ["Took", tookWords(event)], ["Run", event.runId]);
+  facts.push(["Started", startedAt], ["Took", durationText(event)], ["Run", event.runId]);
   return facts;
 }
 

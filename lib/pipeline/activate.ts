@@ -8,7 +8,7 @@ import { finishMirror, prepareMirror, rememberMirrored } from "../store/mirror.t
 import { requireSeen } from "../store/consumer_view.ts";
 import type { ModeChoice } from "../store/model_folder.ts";
 import { readPointer, relinkPointers, setPointers } from "../store/pointers.ts";
-import { addQuarantine, findEntryOf, type QuarantineEntry } from "../store/quarantine.ts";
+import { addQuarantine, findQuarantineEntry, type QuarantineEntry } from "../store/quarantine.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { type ActivationIntent, undoActivation } from "./settle_activation.ts";
@@ -68,7 +68,9 @@ export async function activate(
     from: from ?? null,
     to,
     previousBefore: readPointer(store, "previous") ?? null,
-    ...(replaced === undefined ? {} : { left: replaced, leftBefore: findEntryOf(store, replaced.digest) }),
+    ...(replaced === undefined
+      ? {}
+      : { left: replaced, leftBefore: findQuarantineEntry(store, replaced.digest) }),
   };
   try {
     if (mode === "mirror") await prepareMirror(context, store, run.runId, from, to);

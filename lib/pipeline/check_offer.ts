@@ -3,7 +3,7 @@ import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import type { OtherWriterSetting } from "../config/choices.ts";
 import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
-import { findLeftSequence, findQuarantine } from "../store/quarantine.ts";
+import { findQuarantine, newestRolledBack } from "../store/quarantine.ts";
 import type { Store } from "../store/store.ts";
 import { checkActive, checkSignature, NO_SIGNATURES, type SignaturePolicy } from "./check_signature.ts";
 import { type JudgedOffer, judgeWriter, type WriterPolicy } from "./other_writer.ts";
@@ -79,7 +79,7 @@ export function refuseUnwanted(
     );
   }
   if (active === undefined || options.allowDowngrade) return;
-  const left = offered.digest === active.digest ? undefined : findLeftSequence(store);
+  const left = offered.digest === active.digest ? undefined : newestRolledBack(store);
   const newest = Math.max(active.sequence, left ?? 0);
   if (offered.sequence >= newest) return;
   throw new RefusedError(

@@ -11,7 +11,7 @@ import { clearDamagedPrevious, readPointer, relinkPointers } from "../store/poin
 import { restoreCurrent } from "../store/restore_current.ts";
 import { readPendingReload, writePendingReload } from "../store/pending_reload.ts";
 import { sweepPartials } from "../store/partials.ts";
-import { liftQuarantine, wasLeft } from "../store/quarantine.ts";
+import { liftQuarantine, wasRolledBack } from "../store/quarantine.ts";
 import { removePartialReleases } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 import { settleActivation } from "./settle_activation.ts";
@@ -76,7 +76,7 @@ function repairPointers({ log }: Context, store: Store): void {
 function healQuarantine({ log }: Context, store: Store): void {
   const active = readPointer(store, "current");
   try {
-    if (active === undefined || !wasLeft(store, active)) return;
+    if (active === undefined || !wasRolledBack(store, active)) return;
     liftQuarantine(store, active);
     log.warn(
       `release ${shortDigest(active)} is active, and is no longer quarantined as one that was rolled back`,

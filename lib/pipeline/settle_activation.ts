@@ -7,7 +7,7 @@ import type { Intent } from "../store/intent.ts";
 import { finishMirror, prepareMirror, undoMirror } from "../store/mirror.ts";
 import { isEmpty, planMirror } from "../store/mirror_plan.ts";
 import { readPointer, restorePointer } from "../store/pointers.ts";
-import { addQuarantine, liftQuarantine, restoreQuarantine, wasLeft } from "../store/quarantine.ts";
+import { addQuarantine, liftQuarantine, restoreQuarantine, wasRolledBack } from "../store/quarantine.ts";
 import { findRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 
@@ -41,7 +41,9 @@ export async function settleActivation(
 async function finishActivation(context: Context, store: Store, intent: ActivationIntent): Promise<void> {
   const { from, to, previousBefore, mode } = intent;
   const previous = from === to ? previousBefore : from ?? previousBefore;
-  if (intent.left !== undefined && !wasLeft(store, intent.left.digest)) addQuarantine(store, intent.left);
+  if (intent.left !== undefined && !wasRolledBack(store, intent.left.digest)) {
+    addQuarantine(store, intent.left);
+  }
   restorePointer(store, "previous", previous ?? undefined, mode);
   if (mode === "symlink") {
     ensureModelsLink(store, intent.runId);

@@ -4,7 +4,7 @@ import type { Digest, Manifest } from "../release/manifest.ts";
 import { activeManifest } from "../store/pointers.ts";
 import { clearPendingReload, readPendingReload, writePendingReload } from "../store/pending_reload.ts";
 import { releaseDir } from "../store/releases.ts";
-import { wasLeft } from "../store/quarantine.ts";
+import { wasRolledBack } from "../store/quarantine.ts";
 import type { Store } from "../store/store.ts";
 import { activate } from "./activate.ts";
 import { measureBaseline, putInCanary } from "./put_in_canary.ts";
@@ -91,7 +91,7 @@ export async function finishSwap(
   }
   const stays = pending.digest === manifest.digest;
   const previous = (stays ? pending.previous : pending.digest) ?? undefined;
-  const isNew = stays && (previous === undefined || !wasLeft(store, previous));
+  const isNew = stays && (previous === undefined || !wasRolledBack(store, previous));
   const news = { event: isNew ? "activated" : "rolled-back", manifest, previous } as const;
   try {
     await announce(context, store, news, options);

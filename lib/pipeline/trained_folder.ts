@@ -1,6 +1,6 @@
 import { RefusedError } from "../core/errors.ts";
 import type { ActivationMode, ActivationSetting } from "../config/choices.ts";
-import { lookAtPresent } from "../store/adopt.ts";
+import { scanModels } from "../store/adopt.ts";
 import { inspectModelFolder, type ModeChoice, planMode } from "../store/model_folder.ts";
 import type { ModelPlace, Store } from "../store/store.ts";
 import { readPointer } from "../store/pointers.ts";
@@ -14,9 +14,9 @@ export function presentModels(
   place: ModelPlace,
   mode: ActivationMode,
   hasRelease: boolean,
-): ReturnType<typeof lookAtPresent> {
+): ReturnType<typeof scanModels> {
   if (inspectModelFolder(place).kind !== "folder" || (mode === "mirror" && hasRelease)) return "no models";
-  return lookAtPresent(place);
+  return scanModels(place);
 }
 
 /** Returns the sign of training, where an activation would replace models that this machine trains. */

@@ -22,9 +22,9 @@ import { StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
 /**
- * Turns the real model folder into the current release, so that it can be rolled back to: the folder itself moves into
- * the store and a link takes its place. Between these two renames, some microseconds once in the life of a store,
- * there is no model folder; a crash there is finished by the next run.
+ * Makes the real model folder the active release, so that a rollback can activate it again: moves the folder into the
+ * store and puts a link in its place. Between these two renames there is no model folder, for some microseconds once in
+ * the life of a store. After a crash in between, the next run finishes the adoption.
  */
 export async function adoptByMove(context: Context, store: Store, run: IntentRun): Promise<Digest> {
   const { fs, modelsDir } = store;
@@ -32,7 +32,7 @@ export async function adoptByMove(context: Context, store: Store, run: IntentRun
   const { digest } = manifest;
   writeIntent(store, { ...run, phase: "adopting", digest, from: readPointer(store, "current") ?? null });
   setPointers(store, { current: digest }, "symlink");
-  // The very same files may be in the store already; then the folder only makes way.
+  // If the store holds the same files already, the folder is only moved away.
   const isNew = !hasReleaseDir(store, digest);
   if (isNew) writeManifest(store, digest, formatManifest(manifest));
   const away = isNew ? releaseDir(store, digest) : placeForDouble(store, run.runId);
@@ -48,7 +48,7 @@ export async function adoptByMove(context: Context, store: Store, run: IntentRun
   return digest;
 }
 
-/** As {@link adoptByMove} for a folder that has to stay where it is: its files are copied into the store. */
+/** As {@link adoptByMove}, for a folder that cannot be moved: copies its files into the store. */
 export async function adoptByCopy(context: Context, store: Store, staging: Staging): Promise<Digest> {
   const manifest = await describeFolder(context, store);
   const { digest } = manifest;
@@ -58,7 +58,7 @@ export async function adoptByCopy(context: Context, store: Store, staging: Stagi
       const source = await store.fs.open(join(store.modelsDir, file.path), { read: true });
       await staging.write(file.path, file.size, source.readable);
     }
-    // Named by what was copied, in case somebody wrote meanwhile.
+    // The copies name the release: another process may have changed the files meanwhile.
     const copied = await createManifest(staging.files.map((file) => releaseFile(file.path, file)), manifest);
     installRelease(store, staging.dir, copied.digest, formatManifest(copied));
     rememberDigests(store, copied);
@@ -69,7 +69,7 @@ export async function adoptByCopy(context: Context, store: Store, staging: Stagi
   return digest;
 }
 
-/** Finishes or undoes an adoption that a crash cut; whether the folder was adopted. */
+/** Finishes or undoes an adoption after a crash. @returns whether the folder is adopted */
 export function settleAdoption(
   store: Store,
   runId: string,
@@ -87,8 +87,8 @@ export function settleAdoption(
   return true;
 }
 
-/** What a real model folder could be as a release: one, nothing at all, or what the refusal says. */
-export function lookAtPresent(
+/** Scans a real model folder. @returns the refusal if a release cannot hold its files */
+export function scanModels(
   { fs, modelsDir }: Pick<Store, "fs" | "modelsDir">,
 ): "models" | "no models" | RefusedError {
   try {
@@ -100,10 +100,10 @@ export function lookAtPresent(
 }
 
 /**
- * Makes the model folder a link to the current release. A real folder without models makes way: an empty one is
- * removed, one with other files is kept beside it under another name.
+ * Makes the model folder a link to the active release. An empty real folder is removed. A real folder without models
+ * but with other files is kept beside it under another name.
  *
- * @returns where such a folder went
+ * @returns that name
  */
 export function ensureModelsLink(store: Store, runId: string): string | undefined {
   const folder = inspectModelFolder(store);
@@ -116,7 +116,7 @@ export function ensureModelsLink(store: Store, runId: string): string | undefine
   return aside;
 }
 
-/** Where a folder goes whose models are in the store already: away, but for what else may be in it. */
+/** Returns where to move a folder whose models the store holds already: kept if it holds other files, else removed. */
 function placeForDouble(store: Store, runId: string): string {
   return scanFolder(store.fs, store.modelsDir, "refuse").clutter.length > 0
     ? asidePath(store, runId)
@@ -144,7 +144,7 @@ async function describeFolder(context: Context, store: Store): Promise<Manifest>
   });
 }
 
-/** The link is made first, so that nothing but its rename is left once the folder has made way. */
+/** Creates the link first: once the folder is away, only the rename of the link is left to do. */
 function replaceByLink(store: Store, makeWay: () => void): void {
   removeIfThere(store.fs, linkPath(store));
   makeLink(store, modelsLinkTarget(store), linkPath(store));
@@ -160,7 +160,7 @@ function replaceByLink(store: Store, makeWay: () => void): void {
   syncFolder(store.fs, store.root);
 }
 
-/** Beside the model folder: a rename cannot cross file systems, and the store's folder may be elsewhere. */
+/** Beside the model folder: a rename cannot cross file systems, and the state directory may be on another one. */
 function linkPath(store: Store): string {
   return `${store.modelsDir}.model-sync-link`;
 }
@@ -172,11 +172,11 @@ function makeReadOnly(store: Store, manifest: Manifest): void {
   const release = releaseDir(store, manifest.digest);
   const folders = new Set(manifest.files.flatMap(({ path }) => foldersOf(path)));
   for (const { path } of manifest.files) changeMode(store, join(release, path), () => IMMUTABLE_FILE_MODE);
-  // Whoever may write a folder may replace the files in it.
+  // A user who can write a folder can replace the files in it.
   for (const path of folders) changeMode(store, join(release, path), withoutOthersWriting);
 }
 
-/** The folders that a file of a release is in, up to the release itself. */
+/** Returns the folders above a file, up to the release itself (`.`). */
 function foldersOf(path: string): string[] {
   const folder = dirname(path);
   return folder === "." ? [folder] : [folder, ...foldersOf(folder)];
@@ -188,7 +188,7 @@ function changeMode({ fs }: Store, path: string, change: (mode: number) => numbe
   try {
     fs.chmodSync(path, change(mode));
   } catch (error) {
-    // A file of another user's: the mode only guards against mistakes, and the folder has moved already.
+    // Another user owns the file. The mode only protects against mistakes, and the folder has moved already.
     if (!CHMOD_IMPOSSIBLE.includes(osErrorCode(error) ?? "")) throw error;
   }
 }

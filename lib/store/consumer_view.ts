@@ -7,18 +7,18 @@ import type { Store } from "./store.ts";
 
 /**
  * Opens the model folder as a consumer does, and returns why it does not show the release; `undefined` when it does.
- * Looks at names and sizes; what the files hold is compared elsewhere.
+ * Compares names and sizes, not contents.
  */
 export function problemSeenByConsumers(store: Store, manifest: Manifest): string | undefined {
   const problem = problemOfFolder(store, manifest.digest);
   if (problem !== undefined) return problem;
-  // A link leads to a folder that never changes, so that its first file stands for all.
+  // A link leads to an immutable folder: if its first file is there, all are.
   const { kind } = inspectModelFolder(store);
   const files = kind === "linked" ? manifest.files.slice(0, 1) : manifest.files;
   return opened(() => problemOfFiles(store, files));
 }
 
-/** Why consumers that open the model folder do not get at the folder of the release; `undefined` when they do. */
+/** Returns why consumers that open the model folder do not reach the release; `undefined` when they do. */
 export function problemOfFolder(store: Store, digest: Digest): string | undefined {
   const { fs, modelsDir } = store;
   const { kind } = inspectModelFolder(store);
@@ -26,17 +26,17 @@ export function problemOfFolder(store: Store, digest: Digest): string | undefine
   if (kind !== "linked" && kind !== "folder") return "is not the folder of the release";
   return opened(() => {
     const seen = fs.realPathSync(modelsDir);
-    // Listing the folder needs a permission that entering it does not.
+    // Listing a folder needs the read permission, which entering it does not.
     for (const _entry of fs.readDirSync(seen)) break;
     if (kind === "folder" || seen === fs.realPathSync(releaseDir(store, digest))) return undefined;
     return `leads to ${seen}, not to the release`;
   });
 }
 
-/** What the system says of a path that cannot be opened is the problem. */
-function opened(look: () => string | undefined): string | undefined {
+/** Returns the problem, or the code of the error if a path cannot be opened. */
+function opened(check: () => string | undefined): string | undefined {
   try {
-    return look();
+    return check();
   } catch (error) {
     const code = osErrorCode(error);
     if (code === undefined) throw error;
@@ -44,7 +44,7 @@ function opened(look: () => string | undefined): string | undefined {
   }
 }
 
-/** Fails unless consumers see the release. @throws {DiskError} code `MODELS_UNREADABLE` */
+/** Checks that consumers see the release. @throws {DiskError} code `MODELS_UNREADABLE` */
 export function requireSeen(store: Store, digest: Digest): void {
   const manifest = findRelease(store, digest)?.manifest;
   const problem = manifest === undefined

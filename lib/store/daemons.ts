@@ -9,7 +9,7 @@ import { acquireLock, tryLock } from "../core/lock.ts";
 import { newRunId } from "./running.ts";
 import type { Store } from "./store.ts";
 
-/** A role that a running daemon has. */
+/** A role of a running daemon. */
 export interface RunningDaemon {
   readonly role: string;
   readonly pid: number;
@@ -17,21 +17,21 @@ export interface RunningDaemon {
   readonly since: string;
 }
 
-/** What a daemon writes into the lock file of each of its roles. */
+/** The text in the lock file of each role. */
 const DaemonText = z.object({ pid: z.number(), host: CleanString, since: CleanString });
 
-/** A process, a host, a command and a time. */
+/** The text names a process, a host, a command and a time. */
 const TEXT_BYTES_MAX = 64 * 1024;
 
 const SUFFIX = ".lock";
 
-/** The lock file of a role, and nothing else that may lie in the folder. */
+/** Matches the lock file of a role, and no other file in the folder. */
 const LOCK_NAME = /^([a-z_]+)\.lock$/;
 
 /**
- * Announces a daemon with these roles until the result is disposed or the process ends, however it ends.
+ * Announces a daemon with these roles until the result is disposed or the process ends, even by a kill.
  *
- * @throws {LockedError} code `DAEMON_RUNNING` when another daemon has one of the roles with this store
+ * @throws {LockedError} code `DAEMON_RUNNING` if another daemon has one of the roles with this store
  */
 export async function announceDaemon(
   context: Context,
@@ -45,7 +45,7 @@ export async function announceDaemon(
   return announcement;
 }
 
-/** The lock of a role and the file that it is on, once that is known. */
+/** The lock of a role, and the identity of its file once that is known. */
 interface RoleLock {
   readonly lock: Disposable;
   readonly identity: string | undefined;
@@ -64,16 +64,16 @@ export class Announcement implements Disposable {
     this.#roles = roles;
   }
 
-  /** Whether other processes find the locks: their files may have been removed with the store. */
+  /** Returns whether other processes see the locks. They do not if the files were removed with the store. */
   isSeen(): boolean {
     return this.#roles.every((role) => this.#isSeen(role));
   }
 
   /**
-   * Announces the roles that other processes do not find announced.
+   * Announces the roles again that other processes no longer see announced.
    *
-   * @param attempt what cannot be done where another daemon has one of them
-   * @throws {LockedError} code `DAEMON_RUNNING` when another daemon has one of them
+   * @param attempt what the error says cannot be done
+   * @throws {LockedError} code `DAEMON_RUNNING` if another daemon has one of them
    */
   async renew(attempt: "start" | "keep"): Promise<void> {
     const { fs, clock, host } = this.#context;
@@ -106,7 +106,7 @@ export class Announcement implements Disposable {
   }
 }
 
-/** Tells a file from another that took its place: the number of an open file is not given out again. */
+/** Distinguishes a file from another one at its path: the inode number of an open file is not reused. */
 function identityOf(fs: FileSystem, path: string): string | undefined {
   const info = ifFound(() => fs.statSync(path));
   return info === undefined ? undefined : `${info.dev} ${info.ino}`;
@@ -125,16 +125,19 @@ function daemonRunning(
   const { pid, host, since } = readText(store, role);
   const other = `the role ${role} with the store ${store.root} (pid ${pid} on ${host} since ${since})`;
   return attempt === "start"
-    ? new LockedError(`Cannot start the daemon: another one has ${other}`, {
+    ? new LockedError(`Cannot start the daemon: another daemon has ${other}`, {
       code: "DAEMON_RUNNING",
       cause,
-      hint: "stop that daemon first, or start this one with another --role",
+      hint: "stop that daemon first, or start this daemon with another --role",
     })
-    : new LockedError(`Cannot go on as a daemon: the store was removed, and another daemon has ${other}`, {
-      code: "DAEMON_RUNNING",
-      cause,
-      hint: "stop the daemons before you remove their store; the other one goes on",
-    });
+    : new LockedError(
+      `Cannot keep the daemon running: the store was removed, and another daemon has ${other}`,
+      {
+        code: "DAEMON_RUNNING",
+        cause,
+        hint: "stop the daemons before you remove their store; the other daemon keeps running",
+      },
+    );
 }
 
 /** Returns the roles of the daemons that run with this store. Needs read permission only. */
@@ -157,7 +160,7 @@ function folderOf(store: Pick<Store, "root">): string {
   return join(store.root, "daemons");
 }
 
-/** The lock is the announcement; its text may be missing where the disk is full. */
+/** The lock is the announcement. Its text may be missing if the disk was full. */
 function readText({ fs, root }: Store, role: string): Omit<RunningDaemon, "role"> {
   try {
     const path = lockPath({ root }, role);

@@ -37,13 +37,13 @@ export const OUTCOMES = [
 /** How a run ended. */
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** How many records show how a machine is used: ten days of a pull every quarter of an hour. */
+/** The number of records that show how a machine is used: ten days with a pull every 15 minutes. */
 export const HISTORY_LOOKBACK = 1_000;
 
-/** Commands that read the model folder as the place where this machine trains. */
+/** Commands for which the model folder is the folder that this machine trains into. */
 export const TRAINING_COMMANDS: readonly string[] = ["publish", "hf-upload", "train"];
 
-/** Commands whose records name the release that they published, not the one that is active here. */
+/** Commands whose records name the release that they published, not the active one. */
 export const PUBLISHING_COMMANDS: readonly string[] = [
   "publish",
   "hf-upload",
@@ -52,7 +52,7 @@ export const PUBLISHING_COMMANDS: readonly string[] = [
   "references-sync",
 ];
 
-/** A part of a run with its time. Steps may overlap. */
+/** A step of a run with its duration. Steps may overlap. */
 export const RunStep = z.object({
   name: CleanString,
   /** From the start of the run. */
@@ -65,11 +65,11 @@ export type RunStep = Readonly<z.infer<typeof RunStep>>;
 const RunPullRequest = z.object({
   /** `owner/name` */
   repository: CleanString,
-  /** What the run did with it: `created`, `updated`, `closed`. */
+  /** `created`, `updated` or `closed` by the run. */
   outcome: CleanString,
   number: z.number().optional(),
   url: CleanString.optional(),
-  /** Models that it changes. */
+  /** The number of models that it changes. */
   changes: z.number(),
 });
 export type RunPullRequest = Readonly<z.infer<typeof RunPullRequest>>;
@@ -82,11 +82,11 @@ const RunRecord = z.object({
   durationMs: z.number(),
   host: CleanString,
   carrier: z.enum(CARRIERS).optional(),
-  /** The carrier's name for what was looked at: a commit. */
+  /** The revision that was inspected, such as a commit. */
   revision: CleanString.optional(),
   /** The release that is active or published after the run. */
   release: Digest.optional(),
-  /** The one before it. */
+  /** The release before it. */
   previous: Digest.optional(),
   /** Another program changed the release's files after model-sync published them. */
   otherWriter: RecordedWriter.optional(),
@@ -94,10 +94,10 @@ const RunRecord = z.object({
   files: z.number().optional(),
   /** The size of the release. */
   bytes: z.number().optional(),
-  /** What of it was written or sent: the rest was there. */
+  /** The bytes that were written or sent. The rest was there already. */
   writtenBytes: z.number().optional(),
   changed: z.number().optional(),
-  /** The hint of the key whose signature of the release this run made, or verified. */
+  /** The hint of the key whose signature this run made or verified. */
   signer: CleanString.optional(),
   pullRequests: z.array(RunPullRequest).optional(),
   steps: z.array(RunStep).optional(),
@@ -105,7 +105,7 @@ const RunRecord = z.object({
     code: CleanString,
     message: CleanString,
     hint: CleanString.optional(),
-    /** Of the process that failed. */
+    /** The exit code of the run's process. */
     exitCode: z.number().int().min(0).max(255).optional(),
   }).optional(),
   /** The last lines of the log, of a run that failed. */
@@ -114,25 +114,25 @@ const RunRecord = z.object({
 /** One run, as `history.jsonl` keeps it. */
 export type RunRecord = Readonly<z.infer<typeof RunRecord>>;
 
-/** The record of a run: the fields that a record has, whatever else a report carries, and its texts clean. */
+/** Returns the record of a run: only the fields of a record, with clean texts. */
 export function runRecord(fields: RunRecord): RunRecord {
   return RunRecord.parse(fields);
 }
 
-/** Three months of a run every quarter of an hour; then the file becomes `history.1.jsonl` and a new one begins. */
+/** Three months with a run every 15 minutes. Then the file is renamed to `history.1.jsonl`, and a new one begins. */
 const HISTORY_BYTES_MAX = 16 * 1024 * 1024;
 
-/** Older files that stay: a reader of the history that is away for a month finds what it missed. */
+/** The number of older files: a reader that is offline for a month still finds what it missed. */
 const OLDER_FILES = 3;
 
-/** Records are some 2 KB; a line beyond this is damage and is skipped. */
+/** Records have about 2 KB. A longer line is damaged and is skipped. */
 export const LINE_BYTES_MAX = 1024 * 1024;
 
-/** Appends a run to the history, durably. A line that an earlier crash tore is closed first. */
+/** Appends a run to the history, durably. A line that a crash cut short is ended first. */
 export function appendHistory(store: Store, record: RunRecord): void {
   const { fs, history } = store;
   const line = JSON.stringify(runRecord(record));
-  // Two runs that end at once must not rename the file twice.
+  // Without the lock, two runs that end at the same time could rename the file twice.
   using _lock = lockHistory(store, "to write");
   const size = findFile(fs, history)?.size ?? 0;
   const isFull = size > HISTORY_BYTES_MAX;
@@ -144,13 +144,13 @@ export function appendHistory(store: Store, record: RunRecord): void {
   if (size === 0 || isFull) syncFolder(fs, store.root);
 }
 
-/** The files of the history, newest first; not all of them need be there. */
+/** Returns the paths of the history files, newest first. Some may not exist. */
 export function historyFiles({ history }: Pick<Store, "history">): string[] {
   const older = Array.from({ length: OLDER_FILES }, (_, index) => `.${index + 1}.jsonl`);
   return [history, ...older.map((end) => history.replace(/\.jsonl$/, end))];
 }
 
-/** Each file takes the name of the next older one; the oldest is replaced. */
+/** Renames each file to the next older name. The oldest file is replaced. */
 function rotate(store: Store): void {
   const files = historyFiles(store);
   for (let index = files.length - 1; index > 0; index--) {
@@ -160,8 +160,10 @@ function rotate(store: Store): void {
 }
 
 /**
- * Keeps other processes from renaming the history's files until it is disposed of; `undefined` on a disk that takes no
- * lock file, where the history is written all the same. Held for milliseconds, and never while anything is awaited.
+ * Locks the history, so that no other process renames its files until the result is disposed. It is held for
+ * milliseconds, and never across an await.
+ *
+ * @returns `undefined` on a disk that takes no lock file; the history is written without it
  */
 export function lockHistory(
   { fs, root }: Pick<Store, "fs" | "root">,
@@ -179,10 +181,10 @@ export function lockHistory(
   }
 }
 
-/** The last runs, newest first. Lines that are torn or from a later version are skipped. */
+/** Returns the last runs, newest first. Lines that were cut short or that a later version wrote are skipped. */
 export function readHistory(store: Store, countMax: number): RunRecord[] {
   const records: RunRecord[] = [];
-  // A file that was just begun has too few.
+  // A new file may hold fewer records than wanted.
   for (const path of historyFiles(store).slice(0, 2)) {
     for (const line of readTail(store, path).split("\n").reverse()) {
       if (records.length === countMax) return records;
@@ -193,7 +195,7 @@ export function readHistory(store: Store, countMax: number): RunRecord[] {
   return records;
 }
 
-/** Nothing of what is not a file: opening a pipe would wait for its writer. */
+/** Returns "" if the path is not a file: opening a pipe would wait for its writer. */
 function readTail(store: Store, path: string): string {
   try {
     return findFile(store.fs, path)?.isFile === true ? readEnd(store.fs, path, LINE_BYTES_MAX) : "";
@@ -204,7 +206,7 @@ function readTail(store: Store, path: string): string {
   }
 }
 
-/** The record that a line holds; `undefined` for one that was torn by a crash, or is of a later version. */
+/** Returns the record of a line; `undefined` if a crash cut the line short or a later version wrote it. */
 export function parseRecord(line: string): RunRecord | undefined {
   try {
     return RunRecord.parse(JSON.parse(line));

@@ -4,42 +4,41 @@ import { readAt } from "../core/read_at.ts";
 import { historyFiles, LINE_BYTES_MAX, lockHistory, parseRecord, type RunRecord } from "./history.ts";
 import type { Store } from "./store.ts";
 
-/** Up to which line a reader of the history has read: where the line stands in its file, and whose it is. */
+/** The last line that a reader of the history has read: its place in the file, and its run. */
 export const HistoryCursor = z.object({
-  /** Bytes from the beginning of the file to the beginning and the end of the line. */
+  /** The byte offsets of the line's start and end in its file. */
   start: z.number().int().min(0),
   end: z.number().int().min(0),
   runId: z.string(),
 });
 export type HistoryCursor = Readonly<z.infer<typeof HistoryCursor>>;
 
-/** A record with the cursor of a reader that has read it. */
+/** A record, and the cursor after it. */
 export interface HistoryEntry {
   readonly record: RunRecord;
   readonly cursor: HistoryCursor;
 }
 
 export interface HistoryBatch {
-  /** `false`: no line is where the cursor says. The history was lost, or the cursor is damaged. */
+  /** `false`: the cursor points at no line, because the history was lost or the cursor is damaged. */
   readonly found: boolean;
   /** Oldest first. */
   readonly entries: readonly HistoryEntry[];
-  /** Nothing follows the entries. */
+  /** Whether the history ends after the entries. */
   readonly atEnd: boolean;
 }
 
-/** The last record is in here, unless it is an odd one. */
+/** Holds the last record, unless that is unusually long. */
 const TAIL_BYTES = 32 * 1024;
 
-/** What is read at a time, besides a line that began in it. */
+/** The bytes that are read at a time, plus the rest of a line that begins in them. */
 const READ_BYTES = 256 * 1024;
 
 /**
- * Returns the records that follow a cursor, oldest first, across the files that a rotation has renamed. Needs read
- * permission.
+ * Returns the records after a cursor, oldest first, also from files that a rotation has renamed. Needs read permission.
  *
- * @param cursor `undefined`: begin with the oldest line that there is
- * @param countMax at most so many; fewer do not mean that nothing follows
+ * @param cursor `undefined`: start with the oldest record
+ * @param countMax the most records to return; fewer do not mean that the history ends
  */
 export function readAfter(store: Store, cursor: HistoryCursor | undefined, countMax: number): HistoryBatch {
   using _lock = lockHistory(store, "to read");
@@ -59,7 +58,7 @@ export function readAfter(store: Store, cursor: HistoryCursor | undefined, count
   return { found: true, entries, atEnd: true };
 }
 
-/** Returns the cursor of a reader that has read everything; `undefined` for an empty history. */
+/** Returns the cursor after the last record; `undefined` for an empty history. */
 export function endOfHistory(store: Store): HistoryCursor | undefined {
   using _lock = lockHistory(store, "to read");
   for (const path of historyFiles(store)) {
@@ -93,7 +92,7 @@ function holds({ fs }: Store, path: string, { start, end, runId }: HistoryCursor
   return line !== undefined && parseRecord(line)?.runId === runId;
 }
 
-/** The records of a file from an offset on. A last line without its end counts if it is whole. */
+/** Returns the records of a file from an offset on. A last line without a line end counts if it parses. */
 function readEntries(fs: FileSystem, path: string, offset: number, countMax: number): HistoryEntry[] {
   const entries: HistoryEntry[] = [];
   const decoder = new TextDecoder();
@@ -114,11 +113,11 @@ function readEntries(fs: FileSystem, path: string, offset: number, countMax: num
       used = end + 1;
     }
     if (used === 0 && length > LINE_BYTES_MAX) {
-      // Damage: what follows begins with the rest of it, which is no record either.
+      // A damaged line: what follows starts with the rest of it, which does not parse either.
       start += bytes.length;
       length = READ_BYTES;
     } else {
-      // A line longer than what was read is read whole.
+      // A line that is longer than the read bytes is read whole.
       length = used === 0 ? length * 2 : READ_BYTES;
       start += used;
     }

@@ -10,9 +10,9 @@ import type { Store } from "./store.ts";
 const Run = { runId: CleanString, command: CleanString, startedAt: CleanString };
 
 const Intent = z.discriminatedUnion("phase", [
-  /** Nothing that a consumer sees was touched yet. */
+  /** Nothing that a consumer sees has changed yet. */
   z.object({ ...Run, phase: z.literal("preparing") }),
-  /** The real model folder is about to become release `digest`, with a link in its place. */
+  /** The real model folder is about to become release `digest`, and a link takes its place. */
   z.object({ ...Run, phase: z.literal("adopting"), digest: Digest, from: Digest.nullable() }),
   /** The pointers are about to move from `from` to `to`. */
   z.object({
@@ -22,30 +22,30 @@ const Intent = z.discriminatedUnion("phase", [
     from: Digest.nullable(),
     to: Digest,
     previousBefore: Digest.nullable(),
-    /** Which release is left for `to`, to be quarantined with it, and what the quarantine said of it before. */
+    /** Of a rollback: the quarantine's new entry for the replaced release, and its entry before. */
     left: QuarantineEntry.optional(),
     leftBefore: QuarantineEntry.optional(),
   }),
 ]);
-/** What the unfinished run was about to do, so that the next one can finish or undo it. */
+/** What an unfinished run was about to do, so that the next run can finish or undo it. */
 export type Intent = Readonly<z.infer<typeof Intent>>;
 export type IntentRun = Pick<Intent, "runId" | "command" | "startedAt">;
 
-/** Writes the intent durably: it must be on the disk before what it announces. */
+/** Writes the intent durably: it must be on the disk before the change that it announces. */
 export function writeIntent(store: Store, intent: Intent): void {
   const write = () => intentFile(store).replace(intent);
-  // Nothing depends on an intent that announces nothing.
+  // A `preparing` intent announces no change, and is not worth the reserve.
   if (intent.phase === "preparing") write();
   else withReserve(store, write);
 }
 
-/** The intent that an earlier run left, if any. One that cannot be read is treated as `preparing`: pointers decide. */
+/** Returns the intent of an unfinished run. A damaged one counts as `preparing`: then the pointers decide. */
 export function readIntent(store: Store): Intent | undefined {
   const read = intentFile(store).read();
   if (read.kind === "none") return undefined;
   if (read.kind === "found") return read.value;
-  // Not this program's writing: damage by hand or disk. The run it was about is unknown, but it did not end.
-  store.warn(`${store.intent} is damaged (${read.reason}): the run that it was about is unknown`);
+  // Damaged by hand or by the disk. Its run is unknown, but that run did not end.
+  store.warn(`${store.intent} is damaged (${read.reason}): the run that wrote it is unknown`);
   return { phase: "preparing", runId: "unknown", command: "unknown", startedAt: "1970-01-01T00:00:00Z" };
 }
 

@@ -21,17 +21,16 @@ import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
 const Journal = z.object({ runId: z.string(), steps: z.array(MirrorStep).readonly() });
-/** Everything that is left to do once the new files are on the disk; and, read backwards, how to undo it. */
+/** The renames that are left once the new files are on the disk; in reverse order, they undo the mirroring. */
 type MirrorJournal = Readonly<z.infer<typeof Journal>>;
 
 const JOURNAL = new RebuiltFile<MirrorJournal>("mirror.json", Journal);
 
 /**
- * Copies what a release brings into the scratch folder of the model folder, and writes down which renames make the
- * folder hold the release. Until then no file of the folder is touched; from then on nothing needs space, neither
- * going on nor going back.
+ * Copies a release's new files into the scratch folder in the model folder, and writes down the renames that put them in
+ * place. Until then, no file of the model folder is touched. From then on, neither finishing nor undoing needs space.
  *
- * @throws {DiskError} when the model folder cannot hold the new files beside the old ones; nothing of them is left
+ * @throws {DiskError} if the model folder cannot hold the new files beside the old ones; the copies are removed
  */
 export async function prepareMirror(
   context: Context,
@@ -50,7 +49,7 @@ export async function prepareMirror(
     const plan = await planMirror(context, store, old, target);
     await requireMirrorRoom(context, store, roomOf(plan.copies.map(({ file }) => file)));
     fs.mkdirSync(mirrorScratch(store));
-    // Where the old release is unknown, so is what belongs to nobody.
+    // If the old release is unknown, so are the files that belong to no release.
     const steps = await new MirrorPreparation(
       context,
       store,
@@ -69,9 +68,9 @@ export async function prepareMirror(
 }
 
 /**
- * Makes the model folder hold the release that was prepared. Doing it again after a crash at any point ends the same.
+ * Puts the files of the prepared release in place. May be repeated after a crash at any point.
  *
- * @returns the files that were put in place; nothing where this run prepared none, or they are in place already
+ * @returns the files that were put in place; none if the run prepared none, or if they are in place already
  */
 export async function finishMirror(store: Store, runId: string): Promise<readonly string[]> {
   const journal = readJournal(store, runId);
@@ -88,7 +87,7 @@ export async function finishMirror(store: Store, runId: string): Promise<readonl
 }
 
 /**
- * Puts back every file that a mirroring moved, and forgets what it prepared.
+ * Moves every file back that the mirroring moved, and drops what it prepared.
  *
  * @returns whether anything was prepared
  */
@@ -106,7 +105,7 @@ export async function undoMirror(store: Store, runId: string): Promise<boolean> 
   return journal !== undefined;
 }
 
-/** Forgets what was prepared: the journal first, because without it nothing is moved any more. */
+/** Drops a prepared mirroring: the journal first, because without it no file is moved any more. */
 export async function abandonMirror(store: Store): Promise<void> {
   if (findEntry(store.fs, JOURNAL.path(store)) !== undefined) {
     JOURNAL.remove(store);
@@ -115,7 +114,7 @@ export async function abandonMirror(store: Store): Promise<void> {
   await sweepMirrorScratch(store);
 }
 
-/** Remembers the digests of files that were put in place just now, so that the next check does not read them. */
+/** Saves the digests of the files that were just put in place, so that the next check need not hash them. */
 export function rememberMirrored(store: Store, { files }: Manifest, placed: readonly string[]): void {
   const paths = new Set(placed);
   const cache = StatCache.ofModels(store);
@@ -127,7 +126,7 @@ export function rememberMirrored(store: Store, { files }: Manifest, placed: read
   cache.save();
 }
 
-/** What this run prepared; what another one did, which is over, is nothing to go by. */
+/** Returns the journal of this run. The journal of another run is obsolete. */
 function readJournal(store: Store, runId: string): MirrorJournal | undefined {
   const journal = JOURNAL.find(store);
   return journal?.runId === runId ? journal : undefined;

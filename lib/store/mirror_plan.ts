@@ -7,20 +7,20 @@ import { checkFile } from "./release_files.ts";
 import { StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
-/** A file that has to be copied into the model folder. */
+/** A file to copy into the model folder. */
 export interface WantedCopy {
   readonly file: ReleaseFile;
-  /** What stands in its place: a file can be replaced by one rename, anything else makes way first. */
+  /** What is at its path. One rename replaces a file; anything else is moved away first. */
   readonly there: "nothing" | "file" | "other";
-  /** Whether what stands there belongs to no release, so that it is kept under another name. */
+  /** Whether the entry at its path belongs to no release, and so is kept under another name. */
   readonly isForeign: boolean;
 }
 
-/** What stands in the place of a folder, or a folder in the place of a file: it makes way as a whole. */
+/** An entry at the path of a folder, or a folder at the path of a file. It is moved away as a whole. */
 export interface Blocker {
   readonly path: string;
   readonly isFolder: boolean;
-  /** Whether it belongs to no release, or holds what belongs to none, so that it is kept under another name. */
+  /** Whether it or an entry in it belongs to no release, so that it is kept under another name. */
   readonly isForeign: boolean;
 }
 
@@ -28,24 +28,24 @@ export interface Blocker {
 export interface MirrorPlan {
   readonly copies: readonly WantedCopy[];
   readonly blockers: readonly Blocker[];
-  /** Files of the old release in blockers that are kept: they are not kept with them. */
+  /** Files of the old release in blockers that are kept. They are moved out first, and not kept. */
   readonly vacated: readonly string[];
-  /** Folders that are missing, the topmost alone, each with the folders that it has to hold. */
+  /** The topmost missing folders, each with the folders that it has to hold. */
   readonly folders: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Files of the old release that the new one has not. */
+  /** Files of the old release that the new one does not have. */
   readonly gone: readonly string[];
 }
 
-/** Whether the model folder holds the release already. */
+/** Returns whether the model folder holds the release already. */
 export function isEmpty({ copies, blockers, gone }: MirrorPlan): boolean {
   return copies.length + blockers.length + gone.length === 0;
 }
 
 /**
- * Compares the model folder with a release. Changes nothing. A release consists of regular files in folders: whatever
- * else stands in the place of one, a link to the very same file too, belongs to no release.
+ * Compares the model folder with a release, and changes nothing. A release consists of regular files in folders: any
+ * other entry at such a path belongs to no release, even a link to the same file.
  *
- * @param from the release that is there, as far as it is known
+ * @param from the release that the folder holds, if it is known
  */
 export async function planMirror(
   context: Context,
@@ -88,7 +88,7 @@ class Planner {
       blockers: [...this.#blockers.values()],
       vacated: gone.flatMap(({ path, blocker }) => blocker?.isForeign === true ? [path] : []),
       folders: this.#folders,
-      // A blocker takes everything in it with it.
+      // A blocker is moved with everything in it.
       gone: gone.flatMap(({ path, blocker }) => blocker === undefined ? [path] : []),
     };
   }
@@ -102,7 +102,7 @@ class Planner {
     return undefined;
   }
 
-  /** Whether every folder above a path is one, and not a link to one, behind which nothing is ours to change. */
+  /** Whether all folders above a path are real. Behind a link, no file is ours to change. */
   isReachable(path: string): boolean {
     return parentsOf(path).every((parent) => this.#kind(parent) === "folder");
   }
@@ -140,7 +140,7 @@ class Planner {
 
   #holdsForeign(folder: string): boolean {
     const entries = listFolder(this.#store.fs, `${this.#store.modelsDir}/${folder}`);
-    // What cannot be listed was not made here.
+    // A folder that cannot be listed was not created by this program.
     return entries?.every(({ name, isDirectory, isFile }) => {
       const path = `${folder}/${name}`;
       if (isDirectory) return !this.#holdsForeign(path);
@@ -164,7 +164,7 @@ class Planner {
   }
 }
 
-/** The folders above a path, the topmost first: `a`, `a/b` of `a/b/c`. */
+/** Returns the folders above a path, topmost first: `a`, `a/b` of `a/b/c`. */
 function parentsOf(path: string): string[] {
   const names = path.split("/").slice(0, -1);
   return names.map((_, index) => names.slice(0, index + 1).join("/"));

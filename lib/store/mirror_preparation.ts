@@ -10,7 +10,7 @@ import type { MirrorStep } from "./mirror_step.ts";
 import { releaseDir } from "./releases.ts";
 import type { Store } from "./store.ts";
 
-/** Fills the scratch folder, and collects the renames in their order. */
+/** Copies new files into the scratch folder, and collects the renames in their order. */
 export class MirrorPreparation {
   readonly #context: Context;
   readonly #store: Store;
@@ -28,7 +28,7 @@ export class MirrorPreparation {
     this.#keepsForeign = keepsForeign;
   }
 
-  /** What is in the way moves aside, folders come, files come, and last goes what the new release has not. */
+  /** Orders the renames: blockers move away, folders and files come, and files of the old release alone go last. */
   async make({ vacated, blockers, folders, copies, gone }: MirrorPlan): Promise<readonly MirrorStep[]> {
     for (const path of vacated) this.#moveAside(path);
     for (const { path, isFolder, isForeign } of blockers) {
@@ -52,7 +52,7 @@ export class MirrorPreparation {
     return this.#steps;
   }
 
-  /** The next name in the scratch folder. */
+  /** Returns the next unused name in the scratch folder. */
   #name(): string {
     return `${MIRROR_SCRATCH_NAME}/${this.#count++}`;
   }
@@ -73,24 +73,24 @@ export class MirrorPreparation {
     this.#steps.push({ from, to: path });
   }
 
-  /** What belongs to no release stays, under another name. @param from where it is when its turn comes */
+  /** Keeps an entry that belongs to no release under another name. @param from its path when this step is done */
   #keep(from: string, path: string, why = "belonged to no release"): void {
     const to = this.#freeName(`${path}.before-${this.#runId}`);
     this.#context.log.warn(`${path} in ${this.#store.modelsDir} ${why}: it is kept as ${to}`);
     this.#steps.push({ from, to });
   }
 
-  /** A run that activates a release and rolls back from it may put two things aside from the same place. */
+  /** A run that activates a release and rolls back from it may keep two entries of the same path. */
   #freeName(name: string): string {
     const isTaken = (path: string) =>
       findEntry(this.#store.fs, join(this.#store.modelsDir, path)) !== undefined;
-    // Ends where the folder does: each taken name is an entry in it.
+    // Ends, because each taken name is an entry of the folder.
     let free = name;
     for (let count = 2; isTaken(free); count++) free = `${name}-${count}`;
     return free;
   }
 
-  /** A second name for what is there lets the rename replace it at once. @returns nothing where links do not work */
+  /** Gives the file at a path a second name, so that a rename can replace it. @returns `undefined` without hard links */
   #link(path: string): string | undefined {
     const { fs, modelsDir } = this.#store;
     const link = this.#name();
@@ -124,5 +124,5 @@ export class MirrorPreparation {
   }
 }
 
-/** File systems without hard links, files of other users, files at their limit of links. */
+/** Errors of file systems without hard links, for files of other users, and at the limit of links to one file. */
 const LINK_IMPOSSIBLE = ["EMLINK", "EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "EXDEV", "ENOSYS"];

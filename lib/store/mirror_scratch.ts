@@ -8,25 +8,25 @@ import { checkFile } from "./release_files.ts";
 import { StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
-/** Copies are made here, inside the model folder because that is the one place sure to be on its file system. */
+/** New files are copied into this folder. It lies in the model folder, which is certain to be on its file system. */
 export const MIRROR_SCRATCH_NAME = ".model-sync.part";
 
 export function mirrorScratch(store: Store): string {
   return join(store.modelsDir, MIRROR_SCRATCH_NAME);
 }
 
-/** Whether a path, relative to the model folder, is in the scratch folder. */
+/** Returns whether a path, relative to the model folder, is in the scratch folder. */
 export function isScratch(path: string): boolean {
   return path.startsWith(`${MIRROR_SCRATCH_NAME}/`);
 }
 
-/** File systems give out space in blocks, mostly of this size. */
+/** The usual block size of file systems. */
 const BLOCK_BYTES = 4096;
 
-/** For names in folders, which take blocks of their own, on a file system that may be a small one. */
+/** For folder entries, which need blocks of their own. The file system may be small. */
 const MIRROR_SPARE_BYTES = 64 * 1024;
 
-/** What copies of these files take on the disk. */
+/** Returns the bytes that copies of these files need on the disk. */
 export function roomOf(files: Iterable<Pick<ReleaseFile, "size">>): number {
   let bytes = 0;
   for (const { size } of files) bytes += Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES;
@@ -34,8 +34,8 @@ export function roomOf(files: Iterable<Pick<ReleaseFile, "size">>): number {
 }
 
 /**
- * Refuses to begin what the model folder's file system cannot hold: the files that a release brings beside those that
- * they replace, so that either release can be had to the end without another byte.
+ * Refuses a mirroring if the file system of the model folder has no room for the new files beside the ones that they
+ * replace. With that room, the mirroring can be finished or undone without another byte.
  *
  * @throws {DiskError} code `DISK`
  */
@@ -51,8 +51,8 @@ export async function requireMirrorRoom(context: Context, store: Store, bytes: n
 }
 
 /**
- * Checks before anything is downloaded that a release could be mirrored: the model folder takes files, and has room
- * for what changes. Files of unknown size count as none.
+ * Checks before the download that a release can be mirrored: the model folder is writable and has room for the changed
+ * files. Files of unknown size do not count.
  *
  * @throws {DiskError} code `DISK` or `MODELS_DIR_NOT_WRITABLE`
  */
@@ -87,7 +87,7 @@ export async function checkMirrorFolder(
   await requireMirrorRoom(context, store, roomOf(wanted));
 }
 
-/** Removes what a mirroring left. Where the disk does not let go of it, a later run does it. */
+/** Removes the scratch folder. If that fails, a later run removes it. */
 export async function sweepMirrorScratch(store: Store): Promise<void> {
   const scratch = mirrorScratch(store);
   if (ifFound(() => inspectModelFolder(store))?.kind !== "folder") return;
@@ -100,7 +100,7 @@ export async function sweepMirrorScratch(store: Store): Promise<void> {
   }
 }
 
-/** An error of the system in the model folder as one that says what to do. */
+/** Turns a system error in the model folder into an error with a hint. */
 export function mirrorError(error: unknown, store: Store): unknown {
   const code = osErrorCode(error);
   if (error instanceof ModelSyncError || code === undefined) return error;

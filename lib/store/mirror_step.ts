@@ -6,9 +6,9 @@ import { isScratch } from "./mirror_scratch.ts";
 import type { Store } from "./store.ts";
 
 /**
- * One rename within the model folder. Paths are relative to it; what is in the scratch folder has a number for a name.
- * Whether a step is done shows on the disk: what comes from the scratch folder is no longer there, what makes way is
- * where it goes, under a name that nothing else has.
+ * One rename within the model folder. Paths are relative to it; names in the scratch folder are numbers. The disk shows
+ * whether a step is done: a file from the scratch folder is no longer there, and an entry that is moved away is at its
+ * new name, which nothing else has.
  */
 export const MirrorStep = z.object({
   from: z.string(),
@@ -18,13 +18,13 @@ export const MirrorStep = z.object({
 });
 export type MirrorStep = Readonly<z.infer<typeof MirrorStep>>;
 
-/** Makes a rename unless it is made. */
+/** Does the rename, unless it is done. */
 export function doStep(store: Store, { from, to }: MirrorStep): void {
   const isDone = isScratch(from) ? !exists(store, from) : exists(store, to);
   if (!isDone && exists(store, from)) rename(store, from, to);
 }
 
-/** Takes a rename back where it was made. */
+/** Undoes the rename, if it is done. */
 export function undoStep(store: Store, { from, to, replaced }: MirrorStep): void {
   if (replaced !== undefined) {
     if (exists(store, replaced)) rename(store, replaced, to);
@@ -35,7 +35,7 @@ export function undoStep(store: Store, { from, to, replaced }: MirrorStep): void
   }
 }
 
-/** Whether others wrote into a folder that came with the release: then it stays. */
+/** Whether another program wrote into a folder of the release. Such a folder stays. */
 function gotFiles({ fs, modelsDir }: Store, path: string): boolean {
   const holdsFiles = (folder: string): boolean =>
     listFolder(fs, folder)?.some(({ name, isDirectory }) =>
@@ -52,7 +52,7 @@ function exists({ fs, modelsDir }: Store, path: string): boolean {
 
 function rename({ fs, modelsDir }: Store, from: string, to: string): void {
   const target = join(modelsDir, to);
-  // Going back may find a folder gone that was empty for a moment.
+  // An undo may find that a folder is gone which was empty for a moment.
   makeReadableFolder(fs, dirname(target));
   fs.renameSync(join(modelsDir, from), target);
 }

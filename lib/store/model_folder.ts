@@ -6,16 +6,16 @@ import type { ActivationMode, ActivationSetting } from "../config/choices.ts";
 import { supportsSymlinks } from "./pointers.ts";
 import type { ModelPlace, Store } from "./store.ts";
 
-/** What stands where consumers look for models. */
+/** What is at the path of the model folder. */
 export type ModelFolder =
   | { readonly kind: "missing" }
-  /** Our link to the store's `current`. */
+  /** This store's link to `current`. */
   | { readonly kind: "linked" }
   | { readonly kind: "foreign-link"; readonly target: string }
   | { readonly kind: "folder"; readonly isEmpty: boolean; readonly isMountPoint: boolean }
   | { readonly kind: "other" };
 
-/** The mode that a run uses, and why. */
+/** The activation mode of a run, and why it is used. */
 export interface ModeChoice {
   readonly mode: ActivationMode;
   readonly reason: string;
@@ -23,7 +23,7 @@ export interface ModeChoice {
   readonly adopts?: boolean;
 }
 
-/** Looks at the model folder without following a link. */
+/** Returns what is at the path of the model folder, without following a link. */
 export function inspectModelFolder(place: ModelPlace): ModelFolder {
   const { fs, modelsDir } = place;
   const entry = findEntry(fs, modelsDir);
@@ -40,15 +40,15 @@ export function inspectModelFolder(place: ModelPlace): ModelFolder {
   };
 }
 
-/** What the model folder's link says: relative, so that both can be moved together. */
+/** Returns the target of the model folder's link: relative, so that folder and store can be moved together. */
 export function modelsLinkTarget({ modelsDir, root }: ModelPlace): string {
   return relative(dirname(modelsDir), join(root, "current"));
 }
 
 /**
- * Decides between one rename of a link and a file-by-file mirror, and refuses what neither can do.
+ * Returns the activation mode: one rename of a link, or file by file.
  *
- * @throws {UsageError} the model folder is a foreign link or no folder at all
+ * @throws {UsageError} code `MODELS_DIR_UNFIT`: the model folder is a foreign link or not a folder
  * @throws {DiskError} code `OTHER_FILE_SYSTEM`: the store cannot serve this folder
  */
 export function chooseMode(store: Store, setting: ActivationSetting): ModeChoice {
@@ -75,7 +75,7 @@ function decideMode<Place extends ModelPlace>(
 }
 
 /**
- * As {@link chooseMode} for a plan, which writes nothing: whether links work here shows only when one is made.
+ * As {@link chooseMode}, for a plan, which writes nothing: whether links work shows only when one is created.
  *
  * @throws what {@link chooseMode} throws
  */
@@ -93,7 +93,7 @@ const MIRROR_HINT = "set model_sync.activation.mode to mirror, which replaces fi
 
 function symlinkObstacle(store: Store, folder: ModelFolder): Obstacle | undefined {
   const obstacle = plannedObstacle(store, folder);
-  // A link that stands there shows that links work, and files must never be mirrored through it into a release.
+  // An existing link shows that links work. Files must never be mirrored through it into a release.
   if (obstacle !== undefined || folder.kind === "linked" || supportsSymlinks(store)) return obstacle;
   return {
     problem: "the file system or this user cannot make links",
@@ -102,7 +102,7 @@ function symlinkObstacle(store: Store, folder: ModelFolder): Obstacle | undefine
   };
 }
 
-/** Returns the obstacle that shows without a write. */
+/** Returns the obstacle that can be found without writing. */
 function plannedObstacle({ fs, modelsDir, root }: ModelPlace, folder: ModelFolder): Obstacle | undefined {
   if (folder.kind === "folder" && folder.isMountPoint) {
     return {

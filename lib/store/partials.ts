@@ -4,15 +4,15 @@ import { findEntry, removeTree } from "../core/files.ts";
 import { sha256Hex } from "../core/hash.ts";
 import type { Store } from "./store.ts";
 
-/** A download that nobody continued in a week is of a release that nobody wants any more. */
+/** A partial download that no pull continued for a week belongs to a release that is no longer wanted. */
 const PARTIAL_AGE_MS_MAX = 7 * 24 * 3_600_000;
 
-/** Where a download goes until it is whole. Equal names continue each other: name the content, not the attempt. */
+/** Returns the path of a partial download. Downloads of the same name continue each other: name the content, not the attempt. */
 export async function partialPath(store: Store, name: string): Promise<string> {
   return join(store.partials, (await sha256Hex(name)).slice(0, 32));
 }
 
-/** Removes what downloads left: all of it once a release came, else what is too old to be continued. */
+/** Removes partial downloads: all of them after a release was pulled, else only the old ones. */
 export async function sweepPartials(
   { clock }: Pick<Context, "clock">,
   store: Store,

@@ -12,7 +12,7 @@ const Pause = z.object({
   host: CleanString,
   reason: CleanString.optional(),
 });
-/** Why and for how long a daemon does not run a role on schedule. */
+/** A pause of a role: the daemon does not run it on schedule. */
 export type Pause = Readonly<z.infer<typeof Pause>>;
 
 /** The pause of each paused role. */
@@ -53,12 +53,12 @@ export function resumeRoles(store: Store, roles: readonly string[]): Pauses {
   );
 }
 
-/** Replaces a damaged file, which pauses nothing: otherwise each reader would warn of it. */
+/** Replaces a damaged file, which pauses no role, so that not every reader warns of it. */
 export function replaceDamagedPauses(store: Store): void {
   if (PAUSES.isDamaged(store)) PAUSES.update(store, {}, (pauses) => pauses);
 }
 
-/** Removes pauses that are over, but for those that an operator has replaced meanwhile. */
+/** Removes ended pauses, except those that an operator has replaced meanwhile. */
 export function removePauses(store: Store, ended: Pauses): void {
   change(store, (pauses) => without(pauses, ([role, pause]) => isSame(pause, ended[role])));
 }

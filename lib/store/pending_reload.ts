@@ -6,14 +6,14 @@ import { withReserve } from "./reserve.ts";
 import type { Store } from "./store.ts";
 
 const PendingReload = z.object({
-  /** The release that is activated, or left, just now. */
+  /** The release that is being activated, or rolled back. */
   digest: Digest.nullable(),
-  /** What is active if it is not that one. */
+  /** The release that is active if that one is not. */
   previous: Digest.nullable(),
 });
 /**
- * The active release is being changed, and consumers do not know yet how it ends: with `digest`, where it was
- * activated and stays, or with another one.
+ * A change of the active release of which consumers are not notified yet. It ends with `digest` active if the
+ * activation succeeds and the release stays, else with `previous`.
  */
 export type PendingReload = Readonly<z.infer<typeof PendingReload>>;
 
@@ -21,18 +21,18 @@ function pendingFile({ fs, root }: Store): StateFile<PendingReload> {
   return new StateFile<PendingReload>(fs, join(root, "pending_reload.json"), PendingReload);
 }
 
-/** Written durably before the pointers move: whoever is killed before consumers know leaves it to the next run. */
+/** Writes it durably, before the pointers move. If the run is killed before it notifies consumers, the next run does. */
 export function writePendingReload(store: Store, pending: PendingReload): void {
   withReserve(store, () => pendingFile(store).replace(pending));
 }
 
-/** What an earlier run did not come to tell; `undefined` when consumers know all. */
+/** Returns the pending notification of an earlier run; `undefined` without one. */
 export function readPendingReload(store: Store): PendingReload | undefined {
   const file = pendingFile(store);
   const read = file.read();
   if (read.kind === "none") return undefined;
   if (read.kind === "found") return read.value;
-  // Damaged by hand or disk. A notification was pending, and consumers may get one twice.
+  // Damaged by hand or by the disk. A notification was pending; consumers may get it twice.
   store.warn(`${file.path} is damaged (${read.reason}): consumers are notified once more`);
   return { digest: null, previous: null };
 }

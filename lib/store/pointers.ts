@@ -20,14 +20,14 @@ import { setAside } from "../core/set_aside.ts";
 import { warnOfDamage } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
-/** `current` is what consumers see, `previous` what `rollback` returns to. */
+/** `current` names the release that consumers see, `previous` the one that a rollback activates. */
 export type PointerName = "current" | "previous";
 
-/** The code of the error where `current` is damaged. */
+/** The error code for a damaged `current`. */
 export const POINTER_INVALID = "POINTER_INVALID";
 
 /**
- * The release that a pointer names; `undefined` when it is not set, or `previous` is damaged.
+ * Returns the release that a pointer names; `undefined` if it is not set, or if `previous` is damaged.
  *
  * @throws {RefusedError} code `POINTER_INVALID`: `current` is damaged
  */
@@ -48,7 +48,7 @@ export function readPointer(store: Store, name: PointerName): Digest | undefined
   });
 }
 
-/** What a pointer says, as text and for a message. */
+/** Returns the text of a pointer, and a description of it for messages. */
 function readTarget(
   fs: FileSystem,
   path: string,
@@ -64,7 +64,7 @@ function readTarget(
   return { text, shown: `it says ${quote(text.slice(0, SHOWN_CHARS_MAX))}` };
 }
 
-/** Takes away a `previous` that names no release: a rollback then goes to the newest older one. */
+/** Removes a `previous` that names no release. A rollback then activates the newest older release. */
 export function clearDamagedPrevious(store: Store): void {
   const path = join(store.root, "previous");
   if (findEntry(store.fs, path) !== undefined && readPointer(store, "previous") === undefined) {
@@ -74,19 +74,19 @@ export function clearDamagedPrevious(store: Store): void {
 
 const SHOWN_CHARS_MAX = 100;
 
-/** A pointer that is a file holds `releases/` and 64 digits. More is shown in no message. */
+/** A pointer that is a file holds `releases/` and 64 digits. */
 const POINTER_BYTES_MAX = 1024;
 
 /**
- * What a run wants the pointers to name. Links are made for all of them before the first is renamed: where the system
- * refuses one, nothing has moved.
+ * The releases that the pointers are to name. All links are created before the first is renamed: if the system refuses
+ * one, no pointer has moved.
  */
 export type PointerTargets = Readonly<Partial<Record<PointerName, Digest>>>;
 
 /**
- * Makes pointers name releases, `previous` first, each by one rename: a reader sees the old release or the new one.
- * In symlink mode consumers follow `current`, so it is a link or the call fails; in mirror mode nothing follows it, and
- * where links do not work a file does.
+ * Sets pointers, `previous` first, each by one rename: a reader sees the old release or the new one. In symlink mode,
+ * consumers follow `current`, so it must be a link. In mirror mode no consumer follows it, and a file replaces it where
+ * links do not work.
  *
  * @throws {DiskError} code `LINK_REFUSED`, or `DISK`
  */
@@ -105,7 +105,7 @@ export function setPointers(store: Store, targets: PointerTargets, mode: Activat
   syncFolder(store.fs, store.root);
 }
 
-/** Takes a pointer back to a value it had, which may be none. Does nothing where it has that value. */
+/** Sets a pointer back to an earlier value, which may be none. Does nothing if it has that value. */
 export function restorePointer(
   store: Store,
   name: PointerName,
@@ -119,8 +119,8 @@ export function restorePointer(
 }
 
 /**
- * Makes links of pointers that are files, for a model folder that leads through them: an older version wrote such
- * files where the system refused a link once.
+ * Replaces pointers that are files by links, for a model folder that is a link to `current`. Older versions wrote files
+ * when the system refused a link once.
  *
  * @returns whether there were any
  */
@@ -133,7 +133,7 @@ export function relinkPointers(store: Store): boolean {
   return files.length > 0;
 }
 
-/** In the order in which they move. */
+/** In the order in which they are set. */
 const POINTERS: readonly PointerName[] = ["previous", "current"];
 
 function pointerText(digest: Digest): string {
@@ -158,9 +158,9 @@ function prepareLink(store: Store, path: string, target: string, mode: Activatio
 }
 
 /**
- * Makes a link to a folder.
+ * Creates a link to a folder.
  *
- * @throws {DiskError} code `LINK_REFUSED` when the system does not let this user make links there
+ * @throws {DiskError} code `LINK_REFUSED` if the system does not let this user create links there
  */
 export function makeLink(store: Store, target: string, path: string): void {
   try {
@@ -180,7 +180,7 @@ export function makeLink(store: Store, target: string, path: string): void {
   }
 }
 
-/** FAT and some network file systems have no links; Windows gives them to privileged users only. */
+/** FAT and some network file systems have no links. Windows allows them to privileged users only. */
 export function isSymlinkUnsupported(error: unknown): boolean {
   if (error instanceof Deno.errors.NotSupported || error instanceof Deno.errors.PermissionDenied) return true;
   const code = osErrorCode(error) ?? "";
@@ -189,7 +189,7 @@ export function isSymlinkUnsupported(error: unknown): boolean {
     (error instanceof Error && error.message.includes("os error 1314"));
 }
 
-/** Whether the folder that holds `path` can hold symbolic links; tries one. */
+/** Returns whether the file system of the store has symbolic links. Creates one to find out. */
 export function supportsSymlinks(store: Store): boolean {
   const probe = join(store.staging, ".symlink-probe");
   if (findEntry(store.fs, probe) !== undefined) store.fs.removeSync(probe);
@@ -203,7 +203,7 @@ export function supportsSymlinks(store: Store): boolean {
   return true;
 }
 
-/** The manifest of the release that is active; `undefined` when none is, or the store does not hold it whole. */
+/** Returns the manifest of the active release; `undefined` if none is active, or if the store does not hold it whole. */
 export function activeManifest(store: Store): Manifest | undefined {
   const digest = readPointer(store, "current");
   return digest === undefined ? undefined : findRelease(store, digest)?.manifest;

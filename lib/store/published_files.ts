@@ -6,30 +6,30 @@ import { Digest, type ReleaseFile, totalBytes } from "../release/manifest.ts";
 import type { Store } from "./store.ts";
 
 /**
- * The file lists of the releases that this machine published last, for reports of them: the manifest itself stays in
- * the registry, and the folder that it describes changes with the next training.
+ * The file lists of the last releases that this machine published, for reports: the manifest itself is in the registry,
+ * and the folder that it describes changes with the next training.
  */
 
-/** As many files as a report lists. */
+/** The number of files that a report lists. */
 export const KEPT_FILES_MAX = 2_000;
 
-/** A publish a day, while a dashboard is away for a month, and some besides. */
+/** One publish a day while the dashboard is offline for a month, and some more. */
 const LISTS_MAX = 40;
 
-/** Lists of typical releases have 20 KiB; those of {@link LISTS_MAX} large ones could have fifty times as much. */
+/** A typical list has 20 KiB. {@link LISTS_MAX} lists of large releases could have fifty times as much. */
 const LISTS_BYTES_MAX = 16 * 1024 * 1024;
 
 const PublishedFiles = z.object({
   digest: Digest,
   filesTotal: z.number(),
   bytes: z.number(),
-  /** The first of them, by name. */
+  /** The first files, by name. */
   files: z.array(z.object({ path: z.string(), size: z.number(), sha256: z.string() })).max(KEPT_FILES_MAX),
 });
-/** The files of a published release, as far as they are kept. */
+/** The kept files of a published release. */
 export type PublishedFiles = Readonly<z.infer<typeof PublishedFiles>>;
 
-/** Returns the files of a release that this machine published; `undefined` where they are not kept any more. */
+/** Returns the files of a release that this machine published; `undefined` if they are no longer kept. */
 export function findPublishedFiles(store: Store, digest: Digest): PublishedFiles | undefined {
   const read = listFile(store, digest).read();
   return read.kind === "found" && read.value.digest === digest ? read.value : undefined;

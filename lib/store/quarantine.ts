@@ -8,55 +8,55 @@ import type { Store } from "./store.ts";
 
 export const QuarantineEntry = z.object({
   digest: Digest,
-  /** The sequence under which it was refused; the same files published later are given another chance. */
+  /** The sequence of the refused release. The same files may be published again with a later sequence. */
   sequence: z.number(),
   reason: CleanString,
   at: CleanString,
-  /** That consumers had it until it was left for an older one, and that no pull has activated another since. */
+  /** Whether the release was active until it was rolled back, and no pull has activated another release since. */
   wasLeft: z.boolean().optional(),
 });
-/** A release that no carrier and no schedule brings back. */
+/** A release that no pull activates again. */
 export type QuarantineEntry = Readonly<z.infer<typeof QuarantineEntry>>;
 
 const Quarantine = z.array(QuarantineEntry);
 
-/** A refused release a day for three years. One that is older than all of these is refused as a downgrade anyway. */
+/** One refused release a day for three years. A release that is older than all of these is refused as a downgrade. */
 const ENTRIES_MAX = 1000;
 
-/** Every quarantined release, oldest first. */
+/** Returns every quarantined release, oldest first. */
 export function readQuarantine(store: Store): readonly QuarantineEntry[] {
   const read = quarantineFile(store).read();
   if (read.kind === "none") return [];
   if (read.kind === "found") return read.value;
-  // Taking damage for an empty list would let a refused release back in.
+  // Reading a damaged list as empty would allow a refused release.
   throw new RefusedError(
     `Cannot read ${store.quarantine}: it is not a list of quarantined releases (${read.reason})`,
-    { code: "QUARANTINE_INVALID", hint: `mend it, or remove it to lift every quarantine` },
+    { code: "QUARANTINE_INVALID", hint: `fix it, or remove it to lift every quarantine` },
   );
 }
 
-/** The entry that forbids a release, or `undefined`. A later sequence of the same files passes. */
+/** Returns the entry that quarantines a release. A later sequence of the same files is not quarantined. */
 export function findQuarantine(store: Store, digest: Digest, sequence: number): QuarantineEntry | undefined {
   return readQuarantine(store).find((entry) => entry.digest === digest && sequence <= entry.sequence);
 }
 
-/** What the quarantine says of a release, whatever its sequence. */
-export function findEntryOf(store: Store, digest: Digest): QuarantineEntry | undefined {
+/** Returns the entry of a release, whatever its sequence. */
+export function findQuarantineEntry(store: Store, digest: Digest): QuarantineEntry | undefined {
   return readQuarantine(store).find((entry) => entry.digest === digest);
 }
 
-/** The newest sequence that was left for an older one; what is older still is no way forward. */
-export function findLeftSequence(store: Store): number | undefined {
-  const left = readQuarantine(store).flatMap((entry) => entry.wasLeft === true ? [entry.sequence] : []);
-  return left.length === 0 ? undefined : Math.max(...left);
+/** Returns the highest sequence that was rolled back. A pull accepts no lower one. */
+export function newestRolledBack(store: Store): number | undefined {
+  const sequences = readQuarantine(store).flatMap((entry) => entry.wasLeft === true ? [entry.sequence] : []);
+  return sequences.length === 0 ? undefined : Math.max(...sequences);
 }
 
-/** Whether a release was left for an older one that is still to be kept. */
-export function wasLeft(store: Store, digest: Digest): boolean {
+/** Returns whether a release was rolled back, and no pull has activated another release since. */
+export function wasRolledBack(store: Store, digest: Digest): boolean {
   return readQuarantine(store).some((entry) => entry.digest === digest && entry.wasLeft === true);
 }
 
-/** Allows what a pull activated in the place of another, and counts from it again. */
+/** Releases the release that a pull activated from quarantine. Earlier rollbacks no longer count as such. */
 export function acceptPulled(store: Store, digest: Digest): void {
   const entries = readQuarantine(store);
   if (!entries.some((entry) => entry.digest === digest || entry.wasLeft === true)) return;
@@ -66,14 +66,14 @@ export function acceptPulled(store: Store, digest: Digest): void {
   );
 }
 
-/** Forbids a release. One that was left before counts on as that, whatever else is said of it. */
+/** Quarantines a release. The new entry keeps the mark of an earlier rollback. */
 export function addQuarantine(store: Store, entry: QuarantineEntry): void {
-  const left = wasLeft(store, entry.digest) ? { wasLeft: true } : {};
+  const earlier = wasRolledBack(store, entry.digest) ? { wasLeft: true } : {};
   const others = readQuarantine(store).filter((other) => other.digest !== entry.digest);
-  write(store, [...others, { ...left, ...entry }]);
+  write(store, [...others, { ...earlier, ...entry }]);
 }
 
-/** Allows a release again; whether it had been forbidden. */
+/** Releases a release from quarantine. @returns whether it was quarantined */
 export function liftQuarantine(store: Store, digest: Digest): boolean {
   const entries = readQuarantine(store);
   const kept = entries.filter((entry) => entry.digest !== digest);
@@ -82,7 +82,7 @@ export function liftQuarantine(store: Store, digest: Digest): boolean {
   return true;
 }
 
-/** Takes an entry back to what it was, which may be none. */
+/** Sets the entry of a release back to an earlier one, which may be none. */
 export function restoreQuarantine(store: Store, digest: Digest, before: QuarantineEntry | undefined): void {
   const entries = readQuarantine(store);
   const others = entries.filter((entry) => entry.digest !== digest);

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { CleanString } from "../core/clean_string.ts";
 
-/** Another program whose change of a release's files was accepted, as records keep it. */
+/** Another program's change of a release's files, as records keep it. */
 export const RecordedWriter = z.object({
-  /** The carrier's name for its change: a commit. */
+  /** The revision of the change: a commit. */
   revision: CleanString,
   author: CleanString,
   subject: CleanString,
-  /** The revision that the manifest describes, which the change left as it was. */
+  /** The revision that the manifest describes. The change did not update the manifest. */
   described: CleanString,
 });
 export type RecordedWriter = Readonly<z.infer<typeof RecordedWriter>>;

@@ -8,27 +8,27 @@ import { compareUtf8 } from "../core/portable_path.ts";
 import { isClutter } from "../release/clutter.ts";
 import type { StatCache } from "./stat_cache.ts";
 
-/** One way in which a folder is not what its manifest says. */
+/** A difference between a folder and its manifest. */
 export interface FileProblem {
   readonly path: string;
   readonly problem: string;
 }
 
-/** Where files are and what remembers their digests. */
+/** A folder with the cache of its digests. */
 export interface CheckedFolder {
   readonly dir: string;
   readonly cache: StatCache;
 }
 
 /**
- * How far a check goes. `stat` compares size, time and inode with what was recorded and reads only files that differ
- * in them; `content` reads every byte.
+ * The depth of a check. `stat` compares sizes, times and inodes with the cache, and hashes only files that differ;
+ * `content` hashes every file.
  */
 export type CheckDepth = "stat" | "content";
 
 /**
- * Returns what is wrong with the files of a folder, compared with a manifest. Files that the manifest does not name are
- * not looked for. Digests that were read are in the folder's cache afterwards, which is not saved.
+ * Compares the files of a folder with a manifest, and returns the problems. Ignores files that the manifest does not
+ * name. Adds computed digests to the folder's cache, and does not save it.
  */
 export async function checkFiles(
   context: Context,
@@ -45,14 +45,14 @@ export async function checkFiles(
   return problems;
 }
 
-/** What is wrong with one file of a folder; `undefined` when it is what the manifest says. */
+/** Returns the problem of one file; `undefined` if it is as the manifest says. */
 export async function checkFile(
   context: Context,
   folder: CheckedFolder,
   file: ReleaseFile,
   depth: CheckDepth,
 ): Promise<string | undefined> {
-  // Paths of a release are normal ones; for 20,000 of them `join` takes as long as looking at half of the files.
+  // Paths of a release are normalised. For 20,000 of them, `join` takes as long as the stat of half of the files.
   const path = `${folder.dir}/${file.path}`;
   const info = findEntry(context.fs, path);
   if (info === undefined) return "is missing";
@@ -64,7 +64,7 @@ export async function checkFile(
   return sha256 === file.sha256 ? undefined : `has SHA-256 ${sha256}, manifest says ${file.sha256}`;
 }
 
-/** The digest of a file; `undefined` when it was removed since it was looked at. */
+/** Hashes a file; `undefined` if it was removed meanwhile. */
 async function readDigest(
   context: Context,
   folder: CheckedFolder,
@@ -83,8 +83,8 @@ async function readDigest(
 }
 
 /**
- * Returns what is in a folder and not in its manifest: files, links, anything that is not a folder, and folders that
- * cannot be listed. Housekeeping files do not count.
+ * Returns the entries of a folder that its manifest does not name: files, links, everything that is not a folder, and
+ * folders that cannot be listed. Ignores housekeeping files.
  */
 export function findExtraFiles({ fs }: Context, dir: string, manifest: Manifest): string[] {
   const named = new Set(manifest.files.map((file) => file.path));

@@ -16,18 +16,18 @@ import { Digest, type Manifest, MANIFEST_BYTES_MAX, readManifest } from "../rele
 import { SIGNATURE_BYTES_MAX } from "../release/registry_file.ts";
 import type { Store } from "./store.ts";
 
-/** A manifest with the very text that it was read from, which is what a signature covers. */
+/** A manifest, and the text that it was read from, which the signature covers. */
 export interface StoredRelease {
   readonly manifest: Manifest;
   readonly text: string;
 }
 
-/** The folder of a release below `releases/`: the digest without its prefix. */
+/** Returns the name of a release's folder in `releases/`: the digest without its prefix. */
 export function releaseDirName(digest: Digest): string {
   return digest.slice("sha256:".length);
 }
 
-/** Where the files of a release are. */
+/** Returns the folder that holds the files of a release. */
 export function releaseDir(store: Store, digest: Digest): string {
   return join(store.releases, releaseDirName(digest));
 }
@@ -41,8 +41,8 @@ function signaturePath(store: Store, digest: Digest): string {
 }
 
 /**
- * The signature that came with a release's manifest; `undefined` when none did. What cannot be read is no signature
- * that could be trusted, and not the same as none: it is an empty text.
+ * Returns the signature that came with a release's manifest; `undefined` if none did. A signature that cannot be read
+ * is returned as an empty text, which is never a good signature.
  */
 export function findSignature(store: Store, digest: Digest): string | undefined {
   try {
@@ -53,7 +53,7 @@ export function findSignature(store: Store, digest: Digest): string | undefined 
   }
 }
 
-/** A release that the store holds whole; `undefined` when it holds it not, or its manifest is damaged. */
+/** Returns a release that the store holds whole; `undefined` if it does not hold it, or if the manifest is damaged. */
 export function findRelease(store: Store, digest: Digest): StoredRelease | undefined {
   try {
     const text = findText(store.fs, manifestPath(store, digest), MANIFEST_BYTES_MAX);
@@ -61,30 +61,30 @@ export function findRelease(store: Store, digest: Digest): StoredRelease | undef
     const manifest = readManifest(text, `the manifest ${manifestPath(store, digest)}`);
     return manifest.digest === digest ? { manifest, text } : undefined;
   } catch (error) {
-    // Damage makes it a release that is not held: the next pull brings it again.
+    // A damaged release counts as missing: the next pull downloads it again.
     if (error instanceof RefusedError || error instanceof UnusableFileError) return undefined;
     throw error;
   }
 }
 
-/** Whether there is a folder of this release, whole or not. */
+/** Returns whether the store has a folder of this release, whole or not. */
 export function hasReleaseDir(store: Store, digest: Digest): boolean {
   return findEntry(store.fs, releaseDir(store, digest))?.isDirectory === true;
 }
 
-/** Every release that the store holds whole, newest first: by sequence, then by time, then by name. */
+/** Returns every release that the store holds whole, newest first: by sequence, then time, then digest. */
 export function listReleases(store: Store): StoredRelease[] {
   const releases = listReleaseNames(store).flatMap((digest) => findRelease(store, digest) ?? []);
   return releases.sort((a, b) => compareAge(a.manifest, b.manifest));
 }
 
-/** The digests of all release folders, whole or not, in no order: no manifest is read. */
+/** Returns the digests of all release folders, whole or not, in no order. Reads no manifest. */
 export function listReleaseNames(store: Store): Digest[] {
   return readNames(store).filter((name) => /^[0-9a-f]{64}$/.test(name))
     .map((hex) => Digest.parse(`sha256:${hex}`));
 }
 
-/** None where the folder is missing, or is no folder: opening the store for writing makes it again. */
+/** Returns no names if the folder is missing or not a folder. Opening the store for writing recreates it. */
 function readNames({ fs, releases }: Store): string[] {
   try {
     return ifFound(() => Array.from(fs.readDirSync(releases), (entry) => entry.name)) ?? [];
@@ -101,8 +101,8 @@ function compareAge(a: Manifest, b: Manifest): number {
 }
 
 /**
- * Moves staged files into the store as a release, durably: files were synced by whoever wrote them, then come their
- * folders, the manifest, and last the rename that makes the release whole.
+ * Installs staged files as a release, durably. Staging has synced the files; this syncs their folders, writes the
+ * manifest, and renames the folder last, which makes the release whole.
  */
 export function installRelease(
   store: Store,
@@ -113,16 +113,16 @@ export function installRelease(
 ): void {
   syncFolders(store.fs, stagedDir);
   writeManifest(store, digest, manifestText, signature);
-  // A file or a link that took the place of the folder holds nothing of the release.
+  // A file or a link in the place of the folder holds nothing of the release.
   ifFound(() => store.fs.removeSync(releaseDir(store, digest)));
   store.fs.renameSync(stagedDir, releaseDir(store, digest));
   syncFolder(store.fs, store.releases);
 }
 
 /**
- * Writes the manifest of a release and its signature, byte for byte as they came. Also for a release that the store
- * holds already and that was published again under a later sequence. A kill in between leaves a signature of another
- * manifest: then the run was not recorded, and the next one brings both again.
+ * Writes the manifest of a release and its signature, byte for byte as they came; also for an installed release that
+ * was published again with a later sequence. After a kill between the two, the signature is that of another manifest.
+ * The run is then not on record, and the next pull writes both again.
  */
 export function writeManifest(store: Store, digest: Digest, text: string, signature?: string): void {
   if (signature === undefined) removeState(store.fs, signaturePath(store, digest));
@@ -135,7 +135,7 @@ function replaceState({ fs }: Store, path: string, text: string): void {
   replaceFile(fs, path, text, READABLE_MODE);
 }
 
-/** Removes a release. Its manifest goes first: what is left of a removal that was cut is not a release. */
+/** Removes a release, its manifest first: without it, the rest of an interrupted removal is not a release. */
 export async function removeRelease(store: Store, digest: Digest): Promise<void> {
   store.fs.removeSync(manifestPath(store, digest));
   removeState(store.fs, signaturePath(store, digest));
@@ -144,8 +144,10 @@ export async function removeRelease(store: Store, digest: Digest): Promise<void>
 }
 
 /**
- * Removes what a killed run left half made or half removed: a folder without manifest, a manifest or signature without
- * folder. Never what `isNamed` says that a pointer names: consumers may have it open, and the next pull repairs it.
+ * Removes the remains of interrupted installations and removals: a folder without a manifest, a manifest or a signature
+ * without a folder. Keeps a release that a pointer names: consumers may have it open, and the next pull repairs it.
+ *
+ * @param isNamed whether a pointer names the release
  */
 export async function removePartialReleases(
   store: Store,

@@ -5,28 +5,25 @@ import type { Secret } from "../core/secret.ts";
 import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
-/** The file in the store. */
-export const ANSWERS_NAME = "answers.json";
-
-/** One a source; whoever has more changes the configuration every day. */
+/** Each source has one answer. Only a configuration that changes every day fills the file; the oldest go. */
 const ANSWERS_MAX = 50;
 
 const Answer = z.object({ etag: z.string(), caller: z.string(), value: z.unknown() });
-const ANSWERS = new RebuiltFile(ANSWERS_NAME, z.record(z.string(), Answer), {
+const ANSWERS = new RebuiltFile("answers.json", z.record(z.string(), Answer), {
   mode: PRIVATE_MODE,
   isIndented: true,
 });
 
-/** An answer of an API, with the name by which the API is asked whether it still holds. */
+/** A response of an API, with the ETag for the next conditional request. */
 export interface RememberedAnswer {
   readonly etag: string;
-  /** As JSON keeps it; whoever reads it checks it. */
+  /** As parsed from JSON. The reader validates it. */
   readonly value: unknown;
 }
 
 /**
- * What an API answered last, so that an unchanged one costs a single conditional request. A name of an answer is worth
- * nothing to another caller, so the caller is part of it: as a hash, because the store holds no secrets.
+ * Returns the last response to a request, so that an unchanged one costs a single conditional request. An ETag is only
+ * valid for the token that it was sent to. The entry names the token by a hash, because the store holds no secrets.
  */
 export async function findAnswer(
   store: Store,
@@ -49,7 +46,7 @@ export async function rememberAnswer(
   ANSWERS.replace(store, { ...Object.fromEntries(kept), [question]: { ...answer, caller } });
 }
 
-/** The next question is asked without condition. */
+/** Forgets a response: the next request is sent without a condition. */
 export function forgetAnswer(store: Store, question: string): void {
   const { [question]: old, ...others } = ANSWERS.find(store) ?? {};
   if (old !== undefined) ANSWERS.replace(store, others);

@@ -1,10 +1,10 @@
 import type { Context } from "../core/context.ts";
 import { DiskError } from "../core/errors.ts";
 
-/** For manifests, history and whoever else writes to this disk. */
+/** Left free for manifests, the history and other programs. */
 const SPARE_BYTES = 16 * 1024 * 1024;
 
-/** Refuses to begin what the disk cannot hold. @throws {DiskError} code `DISK` */
+/** Checks that the disk has room for the bytes. @throws {DiskError} code `DISK` */
 export async function requireSpace(
   { freeBytes }: Pick<Context, "freeBytes">,
   folder: string,

@@ -4,20 +4,19 @@ import { type FileSystem, findEntry, ifFound, syncFolder, writeAllSync } from ".
 import type { Store } from "./store.ts";
 
 /**
- * What a rollback writes: the intent, the quarantine of a thousand entries in its old and its new form, two links, a
- * line of history. File systems give out whole blocks, and some a block for a link.
+ * The bytes that a rollback writes: the intent, the old and the new quarantine with a thousand entries, two links, a line
+ * of history. File systems allocate whole blocks, some even for a link.
  */
 const RESERVE_BYTES = 512 * 1024;
 
-/** As many new files as a rollback can make: the intent, the quarantine, links, locks. Each needs an inode. */
+/** The number of files that a rollback creates: the intent, the quarantine, links, locks. Each needs an inode. */
 const RESERVE_FILES = 8;
 
-/** `crypto` fills no more at once. */
+/** The most bytes that `crypto` fills at once. */
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * Writes what has to be written on a full disk, too: where there is no room, the reserve is given up and the write
- * made again.
+ * Does a write that has to succeed on a full disk: if there is no room, frees the reserve and writes again.
  */
 export function withReserve<Result>(store: Store, write: () => Result): Result {
   try {
@@ -29,19 +28,19 @@ export function withReserve<Result>(store: Store, write: () => Result): Result {
   }
 }
 
-/** Frees the reserve, or the stat caches of a store without one. @returns whether there was anything to free */
+/** Frees the reserve, or the stat caches of a store without a reserve. @returns whether there was anything to free */
 function giveUpReserve(store: Store): boolean {
   const { fs, root, statCache } = store;
   const folder = [reserveDir(store), statCache].find((one) => listNames(fs, one).length > 0);
   if (folder === undefined) return false;
   for (const name of listNames(fs, folder)) fs.removeSync(join(folder, name));
-  // Some file systems give out freed blocks again only once the removal is on the disk.
+  // Some file systems reuse freed blocks only once the removal is on the disk.
   syncFolder(fs, folder);
   syncFolder(fs, root);
   return true;
 }
 
-/** Makes the reserve whole, as far as the disk takes it. Failing at that changes nothing for the run. */
+/** Fills the reserve, as far as the disk has room. A failure does not fail the run. */
 export function refillReserve(store: Store): void {
   const { fs } = store;
   const folder = reserveDir(store);
@@ -56,7 +55,7 @@ export function refillReserve(store: Store): void {
   }
 }
 
-/** Random bytes, because file systems that compress would keep nothing of zeros. */
+/** Writes random bytes: file systems that compress would store zeros in no blocks. */
 function fillReserve(fs: FileSystem, folder: string, size: number): void {
   for (let index = RESERVE_FILES - 1; index > 0; index--) {
     fs.openSync(join(folder, String(index)), { write: true, create: true }).close();

@@ -13,17 +13,17 @@ import { findRelease, listReleaseNames, listReleases, releaseDir } from "./relea
 import { StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
-/** Runs that end so name a release of theirs, not the one that was active. */
+/** Records with these outcomes name another release than the active one. */
 const UNRELATED: readonly Outcome[] = ["published", "proposed", "trained", "pruned", "quarantined", "lifted"];
 
-/** Half a day of a pull every minute. Most records name the active release. */
+/** Most of a day with a pull every minute. Most records name the active release. */
 const LOOKBACK = 1000;
 
 /**
- * Returns the release that `current` names. Where it is damaged: the one that was active after the newest run on
- * record, if the store holds it whole.
+ * Returns the release that `current` names. If it is damaged, returns the release that was active after the newest run
+ * on record, if the store holds it whole.
  *
- * @throws {RefusedError} code `POINTER_INVALID`: it is damaged, and no such release is known
+ * @throws {RefusedError} code `POINTER_INVALID` if `current` is damaged and no such release is known
  */
 export function readCurrent(store: Store): Digest | undefined {
   try {
@@ -36,12 +36,12 @@ export function readCurrent(store: Store): Digest | undefined {
 }
 
 /**
- * Has a damaged `current` name a release again: the one before the activation that an unfinished run announced, else the
- * one that was active after the newest run on record, else the one whose files a mirrored model folder has. Where none
- * is known, or the store does not hold it whole, `current` stays as it is and the commands that need it refuse; a
- * rollback, which chooses a release by itself, frees its place.
+ * Restores a damaged `current`. It names the release before the activation that an unfinished run announced; else the
+ * release that was active after the newest run on record; else the release that a mirrored model folder shows. If none is
+ * known, or the store does not hold it whole, `current` stays damaged and the commands that need it refuse. A rollback
+ * chooses a release itself, so for a rollback the damaged entry is removed.
  *
- * @param intent what an unfinished run left
+ * @param intent the intent of an unfinished run
  */
 export async function restoreCurrent(
   context: Context,
@@ -65,7 +65,7 @@ export async function restoreCurrent(
     store.warn(`${path} was damaged: it names release ${shortDigest(digest)} again, which was active before`);
     return;
   }
-  // Without a release nothing can be active, and before the first activation nothing was.
+  // Without a release none can be active, and before the first activation none was.
   const wasNone = listReleaseNames(store).length === 0 || isFirst(intent);
   if (!isRollback && !wasNone) return;
   const kept = setAside(store.fs, path);
@@ -80,7 +80,7 @@ function isDamage(error: unknown): boolean {
   return error instanceof RefusedError && error.code === POINTER_INVALID;
 }
 
-/** What an unfinished activation goes back to; where it began with nothing, what it goes on to. */
+/** Returns the release before an unfinished activation; if there was none, the one that it activates. */
 function announcedRelease(store: Store, intent: Intent | undefined): Digest | undefined {
   switch (intent?.phase) {
     case "activating":
@@ -98,7 +98,7 @@ function isFirst(intent: Intent | undefined): boolean {
   return (intent?.phase === "activating" || intent?.phase === "adopting") && intent.from === null;
 }
 
-/** The release that was active after the newest run on record; an older record would be a guess. */
+/** Returns the release that was active after the newest run on record. An older record would be a guess. */
 function recordedRelease(store: Store): Digest | undefined {
   const newest = readHistory(store, LOOKBACK).find(({ release, outcome, command }) =>
     release !== undefined && !UNRELATED.includes(outcome) && !PUBLISHING_COMMANDS.includes(command)
@@ -106,7 +106,7 @@ function recordedRelease(store: Store): Digest | undefined {
   return newest?.release !== undefined && isWhole(store, newest.release) ? newest.release : undefined;
 }
 
-/** The release whose files a mirrored model folder has; of several the one with most, which no other is a part of. */
+/** Returns the release that a mirrored model folder shows; of several, the one with the most files. */
 async function shownRelease(context: Context, store: Store): Promise<Digest | undefined> {
   if (inspectModelFolder(store).kind !== "folder") return undefined;
   const folder = { dir: store.modelsDir, cache: StatCache.ofModels(store) };
@@ -119,7 +119,7 @@ async function shownRelease(context: Context, store: Store): Promise<Digest | un
   return shown?.digest;
 }
 
-/** Whether every file of a release is there, as far as names and sizes show. */
+/** Returns whether every file of a release is there, by name and size. */
 function isWhole(store: Store, digest: Digest): boolean {
   const dir = releaseDir(store, digest);
   const files = findRelease(store, digest)?.manifest.files;

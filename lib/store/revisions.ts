@@ -11,22 +11,22 @@ const Known = z.object({
   /** Another program changed the release's files after model-sync published them. */
   otherWriter: RecordedWriter.optional(),
 });
-/** What a source's newest revision turned out to be, the last time that it was staged. */
+/** The release that a source's revision was staged as. */
 export type KnownRevision = Readonly<z.infer<typeof Known>>;
 
 const REVISIONS = new RebuiltFile("revisions.json", z.record(z.string(), Known), { isIndented: true });
 
-/** What was last staged from a source, so that the same revision is not fetched again. */
+/** Returns the revision that was last staged from a source. A pull of the same revision fetches nothing. */
 export function findRevision(store: Store, sourceKey: string): KnownRevision | undefined {
   return REVISIONS.find(store)?.[sourceKey];
 }
 
-/** A revision that a release was staged from, whatever the source. */
+/** Returns a revision that a release was staged from, whatever the source. */
 export function findRevisionOf(store: Store, digest: Digest): string | undefined {
   return Object.values(REVISIONS.find(store) ?? {}).find((known) => known.digest === digest)?.revision;
 }
 
-/** Whose change of a release's files was accepted, if that is the last that a source brought. */
+/** Returns the other program whose change of the release's files was accepted, if it is the last one staged from a source. */
 export function findWriterOf(store: Store, digest: Digest): RecordedWriter | undefined {
   return Object.values(REVISIONS.find(store) ?? {}).find((known) => known.digest === digest)?.otherWriter;
 }

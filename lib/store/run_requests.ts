@@ -21,10 +21,10 @@ const RunRequest = z.object({
   takenAt: z.iso.datetime().optional(),
   end: RunEnd.optional(),
 });
-/** A run that an operator requests of a daemon. */
+/** A run that an operator has requested from a daemon. */
 export type RunRequest = Readonly<z.infer<typeof RunRequest>>;
 
-/** Of each kind the newest request of a role: an operator may wait for each of them. */
+/** The newest request of a role in each state: an operator may wait for any of them. */
 const RoleRequests = z.object({
   waiting: RunRequest.optional(),
   started: RunRequest.optional(),
@@ -47,18 +47,18 @@ export function findWaitingRequest(store: Store, role: string): RunRequest | und
   return REQUESTS.find(store)?.[role]?.waiting;
 }
 
-/** Returns a request with what became of it; `undefined` once newer ones took its place. */
+/** Returns a request with its state; `undefined` once newer requests have replaced it. */
 export function findRunRequest(store: Store, role: string, id: string): RunRequest | undefined {
   return Object.values(REQUESTS.find(store)?.[role] ?? {}).find((request) => request?.id === id);
 }
 
-/** Requests a run, also on a full disk. A request of the role that waits already stands for both. @returns the one that waits */
+/** Requests a run, also on a full disk, unless a request of the role is waiting already. @returns the waiting request */
 export function requestRun(store: Store, role: string, request: RunRequest): RunRequest {
   const add = (requests: RoleRequests) => ({ ...requests, waiting: requests.waiting ?? request });
   return withReserve(store, () => change(store, role, add)).waiting ?? request;
 }
 
-/** Turns the request that waits into the one whose run has started. */
+/** Marks the waiting request of a role as started. */
 export function takeRunRequest(store: Store, role: string, now: Date): void {
   const start = (requests: RoleRequests) => {
     const { waiting, ...others } = requests;
@@ -69,18 +69,18 @@ export function takeRunRequest(store: Store, role: string, now: Date): void {
   withReserve(store, () => change(store, role, start));
 }
 
-/** Writes down how the run of a request ended. Without an id, that of any request whose run has started. */
+/** Writes down how the run of a request ended. Without an id, of the started request of the role. */
 export function endRunRequest(store: Store, role: string, end: RunEnd, id?: string): void {
   const finish = (requests: RoleRequests) => {
     const { started, ...others } = requests;
     if (started === undefined || (id !== undefined && started.id !== id)) return requests;
     return { ...others, ended: { ...started, end } };
   };
-  // An operator may wait for it.
+  // On a full disk, too: an operator may be waiting for it.
   withReserve(store, () => change(store, role, finish));
 }
 
-/** Removes the request that waits, if it is from before `since`. @returns it, if so */
+/** Removes the waiting request if it is older than `since`. @returns the removed request */
 export function dropOldRequest(store: Store, role: string, since: Date): RunRequest | undefined {
   let dropped: RunRequest | undefined;
   change(store, role, (requests) => {

@@ -3,18 +3,18 @@ import type { RunRecord } from "./history.ts";
 import type { IntentRun } from "./intent.ts";
 
 /**
- * A reader of the history that reports runs to other systems: alerts, reports, metrics. Each keeps a cursor of its
- * own in the store, so that what a killed run left or a server did not take is delivered by the next run, once. None
- * changes how a run ends.
+ * A reader of the history that reports runs to another system: alerts, reports, metrics. Each has its own cursor in the
+ * store: a run that was killed, or that a server did not accept, is delivered by the next run, once. A sink does not
+ * change how a run ends.
  */
 export interface RunSink {
-  /** A run began: best effort, beside its work. Ends when the signal is aborted. Must not throw. */
+  /** Called when a run begins, in parallel with its work; best effort. Ends when the signal is aborted. Must not throw. */
   started?(context: Context, run: IntentRun): Promise<void>;
   /**
-   * Delivers what follows its cursor, oldest first, in a bounded time. Called without the run's lock, also for a run
-   * that was interrupted; must not throw.
+   * Delivers the records after its cursor, oldest first, in a bounded time. Called without the run's lock, also after an
+   * interruption. Must not throw.
    *
-   * @param unwritten records that the disk did not take: delivered last, without moving the cursor
+   * @param unwritten records that could not be written to the disk: they are delivered last and do not move the cursor
    */
   deliver(context: Context, unwritten: readonly RunRecord[]): Promise<void>;
 }

@@ -11,8 +11,8 @@ import type { IntentRun } from "./intent.ts";
 import type { Store } from "./store.ts";
 
 /**
- * The runs that are going on. Each holds a lock on a file of its own in `running/`, whatever else it locks or waits
- * for, so that a process that is killed leaves a file that no process locks: that is how the next run knows of it.
+ * The running runs. Each holds a lock on a file of its own in `running/`, whatever else it locks or waits for. A file
+ * there without a lock belongs to a run that was killed.
  */
 
 const RunMark = z.object({
@@ -21,31 +21,31 @@ const RunMark = z.object({
   startedAt: CleanString,
   host: CleanString,
   pid: z.number(),
-  /** What the run is doing. */
+  /** The current step. */
   step: CleanString.optional(),
-  /** What it has done. */
+  /** The finished steps. */
   steps: z.array(RunStep).optional(),
-  /** The last time that it said so. */
+  /** When this was written. */
   at: CleanString,
 });
-/** A run that is going on, or was when its process was killed. */
+/** A run that is running, or was until its process was killed. */
 export type RunMark = Readonly<z.infer<typeof RunMark>>;
 
-/** Names of a run, a host and a step. */
+/** A mark holds names of a run, a host and steps. */
 const MARK_BYTES_MAX = 64 * 1024;
 
-/** One machine runs a few commands at once; what a thousand kills left is swept in several runs. */
+/** A machine runs a few commands at once. The marks of more than a thousand kills are swept by several runs. */
 const MARKS_MAX = 1_000;
 
-/** The mark of this process's run; removed when it is disposed of. */
+/** The mark of this process's run. Disposing removes it. */
 export interface OwnMark extends Disposable {
-  /** Says what the run is doing now, and what it has done. */
+  /** Writes down the current step and the finished ones. */
   note(step: string, done: readonly RunStep[]): void;
 }
 
 /**
- * Marks a run as going on until the result is disposed of. Where the disk takes no file, the run goes on without: then
- * only its intent tells of it.
+ * Marks a run as running until the result is disposed. Without room on the disk, the run has no mark: then only its
+ * intent shows that it was killed.
  */
 export function markRun(context: Context, store: Store, run: IntentRun): OwnMark {
   const file = openMark(context, store, run);
@@ -58,14 +58,14 @@ export function markRun(context: Context, store: Store, run: IntentRun): OwnMark
       try {
         removeFile(store.fs, pathOf(store, run.runId));
       } catch {
-        // The next run finds a mark whose run is on record, and removes it.
+        // The next run removes a mark whose run is on record.
       }
       file.close();
     },
   };
 }
 
-/** Gets its name when it is locked: a file of that name that no process locks is a killed run's. */
+/** Renames the file to its name only when it is locked: an unlocked file of that name belongs to a killed run. */
 function openMark(context: Context, store: Store, run: IntentRun): Deno.FsFile | undefined {
   const { fs, root } = store;
   const path = pathOf(store, run.runId);
@@ -93,17 +93,17 @@ function markText(
   return `${JSON.stringify(mark)}\n`;
 }
 
-/** In place, because the lock is on this file. Readers take the first line: what follows is of a longer one before. */
+/** Overwrites in place, because the lock is on this file. Readers use the first line: the rest is of a longer text before. */
 function overwrite(file: Deno.FsFile, text: string): void {
   try {
     file.seekSync(0, Deno.SeekMode.Start);
     writeAllSync(file, new TextEncoder().encode(text));
   } catch {
-    // A full disk: that the file is locked says enough.
+    // The disk is full. The lock alone marks the run.
   }
 }
 
-/** Returns the runs that are going on now, this process's too, oldest first. Needs read permission. */
+/** Returns the running runs, including this process's, oldest first. Needs read permission. */
 export async function findRunning(store: Store): Promise<RunMark[]> {
   const running: RunMark[] = [];
   for (const runId of markedRuns(store)) {
@@ -115,16 +115,16 @@ export async function findRunning(store: Store): Promise<RunMark[]> {
   return running;
 }
 
-/** A run that was killed. No other process finds it until it is disposed of. */
+/** A run that was killed. No other process finds it until it is disposed. */
 export interface KilledRun extends Disposable {
   readonly runId: string;
-  /** What is known of it, but for its name. */
+  /** Its mark; `undefined` if that is damaged. */
   readonly mark: RunMark | undefined;
-  /** Removes what tells of it. */
+  /** Removes its mark. */
   forget(): void;
 }
 
-/** Removes what processes left that were killed before they had marked their run. */
+/** Removes scratch files of processes that were killed while they marked their run. */
 export function sweepMarks({ fs, root }: Store, now: Date): void {
   for (const { name } of listFolder(fs, join(root, FOLDER)) ?? []) {
     const path = join(root, FOLDER, name);
@@ -133,10 +133,10 @@ export function sweepMarks({ fs, root }: Store, now: Date): void {
   }
 }
 
-/** A mark gets its name in microseconds. */
+/** A mark is renamed to its name within microseconds. */
 const SCRATCH_AGE_MS = 24 * 3_600_000;
 
-/** Finds the runs whose processes were killed, oldest first. Each is to be disposed of before the next is asked for. */
+/** Finds the killed runs, oldest first. Dispose of each before you ask for the next. */
 export async function* findKilled(store: Store): AsyncGenerator<KilledRun> {
   for (const runId of markedRuns(store)) {
     const lock = await tryLock(store.fs, pathOf(store, runId));
@@ -150,12 +150,12 @@ export async function* findKilled(store: Store): AsyncGenerator<KilledRun> {
   }
 }
 
-/** Removes the mark of a run that is known to be over. */
+/** Removes the mark of a run that has ended. */
 export function forgetMark(store: Store, runId: string): void {
   removeFile(store.fs, pathOf(store, runId));
 }
 
-/** The mark of one run, whether it is going on or was killed; `undefined` where there is none, or it is damaged. */
+/** Returns the mark of a run; `undefined` without one, or if it is damaged. */
 export function readMark(store: Pick<Store, "fs" | "root">, runId: string): RunMark | undefined {
   try {
     const [line = ""] = (findText(store.fs, pathOf(store, runId), MARK_BYTES_MAX) ?? "").split("\n", 1);
@@ -168,7 +168,7 @@ export function readMark(store: Pick<Store, "fs" | "root">, runId: string): RunM
   }
 }
 
-/** The names of runs begin with the time of their start. */
+/** Run ids begin with the start time, so sorting orders them by time. */
 function markedRuns({ fs, root }: Store): string[] {
   const entries = listFolder(fs, join(root, FOLDER)) ?? [];
   const names = entries.filter(({ name, isFile }) => isFile && name.endsWith(SUFFIX)).map(({ name }) => name);
@@ -182,7 +182,7 @@ function pathOf({ root }: Pick<Store, "root">, runId: string): string {
 const FOLDER = "running";
 const SUFFIX = ".json";
 
-/** A name for a run: sorts by time, and differs between two runs of one second. */
+/** Returns a new run id. Ids sort by time, and two runs of one second have different ones. */
 export function newRunId({ clock }: Pick<Context, "clock">): string {
   const time = isoSeconds(clock.now()).replace(/[-:]/g, "");
   const random = crypto.getRandomValues(new Uint8Array(3));

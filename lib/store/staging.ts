@@ -17,15 +17,15 @@ import { listReleases, releaseDir } from "./releases.ts";
 import { StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
-/** A file that was brought into staging, and what was measured of it on the way. */
+/** A file in staging, with the digest that was computed while it was written. */
 export interface StagedFile extends FileDigest {
   readonly path: string;
-  /** `written` from the carrier's bytes, or `linked` to a file that the store held already. */
+  /** `written` from the carrier's bytes, or `linked` to a file of an installed release. */
   readonly how: "written" | "linked";
   readonly info: Deno.FileInfo;
 }
 
-/** A file of a release that the store holds. */
+/** A file of an installed release. */
 interface HeldFile {
   readonly file: ReleaseFile;
   readonly dir: string;
@@ -36,11 +36,11 @@ interface HeldFile {
 const LINK_IMPOSSIBLE = ["EMLINK", "EPERM", "ENOTSUP", "EOPNOTSUPP", "EXDEV", "ENOSYS"];
 
 /**
- * The scratch folder in which one run assembles a release. Files are hashed as they are written, made read-only and
- * synced; a file that the store already holds is hard-linked instead.
+ * The scratch folder in which a run assembles a release. Files are hashed while they are written, made read-only and
+ * synced. A file that an installed release has is hard-linked instead.
  */
 export class Staging implements AsyncDisposable {
-  /** Where the files of the release are assembled. */
+  /** The folder with the files of the release. */
   readonly dir: string;
   readonly #context: Context;
   readonly #store: Store;
@@ -50,7 +50,7 @@ export class Staging implements AsyncDisposable {
   readonly #caches: StatCache[] = [];
   #held: Map<Sha256, HeldFile> | undefined;
 
-  /** Makes the run's folder below `staging/`. */
+  /** Creates the run's folder in `staging/`. */
   constructor(context: Context, store: Store, runId: string) {
     this.#context = context;
     this.#store = store;
@@ -69,15 +69,15 @@ export class Staging implements AsyncDisposable {
     await removeTree(this.#store.fs, this.#root);
   }
 
-  /** What was staged so far. */
+  /** The files that are staged so far. */
   get files(): readonly StagedFile[] {
     return [...this.#files.values()];
   }
 
   /**
-   * Takes a file from a release in the store, if one has it and it is still what it was.
+   * Links a file from an installed release, if one has this content and its file is intact.
    *
-   * @returns whether it did
+   * @returns whether it was linked
    */
   async link(path: string, sha256: Sha256): Promise<boolean> {
     const held = this.#index().get(sha256);
@@ -107,7 +107,7 @@ export class Staging implements AsyncDisposable {
     return true;
   }
 
-  /** Gives another path the content of a file that this run wrote, by a hard link where the disk has them. */
+  /** Stages a second path with the content of a staged file, by a hard link where the disk has them. */
   async linkStaged(path: string, staged: StagedFile): Promise<void> {
     const source = join(this.dir, staged.path);
     const target = this.#place(path);
@@ -124,12 +124,12 @@ export class Staging implements AsyncDisposable {
     this.#files.set(path, { ...staged, path, info: this.#store.fs.lstatSync(target) });
   }
 
-  /** Whether a release in the store has a file with this content. */
+  /** Returns whether an installed release has a file with this content. */
   holds(sha256: Sha256): boolean {
     return this.#index().has(sha256);
   }
 
-  /** Refuses to begin what the disk cannot hold. @throws {DiskError} code `DISK` */
+  /** Checks that the disk has room for the bytes. @throws {DiskError} code `DISK` */
   async requireSpace(bytes: number): Promise<void> {
     await requireSpace(this.#context, this.#store.root, bytes);
   }
@@ -145,8 +145,8 @@ export class Staging implements AsyncDisposable {
   }
 
   /**
-   * Writes a file from its bytes: hashed in the same pass, read-only, on the disk when this resolves. What turns out to
-   * be in the store already is linked after all, so that no content is kept twice.
+   * Writes a file, hashed in the same pass; it is read-only and on the disk when this resolves. If the store turns out to
+   * have the content already, the file is linked, so that no content is kept twice.
    */
   async write(
     path: string,
@@ -166,15 +166,15 @@ export class Staging implements AsyncDisposable {
       }
       return await this.#keep(path, target, file, hasher.digest());
     } catch (error) {
-      // The carrier may bring it again.
+      // Another attempt of the carrier may write it again.
       if (this.#files.get(path) === undefined) removeIfThere(fs, target);
       throw diskError(error, `write ${path} into the store`);
     }
   }
 
   /**
-   * Takes a file that was brought, and measured, in the folder for partial files: moved into its place, read-only, on
-   * the disk when this resolves.
+   * Moves a downloaded and hashed file from the folder for partial files into its place; it is read-only and on the disk
+   * when this resolves.
    */
   async take(path: string, location: string, digest: FileDigest): Promise<StagedFile> {
     const { fs } = this.#store;
@@ -188,7 +188,7 @@ export class Staging implements AsyncDisposable {
     }
   }
 
-  /** Settles for what is in its place: a link to a file of the store with the same content, or this one, for good. */
+  /** Adds the file at its place; replaces it by a link if an installed release has the same content. */
   async #keep(path: string, target: string, file: Deno.FsFile, digest: FileDigest): Promise<StagedFile> {
     const { fs } = this.#store;
     const isLinked = await this.#replaceByHeld(target, digest.sha256);
@@ -218,7 +218,7 @@ export class Staging implements AsyncDisposable {
     return true;
   }
 
-  /** Where a file goes; its folders are made, and a path that was staged before is refused. */
+  /** Returns where a file goes, and creates its folders. @throws {RefusedError} if the path was staged before */
   #place(path: string): string {
     if (this.#files.has(path)) {
       throw new RefusedError(`Cannot stage ${path} twice`, { code: "DUPLICATE_PATH" });
@@ -232,7 +232,7 @@ export class Staging implements AsyncDisposable {
     return target;
   }
 
-  /** Every file of every release by its content, newest release first. Read once, when first asked for. */
+  /** Returns the files of all installed releases by their content, newest release first. Read once, on first use. */
   #index(): Map<Sha256, HeldFile> {
     if (this.#held !== undefined) return this.#held;
     this.#held = new Map();

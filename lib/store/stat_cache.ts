@@ -19,21 +19,21 @@ interface Entry {
 }
 
 /**
- * How long a file must have been left alone before its digest is remembered: within the clock's resolution a second
- * write would show the same time. Kernels stamp at 4 to 10 ms; file systems without fractions at 1 or 2 s.
+ * How long a file must be unchanged before its digest is remembered: within the clock's resolution, a second write would
+ * show the same time. Kernels have a resolution of 4 to 10 ms, file systems without fractions one of 1 or 2 s.
  */
 const SETTLED_MS = 50;
 const SETTLED_COARSE_MS = 2_500;
 
 /**
- * Remembers the SHA-256 of files by path, size, mtime, ctime and inode, so that unchanged files are not read again.
- * One cache serves one folder. It is only ever an accelerator: deleting it costs time, nothing else.
+ * Remembers the SHA-256 of files by path, size, mtime, ctime and inode, so that unchanged files are not hashed again.
+ * Each cache is for one folder. Deleting it costs only time.
  */
 export class StatCache implements DigestCache {
   readonly #fs: FileSystem;
   readonly #path: string;
   readonly #comparesCtime: boolean;
-  /** As read from the disk, until something is looked up or changed. */
+  /** The columns as read from the disk, until the first lookup or change. */
   #columns: StatColumns | undefined;
   #entries: Map<string, Entry> | undefined;
   #changed = false;
@@ -45,7 +45,7 @@ export class StatCache implements DigestCache {
     this.#columns = readColumns(store, this.#path);
   }
 
-  /** The cache of the model folder that is published from: every file in it was also scanned for secrets. */
+  /** The cache of the published model folder: every file in it was also scanned for secrets. */
   static ofPublished(store: Store): StatCache {
     return new StatCache(store, "published", { comparesCtime: true });
   }
@@ -55,17 +55,17 @@ export class StatCache implements DigestCache {
     return new StatCache(store, "models", { comparesCtime: true });
   }
 
-  /** The cache of a release. Hard-linking its files into another release changes their ctime, which says nothing. */
+  /** The cache of a release. It ignores the ctime, which changes when another release links the file. */
   static ofRelease(store: Store, digest: Digest): StatCache {
     return new StatCache(store, releaseDirName(digest), { comparesCtime: false });
   }
 
-  /** Removes the cache of a release that is gone. */
+  /** Removes the cache of a removed release. */
   static removeOfRelease(store: Store, digest: Digest): void {
     removeState(store.fs, cachePath(store, releaseDirName(digest)));
   }
 
-  /** The digest of a file that is as it was when it was read; `undefined` when it has to be read again. */
+  /** Returns the digest of a file that is unchanged since it was hashed; `undefined` if it has to be hashed. */
   find(path: string, info: Deno.FileInfo): Sha256 | undefined {
     const entry = this.#loaded().get(path);
     if (entry === undefined) return undefined;
@@ -74,7 +74,7 @@ export class StatCache implements DigestCache {
     return same ? entry.sha256 : undefined;
   }
 
-  /** Remembers what reading a file gave, unless it was written too recently to tell a later write by its time. */
+  /** Remembers a digest, unless the file was written so recently that a later write could show the same time. */
   remember(path: string, info: Deno.FileInfo, sha256: Sha256, clock: Clock): void {
     if (isSettled(info, clock)) this.#set(path, info, sha256);
     else this.forget(path);
@@ -89,12 +89,12 @@ export class StatCache implements DigestCache {
     if (this.#loaded().delete(path)) this.#changed = true;
   }
 
-  /** Forgets every other path. */
+  /** Forgets all other paths. */
   keepOnly(paths: ReadonlySet<string>): void {
     for (const path of this.#loaded().keys()) if (!paths.has(path)) this.forget(path);
   }
 
-  /** Writes the cache if it changed and the disk takes it: whatever depends on the disk fails at what it needs itself. */
+  /** Writes the cache if it changed. Ignores a failure of the disk: the cache only saves time. */
   save(): void {
     if (!this.#changed) return;
     try {
@@ -138,7 +138,7 @@ export class StatCache implements DigestCache {
   }
 }
 
-/** What of a cache can be used; whatever is wrong with it costs time alone. */
+/** Reads a cache; `undefined` if it is damaged, which costs only time. */
 function readColumns(store: Store, path: string): StatColumns | undefined {
   try {
     const bytes = findBytes(store.fs, path);

@@ -1,6 +1,6 @@
 /**
- * What a stat cache knows of the files of one folder, in columns: row `i` of each belongs to `paths[i]`. Written as
- * plain numbers, so that 20,000 files are read in a millisecond.
+ * The entries of a stat cache in columns: row `i` of each column belongs to `paths[i]`. Written as binary numbers, so
+ * that 20,000 entries are read in a millisecond.
  */
 export interface StatColumns {
   readonly paths: readonly string[];
@@ -15,12 +15,12 @@ export interface StatColumns {
 const MAGIC = 0x4d53_5443;
 const FORMAT = 2;
 
-/** Magic, format, files, bytes of the paths. */
+/** The magic number, the format, the number of files, the bytes of the paths. */
 const HEADER_NUMBERS = 4;
 const FILE_NUMBERS = 4;
 export const SHA256_DIGITS = 64;
 
-/** The columns as bytes. Numbers are in the machine's own order: a cache does not travel. */
+/** Encodes the columns. Numbers have the machine's byte order: a cache is not moved between machines. */
 export function encodeColumns(columns: StatColumns): Uint8Array {
   const { paths, sizes, mtimesMs, ctimesMs, inodes } = columns;
   const digits = new TextEncoder().encode(columns.sha256s);
@@ -39,10 +39,10 @@ export function encodeColumns(columns: StatColumns): Uint8Array {
   return bytes;
 }
 
-/** Reads what {@link encodeColumns} wrote; `undefined` for anything else: a damaged cache is no cache. */
+/** Decodes the output of {@link encodeColumns}; `undefined` for anything else, as for a damaged cache. */
 export function decodeColumns(bytes: Uint8Array): StatColumns | undefined {
   if (bytes.length < HEADER_NUMBERS * Float64Array.BYTES_PER_ELEMENT) return undefined;
-  // A copy starts at an address that numbers can be read from.
+  // A copy is aligned, which the array of numbers needs.
   const { buffer } = bytes.slice();
   const [magic, format, fileCount = 0, nameBytes = 0] = new Float64Array(buffer, 0, HEADER_NUMBERS);
   if (!isCount(fileCount) || !isCount(nameBytes)) return undefined;

@@ -14,15 +14,15 @@ export interface StateFolder {
   readonly warn: (message: string) => void;
 }
 
-/** What a run does where it finds an entry of the store damaged: bad content, or a folder or a pipe in its place. */
+/** What a run does about a damaged entry of the store: bad content, or a folder or a pipe in its place. */
 type StateEntry =
   | RebuiltEntry
-  /** Its reader takes the cautious meaning, and the next writer replaces it. */
+  /** Its reader assumes the cautious meaning, and the next writer replaces it. */
   | { readonly onDamage: "assume"; readonly meaning: string }
-  /** Commands that need it stop and name it: a guess could activate what was refused, or the wrong release. */
+  /** Commands that need it fail and name it: a guess could activate a refused release, or the wrong one. */
   | { readonly onDamage: "refuse"; readonly reason: string };
 
-/** It is dropped with a warning that says what that costs, and written anew. */
+/** An entry that is dropped, with a warning that names the cost, and recreated. */
 interface RebuiltEntry {
   readonly onDamage: "rebuild";
   readonly kind: "file" | "folder" | "link";
@@ -32,7 +32,7 @@ interface RebuiltEntry {
 const file = (cost: string): RebuiltEntry => ({ onDamage: "rebuild", kind: "file", cost });
 const folder = (cost: string): RebuiltEntry => ({ onDamage: "rebuild", kind: "folder", cost });
 
-/** Every entry that this program makes in a store, and what its damage means. */
+/** Every entry that this program creates in a store, and what its damage means. */
 export const STATE_ENTRIES = {
   "store.json": { onDamage: "refuse", reason: "the store may belong to another model folder" },
   "lock": file("nothing: the lock is the operating system's"),
@@ -97,7 +97,7 @@ export const STATE_ENTRIES = {
 } as const satisfies Readonly<Record<string, StateEntry>>;
 
 type EntryName = keyof typeof STATE_ENTRIES;
-/** Entries whose content is dropped where it is damaged. */
+/** Entries that are rebuilt if they are damaged. */
 export type RebuiltName = {
   [Name in EntryName]: (typeof STATE_ENTRIES)[Name]["onDamage"] extends "rebuild" ? Name : never;
 }[EntryName];
@@ -108,9 +108,9 @@ export function warnOfDamage({ root, warn }: StateFolder, name: RebuiltName, rea
 }
 
 /**
- * Takes away what stands in the place of an entry that can be rebuilt: a folder or a pipe instead of a file, a file
- * instead of a folder. What may hold data is kept as `NAME.damaged`. Called when a store is opened for writing, so that
- * no reader and no writer of such an entry has to reckon with anything else.
+ * Removes wrong kinds of entries where the entry can be rebuilt: a folder or a pipe instead of a file, a file instead of
+ * a folder. An entry with content is kept as `NAME.damaged`. Called when a store is opened for writing, so that readers
+ * and writers of these entries meet no other kind.
  */
 export function clearWrongEntries(folder: StateFolder): void {
   const { fs, root } = folder;
@@ -120,14 +120,14 @@ export function clearWrongEntries(folder: StateFolder): void {
   for (const name of names) clearWrongEntry(folder, name);
 }
 
-/** Regular files are never moved here, so a run that has just made one keeps it. */
+/** Regular files are never moved, so a file that another run has just created stays. */
 function isSuspect({ name, isFile, isDirectory }: Deno.DirEntry): boolean {
   const entry = rebuiltEntry(name);
   if (entry === undefined) return false;
   return entry.kind === "folder" ? !isDirectory : !isFile;
 }
 
-/** The entry of a name, or of the scratch file beside it. */
+/** Returns the entry of a name, or of the scratch file beside it. */
 function rebuiltEntry(name: string): RebuiltEntry | undefined {
   const entries: Readonly<Record<string, StateEntry>> = STATE_ENTRIES;
   const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
@@ -150,7 +150,7 @@ function clearWrongEntry({ fs, root, warn }: StateFolder, name: string): void {
   const wanted = entry.kind === "folder" ? "a folder" : "a file";
   warn(
     `${path} was ${
-      found.isSymlink ? "a link that leads to no such thing" : entryKind(found)
+      found.isSymlink ? "a link that leads to nothing of the kind" : entryKind(found)
     }, not ${wanted}, and is ` +
       `rebuilt${kept === undefined ? "" : `; what was there is kept in ${kept}`}. Lost: ${entry.cost}`,
   );
@@ -160,12 +160,12 @@ function linkTarget(fs: FileSystem, path: string): Deno.FileInfo | undefined {
   try {
     return ifFound(() => fs.statSync(path));
   } catch {
-    // It leads in a circle, or to where this user may not look.
+    // The link leads in a circle, or to a folder that this user cannot read.
     return undefined;
   }
 }
 
-/** Two runs that start at once must not move each other's new lock away. Windows cannot lock a folder. */
+/** Two runs that start at once must not move each other's new lock file away. Windows cannot lock a folder. */
 function lockFolder(fs: FileSystem, path: string): Disposable | undefined {
   if (Deno.build.os === "windows") return undefined;
   const opened = fs.openSync(path, { read: true });

@@ -16,17 +16,17 @@ import { clearWrongEntries, STATE_DIR_NAME, type StateFolder } from "./state_ent
 import { tightenModes } from "./tighten_modes.ts";
 
 /**
- * The state directory of one model folder: immutable releases, the pointers that say which of them is seen, and what
- * happened. ARCHITECTURE.md lists its files and invariants.
+ * The state directory of a model folder: immutable releases, the pointers to the active and the previous one, and the
+ * history. ARCHITECTURE.md lists its files and invariants.
  */
 export interface Store extends StateFolder {
   /** The folder that consumers open. */
   readonly modelsDir: string;
   readonly lock: string;
   readonly intent: string;
-  /** Scratch, one folder a run. */
+  /** Scratch: one folder for each run. */
   readonly staging: string;
-  /** What broken downloads brought, to be continued. */
+  /** Partial downloads, which the next pull continues. */
   readonly partials: string;
   readonly releases: string;
   readonly history: string;
@@ -49,10 +49,10 @@ export interface StoreLocation {
 const SILENT: Pick<Log, "warn"> = { warn: () => {} };
 
 /**
- * Opens a store for writing and makes it where there is none. What can be rebuilt of it and is no file, or no folder,
- * makes way. Needs read and write permission.
+ * Opens a store for writing, and creates a missing one. Removes wrong kinds of entries that can be rebuilt. Needs read
+ * and write permission.
  *
- * @throws {UsageError} code `STORE_TAKEN` when it belongs to another model folder, `NOT_A_FOLDER`
+ * @throws {UsageError} code `STORE_TAKEN` if it belongs to another model folder, `NOT_A_FOLDER`
  */
 export function openStore(fs: FileSystem, location: StoreLocation, log: Pick<Log, "warn"> = SILENT): Store {
   try {
@@ -75,7 +75,7 @@ export function openStore(fs: FileSystem, location: StoreLocation, log: Pick<Log
         cause: error,
         hint: `${
           ownerHint(stateDirOf(fs, location))
-        }; or set model_sync.state_dir to a folder that you may write`,
+        }; or set model_sync.state_dir to a folder that you can write`,
       });
     }
     throw diskError(error, `open the store ${stateDirOf(fs, location)}`);
@@ -83,9 +83,9 @@ export function openStore(fs: FileSystem, location: StoreLocation, log: Pick<Log
 }
 
 /**
- * Finds a store without touching the disk; `undefined` when there is none yet. Needs read permission.
+ * Finds a store and writes nothing; `undefined` if there is none yet. Needs read permission.
  *
- * @throws {UsageError} code `STORE_TAKEN` when it belongs to another model folder, `NOT_A_FOLDER`
+ * @throws {UsageError} code `STORE_TAKEN` if it belongs to another model folder, `NOT_A_FOLDER`
  */
 export function findStore(
   fs: FileSystem,
@@ -100,7 +100,7 @@ export function findStore(
   return store;
 }
 
-/** Where the store of a model folder is, or will be. */
+/** Returns the state directory of a model folder, whether or not it exists. */
 export function stateDirOf(fs: FileSystem, location: StoreLocation): string {
   return absolutePath(
     fs,
@@ -126,7 +126,7 @@ function makeFolder(fs: FileSystem, path: string): void {
 function notAFolder(path: string, found: Deno.FileInfo): UsageError {
   return new UsageError(`Cannot use ${path}: it is ${entryKind(found)}, not a folder`, {
     code: "NOT_A_FOLDER",
-    hint: "name another folder with --models-dir or --state-dir, or move away what is there",
+    hint: "name another folder with --models-dir or --state-dir, or move the existing entry away",
   });
 }
 
@@ -156,7 +156,12 @@ function storeAt(fs: FileSystem, location: StoreLocation, log: Pick<Log, "warn">
   };
 }
 
-/** It would be published with the models, and no release could be swapped in. @throws {UsageError} code `STORE_IN_MODELS` */
+/**
+ * Refuses a state directory inside the model folder: it would be published with the models, and no release could be
+ * activated.
+ *
+ * @throws {UsageError} code `STORE_IN_MODELS`
+ */
 export function refuseStoreInModels(fs: FileSystem, location: StoreLocation): void {
   const [stateDir, modelsDir] = [stateDirOf(fs, location), absolutePath(fs, location.modelsDir)];
   if (stateDir !== modelsDir && !stateDir.startsWith(modelsDir + sep)) return;
@@ -169,7 +174,7 @@ export function refuseStoreInModels(fs: FileSystem, location: StoreLocation): vo
   );
 }
 
-/** Relative, so that a project folder can be moved as a whole. */
+/** Relative, so that a project folder can be moved with its store. */
 function identityOf(store: Store): string {
   return relative(store.root, store.modelsDir);
 }
@@ -216,7 +221,7 @@ function checkIdentity(store: Store): boolean {
   return true;
 }
 
-/** Whether the model folder is a link into this store, which then can belong to no other. */
+/** Returns whether the model folder is a link into this store. Then the store can belong to no other folder. */
 function isLinkedTo({ fs, modelsDir, root }: Store): boolean {
   return findEntry(fs, modelsDir)?.isSymlink === true &&
     resolve(dirname(modelsDir), fs.readLinkSync(modelsDir)) === join(root, "current");

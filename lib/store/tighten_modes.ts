@@ -2,17 +2,17 @@ import { basename, join } from "node:path";
 import { findEntry, PRIVATE_MODE, withoutOthersWriting } from "../core/files.ts";
 import { STATE_DIR_NAME, STATE_ENTRIES, type StateFolder } from "./state_entries.ts";
 
-/** What the program makes in a store. Its folder may be one that holds other things. */
+/** The entries that this program creates in a store. The state directory may hold other files, too. */
 const NAMES = new Set([...Object.keys(STATE_ENTRIES), "registry"]);
 
-/** They may hold what an API answered about an account, and addresses that start paid work. */
+/** These may hold API responses about an account, and addresses that start paid jobs. */
 const PRIVATE_NAMES = new Set(["answers.json", "runpod_jobs.json"]);
 
 const EVERYBODY_WRITES = 0o002;
 
 /**
- * Takes from other users what lets them write the entries of a store: earlier versions left that to the umask. A group
- * that may write was often allowed to on purpose, and keeps it.
+ * Removes write permission for other users from the entries of a store: earlier versions left that to the umask. A
+ * group's write permission is often intended, and stays.
  */
 export function tightenModes({ fs, root }: Pick<StateFolder, "fs" | "root">): void {
   if (Deno.build.os === "windows") return;
@@ -21,7 +21,7 @@ export function tightenModes({ fs, root }: Pick<StateFolder, "fs" | "root">): vo
   if (basename(root) === STATE_DIR_NAME) tighten({ fs }, root, false, []);
 }
 
-/** @param inside the names below a folder, where they are known */
+/** @param inside the entries of a folder, if they are known */
 function tighten(
   { fs }: Pick<StateFolder, "fs">,
   path: string,
@@ -36,17 +36,17 @@ function tighten(
     const wanted = isPrivate ? mode & PRIVATE_MODE : isOpen ? withoutOthersWriting(mode) : mode;
     if (wanted === mode) return;
     fs.chmodSync(path, wanted);
-    // Some file systems have one mode for everything; others are not gone through in vain.
+    // Some file systems have one mode for all entries: there, the entries of the folder need no change.
     if (!found.isDirectory || ((fs.lstatSync(path).mode ?? 0) & 0o7777) !== wanted) return;
-    // What was made with the same umask is as open as the folder that it is in. A run that is killed in between leaves
-    // the folder open, and with it the rest to the next.
+    // Entries that were created with the same umask are as open as their folder. The folder is changed last: after a kill
+    // in between, it is still open, and the next run continues.
     fs.chmodSync(path, mode);
     for (const name of inside ?? Array.from(fs.readDirSync(path), ({ name }) => name)) {
       tighten({ fs }, join(path, name), false);
     }
     fs.chmodSync(path, wanted);
   } catch (error) {
-    // Another user's is theirs to change; another run may have removed its own.
+    // Only the owner can change the mode, and another run may have removed its entry.
     if (!(error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotFound)) {
       throw error;
     }

@@ -5,18 +5,17 @@ import { tryLock } from "../core/lock.ts";
 import { findRunning } from "./running.ts";
 import { stateDirOf, type Store, type StoreLocation } from "./store.ts";
 
-/** State of a failed first pull that is kept: a model, a part of one, a job that is paid for, a refusal. */
+/** State of a failed first pull that is kept: models, partial downloads, a paid job, a refusal. */
 const KEPT_FOLDERS = ["releases", "partials"] as const;
 const KEPT_FILES = ["runpod_jobs.json", "quarantine.json"] as const;
 
-/** A job that is forgotten after its failure leaves `{}`. */
+/** A failed job that is forgotten leaves `{}`. */
 function isEmptyState(text: string | undefined): boolean {
   return text === undefined || /^\s*(?:\{\s*\}|\[\s*\])\s*$/.test(text);
 }
 
 /**
- * Whether the folder that will hold the store has nothing in it: no configuration, no models, no store. A folder that
- * cannot be listed counts as used.
+ * Returns whether the folder that will hold the store is empty or missing. A folder that cannot be listed counts as used.
  */
 export function isUnused({ fs }: Pick<Context, "fs">, location: StoreLocation): boolean {
   try {
@@ -27,7 +26,7 @@ export function isUnused({ fs }: Pick<Context, "fs">, location: StoreLocation): 
   }
 }
 
-/** Removes a store that a failed first pull made in an unused folder, unless it holds something worth keeping. */
+/** Removes the store that a failed first pull created in an unused folder, unless it holds state that is kept. */
 export async function removeUnused({ fs }: Pick<Context, "fs">, store: Store): Promise<void> {
   const holdsFiles = KEPT_FOLDERS.some((name) => Array.from(fs.readDirSync(store[name])).length > 0);
   const holdsState = KEPT_FILES.some((name) => !isEmptyState(findText(fs, join(store.root, name))));

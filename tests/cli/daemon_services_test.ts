@@ -89,7 +89,7 @@ Deno.test("a daemon whose port is taken, or whose role another has, does not sta
   using _first = await announceDaemon(context, store, ["client"]);
   const second = startCli("daemon", ["--role", "client"], { cwd: bot });
   assert.equal(await second.exitCode, 6);
-  assert.match(second.said, /^error: Cannot start the daemon: another one has the role client /m);
+  assert.match(second.said, /^error: Cannot start the daemon: another daemon has the role client /m);
   assert.doesNotMatch(second.said, /stop it with Ctrl-C/);
 });
 
@@ -105,7 +105,7 @@ Deno.test("a daemon whose store is removed ends with one line and 6 if another d
   const [, said = ""] = daemon.said.split(/(?=^error: )/m);
   assert.match(
     said,
-    /^error: Cannot go on as a daemon: the store was removed, and another daemon has [^\n]*\nnext: [^\n]*\n$/,
+    /^error: Cannot keep the daemon running: the store was removed, and another daemon has [^\n]*\nnext: [^\n]*\n$/,
   );
   assert.doesNotMatch(daemon.said, /daemon stopped/);
 });

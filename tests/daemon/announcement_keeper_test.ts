@@ -47,7 +47,7 @@ Deno.test("a daemon whose store is removed announces itself in a new one, which 
     for (const role of ["client", "publisher"]) {
       await assert.rejects(
         announceDaemon(others(), store, [role]),
-        /Cannot start the daemon: another one has/,
+        /Cannot start the daemon: another daemon has/,
       );
     }
   }
@@ -75,7 +75,7 @@ Deno.test("a daemon whose store is removed ends if another daemon has its role i
       assert.deepEqual([error.code, error.exitCode], ["DAEMON_RUNNING", 6]);
       assert.match(
         error.message,
-        /^Cannot go on as a daemon: the store was removed, and another daemon has the role publisher /,
+        /^Cannot keep the daemon running: the store was removed, and another daemon has the role publisher /,
       );
       return true;
     },

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { readHistory } from "../../lib/store/history.ts";
-import { findLeftSequence, readQuarantine } from "../../lib/store/quarantine.ts";
+import { newestRolledBack, readQuarantine } from "../../lib/store/quarantine.ts";
 import { listReleases } from "../../lib/store/releases.ts";
 import { type Machine, machine, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { activeSequence } from "../helpers/mirrored_bot.ts";
@@ -68,7 +68,7 @@ for (const [what, mount] of Object.entries(DISKS)) {
         "there was room without the reserve",
       );
       assert.deepEqual(readFiles(bot.modelsDir), SETS[2]);
-      assert.equal(findLeftSequence(store), 4);
+      assert.equal(newestRolledBack(store), 4);
       assert.equal(readHistory(store, 1)[0]?.outcome, "rolled-back");
       // Again, with whatever the first one left of the reserve.
       exhaustAgain(disk, what);
@@ -111,7 +111,7 @@ Deno.test({
     disk.fill();
     await rollBack(testContext(), bot);
     assert.equal(activeSequence(bot), 3);
-    assert.equal(findLeftSequence(storeOf(testContext(), bot)), 4);
+    assert.equal(newestRolledBack(storeOf(testContext(), bot)), 4);
   },
 });
 

@@ -1,23 +1,23 @@
 import assert from "node:assert/strict";
 import { describeAlert } from "../../lib/notifiers/alert_text.ts";
-import { tookWords } from "../../lib/store/run_duration.ts";
+import { durationText } from "../../lib/store/run_duration.ts";
 import { apiWorld } from "../helpers/api_world.ts";
 import * as events from "../helpers/web_events.ts";
 
 const KILLED = { code: "KILLED", message: "the run was killed" };
 
 Deno.test("how long a run took is said only where it is known", () => {
-  assert.equal(tookWords({ outcome: "activated", durationMs: 0 }), "0 ms");
-  assert.equal(tookWords({ outcome: "failed", durationMs: 0, error: { code: "DISK" } }), "0 ms");
+  assert.equal(durationText({ outcome: "activated", durationMs: 0 }), "0 ms");
+  assert.equal(durationText({ outcome: "failed", durationMs: 0, error: { code: "DISK" } }), "0 ms");
   assert.equal(
-    tookWords({ outcome: "interrupted", durationMs: 1500, error: { code: "INTERRUPTED" } }),
+    durationText({ outcome: "interrupted", durationMs: 1500, error: { code: "INTERRUPTED" } }),
     "1.5 s",
   );
-  assert.equal(tookWords({ outcome: "interrupted", durationMs: 0, error: KILLED }), "unknown");
-  assert.equal(tookWords({ outcome: "activated", durationMs: 0, error: KILLED }), "unknown");
-  assert.equal(tookWords({ outcome: "interrupted", durationMs: 0 }), "unknown");
+  assert.equal(durationText({ outcome: "interrupted", durationMs: 0, error: KILLED }), "unknown");
+  assert.equal(durationText({ outcome: "activated", durationMs: 0, error: KILLED }), "unknown");
+  assert.equal(durationText({ outcome: "interrupted", durationMs: 0 }), "unknown");
   assert.equal(
-    tookWords({ outcome: "interrupted", durationMs: 90_000, error: KILLED }),
+    durationText({ outcome: "interrupted", durationMs: 90_000, error: KILLED }),
     "at least 1 min 30 s",
   );
 });

@@ -1,5 +1,5 @@
 import { formatBytes, plural } from "../../lib/core/format.ts";
-import { tookWords } from "../../lib/store/run_duration.ts";
+import { durationText } from "../../lib/store/run_duration.ts";
 import { addresses } from "../shared/addresses.ts";
 import { shownText } from "../shared/shown_text.ts";
 import type { RunRow } from "../store/rows.ts";
@@ -44,7 +44,7 @@ export function RunTable({ caption, runs, namesNodes = false, live }: RunTablePr
           </Cell>
           <Cell label="Release">{releaseOf(run)}</Cell>
           <Cell label="Details" kind="wide">{eventOf(run)}</Cell>
-          <Cell label="Took" align="end">{tookWords(run)}</Cell>
+          <Cell label="Took" align="end">{durationText(run)}</Cell>
         </Row>
       ))}
     </Table>

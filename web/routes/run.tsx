@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { formatBytes, plural } from "../../lib/core/format.ts";
 import type { Finished } from "../../lib/wire/schema.ts";
-import { tookWords } from "../../lib/store/run_duration.ts";
+import { durationText } from "../../lib/store/run_duration.ts";
 import { addresses, webLink } from "../shared/addresses.ts";
 import { Breadcrumb, PageTitle } from "../components/PageTitle.tsx";
 import { Empty, Facts, Section } from "../components/Section.tsx";
@@ -150,7 +150,7 @@ function RunFacts({ run, details }: Pick<RunPageProps, "run" | "details">) {
           value: <Time at={run.startedAt} style="exact" />,
           note: <Time at={run.startedAt} />,
         },
-        outcome !== RUNNING && { label: "Took", value: tookWords(run) },
+        outcome !== RUNNING && { label: "Took", value: durationText(run) },
         named !== undefined &&
         {
           label: outcome === "published" ? "Published" : "Active release",
