@@ -10,7 +10,7 @@ import {
   type PullSummary,
   recordedPull,
 } from "../lib/pipeline/recorded_pull.ts";
-import { questionBeforePull } from "../lib/pipeline/trained_folder.ts";
+import { trainedModelsBeforePull } from "../lib/pipeline/trained_folder.ts";
 import type { Timed } from "../lib/pipeline/run_report.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
@@ -75,7 +75,7 @@ async function mayAdopt(session: Session, store: Store, flags: PullingFlags): Pr
   if (flags.adopt === true) return true;
   // A daemon never waits for an answer.
   if (waitsForLock || !output.canAsk) return false;
-  const sign = questionBeforePull(store, settings.activation.mode);
+  const sign = trainedModelsBeforePull(store, settings.activation.mode);
   if (sign === undefined) return false;
   const question =
     `This machine trains into ${store.modelsDir} (${sign}). Replace that folder with the pulled release? ` +

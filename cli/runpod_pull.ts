@@ -118,7 +118,7 @@ function sourceOptions(session: Session, flags: RunPodPullFlags): RunPodSourceOp
     limits: archiveLimits(settings),
     subdir: runpod.extract_subdir,
     cancels: flags.noCancel !== true,
-    startsAnew: flags.newJob === true,
+    startsNewJob: flags.newJob === true,
   };
 }
 

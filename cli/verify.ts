@@ -1,5 +1,5 @@
 import { EXIT, type ExitCode } from "../lib/core/errors.ts";
-import { auditActive, type AuditReport } from "../lib/pipeline/verify.ts";
+import { verifyActive, type VerifyReport } from "../lib/pipeline/verify.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { requireStore, type Session } from "./_session.ts";
@@ -37,7 +37,7 @@ async function run(session: Session, flags: VerifyFlags): Promise<ExitCode> {
   const { context, output } = session;
   const store = requireStore(session);
   const policy = await signaturePolicy(context, session.settings.signing);
-  const report = await auditActive(context, store, flags.deep ? "content" : "stat", policy);
+  const report = await verifyActive(context, store, flags.deep ? "content" : "stat", policy);
   const intact = report.problems.length === 0 && report.extra.length === 0;
   const json = { intact, deep: flags.deep === true, ...report };
   const text = () => lines(output, report, flags);
@@ -45,7 +45,7 @@ async function run(session: Session, flags: VerifyFlags): Promise<ExitCode> {
   return intact ? EXIT.done : EXIT.refused;
 }
 
-function lines(output: Output, report: AuditReport, flags: VerifyFlags): string[] {
+function lines(output: Output, report: VerifyReport, flags: VerifyFlags): string[] {
   const { release, sequence, files, problems, extra, signature } = report;
   const name = `release ${output.paint("bold", shortDigest(release))} (sequence ${sequence})`;
   if (problems.length === 0 && extra.length === 0) {

@@ -20,7 +20,7 @@ import type { ManifestClaim, Offer, Revision } from "./carrier.ts";
 import type { ModelSync } from "../config/schema.ts";
 
 /** An archive that was brought to this machine. */
-export interface BroughtArchive {
+export interface DownloadedArchive {
   readonly path: string;
   /** For messages: `the archive of job 12`. */
   readonly name: string;
@@ -67,7 +67,7 @@ export class ArchivedModels implements AsyncDisposable {
    */
   static async open(
     context: Context,
-    archives: readonly BroughtArchive[],
+    archives: readonly DownloadedArchive[],
     options: ArchivedModelsOptions,
   ): Promise<ArchivedModels> {
     const parts: Part[] = [];

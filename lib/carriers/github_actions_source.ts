@@ -27,7 +27,7 @@ import { requireSpace } from "../store/require_space.ts";
 import { findAnswer, forgetAnswer, rememberAnswer } from "../store/remembered_answers.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
-import { ArchivedModels, type BroughtArchive } from "./archived_models.ts";
+import { ArchivedModels, type DownloadedArchive } from "./archived_models.ts";
 import type { Offer, Revision, Source } from "./carrier.ts";
 
 /** Which artifacts, from where, and what they may be. */
@@ -98,7 +98,7 @@ export class GitHubActionsSource implements Source {
     if (client === undefined || run === undefined) throw new TypeError("inspect() before resolve()");
     try {
       const artifacts = wantedArtifacts(await listArtifacts(client, query, run), run, this.#options.artifact);
-      const archives: BroughtArchive[] = [];
+      const archives: DownloadedArchive[] = [];
       for (const artifact of artifacts) archives.push(await this.#download(client, artifact, run));
       this.#artifacts = artifacts;
       this.#models = await ArchivedModels.open(this.#context, archives, { limits, subdir: undefined });
@@ -137,7 +137,7 @@ export class GitHubActionsSource implements Source {
     return run;
   }
 
-  async #download(client: GitHubClient, artifact: Artifact, run: WorkflowRun): Promise<BroughtArchive> {
+  async #download(client: GitHubClient, artifact: Artifact, run: WorkflowRun): Promise<DownloadedArchive> {
     const { access, query, download: limits, partialPath } = this.#options;
     const { fs, log } = this.#context;
     const [, sha256] = /^sha256:([0-9a-f]{64})$/.exec(artifact.digest?.toLowerCase() ?? "") ?? [];

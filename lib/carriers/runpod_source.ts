@@ -29,7 +29,7 @@ export interface RunPodSourceOptions {
   /** A job that is not waited for any longer is cancelled. */
   readonly cancels: boolean;
   /** A remembered job is given up. */
-  readonly startsAnew: boolean;
+  readonly startsNewJob: boolean;
 }
 
 /** Has a RunPod job train, waits for it and takes the models from its archive. The revision is the job. */
@@ -171,14 +171,14 @@ export class RunPodSource implements Source {
 export function planJob(
   context: Pick<Context, "clock">,
   store: Store | undefined,
-  options: Pick<RunPodSourceOptions, "api" | "subdir" | "startsAnew">,
+  options: Pick<RunPodSourceOptions, "api" | "subdir" | "startsNewJob">,
 ): NextStep {
   if (store === undefined) return { do: "start" };
   return nextStep(memoryOf(store, options.api).find(), {
     activated: activatedJob(store, options),
     now: context.clock.now(),
     lifeMs: jobLifeMs(options.api),
-    isNewWanted: options.startsAnew,
+    isNewWanted: options.startsNewJob,
   });
 }
 

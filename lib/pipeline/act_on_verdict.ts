@@ -23,8 +23,8 @@ export async function actOnVerdict(context: Context, store: Store, options: Swap
     to: canary.previous,
     code: canary.status === "degraded" ? "CANARY_DEGRADED" : "CANARY_ABORTED",
     reason: canary.status === "degraded"
-      ? `did not prove itself: ${canary.reason}`
-      : "was not wanted any more: its canary was aborted",
+      ? `failed its canary: ${canary.reason}`
+      : "was aborted in its canary",
   }, options);
   concludeCanary(context, canaryPath(store), canary);
   throw error;

@@ -97,7 +97,7 @@ async function undo(context: Context, store: Store, intent: ActivationIntent): P
     await undoActivation(uninterrupted(context), store, intent);
   } catch (error) {
     context.log.warn(
-      `cannot take the activation back yet: ${messageOf(error)}`,
+      `cannot undo the activation yet: ${messageOf(error)}`,
     );
   }
 }
@@ -119,12 +119,16 @@ async function adoptRealFolder(
   if (present !== "models") {
     // A mirror would overwrite files that no release can hold; a link replaces the folder, which is kept as a whole.
     if (mode === "mirror") throw present;
-    context.log.warn(`${present.message}; it makes way, and cannot be rolled back to`);
+    context.log.warn(`${present.message}; the folder is replaced, and no rollback can activate it`);
   } else if (mode === "symlink") {
-    context.log.info(`keeping the present ${store.modelsDir} as a release, so that it can be rolled back to`);
+    context.log.info(
+      `keeping the present ${store.modelsDir} as a release, so that a rollback can activate it`,
+    );
     await adoptByMove(context, store, run);
   } else {
-    context.log.info(`copying the present ${store.modelsDir} as a release, so that it can be rolled back to`);
+    context.log.info(
+      `copying the present ${store.modelsDir} as a release, so that a rollback can activate it`,
+    );
     await using staging = new Staging(context, store, `${run.runId}-adopted`);
     await adoptByCopy(context, store, staging);
   }
@@ -132,7 +136,7 @@ async function adoptRealFolder(
 
 function linkModels(context: Context, store: Store, run: IntentRun): void {
   const aside = ensureModelsLink(store, run.runId);
-  if (aside !== undefined) context.log.warn(`what was in ${store.modelsDir} is kept in ${aside}`);
+  if (aside !== undefined) context.log.warn(`the former content of ${store.modelsDir} is kept in ${aside}`);
 }
 
 /** The active release that a rollback replaces, and why it is quarantined. */

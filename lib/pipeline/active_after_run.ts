@@ -5,7 +5,7 @@ import { readPointer } from "../store/pointers.ts";
 import { findRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 
-/** What the disk says of the active release after a run that failed. */
+/** The active release after a failed run, as the disk shows it. */
 export interface ActiveNow {
   readonly digest: Digest | undefined;
   readonly sequence?: number | undefined;
@@ -15,7 +15,7 @@ export interface ActiveNow {
   readonly text: string;
 }
 
-/** Reads back which release is active, and whether consumers see it. */
+/** Reads from the disk which release is active, and whether consumers see it. */
 export function readActiveNow(store: Store): ActiveNow {
   try {
     const digest = readPointer(store, "current");
@@ -35,11 +35,11 @@ export function readActiveNow(store: Store): ActiveNow {
   }
 }
 
-/** Claims that were made where the error was, before the run was settled. */
+/** What an error's hint claimed when it was thrown, before the run was settled. */
 const UNTOUCHED = /\bthe active (?:release|one) is untouched\b/;
 
-/** Has the hint of a run's error say which release is active now, in the place of what it claimed. */
-export function nameActive(failure: unknown, { text }: ActiveNow, isSettled: boolean): void {
+/** Adds the active release to the hint of a run's error, and replaces what the hint claimed before. */
+export function addActiveToHint(failure: unknown, { text }: ActiveNow, isSettled: boolean): void {
   if (!(failure instanceof ModelSyncError)) return;
   const { hint } = failure;
   const left = isSettled ? "" : "; the next run settles what this one left";

@@ -37,7 +37,7 @@ export async function rollBackFailed(
   const stored = findRelease(store, to);
   if (stored === undefined) {
     throw new FailedError(
-      `Cannot go back from release ${
+      `Cannot roll back from release ${
         shortDigest(failed.digest)
       }, which ${reason}: the store no longer holds ${shortDigest(to)}`,
       {
@@ -47,7 +47,7 @@ export async function rollBackFailed(
       },
     );
   }
-  context.log.warn(`release ${shortDigest(failed.digest)} ${reason}; going back to ${shortDigest(to)}`);
+  context.log.warn(`release ${shortDigest(failed.digest)} ${reason}; rolling back to ${shortDigest(to)}`);
   const release = ValidRelease.ofStored(await VerifiedRelease.ofStored(context, store, stored));
   const { digest, sequence } = failed;
   await rollBackTo(context, store, release, { digest, sequence, reason: `it ${reason}` }, options);
@@ -61,7 +61,7 @@ export async function rollBackFailed(
     {
       code,
       cause,
-      hint: `mend it and publish anew; to take it after all: model-sync rollback --to ${
+      hint: `fix it and publish again; to activate it anyway: model-sync rollback --to ${
         shortDigest(failed.digest)
       }`,
       report: {

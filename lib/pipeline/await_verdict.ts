@@ -13,17 +13,17 @@ import { recordedRun } from "./run.ts";
 import type { RunReport } from "./run_report.ts";
 import { safeguardsOf } from "./safeguards.ts";
 
-/** Another run may hold the store when a verdict falls, but seldom for longer than a download takes. */
+/** Another run may hold the store when the verdict comes, usually for no longer than a download. */
 const LOCK_PAUSE_MS = 2_000;
 
 /**
- * Waits until there is a verdict on the active release, and acts on it. Returns at once where no release is in canary.
+ * Waits for the verdict on the active release, and acts on it. Returns immediately if no release is in canary.
  *
- * @throws {RolledBackError} when the release did not pass its canary; {@link FailedError} code `CANARY_STATE_INVALID`
+ * @throws {RolledBackError} if the release failed its canary; {@link FailedError} code `CANARY_STATE_INVALID`
  * where the canary's state cannot be read
  */
 export async function awaitVerdict(context: Context, store: Store, settings: ModelSync): Promise<void> {
-  // A verdict may be there that a killed run did not act on.
+  // A killed run may have left a verdict.
   const isKnown = canaryFault(store) === undefined;
   if (isKnown && openCanary(store) === undefined && judgedCanary(store) === undefined) return;
   const { watchCanary } = await import("../canary/watch_canary.ts");
@@ -35,12 +35,12 @@ export async function awaitVerdict(context: Context, store: Store, settings: Mod
   for (;;) {
     // A recorded run that finds the store locked would be a failure on record.
     (await awaitLock(context, store.lock, { command: "canary" }, LOCK_PAUSE_MS))[Symbol.dispose]();
-    // An operator's command acts itself.
+    // An operator's command has acted on it.
     if (judgedCanary(store) === undefined) return;
     try {
       return await concludeCanary(context, store, settings);
     } catch (error) {
-      // Another run was faster.
+      // Another run took the lock first.
       if (!(error instanceof LockedError)) throw error;
     }
   }

@@ -79,14 +79,16 @@ export function refuseUnwanted(
     );
   }
   if (active === undefined || options.allowDowngrade) return;
-  const left = offered.digest === active.digest ? undefined : newestRolledBack(store);
-  const newest = Math.max(active.sequence, left ?? 0);
+  const rolledBack = offered.digest === active.digest ? undefined : newestRolledBack(store);
+  const newest = Math.max(active.sequence, rolledBack ?? 0);
   if (offered.sequence >= newest) return;
   throw new RefusedError(
-    `Cannot go back from sequence ${newest} to ${offered.sequence}: release ${
+    `Cannot pull release ${
       shortDigest(offered.digest)
-    } is older than ${newest > active.sequence ? "the one that was left by a rollback" : "the active one"}` +
-      (offered.sequence === 0 ? ", or the registry lost its model-sync.json" : ""),
-    { code: "DOWNGRADE", hint: "if that is meant, run again with --allow-downgrade" },
+    }: its sequence ${offered.sequence} is lower than ${newest}, of ${
+      newest > active.sequence ? "a release that was rolled back" : "the active release"
+    }` +
+      (offered.sequence === 0 ? "; or the registry lost its model-sync.json" : ""),
+    { code: "DOWNGRADE", hint: "if the downgrade is intended, run again with --allow-downgrade" },
   );
 }

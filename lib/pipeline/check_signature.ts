@@ -7,37 +7,36 @@ import type { TrustedKey } from "../signing/verify_files.ts";
 import { findRelease, findSignature } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 
-/** Whose signatures a client trusts, and what it does without. */
+/** The signatures that a client trusts, and whether it requires one. */
 export interface SignaturePolicy {
-  /** Without any, signatures are not looked at. */
+  /** Without keys, signatures are not checked. */
   readonly keys: readonly TrustedKey[];
-  /** What no trusted key signed is refused; so is an active release that has expired meanwhile. */
+  /** Refuses a release without a trusted signature, and an active release that has expired meanwhile. */
   readonly isRequired: boolean;
 }
 
-/** Signatures are not looked at. */
+/** Checks no signatures. */
 export const NO_SIGNATURES: SignaturePolicy = { keys: [], isRequired: false };
 
-/** What is known of a release that may be used. A release that may not is refused instead. */
+/** The result for a release that may be used. Any other release is refused. */
 export type SignatureCheck =
   /** A trusted key signed this manifest and these files. */
   | { readonly kind: "verified"; readonly keyHint: string }
-  /** It has no signature, and none is required. */
+  /** It has no signature, and the policy requires none. */
   | { readonly kind: "unsigned" }
   /** No keys are configured. */
   | { readonly kind: "unchecked" };
 
-/** How far the clocks of a publisher and a client may be apart. */
+/** The clock skew that an expiry allows between publisher and client. */
 const CLOCK_SKEW_MS = 5 * 60_000;
 
 /**
- * Decides whether a release that a carrier offers may come, before any of its files is brought. An expiry is heeded
- * whoever wrote it; what a signature adds is that it cannot have been taken out.
+ * Checks the signature and the expiry of an offered release before any of its files is downloaded. An unsigned expiry
+ * counts, too; a signature proves that nobody removed it.
  *
- * A refusal says nothing about the files, and nothing is quarantined for it: otherwise whoever can push a bad signature
- * could ban a good release.
+ * A refusal quarantines nothing: otherwise anyone who can push a bad signature could block a good release.
  *
- * @param claim missing where the carrier brought no manifest
+ * @param claim `undefined` if the carrier found no manifest
  * @throws {RefusedError} codes `SIGNATURE_MISSING`, `SIGNATURE_INVALID`, `SIGNATURE_MISMATCH`, `RELEASE_EXPIRED`
  */
 export async function checkSignature(
@@ -52,10 +51,10 @@ export async function checkSignature(
 }
 
 /**
- * Whether the active release may stay in use when its source has nothing newer. A registry that is frozen serves the
- * old release for ever: where signatures are required, that ends with the release's term.
+ * Returns whether the active release may stay active when its source has nothing newer. An attacker who freezes a
+ * registry could serve an old release for ever: where signatures are required, its expiry ends that.
  *
- * @returns `false` where the store cannot tell, as it holds no signature, and the source has to be asked for it
+ * @returns `false` if the store has no good signature of it; the pull then inspects the source for one
  * @throws {RefusedError} code `RELEASE_EXPIRED`
  */
 export async function checkActive(
@@ -68,7 +67,7 @@ export async function checkActive(
   if (isExpired(active, now)) {
     const problem = expired(active);
     if (policy.isRequired) throw problem;
-    context.log.warn(`${problem.message}; it stays active, as signing.required is not set`);
+    context.log.warn(`${problem.message}; it stays active, because signing.required is not set`);
   }
   if (!policy.isRequired) return true;
   try {
@@ -80,7 +79,7 @@ export async function checkActive(
   }
 }
 
-/** A release of the store, with the signature that it came with. */
+/** Returns an installed release with the signature that it came with. */
 export function storedClaim(store: Store, digest: Digest): ManifestClaim | undefined {
   const release = findRelease(store, digest);
   return release === undefined ? undefined : { ...release, signature: findSignature(store, digest) };
@@ -96,10 +95,10 @@ async function checkTrust(
   if (claim?.signature === undefined) {
     const problem = missing(claim?.manifest);
     if (isRequired) throw problem;
-    log.warn(`${problem.message}; it is taken all the same, as signing.required is not set`);
+    log.warn(`${problem.message}; it is accepted, because signing.required is not set`);
     return { kind: "unsigned" };
   }
-  // Loaded where there is something to verify: what it needs costs every other start some milliseconds.
+  // Loaded only when there is a signature: its dependencies cost every start some milliseconds.
   const { verifyRelease } = await import("../signing/release_signature.ts");
   const { hint, source } = await verifyRelease(claim.signature, claim, keys, now);
   log.debug(`release ${shortDigest(claim.manifest.digest)} is signed by ${source}`);
@@ -112,7 +111,7 @@ function isExpired({ expiresAt }: Manifest, now: Date): boolean {
 
 function missing(manifest: Manifest | undefined): RefusedError {
   const problem = manifest === undefined
-    ? "Cannot trust what is offered: it has no model-sync.json that could be signed"
+    ? "Cannot trust the offered files: they have no model-sync.json, which a signature would cover"
     : `Cannot trust release ${shortDigest(manifest.digest)}: it has no ${SIGNATURE_NAME}`;
   return new RefusedError(problem, {
     code: "SIGNATURE_MISSING",
@@ -126,8 +125,8 @@ function expired({ digest, expiresAt, sequence }: Manifest): RefusedError {
     {
       code: "RELEASE_EXPIRED",
       hint:
-        "publish again, which gives it a new term; if somebody did, the registry is out of date or held back; " +
-        "check this machine's clock, too",
+        "publish again, which sets a new expiry; if that was done, the registry serves an outdated release; " +
+        "also check this machine's clock",
     },
   );
 }

@@ -4,7 +4,7 @@ import type { RunStep } from "../store/history.ts";
 import type { IntentRun } from "../store/intent.ts";
 import { newRunId } from "../store/running.ts";
 
-/** The parts of runs that are worth a time of their own. */
+/** The steps of runs whose durations are recorded. */
 export type StepName =
   | "activate"
   | "archive"
@@ -25,16 +25,16 @@ export type StepName =
   | "verify"
   | "wait";
 
-/** What work tells of its parts to: a run, or nothing that is recorded. */
+/** Records the steps of a run. */
 export type Steps = Pick<CurrentRun, "step">;
 
-/** Of what is only tried, no times are kept. */
+/** Records nothing, for a dry run. */
 export const NO_STEPS: Steps = { step: async (_name, work) => await work() };
 
-/** A pull of a release and its canary have ten; a reference sync has some for each category. */
+/** A pull with a canary has ten steps; a reference sync has some for each category. */
 const STEPS_MAX = 100;
 
-/** A run that is going on: its name, its steps and their times. */
+/** The current run: its id, its steps and their durations. */
 export class CurrentRun implements IntentRun {
   readonly runId: string;
   readonly command: string;
@@ -68,7 +68,7 @@ export class CurrentRun implements IntentRun {
     this.#onStep = listener;
   }
 
-  /** Does a part of the run, and takes its time whatever its outcome. */
+  /** Does a step of the run and records its duration, also if it throws. */
   async step<Result>(name: StepName, work: () => Result | Promise<Result>): Promise<Result> {
     const startMs = this.elapsedMs;
     this.#onStep(name);

@@ -10,10 +10,10 @@ import type { Store } from "../store/store.ts";
 import type { VerifiedRelease } from "./verified_release.ts";
 
 /**
- * Puts a verified release into the store. Where the store holds it already, only what is damaged of it is replaced,
- * file by file, so that a consumer that reads it right now is not disturbed.
+ * Installs a verified release in the store; consumers do not see it yet. If the store holds it already, only its damaged
+ * files are replaced, each by one rename: a consumer may be reading them.
  *
- * @returns how many files were replaced in a release that was there
+ * @returns the number of files that were repaired in an installed release
  */
 export async function install(
   context: Context,
@@ -47,7 +47,7 @@ async function repair(
   for (const file of release.manifest.files) {
     const problem = await checkFile(context, { dir, cache }, file, "stat");
     if (problem === undefined) continue;
-    context.log.info(`mending ${file.path} of the release in the store: it ${problem}`);
+    context.log.info(`repairing ${file.path} of the release in the store: it ${problem}`);
     const target = join(dir, file.path);
     makeWay(store.fs, dir, target);
     store.fs.renameSync(join(staging.dir, file.path), target);

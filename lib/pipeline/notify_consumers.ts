@@ -53,7 +53,7 @@ export async function notifyConsumers(
 function interrupted(cause: InterruptedError, active: Digest): InterruptedError {
   return new InterruptedError(cause.message, {
     code: cause.code,
-    hint: `release ${shortDigest(active)} is active; the next pull tells its consumers`,
+    hint: `release ${shortDigest(active)} is active; the next pull notifies its consumers`,
     cause,
   });
 }

@@ -2,7 +2,7 @@ import type { ModelSync } from "../config/schema.ts";
 import type { Store } from "../store/store.ts";
 import type { RunSink } from "../store/run_sink.ts";
 
-/** The sinks that are configured. The code of the others is not loaded. */
+/** Returns the configured sinks. Does not load the code of the others. */
 export async function openSinks(settings: ModelSync, store: Store): Promise<RunSink[]> {
   const { alerts, report } = settings;
   const sinks: RunSink[] = [];

@@ -7,28 +7,28 @@ import type { RecordedWriter } from "../store/recorded_writer.ts";
 import type { StagedFile } from "../store/staging.ts";
 import type { SignaturePolicy } from "./check_signature.ts";
 
-/** What a client does with a registry that another program wrote last. */
+/** How a client treats files that another program changed without their manifest. */
 export interface WriterPolicy {
   readonly otherWriters: OtherWriterSetting;
   readonly signatures: SignaturePolicy;
 }
 
-/** An offer, and whose change of its files was accepted with it. */
+/** An offer, and the other program's change that was accepted with it. */
 export interface JudgedOffer {
   readonly offer: Offer;
   readonly accepted?: {
     readonly writer: OtherWriter;
-    /** It describes the files before the change. */
+    /** Describes the files before the change. */
     readonly manifest: Manifest;
   };
 }
 
 /**
- * Decides about files that another program changed after model-sync published their manifest. They are taken only where
- * that is set and no signature is required: then as those of a registry without a manifest, in the place of the release
- * that they changed. Without such a change the offer stays as it is.
+ * Decides about files that another program changed after model-sync published their manifest. They are accepted only if
+ * the policy accepts them and no signature is required: then like the files of a registry without a manifest, with the
+ * sequence of the release that they changed. Without such a change, returns the offer unchanged.
  *
- * @throws {RefusedError} code `DIGEST_MISMATCH` when the files are known not to be what the manifest says
+ * @throws {RefusedError} code `DIGEST_MISMATCH` if the files are known to differ from the manifest
  */
 export async function judgeWriter(
   context: Context,
@@ -47,8 +47,8 @@ export async function judgeWriter(
       ? disagreement(offer, problem)
       : otherWriterRefusal(offer, manifest, writer, problem.what, policy);
   }
-  context.log.warn(`${describeWriter(writer)}; it is taken all the same, as other_writers is accept`);
-  // Between this release and the next: an older one is older than the change, too.
+  context.log.warn(`${describeWriter(writer)}; it is accepted, because other_writers is accept`);
+  // Its sequence orders it after older releases and before the next one.
   return {
     offer: { revision: offer.revision, claim: undefined, files: writer.files, sequence: manifest.sequence },
     accepted: { writer, manifest },
@@ -56,8 +56,8 @@ export async function judgeWriter(
 }
 
 /**
- * Checks what was accepted: what the other program left alone has to be what the manifest says, or it described nothing
- * in the first place.
+ * Checks an accepted change: the files that the other program did not change must match the manifest. Otherwise the
+ * manifest never described this commit.
  *
  * @throws {RefusedError} code `DIGEST_MISMATCH`
  */
@@ -76,7 +76,7 @@ export function checkKept(
   });
 }
 
-/** Says of files that are not what their manifest says who changed them, where that can be told. */
+/** Returns the error with the program that changed the files, if that can be found out. */
 export async function explainMismatch(offer: Offer, error: unknown, policy: WriterPolicy): Promise<unknown> {
   if (!(error instanceof RefusedError) || error.code !== MISMATCH || offer.claim === undefined) return error;
   const writer = await offer.findOtherWriter?.();
@@ -85,7 +85,7 @@ export async function explainMismatch(offer: Offer, error: unknown, policy: Writ
   return otherWriterRefusal(offer, offer.claim.manifest, writer, problem, policy);
 }
 
-/** What the history and the store keep of another program's change. */
+/** Returns what the history and the store keep of another program's change. */
 export function recordedWriter({ revision, author, subject, described }: OtherWriter): RecordedWriter {
   return { revision, author, subject, described };
 }
@@ -105,8 +105,8 @@ function otherWriterRefusal(
   { signatures }: WriterPolicy,
 ): RefusedError {
   const way = signatures.isRequired
-    ? "signing.required is set, so that no other program's files can be taken"
-    : "to take what other programs write, set model_sync.client.other_writers: accept, or use --accept-other-writers";
+    ? "signing.required is set, so other programs' changes are never accepted"
+    : "to accept other programs' changes, set model_sync.client.other_writers: accept, or use --accept-other-writers";
   return new RefusedError(
     `Cannot accept release ${shortDigest(manifest.digest)} of revision ${offer.revision.id.slice(0, 12)}: ${
       describeWriter(writer)

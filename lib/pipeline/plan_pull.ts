@@ -13,7 +13,7 @@ import { findRevision } from "../store/revisions.ts";
 import type { ModelPlace, Store } from "../store/store.ts";
 import { checkOffer, mayStayActive, refuseUnwanted, type TrustOptions } from "./check_offer.ts";
 import { recordedWriter } from "./other_writer.ts";
-import { presentModels, questionOfAdoption } from "./trained_folder.ts";
+import { presentModels, trainedModels } from "./trained_folder.ts";
 
 /** What a pull would change. */
 export interface PullPlan {
@@ -112,7 +112,7 @@ export function planFolder(
   const folder = inspectModelFolder(place);
   if (folder.kind === "linked" || (mode === "mirror" && active !== undefined)) return undefined;
   const becomes = mode === "mirror" ? "mirror" : "link";
-  const trainedBy = store === undefined ? null : questionOfAdoption(store, mode) ?? null;
+  const trainedBy = store === undefined ? null : trainedModels(store, mode) ?? null;
   const models = presentModels(place, mode, active !== undefined);
   if (models === "models") return { becomes, present: "release", trainedBy };
   if (mode === "mirror" && models instanceof RefusedError) throw models;

@@ -15,8 +15,8 @@ export interface PrunePlan {
 }
 
 /**
- * Decides what to remove: all but the newest `keep` releases, and never one that a pointer names. Those that are
- * quarantined count last: they are nothing to go back to, and must not drive out what is.
+ * Decides which releases to remove: all but the newest `keep`, and never one that a pointer names. Quarantined releases
+ * count as the oldest: no rollback activates them, so they must not replace releases that a rollback can activate.
  *
  * @param keep at least 1
  */
@@ -24,7 +24,7 @@ export function planPrune(store: Store, keep: number): PrunePlan {
   const named = new Set<Digest | undefined | null>([
     readPointer(store, "current"),
     readPointer(store, "previous"),
-    // What a canary goes back to may be older than both.
+    // The release that a failed canary rolls back to may be older than both.
     openCanary(store)?.previous,
     judgedCanary(store)?.previous,
     ...namedByIntent(store),
@@ -39,14 +39,14 @@ export function planPrune(store: Store, keep: number): PrunePlan {
   return { kept, removed: releases.filter((release) => !kept.includes(release)) };
 }
 
-/** What a run that was killed and is not settled yet may go to. */
+/** Returns the releases that settling a killed run may activate. */
 function namedByIntent(store: Store): (Digest | null)[] {
   const intent = readIntent(store);
   if (intent?.phase === "activating") return [intent.from, intent.to, intent.previousBefore];
   return intent?.phase === "adopting" ? [intent.from, intent.digest] : [];
 }
 
-/** Removes what a plan says. */
+/** Removes the releases of a plan. */
 export async function pruneReleases(context: Context, store: Store, plan: PrunePlan): Promise<void> {
   for (const { manifest } of plan.removed) {
     context.signal.throwIfAborted();
@@ -56,7 +56,7 @@ export async function pruneReleases(context: Context, store: Store, plan: PruneP
   }
 }
 
-/** Bytes that a plan frees: content that no kept release shares. */
+/** Returns the bytes that a plan frees: content that no kept release shares. */
 export function freedBytes(plan: PrunePlan): number {
   const kept = new Set(plan.kept.flatMap(({ manifest }) => manifest.files.map((file) => file.sha256)));
   const freed = new Map(

@@ -27,11 +27,11 @@ export interface PublishReport extends RunReport {
 }
 
 /**
- * Publishes the model folder: looks at it while the target is being opened, then lets the publisher send what changed.
+ * Publishes the model folder: reads it while the target is being opened, then lets the publisher send the changes.
  *
- * @param memory tells a folder that did not change
- * @param open opens the target; called at once
- * @param isWanted leaves files of the folder out
+ * @param memory recognises an unchanged folder
+ * @param open opens the target; called immediately
+ * @param isWanted selects the files to publish; default: all
  */
 export async function publish<Result extends Publication>(
   context: Context,
@@ -41,16 +41,16 @@ export async function publish<Result extends Publication>(
   open: () => Promise<Publisher<Result>>,
   isWanted?: (path: string) => boolean,
 ): Promise<PublishReport & { readonly publication: Result }> {
-  const [looking, opening] = await Promise.allSettled([
-    run.step("read", () => lookAtModels(context, store, memory, isWanted)),
+  const [reading, opening] = await Promise.allSettled([
+    run.step("read", () => readUnlessRemembered(context, store, memory, isWanted)),
     run.step("open", open),
   ]);
   using publisher = opening.status === "fulfilled" ? opening.value : undefined;
-  if (looking.status === "rejected") throw looking.reason;
+  if (reading.status === "rejected") throw reading.reason;
   if (publisher === undefined) {
     throw opening.status === "rejected" ? opening.reason : new TypeError("no publisher");
   }
-  const { remembered, set } = looking.value;
+  const { remembered, set } = reading.value;
   const known = remembered === undefined ? undefined : publisher.findPublished(remembered.digest);
   if (remembered !== undefined && known !== undefined) return reportOf(context, publisher, remembered, known);
   const models = set ?? await readModels(context, store, memory, isWanted);
@@ -60,7 +60,7 @@ export async function publish<Result extends Publication>(
   return reportOf(context, publisher, { digest, files: files.length, bytes: totalBytes(files) }, publication);
 }
 
-/** The publish is done, whether or not the disk takes the list. */
+/** Keeps the file list. The publish has succeeded, even if the disk has no room for the list. */
 function keepFiles({ log }: Context, store: Store, models: ModelSet): void {
   try {
     keepPublishedFiles(store, models);
@@ -69,18 +69,18 @@ function keepFiles({ log }: Context, store: Store, models: ModelSet): void {
   }
 }
 
-/** One of the two: the folder as it was remembered and still is, or read anew. */
-interface LookedAt {
+/** Either the remembered result for an unchanged folder, or the folder as read now. */
+interface ReadFolder {
   readonly remembered?: RememberedFolder;
   readonly set?: ModelSet;
 }
 
-async function lookAtModels(
+async function readUnlessRemembered(
   context: Context,
   store: Store,
   memory: FolderMemory,
   isWanted: ((path: string) => boolean) | undefined,
-): Promise<LookedAt> {
+): Promise<ReadFolder> {
   const remembered = await memory.findUnchanged(store.modelsDir);
   return remembered === undefined
     ? { set: await readModels(context, store, memory, isWanted) }
@@ -115,11 +115,11 @@ function reportOf<Result extends Publication>(
   return { outcome, carrier, release: digest, ...known, sequence, ...amounts, publication };
 }
 
-/** Training must not write through the link into an immutable release. @throws {UsageError} `MODELS_ACTIVATED` */
+/** Refuses to train into the active release: it is immutable. @throws {UsageError} code `MODELS_ACTIVATED` */
 export function refuseTrainingIntoRelease(store: Store): void {
   if (inspectModelFolder(store).kind !== "linked") return;
   throw new UsageError(
-    `Cannot train into ${store.modelsDir}: it is the active release of a pull, which never changes`,
+    `Cannot train into ${store.modelsDir}: it is the active release of a pull, which is immutable`,
     {
       code: "MODELS_ACTIVATED",
       hint:

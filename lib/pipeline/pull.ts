@@ -28,25 +28,25 @@ import { VerifiedRelease } from "./verified_release.ts";
 import { acceptPulled, liftQuarantine } from "../store/quarantine.ts";
 
 export interface PullOptions extends TrustOptions {
-  /** An older sequence than the active one's may come. */
+  /** Accepts a release with a lower sequence than the active one. */
   readonly allowDowngrade: boolean;
-  /** A quarantined release may come, and an unchanged one is read whole and staged again. */
+  /** Accepts a quarantined release, and hashes and stages an unchanged one again. */
   readonly force: boolean;
   readonly activation: ActivationSetting;
-  /** Checks before the activation, and whoever is told and watched after it. */
+  /** Checks before the activation, notifications and canary after it. */
   readonly safeguards?: Safeguards;
-  /** While the carrier is away, an active release that is whole will do. */
+  /** Succeeds with the active release if the carrier is unreachable. */
   readonly isOfflineOk?: boolean;
-  /** Whether a folder that this machine's publisher trains into may be replaced. */
+  /** Whether a folder that this machine trains into may be replaced. */
   readonly adopts?: boolean;
-  /** Releases to keep in the store afterwards. */
+  /** The number of releases to keep in the store. */
   readonly keep: number;
 }
 
 export interface PullReport extends RunReport {
   readonly outcome: "activated" | "unchanged";
   readonly carrier: Carrier;
-  /** What the carrier calls the release; missing when it was away and nothing tells. */
+  /** The carrier's revision of the release; missing if the carrier was unreachable and none is on record. */
   readonly revision?: string;
   /** Why the pull could not check for a newer release. */
   readonly unreached?: string;
@@ -55,19 +55,18 @@ export interface PullReport extends RunReport {
   readonly files: number;
   readonly bytes: number;
   readonly changed: number;
-  /** Bytes that were written into the store; files it held already are linked. */
+  /** Bytes that were written into the store. Files that it held already are linked. */
   readonly writtenBytes: number;
   readonly modelsDir: string;
 }
 
 /**
- * Brings a source's newest release and makes it the active one: resolve, inspect, stage, verify, validate, install,
- * activate, reload. Whatever is wrong before the activation is thrown and leaves the active release as it was; what
- * goes wrong after it makes the one before active again.
+ * Pulls a source's newest release and activates it: resolve, inspect, stage, verify, validate, install, activate, reload.
+ * A failure before the activation leaves the active release unchanged; a failure after it rolls back to that release.
  *
- * @throws {RolledBackError} when consumers could not load the release, or it did not prove itself;
- * {@link FailedError} code `RELOAD_FAILED` while they cannot be told of the active one; {@link RefusedError}, among
- * them `TRAINED_FOLDER`
+ * @throws {RolledBackError} if consumers could not load the release, or an earlier release failed its canary;
+ * {@link FailedError} code `RELOAD_FAILED` if consumers cannot load the active release; {@link RefusedError}, such as
+ * `TRAINED_FOLDER`
  */
 export async function pull(
   context: Context,
@@ -80,23 +79,23 @@ export async function pull(
   const choice = { ...chooseMode(store, options.activation), adopts };
   const swapping = { run, choice, safeguards };
   try {
-    const { activated, untold } = await finishSwap(context, store, swapping);
+    const { activated, reloadError } = await finishSwap(context, store, swapping);
     await actOnVerdict(context, store, swapping);
     const pulled = await pullNewest(context, store, source, swapping, options);
-    if (pulled.outcome === "unchanged" && untold !== undefined) throw untold;
-    // What an earlier run had begun became whole in this one, which is to be told.
+    if (pulled.outcome === "unchanged" && reloadError !== undefined) throw reloadError;
+    // This pull has finished the activation that an earlier run began, so it reports it.
     return pulled.release === activated ? { ...pulled, outcome: "activated" } : pulled;
   } catch (error) {
     if (error instanceof RefusedError && source.otherThanRefused !== undefined) {
       error.addHint(source.otherThanRefused);
     }
-    // Otherwise one that fails every day would fill the disk.
+    // Without this, a release that fails every day would fill the disk.
     if (error instanceof RolledBackError) await tidyUp(context, store, options.keep);
-    if (options.isOfflineOk !== true || !isAway(error)) throw error;
+    if (options.isOfflineOk !== true || !isUnreachable(error)) throw error;
     const active = activeManifest(store);
-    if (active === undefined || !await seesWhole(context, store, active, swapping.choice)) throw error;
+    if (active === undefined || !await isActiveWhole(context, store, active, swapping.choice)) throw error;
     if (!await mayStayActive(context, store, active, options)) throw error;
-    context.log.warn(`${error.message}; going on with the active release ${shortDigest(active.digest)}`);
+    context.log.warn(`${error.message}; keeping the active release ${shortDigest(active.digest)}`);
     const revision = findRevisionOf(store, active.digest);
     return {
       ...report(store, source, revision, active, { outcome: "unchanged", changed: 0, writtenBytes: 0 }),
@@ -105,8 +104,8 @@ export async function pull(
   }
 }
 
-/** Errors of an answer that is not the carrier's, such as a captive portal's or a proxy's, and of requests that were not sent. */
-const STRANGER_CODES = [
+/** Codes of responses that are not the carrier's, as of a captive portal or a proxy, and of requests that were not sent. */
+const OTHER_SERVER_CODES = [
   "ANSWER_INVALID",
   "HTML_PAGE",
   "CERTIFICATE_UNTRUSTED",
@@ -115,10 +114,10 @@ const STRANGER_CODES = [
   "HUB_OFFLINE",
 ];
 
-/** The carrier cannot be reached, or is out of order. That it has no such repository is no such thing. */
-function isAway(error: unknown): error is UnreachableError {
+/** Whether the carrier cannot be reached or is down. A repository that does not exist is another error. */
+function isUnreachable(error: unknown): error is UnreachableError {
   return error instanceof PassingError ||
-    (error instanceof UnreachableError && STRANGER_CODES.includes(error.code));
+    (error instanceof UnreachableError && OTHER_SERVER_CODES.includes(error.code));
 }
 
 async function pullNewest(
@@ -130,10 +129,10 @@ async function pullNewest(
 ): Promise<PullReport> {
   const { run, choice, safeguards } = swapping;
   const active = activeManifest(store);
-  // Looked for only where it matters, and told once.
+  // Checked only if it matters, and logged once.
   let isWhole: boolean | undefined;
   const isSeenWhole = async (manifest: Manifest) =>
-    isWhole ??= await seesWhole(context, store, manifest, choice);
+    isWhole ??= await isActiveWhole(context, store, manifest, choice);
   const revision = await run.step("resolve", () => source.resolve());
   if (options.force && active !== undefined) await rereadActive(context, store, active);
   const seen = options.force ? undefined : findRevision(store, revision.source);
@@ -152,7 +151,7 @@ async function pullNewest(
     refuseUnwanted(store, seen, active, options);
   }
 
-  context.log.info(`looking at revision ${revision.id.slice(0, 12)}`);
+  context.log.info(`inspecting revision ${revision.id.slice(0, 12)}`);
   const inspect = async () => await checkOffer(context, await source.inspect(revision), options);
   const { offer, accepted, signer } = await run.step("inspect", inspect);
   if (offer.claim !== undefined) refuseUnwanted(store, offer.claim.manifest, active, options);
@@ -168,7 +167,7 @@ async function pullNewest(
   const repaired = await run.step("install", () => install(context, store, staging, release));
   if (repaired > 0 && isWhole !== false) {
     context.log.warn(
-      `release ${shortDigest(release.digest)} was damaged in the store and is mended (files: ${repaired})`,
+      `release ${shortDigest(release.digest)} was damaged in the store and is repaired (files: ${repaired})`,
     );
   }
   await source.accept(offer);
@@ -222,21 +221,24 @@ async function stage(
   });
 }
 
-/** Whether what consumers open is the active release, as far as that shows without reading it. */
-async function seesWhole(
+/** Whether consumers see the active release undamaged, as far as sizes and times show. */
+async function isActiveWhole(
   context: Context,
   store: Store,
   active: Manifest,
   choice: ModeChoice,
 ): Promise<boolean> {
   const damage = await damageSeenByConsumers(context, store, active, choice.mode);
-  if (damage !== undefined) context.log.warn(`the active release is damaged and is brought again: ${damage}`);
+  if (damage !== undefined) {
+    context.log.warn(`the active release is damaged and is downloaded again: ${damage}`);
+  }
   return damage === undefined;
 }
 
 /**
- * What broken downloads left goes once a release came, and so do old releases after a new one. Failing at that is no
- * reason to call the pull a failure.
+ * Removes partial downloads after a pull, and old releases after a new one. A failure here does not fail the pull.
+ *
+ * @param keep the number of releases to keep; `undefined`: remove none
  */
 async function tidyUp(context: Context, store: Store, keep: number | undefined): Promise<void> {
   try {
@@ -274,7 +276,7 @@ function report(
   };
 }
 
-/** Writes down what the next pulls go by. The release is active by now, whether or not the disk takes it. */
+/** Remembers the pulled revision for the next pulls. The release is active already, even if the disk has no room for this. */
 function rememberPulled(
   { log }: Context,
   store: Store,
@@ -289,7 +291,7 @@ function rememberPulled(
     else acceptPulled(store, digest);
     rememberRevision(store, revision.source, { revision: revision.id, digest, sequence, otherWriter });
   } catch (error) {
-    const failure = diskError(error, "remember what was pulled");
+    const failure = diskError(error, "remember the pulled revision");
     if (!(failure instanceof DiskError)) throw failure;
     log.warn(failure.message);
   }

@@ -6,12 +6,12 @@ import type { Store } from "../store/store.ts";
 import { KILLED } from "../store/run_duration.ts";
 import type { Recovery } from "./recover.ts";
 
-/** Runs that were locked out may have written lines in between. */
+/** Runs that found the lock held may have written lines in between. */
 const LOOKBACK = 50;
 
-const HINT = "look for the cause in the system's log: memory that ran out, a restart, kill -9";
+const HINT = "check the system's log for the cause: out of memory, a restart, kill -9";
 
-/** Gives the run that recovery settled the line that it could not write, and clears its intent. */
+/** Writes the record of a killed run that recovery settled, and clears its intent. */
 export function recordRecovery(context: Context, store: Store, recovery: Recovery): void {
   const { runId, command, startedAt } = recovery.run;
   const isFinished = recovery.resolution === "finished";
@@ -26,7 +26,7 @@ export function recordRecovery(context: Context, store: Store, recovery: Recover
     ...(recovery.active === undefined ? {} : { release: recovery.active }),
     error: {
       code: KILLED,
-      message: `the run was killed${during(mark)} and its work ${recovery.resolution} by the next one`,
+      message: `the run was killed${during(mark)}; the next run has ${recovery.resolution} its work`,
       hint: HINT,
     },
   });
@@ -35,8 +35,7 @@ export function recordRecovery(context: Context, store: Store, recovery: Recover
 }
 
 /**
- * Gives every other run that was killed its line in the history. One that announced what it is about to do with the
- * store is left to the run that settles it.
+ * Writes the records of the other killed runs. A run that left an intent is recorded by the run that settles it.
  */
 export async function recordKilled(context: Context, store: Store): Promise<void> {
   const announced = readIntent(store)?.runId;
@@ -58,12 +57,12 @@ export async function recordKilled(context: Context, store: Store): Promise<void
   sweepMarks(store, context.clock.now());
 }
 
-/** Unless the run was killed just after it had written the line itself. */
+/** Appends the record, unless the run was killed just after it had written its own. */
 function append(store: Store, record: RunRecord): void {
   if (!readHistory(store, LOOKBACK).some(({ runId }) => runId === record.runId)) appendHistory(store, record);
 }
 
-/** Names of runs begin with the time of their start, without what separates its parts. */
+/** Run ids begin with the start time, without separators. */
 function startOf(runId: string): string | undefined {
   const [, year, month, day, hour, minute, second] =
     /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/.exec(runId) ?? [];
@@ -74,7 +73,7 @@ function during(mark: RunMark | undefined): string {
   return mark?.step === undefined ? "" : ` in its step "${mark.step}"`;
 }
 
-/** How long the run is known to have lived: until it began its last step, whose own time is unknown. */
+/** Returns the known duration: until the last step began. How long that step took is unknown. */
 function livedUntil(mark: RunMark | undefined): Pick<RunRecord, "durationMs" | "steps"> {
   if (mark === undefined) return { durationMs: 0 };
   const durationMs = Math.max(0, Date.parse(mark.at) - Date.parse(mark.startedAt) || 0);

@@ -16,19 +16,19 @@ import { removePartialReleases } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 import { settleActivation } from "./settle_activation.ts";
 
-/** What recovery found of a run that did not end, and which release is active after it. */
+/** An unfinished run that recovery settled, and the release that is active afterwards. */
 export interface Recovery {
   readonly run: Intent;
-  /** `finished`: what it was about to do was done. `undone`: it was taken back, or had touched nothing. */
+  /** `finished`: recovery did what the run was about to do. `undone`: recovery undid it, or nothing had changed yet. */
   readonly resolution: "finished" | "undone";
   readonly active: Digest | undefined;
 }
 
 /**
- * Finishes or undoes what a killed run left, and sweeps up after it. Called under the lock, before anything else.
- * Afterwards the old or the new release is active, whole.
+ * Finishes or undoes the work of a killed run, and removes its scratch files. Called under the lock, before any other
+ * work. Afterwards the old or the new release is active, and whole.
  *
- * @param command the run that recovers
+ * @param command the command of the run that recovers
  */
 export async function recover(
   context: Context,
@@ -49,20 +49,22 @@ export async function recover(
   await removePartialReleases(store, (digest) => named.includes(digest));
   await sweepPartials(context, store, "old");
   if (intent === undefined || resolution === undefined) return undefined;
-  leaveTelling(store, intent, resolution);
+  leavePendingReload(store, intent, resolution);
   const active = readPointer(store, "current");
   context.log.warn(
-    `the ${intent.command} of ${intent.startedAt} was cut short and is ${resolution}; ` +
+    `the ${intent.command} of ${intent.startedAt} was interrupted and is ${resolution}; ` +
       (active === undefined ? "no release is active" : `release ${shortDigest(active)} is active`),
   );
   return { run: intent, resolution, active };
 }
 
-/** Where it is not possible yet, pulls and rollbacks fail at showing the release to consumers; a prune need not. */
+/** Replaces pointers that are files by links. If that fails, a prune can still run; pulls and rollbacks fail later. */
 function repairPointers({ log }: Context, store: Store): void {
   if (inspectModelFolder(store).kind !== "linked") return;
   try {
-    if (relinkPointers(store)) log.warn(`${store.modelsDir} led through a file: it is a link again`);
+    if (relinkPointers(store)) {
+      log.warn(`${store.modelsDir} led to a pointer that was a file: it is a link again`);
+    }
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
     log.warn(error.message);
@@ -70,8 +72,8 @@ function repairPointers({ log }: Context, store: Store): void {
 }
 
 /**
- * A release that is active was not left. An older version that was killed could leave it quarantined as if it was, and
- * then no pull would go on; a run that chose it again could be killed before it lifted the quarantine.
+ * Releases an active release from the quarantine of a rollback. An older version that was killed could leave it there,
+ * and a rollback to it may be killed before it releases it. With that entry, pulls would refuse every later release.
  */
 function healQuarantine({ log }: Context, store: Store): void {
   const active = readPointer(store, "current");
@@ -88,15 +90,15 @@ function healQuarantine({ log }: Context, store: Store): void {
   }
 }
 
-/** Whoever is to hear of a swap may not have: the next pull tells it. */
-function leaveTelling(store: Store, intent: Intent, resolution: Recovery["resolution"]): void {
+/** Leaves the notification of a finished activation to the next pull: consumers may not have been notified. */
+function leavePendingReload(store: Store, intent: Intent, resolution: Recovery["resolution"]): void {
   if (intent.phase !== "activating" || resolution === "undone" || intent.from === intent.to) return;
   if (readPendingReload(store) === undefined) {
     writePendingReload(store, { digest: intent.to, previous: intent.from });
   }
 }
 
-/** Brings the store to one side of an intent. Also called by a run that failed after writing one. */
+/** Finishes or undoes an intent. Also called by a run that failed after it wrote one. */
 export async function settle(
   context: Context,
   store: Store,

@@ -21,7 +21,7 @@ import type { RunReport } from "./run_report.ts";
 import { ValidRelease } from "./valid_release.ts";
 import { VerifiedRelease } from "./verified_release.ts";
 
-/** Where a rollback goes, and from where. */
+/** The release that a rollback activates, and the one that it replaces. */
 export interface RollbackPlan {
   readonly from: Digest | undefined;
   readonly fromSequence: number;
@@ -42,9 +42,10 @@ export interface RollbackReport extends RunReport {
 /**
  * Decides which release a rollback activates.
  *
- * @param to a sequence number, a digest or the beginning of one; without it the previous release, or, when that is
- * quarantined, the newest older one that is not
- * @throws {UsageError} nothing to go back to, no such release, or several that begin so
+ * @param to a sequence number, a digest or a prefix of one. Default: the previous release, or if that is quarantined, the
+ * newest older release that is not
+ * @throws {UsageError} codes `NOTHING_TO_ROLL_BACK_TO`, `SEQUENCE_AMBIGUOUS`, `DIGEST_INVALID`, `DIGEST_AMBIGUOUS`;
+ * {@link RefusedError} codes `RELEASE_MISSING`, `RELEASE_DAMAGED`
  */
 export function planRollback(store: Store, to: string | undefined): RollbackPlan {
   const from = readCurrent(store);
@@ -59,11 +60,11 @@ export function planRollback(store: Store, to: string | undefined): RollbackPlan
 }
 
 /**
- * Activates an older release that the store holds. The one that is left is quarantined, so that no schedule brings it
- * back tomorrow; the one that is chosen is no longer. Consumers are told.
+ * Activates an older release of the store and notifies consumers. Quarantines the replaced release, so that the next
+ * scheduled pull does not activate it again, and releases the chosen one from quarantine.
  *
- * @throws {FailedError} code `RELOAD_FAILED` when one could not be told: the release is active all the same, and the
- * next pull tells again
+ * @throws {FailedError} code `RELOAD_FAILED` if a consumer could not load the release: it is active nevertheless, and the
+ * next pull notifies consumers again
  */
 export async function rollback(
   context: Context,
@@ -115,7 +116,7 @@ function previousRelease(store: Store, active: Manifest | undefined): StoredRele
   const but = previous === undefined ? "" : " that is not quarantined";
   throw new UsageError(`Cannot roll back ${store.modelsDir}: the store holds no earlier release${but}`, {
     code: "NOTHING_TO_ROLL_BACK_TO",
-    hint: "model-sync status lists the releases; --to takes any of them",
+    hint: "run model-sync status, which lists the releases, and choose one with --to",
   });
 }
 
@@ -126,10 +127,10 @@ function isOlder(release: Manifest, active: Manifest | undefined): boolean {
   return Date.parse(release.createdAt) <= Date.parse(active.createdAt);
 }
 
-/** A text of digits counts as a sequence number first; the prefix `sha256:` marks a digest. */
+/** Digits alone are a sequence number first. The prefix `sha256:` marks a digest. */
 const SEQUENCE = /^\d{1,16}$/;
 
-/** The one release with a sequence number. @throws {UsageError} code `SEQUENCE_AMBIGUOUS` */
+/** Returns the release with a sequence number. @throws {UsageError} code `SEQUENCE_AMBIGUOUS` */
 function findNumbered(store: Store, to: string): StoredRelease | undefined {
   if (!SEQUENCE.test(to)) return undefined;
   const releases = listReleases(store).map((release) => ({ release, ...release.manifest }));
@@ -164,7 +165,7 @@ function findNamed(store: Store, to: string): StoredRelease {
   const numbered = findNumbered(store, to);
   if (numbered !== undefined) return numbered;
   refuseOtherNames(to);
-  // By name, because reading every manifest takes time that a rollback has not.
+  // Matches folder names: reading every manifest would slow a rollback down.
   const digest = matchDigest(to, listReleaseNames(store), "roll back to", "the store");
   const release = findRelease(store, digest);
   if (release !== undefined) return release;

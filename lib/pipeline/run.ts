@@ -18,7 +18,7 @@ import { refillReserve } from "../store/reserve.ts";
 import { markRun } from "../store/running.ts";
 import type { Store } from "../store/store.ts";
 import { CurrentRun } from "./current_run.ts";
-import { nameActive, readActiveNow } from "./active_after_run.ts";
+import { addActiveToHint, readActiveNow } from "./active_after_run.ts";
 import { recordKilled, recordRecovery } from "./record_killed.ts";
 import { recover, settle } from "./recover.ts";
 import { RolledBackError, type RunReport, type Timed } from "./run_report.ts";
@@ -26,27 +26,28 @@ import { RunRecorder } from "./run_recorder.ts";
 import type { RunSink } from "../store/run_sink.ts";
 import { takeLock } from "./take_lock.ts";
 
-/** Which runs exclude each other: those that change the store, and those that need not wait for one that does. */
+/** The lock that a run takes. Runs with the same lock exclude each other; the others need not wait for the store. */
 export type RunLock = "store" | "references" | "redeploy" | "control";
 
 export interface RunOptions {
   readonly command: string;
   readonly lock: RunLock;
-  /** They read the history: each hears of this run, and of those that it has not heard of yet. */
+  /** The sinks that this run, and earlier undelivered ones, are delivered to. */
   readonly sinks: readonly RunSink[];
-  /** Whether the run waits for the run that holds its lock, instead of failing: a daemon has no operator who tries again. */
+  /** Whether the run waits for its lock instead of failing: in a daemon, no operator would try again. */
   readonly waitsForLock?: boolean;
-  /** What the run does before it takes its lock, as waiting for a training elsewhere. */
+  /** Work before the lock is taken, such as waiting for a training on another machine. */
   readonly prepare?: (run: CurrentRun, context: Context) => Promise<void>;
 }
 
 /**
- * Runs a command's work as one recorded run: takes the lock, settles what a killed run left, does the work, writes the
- * history line whatever the outcome, lets go, and has the sinks deliver. A work that fails after it announced an
- * activation is settled here, just as after a crash.
+ * Runs a command's work as a recorded run: takes the lock, settles the work of a killed run, does the work, writes the
+ * history line whatever the outcome, releases the lock, and lets the sinks deliver. Work that fails after it announced an
+ * activation is settled as after a crash.
  *
- * @param work gets the run, for its steps, and a context whose log's end is kept for the record of a failure
- * @throws what the work throws, after it is on record; {@link LockedError} when another run holds the lock, unless this one waits
+ * @param work gets the run, for its steps, and a context whose last log lines go into the record of a failure
+ * @throws what the work throws, after it is recorded; {@link LockedError} if another run holds the lock and this one does
+ * not wait
  */
 export async function recordedRun<Report extends RunReport>(
   context: Context,
@@ -55,15 +56,15 @@ export async function recordedRun<Report extends RunReport>(
   work: (run: CurrentRun, context: Context) => Promise<Report>,
 ): Promise<Timed<Report>> {
   const { sinks } = options;
-  // A run that is interrupted is told of, too.
-  const telling: Context = uninterrupted(context);
+  // An interrupted run is delivered, too.
+  const delivering: Context = uninterrupted(context);
   const recorder = new RunRecorder(context, store, new CurrentRun(context, options.command));
-  const begun = sinks.map((sink) => sink.started?.(telling, recorder.run));
+  const begun = sinks.map((sink) => sink.started?.(delivering, recorder.run));
   try {
     return await markedRun(context, store, options, recorder, work);
   } finally {
     // Without the lock: a mail server that hangs must not keep a rollback waiting.
-    await Promise.all([...begun, ...sinks.map((sink) => sink.deliver(telling, recorder.unwritten))]);
+    await Promise.all([...begun, ...sinks.map((sink) => sink.deliver(delivering, recorder.unwritten))]);
   }
 }
 
@@ -85,10 +86,10 @@ async function markedRun<Report extends RunReport>(
     held = await takeLock(context, path, run, waitsForLock);
   } catch (error) {
     const failure = failureOf(context, store, run, error);
-    // While another run works, what is active may be another release in a moment.
+    // While another run works, the active release may change at any moment.
     const active = failure instanceof LockedError || lock !== "store" ? undefined : readActiveNow(store);
-    if (active !== undefined) nameActive(failure, active, true);
-    // The intent that is there is another run's.
+    if (active !== undefined) addActiveToHint(failure, active, true);
+    // An existing intent belongs to another run, so it stays.
     await doQuietly(context, "record this run", () => recorder.failure(failure, active));
     throw failure;
   }
@@ -99,7 +100,7 @@ async function markedRun<Report extends RunReport>(
     : await besideRun(context, store, recorder, body);
 }
 
-/** A run that holds the store. */
+/** Does the work of a run that holds the store. */
 async function settledRun<Report extends RunReport>(
   context: Context,
   store: Store,
@@ -110,12 +111,12 @@ async function settledRun<Report extends RunReport>(
   try {
     const isSettled = await settleEarlier(context, store, run);
     const report = await work();
-    // What the run was asked for is done, whether or not the disk takes another line.
-    whatTheDiskHolds(context, store, "record this run", () => recorder.success(report));
-    if (isSettled) whatTheDiskHolds(context, store, "end this run", () => clearIntent(store));
+    // The work is done, even if the disk has no room for the record.
+    writeIfRoom(context, store, "record this run", () => recorder.success(report));
+    if (isSettled) writeIfRoom(context, store, "end this run", () => clearIntent(store));
     return { ...report, runId: run.runId, durationMs: run.elapsedMs };
   } catch (error) {
-    // Still under the lock: until it is settled, no other run may look at what this one left.
+    // Still under the lock: no other run may use the store before this one is settled.
     const failure = failureOf(context, store, run, error);
     await closeFailedRun(context, store, recorder, failure);
     throw failure;
@@ -124,7 +125,7 @@ async function settledRun<Report extends RunReport>(
   }
 }
 
-/** A run that touches nothing of what others do with the store. */
+/** Does the work of a run that does not change the store. */
 async function besideRun<Report extends RunReport>(
   context: Context,
   store: Store,
@@ -134,7 +135,7 @@ async function besideRun<Report extends RunReport>(
   const { run } = recorder;
   try {
     const report = await work();
-    whatTheDiskHolds(context, store, "record this run", () => recorder.success(report));
+    writeIfRoom(context, store, "record this run", () => recorder.success(report));
     return { ...report, runId: run.runId, durationMs: run.elapsedMs };
   } catch (error) {
     const failure = failureOf(context, store, run, error);
@@ -149,7 +150,7 @@ function failureOf(context: Context, store: Store, { command }: IntentRun, error
   return stopReason(context, namesStore(failure, store) ? ofAnotherOwner(failure, store) : failure);
 }
 
-/** The codes of errors about files of another user. */
+/** Error codes for files of another user. */
 const ACCESS_CODES = ["FILE_ACCESS", "GIT_PERMISSION"];
 
 function namesStore(failure: unknown, store: Store): failure is ModelSyncError {
@@ -157,32 +158,32 @@ function namesStore(failure: unknown, store: Store): failure is ModelSyncError {
     `${messageOf(failure.cause)} ${failure.hint}`.includes(store.root);
 }
 
-/** Returns the error with advice for files of another owner: a run under `sudo` leaves files of root. */
+/** Returns the error with a hint about files of another owner: a run with `sudo` leaves files of root. */
 function ofAnotherOwner({ message, code, cause }: ModelSyncError, store: Store): DiskError {
   return new DiskError(message, { code, cause, hint: ownerHint(store.root) });
 }
 
-/** Commands that free space. They keep what an unfinished run names, and need not wait until it can be settled. */
+/** Commands that free space. They keep the releases of an unfinished run, so they need not settle it first. */
 const FREEING: readonly string[] = ["prune"];
 
-/** Settles what a killed run left, and announces this one. @returns whether nothing is left of the other */
+/** Settles a killed run, and announces this one. @returns whether the killed run is settled */
 async function settleEarlier(context: Context, store: Store, run: IntentRun): Promise<boolean> {
   const recovery = await recover(context, store, run.command).catch((error) => {
-    const failure = diskError(error, "settle what an earlier run left");
+    const failure = diskError(error, "settle an earlier run");
     if (!(failure instanceof DiskError) || !FREEING.includes(run.command)) throw failure;
     context.log.warn(failure.message);
     return "unsettled" as const;
   });
   if (recovery === "unsettled") return false;
-  // Nothing was touched yet, and a prune must be possible just where the disk takes no more.
-  whatTheDiskHolds(context, store, "announce this run", () => {
+  // Nothing has changed yet, and a prune must be possible on a full disk.
+  writeIfRoom(context, store, "announce this run", () => {
     if (recovery !== undefined) recordRecovery(context, store, recovery);
     writeIntent(store, { ...run, phase: "preparing" });
   });
   return true;
 }
 
-/** Settles and records a run that threw. Where the disk does not let it settle, its intent stays for the next run. */
+/** Settles and records a run that threw. If it cannot be settled, its intent stays for the next run. */
 async function closeFailedRun(
   context: Context,
   store: Store,
@@ -191,16 +192,16 @@ async function closeFailedRun(
 ): Promise<void> {
   const { run } = recorder;
   const settled = await settleOwn(context, store, run);
-  // Their errors are about what they publish.
+  // Errors of publishing commands are about the published release, not the active one.
   const active = PUBLISHING_COMMANDS.includes(run.command) ? undefined : readActiveNow(store);
-  if (active !== undefined) nameActive(failure, active, settled !== "unsettled");
+  if (active !== undefined) addActiveToHint(failure, active, settled !== "unsettled");
   await doQuietly(context, "record this run", () => {
     recorder.failure(failure, active);
     if (settled === "settled") clearIntent(store);
   });
 }
 
-/** Settles what the run announced, if it came to that. */
+/** Settles the intent of this run, if it wrote one. */
 async function settleOwn(
   context: Context,
   store: Store,
@@ -210,30 +211,30 @@ async function settleOwn(
     const intent = readIntent(store);
     if (intent === undefined) return "nothing";
     if (intent.runId !== run.runId) return "unsettled";
-    // What was begun is settled even if the run is being interrupted.
+    // An interruption does not stop the settling.
     await settle(uninterrupted(context), store, intent);
     return "settled";
   } catch (error) {
-    context.log.warn(`the next run settles what this one left: ${messageOf(error)}`);
+    context.log.warn(`cannot settle this run, the next run does: ${messageOf(error)}`);
     return "unsettled";
   }
 }
 
-/** Where a run is asked to stop, that is why it ends, whatever fails of it then. */
+/** Returns why a run ended: an interruption counts more than a failure that follows it. */
 function stopReason({ signal }: Context, failure: unknown): unknown {
-  const isTold = failure instanceof InterruptedError || failure instanceof RolledBackError;
-  return signal.aborted && !isTold && signal.reason instanceof InterruptedError ? signal.reason : failure;
+  const isFinal = failure instanceof InterruptedError || failure instanceof RolledBackError;
+  return signal.aborted && !isFinal && signal.reason instanceof InterruptedError ? signal.reason : failure;
 }
 
-/** A store with a release to roll back to can do so on a full disk. */
+/** Refills the reserve, with which a rollback works on a full disk. */
 async function keepReserve(context: Context, store: Store): Promise<void> {
   await doQuietly(context, "keep a reserve", () => {
     if (readPointer(store, "current") !== undefined) refillReserve(store);
   });
 }
 
-/** Does what is good to have on record, but on a full disk not needed. */
-function whatTheDiskHolds(context: Context, store: Store, action: string, write: () => void): void {
+/** Writes something that a run can do without on a full disk. */
+function writeIfRoom(context: Context, store: Store, action: string, write: () => void): void {
   try {
     write();
   } catch (error) {
@@ -244,7 +245,7 @@ function whatTheDiskHolds(context: Context, store: Store, action: string, write:
   }
 }
 
-/** Does what must not hide why a run ends. */
+/** Does work whose failure must not hide why a run ends: logs it instead. */
 async function doQuietly(context: Context, action: string, work: () => void | Promise<void>): Promise<void> {
   try {
     await work();

@@ -15,12 +15,12 @@ import type { CurrentRun } from "./current_run.ts";
 import type { ActiveNow } from "./active_after_run.ts";
 import { RolledBackError, type RunReport } from "./run_report.ts";
 
-/** Writes the one record of a run. */
+/** Writes the record of a run, once. */
 export class RunRecorder {
   readonly run: CurrentRun;
-  /** The context of the run's work: the end of its log is kept for the record of a failure. */
+  /** The context for the run's work. Its last log lines go into the record of a failure. */
   readonly observed: Context;
-  /** The record, where the disk did not take it. */
+  /** The record, if it could not be written to the disk. */
   unwritten: readonly RunRecord[] = [];
   #isWritten = false;
   readonly #logLines: readonly string[];
@@ -34,16 +34,16 @@ export class RunRecorder {
     this.run = run;
   }
 
-  /** Records what the work reported. @throws {DiskError} when the disk takes no more */
+  /** Records a successful run. @throws {DiskError} if the disk is full */
   success(report: RunReport): void {
     this.#write(report, report.outcome !== "unchanged" && report.error === undefined);
   }
 
   /**
-   * Records a run that threw, and has its error say how the run ended.
+   * Records a failed run, and adds the outcome to the fields of its error.
    *
-   * @param active what is active after it
-   * @throws {DiskError} when the disk takes no more
+   * @param active the active release after the run
+   * @throws {DiskError} if the disk is full
    */
   failure(failure: unknown, active: ActiveNow | undefined): void {
     const report = failure instanceof RolledBackError ? failure.report : { outcome: outcomeOf(failure) };
@@ -52,9 +52,9 @@ export class RunRecorder {
     this.#write({ ...report, ...release, error: describeError(failure) }, false);
   }
 
-  /** @param isNeeded what changed has to be on record; that nothing did may wait until there is room */
+  /** @param isNeeded whether to use the reserve for the record: a run that changed nothing does without */
   #write(report: RunReport, isNeeded: boolean): void {
-    // What fails after the record is written is no other end of the run.
+    // A failure after the record is written does not change the outcome.
     if (this.#isWritten) return;
     const { runId, command, startedAt, elapsedMs, steps } = this.run;
     const record = runRecord({
@@ -80,7 +80,7 @@ export class RunRecorder {
   }
 }
 
-/** Returns how the run ended. The release that is active on the disk counts more than the one that the work reported. */
+/** Returns the outcome for the error's fields. The active release on the disk counts more than the reported one. */
 function endOf(report: RunReport, active: ActiveNow | undefined): ErrorFields {
   const { digest, previous, sequence } = active ?? {};
   return {
@@ -91,14 +91,14 @@ function endOf(report: RunReport, active: ActiveNow | undefined): ErrorFields {
   };
 }
 
-/** How a run that threw is recorded. */
+/** Returns the recorded outcome of a failed run. */
 function outcomeOf(error: unknown): Outcome {
   if (error instanceof RefusedError) return "refused";
   if (error instanceof InterruptedError) return "interrupted";
   return "failed";
 }
 
-/** An error as the history keeps it. */
+/** Returns an error as the history records it. */
 export function describeError(error: unknown): NonNullable<RunRecord["error"]> {
   if (!(error instanceof ModelSyncError)) {
     return { code: "UNEXPECTED", message: messageOf(error), exitCode: EXIT.failed };

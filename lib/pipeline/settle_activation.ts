@@ -15,8 +15,8 @@ import type { Store } from "../store/store.ts";
 export type ActivationIntent = Intent & { readonly phase: "activating" };
 
 /**
- * Finishes an activation whose pointers moved, and takes any other back; one that cannot be finished is taken back as
- * well. Doing it again ends the same.
+ * Finishes an activation if its pointers have moved, and undoes it otherwise, or if it cannot be finished. May be
+ * repeated.
  */
 export async function settleActivation(
   context: Context,
@@ -31,8 +31,8 @@ export async function settleActivation(
     await finishActivation(context, store, intent);
     return "finished";
   } catch (error) {
-    if (!(error instanceof DiskError) || !canGoBack(store, intent)) throw error;
-    context.log.warn(`${error.message}; going back to the release before`);
+    if (!(error instanceof DiskError) || !canUndo(store, intent)) throw error;
+    context.log.warn(`${error.message}; rolling back to the release before`);
     await undoActivation(context, store, intent);
     return "undone";
   }
@@ -55,8 +55,8 @@ async function finishActivation(context: Context, store: Store, intent: Activati
 }
 
 /**
- * Takes back an activation: the pointers first, because they say which way the next run goes. Where there was no
- * release before, a link stays with the new one.
+ * Undoes an activation: the pointers first, because they decide whether the next run finishes or undoes it. In symlink
+ * mode, a first activation is not undone, because there is no release before it.
  */
 export async function undoActivation(
   context: Context,
@@ -65,27 +65,27 @@ export async function undoActivation(
 ): Promise<void> {
   const { from, to, previousBefore, mode } = intent;
   const moved = readPointer(store, "current") === to && from !== to;
-  if (moved && !canGoBack(store, intent)) return;
+  if (moved && !canUndo(store, intent)) return;
   if (moved) restorePointer(store, "current", from ?? undefined, mode);
   restorePointer(store, "previous", previousBefore ?? undefined, mode);
   if (mode === "mirror") {
     const isUndone = await undoMirror(store, intent.runId);
-    // An older version mirrored without preparing anything: files of both releases may be there.
+    // An older version mirrored without a preparation: the folder may hold files of both releases.
     if (!isUndone && moved && from !== null) await completeMirror(context, store, intent.runId, to, from);
   }
-  // It was not left, so it is not quarantined for that.
+  // The rollback is undone, so its quarantine is, too.
   if (intent.left !== undefined) restoreQuarantine(store, intent.left.digest, intent.leftBefore);
-  // An older version quarantined it before it wrote the intent.
+  // An older version wrote the quarantine before the intent.
   else if (intent.command === "rollback" && from !== null) liftQuarantine(store, from);
 }
 
-/** In mirror mode the files of the release before are in the model folder's scratch, whatever the store holds. */
-function canGoBack(store: Store, { from, to, mode }: ActivationIntent): boolean {
+/** In mirror mode, the files of the release before are in the scratch of the model folder, even if not in the store. */
+function canUndo(store: Store, { from, to, mode }: ActivationIntent): boolean {
   if (mode === "mirror") return from !== to;
   return from !== null && from !== to && findRelease(store, from) !== undefined;
 }
 
-/** Mirrors what is still missing, where nothing that was prepared is left to go by. */
+/** Mirrors the files that are still missing, if no prepared mirroring is left. */
 async function completeMirror(
   context: Context,
   store: Store,

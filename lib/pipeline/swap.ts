@@ -14,10 +14,10 @@ import { type ActivationNews, notifyConsumers } from "./notify_consumers.ts";
 import type { ValidRelease } from "./valid_release.ts";
 
 /**
- * Activates a release and tells its consumers; one that they cannot load is left again. What is to be done after the
- * activation is on the disk before it, so that a kill in between leaves it to the next run.
+ * Activates a release, notifies its consumers and puts it in canary. If consumers cannot load it, rolls back. The
+ * notification and the canary are on the disk before the activation: after a kill, the next run continues with them.
  *
- * @throws {RolledBackError} code `RELOAD_FAILED`; {@link FailedError} with that code when there is nothing to go back to
+ * @throws {RolledBackError} code `RELOAD_FAILED`; {@link FailedError} with that code if there is no release to roll back to
  */
 export async function swap(
   context: Context,
@@ -27,29 +27,34 @@ export async function swap(
 ): Promise<void> {
   const { run, choice, safeguards } = options;
   const { manifest } = release;
-  const left = activeManifest(store);
+  const replaced = activeManifest(store);
   await requireSecrets(context, safeguards);
-  if (left?.digest === manifest.digest) return await mend(context, store, release, options);
+  if (replaced?.digest === manifest.digest) return await repair(context, store, release, options);
   const baseline = await measureBaseline(context, store, manifest.digest, safeguards.canary);
-  if (left !== undefined) {
-    await backUp(context, store, left, safeguards);
-    await putInCanary(context, store, { manifest, previous: left.digest, run, baseline }, safeguards.canary);
+  if (replaced !== undefined) {
+    await backUp(context, store, replaced, safeguards);
+    await putInCanary(
+      context,
+      store,
+      { manifest, previous: replaced.digest, run, baseline },
+      safeguards.canary,
+    );
   }
   if (safeguards.reload.length > 0) {
-    writePendingReload(store, { digest: manifest.digest, previous: left?.digest ?? null });
+    writePendingReload(store, { digest: manifest.digest, previous: replaced?.digest ?? null });
   }
   const { previous } = await run.step("activate", () => activate(context, store, release, run, choice));
-  if (left === undefined && previous !== undefined) {
-    // A model folder from before this store became a release just now.
+  if (replaced === undefined && previous !== undefined) {
+    // The activation made a release of the model folder that was there before this store.
     await putInCanary(context, store, { manifest, previous, run, baseline }, safeguards.canary);
-  } else if (left === undefined && safeguards.canary !== undefined) {
-    context.log.info("canary: the first release is not watched, there is none to go back to");
+  } else if (replaced === undefined && safeguards.canary !== undefined) {
+    context.log.info("canary: the first release has none, because there is no release to roll back to");
   }
   await announce(context, store, { event: "activated", manifest, previous }, options);
 }
 
-/** The active release was damaged and is whole again: it has nothing to prove, and nothing to go back to. */
-async function mend(
+/** Activates a repaired active release again: without a canary, and without a release to roll back to. */
+async function repair(
   context: Context,
   store: Store,
   release: ValidRelease,
@@ -61,16 +66,16 @@ async function mend(
   await announce(context, store, news, options);
 }
 
-/** What a run found to finish of the one before it. */
+/** What a pull finished of an earlier run. */
 interface FinishedSwap {
-  /** The release whose activation came to its end just now. */
+  /** The release whose activation this finished. */
   readonly activated?: Digest;
-  /** Why consumers could not be told, where that is no reason to go back: something newer may mend it. */
-  readonly untold?: FailedError;
+  /** Why consumers could not load the active release, if that causes no rollback: a newer release may fix it. */
+  readonly reloadError?: FailedError;
 }
 
 /**
- * Tells consumers what a killed or interrupted run may not have told them. Does nothing where all were told.
+ * Notifies consumers of a change of which a killed or interrupted run may not have notified them, if there is one.
  *
  * @throws as {@link swap}
  */
@@ -87,7 +92,7 @@ export async function finishSwap(
     return {};
   }
   if (options.safeguards.reload.length > 0) {
-    context.log.info("consumers were not told yet which release is active");
+    context.log.info("notifying consumers of the active release, which an earlier run did not complete");
   }
   const stays = pending.digest === manifest.digest;
   const previous = (stays ? pending.previous : pending.digest) ?? undefined;
@@ -99,7 +104,7 @@ export async function finishSwap(
   } catch (error) {
     if (!(error instanceof FailedError) || error.code !== "RELOAD_FAILED") throw error;
     context.log.error(error.message);
-    return { untold: error };
+    return { reloadError: error };
   }
 }
 
@@ -113,7 +118,7 @@ async function announce(
   try {
     await notifyConsumers(context, store, run, news, safeguards);
   } catch (error) {
-    // An interrupted run leaves it to the next one. What was gone back to is not left again.
+    // After an interruption, the next run notifies consumers. A rollback is not rolled back.
     if (context.signal.aborted || news.previous === undefined || news.event === "rolled-back") throw error;
     context.log.warn("Model hot-swap failed - keeping current model");
     throw await rollBackFailed(context, store, {
@@ -128,7 +133,7 @@ async function announce(
   }
 }
 
-/** What could not be announced is not activated. */
+/** Checks before the activation that the notifications have their secrets. */
 async function requireSecrets({ env }: Context, { reload }: Safeguards): Promise<void> {
   if (reload.length === 0) return;
   const { requireReloadSecrets } = await import("../reload/reload_consumers.ts");
@@ -138,7 +143,7 @@ async function requireSecrets({ env }: Context, { reload }: Safeguards): Promise
 async function backUp(
   context: Context,
   store: Store,
-  left: Manifest,
+  replaced: Manifest,
   { backup }: Safeguards,
 ): Promise<void> {
   if (backup === undefined) return;
@@ -146,8 +151,8 @@ async function backUp(
   await backupActive(context, {
     backupDir: backup.dir,
     keep: backup.keep,
-    releaseDir: releaseDir(store, left.digest),
-    files: left.files,
+    releaseDir: releaseDir(store, replaced.digest),
+    files: replaced.files,
     modelsDir: store.modelsDir,
   });
 }

@@ -3,13 +3,13 @@ import { LockedError } from "../core/errors.ts";
 import { acquireLock, awaitLock } from "../core/lock.ts";
 import type { CurrentRun } from "./current_run.ts";
 
-/** Another run seldom holds a lock for longer than a download or a training takes. */
+/** Other runs hold a lock for as long as a download or a training takes; a check each second is enough. */
 const LOCK_PAUSE_MS = 1_000;
 
 /**
- * Takes the lock of a run. A run that waits does so until the one that holds it has ended, and shows that as a step.
+ * Takes the lock of a run. A run that waits for it records the wait as a step.
  *
- * @throws {LockedError} when another run holds the lock, unless this one waits; the signal's reason when it is stopped
+ * @throws {LockedError} if another run holds the lock and this one does not wait; the signal's reason if it is stopped
  */
 export async function takeLock(
   context: Context,

@@ -23,12 +23,12 @@ import type { RunReport } from "./run_report.ts";
 export interface TrainRunOptions {
   readonly settings: TrainingSettings;
   readonly options: TrainingOptions;
-  /** The models are archived as they are. */
+  /** Archives the models without training them. */
   readonly skipsTraining: boolean;
   readonly archivePath: string;
-  /** How the archive will travel. */
+  /** The carrier of the archive. */
   readonly origin: Pick<Manifest["origin"], "carrier" | "revision">;
-  /** What is added to the release; nothing: it is unsigned, and does not expire. */
+  /** Signs the release and sets its expiry. Without it, the release is unsigned and does not expire. */
   readonly seal?: Seal | undefined;
 }
 
@@ -43,10 +43,10 @@ export interface TrainReport extends RunReport {
 }
 
 /**
- * Runs the training command, and nothing else, and writes the models into one archive for a client to pull.
+ * Runs the training command and writes the models into an archive for a client to pull.
  *
- * @param output what the command prints, as it comes
- * @throws what a publish refuses, too: no models, links out of the folder, credentials
+ * @param output receives the output of the command
+ * @throws as a publish: without models, for links out of the folder, for credentials
  */
 export async function trainToArchive(
   context: Context,
@@ -86,7 +86,7 @@ export async function trainToArchive(
   };
 }
 
-/** It would be a part of itself the next time. @throws {UsageError} code `ARCHIVE_IN_MODELS` */
+/** Refuses an archive inside the model folder: the next archive would contain it. @throws {UsageError} code `ARCHIVE_IN_MODELS` */
 function refuseArchiveInModels(archivePath: string, store: Store): void {
   if (!absolutePath(store.fs, archivePath).startsWith(store.modelsDir + sep)) return;
   throw new UsageError(`Cannot write the archive ${archivePath}: it is inside the models folder`, {

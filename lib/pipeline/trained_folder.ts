@@ -7,8 +7,8 @@ import { readPointer } from "../store/pointers.ts";
 import { signOfTraining } from "../store/training_signs.ts";
 
 /**
- * Returns what an activation would replace in a real model folder: `models`, the refusal of what no release can hold,
- * or `no models`. A folder into which a release was mirrored holds nothing else that is replaced.
+ * Returns what an activation would replace in a real model folder: `models`, `no models`, or the refusal if a release
+ * cannot hold its files. Of a folder that a release was mirrored into, it replaces no other files.
  */
 export function presentModels(
   place: ModelPlace,
@@ -19,23 +19,23 @@ export function presentModels(
   return scanModels(place);
 }
 
-/** Returns the sign of training, where an activation would replace models that this machine trains. */
-export function questionOfAdoption(store: Store, mode: ActivationMode): string | undefined {
+/** Returns the evidence of training, if an activation would replace models that this machine trains. */
+export function trainedModels(store: Store, mode: ActivationMode): string | undefined {
   const sign = signOfTraining(store);
   if (sign === undefined) return undefined;
   const hasRelease = readPointer(store, "current") !== undefined;
   return presentModels(store, mode, hasRelease) === "no models" ? undefined : sign;
 }
 
-/** As {@link questionOfAdoption}, for a pull that has not begun. */
-export function questionBeforePull(store: Store, setting: ActivationSetting): string | undefined {
+/** As {@link trainedModels}, before a pull. */
+export function trainedModelsBeforePull(store: Store, setting: ActivationSetting): string | undefined {
   if (inspectModelFolder(store).kind !== "folder") return undefined;
-  return questionOfAdoption(store, planMode(store, setting));
+  return trainedModels(store, planMode(store, setting));
 }
 
 /**
  * Refuses to replace a folder that this machine trains into, unless the operator agreed: the next training would write
- * into the activated release, and the next publish would refuse to train at all.
+ * into the active release, and the next publish would refuse to train.
  *
  * @throws {RefusedError} code `TRAINED_FOLDER`
  */
@@ -43,7 +43,7 @@ export function refuseTrainedFolder(
   store: Store,
   { mode, adopts = false }: Pick<ModeChoice, "mode" | "adopts">,
 ): void {
-  const sign = adopts ? undefined : questionOfAdoption(store, mode);
+  const sign = adopts ? undefined : trainedModels(store, mode);
   if (sign === undefined) return;
   throw new RefusedError(
     `Cannot activate a release in ${store.modelsDir}: this machine trains into that folder (${sign})`,

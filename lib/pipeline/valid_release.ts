@@ -11,7 +11,7 @@ import type { ModelFile } from "../validators/checker.ts";
 import type { Safeguards } from "./safeguards.ts";
 import type { VerifiedRelease } from "./verified_release.ts";
 
-/** A verified release that may be activated: it passed every check that is configured. Only this file makes one. */
+/** A verified release that passed the configured checks and may be activated. Only this file creates one. */
 export class ValidRelease {
   readonly #release: VerifiedRelease;
 
@@ -28,7 +28,7 @@ export class ValidRelease {
   }
 
   /**
-   * Looks at staged files before anybody loads them. A release that fails is quarantined.
+   * Validates staged files before a consumer loads them. A release that fails is quarantined.
    *
    * @throws {InvalidModelError} naming the file, what was found and what was expected
    */
@@ -40,10 +40,10 @@ export class ValidRelease {
     active: Manifest | undefined,
     { validate: settings }: Safeguards,
   ): Promise<ValidRelease> {
-    // What is active has passed, or was made active by an operator.
+    // The active release has passed the checks, or an operator activated it.
     if (settings === undefined || active?.digest === release.digest) return new ValidRelease(release);
     const { manifest } = release;
-    // Loaded where there is something to look at: an unchanged pull need not wait for it.
+    // Loaded only for a changed release: an unchanged pull starts faster without it.
     const { validateRelease } = await import("../validators/validate_release.ts");
     try {
       await validateRelease(context, {
@@ -65,26 +65,26 @@ export class ValidRelease {
           reason: `it failed validation: ${error.message}`,
           at: isoSeconds(context.clock.now()),
         });
-        throw withWayBack(error, manifest.digest);
+        throw withLiftHint(error, manifest.digest);
       }
       throw error;
     }
     return new ValidRelease(release);
   }
 
-  /** A release that was active before, or that an operator names: it passed when it came. */
+  /** A release that was active before, or that an operator names: it passed the checks when it was pulled. */
   static ofStored(release: VerifiedRelease): ValidRelease {
     return new ValidRelease(release);
   }
 }
 
-/** Where a setting would allow the release, changing it is not enough: the release is quarantined by now. */
-function withWayBack(error: InvalidModelError, digest: Digest): InvalidModelError {
+/** Adds to a hint about a setting that the release is quarantined by now, so that changing the setting is not enough. */
+function withLiftHint(error: InvalidModelError, digest: Digest): InvalidModelError {
   if (error.hint?.includes("activation.validate.") !== true) return error;
   const lift = `model-sync quarantine lift ${shortDigest(digest)}`;
   return new InvalidModelError(error.path, error.problem, {
     cause: error,
-    hint: `${error.hint}. The release is quarantined: after a change of settings, allow it again by ${lift}`,
+    hint: `${error.hint}. The release is quarantined: after a change of settings, also run ${lift}`,
   });
 }
 

@@ -22,8 +22,8 @@ import { type FileSystem, findEntry } from "../core/files.ts";
 import { isLocked } from "../core/lock.ts";
 import { readIntent } from "../store/intent.ts";
 
-/** What an audit of the active release found. */
-export interface AuditReport {
+/** What a verification of the active release found. */
+export interface VerifyReport {
   readonly release: Digest;
   readonly sequence: number;
   readonly files: number;
@@ -31,24 +31,24 @@ export interface AuditReport {
   readonly problems: readonly FileProblem[];
   /** Files that the manifest does not name. */
   readonly extra: readonly string[];
-  /** What is known of its signature; missing when that is one of the problems. */
+  /** The state of its signature; missing if the signature is one of the problems. */
   readonly signature?: SignatureCheck["kind"];
 }
 
 /**
- * Compares what consumers open with the manifest of the active release, and that with its signature. Reads only, and
- * needs no lock: what another run does meanwhile is told apart from damage.
+ * Compares the files that consumers open with the manifest of the active release, and the manifest with its signature.
+ * Writes nothing and needs no lock: a change by another run is not reported as damage.
  *
- * @param policy whose signatures are trusted
- * @throws {UsageError} code `NOTHING_ACTIVE`; {@link RefusedError} code `RELEASE_DAMAGED` when there is no manifest;
+ * @param policy the trusted signatures
+ * @throws {UsageError} code `NOTHING_ACTIVE`; {@link RefusedError} code `RELEASE_DAMAGED` without a manifest;
  * {@link LockedError} code `CHANGED_MEANWHILE`
  */
-export async function auditActive(
+export async function verifyActive(
   context: Context,
   store: Store,
   depth: CheckDepth,
   policy: SignaturePolicy = NO_SIGNATURES,
-): Promise<AuditReport> {
+): Promise<VerifyReport> {
   const digest = readPointer(store, "current");
   if (digest === undefined) {
     throw new UsageError(`Cannot verify ${store.modelsDir}: no release is active`, {
@@ -58,7 +58,7 @@ export async function auditActive(
         : "this machine trains into that folder; name the one that it pulls into with --models-dir",
     });
   }
-  const before = momentOf(store, digest);
+  const before = diskStateOf(store, digest);
   try {
     const report = await compare(context, store, digest, depth, policy);
     const isIntact = report.problems.length + report.extra.length === 0;
@@ -78,21 +78,21 @@ async function compare(
   digest: Digest,
   depth: CheckDepth,
   policy: SignaturePolicy,
-): Promise<AuditReport> {
+): Promise<VerifyReport> {
   const manifest = await findSoundManifest(store, digest);
   if (manifest === undefined) {
     throw new RefusedError(
       `Cannot verify release ${shortDigest(digest)}: its manifest is missing or damaged`,
       {
         code: "RELEASE_DAMAGED",
-        hint: "bring it again: model-sync pull --force, or the command of the carrier that it came by",
+        hint: "download it again: model-sync pull --force, or the command of its carrier",
       },
     );
   }
   const problems = await checkFiles(context, consumerFolder(store, manifest), manifest, depth);
-  // Files that are sound in the store are nothing to consumers who cannot get at them.
+  // Files that are good in the store do not help consumers that cannot open the folder.
   const folder = problemOfFolder(store, digest);
-  const signature = await auditSignature(context, store, digest, policy);
+  const signature = await verifySignature(context, store, digest, policy);
   const found = [
     ...folder === undefined ? [] : [{ path: store.modelsDir, problem: folder }],
     ...signature.problems,
@@ -108,8 +108,8 @@ async function compare(
   };
 }
 
-/** Its expiry, too: where nothing newer comes, nobody else would tell. */
-async function auditSignature(
+/** Checks the signature and the expiry: if no newer release comes, no pull reports the expiry. */
+async function verifySignature(
   context: Context,
   store: Store,
   digest: Digest,
@@ -121,11 +121,11 @@ async function auditSignature(
     return { kind, problems: [] };
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
-    return { problems: [{ path: SIGNATURE_NAME, problem: `is not good: ${error.message}` }] };
+    return { problems: [{ path: SIGNATURE_NAME, problem: `is not valid: ${error.message}` }] };
   }
 }
 
-/** The manifest, if its file list still gives the digest that is the release's name. */
+/** Returns the manifest, if the digest of its file list is the name of the release. */
 async function findSoundManifest(store: Store, digest: Digest): Promise<Manifest | undefined> {
   const release = findRelease(store, digest);
   if (release === undefined) return undefined;
@@ -137,18 +137,18 @@ function findExtra(context: Context, store: Store, manifest: Manifest): string[]
     .filter((path) => !path.startsWith(`${MIRROR_SCRATCH_NAME}/`));
 }
 
-/** What identifies the active release on the disk; differs between two moments if another run replaced it. */
-export type StoreMoment = string;
+/** Identifies the state of a release on the disk. It differs after another run has changed it. */
+export type DiskState = string;
 
-/** Returns the present moment of a release that a reader without the lock works on. */
-export function momentOf(store: Store, digest: Digest): StoreMoment {
+/** Returns the present state of a release, for a reader without the lock. */
+export function diskStateOf(store: Store, digest: Digest): DiskState {
   const { fs, root, modelsDir } = store;
   const release = releaseDir(store, digest);
   return [join(root, "current"), modelsDir, release, `${release}.json`, `${release}.sig`]
     .map((path) => identityOf(fs, path)).join("\n");
 }
 
-/** Changes with every rename over a path; a folder's time also changes when an entry of it is added, which is none. */
+/** Changes with every rename over the path. Ignores the time of a folder, which every new entry in it changes. */
 function identityOf(fs: FileSystem, path: string): string {
   const info = findEntry(fs, path);
   if (info === undefined) return "none";
@@ -156,16 +156,16 @@ function identityOf(fs: FileSystem, path: string): string {
 }
 
 /**
- * Returns whether what a reader found may be another run's doing: the release is not what it was at `before`, or a run
- * is moving pointers and files right now. What a killed run left is not: its lock is free.
+ * Returns whether a problem may be the work of another run: the release has changed since `before`, or a run is moving
+ * pointers and files now. The remains of a killed run do not count: its lock is free.
  */
 export async function isChanging(
   context: Context,
   store: Store,
   digest: Digest,
-  before: StoreMoment,
+  before: DiskState,
 ): Promise<boolean> {
-  if (momentOf(store, digest) !== before) return true;
+  if (diskStateOf(store, digest) !== before) return true;
   const intent = readIntent(store);
   return intent !== undefined && intent.phase !== "preparing" &&
     await isLocked(context.fs, store.lock);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { ArchivedModels, type BroughtArchive } from "../../lib/carriers/archived_models.ts";
+import { ArchivedModels, type DownloadedArchive } from "../../lib/carriers/archived_models.ts";
 import { writeZip } from "../../lib/archive/zip_writer.ts";
 import { ARCHIVE_LIMITS } from "../../lib/archive/archive_limits.ts";
 import { Staging } from "../../lib/store/staging.ts";
@@ -45,7 +45,7 @@ async function extractBytes(archives: readonly Uint8Array[], subdir?: string) {
   return await stageAll(dir.path, brought, subdir);
 }
 
-async function stageAll(root: string, archives: readonly BroughtArchive[], subdir: string | undefined) {
+async function stageAll(root: string, archives: readonly DownloadedArchive[], subdir: string | undefined) {
   const context = testContext();
   const store = openStore(Deno, { modelsDir: join(root, "bot/models") });
   await using models = await ArchivedModels.open(context, archives, { limits: ARCHIVE_LIMITS, subdir });

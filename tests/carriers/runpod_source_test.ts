@@ -206,7 +206,7 @@ Deno.test("a job that is lost track of is given up when the user says so", async
   await using bench = await Bench.with();
   bench.world.api.faults.run.push({ kind: "lost" });
   await failure(bench.pull(), "JOB_UNKNOWN", 1);
-  const report = await bench.pull({ startsAnew: true });
+  const report = await bench.pull({ startsNewJob: true });
   assert.deepEqual([report.outcome, report.revision], ["activated", "job-2-u1"]);
 });
 
@@ -386,7 +386,7 @@ Deno.test("a completed job whose archive is refused stays, and the message says 
   // Paid for once, until the user wants another.
   assert.equal(bench.count("run"), 1);
   await bench.world.offer(MODELS, 1);
-  assert.equal((await bench.pull({ startsAnew: true })).revision, "job-2-u1");
+  assert.equal((await bench.pull({ startsNewJob: true })).revision, "job-2-u1");
 });
 
 Deno.test("an API that answers with the archive at once is not asked again", async () => {

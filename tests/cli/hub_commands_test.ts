@@ -130,7 +130,7 @@ Deno.test("--offline-ok starts from the last good release while the hub is away,
   ]);
   assert.match(String(offline["unreached"]), /did not answer/);
   const text = await world.run("bot", "hf-pull", "--offline-ok");
-  assert.match(text.stderr, /going on with the active release/);
+  assert.match(text.stderr, /keeping the active release/);
   assert.match(text.stdout, /could not check for a newer release/);
 });
 

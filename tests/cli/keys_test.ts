@@ -103,7 +103,7 @@ Deno.test("publish signs with the configured key, and pull and verify demand it"
   Deno.writeTextFileSync(join(store, signature), text.replace(/"sig":"M/, '"sig":"N'));
   const damaged = await runCli("verify", [], { cwd: bot, env: TRUST });
   assert.equal(damaged.code, 5);
-  assert.match(damaged.stdout, /model\.sig is not good: .*it is not a signature by .*pub\.pem/);
+  assert.match(damaged.stdout, /model\.sig is not valid: .*it is not a signature by .*pub\.pem/);
 });
 
 Deno.test("a private key that cannot be used stops publish, train and hf-upload before anything is published, and that is on record", async () => {

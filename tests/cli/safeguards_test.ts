@@ -224,7 +224,7 @@ Deno.test("a verdict that nobody acted upon is acted upon by the next one who wa
   // Long enough for the watcher to find the store locked, and to go on waiting.
   const told = await daemon.read(/role client.*\n/);
   lock.close();
-  assert.match(told + await daemon.read(/is active again/), /did not prove itself: win_rate fell/);
+  assert.match(told + await daemon.read(/is active again/), /failed its canary: win_rate fell/);
   await daemon.stop();
   const { current, runs } = await world.json("bot", "status");
   assert.equal(current.digest, good);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { auditActive } from "../../lib/pipeline/verify.ts";
+import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { findEntry } from "../../lib/core/files.ts";
 import { publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { fixedKey } from "../helpers/signing.ts";
@@ -60,7 +60,7 @@ Deno.test("a pull that brings a signature, killed before any of its steps, ends 
       "unchanged",
     );
     await assertStoreSound(world);
-    const report = await auditActive(context, storeOf(context, world.bot), "stat", fixedKey().required);
+    const report = await verifyActive(context, storeOf(context, world.bot), "stat", fixedKey().required);
     assert.deepEqual([report.signature, report.sequence, report.problems], ["verified", 2, []]);
   });
 });

@@ -43,7 +43,7 @@ async function killed(kill: Killer): Promise<void> {
     // Between the request and its answer nobody knows: then it is said, and no job is started.
     assert.ok(error instanceof ModelSyncError && error.code === "JOB_UNKNOWN", String(error));
     assert.deepEqual([remembered?.state, world.api.jobs.length], ["asked", paidFor]);
-    await world.pullTo(modelsDir, testContext(), { startsAnew: true });
+    await world.pullTo(modelsDir, testContext(), { startsNewJob: true });
   }
   assert.deepEqual(readFiles(modelsDir), AFTER);
   const ended = new JobMemory(openStore(Deno, { modelsDir }), world.api.triggerUrl).find();

@@ -41,7 +41,7 @@ export async function pullFromRunPod(
     limits: ARCHIVE_LIMITS,
     subdir: "models",
     cancels: true,
-    startsAnew: false,
+    startsNewJob: false,
   }, store);
   await recordedRun(
     context,

@@ -155,7 +155,7 @@ Deno.test("checkStore() finds records that cannot be read, which every pull goes
   writeFiles(store.root, { "canary.json": "{", "quarantine.json": "{" });
   assert.deepEqual((await failed()).map(({ name, mend }) => `${name}: ${mend}`), [
     "canary: remove the file to keep the active release unwatched, or go back with model-sync rollback",
-    "quarantine: mend it, or remove it to lift every quarantine",
+    "quarantine: fix it, or remove it to lift every quarantine",
   ]);
 });
 

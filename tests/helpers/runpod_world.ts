@@ -131,7 +131,7 @@ export class RunPodWorld implements AsyncDisposable {
       limits: ARCHIVE_LIMITS,
       subdir: "models",
       cancels: true,
-      startsAnew: false,
+      startsNewJob: false,
       ...changed,
     }, store);
   }

@@ -401,7 +401,7 @@ Deno.test("while the hub is away, a whole active release will do if that was ask
   const report = await pullTo(away, bench.bot, options, { isOfflineOk: true });
   assert.deepEqual([report.outcome, report.revision], ["unchanged", revision]);
   assert.match(report.unreached ?? "", /did not answer/);
-  assert.match(away.log.lines.join("\n"), /warn .*going on with the active release/);
+  assert.match(away.log.lines.join("\n"), /warn .*keeping the active release/);
   // Neither a damaged release will do, nor none.
   const model = Deno.realPathSync(join(bench.bot, "model.joblib"));
   Deno.removeSync(model);

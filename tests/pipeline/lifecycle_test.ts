@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
 import { ModelSyncError } from "../../lib/core/errors.ts";
-import { auditActive } from "../../lib/pipeline/verify.ts";
+import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { readHistory } from "../../lib/store/history.ts";
@@ -167,7 +167,7 @@ Deno.test("whatever is published, pulled, rolled back, pruned and damaged in wha
       await (next.do === "publish" ? act.publish(next.set) : act[next.do]());
       if (expected.active === undefined || expected.isActiveDamaged) continue;
       assert.deepEqual(readFiles(bot.modelsDir), SETS[expected.active]);
-      assert.deepEqual((await auditActive(context, store, "content")).problems, []);
+      assert.deepEqual((await verifyActive(context, store, "content")).problems, []);
     }
   });
   await fc.assert(walk, { numRuns: 12, examples: [[EVERY_KIND]] });
@@ -189,7 +189,7 @@ Deno.test("planPrune() counts from the newest and keeps what pointers name", asy
   await pruneReleases(context, store, plan);
   assert.deepEqual(listReleases(store).length, 4);
   assert.deepEqual(readFiles(bot.modelsDir), { "a.onnx": "1", "b.json": "{}" });
-  assert.equal((await auditActive(context, store, "content")).problems.length, 0);
+  assert.equal((await verifyActive(context, store, "content")).problems.length, 0);
 });
 
 Deno.test("pull() keeps as many releases as it is told, and stores equal files once", async () => {
@@ -239,7 +239,8 @@ Deno.test("after a rollback, nothing older than the release that was left comes 
   await assert.rejects(pullTo(context, bot), {
     code: "DOWNGRADE",
     exitCode: 5,
-    message: /Cannot go back from sequence 3 to 2: release [0-9a-f]{12} is older than the one that was left/,
+    message:
+      /Cannot pull release [0-9a-f]{12}: its sequence 2 is lower than 3, of a release that was rolled back/,
   });
   assert.equal((await pullTo(context, bot, { allowDowngrade: true })).sequence, 2);
   assert.equal((await rollBack(context, bot, three)).sequence, 3);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { auditActive } from "../../lib/pipeline/verify.ts";
+import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { type Machine, machine, pullTo, storeOf } from "../helpers/machines.ts";
 import { activeSequence, mirrorTo } from "../helpers/mirrored_bot.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
@@ -77,7 +77,7 @@ Deno.test("an audit names what a mirrored folder holds beside its release, in fo
   using dir = tempDir();
   const { bot } = await pulledReleases(dir.path, [V1], MIRROR);
   makeStrangers(bot);
-  const { problems, extra } = await auditActive(testContext(), storeOf(testContext(), bot), "content");
+  const { problems, extra } = await verifyActive(testContext(), storeOf(testContext(), bot), "content");
   assert.deepEqual(problems, []);
   for (const path of ["latest", "loop", "ctl", "s.sock", "sub/newest", "con.txt", "A/x/f", "a/x/f"]) {
     assert.ok(extra.includes(path), `${path} is not named in ${extra.join(", ")}`);
@@ -96,7 +96,7 @@ for (const [name, isExtra] of [["lost+found", false], ["closed", true]] as const
     if (!isExtra) close();
     await pullTo(closedTo(name), bot, MIRROR);
     if (isExtra) close();
-    const audit = await auditActive(closedTo(name), storeOf(closedTo(name), bot), "content");
+    const audit = await verifyActive(closedTo(name), storeOf(closedTo(name), bot), "content");
     assert.deepEqual([audit.problems, audit.extra], [[], isExtra ? [name] : []]);
     await publishFiles(trainer, V1);
     assert.equal((await pullTo(closedTo(name), bot, MIRROR)).outcome, "activated");

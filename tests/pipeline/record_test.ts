@@ -78,7 +78,7 @@ Deno.test("a run that announced what it does is left to the run that settles it,
   await run(store);
   assert.deepEqual(recorded(store), ["pull", "pull", "pull KILLED", "references-sync"]);
   const message = readHistory(store, 3).at(-1)?.error?.message ?? "";
-  assert.match(message, /was killed in its step "stage" and its work undone by the next one/);
+  assert.match(message, /was killed in its step "stage"; the next run has undone its work/);
 });
 
 Deno.test("runs that are going on are seen, and not taken for killed", async () => {

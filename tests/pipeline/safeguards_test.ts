@@ -282,7 +282,7 @@ Deno.test("a run that is interrupted while consumers load says that the release 
   await assert.rejects(world.pull(slow, context), (error) => {
     assert.ok(error instanceof InterruptedError);
     assert.equal(error.message, stopped.message);
-    assert.match(error.hint ?? "", /^release [0-9a-f]{12} is active; the next pull tells its consumers$/);
+    assert.match(error.hint ?? "", /^release [0-9a-f]{12} is active; the next pull notifies its consumers$/);
     return true;
   });
 });

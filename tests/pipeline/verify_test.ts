@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { systemClock } from "../../lib/core/clock.ts";
 import type { FileSystem } from "../../lib/core/files.ts";
 import { acquireLock } from "../../lib/core/lock.ts";
-import { auditActive } from "../../lib/pipeline/verify.ts";
+import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { findStore, type Store } from "../../lib/store/store.ts";
@@ -48,7 +48,7 @@ for (const activation of ["symlink", "mirror"] as const) {
     const before = listing(dir.path);
     const fs = readOnlyFs(Deno);
     for (const depth of ["stat", "content"] as const) {
-      const report = await auditActive(testContext({ fs }), storeToRead(fs, bot), depth);
+      const report = await verifyActive(testContext({ fs }), storeToRead(fs, bot), depth);
       assert.deepEqual([report.problems, report.extra, report.files], [[], [], 2]);
     }
     assert.deepEqual(listing(dir.path), before);
@@ -64,12 +64,12 @@ for (const activation of ["symlink", "mirror"] as const) {
     Deno.removeSync(store.statCache, { recursive: true });
     await pullTo(context, bot, { activation });
     rot(join(bot.modelsDir, "b.bin"), "BOTH");
-    assert.equal((await auditActive(context, store, "stat")).problems.length, 0);
-    assert.equal((await auditActive(context, store, "content")).problems.length, 1);
+    assert.equal((await verifyActive(context, store, "stat")).problems.length, 0);
+    assert.equal((await verifyActive(context, store, "content")).problems.length, 1);
     assert.equal((await pullTo(context, bot, { activation })).outcome, "unchanged");
     assert.equal((await pullTo(context, bot, { activation, force: true })).outcome, "activated");
     assert.deepEqual(readFiles(bot.modelsDir), TWO);
-    assert.equal((await auditActive(context, store, "content")).problems.length, 0);
+    assert.equal((await verifyActive(context, store, "content")).problems.length, 0);
     assert.equal((await pullTo(context, bot, { activation, force: true })).outcome, "unchanged");
   });
 }
@@ -109,12 +109,12 @@ for (
       },
     };
     const store = storeToRead(fs, bot);
-    await assert.rejects(auditActive(testContext({ fs }), store, "content"), {
+    await assert.rejects(verifyActive(testContext({ fs }), store, "content"), {
       code: "CHANGED_MEANWHILE",
       exitCode: 6,
       message: /another run changed it/,
     });
-    assert.deepEqual((await auditActive(testContext(), store, "content")).problems, []);
+    assert.deepEqual((await verifyActive(testContext(), store, "content")).problems, []);
   });
 }
 
@@ -131,9 +131,9 @@ Deno.test("a mixture is damage where a killed run left it, and none while the ru
   Deno.removeSync(join(bot.modelsDir, "a.bin"));
   {
     using _lock = await acquireLock(Deno, store.lock, OWNER, systemClock);
-    await assert.rejects(auditActive(context, store, "stat"), { code: "CHANGED_MEANWHILE" });
+    await assert.rejects(verifyActive(context, store, "stat"), { code: "CHANGED_MEANWHILE" });
   }
-  assert.deepEqual((await auditActive(context, store, "stat")).problems, [
+  assert.deepEqual((await verifyActive(context, store, "stat")).problems, [
     { path: "a.bin", problem: "is missing" },
   ]);
 });

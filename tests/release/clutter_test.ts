@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { auditActive } from "../../lib/pipeline/verify.ts";
+import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { isClutter, reportClutter } from "../../lib/release/clutter.ts";
 import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
 import { CLUTTER } from "../helpers/clutter_files.ts";
@@ -130,7 +130,7 @@ Deno.test("a pull from git leaves housekeeping files out, unless the manifest li
     new Set(Object.keys(readFiles(bot.modelsDir))),
     new Set(Object.keys({ ...MODELS, ...listed })),
   );
-  assert.deepEqual((await auditActive(testContext(), storeOf(testContext(), bot), "content")).problems, []);
+  assert.deepEqual((await verifyActive(testContext(), storeOf(testContext(), bot), "content")).problems, []);
 });
 
 Deno.test("publish and pull name them with --verbose, and not without", async () => {
@@ -178,7 +178,7 @@ Deno.test("housekeeping files beside mirrored models are no extra files, and the
     "BTC/._rf.onnx": "a",
     "desktop.ini": "d",
   });
-  const audit = await auditActive(testContext(), storeOf(testContext(), bot), "stat");
+  const audit = await verifyActive(testContext(), storeOf(testContext(), bot), "stat");
   assert.deepEqual(audit.problems, []);
   Deno.removeSync(join(trainer.modelsDir, "BTC"), { recursive: true });
   writeFiles(trainer.modelsDir, { BTC: "a file now" });

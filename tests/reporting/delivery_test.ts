@@ -61,7 +61,7 @@ Deno.test("an event says who reports what, in the format of the shared schema", 
 
 Deno.test("a run that was killed is reported as its line says", async () => {
   await using world = new ReportWorld();
-  const error = { code: "KILLED", message: "the run was killed and its work undone by the next one" };
+  const error = { code: "KILLED", message: "the run was killed; the next run has undone its work" };
   appendHistory(world.store, runRecordOf(1, { outcome: "interrupted", durationMs: 0, error }));
   await world.deliver();
   const [event] = world.dashboard.events.values();

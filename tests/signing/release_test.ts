@@ -4,7 +4,7 @@ import type { Source } from "../../lib/carriers/carrier.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { PassingError } from "../../lib/core/errors.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
-import { auditActive } from "../../lib/pipeline/verify.ts";
+import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { pull } from "../../lib/pipeline/pull.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
@@ -223,7 +223,7 @@ Deno.test("a frozen registry is noticed: with required signatures an expired act
   const renewed = await publishFrom(at("2026-11-29T00:00:00Z"), trainer, { seal: KEY.seal(7) });
   assert.deepEqual([renewed.outcome, renewed.sequence, renewed.changed], ["published", 2, 0]);
   assert.equal((await pullTo(context, bot, required)).outcome, "unchanged");
-  const report = await auditActive(context, storeOf(context, bot), "stat", KEY.required);
+  const report = await verifyActive(context, storeOf(context, bot), "stat", KEY.required);
   assert.deepEqual([report.signature, report.sequence, report.problems], ["verified", 2, []]);
 });
 
@@ -321,7 +321,7 @@ Deno.test("the signature of a release goes with it, and stays with it through a 
       .filter((name) => name.endsWith(".sig")).length;
   assert.equal(signatures(), 3);
   await rollBack(context, bot);
-  assert.equal((await auditActive(context, store, "stat", KEY.required)).signature, "verified");
+  assert.equal((await verifyActive(context, store, "stat", KEY.required)).signature, "verified");
   await removePartialReleases(store, () => false);
   assert.equal(signatures(), 3);
   await pruneReleases(context, store, planPrune(store, 1));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ModelSyncError } from "../../lib/core/errors.ts";
-import { auditActive } from "../../lib/pipeline/verify.ts";
+import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import type { Safeguards } from "../../lib/pipeline/safeguards.ts";
 import { problemSeenByConsumers } from "../../lib/store/consumer_view.ts";
@@ -153,7 +153,7 @@ for (const command of ["pull", "rollback", "prune"] as const) {
     const active = activeManifest(store);
     assert.ok(active !== undefined);
     assert.match(problemSeenByConsumers(store, active) ?? "", /cannot be opened/);
-    assert.equal((await auditActive(context, store, "stat")).problems[0]?.path, bot.modelsDir);
+    assert.equal((await verifyActive(context, store, "stat")).problems[0]?.path, bot.modelsDir);
     if (command === "pull") await pullTo(context, bot);
     else if (command === "rollback") await rollBack(context, bot);
     else {await recordedRun(context, store, { command: "prune", lock: "store", sinks: [] }, () =>

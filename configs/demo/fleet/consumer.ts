@@ -118,7 +118,7 @@ export class Consumer implements Behaviour {
     if (isBad) {
       this.#activate(previous, record.startedAt);
       const { digest, sequence } = release;
-      const reason = `it did not prove itself: ${canary.reason}`;
+      const reason = `it failed its canary: ${canary.reason}`;
       this.#quarantine = [...this.#quarantine, {
         digest,
         sequence,
@@ -133,7 +133,7 @@ export class Consumer implements Behaviour {
   #rollbackRecord({ release, previous, reason }: CanaryStory, startMs: number): RunRecord {
     const [failed, to] = [shortDigest(release.digest), shortDigest(previous.digest)];
     const durationMs = this.#facts.random.around(2_100);
-    const what = `did not prove itself: ${reason}`;
+    const what = `failed its canary: ${reason}`;
     return recordOf(this.#facts, "canary", startMs, {
       outcome: "rolled-back",
       durationMs,
@@ -144,10 +144,10 @@ export class Consumer implements Behaviour {
       error: {
         code: "CANARY_DEGRADED",
         message: `Cannot keep release ${failed} active: it ${what}; release ${to} is active again`,
-        hint: `mend it and publish anew; to take it after all: model-sync rollback --to ${failed}`,
+        hint: `fix it and publish again; to activate it anyway: model-sync rollback --to ${failed}`,
         exitCode: 8,
       },
-      log: [`warn: release ${failed} ${what}; going back to ${to}`],
+      log: [`warn: release ${failed} ${what}; rolling back to ${to}`],
     });
   }
 

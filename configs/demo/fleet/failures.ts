@@ -253,8 +253,8 @@ function killed(random: Random): FailedRun {
     outcome: "interrupted",
     error: {
       code: "KILLED",
-      message: 'the run was killed in its step "stage" and its work undone by the next one',
-      hint: "look for the cause in the system's log: memory that ran out, a restart, kill -9",
+      message: 'the run was killed in its step "stage"; the next run has undone its work',
+      hint: "check the system's log for the cause: out of memory, a restart, kill -9",
     },
     log: [],
     steps: INSPECTED,
@@ -267,7 +267,7 @@ function asking({ kind }: NodePlan): string[] {
 }
 
 function looking(plan: NodePlan, { revision }: FleetRelease): string[] {
-  return [...asking(plan), `info: looking at revision ${revision.slice(0, 12)}`];
+  return [...asking(plan), `info: inspecting revision ${revision.slice(0, 12)}`];
 }
 
 function staging({ plan, release }: FailureFacts): string[] {
