@@ -6,21 +6,21 @@ import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { readPieces } from "../core/read_pieces.ts";
 
-/** What was brought: files that are read one after the other, whether or not an archive holds them. */
+/** The files of an archive, or a single file, read one after the other. */
 export type Contents = Pick<Archive, "entries" | "folders" | "read"> & AsyncDisposable;
 
 /** Models that are ZIP files themselves: PyTorch, NumPy, Keras, TorchServe. */
 const ZIPPED_MODEL = /\.(?:pt|pth|ckpt|npz|keras|mar)$/i;
 
-/** Names of archives of any format. A file with such a name that cannot be opened as an archive is not a model. */
+/** File names of archives. A file with such a name that cannot be opened as an archive is not a model. */
 const NAMED_ARCHIVE = /\.(?:zip|tar|tar\.\w+|tgz|tbz2?|txz|tlz|tzst|7z|rar|cab|cpio)$/i;
 
-/** Without an ending a file has no kind, and is more probably an archive gone wrong. */
+/** A file without an extension is more probably a damaged archive than a model. */
 const HAS_ENDING = /[^.]\.[a-z0-9]+$/i;
 
 /**
- * Opens an archive, or takes what is none as the one file that it is, under the name that it was uploaded with. A model
- * whose format is a ZIP is such a file, unless the ZIP holds a file of that very name: then it was packed.
+ * Opens an archive. A file that is not an archive is a model with the name of its upload. So is a model whose format is a
+ * ZIP, unless the ZIP holds a file of the same name: then it is an archive with the model.
  *
  * @throws {RefusedError} as `openArchive`
  */

@@ -19,28 +19,28 @@ import { type Contents, openArchiveOrFile } from "./archive_or_file.ts";
 import type { ManifestClaim, Offer, Revision } from "./carrier.ts";
 import type { ModelSync } from "../config/schema.ts";
 
-/** An archive that was brought to this machine. */
+/** A downloaded archive. */
 export interface DownloadedArchive {
   readonly path: string;
   /** For messages: `the archive of job 12`. */
   readonly name: string;
-  /** Where a single file may come instead of an archive: what that file is called. */
+  /** The name of the file, if it may be a single model instead of an archive. */
   readonly fileName?: string | undefined;
 }
 
 export interface ArchivedModelsOptions {
   readonly limits: ArchiveLimits;
-  /** The folder of the models in the archive; without one, what the manifest says, else the whole archive. */
+  /** The folder of the models in the archive. Default: the folder that the manifest names, else the whole archive. */
   readonly subdir: string | undefined;
 }
 
-/** A file of a release, and where it is. */
+/** A file of a release, and its entry in the archive. */
 interface ArchivedFile {
   readonly path: string;
   readonly entry: ArchiveEntry;
 }
 
-/** An open archive with the files of it that belong to the release. */
+/** An open archive, and its files that belong to the release. */
 interface Part {
   readonly archive: Contents;
   readonly name: string;
@@ -48,7 +48,7 @@ interface Part {
   readonly files: ReadonlyMap<string, ArchivedFile>;
 }
 
-/** The models in one archive or several, as an offer: for every carrier that brings archives. */
+/** The models in one or several archives, as an offer. For every carrier that downloads archives. */
 export class ArchivedModels implements AsyncDisposable {
   readonly #context: Context;
   readonly #parts: readonly Part[];
@@ -61,7 +61,7 @@ export class ArchivedModels implements AsyncDisposable {
   }
 
   /**
-   * Opens archives and looks for their models; several make one release, merged at their roots.
+   * Opens archives and finds their models. Several archives make one release, merged at their roots.
    *
    * @throws {RefusedError} as `openArchive`; `MANIFEST_INVALID`; `ARCHIVE_EMPTY`; `ARCHIVES_CONFLICT`
    */
@@ -99,7 +99,7 @@ export class ArchivedModels implements AsyncDisposable {
     for (const { archive } of this.#parts) await archive[Symbol.asyncDispose]();
   }
 
-  /** What a revision that consists of these archives holds. */
+  /** Returns the offer of a revision that consists of these archives. */
   offer(revision: Revision, sequence?: number): Offer {
     const claimed = new Map(this.#claim?.manifest.files.map((file) => [file.path, file.sha256]));
     const files = this.#files().map(({ path, entry }) => ({
@@ -110,7 +110,7 @@ export class ArchivedModels implements AsyncDisposable {
     return { revision, claim: this.#claim, sequence, files };
   }
 
-  /** Extracts every file into staging. What the store holds already is linked there once its bytes were hashed. */
+  /** Extracts every file into staging. Staging links a file that the store holds, after it has hashed it. */
   async stage(staging: Staging): Promise<void> {
     const total = totalBytes(this.#files().map(({ entry }) => ({ size: entry.bytes })));
     await staging.requireSpace(total);
@@ -132,7 +132,7 @@ export class ArchivedModels implements AsyncDisposable {
     }
   }
 
-  /** Each path once, however many archives have it. */
+  /** Returns each path once, even if several archives have it. */
   #files(): ArchivedFile[] {
     const files = new Map<string, ArchivedFile>();
     for (const part of this.#parts) for (const file of part.files.values()) files.set(file.path, file);
@@ -143,7 +143,7 @@ export class ArchivedModels implements AsyncDisposable {
     const names = this.#parts.map(({ name }) => name).join(" and ");
     const paths = this.#files().map(({ path }) => path);
     if (paths.length === 0) {
-      throw new RefusedError(`Cannot use ${names}: there are no models in it`, {
+      throw new RefusedError(`Cannot use ${names}: it contains no models`, {
         code: "ARCHIVE_EMPTY",
         hint: subdir === undefined
           ? "check what the training side puts into it"
@@ -159,17 +159,17 @@ export class ArchivedModels implements AsyncDisposable {
   }
 }
 
-/** Where the models of an archive are, and their manifest if it has one. */
+/** The folder of the models in an archive, and where their manifest is if it has one. */
 interface ModelsRoot {
-  /** Ends with `/`, or is empty for the whole archive; `undefined`: as the manifest says. */
+  /** Ends with `/`, or is empty for the whole archive. `undefined`: the folder that the manifest names. */
   readonly folder: string | undefined;
   readonly manifest: string;
   readonly signature: string;
 }
 
 /**
- * The original's rules: `subdir`, else `subdir` in the only folder at the top, else that folder, else everything. The
- * manifest stands beside the models' folder, or at the top of what is taken whole; so does the signature.
+ * Finds the models by the rules of the original scripts: `subdir`, else `subdir` in the only top folder, else that folder,
+ * else the whole archive. Manifest and signature are beside the models' folder, or at the top of the whole archive.
  */
 function findModels(
   entries: readonly ArchiveEntry[],
@@ -181,7 +181,7 @@ function findModels(
   if (subdir !== undefined) {
     for (const outer of top === undefined ? [""] : ["", top]) {
       const folder = `${outer}${subdir}/`;
-      // One without files counts: a training that made nothing is not to be replaced by what lies beside it.
+      // An empty folder counts: after a training without models, files beside the folder must not replace them.
       if (!folders.includes(`${outer}${subdir}`) && !paths.some((path) => path.startsWith(folder))) continue;
       return { folder, ...beside(posix.dirname(folder)) };
     }
@@ -194,7 +194,7 @@ function beside(folder: string): Pick<ModelsRoot, "manifest" | "signature"> {
   return { manifest: posix.join(folder, MANIFEST_NAME), signature: posix.join(folder, SIGNATURE_NAME) };
 }
 
-/** The folder, with its `/`, that everything in an archive is in. */
+/** Returns the folder, with its `/`, that holds everything in an archive. */
 function onlyFolder(paths: readonly string[]): string | undefined {
   const [first] = paths;
   const end = first?.indexOf("/") ?? -1;
@@ -202,7 +202,7 @@ function onlyFolder(paths: readonly string[]): string | undefined {
   return folder !== undefined && paths.every((path) => path.startsWith(folder)) ? folder : undefined;
 }
 
-/** A manifest names the folder beside it; where that is not in the archive, the models lie beside the manifest. */
+/** Returns the folder that the manifest names. If the archive lacks it, the models are beside the manifest. */
 function folderOfClaim(claim: ManifestClaim | undefined, entries: readonly ArchiveEntry[]): string {
   const folder = `${claim?.manifest.origin.folder ?? ""}/`;
   return entries.some(({ path }) => path.startsWith(folder)) ? folder : "";
@@ -252,7 +252,7 @@ function mergeClaims(
   second: ManifestClaim | undefined,
   name: string,
 ): ManifestClaim | undefined {
-  // A signature counts where its manifest is; two of one manifest may differ, and either will do.
+  // Two archives may hold the same manifest with different signatures: either is good.
   if (first === undefined || second === undefined) return first ?? second;
   if (first.text === second.text) return first.signature === undefined ? second : first;
   throw conflict(`${MANIFEST_NAME} of ${name} differs from that of another archive of the same release`);
@@ -278,7 +278,7 @@ function conflict(problem: string): RefusedError {
   });
 }
 
-/** What the configuration lets an archive be at most. */
+/** Returns the limits for archives of the configuration. */
 export function archiveLimits({ archives }: Pick<ModelSync, "archives">): ArchiveLimits {
   return {
     entriesMax: archives.max_entries,

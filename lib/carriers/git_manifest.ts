@@ -10,9 +10,9 @@ import { type Manifest, parseManifest, type ReleaseFile, SEQUENCE_MAX } from "..
 import { manifestFile, SIGNATURE_NAME, signatureFile } from "../release/registry_file.ts";
 
 /**
- * Reads the manifest of a commit and the signature beside it, both fetched before.
+ * Reads the manifest of a commit and the signature beside it. Both must be fetched.
  *
- * @returns nothing where the commit has no manifest
+ * @returns `undefined` if the commit has no manifest
  * @throws {RefusedError} codes `MANIFEST_INVALID`, `SIGNATURE_INVALID`
  */
 export async function readClaim(
@@ -32,7 +32,7 @@ export async function readClaim(
 }
 
 /**
- * Reads the manifest that a publish builds on. One that is damaged is what a publish puts right: it counts as none.
+ * Reads the manifest that a publish builds on. A damaged one counts as missing, because the publish replaces it.
  *
  * @param where named in the warning: `model-sync.json of commit 1a2b3c4`
  */
@@ -53,7 +53,7 @@ export async function readManifestToReplace(
   }
 }
 
-/** Reads the signature that a publish compares its own with. One that is no such thing counts as none. */
+/** Reads the signature that a publish compares its own with. A damaged one counts as missing. */
 export async function readSignatureToReplace(
   git: Git,
   blob: ObjectId | undefined,
@@ -68,8 +68,8 @@ export async function readSignatureToReplace(
 }
 
 /**
- * The sequence of the next release: one over the registry's, or over the last that this machine published there, where
- * the registry has lost its own.
+ * Returns the sequence of the next release: one more than the registry's, or than the last that this machine published
+ * there, if the registry has lost its manifest.
  *
  * @throws {RefusedError} code `SEQUENCE_LAST`
  */
@@ -77,7 +77,7 @@ export function nextSequence(manifest: Manifest | undefined, remembered: number,
   const last = manifest?.sequence ?? 0;
   if (last >= SEQUENCE_MAX) {
     throw new RefusedError(
-      `Cannot publish to ${where}: its model-sync.json has sequence ${last}, after which there is none`,
+      `Cannot publish to ${where}: its model-sync.json has sequence ${last}, which is the highest possible`,
       {
         code: "SEQUENCE_LAST",
         hint: "commit a smaller sequence to model-sync.json by hand and publish again; " +
@@ -85,11 +85,11 @@ export function nextSequence(manifest: Manifest | undefined, remembered: number,
       },
     );
   }
-  // A number that the registry was freed of by hand must not come back from here.
+  // After the highest sequence was removed from the registry by hand, it must not return from this memory.
   return Math.max(last, remembered < SEQUENCE_MAX ? remembered : 0) + 1;
 }
 
-/** One file more or fewer than the manifest lists needs no download to be refused, and nor does a known other content. */
+/** Returns the first difference between offered files and a manifest that shows before the download. */
 export function findClaimProblem(
   offered: Offer["files"],
   claimed: readonly ReleaseFile[],
@@ -107,7 +107,7 @@ export function findClaimProblem(
   };
 }
 
-/** Returns what a commit offers: its files, with the digests that were read before or that the manifest says. */
+/** Returns the files of a commit, with digests from earlier pulls or else from the manifest. */
 export function offeredFiles(
   files: readonly TreeFile[],
   claim: ManifestClaim | undefined,

@@ -10,17 +10,17 @@ import type { Published } from "../store/published.ts";
 import type { ManifestClaim } from "./carrier.ts";
 import { readManifestToReplace, readSignatureToReplace } from "./git_manifest.ts";
 
-/** What a commit of the registry holds of the model set, for a publish that builds on it. */
+/** What a publish builds on: the model set in a commit of the registry. */
 export interface PublishBase {
   readonly manifest: Manifest | undefined;
   readonly sealed: Sealed;
-  /** What this machine remembers of it, if it knows that the files are what the manifest says. */
+  /** The record of this machine, if it knows that the files match the manifest. */
   readonly known: Published | undefined;
-  /** There is a manifest that nobody can use. */
+  /** Whether the manifest is damaged or lost. */
   readonly isDamaged: boolean;
 }
 
-/** Where in the registry the models are, and what seals them. */
+/** The folder of the models in the registry, and how their releases are signed. */
 export interface PublishPlace {
   readonly subdir: string;
   readonly seal?: Seal | undefined;
@@ -29,8 +29,8 @@ export interface PublishPlace {
 /**
  * Reads what a publish builds on.
  *
- * @param head missing on a branch without commits
- * @param published what this machine published there last
+ * @param head `undefined` on a branch without commits
+ * @param published the last publish of this machine to this target
  */
 export async function readPublishBase(
   context: Context,
@@ -43,7 +43,7 @@ export async function readPublishBase(
   if (head === undefined) return { ...nothing, isDamaged: false };
   const path = manifestPathOf(place.subdir);
   const blob = await findObject(git, head, path);
-  // A registry of the original scripts has none; one that this machine published to has lost it.
+  // A registry of the original scripts has no manifest. If this machine published to it, the manifest was lost.
   if (blob === undefined) return { ...nothing, isDamaged: published !== undefined };
   const where = `${path} of commit ${head.slice(0, 12)}`;
   const claim = await readManifestToReplace(context, git, blob, where);
@@ -55,7 +55,7 @@ export async function readPublishBase(
   return { manifest, sealed, known: isKnown ? published : undefined, isDamaged: false };
 }
 
-/** What of our seal a commit has; nothing is looked for where there is none to compare it with. */
+/** Returns the signature and the expiry that a commit has; reads nothing if this publisher has no seal. */
 async function readSealOf(
   git: Git,
   head: ObjectId,
@@ -67,12 +67,12 @@ async function readSealOf(
   return await readSeal(seal, manifest, text, await readSignatureToReplace(git, blob));
 }
 
-/** What a machine remembers its publishes by: registry, branch and folder. */
+/** Returns the key under which a publish is remembered: registry, branch and folder. */
 export function publishTarget({ remoteUrl, settings }: Registry, subdir: string): string {
   return `${redactUrls(remoteUrl.url)} ${settings.branch} ${subdir}`;
 }
 
-/** Git's name for a file or a folder of a commit. */
+/** Returns git's object id of a file or a folder in a commit. */
 export async function findObject(git: Git, commit: ObjectId, path: string): Promise<ObjectId | undefined> {
   const result = await git.attempt(["rev-parse", "--verify", "--quiet", `${commit}:${path}`], {
     action: `look for ${path}`,

@@ -23,7 +23,7 @@ export function refuseForeignManifest(subdir: string, manifest: Manifest | undef
   );
 }
 
-/** Which files of a set go to Git LFS; large ones that do not are warned about. @throws {UsageError} `LFS_MISSING` */
+/** Returns the files to keep in Git LFS, and warns of other large files. @throws {UsageError} code `LFS_MISSING` */
 export async function chooseLfsPaths(
   context: Context,
   registry: Registry,
@@ -42,14 +42,15 @@ export async function chooseLfsPaths(
     throw lfsMissing(
       first === undefined
         ? "model_sync.lfs is always"
-        : `${first.path} has ${first.size} bytes, and GitHub takes no more than ${LARGE_FILE_BYTES_MAX} outside Git LFS`,
+        : `${first.path} has ${first.size} bytes, and GitHub accepts at most ${LARGE_FILE_BYTES_MAX} outside Git LFS`,
     );
   }
   return chosen.map((file) => file.path);
 }
 
 /**
- * Training straight into the clone would make it dirty before every publish, and so would a store beside the models.
+ * Refuses a model folder inside the clone: training into it, or a store beside it, would make the clone dirty before
+ * every publish.
  *
  * @throws {UsageError} code `MODELS_IN_CLONE`
  */
@@ -60,10 +61,10 @@ export function refuseModelsInClone(fs: FileSystem, modelsDir: string, repoDir: 
     return;
   }
   throw new UsageError(
-    `Cannot publish ${models}: it is inside the clone ${clone} that it is published through`,
+    `Cannot publish ${models}: it is inside the clone ${clone}, through which it is published`,
     {
       code: "MODELS_IN_CLONE",
-      hint: "train into a folder outside of the clone, and set model_sync.models_dir to it",
+      hint: "train into a folder outside the clone, and set model_sync.models_dir to it",
     },
   );
 }

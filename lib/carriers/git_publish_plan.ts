@@ -20,7 +20,7 @@ import { nextSequence, readManifestToReplace, readSignatureToReplace } from "./g
 import { chooseLfsPaths, refuseForeignManifest } from "./git_publish_guards.ts";
 import type { GitPublisherOptions } from "./git_publisher.ts";
 
-/** What a publish would do. */
+/** What a publish would change. */
 export interface PublishPlan {
   readonly outcome: "published" | "unchanged";
   readonly release: Digest;
@@ -33,10 +33,10 @@ export interface PublishPlan {
 }
 
 /**
- * Says what publishing a model set would do, and throws what it would refuse. Leaves no trace in the clone.
+ * Returns what a publish of a model set would change, and throws what it would refuse. Changes nothing in the clone.
  *
- * @param scratch an existing folder for objects that are read once
- * @param store what this machine remembers of its publishes, to be spared reading every file a second time
+ * @param scratch an existing folder for temporary objects
+ * @param store with the record of earlier publishes, which saves comparing every file
  */
 export async function planGitPublish(
   context: Context,
@@ -56,7 +56,7 @@ export async function planGitPublish(
   }
 }
 
-/** What is published, and what is known of it. */
+/** The model set of a plan, and where it reads and writes. */
 interface PlanPlace {
   readonly set: ModelSet;
   readonly scratch: string;
@@ -94,15 +94,15 @@ async function planOn(
 }
 
 interface Published {
-  /** The commit's `.gitattributes`, which say what is in Git LFS. */
+  /** The `.gitattributes` of the commit, which name the files in Git LFS. */
   readonly attributes: string;
   readonly manifest: Manifest | undefined;
   readonly files: readonly { readonly path: string; readonly sha256: string | undefined }[];
-  /** It is published again although no model changed, to be signed or to get a new term. */
+  /** Whether it is published again without changed models, to be signed or to get a new expiry. */
   readonly isSealDue: boolean;
 }
 
-/** What the branch holds that a publish would build on: the clone's own commit when that is ahead of the remote. */
+/** Reads the commit that a publish would build on: the clone's own if it is ahead of the remote, else the remote's. */
 async function readBase(
   context: Context,
   registry: Registry,
@@ -156,8 +156,8 @@ async function readBase(
 }
 
 /**
- * The files of a commit, with the digests of those that are what the manifest says of them. Only content that is to be
- * published is compared: of any other it does not matter.
+ * Returns the files of a commit, with digests for those that match the manifest. Only files that are also in the model
+ * set are compared: the others change anyway.
  */
 async function heldFiles(
   context: Context,
@@ -177,7 +177,7 @@ async function heldFiles(
   return files;
 }
 
-/** Whether git's object is the file, or the Git LFS pointer to it. */
+/** Returns whether a git object is the file, or the Git LFS pointer to it. */
 async function isStoredAs(context: Context, file: SetFile, blob: ObjectId): Promise<boolean> {
   const format = objectFormatOf(blob);
   if (blob === await blobIdOf(format, formatPointer({ sha256: file.sha256, bytes: file.size }))) return true;

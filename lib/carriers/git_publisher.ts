@@ -33,37 +33,37 @@ export interface GitPublisherOptions {
   readonly subdir: string;
   readonly lfs: LfsSetting;
   readonly allowDirtyWorktree: boolean;
-  /** More than half of the published files may disappear. */
+  /** Whether more than half of the published files may disappear. */
   readonly allowShrink: boolean;
-  /** Instead of `chore(models): sync <time>`. */
+  /** Default: `chore(models): sync <time>`. */
   readonly commitMessage: string | undefined;
-  /** What is added to a release; nothing: it is unsigned, and does not expire. */
+  /** Signs the release and sets its expiry. Without it, the release is unsigned and does not expire. */
   readonly seal?: Seal | undefined;
   readonly owner: LockOwner;
 }
 
-/** What publishing to git did. */
+/** The result of a publish to git. */
 export interface GitPublication extends Publication {
   readonly committed: boolean;
   readonly pushed: boolean;
   readonly branch: string;
   readonly remote: string;
   readonly commit: ObjectId | undefined;
-  /** Commits of other programs that it goes over, newest first. */
+  /** Commits of other programs that the publish replaced, newest first. */
   readonly otherWriters: readonly CommitWords[];
 }
 
-/** Somebody else pushed in between: that often in a row is no coincidence any more. */
+/** How often a publish is repeated when another publisher pushed first. More often is no coincidence. */
 const PUSH_ATTEMPTS_MAX = 5;
 
-/** Publishes to a git repository: commits what changed and pushes it, and nothing when nothing changed. */
+/** Publishes to a git repository: commits and pushes the changes; does nothing if nothing changed. */
 export class GitPublisher implements Publisher<GitPublication> {
   readonly carrier = "git";
   readonly #context: Context;
   readonly #store: Store;
   readonly #options: GitPublisherOptions;
   #registry: Registry;
-  /** As it is since the remote was last asked. */
+  /** The branch, as of the last request to the remote. */
   #branch: SyncedBranch;
 
   private constructor(
@@ -81,7 +81,7 @@ export class GitPublisher implements Publisher<GitPublication> {
   }
 
   /**
-   * Opens the registry, takes back what a killed publish left in it, and brings its branch to where the remote is.
+   * Opens the registry, undoes what a killed publish left there, and updates the branch from the remote.
    *
    * @throws {UsageError} code `WORKTREE_DIRTY`
    */
@@ -105,7 +105,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     this.#registry[Symbol.dispose]();
   }
 
-  /** Brings the registry to a model set; from the start where a damaged clone of our own had to be replaced. */
+  /** Publishes a model set. If a damaged clone of our own was replaced, starts over. */
   async publish(set: ModelSet): Promise<GitPublication> {
     try {
       return await this.#publish(set);
@@ -136,22 +136,22 @@ export class GitPublisher implements Publisher<GitPublication> {
       const { remoteBranch } = this.#registry;
       this.#context.log.warn(
         isOthers
-          ? `somebody else pushed to ${remoteBranch} meanwhile; trying again on top of it`
-          : `${remoteBranch} did not take it; trying again`,
+          ? `another publisher pushed to ${remoteBranch} meanwhile; trying again on top of it`
+          : `${remoteBranch} did not accept the push; trying again`,
       );
     }
-    // Nobody else was in the way: what the remote says is the reason.
+    // No other publisher pushed: the reason is the remote's message.
     if (!hasMoved) throw refusal;
     throw new FailedError(
-      `Cannot push to ${this.#registry.remoteBranch}: others pushed first, ${PUSH_ATTEMPTS_MAX} times in a row`,
+      `Cannot push to ${this.#registry.remoteBranch}: other publishers pushed first, ${PUSH_ATTEMPTS_MAX} times in a row`,
       {
         code: "PUSH_LOST",
-        hint: "the commit is kept and goes out with the next publish; check who else publishes there",
+        hint: "the commit is kept, and the next publish pushes it; check which other machines publish there",
       },
     );
   }
 
-  /** The release that this machine published last, to a branch that has not moved since, here or at the remote. */
+  /** Returns the last publish of this machine, if neither the branch here nor the remote has moved since. */
   findPublished(release: Digest): GitPublication | undefined {
     const published = findPublished(this.#store, this.#target);
     const { head, unpushed } = this.#branch;
@@ -218,7 +218,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       allowDirtyWorktree,
     });
     if (commit === undefined) {
-      // The same files, but who wrote them was not this machine: from now on it knows.
+      // Another machine published the same files. Remember it, so that the next publish need not compare them.
       if (manifest?.digest === set.digest) await this.#remember(set, manifest.sequence, branch.head);
       return this.#unchanged(branch, manifest?.sequence, base.sealed.signedBy);
     }
@@ -238,10 +238,10 @@ export class GitPublisher implements Publisher<GitPublication> {
     };
   }
 
-  /** Whose commits stand between what model-sync published last and this publish. */
+  /** Returns, and logs, the commits of other programs since the last publish of model-sync. */
   async #nameOtherWriters(head: ObjectId | undefined, base: PublishBase): Promise<CommitWords[]> {
     if (head === undefined) return [];
-    // A registry that model-sync never published to is all of other programs.
+    // In a registry that model-sync never published to, all commits are of other programs.
     if (base.manifest === undefined && !base.isDamaged) return [];
     const others = await listOtherWriters(this.#registry.git, head, this.#options.subdir);
     for (const { commit, author, subject } of others) {
@@ -259,14 +259,14 @@ export class GitPublisher implements Publisher<GitPublication> {
     return await readPublishBase(this.#context, this.#registry.git, head, this.#options, published);
   }
 
-  /** The files of the model folder in a commit, relative to the repository. */
+  /** Returns the files of the model folder in a commit, relative to that folder. */
   async #listModels(head: ObjectId | undefined): Promise<string[]> {
     if (head === undefined) return [];
     const entries = await listTree(this.#registry.git, head, [`${this.#options.subdir}/`]);
     return entries.map((entry) => entry.path.slice(this.#options.subdir.length + 1));
   }
 
-  /** Remembers a commit whose models were compared with the set. */
+  /** Remembers that a commit holds the set. */
   async #remember(set: ModelSet, sequence: number, head: ObjectId | undefined): Promise<void> {
     const tree = head === undefined
       ? undefined
@@ -289,7 +289,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     return publishTarget(this.#registry, this.#options.subdir);
   }
 
-  /** Pushes exactly this commit. @returns what the remote says when it seems to have commits that we have not */
+  /** Pushes exactly this commit. @returns the error if the remote seems to have commits that the clone lacks */
   async #push(commit: ObjectId): Promise<Error | undefined> {
     const { remote, branch } = this.#options.registry;
     const { git } = this.#registry;
@@ -324,7 +324,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     throw error;
   }
 
-  /** What the hook refuses goes back: the next publish would build on it, and be refused for it again. */
+  /** Asks the pre-push hook. Undoes a refused commit: otherwise the next publish would build on it and be refused, too. */
   async #askHook(commit: ObjectId): Promise<void> {
     const { tip } = this.#branch;
     const paths = restoredPaths(this.#registry, this.#options);

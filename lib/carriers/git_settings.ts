@@ -8,13 +8,13 @@ import type { Secret } from "../core/secret.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
 import { parseRemoteUrl } from "../git/remote_url.ts";
 
-/** The clone's folder inside the store, where the configuration names none. */
+/** The name of the clone's folder in the store, if the configuration names no folder. */
 const CLONE_NAME = "registry";
 
 /**
- * What the configuration says about the git registry.
+ * Returns the settings of the git registry.
  *
- * @param stateDir the store, which holds the clone when `repo_dir` is not set
+ * @param stateDir holds the clone if `repo_dir` is not set
  * @throws {UsageError} code `REPO_UNSET`; {@link AuthenticationError} code `TOKEN_MISSING`
  */
 export function gitRegistrySettings(
@@ -41,7 +41,7 @@ export function gitRegistrySettings(
   };
 }
 
-/** A path starts at the working directory, as every path of the configuration does, and not at the clone. */
+/** Resolves a path against the working directory, like every path of the configuration, and not against the clone. */
 function resolveUrl(fs: FileSystem, url: string): string {
   const isPath = parseRemoteUrl(url).isLocal && !url.includes("://");
   return isPath ? absolutePath(fs, url) : url;
@@ -50,7 +50,7 @@ function resolveUrl(fs: FileSystem, url: string): string {
 function readToken(settings: ModelSync, env: Environment): Secret | undefined {
   const { token_env } = settings;
   if (token_env === undefined) return undefined;
-  // Git takes any password: a user's own may hold spaces.
+  // Git accepts any password: a user's own may contain spaces.
   const token = findPassword(env, token_env);
   if (token !== undefined) return token.map((value) => value.trim());
   throw new AuthenticationError(

@@ -38,33 +38,33 @@ export interface GitSourceOptions {
   /** The model folder in the repository. */
   readonly subdir: string;
   readonly allowDirtyWorktree: boolean;
-  /** A remote branch that went back to an older commit is followed. */
+  /** Follows a remote branch that was set back to an older commit. */
   readonly allowDowngrade: boolean;
-  /** A remote branch that no longer continues ours is followed, and ours given up. */
+  /** Follows a force-pushed or diverged remote branch, and gives up the commits of the clone. */
   readonly resetToRemote: boolean;
-  /** `unlocked` for a dry run, which leaves no trace in the clone. */
+  /** `unlocked` for a dry run, which changes nothing in the clone. */
   readonly owner: LockOwner | "unlocked";
-  /** A folder for objects that are read once; removed in the end. */
+  /** A folder for temporary objects; removed at the end. */
   readonly scratch: string;
 }
 
-/** Small files are written side by side: their cost is the wait for the disk, not the bytes. */
+/** Small files are written in parallel: most of their time is waiting for the disk. */
 const SMALL_FILE_BYTES_MAX = 1024 * 1024;
 const PARALLEL_WRITES_MAX = 8;
 
-/** A commit that was resolved, with what reading it takes. */
+/** An inspected commit, and how to read its files. */
 interface Opened {
   readonly registry: Registry;
   readonly commit: ObjectId;
-  /** Reads the clone's objects and those in the scratch folder. */
+  /** Reads the objects of the clone and of the scratch folder. */
   readonly git: Git;
   readonly relation: Relation | undefined;
   readonly tree: ModelTree;
-  /** Those of its files that neither the clone nor the scratch folder holds yet. */
+  /** Its files that neither the clone nor the scratch folder holds yet. */
   readonly missing: Set<ObjectId>;
 }
 
-/** Pulls from a git repository: shallow, file by file, straight from git's objects, so that no filter touches a byte. */
+/** Pulls from a git repository: a shallow fetch, file by file, directly from git's objects, so that no filter changes bytes. */
 export class GitSource implements Source {
   readonly carrier = "git";
   readonly #context: Context;
@@ -73,7 +73,7 @@ export class GitSource implements Source {
   #registry: Registry | undefined;
   #opened: Opened | undefined;
 
-  /** @param store where blob digests are remembered; none in a dry run before the first pull */
+  /** @param store remembers digests of git objects; `undefined` in a dry run before the first pull */
   constructor(context: Context, options: GitSourceOptions, store: Store | undefined) {
     this.#context = context;
     this.#options = options;
@@ -115,7 +115,7 @@ export class GitSource implements Source {
     });
   }
 
-  /** Does some work on the registry; once more where a damaged clone of our own made it fail and was replaced. */
+  /** Does work on the registry; does it again if it failed because of a damaged clone of our own, which is replaced. */
   async #withReplacing<Result>(work: (registry: Registry) => Promise<Result>): Promise<Result> {
     const registry = this.#registry;
     if (registry === undefined) throw new TypeError("inspect(), stage() or accept() before resolve()");
@@ -162,7 +162,7 @@ export class GitSource implements Source {
       wanted.set(file.blob, [...wanted.get(file.blob) ?? [], file]);
     }
     const bytes = sumSizes(wanted, claimed);
-    // Once as git's object, once as the release's file.
+    // Each file is on the disk twice: as git's object and as the staged file.
     await staging.requireSpace(bytes * 2);
     await this.#fetchBlobs(opened, [...wanted.keys()]);
     await this.#writeFiles(opened, staging, wanted, bytes);
@@ -207,7 +207,7 @@ export class GitSource implements Source {
     refuseDirty(registry, (await registry.status()).dirty);
   }
 
-  /** How the clone's branch stands to the remote's, refusing what is no fast-forward. */
+  /** Returns how the clone's branch relates to the remote's. @throws {RefusedError} if that is not a fast-forward */
   async #relate(
     registry: Registry,
     git: Git,
@@ -218,15 +218,15 @@ export class GitSource implements Source {
     if (ours === undefined) return undefined;
     const relation = await registry.relation(git, ours, tip);
     if (relation === "diverged" && !this.#options.resetToRemote) throw diverged(registry, ours, tip);
-    // In a clone of our own nobody commits: if the remote is older than what was pulled, it was set back.
+    // No one commits in a clone of our own: a remote that is older than the last pull was set back.
     if (
       relation === "ahead" && registry.isOwn && !this.#options.allowDowngrade && !this.#options.resetToRemote
     ) {
       throw new RefusedError(
-        `Cannot pull ${branch}: the remote went back to ${tip.slice(0, 12)}, before ${
+        `Cannot pull ${branch}: the remote was set back to ${tip.slice(0, 12)}, before ${
           ours.slice(0, 12)
         } that was pulled`,
-        { code: "DOWNGRADE", hint: "if that was meant, run again with --allow-downgrade" },
+        { code: "DOWNGRADE", hint: "if the downgrade is intended, run again with --allow-downgrade" },
       );
     }
     return relation;
@@ -286,7 +286,7 @@ export class GitSource implements Source {
         doneBytes += blob.bytes;
       }
     } catch (error) {
-      // What is being written must not meet what is written again.
+      // Writes in progress must end before a second attempt writes the same files.
       await pool.settle();
       throw error;
     }
@@ -312,7 +312,7 @@ export class GitSource implements Source {
     const staged = await staging.write(file.path, pointer.bytes, content);
     if (staged.sha256 !== pointer.sha256) {
       throw new RefusedError(
-        `Cannot accept ${file.path}: Git LFS brought SHA-256 ${staged.sha256}, its pointer says ${pointer.sha256}`,
+        `Cannot accept ${file.path}: Git LFS returned SHA-256 ${staged.sha256}, its pointer says ${pointer.sha256}`,
         {
           code: "DIGEST_MISMATCH",
           hint: "push the file again from the training side; the active release is untouched",
@@ -321,7 +321,7 @@ export class GitSource implements Source {
     }
   }
 
-  /** The first file takes the bytes as they stream; others with the same content link to it. */
+  /** Streams the bytes into the first file, and links the others with the same content to it. */
   async #writeLargeFile(staging: Staging, files: readonly TreeFile[], blob: Blob): Promise<void> {
     const [first, ...others] = files;
     if (first === undefined) return;

@@ -13,9 +13,9 @@ import { archiveLimits } from "./archived_models.ts";
 import type { GitHubActionsSettings } from "./github_actions_source.ts";
 
 /**
- * What the configuration says about the artifacts of a workflow.
+ * Returns the settings for the artifacts of a workflow.
  *
- * @param fallbackToken used where the environment has none
+ * @param fallbackToken used if the environment has no token
  * @throws {UsageError} code `REPOSITORY_UNSET` or `ADDRESS_INVALID`; {@link AuthenticationError} code `TOKEN_MISSING`
  */
 export function githubActionsSettings(
@@ -65,7 +65,7 @@ function downloadLimits(
   };
 }
 
-/** A repository may also be named in one word, as people do: `you/your-bot`. */
+/** Returns owner and repository. The setting `repository` may name both: `you/your-bot`. */
 function repositoryOf(artifacts: ModelSync["artifacts"]): { owner: string; repository: string } {
   const { owner, repository } = artifacts;
   const [first, second, third] = repository?.split("/") ?? [];
@@ -84,7 +84,7 @@ function repositoryOf(artifacts: ModelSync["artifacts"]): { owner: string; repos
   );
 }
 
-/** Without a token GitHub hands out no artifact, not even a public one. */
+/** Reads the token. GitHub requires one even for public artifacts. */
 function readToken(name: string, env: Environment, fallback: Secret | undefined): Secret {
   const token = findToken(env, name);
   if (token !== undefined) return token;

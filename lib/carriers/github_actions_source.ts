@@ -30,10 +30,10 @@ import type { Store } from "../store/store.ts";
 import { ArchivedModels, type DownloadedArchive } from "./archived_models.ts";
 import type { Offer, Revision, Source } from "./carrier.ts";
 
-/** Which artifacts, from where, and what they may be. */
+/** Which artifacts to pull, and the limits for them. */
 export interface GitHubActionsSettings {
   readonly query: RunQuery;
-  /** Patterns of names, separated by commas. */
+  /** Name patterns, separated by commas. */
   readonly artifact: string;
   readonly access: GitHubAccess & { readonly token: Secret };
   readonly download: DownloadLimits;
@@ -41,13 +41,13 @@ export interface GitHubActionsSettings {
 }
 
 export interface GitHubActionsOptions extends GitHubActionsSettings {
-  /** Where the download of this name goes; a place of its own for each. */
+  /** Returns the path for the download of this name. */
   readonly partialPath: (name: string) => Promise<string>;
-  /** The id of a run to pull, whichever is the newest. */
+  /** The id of the run to pull. Default: the newest. */
   readonly run?: number | undefined;
 }
 
-/** Pulls from a workflow's artifacts: those of its newest run that ended as it should. */
+/** Pulls the artifacts of a workflow's newest run with the wanted conclusion. */
 export class GitHubActionsSource implements Source {
   readonly carrier = "github-actions";
   readonly #context: Context;
@@ -59,7 +59,7 @@ export class GitHubActionsSource implements Source {
   #artifacts: readonly Artifact[] = [];
   #models: ArchivedModels | undefined;
 
-  /** @param store where the last answer is remembered; none in a dry run */
+  /** @param store remembers the last response; `undefined` in a dry run */
   constructor(context: Context, options: GitHubActionsOptions, store: Store | undefined) {
     this.#context = context;
     this.#options = options;
@@ -70,12 +70,12 @@ export class GitHubActionsSource implements Source {
     await this.#models?.[Symbol.asyncDispose]();
   }
 
-  /** The run that was resolved. */
+  /** The resolved run. */
   get run(): WorkflowRun | undefined {
     return this.#run;
   }
 
-  /** What was downloaded of it. */
+  /** The artifacts that were downloaded of it. */
   get artifacts(): readonly Artifact[] {
     return this.#artifacts;
   }
@@ -103,7 +103,7 @@ export class GitHubActionsSource implements Source {
       this.#artifacts = artifacts;
       this.#models = await ArchivedModels.open(this.#context, archives, { limits, subdir: undefined });
     } catch (error) {
-      // Whatever is wrong with this run, the next call looks again which one is the newest.
+      // The next pull asks again which run is the newest, instead of using this one.
       if (this.#store !== undefined && this.#question !== undefined) {
         forgetAnswer(this.#store, this.#question);
       }
@@ -118,10 +118,10 @@ export class GitHubActionsSource implements Source {
     refuseWrongChecksums(this.#context.fs, staging.dir, staging.files);
   }
 
-  /** What a run uploaded does not move on. */
+  /** Does nothing: the artifacts of a run have no state to move. */
   async accept(_offer: Offer): Promise<void> {}
 
-  /** One conditional request, where nothing is new. A run that is named is no answer to remember. */
+  /** Returns the run to pull; one conditional request if nothing is new. A run that `--run` names is not remembered. */
   async #wantedRun(client: GitHubClient, request: GitHubRequest, question: string): Promise<WorkflowRun> {
     const { token } = this.#options.access;
     const store = this.#options.run === undefined ? this.#store : undefined;
@@ -150,33 +150,33 @@ export class GitHubActionsSource implements Source {
         what,
         path,
         limits,
-        // The API redirects to storage, by an address that lasts a minute: each request begins at the API.
+        // The API redirects to storage by an address that is valid for a minute: each request starts at the API.
         locate: () =>
           Promise.resolve({ url, credentials: bearer(access.apiUrl, access.token), isSigned: false }),
-        // Servers that know no digest count what is in the archive, not the archive.
+        // Servers without digests report the size of the content, not of the archive.
         expected: sha256 === undefined ? {} : { sha256, bytes: artifact.size_in_bytes },
         onSize: (size) => requireSpace(this.#context, dirname(path), size),
       });
-      // Whole, and known to be: a run that is killed from here on need not download it again.
+      // Mark the download as complete: if the run is killed from here on, the next one need not repeat it.
       if (sha256 !== undefined) describePartial(fs, path, [{ start: 0, end: bytes }]);
     } catch (error) {
       if (!(error instanceof UnreachableError)) throw error;
       if (error.code === "HTTP_410") throw goneArtifact(what, artifact, error);
       throw error.code === "HTTP_404" ? deletedArtifact(what, error) : error;
     }
-    // Only what has a digest can have been uploaded without an archive around it.
+    // Only artifacts with a digest can be single files, uploaded without an archive.
     return { path, name: what, fileName: sha256 === undefined ? undefined : artifact.name };
   }
 }
 
-/** Tells apart what has revisions of its own. */
+/** Returns the identity of a source: revisions of different sources are not comparable. */
 export function sourceKey({ access, query, artifact }: GitHubActionsSettings): string {
   const { owner, repository, workflow, branch, conclusion } = query;
   const name = `${owner}/${repository}`.toLowerCase();
   return ["github-actions", access.apiUrl, name, workflow ?? "*", branch, conclusion, artifact].join(" ");
 }
 
-/** Numbers of runs grow within a workflow; where it may be any, only the ids do. */
+/** Run numbers grow within a workflow. Across workflows, only the ids grow. */
 function sequenceOf(run: WorkflowRun, query: RunQuery): number {
   return query.workflow === undefined ? run.id : run.run_number;
 }

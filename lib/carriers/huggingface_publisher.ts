@@ -41,27 +41,27 @@ import type { Publication, Publisher } from "./carrier.ts";
 export interface HuggingFacePublisherOptions {
   readonly hub: HubSettings;
   readonly rules: UploadRules;
-  /** A repository that has to be made is private. */
+  /** Creates a missing repository as a private one. */
   readonly isPrivate: boolean;
-  /** Instead of the default. */
+  /** Replaces the default message. */
   readonly commitMessage: string | undefined;
   /** Opens a pull request instead of moving the branch. */
   readonly asPullRequest: boolean;
   readonly useXet: boolean;
-  /** What is added to a release; nothing: it is unsigned, and does not expire. */
+  /** Signs the release and sets its expiry. Without it, the release is unsigned and does not expire. */
   readonly seal?: Seal | undefined;
 }
 
-/** What an upload did. */
+/** The result of an upload. */
 export interface HuggingFacePublication extends Publication {
   readonly repoId: string;
   readonly branch: string;
-  /** Where the branch is now; with a pull request, the commit that it proposes. */
+  /** The commit of the branch, or the one that the pull request proposes. */
   readonly commit: CommitId;
   readonly pullRequestUrl: string | undefined;
 }
 
-/** What an upload would do. */
+/** What an upload would change. */
 export interface UploadPreview {
   readonly outcome: "published" | "unchanged";
   readonly release: Digest;
@@ -69,20 +69,20 @@ export interface UploadPreview {
   readonly changes: ChangeList;
   readonly repoId: string;
   readonly branch: string;
-  /** What would be made first. */
+  /** The repository or branch that would be created first. */
   readonly missing: MissingTarget | undefined;
 }
 
-/** What was sent to the hub. */
+/** The upload that was sent to the hub. */
 interface Sent {
   readonly manifest: Manifest;
   readonly result: Pick<HuggingFacePublication, "outcome" | "changed" | "sentBytes" | "previous" | "signer">;
 }
 
-/** Somebody else moved the branch in between: that often in a row is no coincidence any more. */
+/** How often an upload is repeated when another uploader moved the branch first. More often is no coincidence. */
 const COMMIT_ATTEMPTS_MAX = 5;
 
-/** Publishes to a model repository on a Hugging Face hub: one commit with what changed, none when nothing did. */
+/** Publishes to a model repository on a Hugging Face hub: one commit with the changes; none if nothing changed. */
 export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
   readonly carrier = "huggingface";
   readonly #context: Context;
@@ -90,9 +90,9 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
   readonly #options: HuggingFacePublisherOptions;
   readonly #hub: Hub;
   readonly #memory: BlobMemory;
-  /** Where the branch was when it was last asked for. */
+  /** The commit of the branch, as of the last request. */
   #head: CommitId | MissingTarget;
-  /** The commit that may have been made although nobody said so. */
+  /** The last upload. Its commit may exist although the response was lost. */
   #sent: Sent | undefined;
 
   private constructor(
@@ -110,7 +110,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     this.#head = head;
   }
 
-  /** Asks where the branch is. @throws {AuthenticationError} code `TOKEN_MISSING` */
+  /** Opens the repository and requests the commit of the branch. @throws {AuthenticationError} code `TOKEN_MISSING` */
   static async open(
     context: Context,
     store: Store,
@@ -122,7 +122,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     return new HuggingFacePublisher(context, store, options, hub, await findTarget(hub));
   }
 
-  /** Says what an upload would do, and throws what it would refuse. */
+  /** Returns what an upload would change, and throws what it would refuse. */
   static async preview(
     context: Context,
     options: Pick<HuggingFacePublisherOptions, "hub" | "rules" | "seal">,
@@ -149,7 +149,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
 
   [Symbol.dispose](): void {}
 
-  /** The release that this machine published last, to a branch that has not moved since. */
+  /** Returns the last publish of this machine, if the branch has not moved since. */
   findPublished(release: Digest): HuggingFacePublication | undefined {
     const published = findPublished(this.#store, this.#target);
     if (published?.digest !== release || published.head !== this.#head) return undefined;
@@ -181,13 +181,13 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
         if (!(error instanceof BranchMoved)) throw error;
       }
       this.#context.log.warn(
-        `somebody else moved ${hub.revision} of ${hub.repoId} meanwhile; trying again on top of it`,
+        `another uploader moved ${hub.revision} of ${hub.repoId} meanwhile; trying again on top of it`,
       );
       this.#head = (await this.#hub.findCommit()).commit;
     }
     throw new FailedError(
-      `Cannot upload to ${hub.revision} of ${hub.repoId}: others were first, ${COMMIT_ATTEMPTS_MAX} times in a row`,
-      { code: "UPLOAD_LOST", hint: "run again, and check who else uploads there" },
+      `Cannot upload to ${hub.revision} of ${hub.repoId}: other uploaders were first, ${COMMIT_ATTEMPTS_MAX} times in a row`,
+      { code: "UPLOAD_LOST", hint: "run again, and check which other machines upload there" },
     );
   }
 
@@ -228,7 +228,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     return { ...this.#unchanged(commit, manifest.sequence, result.signer), ...result, pullRequestUrl };
   }
 
-  /** The branch holds this release: because nothing changed, or because a commit was made whose answer got lost. */
+  /** Returns the result if the branch holds this release: nothing changed, or the response to the last commit was lost. */
   #alreadyThere(set: ModelSet, { commit, manifest }: UploadTarget, sealed: Sealed): HuggingFacePublication {
     const sequence = manifest?.sequence ?? 0;
     this.#remember(set, commit, sequence, sealed);
@@ -267,7 +267,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     const folder = folderName(rules.layout.folder);
     const remembered = findPublished(this.#store, this.#target)?.sequence ?? 0;
     return await createManifest(files, {
-      // Over whatever is higher: the branch's last, or the last that this machine published there.
+      // One more than the higher of the branch's sequence and the last one that this machine published there.
       sequence: Math.max(before?.sequence ?? 0, remembered) + 1,
       createdAt: isoSeconds(now),
       ...expiryOf(seal, now),
@@ -279,7 +279,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     });
   }
 
-  /** A manifest's entry. Large files have chunk digests, which nothing but the manifest before remembers. */
+  /** Returns a manifest's entry. Chunk digests of large files are taken over from the manifest before. */
   async #describe({ path, size, sha256, chunks, location }: SetFile, before: ReleaseFile | undefined) {
     const known = chunks ?? before?.chunks;
     if (size <= CHUNKED_FILE_BYTES_MIN) return { path, size, sha256 };
@@ -313,12 +313,12 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
   get #target(): string {
     const { hub, rules } = this.#options;
     const parts = [redactUrls(hub.endpoint), hub.repoId, hub.revision, describeLayout(rules.layout)];
-    // With it, an equal release is not all there is to look at.
+    // With deleteRemoved, the repository may hold other files although the release is the same.
     return `huggingface ${parts.join(" ")}${rules.deleteRemoved ? " alone" : ""}`;
   }
 }
 
-/** What of our seal the branch has. */
+/** Returns the signature and the expiry that the branch has. */
 async function sealOf(
   { seal }: Pick<HuggingFacePublisherOptions, "seal">,
   { manifest, text, signature }: Pick<UploadTarget, "manifest" | "text" | "signature">,

@@ -39,13 +39,13 @@ export interface HuggingFaceSourceOptions {
   readonly hub: HubSettings;
   readonly layout: RepoLayout;
   readonly limits: Bringing["limits"];
-  /** There is a release to go on with: a hub that is away is not waited for. */
+  /** Whether to give up soon on an unreachable hub, because there is an active release to keep. */
   readonly isHasty: boolean;
-  /** The folder of the cache that Hugging Face's libraries share, when it is to be used. */
+  /** The folder of the cache that Hugging Face's libraries share, if it is to be filled. */
   readonly cacheFolder: string | undefined;
 }
 
-/** Side by side: small files cost the wait for the hub, and large ones have several connections of their own. */
+/** Files in parallel: small ones mostly wait for the hub, and large ones have several connections each. */
 const PARALLEL_FILES_MAX = 4;
 
 /** A model file of the commit, with its path in the release. */
@@ -56,12 +56,12 @@ interface OpenedFile {
 
 interface Opened {
   readonly commit: string;
-  /** All that the commit has. */
+  /** All files of the commit. */
   readonly listed: readonly HubFile[];
   readonly files: readonly OpenedFile[];
 }
 
-/** Pulls from a model repository on a Hugging Face hub: a branch becomes a commit once, and every file comes from it. */
+/** Pulls from a model repository on a Hugging Face hub: resolves the branch to a commit once, and reads every file from it. */
 export class HuggingFaceSource implements Source {
   readonly carrier = "huggingface";
   readonly #context: Context;
@@ -74,7 +74,7 @@ export class HuggingFaceSource implements Source {
   #opened: Opened | undefined;
   #staged: readonly ReleaseFile[] = [];
 
-  /** @param store where answers and digests are remembered; none in a dry run before the first pull */
+  /** @param store remembers responses and digests; `undefined` in a dry run before the first pull */
   constructor(context: Context, options: HuggingFaceSourceOptions, store: Store | undefined) {
     const { hub, isHasty, cacheFolder } = options;
     this.#context = context;
@@ -93,7 +93,7 @@ export class HuggingFaceSource implements Source {
     const known = this.#store === undefined ? undefined : await findKnownCommit(this.#store, hub);
     this.#known = await this.#hub.findCommit(known);
     const parts = [redactUrls(hub.endpoint), hub.repoId, hub.revision, describeLayout(layout)];
-    // A release that is active already still has to be put into a cache that was not asked for before.
+    // With a new cache folder, the active release still has to be put into the cache.
     if (cacheFolder !== undefined) parts.push("cached in", cacheFolder);
     return { id: this.#known.commit, source: `huggingface ${parts.join(" ")}` };
   }
@@ -133,7 +133,7 @@ export class HuggingFaceSource implements Source {
     { manifest }: ManifestClaim,
   ): Promise<OtherWriter | undefined> {
     const { layout } = this.#options;
-    // Looked for only where another program wrote last.
+    // Loaded only if another program wrote last.
     const { findHubWriter } = await import("../huggingface/other_writer.ts");
     const writer = await findHubWriter(
       this.#hub,
@@ -155,7 +155,7 @@ export class HuggingFaceSource implements Source {
       const name = opened.file.sha256 ?? opened.file.blob;
       wanted.set(name, [...wanted.get(name) ?? [], opened]);
     }
-    await this.#bringAll(offer, staging, [...wanted.values()]);
+    await this.#downloadAll(offer, staging, [...wanted.values()]);
     this.#rememberBlobs(files, staging);
     this.#staged = staging.files.map((file) => releaseFile(file.path, file));
   }
@@ -171,7 +171,7 @@ export class HuggingFaceSource implements Source {
     return this.#opened;
   }
 
-  /** Without a manifest, as it may have been judged since, everything counts that passes the patterns. */
+  /** Returns the opened files for an offer. If the offer has no manifest (any more), the patterns select the files. */
   #openFor(offer: Offer): Opened {
     const opened = this.#requireOpened();
     if (offer.claim !== undefined) return opened;
@@ -183,7 +183,7 @@ export class HuggingFaceSource implements Source {
     return this.#store;
   }
 
-  /** Without a manifest: what stands below the folder and passes the patterns. */
+  /** Returns the files in the folder that match the patterns, for a commit without a manifest. */
   #chooseFiles(commit: string, listed: readonly HubFile[]): OpenedFile[] {
     const { hub, layout } = this.#options;
     const files = listed.flatMap((file) => {
@@ -207,13 +207,13 @@ export class HuggingFaceSource implements Source {
     if (problem !== undefined) {
       throw new RefusedError(`Cannot use commit ${commit.slice(0, 12)} of ${hub.repoId}: ${problem}`, {
         code: "REGISTRY_UNFIT",
-        hint: "mend the repository and pull again; the active release is untouched",
+        hint: "fix the repository and pull again; the active release is untouched",
       });
     }
     return files.sort((a, b) => compareUtf8(a.path, b.path));
   }
 
-  /** With a manifest: its files, and nothing else. What the hub's list gives away as wrong needs no download. */
+  /** Returns the files of a manifest, and the first difference that the hub's list shows, before any download. */
   #claimedFiles(
     listed: readonly HubFile[],
     { manifest }: ManifestClaim,
@@ -222,7 +222,7 @@ export class HuggingFaceSource implements Source {
     const unwanted = manifest.files.find(({ path }) => !isWanted(this.#options.layout, path));
     if (unwanted !== undefined) {
       this.#context.log.warn(
-        `${unwanted.path} comes although include and exclude say otherwise: a release with a manifest is taken whole`,
+        `${unwanted.path} is pulled in spite of include and exclude: a release with a manifest is pulled as a whole`,
       );
     }
     const files: OpenedFile[] = [];
@@ -235,8 +235,12 @@ export class HuggingFaceSource implements Source {
     return { files, problem };
   }
 
-  /** Brings what the store does not hold, each content once; the first failure ends the rest. */
-  async #bringAll(offer: Offer, staging: Staging, wanted: readonly (readonly OpenedFile[])[]): Promise<void> {
+  /** Downloads the files that the store does not hold, each content once. The first failure stops the others. */
+  async #downloadAll(
+    offer: Offer,
+    staging: Staging,
+    wanted: readonly (readonly OpenedFile[])[],
+  ): Promise<void> {
     const chunks = new Map(
       offer.claim?.manifest.files.map((file) => [file.sha256, file.chunks] as const),
     );
@@ -246,14 +250,14 @@ export class HuggingFaceSource implements Source {
     using progress = new SharedProgress(this.#context, "downloading", bytes);
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#context.signal, stop.signal]);
-    // A rate is kept by one file at a time.
+    // The rate limit is per file, so it allows one file at a time.
     const pool = new Pool(limits.bytesPerSecondMax === undefined ? PARALLEL_FILES_MAX : 1);
     try {
       for (const group of wanted) {
         const context = { ...this.#context, signal, log: progress.logOf(group[0]?.path ?? "") };
         await pool.add(async () => {
           try {
-            await this.#bring(context, staging, group, chunks);
+            await this.#download(context, staging, group, chunks);
           } catch (error) {
             stop.abort(error);
             throw error;
@@ -265,7 +269,7 @@ export class HuggingFaceSource implements Source {
     }
   }
 
-  async #bring(
+  async #download(
     context: Context,
     staging: Staging,
     group: readonly OpenedFile[],
@@ -280,7 +284,7 @@ export class HuggingFaceSource implements Source {
       limits: this.#options.limits,
       cache: this.#cache,
     };
-    // What downloads is loaded when there is something to download.
+    // Loaded only if there is a file to download.
     const { bringFile } = await import("../huggingface/hub_files.ts");
     const { location, digest } = await bringFile(
       context,
@@ -292,7 +296,7 @@ export class HuggingFaceSource implements Source {
     for (const other of others) await staging.linkStaged(other.path, staged);
   }
 
-  /** What git keeps itself is named by a SHA-1; its SHA-256 is known once it was read. */
+  /** Remembers the SHA-256 of files that the hub names only by a git SHA-1. */
   #rememberBlobs(files: readonly OpenedFile[], staging: Staging): void {
     if (this.#memory === undefined) return;
     const staged = new Map(staging.files.map((file) => [file.path, file.sha256]));
@@ -304,7 +308,7 @@ export class HuggingFaceSource implements Source {
     this.#memory.save((sha256) => useful.has(sha256) || staging.holds(sha256));
   }
 
-  /** The release does not depend on it, so that failing at it is no reason to refuse the release. */
+  /** Fills the shared cache. A failure does not fail the pull: the release does not depend on it. */
   async #fillCache(cache: HubCache, store: Store, offer: Offer): Promise<void> {
     const { commit, files } = this.#requireOpened();
     const digest = offer.claim?.manifest.digest ?? await releaseDigest(this.#staged);
@@ -319,7 +323,7 @@ export class HuggingFaceSource implements Source {
   }
 }
 
-/** What of a claimed file the hub's list gives away as wrong. */
+/** Returns how a file in the hub's list differs from the manifest. */
 function differenceOf(claimed: ReleaseFile, file: HubFile | undefined): ClaimProblem | undefined {
   const { path, size, sha256 } = claimed;
   if (file === undefined) {

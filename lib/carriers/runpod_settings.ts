@@ -7,10 +7,10 @@ import { isSecretName } from "../core/redact_arguments.ts";
 import { RequestSecret, Secret } from "../core/secret.ts";
 import type { RunPodApi } from "../runpod/client.ts";
 
-/** As `runpod.api_key_env` has it by itself. */
+/** The default of `runpod.api_key_env`. */
 const DEFAULT_KEY_VARIABLE = "RUNPOD_API_KEY";
 
-/** Where jobs are started, with the key from the command line, the environment or, last, the file. */
+/** Returns the API settings, with the key from the command line, the environment or the file, in this order. */
 export function runPodApi(
   { runpod }: Pick<ModelSync, "runpod">,
   context: Pick<Context, "env" | "log">,
@@ -28,7 +28,7 @@ export function runPodApi(
     "status_url_template",
     runpod.status_url_template?.replaceAll(/\{(?:job_)?id\}/g, "") ?? "",
   );
-  // Before a job is paid for that nobody could follow.
+  // Without it, a started job could not be followed, but would cost money.
   if (runpod.status_url_template === undefined && /\/run\/?$/.test(new URL(triggerUrl).pathname)) {
     throw new UsageError("Cannot pull from RunPod: model_sync.runpod.status_url_template is not set", {
       code: "STATUS_URL_MISSING",
@@ -49,7 +49,7 @@ export function runPodApi(
 }
 
 /**
- * RunPod answers 404 for a job of another endpoint, which is paid for all the same.
+ * Refuses two different endpoints: RunPod responds with 404 for a job of another endpoint, which costs money anyway.
  *
  * @throws {UsageError} code `ENDPOINTS_DIFFER`
  */
@@ -72,7 +72,7 @@ function endpointOf(url: string): { readonly host: string; readonly id: string }
   return id === undefined ? undefined : { host, id };
 }
 
-/** Refuses what examples have in the place of an endpoint's id. @throws {UsageError} code `ENDPOINT_ID_MISSING` */
+/** Refuses the placeholder of an example instead of an endpoint's id. @throws {UsageError} code `ENDPOINT_ID_MISSING` */
 function refusePlaceholder(setting: string, url: string): void {
   const placeholder = /<[^<>]*>|%3[cC].*?%3[eE]|\{[^{}]*\}|\b(?:YOUR_)?ENDPOINT_ID\b/.exec(url)?.[0];
   if (placeholder === undefined) return;
@@ -87,7 +87,7 @@ function refusePlaceholder(setting: string, url: string): void {
   );
 }
 
-/** The headers of the configuration, and the key, unless they hold an authorization of their own. */
+/** Returns the configured headers, and the key unless they contain an authorization. */
 function apiHeaders(
   triggerUrl: string,
   runpod: ModelSync["runpod"],
@@ -101,7 +101,7 @@ function apiHeaders(
     return Object.fromEntries([...own, ["authorization", key.map((value) => `Bearer ${value}`)]]);
   }
   const isRunPods = /(?:^|\.)runpod\.(?:ai|io)$/i.test(new URL(triggerUrl).hostname);
-  // Another API may want no key; a variable that was named is meant.
+  // Another API may need no key, but a configured variable must be set.
   if (isRunPods || runpod.api_key_env !== DEFAULT_KEY_VARIABLE) {
     throw new AuthenticationError(
       `Cannot use RunPod's API: the variable ${runpod.api_key_env} ${
@@ -123,17 +123,17 @@ function findKey(
 ): Secret | undefined {
   const better = `set ${runpod.api_key_env} in the environment or in .env instead`;
   if (flag !== undefined && flag.trim() !== "") {
-    log.warn(`--api-key can be read by everybody on this machine who lists its processes; ${better}`);
+    log.warn(`every user of this machine can read --api-key in the list of processes; ${better}`);
     return tokenOf(flag, "--api-key");
   }
   const fromEnv = findToken(env, runpod.api_key_env);
   if (fromEnv !== undefined) return fromEnv;
   if (runpod.api_key === undefined) return undefined;
-  log.warn(`runpod.api_key stands in the configuration, where it may get into a repository; ${better}`);
+  log.warn(`runpod.api_key is in the configuration file, which may end up in a repository; ${better}`);
   return tokenOf(runpod.api_key, "model_sync.runpod.api_key");
 }
 
-/** Where {@link apiHeaders} has its authorization from. */
+/** Returns where {@link apiHeaders} takes the authorization from, for messages. */
 function keyPlace(
   runpod: ModelSync["runpod"],
   { env }: Pick<Context, "env">,
@@ -152,7 +152,7 @@ function header(name: string, value: string): Secret {
   try {
     new Headers([[name, value]]);
   } catch (cause) {
-    throw new UsageError(`Cannot send the header "${name}": its name or value is not possible in HTTP`, {
+    throw new UsageError(`Cannot send the header "${name}": its name or value is not valid in HTTP`, {
       code: "HEADER_INVALID",
       cause,
       hint: "check runpod.headers, --headers-json and the API key for line breaks and other stray characters",

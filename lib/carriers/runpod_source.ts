@@ -24,15 +24,15 @@ export interface RunPodSourceOptions {
   readonly downloadBytesMax: number;
   readonly bytesPerSecondMax: number | undefined;
   readonly limits: ArchiveLimits;
-  /** The folder of the archive that holds the models. */
+  /** The folder of the models in the archive. */
   readonly subdir: string;
-  /** A job that is not waited for any longer is cancelled. */
+  /** Whether to cancel a job when the pull stops waiting for it. */
   readonly cancels: boolean;
-  /** A remembered job is given up. */
+  /** Whether to start a new job instead of continuing a remembered one. */
   readonly startsNewJob: boolean;
 }
 
-/** Has a RunPod job train, waits for it and takes the models from its archive. The revision is the job. */
+/** Starts a RunPod job that trains, waits for it, and pulls the models from its archive. The revision is the job. */
 export class RunPodSource implements Source {
   readonly carrier = "runpod";
   readonly #context: Context;
@@ -61,26 +61,26 @@ export class RunPodSource implements Source {
     });
   }
 
-  /** What the job of this run was, once there is one. */
+  /** The finished job of this run, if there is one. */
   get job(): FinishedJob | undefined {
     return this.#job;
   }
 
-  /** The job stays remembered: a setting may be at fault for the refusal, and the job is paid for. */
+  /** After a refusal, the job stays remembered: a setting may be wrong, and the job is paid for. */
   get otherThanRefused(): string | undefined {
     const remembered = this.#memory.find();
     if (remembered?.state !== "started" || remembered.id !== this.#job?.id) return undefined;
-    return `the next pull takes RunPod job ${remembered.id} again while its result is kept; to start another job ` +
+    return `the next pull uses RunPod job ${remembered.id} again while RunPod keeps its result; to start another job ` +
       "instead, run model-sync runpod-pull --new-job";
   }
 
-  /** May be called twice: by whoever prepared it, and by the run that used it. */
+  /** May be called twice: by the caller of {@link prepare} and by the run. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#models?.[Symbol.asyncDispose]();
     this.#models = undefined;
     if (this.#archive !== undefined) removePartial(this.#store.fs, this.#archive);
     this.#archive = undefined;
-    // Not before its models are active: a run that is killed until then finds the job again.
+    // Forget the job only when its models are active: after a kill before that, the next run continues with it.
     const isActive = this.#job !== undefined && this.#job.id === activatedJob(this.#store, this.#options);
     if (isActive) this.#memory.forget();
     this.#job = undefined;
@@ -89,9 +89,9 @@ export class RunPodSource implements Source {
   }
 
   /**
-   * Waits for the job before the run, and its lock on the store, begin: a training takes an hour, and a rollback must
-   * not. A lock of its own keeps two pulls from paying for two jobs. What goes wrong is thrown by {@link resolve}, so
-   * that the run has it on record.
+   * Waits for the job before the run takes the store's lock: a training takes an hour, and a rollback must not wait for
+   * it. A separate lock prevents two pulls from paying for two jobs. {@link resolve} throws a failure, so that the run
+   * records it.
    */
   async prepare(): Promise<void> {
     this.#finished = this.#finishLocked();
@@ -125,7 +125,7 @@ export class RunPodSource implements Source {
       limits,
       subdir,
     });
-    // Jobs without a manifest are ordered by the time of their start.
+    // Without a manifest, the start time orders the jobs.
     return this.#models.offer(revision, Math.floor(job.startedAt.getTime() / 1000));
   }
 
@@ -134,7 +134,7 @@ export class RunPodSource implements Source {
     await this.#models.stage(staging);
   }
 
-  /** Nothing: which job was activated last is what the pull itself remembers. */
+  /** Does nothing: the pull itself remembers the activated job. */
   accept(): Promise<void> {
     return Promise.resolve();
   }
@@ -167,7 +167,7 @@ export class RunPodSource implements Source {
   }
 }
 
-/** What a pull would do about a job now; `store` is missing before the first pull. */
+/** Returns what a pull would do about a job now. @param store `undefined` before the first pull */
 export function planJob(
   context: Pick<Context, "clock">,
   store: Store | undefined,
@@ -200,9 +200,12 @@ function sourceOf({ api, subdir }: Pick<RunPodSourceOptions, "api" | "subdir">):
 function expired(error: UnreachableError, otherwise: string | undefined): UnreachableError {
   const wanted =
     "the worker must return an address that can be read without credentials, for as long as a pull may take";
-  return new UnreachableError(`${error.message}; the job was asked again, and gives no address that works`, {
-    code: "ARCHIVE_EXPIRED",
-    cause: error,
-    hint: [wanted, otherwise].filter(Boolean).join("; "),
-  });
+  return new UnreachableError(
+    `${error.message}; the job was requested again, and returned no working address`,
+    {
+      code: "ARCHIVE_EXPIRED",
+      cause: error,
+      hint: [wanted, otherwise].filter(Boolean).join("; "),
+    },
+  );
 }

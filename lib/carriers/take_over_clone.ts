@@ -5,13 +5,13 @@ import { writtenPaths } from "../git/commit_models.ts";
 import { settleJournal } from "../git/journal.ts";
 import type { Registry } from "../git/registry.ts";
 
-/** Where a publish writes, and whether others' uncommitted work may be there. */
+/** The folder that a publish writes, and whether the worktree may contain other uncommitted changes. */
 export interface PublisherPlace {
   readonly subdir: string;
   readonly allowDirtyWorktree: boolean;
 }
 
-/** Takes back what a killed publish left, and brings the branch to where the remote is. */
+/** Undoes what a killed publish left, and updates the branch from the remote. */
 export async function takeOverClone(
   context: Context,
   registry: Registry,
@@ -22,7 +22,7 @@ export async function takeOverClone(
   return await followRemote(context, registry, options);
 }
 
-/** Looks at the worktree and at the remote at once, and checks the branch out as the remote has it. */
+/** Checks the worktree and the remote in parallel, and checks out the branch as the remote has it. */
 export async function followRemote(
   context: Context,
   registry: Registry,
@@ -35,13 +35,13 @@ export async function followRemote(
   if (status !== undefined) {
     const lost = status.dirty.filter((path) => isOurs(path, subdir));
     if (allowDirtyWorktree) {
-      refuseDirty(registry, lost, "commit, stash or remove them: a publish writes just there");
+      refuseDirty(registry, lost, "commit, stash or remove them: a publish overwrites these paths");
     } else refuseDirty(registry, status.dirty);
   }
   return await syncBranch(context, registry, status, tip);
 }
 
-/** What a publish itself writes: uncommitted work there would be lost, so it is refused whatever is allowed. */
+/** Whether a publish writes the path. Uncommitted changes there would be lost, so they are always refused. */
 function isOurs(path: string, subdir: string): boolean {
   const folder = path.endsWith("/") ? path : `${path}/`;
   return writtenPaths(subdir).map((path) => `${path}/`).some((ours) =>

@@ -379,7 +379,7 @@ Deno.test("a completed job whose archive is refused stays, and the message says 
   await using bench = await Bench.with();
   await bench.world.tamper("BTC_USDC/rf.joblib", "two");
   const error = await failure(bench.pull(), "DIGEST_MISMATCH", 5);
-  assert.match(error.hint ?? "", /takes RunPod job job-1-u1 again .*model-sync runpod-pull --new-job/);
+  assert.match(error.hint ?? "", /uses RunPod job job-1-u1 again .*model-sync runpod-pull --new-job/);
   bench.world.files.content = new TextEncoder().encode("no archive");
   const second = await failure(bench.pull(), "ARCHIVE_FORMAT", 5);
   assert.match(second.hint ?? "", /--new-job/);

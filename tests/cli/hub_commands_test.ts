@@ -319,5 +319,5 @@ Deno.test("hf-pull says that a release with a manifest comes whole, whatever the
   await world.json("trainer", "hf-upload");
   const { code, stderr } = await world.run("bot", "hf-pull", "--include", "*.json");
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /model\.bin comes although include and exclude say otherwise/);
+  assert.match(stderr, /model\.bin is pulled in spite of include and exclude/);
 });

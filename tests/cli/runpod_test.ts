@@ -236,7 +236,7 @@ Deno.test("a key on the command line or in the file works, with a warning, and i
   assert.equal(without.code, 3);
   const flag = await seed.run("--api-key", key);
   assert.equal(flag.code, 0, flag.stderr);
-  assert.match(flag.stderr, /warn {2}--api-key can be read by everybody/);
+  assert.match(flag.stderr, /warn {2}every user of this machine can read --api-key/);
   const file = join(seed.bot, "configs/bot.yaml");
   Deno.writeTextFileSync(
     file,
@@ -247,7 +247,7 @@ Deno.test("a key on the command line or in the file works, with a warning, and i
   );
   const yaml = await seed.run();
   assert.equal(yaml.code, 0, yaml.stderr);
-  assert.match(yaml.stderr, /warn {2}runpod\.api_key stands in the configuration/);
+  assert.match(yaml.stderr, /warn {2}runpod\.api_key is in the configuration file/);
   const print = await runCli("config", ["print"], { cwd: seed.bot });
   assert.match(print.stdout, /runpod\.api_key +"\[redacted\]"/);
   for (const { stdout, stderr } of [without, flag, yaml, print]) {

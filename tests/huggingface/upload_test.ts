@@ -115,7 +115,7 @@ Deno.test("a branch that moves in between is planned anew, on top of the other's
     [bench.server.files(REPO)["README.md"], bench.server.files(REPO)["model.joblib"]],
     ["# card", "newer"],
   );
-  assert.match(bench.context.log.lines.join("\n"), /somebody else moved main/);
+  assert.match(bench.context.log.lines.join("\n"), /another uploader moved main/);
 });
 
 Deno.test("a branch that moves every time is given up after five attempts", async () => {
