@@ -4,7 +4,7 @@ import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts"
 import { findRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 import { rollBackTo } from "./activate.ts";
-import { type ActivationNews, notifyConsumers } from "./notify_consumers.ts";
+import { type ActivationEvent, notifyConsumers } from "./notify_consumers.ts";
 import { RolledBackError } from "./run_report.ts";
 import type { SwapOptions } from "./safeguards.ts";
 import { ValidRelease } from "./valid_release.ts";
@@ -51,8 +51,8 @@ export async function rollBackFailed(
   const release = ValidRelease.ofStored(await VerifiedRelease.ofStored(context, store, stored));
   const { digest, sequence } = failed;
   await rollBackTo(context, store, release, { digest, sequence, reason: `it ${reason}` }, options);
-  const news = { event: "rolled-back", manifest: stored.manifest, previous: digest } as const;
-  const problem = await notifyOfRollback(context, store, news, options);
+  const activation = { event: "rolled-back", manifest: stored.manifest, previous: digest } as const;
+  const problem = await notifyOfRollback(context, store, activation, options);
   const but = problem === undefined ? "" : `, but consumers may not have it: ${problem}`;
   return new RolledBackError(
     `Cannot keep release ${shortDigest(failed.digest)} active: it ${reason}; release ${
@@ -78,11 +78,11 @@ export async function rollBackFailed(
 async function notifyOfRollback(
   context: Context,
   store: Store,
-  news: ActivationNews,
+  activation: ActivationEvent,
   { run, safeguards }: SwapOptions,
 ): Promise<string | undefined> {
   try {
-    await notifyConsumers(context, store, run, news, safeguards);
+    await notifyConsumers(context, store, run, activation, safeguards);
     return undefined;
   } catch (error) {
     if (context.signal.aborted) throw error;

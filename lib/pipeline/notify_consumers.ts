@@ -2,7 +2,7 @@ import type { Context } from "../core/context.ts";
 import { InterruptedError } from "../core/errors.ts";
 import { compareFiles } from "../release/changes.ts";
 import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
-import type { ReloadNews } from "../reload/reload_news.ts";
+import type { ReloadNotification } from "../reload/reload_notification.ts";
 import { clearPendingReload } from "../store/pending_reload.ts";
 import { findRelease, releaseDir } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
@@ -10,7 +10,7 @@ import type { CurrentRun } from "./current_run.ts";
 import type { Safeguards } from "./safeguards.ts";
 
 /** An activation of which consumers are notified. */
-export interface ActivationNews {
+export interface ActivationEvent {
   readonly event: "activated" | "rolled-back";
   readonly manifest: Manifest;
   readonly previous: Digest | undefined;
@@ -25,13 +25,13 @@ export async function notifyConsumers(
   context: Context,
   store: Store,
   run: CurrentRun,
-  { event, manifest, previous }: ActivationNews,
+  { event, manifest, previous }: ActivationEvent,
   { reload }: Pick<Safeguards, "reload">,
 ): Promise<void> {
   if (reload.length === 0) return clearPendingReload(store);
   const { reloadConsumers } = await import("../reload/reload_consumers.ts");
   const before = previous === undefined ? undefined : findRelease(store, previous)?.manifest;
-  const news: ReloadNews = {
+  const notification: ReloadNotification = {
     event,
     digest: manifest.digest,
     previous,
@@ -43,7 +43,7 @@ export async function notifyConsumers(
     runId: run.runId,
   };
   try {
-    await run.step("reload", () => reloadConsumers(context, reload, news));
+    await run.step("reload", () => reloadConsumers(context, reload, notification));
   } catch (error) {
     throw error instanceof InterruptedError ? interrupted(error, manifest.digest) : error;
   }

@@ -10,7 +10,7 @@ import { activate } from "./activate.ts";
 import { measureBaseline, putInCanary } from "./put_in_canary.ts";
 import { rollBackFailed } from "./automatic_rollback.ts";
 import type { Safeguards, SwapOptions } from "./safeguards.ts";
-import { type ActivationNews, notifyConsumers } from "./notify_consumers.ts";
+import { type ActivationEvent, notifyConsumers } from "./notify_consumers.ts";
 import type { ValidRelease } from "./valid_release.ts";
 
 /**
@@ -62,8 +62,8 @@ async function repair(
 ): Promise<void> {
   const { run, choice } = options;
   await run.step("activate", () => activate(context, store, release, run, choice));
-  const news = { event: "activated", manifest: release.manifest, previous: undefined } as const;
-  await announce(context, store, news, options);
+  const activation = { event: "activated", manifest: release.manifest, previous: undefined } as const;
+  await announce(context, store, activation, options);
 }
 
 /** What a pull finished of an earlier run. */
@@ -97,9 +97,9 @@ export async function finishSwap(
   const stays = pending.digest === manifest.digest;
   const previous = (stays ? pending.previous : pending.digest) ?? undefined;
   const isNew = stays && (previous === undefined || !wasRolledBack(store, previous));
-  const news = { event: isNew ? "activated" : "rolled-back", manifest, previous } as const;
+  const activation = { event: isNew ? "activated" : "rolled-back", manifest, previous } as const;
   try {
-    await announce(context, store, news, options);
+    await announce(context, store, activation, options);
     return isNew ? { activated: manifest.digest } : {};
   } catch (error) {
     if (!(error instanceof FailedError) || error.code !== "RELOAD_FAILED") throw error;
@@ -111,19 +111,21 @@ export async function finishSwap(
 async function announce(
   context: Context,
   store: Store,
-  news: ActivationNews,
+  activation: ActivationEvent,
   options: SwapOptions,
 ): Promise<void> {
   const { run, safeguards } = options;
   try {
-    await notifyConsumers(context, store, run, news, safeguards);
+    await notifyConsumers(context, store, run, activation, safeguards);
   } catch (error) {
     // After an interruption, the next run notifies consumers. A rollback is not rolled back.
-    if (context.signal.aborted || news.previous === undefined || news.event === "rolled-back") throw error;
+    if (
+      context.signal.aborted || activation.previous === undefined || activation.event === "rolled-back"
+    ) throw error;
     context.log.warn("Model hot-swap failed - keeping current model");
     throw await rollBackFailed(context, store, {
-      failed: news.manifest,
-      to: news.previous,
+      failed: activation.manifest,
+      to: activation.previous,
       code: "RELOAD_FAILED",
       reason: `could not be loaded by its consumers: ${
         error instanceof Error ? error.message : String(error)

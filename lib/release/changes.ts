@@ -4,13 +4,13 @@ import { RefusedError } from "../core/errors.ts";
 import { isClutter } from "./clutter.ts";
 import type { ModelSet } from "./model_set.ts";
 
-/** A file with what is known of its content. */
+/** A file, with its digest if that is known. */
 export interface ComparedFile {
   readonly path: string;
   readonly sha256: Sha256 | undefined;
 }
 
-/** How one file list becomes another. */
+/** The changes from one file list to another. */
 export interface ChangeList {
   readonly added: readonly string[];
   readonly modified: readonly string[];
@@ -18,8 +18,8 @@ export interface ChangeList {
 }
 
 /**
- * Compares two file lists by path and content. Content that is not known counts as modified. Archives and folders list
- * their files in any order; the result is sorted by path.
+ * Compares two file lists by path and digest. An unknown digest counts as modified. The lists may have any order; the
+ * result is sorted by path.
  *
  * @example
  * ```ts
@@ -45,7 +45,7 @@ export function countChanges(changes: ChangeList): number {
   return changes.added.length + changes.modified.length + changes.removed.length;
 }
 
-/** Returns the size of the added and modified files: what has to be sent, where nothing of it is there yet. */
+/** Returns the size of the added and modified files, in bytes. */
 export function changedBytes(
   { added, modified }: ChangeList,
   files: readonly { readonly path: string; readonly size: number }[],
@@ -55,9 +55,10 @@ export function changedBytes(
 }
 
 /**
- * Housekeeping files that an earlier version published do not count.
+ * Refuses a publish that would remove more than half of the published files. Housekeeping files of earlier versions do
+ * not count.
  *
- * @throws {RefusedError} code `SHRINK`: more than half of what was published would disappear
+ * @throws {RefusedError} code `SHRINK`
  */
 export function refuseShrink(set: ModelSet, published: readonly string[]): void {
   const before = published.filter((path) => !isClutter(path));
@@ -68,7 +69,7 @@ export function refuseShrink(set: ModelSet, published: readonly string[]): void 
     `Cannot publish ${set.dir}: ${gone} of the ${before.length} published files would disappear`,
     {
       code: "SHRINK",
-      hint: "if that is meant, run again with --allow-shrink",
+      hint: "if the removal is intended, run again with --allow-shrink",
     },
   );
 }

@@ -2,8 +2,8 @@ import type { Log } from "../core/log.ts";
 import { quote } from "../core/quote.ts";
 
 /**
- * Files and folders that programs leave beside models: housekeeping files, in whatever case. `.git*` files at a
- * release's root could not be signed either (OpenSSF Model Signing leaves them out).
+ * Housekeeping files that programs leave beside models, in upper or lower case. `.git*` files at the root of a release
+ * could not be signed either: OpenSSF Model Signing ignores them.
  */
 const NAMES = [
   // git
@@ -51,7 +51,7 @@ const NAMES = [
   ".huggingface",
 ];
 
-/** Files and folders whose names differ, and folders inside others that hold more than these. */
+/** Housekeeping files with varying names, and folders in folders that also hold other files. */
 const PATTERNS = [
   // AppleDouble files of macOS
   "\\._[^/]*",
@@ -62,19 +62,19 @@ const PATTERNS = [
   "\\.[^/]*\\.sw[a-p]",
   // A volume's bin on Linux
   "\\.trash-\\d+",
-  // What `hf download --local-dir` keeps in the folder that it downloads into
+  // Written by `hf download --local-dir` into the download folder
   "\\.cache/huggingface",
 ];
 
-/** One pattern for all: a set of names takes twenty times as long for 200,000 paths. */
+/** One pattern for all names: a set of names is twenty times as slow for 200,000 paths. */
 const CLUTTER = new RegExp(
   `(?:^|/)(?:${[...NAMES.map((name) => name.replace(/[.$+]/g, "\\$&")), ...PATTERNS].join("|")})(?:/|$)`,
   "i",
 );
 
 /**
- * Whether a path, relative to the models or to what they came in, is a housekeeping file or lies in a folder of them.
- * They are no part of a release, unless its manifest lists them, and no extra files of one.
+ * Returns whether a path is a housekeeping file or in a folder of them. The path is relative to the models or to their
+ * archive. Housekeeping files belong to a release only if its manifest lists them, and are never extra files.
  *
  * @example
  * ```ts
@@ -89,10 +89,10 @@ export function isClutter(path: string): boolean {
   return CLUTTER.test(path);
 }
 
-/** As many names as a line of the log holds. */
+/** The most names in a log line. */
 const NAMES_SHOWN_MAX = 20;
 
-/** Names what was left out, for `--verbose`. @param where the folder or archive that it is in */
+/** Logs the housekeeping files that are left out, for `--verbose`. @param where their folder or archive */
 export function reportClutter(log: Pick<Log, "debug">, where: string, paths: readonly string[]): void {
   if (paths.length === 0) return;
   const names = paths.slice(0, NAMES_SHOWN_MAX).map(quote).join(", ");

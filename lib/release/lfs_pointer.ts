@@ -3,14 +3,14 @@ import type { Sha256 } from "../core/hash.ts";
 /** The specification allows pointers of less than 1024 bytes. */
 export const POINTER_BYTES_MAX = 1024;
 
-/** What stands in the repository for a file in Git LFS. */
+/** The content of a Git LFS pointer, which replaces the file in the repository. */
 export interface LfsPointer {
   readonly sha256: Sha256;
   readonly bytes: number;
 }
 
 /**
- * Reads a Git LFS pointer (git-lfs `docs/spec.md`, version 1); `undefined` when the bytes are none.
+ * Parses a Git LFS pointer (git-lfs `docs/spec.md`, version 1); `undefined` if the bytes are not a pointer.
  *
  * @example
  * ```ts
@@ -31,7 +31,7 @@ export function parsePointer(content: Uint8Array): LfsPointer | undefined {
   return sha256 === undefined || bytes === undefined ? undefined : { sha256, bytes: Number(bytes) };
 }
 
-/** The text of a pointer, as git-lfs itself writes it. */
+/** Returns the text of a pointer, as git-lfs writes it. */
 export function formatPointer(pointer: LfsPointer): string {
   return `version https://git-lfs.github.com/spec/v1\noid sha256:${pointer.sha256}\nsize ${pointer.bytes}\n`;
 }

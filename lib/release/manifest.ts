@@ -8,15 +8,15 @@ import { compareUtf8, findPathCollision, portablePathProblem, sortUtf8 } from ".
 /** The manifest's file name: beside the model folder in a repository or an archive, never inside it. */
 export const MANIFEST_NAME = "model-sync.json";
 
-/** The most files a release may have: ten times the largest set known, and still a manifest of under 64 MiB. */
+/** The most files of a release: ten times the largest known set, with a manifest below 64 MiB. */
 export const RELEASE_FILES_MAX = 200_000;
 
-/** What is read of a manifest at most: {@link RELEASE_FILES_MAX} entries of 320 bytes. */
+/** The largest manifest that is read: {@link RELEASE_FILES_MAX} entries of 320 bytes. */
 export const MANIFEST_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
- * The last sequence of a registry. Far above what publishing ever counts to, so that only a hand can have written it,
- * and below 2^53, so that the next number is still exact where it is compared.
+ * The highest sequence. Publishing never counts so far, so a person must have written it. It is below 2^53, so that
+ * comparisons with the next number are still exact.
  */
 export const SEQUENCE_MAX = 2 ** 52;
 
@@ -31,7 +31,7 @@ export const Digest = z.custom<Digest>(
 );
 
 export const CARRIERS = ["git", "runpod", "github-actions", "huggingface", "local"] as const;
-/** How a release travelled; `local` is a folder that was there before model-sync. */
+/** The carrier of a release. `local`: a model folder from before model-sync. */
 export type Carrier = (typeof CARRIERS)[number];
 
 const ReleaseFile = z.object({
@@ -46,27 +46,27 @@ export type ReleaseFile = Readonly<z.infer<typeof ReleaseFile>>;
 const Manifest = z.object({
   schema: z.literal(1),
   digest: Digest,
-  /** Grows by one a publish. 0: made by a client for a registry that has no manifest, so it orders nothing. */
+  /** Grows by one with each publish. 0: created by a client for a registry without a manifest, so it orders nothing. */
   sequence: z.number().int().min(0).max(SEQUENCE_MAX),
   createdAt: z.iso.datetime(),
-  /** Clients take it until then. */
+  /** Clients accept the release until then. */
   expiresAt: z.iso.datetime().optional(),
   origin: z.object({
     carrier: z.enum(CARRIERS),
-    /** The carrier's immutable name for where the files came from, where there is one. */
+    /** The carrier's immutable name for the source of the files, if it has one. */
     revision: z.string().max(200).optional(),
     host: z.string().max(255).optional(),
-    /** Name of the model folder that stands beside this manifest. */
+    /** The name of the model folder beside this manifest. */
     folder: z.string().max(255).optional(),
   }),
   files: z.array(ReleaseFile).min(1).max(RELEASE_FILES_MAX),
 });
-/** What a release is made of. Unknown fields of a later version are ignored; the digest guards the files. */
+/** The files of a release, and its origin. Unknown fields of a later version are ignored; the digest covers the files. */
 export type Manifest = Readonly<z.infer<typeof Manifest>>;
 
 /**
- * Names a release: the SHA-256 of its sorted lines `<sha256>  <size>  <path>\n`. Order does not matter, nothing but
- * the files does, so the same models have the same name whichever carrier brought them.
+ * Returns the name of a release: the SHA-256 of its sorted lines `<sha256>  <size>  <path>\n`. It depends only on the
+ * files, so the same models have the same name with every carrier.
  *
  * @example The same in a shell: `printf '%s  3  a.onnx\n' "$(sha256sum < a.onnx | cut -c-64)" | sort | sha256sum`
  * ```ts
@@ -83,7 +83,7 @@ export async function releaseDigest(
   return `sha256:${await sha256Hex(sortUtf8(lines).join(""))}`;
 }
 
-/** A manifest's file entry for what was measured of a file. */
+/** Returns the manifest's entry of a hashed file. */
 export function releaseFile(path: string, digest: FileDigest): ReleaseFile {
   const { bytes, sha256, chunks } = digest;
   return chunks === undefined
@@ -91,10 +91,10 @@ export function releaseFile(path: string, digest: FileDigest): ReleaseFile {
     : { path, size: bytes, sha256, chunks: [...chunks] };
 }
 
-/** What a manifest says besides its files. */
+/** The fields of a manifest besides its files. */
 export type ManifestDetails = Pick<Manifest, "sequence" | "createdAt" | "expiresAt" | "origin">;
 
-/** Makes a manifest for files: sorts them and names the release. */
+/** Creates the manifest of files: sorts them and computes the release digest. */
 export async function createManifest(
   files: readonly ReleaseFile[],
   details: ManifestDetails,
@@ -107,7 +107,7 @@ export async function createManifest(
 }
 
 /**
- * Reads a manifest as it came from a carrier, and trusts nothing in it: shape, paths, chunk counts, digest.
+ * Parses a manifest from a carrier, and checks everything in it: shape, paths, chunk counts, digest.
  *
  * @param where named in errors: `model-sync.json of commit 1a2b3c4`
  * @throws {RefusedError} code `MANIFEST_INVALID`
@@ -120,8 +120,8 @@ export async function parseManifest(text: string, where: string): Promise<Manife
 }
 
 /**
- * Reads a manifest of the store, which was parsed before it was written there: its shape alone is looked at, so that a
- * rollback does not wait for the digest of a long list. `verify` reads it by {@link parseManifest}.
+ * Parses a manifest of the store. {@link parseManifest} has checked it before it was written, so this checks only its
+ * shape: a rollback does not wait for the digest of a long list. `verify` checks the digest again.
  *
  * @throws {RefusedError} code `MANIFEST_INVALID`
  */
@@ -138,7 +138,7 @@ export function readManifest(text: string, where: string): Manifest {
   return result.data;
 }
 
-/** A manifest as it is written: one file a line, so that a registry's history reads well and compresses well. */
+/** Returns the text of a manifest: one line for each file, for readable diffs in a registry that compress well. */
 export function formatManifest(manifest: Manifest): string {
   const { files, ...head } = manifest;
   const headText = JSON.stringify(head, undefined, 2).replace(/\n}$/, "");
@@ -146,19 +146,19 @@ export function formatManifest(manifest: Manifest): string {
   return `${headText},\n  "files": [\n${lines}\n  ]\n}\n`;
 }
 
-/** The sum of the sizes of files, in bytes. */
+/** Returns the sum of the sizes of files, in bytes. */
 export function totalBytes(files: Iterable<Pick<ReleaseFile, "size">>): number {
   let bytes = 0;
   for (const file of files) bytes += file.size;
   return bytes;
 }
 
-/** The first twelve hexadecimal digits: what people see and type. */
+/** Returns the first twelve hexadecimal digits, which people see and type. */
 export function shortDigest(digest: Digest): string {
   return digest.slice("sha256:".length, "sha256:".length + 12);
 }
 
-/** The refusal of a file list that no file system may get to see, or `undefined`. */
+/** Returns why a file list is unsafe for file systems; `undefined` if it is safe. */
 export function fileListProblem(paths: readonly string[]): string | undefined {
   if (paths.length > RELEASE_FILES_MAX) {
     return `it has ${paths.length} files, at most ${RELEASE_FILES_MAX} are possible`;
@@ -188,7 +188,7 @@ function manifestProblem(manifest: Manifest): string | undefined {
 async function digestProblem(manifest: Manifest): Promise<string | undefined> {
   const digest = await releaseDigest(manifest.files);
   if (digest === manifest.digest) return undefined;
-  return `it says its digest is ${manifest.digest}, but its file list gives ${digest}`;
+  return `its digest is ${manifest.digest}, but its file list gives ${digest}`;
 }
 
 function invalid(where: string, problem: string, cause?: unknown): RefusedError {
@@ -199,7 +199,7 @@ function invalid(where: string, problem: string, cause?: unknown): RefusedError 
   });
 }
 
-/** As much of a value as a message shows. */
+/** The most characters of a value that a message shows. */
 const SHOWN_CHARS_MAX = 60;
 
 function shorten(text: string): string {

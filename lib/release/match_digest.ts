@@ -1,18 +1,18 @@
 import { RefusedError, UsageError } from "../core/errors.ts";
 import { type Digest, shortDigest } from "./manifest.ts";
 
-/** Shorter prefixes are too easily a typing mistake. */
+/** A shorter prefix could too easily be a typing mistake. */
 export const PREFIX_DIGITS_MIN = 4;
 
-/** A digest or the beginning of one. */
+/** A digest or a prefix of one. */
 export const DIGEST_PREFIX = /^(?:sha256:)?([0-9a-f]{4,64})$/i;
 
 /**
- * The one digest that begins as typed.
+ * Returns the only digest with the typed prefix.
  *
- * @param typed a digest or the beginning of one, with or without `sha256:`
- * @param action what is to be done with it, for errors: `roll back to`
- * @param holder what holds the candidates: `the store`
+ * @param typed a digest or a prefix of one, with or without `sha256:`
+ * @param action the action, for errors: `roll back to`
+ * @param holder the holder of the candidates, for errors: `the store`
  * @throws {UsageError} code `DIGEST_INVALID` or `DIGEST_AMBIGUOUS`; {@link RefusedError} code `RELEASE_MISSING`
  */
 export function matchDigest(
@@ -32,7 +32,7 @@ export function matchDigest(
   const [only] = found;
   if (found.length === 1 && only !== undefined) return only;
   if (found.length > 1) {
-    throw new UsageError(`Cannot ${action} "${typed}": several releases begin so`, {
+    throw new UsageError(`Cannot ${action} "${typed}": several releases have this prefix`, {
       code: "DIGEST_AMBIGUOUS",
       hint: `it is one of: ${found.map(shortDigest).join(", ")}`,
     });

@@ -5,39 +5,39 @@ import { type FileSystem, findText } from "../core/files.ts";
 import { oneLine } from "../core/quote.ts";
 import type { Sha256 } from "../core/hash.ts";
 
-/** The file beside a model that describes it. */
+/** The file that describes the model beside it. */
 const METADATA_NAME = "metadata.json";
 
-/** Descriptions have some kilobytes; what is larger is data of another kind. */
+/** Descriptions have some kilobytes. A larger file is data of another kind. */
 const METADATA_BYTES_MAX = 4 * 1024 * 1024;
 
-/** What is shown of a checksum; a right one has 64. */
+/** The most characters of a checksum that a message shows. A correct one has 64. */
 const CHECKSUM_CHARS_MAX = 80;
 
-/** Of everybody's metadata we know this one field: the SHA-256 of the model beside it, without the model's name. */
+/** The only common field of metadata files: the SHA-256 of the model beside it, without the model's name. */
 const Metadata = z.object({ sha256_checksum: z.string() });
 
-/** A file of a release that was measured. */
+/** A hashed file of a release. */
 export interface MeasuredFile {
   readonly path: string;
   readonly bytes: number;
   readonly sha256: Sha256;
 }
 
-/** A `metadata.json` that describes another model than those beside it. */
+/** A `metadata.json` whose checksum matches no file beside it. */
 export interface WrongChecksum {
-  /** The metadata's. */
+  /** The path of the metadata file. */
   readonly path: string;
-  /** What it says, and what is there. */
+  /** The checksum, and those of the files beside it. */
   readonly problem: string;
 }
 
 /**
- * Holds each `metadata.json` with a `sha256_checksum` against the files beside it: one of them has to be the model that
- * was described. Metadata without such a field, or alone in its folder, says nothing. Needs read permission.
+ * Compares each `metadata.json` that has a `sha256_checksum` with the files beside it: one of them must match. Ignores
+ * metadata without that field, or alone in its folder. Needs read permission.
  *
- * @param dir where the files are
- * @returns the first that is wrong
+ * @param dir the folder of the files
+ * @returns the first wrong one
  */
 export function findWrongChecksum(
   fs: FileSystem,
@@ -65,7 +65,7 @@ export function findWrongChecksum(
 }
 
 /**
- * As {@link findWrongChecksum}, for who cannot go on.
+ * Refuses files with a wrong checksum in a `metadata.json`.
  *
  * @throws {RefusedError} code `CHECKSUM_MISMATCH`, naming the metadata and the files beside it
  */
@@ -79,9 +79,9 @@ export function refuseWrongChecksums(fs: FileSystem, dir: string, files: readonl
 }
 
 export const CHECKSUM_HINT =
-  "the model is not the one that was described: train and upload both again; the active release is untouched";
+  "the metadata describes another model: train and upload both again; the active release is untouched";
 
-/** A message that names more files is read by nobody. */
+/** The most files that a message names. */
 const NAMED_MAX = 3;
 
 function readChecksum(text: string): string | undefined {
@@ -90,7 +90,7 @@ function readChecksum(text: string): string | undefined {
     const checksum = sha256_checksum.trim().toLowerCase().replace(/^sha256:/, "");
     return checksum === "" ? undefined : checksum;
   } catch {
-    // Not JSON, or metadata of another kind: nothing is claimed.
+    // Not JSON, or metadata of another kind: it claims no checksum.
     return undefined;
   }
 }

@@ -9,49 +9,49 @@ import { reportClutter } from "./clutter.ts";
 import { type FoundFile, type FoundFiles, scanFolder } from "./scan_folder.ts";
 import { secretInName, SecretScanner } from "./secret_scan.ts";
 
-/** What a folder held when it was last read. */
+/** The content of a folder when it was last read. */
 export interface RememberedFolder {
   readonly digest: Digest;
   readonly files: number;
   readonly bytes: number;
 }
 
-/** Remembers a folder as a whole, so that it need not be read again while nothing in it changes. */
+/** Remembers a folder as a whole, so that an unchanged one need not be read again. */
 export interface FolderMemory {
-  /** The folder, if neither a name nor a file in it changed since it was remembered. */
+  /** Returns the remembered folder, if no name and no file in it has changed since. */
   findUnchanged(dir: string): Promise<RememberedFolder | undefined>;
-  /** Remembers a folder, unless a change to it might go unnoticed later. */
+  /** Remembers a folder, unless a later change of it might not be noticed. */
   remember(found: FoundFiles, set: ModelSet): Promise<void>;
 }
 
-/** Remembers no folder: for a carrier that has to look at every file anyway. */
+/** Remembers no folder, for a carrier that has to check every file anyway. */
 export const NO_FOLDER_MEMORY: FolderMemory = {
   findUnchanged: () => Promise.resolve(undefined),
   remember: () => Promise.resolve(),
 };
 
-/** A file that is about to be published. */
+/** A file to publish. */
 export interface SetFile extends ReleaseFile {
-  /** Where its bytes are. */
+  /** The path of its bytes on this machine. */
   readonly location: string;
 }
 
-/** The models as they are now in the folder that is published from. */
+/** The present content of the published model folder. */
 export interface ModelSet {
   readonly dir: string;
   readonly digest: Digest;
   readonly files: readonly SetFile[];
 }
 
-/** Remembers digests of files that are unchanged since they were last read. */
+/** Remembers the digests of files. */
 export interface DigestCache {
   find(path: string, info: Deno.FileInfo): Sha256 | undefined;
   remember(path: string, info: Deno.FileInfo, sha256: Sha256, clock: Clock): void;
-  /** Forgets every other path. */
+  /** Forgets all other paths. */
   keepOnly(paths: ReadonlySet<string>): void;
 }
 
-/** Remembers nothing: for a dry run before the first run. */
+/** Remembers nothing, for a dry run before the first run. */
 export const NO_CACHE: DigestCache = {
   find: () => undefined,
   remember: () => {},
@@ -59,10 +59,10 @@ export const NO_CACHE: DigestCache = {
 };
 
 /**
- * Reads the model folder that is to be published, and refuses what must not leave the machine: nothing at all, links
- * out of the folder, credentials, and Git LFS pointers where a model should be.
+ * Reads the model folder for a publish. Refuses an empty folder, links out of the folder, credentials, and Git LFS
+ * pointers instead of models.
  *
- * @param isWanted leaves files out: they are not even read
+ * @param isWanted selects the files; the others are not read
  * @throws {RefusedError} codes `MODELS_MISSING`, `MODELS_EMPTY`, `FOLDER_UNFIT`, `SECRET_FOUND`, `LFS_POINTER`
  */
 export async function readModelSet(
@@ -100,10 +100,10 @@ function findFiles(context: Context, dir: string, isWanted: (path: string) => bo
   reportClutter(context.log, dir, found.clutter);
   const files = found.files.filter((file) => isWanted(file.path));
   if (files.length > 0) return { ...found, files };
-  const what = found.files.length === 0 ? "it holds no files" : "the patterns leave out every file in it";
+  const what = found.files.length === 0 ? "it contains no files" : "the patterns exclude every file in it";
   throw new RefusedError(`Cannot publish ${dir}: ${what}`, {
     code: "MODELS_EMPTY",
-    hint: "train first; an empty release would take the models away from every consumer",
+    hint: "train first; an empty release would remove the models from every consumer",
   });
 }
 
@@ -124,7 +124,7 @@ async function digestOf(
   onRead: (bytes: number) => void,
 ): Promise<FileDigest> {
   const known = cache.find(file.path, file.info);
-  // Chunk digests are not remembered: files that have them are read again when a manifest has to be written.
+  // Chunk digests are not cached: files that have them are hashed again when a manifest has to be written.
   if (known !== undefined) return { bytes: file.info.size, sha256: known };
   return await readFile(context, file, cache, onRead);
 }

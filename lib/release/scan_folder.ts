@@ -6,37 +6,37 @@ import { fileListProblem } from "./manifest.ts";
 import { compareUtf8, portablePathProblem, sortUtf8 } from "../core/portable_path.ts";
 import { isClutter } from "./clutter.ts";
 
-/** A regular file found below a folder. */
+/** A regular file in a folder. */
 export interface FoundFile {
   /** Relative to the folder, separated by `/`. */
   readonly path: string;
-  /** Where its bytes are: below the folder, or where a link within the folder leads. */
+  /** The path of its bytes: in the folder, or the target of a link within the folder. */
   readonly location: string;
   readonly info: Deno.FileInfo;
 }
 
-/** What to do with symbolic links: `follow` those that stay in the folder, or `refuse` them all. */
+/** `follow` symbolic links that stay in the folder, or `refuse` them all. */
 export type LinkPolicy = "follow" | "refuse";
 
-/** What a folder holds. */
+/** The content of a folder. */
 export interface FoundFiles {
   /** The folder itself, links resolved. */
   readonly root: string;
   /** In manifest order, without housekeeping files. */
   readonly files: readonly FoundFile[];
-  /** Housekeeping files, and with a `/` at their ends folders of them. */
+  /** Housekeeping files, and folders of them, which end with `/`. */
   readonly clutter: readonly string[];
   /** The folders, the root as `""`. */
   readonly folders: ReadonlyMap<string, Deno.FileInfo>;
-  /** Whether a link led somewhere: what changes behind it does not show in the folders. */
+  /** Whether a link was followed: changes of its target do not show in the folders. */
   readonly followedLinks: boolean;
 }
 
 /**
- * Lists the files of a model folder. Every name, link and file type that a release cannot hold is refused here, before
- * a byte is read.
+ * Lists the files of a model folder. Refuses names, links and file types that a release cannot hold, before any file is
+ * read.
  *
- * @throws {RefusedError} code `FOLDER_UNFIT`; `NotFound` when there is no such folder
+ * @throws {RefusedError} code `FOLDER_UNFIT`; `NotFound` if there is no such folder
  */
 export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): FoundFiles {
   const realRoot = fs.realPathSync(root);
@@ -52,7 +52,7 @@ export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): Fou
         clutter.push(entry.isDirectory ? `${path}/` : path);
         continue;
       }
-      // Before the walk goes on: it also bounds its depth.
+      // Checked before entering a folder, because this also limits the depth.
       const problem = portablePathProblem(path);
       if (problem !== undefined) throw unfit(root, `the path ${quote(path)} ${problem}`);
       const entryPath = `${folder}${sep}${entry.name}`;

@@ -1,27 +1,27 @@
 import { SECRET_SHAPE_CHARS_MAX, secretInText } from "../core/secret_shapes.ts";
 
-/** Files whose very name says that they hold credentials. Examples and templates are meant to be shared. */
+/** Names of files that hold credentials. Examples and templates are meant to be shared. */
 const SECRET_NAME =
   /(?:^|\/)(\.env(\..+)?|\.aws\/credentials|id_(rsa|dsa|ecdsa|ed25519)|\.netrc|_netrc|\.git-credentials|\.npmrc|\.pypirc|.+\.(p12|pfx|ppk))$/i;
 const TEMPLATE_NAME = /(?:^|\/)\.env\.(example|sample|template|dist)$/i;
 
-/** A file with a NUL byte this early is binary; of those only the beginning is scanned, where metadata stands. */
+/** A file with a NUL byte in its first bytes is binary. Only the beginning of those is scanned, where metadata is. */
 const BINARY_PROBE_BYTES = 8 * 1024;
 const BINARY_SCAN_BYTES_MAX = 64 * 1024;
 
-/** What kind of secret a file's path gives away, or `undefined`. */
+/** Returns the kind of secret that a file's path shows; `undefined` without one. */
 export function secretInName(path: string): string | undefined {
   return SECRET_NAME.test(path) && !TEMPLATE_NAME.test(path) ? "a credentials file" : undefined;
 }
 
-/** Looks for secrets in a file's content as its pieces go by. */
+/** Scans the pieces of a file for secrets. */
 export class SecretScanner {
   readonly #decoder = new TextDecoder("latin1");
   #tail = "";
   #binary: boolean | undefined;
   #found: string | undefined;
 
-  /** The kind of the first secret seen so far. */
+  /** The kind of the first secret that was found. */
   get found(): string | undefined {
     return this.#found;
   }

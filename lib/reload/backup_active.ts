@@ -8,24 +8,23 @@ import { OwnFolders } from "./own_folders.ts";
 export interface BackupOptions {
   /** `activation.backup_dir`. */
   readonly backupDir: string;
-  /** `activation.keep`: how many stay. */
+  /** `activation.keep`: the number of backups to keep. */
   readonly keep: number;
-  /** The release that is about to be replaced: its folder in the store, and its files. */
+  /** The active release, before it is replaced: its folder in the store, and its files. */
   readonly releaseDir: string;
   readonly files: readonly Pick<ReleaseFile, "path">[];
-  /** The folder that consumers open, which no backup may be inside of. */
+  /** The model folder. Backups must not be inside it. */
   readonly modelsDir: string;
 }
 
 const BACKUP_NAME = /^\d{8}_\d{6}(?:_\d{1,2})?$/;
 
-/** Backups of one second; a machine does not replace its models that often. */
+/** The most backups of one second. */
 const SAME_SECOND_MAX = 99;
 
 /**
- * Keeps the active release in a folder named by the time, `20250108_143022` in UTC, before it is replaced, and removes
- * the oldest of those folders. Hard links where the file system has them, else copies. Needs read and write
- * permission.
+ * Backs up the active release before it is replaced, into a folder named by the time in UTC (`20250108_143022`), and
+ * removes the oldest backups. Uses hard links, or copies where the file system has none. Needs read and write permission.
  *
  * @returns the new folder
  * @throws {UsageError} code `BACKUP_IN_MODELS`; {@link DiskError}
@@ -43,7 +42,8 @@ export async function backupActive(context: Context, options: BackupOptions): Pr
 }
 
 /**
- * A backup there would be lost with the release that it is in, or be published with the models. Both paths are absolute.
+ * Refuses a backup folder inside the model folder: its backups would be lost with the replaced release, or be published
+ * with the models. Both paths are absolute.
  *
  * @throws {UsageError} code `BACKUP_IN_MODELS`
  */
@@ -64,6 +64,6 @@ function freeName({ fs, clock }: Context, root: string): string {
   }
   throw new UsageError(`Cannot keep a backup: ${root} has ${SAME_SECOND_MAX} of ${time} already`, {
     code: "BACKUPS_EXHAUSTED",
-    hint: "is the clock right?",
+    hint: "check that the clock of this machine is right",
   });
 }

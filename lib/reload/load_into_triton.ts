@@ -5,19 +5,23 @@ import { exchange } from "../http/request.ts";
 import { statusError } from "../http/status_error.ts";
 import { findEntry } from "../core/files.ts";
 import { withRetry } from "../core/retry.ts";
-import { type ReloadNews, reloadRetries } from "./reload_news.ts";
+import { type ReloadNotification, reloadRetries } from "./reload_notification.ts";
 
 /**
- * Has a Triton server (model control mode `explicit`) load the models of a release and unload those that it no longer
- * has, one after the other, and checks that each is ready. The model folder is its repository.
+ * Makes a Triton server (model control mode `explicit`) load the models of a release and unload removed ones, one after
+ * the other, and checks that each is ready. The model folder is Triton's model repository.
  *
- * Triton takes even an explicit load for done when no file or folder of the model is newer than what it has loaded
- * (`ModelTimestamp` in its model_repository_manager.cc), which is just what a rollback looks like: so the folders of a
- * model are dated to now before it is loaded. Files keep their times.
+ * Triton skips even an explicit load if no file or folder of the model is newer than the loaded one (`ModelTimestamp` in
+ * its model_repository_manager.cc), as after a rollback. So the folders of a model get the present time before it is
+ * loaded. Files keep their times.
  */
-export async function loadIntoTriton(context: Context, hook: TritonHook, news: ReloadNews): Promise<void> {
-  const removed = topFolders(news.changes.removed);
-  const present = topFolders(news.files.map((file) => file.path));
+export async function loadIntoTriton(
+  context: Context,
+  hook: TritonHook,
+  notification: ReloadNotification,
+): Promise<void> {
+  const removed = topFolders(notification.changes.removed);
+  const present = topFolders(notification.files.map((file) => file.path));
   const wanted = hook.models ?? [...present, ...removed];
   for (const model of new Set(wanted)) {
     if (!present.has(model)) {
@@ -27,23 +31,23 @@ export async function loadIntoTriton(context: Context, hook: TritonHook, news: R
       await call(context, hook, "POST", `repository/models/${encodeURIComponent(model)}/unload`);
       continue;
     }
-    dateFolders(context, join(news.modelsDir, model));
+    dateFolders(context, join(notification.modelsDir, model));
     await call(context, hook, "POST", `repository/models/${encodeURIComponent(model)}/load`);
     await call(context, hook, "GET", `models/${encodeURIComponent(model)}/ready`);
   }
 }
 
-/** A name that was misspelt looks so. */
+/** The message for a configured model that the release lacks; its name may be misspelt. */
 function unknownModel(model: string): string {
   return `no file of the release is in a folder ${model}, which activation.reload names as a model`;
 }
 
-/** Where a call of Triton's HTTP API goes. */
+/** Returns the address of a call of Triton's HTTP API. */
 export function tritonAddress(hook: TritonHook, path: string): string {
   return `${hook.url.replace(/\/+$/, "")}/v2/${path}`;
 }
 
-/** The names of a repository's models. Files beside them belong to none. */
+/** Returns the names of a repository's models: its top folders. Files beside them belong to no model. */
 function topFolders(paths: readonly string[]): Set<string> {
   return new Set(paths.filter((path) => path.includes("/")).map((path) => path.slice(0, path.indexOf("/"))));
 }
@@ -56,7 +60,7 @@ function dateFolders({ fs, clock }: Pick<Context, "fs" | "clock">, folder: strin
   fs.utimeSync(folder, clock.now(), clock.now());
 }
 
-/** One call of Triton's HTTP API (its model repository extension, and KServe's protocol, version 2). */
+/** Calls Triton's HTTP API (its model repository extension, and KServe's protocol, version 2). */
 async function call(context: Context, hook: TritonHook, method: "GET" | "POST", path: string): Promise<void> {
   const request = {
     url: tritonAddress(hook, path),

@@ -6,18 +6,18 @@ import { DiskError, diskError, osErrorCode } from "../core/errors.ts";
 import { findEntry, makeReadableFolder, removeTree, syncFolder, syncFolders } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";
 
-/** Beside the folders, so that none is ever removed that somebody else put there. */
+/** Lists the folders that this program created. Only these are ever removed. */
 const LIST_NAME = ".model-sync-folders.json";
 
-/** Scratch on the same file system. What serves or lists the folders looks for names of theirs, and passes it over. */
+/** Scratch on the same file system. Its name matches no version and no backup, so other programs ignore it. */
 const STAGING_NAME = ".model-sync-staging";
 
-/** File systems without hard links, at their limit of links to one file, or another one. */
+/** Errors of file systems without hard links, at the limit of links to one file, or of another file system. */
 const LINK_IMPOSSIBLE = ["EMLINK", "EPERM", "ENOTSUP", "EOPNOTSUPP", "EXDEV", "ENOSYS"];
 
 const Names = z.array(z.string());
 
-/** A file, and where it goes. */
+/** A file, and its path in the new folder. */
 export interface PlacedFile {
   readonly source: string;
   /** Relative to the new folder. */
@@ -25,15 +25,15 @@ export interface PlacedFile {
 }
 
 /**
- * A folder in which copies of releases stand, each in a folder of its own: timestamped backups, numbered versions.
- * A copy appears by one rename when it is whole and on the disk.
+ * A folder with copies of releases, each in a folder of its own: timestamped backups, numbered versions. A copy appears
+ * by one rename, when it is whole and on the disk.
  */
 export class OwnFolders {
   readonly #context: Context;
   readonly #root: string;
   readonly #pattern: RegExp;
 
-  /** @param pattern which names are ever given, and so ever removed */
+  /** @param pattern matches the names of the folders; only such folders are removed */
   constructor(context: Context, root: string, pattern: RegExp) {
     this.#context = context;
     this.#root = root;
@@ -41,10 +41,10 @@ export class OwnFolders {
   }
 
   /**
-   * Makes the folder `name`. Files of a release are never changed, so they are hard links where the file system has
-   * them, else copies.
+   * Creates the folder `name`. Files are hard links, because a release's files never change, or copies where the file
+   * system has no links.
    *
-   * @throws {DiskError}, with nothing left behind
+   * @throws {DiskError}, after removing the unfinished folder
    */
   async add(name: string, files: readonly PlacedFile[]): Promise<string> {
     const { fs } = this.#context;
@@ -54,27 +54,27 @@ export class OwnFolders {
       makeReadableFolder(fs, this.#root);
       await removeTree(fs, staging);
       await fillFolder(this.#context, staging, files);
-      // Before the rename: a name without a folder does no harm, a folder without its name would stay for ever.
+      // Listed before the rename: a name without a folder does no harm, an unlisted folder would never be removed.
       this.#list.replace([...this.names(), name]);
       fs.renameSync(staging, target);
       syncFolder(fs, this.#root);
       return target;
     } catch (error) {
       await removeTree(fs, staging).catch(() => {
-        // What went wrong first is told; the next call removes it.
+        // The first error counts; the next call removes the folder.
       });
       throw unwritable(error, target) ?? diskError(error, `make ${target}`);
     }
   }
 
-  /** Removes the oldest folders that were made here, and no others. */
+  /** Removes the oldest folders that this program created, and no others. */
   async keepNewest(countMax: number): Promise<void> {
     const names = this.names();
     for (const name of names.slice(0, -countMax)) await removeTree(this.#context.fs, join(this.#root, name));
     this.#list.replace(names.slice(-countMax));
   }
 
-  /** Those that were made here and are still there, oldest first. */
+  /** Returns the folders that this program created and that still exist, oldest first. */
   names(): string[] {
     // If the list is damaged, no folder is known as our own, so none is removed.
     const list = this.#list.read();
@@ -91,17 +91,17 @@ export class OwnFolders {
 
 function unwritable(error: unknown, target: string): DiskError | undefined {
   if (error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.NotADirectory) {
-    return new DiskError(`Cannot make ${target}: a file is in its way, where a folder was wanted`, {
+    return new DiskError(`Cannot create ${target}: a file is at the path of a folder`, {
       code: "FOLDER_NOT_WRITABLE",
       cause: error,
       hint: "move the file away, or name another folder in the configuration",
     });
   }
   if (!(error instanceof Deno.errors.PermissionDenied)) return undefined;
-  return new DiskError(`Cannot make ${target}: permission denied`, {
+  return new DiskError(`Cannot create ${target}: permission denied`, {
     code: "FOLDER_NOT_WRITABLE",
     cause: error,
-    hint: "run as the user that owns the folder, or let the user that runs this write there",
+    hint: "run as the user that owns the folder, or give this user write permission",
   });
 }
 

@@ -18,37 +18,42 @@ import { sendSignal } from "./send_signal.ts";
 import { serveWithTensorflow } from "./serve_with_tensorflow.ts";
 import { postWebhook } from "../http/post_webhook.ts";
 import { withRetry } from "../core/retry.ts";
-import { describeNews, newsId, type ReloadNews, reloadRetries } from "./reload_news.ts";
+import {
+  notificationBody,
+  notificationId,
+  type ReloadNotification,
+  reloadRetries,
+} from "./reload_notification.ts";
 
 /**
- * Tells every consumer, one after the other, that a release was activated, and waits until each has taken it. Needs
- * net for `http`, `triton` and a `tensorflow-serving` with an address; run for `command` (the program) and `signal`
- * (all of it); read and write for `tensorflow-serving`.
+ * Notifies every consumer of an activated release, one after the other, and waits until each has reloaded. Needs net for
+ * `http`, `triton` and a `tensorflow-serving` with an address; run for `command` (its program) and `signal` (all
+ * programs); read and write for `tensorflow-serving`.
  *
- * @throws {FailedError} code `RELOAD_FAILED` at the first that fails after its retries: those after it were not told.
- * The signal's reason when the run is interrupted
+ * @throws {FailedError} code `RELOAD_FAILED` at the first consumer that fails after its retries; the consumers after it
+ * are not notified. The signal's reason if the run is interrupted
  */
 export async function reloadConsumers(
   context: Context,
   hooks: readonly ReloadHook[],
-  news: ReloadNews,
+  notification: ReloadNotification,
 ): Promise<void> {
   for (const hook of hooks) {
     const consumer = describeConsumer(hook);
-    context.log.info(`[MODEL-RELOAD] Starting model reload: ${news.modelsDir} (${consumer})`);
+    context.log.info(`[MODEL-RELOAD] Starting model reload: ${notification.modelsDir} (${consumer})`);
     using _working = new Working(context, `reloading ${consumer}`);
     try {
-      await reload(context, hook, news);
+      await reload(context, hook, notification);
     } catch (error) {
       if (!isFailure(error)) throw error;
-      throw reloadFailed(consumer, news, error);
+      throw reloadFailed(consumer, notification, error);
     }
     context.log.info(`[MODEL-RELOAD] Model reloaded successfully (${consumer})`);
   }
 }
 
 /**
- * Looks for the secrets that hooks name, before a release is activated that could not be announced.
+ * Checks that the secrets of hooks are set, before a release is activated of which consumers could not be notified.
  *
  * @throws {AuthenticationError} code `SECRET_MISSING`
  */
@@ -56,18 +61,18 @@ export function requireReloadSecrets(env: Environment, hooks: readonly ReloadHoo
   for (const hook of hooks) if (hook.type === "http") findSecret(env, hook.secret_env);
 }
 
-function reload(context: Context, hook: ReloadHook, news: ReloadNews): Promise<void> {
+function reload(context: Context, hook: ReloadHook, notification: ReloadNotification): Promise<void> {
   switch (hook.type) {
     case "http":
-      return postNews(context, hook, news, findSecret(context.env, hook.secret_env));
+      return postNotification(context, hook, notification, findSecret(context.env, hook.secret_env));
     case "command":
-      return runCommand(context, hook, news);
+      return runCommand(context, hook, notification);
     case "signal":
       return sendSignal(context, hook);
     case "triton":
-      return loadIntoTriton(context, hook, news);
+      return loadIntoTriton(context, hook, notification);
     case "tensorflow-serving":
-      return serveWithTensorflow(context, hook, news);
+      return serveWithTensorflow(context, hook, notification);
   }
 }
 
@@ -81,7 +86,7 @@ function findSecret(env: Environment, variable: string | undefined): Secret | un
   );
 }
 
-/** For messages: an address without its query, a program without its arguments. */
+/** Names a consumer in messages: an address without its query, a program without its arguments. */
 export function describeConsumer(hook: ReloadHook): string {
   switch (hook.type) {
     case "http":
@@ -102,18 +107,18 @@ function plainAddress(url: string): string {
   return origin + (pathname === "/" ? "" : pathname);
 }
 
-/** Whatever the consumer, the network or the system refuses; no interruption, and no mistake of ours. */
+/** Whether the consumer, the network or the system refused the reload. Interruptions and bugs do not count. */
 function isFailure(error: unknown): error is Error {
   if (error instanceof ModelSyncError) return !(error instanceof InterruptedError);
   return error instanceof Deno.errors.NotCapable || osErrorCode(error) !== undefined;
 }
 
-function reloadFailed(consumer: string, news: ReloadNews, error: Error): FailedError {
-  const what = news.event === "activated" ? "reload" : "go back to";
-  // What the request was for is said already.
+function reloadFailed(consumer: string, notification: ReloadNotification, error: Error): FailedError {
+  const what = notification.event === "activated" ? "reload" : "roll back to";
+  // The message names the request already.
   const reason = error.message.replace(/^Cannot read (?:the answer of the reload hook: )?/, "");
   return new FailedError(
-    `Cannot make ${consumer} ${what} release ${shortDigest(news.digest)}: ${reason}`,
+    `Cannot make ${consumer} ${what} release ${shortDigest(notification.digest)}: ${reason}`,
     {
       code: "RELOAD_FAILED",
       cause: error,
@@ -122,17 +127,17 @@ function reloadFailed(consumer: string, news: ReloadNews, error: Error): FailedE
   );
 }
 
-/** Posts the news to a consumer, signed where there is a secret; 2xx says that it has reloaded. */
-export async function postNews(
+/** Posts the notification to a consumer, signed if there is a secret. A 2xx response means that it has reloaded. */
+async function postNotification(
   context: Context,
   hook: HttpHook,
-  news: ReloadNews,
+  notification: ReloadNotification,
   secret: Secret | undefined,
 ): Promise<void> {
   const webhook = {
     url: hook.url,
-    id: newsId(news),
-    body: describeNews(news, context.clock.now()),
+    id: notificationId(notification),
+    body: notificationBody(notification, context.clock.now()),
     secret,
     headers: hook.headers,
     what: "the answer of the reload hook",

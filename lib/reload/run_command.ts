@@ -5,31 +5,35 @@ import { FailedError, PassingError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { redactArguments } from "../core/redact_arguments.ts";
 import { withRetry } from "../core/retry.ts";
-import { excerptChanges, type ReloadNews, reloadRetries } from "./reload_news.ts";
+import { excerptChanges, type ReloadNotification, reloadRetries } from "./reload_notification.ts";
 
-/** A reload is told in some lines; who prints more has a log of its own. */
+/** A reload prints some lines. A program that prints more has a log of its own. */
 const LINES_MAX = 200;
 const LINE_CHARS_MAX = 500;
-/** More is kept than shown, so that no secret is cut before it is blanked out. */
+/** More is kept than shown, so that no secret is cut in half before it is hidden. */
 const PENDING_CHARS_MAX = 16 * 1024;
 
 /**
- * Runs the configured program and waits for its end; what it prints goes to the log. It reads the news from
- * `MODEL_SYNC_EVENT`, `MODEL_SYNC_DIGEST`, `MODEL_SYNC_PREVIOUS` (empty when there is none), `MODEL_SYNC_MODELS_DIR`,
- * `MODEL_SYNC_RELEASE_DIR` and `MODEL_SYNC_CHANGED`, which is JSON. Exit code 0 says that the consumer has reloaded.
+ * Runs the configured program and waits for its end; its output goes to the log. The program gets the notification as
+ * `MODEL_SYNC_EVENT`, `MODEL_SYNC_DIGEST`, `MODEL_SYNC_PREVIOUS` (empty without one), `MODEL_SYNC_MODELS_DIR`,
+ * `MODEL_SYNC_RELEASE_DIR` and `MODEL_SYNC_CHANGED`, which is JSON. Exit code 0 means that the consumer has reloaded.
  */
-export async function runCommand(context: Context, hook: CommandHook, news: ReloadNews): Promise<void> {
-  await withRetry(context, reloadRetries(hook), () => runOnce(context, hook, news));
+export async function runCommand(
+  context: Context,
+  hook: CommandHook,
+  notification: ReloadNotification,
+): Promise<void> {
+  await withRetry(context, reloadRetries(hook), () => runOnce(context, hook, notification));
 }
 
-async function runOnce(context: Context, hook: CommandHook, news: ReloadNews): Promise<void> {
+async function runOnce(context: Context, hook: CommandHook, notification: ReloadNotification): Promise<void> {
   const [command = "", ...args] = hook.command;
   const printed = new LoggedLines(context.log);
   const failed = new LoggedLines(context.log);
   const process = context.spawn({
     command,
     args,
-    env: { ...context.env.toObject(), ...variables(news) },
+    env: { ...context.env.toObject(), ...variables(notification) },
     timeoutMs: hook.timeout_seconds * 1000,
     signal: context.signal,
     onStderr: (text) => failed.add(text),
@@ -53,18 +57,18 @@ async function runOnce(context: Context, hook: CommandHook, news: ReloadNews): P
   }
 }
 
-function variables(news: ReloadNews): Record<string, string> {
+function variables(notification: ReloadNotification): Record<string, string> {
   return {
-    MODEL_SYNC_EVENT: news.event,
-    MODEL_SYNC_DIGEST: news.digest,
-    MODEL_SYNC_PREVIOUS: news.previous ?? "",
-    MODEL_SYNC_MODELS_DIR: news.modelsDir,
-    MODEL_SYNC_RELEASE_DIR: news.releaseDir,
-    MODEL_SYNC_CHANGED: JSON.stringify(excerptChanges(news.changes)),
+    MODEL_SYNC_EVENT: notification.event,
+    MODEL_SYNC_DIGEST: notification.digest,
+    MODEL_SYNC_PREVIOUS: notification.previous ?? "",
+    MODEL_SYNC_MODELS_DIR: notification.modelsDir,
+    MODEL_SYNC_RELEASE_DIR: notification.releaseDir,
+    MODEL_SYNC_CHANGED: JSON.stringify(excerptChanges(notification.changes)),
   };
 }
 
-/** Logs what a program prints, line by line, up to a bound. */
+/** Logs the output of a program line by line, up to a limit. */
 class LoggedLines {
   readonly #log: Log;
   #pending = "";

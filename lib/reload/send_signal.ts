@@ -4,17 +4,17 @@ import { FailedError, PassingError } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
 import { quote } from "../core/quote.ts";
 import { withRetry } from "../core/retry.ts";
-import { reloadRetries } from "./reload_news.ts";
+import { reloadRetries } from "./reload_notification.ts";
 
-/** A pid is a number of seven digits at most on Linux, with a line end. */
+/** On Linux, a pid has at most seven digits; plus a line end. */
 const PID_BYTES_MAX = 32;
 
-/** 1 is init, and what a container runs; smaller ones stand for whole groups. */
+/** 1 is init, or the main process of a container; 0 and below address process groups. */
 const PID_MIN = 2;
 
 /**
- * Signals the process of a pid file. That it has reloaded nobody knows: it only was there. A process that is just
- * starting anew is looked for again.
+ * Sends a signal to the process of a pid file. Whether the process has reloaded is unknown. A process that is just
+ * restarting is tried again.
  */
 export async function sendSignal(context: Context, hook: SignalHook): Promise<void> {
   await withRetry(context, reloadRetries(hook), () => {
@@ -24,7 +24,7 @@ export async function sendSignal(context: Context, hook: SignalHook): Promise<vo
 }
 
 /**
- * The process that would be signalled. It gets nothing: signal 0 only asks for it (`kill(2)`).
+ * Returns the process that would get the signal. Sends signal 0, which only checks that it exists (`kill(2)`).
  *
  * @throws {FailedError} code `PID_INVALID` or `SIGNAL_FORBIDDEN`; {@link PassingError} code `PROCESS_MISSING`
  */
@@ -39,13 +39,13 @@ function readPid(fs: FileSystem, path: string): number {
   if (content === undefined) throw absent(`${path} does not exist`);
   const pid = /^\s*\d{1,10}\s*$/.test(content) ? Number(content) : NaN;
   if (pid >= PID_MIN && pid !== Deno.pid) return pid;
-  throw new FailedError(`${path} holds ${quote(content)}, which is not the number of another process`, {
+  throw new FailedError(`${path} holds ${quote(content)}, which is not the pid of another process`, {
     code: "PID_INVALID",
     hint: "check activation.reload: pid_file is the file in which the service keeps its process id",
   });
 }
 
-/** A pipe would be waited for, and a large file is no pid file. */
+/** Reads the beginning of a file. Opening a pipe would wait for its writer, so only regular files are read. */
 function readStart(fs: FileSystem, path: string): string {
   if (!fs.statSync(path).isFile) {
     throw new FailedError(`${path} is not a file`, { code: "PID_INVALID" });

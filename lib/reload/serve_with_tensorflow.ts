@@ -7,31 +7,31 @@ import { absolutePath, ifFound } from "../core/files.ts";
 import { requestJson } from "../http/request.ts";
 import { withRetry } from "../core/retry.ts";
 import { OwnFolders, type PlacedFile } from "./own_folders.ts";
-import { type ReloadNews, reloadRetries } from "./reload_news.ts";
+import { type ReloadNotification, reloadRetries } from "./reload_notification.ts";
 
-/** What TensorFlow Serving takes for a version: a number in 64 bits, zeros before it or not. */
+/** TensorFlow Serving's versions are 64-bit numbers, with or without leading zeros. */
 const VERSION = /^\d{1,19}$/;
 const VERSION_MAX = 2n ** 63n - 1n;
 
-/** As often as TensorFlow Serving itself looks for versions, unless it was told otherwise. */
+/** TensorFlow Serving's default interval for finding new versions. */
 const POLL_MS = 1_000;
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /**
- * Gives TensorFlow Serving a new version of a model: a folder with the next number, which appears by one rename when
- * it is whole. The server takes the largest number, so a rollback is a new version, too. With the address of its REST
- * API, waits until that version is served. Older versions that were made here are removed in the end.
+ * Creates a new version of a model for TensorFlow Serving: a folder with the next number, which appears by one rename
+ * when it is whole. The server serves the largest number, so a rollback is a new version, too. With the address of the
+ * REST API, waits until the version is served. At the end, removes older versions that this program created.
  */
 export async function serveWithTensorflow(
   context: Context,
   hook: TensorFlowServingHook,
-  news: ReloadNews,
+  notification: ReloadNotification,
 ): Promise<void> {
   const root = absolutePath(context.fs, hook.model_base_path);
   const versions = new OwnFolders(context, root, VERSION);
   const version = nextVersion(context, root);
-  await versions.add(version, versionFiles(news, hook.folder));
+  await versions.add(version, versionFiles(notification, hook.folder));
   context.log.info(`[MODEL-RELOAD] version ${version} in ${root}`);
   if (hook.url !== undefined) {
     const address = statusAddress(hook.url, hook.model ?? basename(root));
@@ -40,7 +40,7 @@ export async function serveWithTensorflow(
   await versions.keepNewest(hook.keep);
 }
 
-function versionFiles({ files, releaseDir }: ReloadNews, folder: string | undefined): PlacedFile[] {
+function versionFiles({ files, releaseDir }: ReloadNotification, folder: string | undefined): PlacedFile[] {
   const prefix = folder === undefined ? "" : `${folder}/`;
   const inside = files.filter((file) => file.path.startsWith(prefix));
   if (inside.length > 0) {
@@ -52,13 +52,13 @@ function versionFiles({ files, releaseDir }: ReloadNews, folder: string | undefi
   });
 }
 
-/** One more than the largest, whoever made it. A number is not given twice: the server would not look again. */
+/** Returns one more than the largest version, including those of other programs. The server would not load a number again. */
 function nextVersion({ fs }: Context, root: string): string {
   const names = ifFound(() => Array.from(fs.readDirSync(root), ({ name }) => name)) ?? [];
   const made = names.filter((name) => VERSION.test(name)).map(BigInt);
   const next = made.reduce((largest, version) => version > largest ? version : largest, 0n) + 1n;
   if (next <= VERSION_MAX) return String(next);
-  throw new FailedError(`${root} has version ${VERSION_MAX} already, the largest that there can be`, {
+  throw new FailedError(`${root} has version ${VERSION_MAX} already, the largest possible`, {
     code: "VERSIONS_EXHAUSTED",
     hint: "remove the folder of that version",
   });
@@ -68,7 +68,7 @@ function statusAddress(url: string, model: string): string {
   return `${url.replace(/\/+$/, "")}/v1/models/${encodeURIComponent(model)}`;
 }
 
-/** GetModelStatus of TensorFlow Serving; numbers of 64 bits are text in its JSON. */
+/** TensorFlow Serving's GetModelStatus. Its JSON has 64-bit numbers as text. */
 const ModelStatus = z.object({
   model_version_status: z.array(z.object({
     version: z.coerce.string(),
@@ -92,14 +92,14 @@ async function waitUntilServed(
     if (leftMs <= 0) {
       throw new PassingError(`version ${version} is not served after ${hook.timeout_seconds} s: ${state}`, {
         code: "TIMEOUT",
-        hint: "look at the log of TensorFlow Serving, and at which folder it watches",
+        hint: "check the log of TensorFlow Serving, and which folder it serves",
       });
     }
     await clock.sleep(Math.min(POLL_MS, leftMs), signal);
   }
 }
 
-/** Where a version is in its life, or what stands in the way of knowing. @throws {FailedError} code `VERSION_FAILED` */
+/** Returns the state of a version, or why it is unknown. @throws {FailedError} code `VERSION_FAILED` */
 async function askState(context: Context, address: string, version: string): Promise<string> {
   try {
     const { data } = await requestJson(context, {
@@ -112,10 +112,10 @@ async function askState(context: Context, address: string, version: string): Pro
     if (found?.state !== "END") return found?.state ?? "the server does not know it yet";
     throw new FailedError(
       `TensorFlow Serving did not load version ${version}: ${found.status?.error_message ?? ""}`,
-      { code: "VERSION_FAILED", hint: "look at the log of TensorFlow Serving" },
+      { code: "VERSION_FAILED", hint: "check the log of TensorFlow Serving" },
     );
   } catch (error) {
-    // A server that is starting does not answer yet, and one without any version says 404.
+    // A starting server does not respond yet, and a server without any version responds with 404.
     if (!(error instanceof UnreachableError)) throw error;
     context.signal.throwIfAborted();
     return error.message;

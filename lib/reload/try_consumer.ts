@@ -8,15 +8,15 @@ import { describeConsumer, requireReloadSecrets } from "./reload_consumers.ts";
 import { findProcess } from "./send_signal.ts";
 import { tritonAddress } from "./load_into_triton.ts";
 
-/** A consumer that takes a reload in at all answers in a moment; the time for loading models is not needed. */
+/** A healthy consumer responds quickly: nothing has to be loaded. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
 /**
- * Looks whether a consumer could be told of an activation, and tells it nothing. Needs net for those with an address,
- * read for programs, run for a `signal`.
+ * Checks whether a consumer can be notified, without notifying it. Needs net for consumers with an address, read for
+ * programs, run for a `signal`.
  *
- * @returns what was found, for people
- * @throws {ModelSyncError} when it could not be told
+ * @returns the result, for people
+ * @throws {ModelSyncError} if it cannot be notified
  */
 export async function tryConsumer(context: Context, hook: ReloadHook): Promise<string> {
   const consumer = describeConsumer(hook);
@@ -24,27 +24,27 @@ export async function tryConsumer(context: Context, hook: ReloadHook): Promise<s
     case "http": {
       requireReloadSecrets(context.env, [hook]);
       const host = await knock(context, hook.url, `an answer of ${consumer}`, ANSWER_TIMEOUT_MS);
-      return `${consumer} is not called to try it; ${host} answers`;
+      return `${host} responds; ${consumer} was not called`;
     }
     case "command":
       requireProgram(context, hook.command[0] ?? "");
-      return `${consumer} is there; it is not run to try it`;
+      return `${consumer} exists; it was not run`;
     case "signal": {
       const pid = findProcess(context.fs, hook);
-      return `${consumer} is there (${pid}); it gets no signal to try it`;
+      return `${consumer} is running (${pid}); it was sent no signal`;
     }
     case "triton":
       await requireReady(context, tritonAddress(hook, "health/ready"), consumer);
       return `${consumer} is ready`;
     case "tensorflow-serving": {
-      if (hook.url === undefined) return `${consumer} has no url: nobody waits for it`;
+      if (hook.url === undefined) return `${consumer} has no url: pulls do not wait for it`;
       const host = await knock(context, hook.url, `an answer of ${consumer}`, ANSWER_TIMEOUT_MS);
-      return `${consumer}: ${host} answers`;
+      return `${consumer}: ${host} responds`;
     }
   }
 }
 
-/** Triton says so once it can be asked for models (KServe's protocol, version 2). */
+/** Checks that Triton accepts requests for models (KServe's protocol, version 2). */
 async function requireReady(context: Context, url: string, consumer: string): Promise<void> {
   const request = { url, what: `the health of ${consumer}`, timeoutMs: ANSWER_TIMEOUT_MS };
   await exchange(context, request, async (response) => {

@@ -5,15 +5,15 @@ import type { Sha256 } from "../core/hash.ts";
 import { quote } from "../core/quote.ts";
 import { invalidSignature } from "./signature_error.ts";
 
-/** Reads and writes the outermost layer of a signature: a sigstore bundle that holds a DSSE envelope. */
+/** Reads and writes the outer layers of a signature: a sigstore bundle with a DSSE envelope. */
 
 const MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
-/** A signature in its bundle, nothing of it believed yet. */
+/** A parsed bundle. Nothing in it is verified yet. */
 export interface Bundle {
-  /** Which key made it, so it says; a bundle need not say. */
+  /** The key that made it, as the bundle claims; optional in a bundle. */
   readonly keyHint: Sha256 | undefined;
-  /** The very bytes that were signed. */
+  /** The signed bytes, unchanged. */
   readonly payload: Uint8Array;
   /** ECDSA, an ASN.1 SEQUENCE of r and s in DER. */
   readonly signature: Uint8Array;
@@ -21,11 +21,11 @@ export interface Bundle {
 
 const PublicKeyMaterial = z.object({
   hint: z.string().optional(),
-  /** What releases before 1.1 of the reference wrote in place of the hint: the key's PEM in base64. */
+  /** The key's PEM in base64, which versions of the reference before 1.1 wrote instead of the hint. */
   rawBytes: z.string().optional(),
 });
 
-/** Other people's shape: fields that are not looked at may be there. A `keyid` and a transparency log are such. */
+/** The fields that are used. Others are ignored, such as `keyid` and the transparency log. */
 const SigstoreBundle = z.object({
   mediaType: z.string(),
   verificationMaterial: z.object({
@@ -41,7 +41,7 @@ const SigstoreBundle = z.object({
 });
 
 /**
- * Reads a bundle. Nothing in it decides what is trusted: a key that it brings along serves as a hint alone.
+ * Reads a bundle. Nothing in it decides what is trusted: a key in it only serves as a hint.
  *
  * @param where named in errors: `the signature of release 3f9a`
  * @throws {RefusedError} code `SIGNATURE_INVALID`
@@ -55,7 +55,7 @@ export function parseBundle(text: string, where: string): Bundle {
   if (certificate !== undefined || x509CertificateChain !== undefined) {
     throw invalidSignature(
       where,
-      "it was made with a certificate, and only signatures by a key are accepted",
+      "it was made with a certificate, but only signatures by a key are supported",
     );
   }
   if (publicKey === undefined) throw invalidSignature(where, "it does not say which key made it");
@@ -74,7 +74,7 @@ export function parseBundle(text: string, where: string): Bundle {
   };
 }
 
-/** A bundle as it is written, with the hint in its present shape. */
+/** Returns the text of a bundle. */
 export function formatBundle(bundle: Bundle & { readonly keyHint: Sha256 }): string {
   const { keyHint, payload, signature } = bundle;
   const content = {
@@ -110,7 +110,7 @@ function hintOf({ hint, rawBytes }: z.infer<typeof PublicKeyMaterial>, where: st
   return createHash("sha256").update(decodeBase64(rawBytes, "its key", where)).digest("hex");
 }
 
-/** The standard alphabet with its padding, and nothing that another reader might understand differently. */
+/** Decodes base64 in its canonical form only: another reader might decode other forms differently. */
 function decodeBase64(text: string, what: string, where: string): Uint8Array {
   const bytes = fromBase64(text);
   if (bytes !== undefined && bytes.length > 0 && bytes.toString("base64") === text) return bytes;
@@ -121,20 +121,20 @@ function fromBase64(text: string): Buffer | undefined {
   try {
     return Buffer.from(text, "base64");
   } catch (error) {
-    // Deno 2.6 throws where Node passes over what is no base64.
+    // Deno 2.6 throws for invalid base64, which Node ignores.
     if (error instanceof Error) return undefined;
     throw error;
   }
 }
 
-/** The only payload that is signed here: an in-toto statement. */
+/** The only supported payload: an in-toto statement. */
 export const PAYLOAD_TYPE = "application/vnd.in-toto+json";
 
 /**
- * The bytes that a DSSE signature covers: `DSSEv1 28 application/vnd.in-toto+json 2 {}`; lengths are those of bytes
+ * Returns the bytes that a DSSE signature covers: `DSSEv1 28 application/vnd.in-toto+json 2 {}`, with lengths in bytes
  * (Dead Simple Signing Envelope 1.0, "Protocol").
  *
- * @param payload as it stands in the envelope: never JSON that was parsed and written again
+ * @param payload byte for byte as in the envelope: never JSON that was parsed and serialised again
  * @example
  * ```ts
  * import assert from "node:assert/strict";

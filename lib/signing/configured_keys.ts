@@ -8,10 +8,10 @@ import { makeReleaseSigner } from "./release_signature.ts";
 import type { Seal } from "./seal.ts";
 import type { TrustedKey } from "./verify_files.ts";
 
-/** Keys as the configuration names them. */
+/** The keys that the configuration names. */
 
 /**
- * What a publisher seals releases with.
+ * Returns the signer and the validity of releases.
  *
  * @throws {UsageError} codes `KEY_MISSING`, `KEY_EXPOSED`, `KEY_INVALID`
  */
@@ -22,7 +22,7 @@ export function configuredSeal(context: Context, signing: Signing): Seal {
 
 function configuredKey(context: Context, { private_key, private_key_env }: Signing): SigningKey | undefined {
   const pem = private_key_env === undefined ? "" : context.env.get(private_key_env) ?? "";
-  // Where a variable is one line, as in a .env file, its line ends are often written out.
+  // In a one-line variable, as in a .env file, line ends are often written as \n.
   if (pem.trim() !== "") {
     return parsePrivateKey(new Secret(pem.replaceAll("\\n", "\n")), `in ${private_key_env}`);
   }
@@ -36,7 +36,7 @@ function configuredKey(context: Context, { private_key, private_key_env }: Signi
 }
 
 /**
- * The keys whose signatures a client trusts.
+ * Returns the keys whose signatures a client trusts.
  *
  * @throws {UsageError} codes `KEY_MISSING`, `KEY_INVALID`
  */

@@ -16,16 +16,16 @@ import type { SigningKey } from "./key_files.ts";
 import { signFiles, type TrustedKey, verifyFiles } from "./verify_files.ts";
 import { invalidSignature, signatureMismatch } from "./signature_error.ts";
 
-/** Signs and verifies a folder as the `model_signing` command does, so that each accepts what the other made. */
+/** Signs and verifies a folder like the `model_signing` command: each accepts the signatures of the other. */
 
-/** What signing or verifying a folder found. */
+/** The result of signing or verifying a folder. */
 export interface FolderSignature {
   readonly files: number;
   readonly keyHint: string;
 }
 
 /**
- * Signs every file of a folder and writes the signature, in place of one that is there.
+ * Signs every file of a folder and writes the signature. Replaces an existing one.
  *
  * @throws {RefusedError} codes `FOLDER_EMPTY`, `FOLDER_UNFIT`; {@link UsageError} code `SIGNATURE_NO_FILE`
  */
@@ -39,7 +39,7 @@ export async function signFolder(
   const ignorePaths = [...GIT_PATHS, ...namesInside(context, folder, signaturePath)];
   const files = listTree(context, folder, ignorePaths);
   if (files.length === 0) {
-    throw new RefusedError(`Cannot sign ${folder}: there is no file in it that could be signed`, {
+    throw new RefusedError(`Cannot sign ${folder}: it contains no files to sign`, {
       code: "FOLDER_EMPTY",
       hint: "name the folder that holds the models",
     });
@@ -59,7 +59,7 @@ export async function signFolder(
 }
 
 /**
- * Verifies a signature, then that the folder holds what was signed and nothing else.
+ * Verifies a signature, and that the folder holds exactly the signed files.
  *
  * @throws {UsageError} codes `SIGNATURE_MISSING`, `SIGNATURE_NO_FILE`; {@link RefusedError} codes `SIGNATURE_INVALID`, `SIGNATURE_MISMATCH`,
  * `FOLDER_UNFIT`
@@ -73,7 +73,7 @@ export async function verifyFolder(
   const where = `the signature ${signaturePath}`;
   const text = readSignature(context, signaturePath, where);
   const { resources, ignorePaths, key } = verifyFiles(text, keys, context.clock.now(), where);
-  // A signer may have been told to take them.
+  // A signer may include these files on request.
   const gitPaths = GIT_PATHS.filter((path) =>
     !resources.some(({ name }) => name === path || name.startsWith(`${path}/`))
   );
@@ -81,21 +81,21 @@ export async function verifyFolder(
   const files = listTree(context, folder, leftOut);
   const present = new Set(files.map(({ name }) => name));
   const signed = new Set(resources.map(({ name }) => name));
-  // What a list gives away needs no byte read.
+  // Compare names first: a difference there needs no hashing.
   for (const { name } of resources) {
-    if (!present.has(name)) throw signatureMismatch(folder, `${name} is missing, and was signed`);
+    if (!present.has(name)) throw signatureMismatch(folder, `${name} was signed and is missing`);
   }
   for (const { name } of files) {
-    if (!signed.has(name)) throw signatureMismatch(folder, `${name} is there, and was not signed`);
+    if (!signed.has(name)) throw signatureMismatch(folder, `${name} was not signed`);
   }
   const measured = new Map(
     (await hashTree(context, folder, files)).map(({ name, sha256 }) => [name, sha256]),
   );
-  // Each entry for itself: a name may be listed twice.
+  // Checks each entry: a name may be listed twice.
   for (const { name, sha256 } of resources) {
     const found = measured.get(name);
     if (found === sha256) continue;
-    throw signatureMismatch(folder, `${name} has SHA-256 ${found}, signed was ${sha256}`);
+    throw signatureMismatch(folder, `${name} has SHA-256 ${found}, the signature has ${sha256}`);
   }
   return { files: files.length, keyHint: key.hint };
 }
@@ -113,7 +113,7 @@ function readSignature({ fs }: Context, path: string, where: string): string {
   });
 }
 
-/** What is known of the file at a path; `undefined` when there is nothing. @throws {UsageError} for anything else */
+/** Returns the info of a regular file; `undefined` without one. @throws {UsageError} if the path is not a file */
 function regularFile(fs: FileSystem, doing: string, path: string): Deno.FileInfo | undefined {
   try {
     return findFile(fs, path);
@@ -126,7 +126,7 @@ function regularFile(fs: FileSystem, doing: string, path: string): Deno.FileInfo
   }
 }
 
-/** The name of a file below a folder, links above both resolved; none where it is outside. */
+/** Returns the path of a file relative to a folder, links above both resolved; none if it is outside. */
 function namesInside({ fs }: Context, folder: string, path: string): string[] {
   const real = (name: string) => ifFound(() => fs.realPathSync(name)) ?? absolutePath(fs, name);
   const name = relative(real(folder), join(real(dirname(absolutePath(fs, path))), basename(path)));

@@ -8,26 +8,26 @@ import { quote } from "../core/quote.ts";
 import { RELEASE_FILES_MAX, totalBytes } from "../release/manifest.ts";
 import type { Resource } from "./statement.ts";
 
-/** What is left out at the root of a signed folder, and nowhere below it. */
+/** Left out at the root of a signed folder, but not below it. */
 export const GIT_PATHS: readonly string[] = [".git", ".gitattributes", ".github", ".gitignore"];
 
-/** A file of a folder, by its name below it. */
+/** A file, by its path in the folder. */
 export interface TreeFile {
   readonly name: string;
   readonly size: number;
 }
 
 /**
- * Lists every regular file below a folder, empty ones and dotfiles too, by code point.
+ * Lists every regular file in a folder, including empty files and dotfiles, sorted by code point.
  *
- * @param ignorePaths files and folders below it that are left out, with all that is in them
+ * @param ignorePaths files and folders to leave out, with everything in them
  * @throws {UsageError} code `FOLDER_MISSING`; {@link RefusedError} code `FOLDER_UNFIT` for a link, a device, a name
  * that is not UTF-8
  */
 export function listTree(context: Context, root: string, ignorePaths: readonly string[]): TreeFile[] {
   const { fs } = context;
   if (ifFound(() => fs.statSync(root))?.isDirectory !== true) {
-    throw new UsageError(`Cannot look through ${root}: there is no such folder`, {
+    throw new UsageError(`Cannot read ${root}: there is no such folder`, {
       code: "FOLDER_MISSING",
       hint: "name the folder whose files are signed",
     });
@@ -40,7 +40,7 @@ export function listTree(context: Context, root: string, ignorePaths: readonly s
     for (const entry of fs.readDirSync(join(root, prefix))) {
       const name = prefix + entry.name;
       if (ignored.has(name)) continue;
-      // This runtime turns bytes that are no UTF-8 into U+FFFD.
+      // The runtime replaces invalid UTF-8 by U+FFFD.
       if (name.includes("\ufffd")) throw unfit(root, `the name ${quote(name)} is not valid UTF-8`);
       if (entry.isDirectory) folders.push(`${name}/`);
       else if (entry.isFile) files.push({ name, size: fs.lstatSync(join(root, name)).size });
@@ -54,7 +54,7 @@ export function listTree(context: Context, root: string, ignorePaths: readonly s
   return files.sort((a, b) => compareUtf8(a.name, b.name));
 }
 
-/** Digests files of a folder, each read once. */
+/** Hashes the files of a folder. */
 export async function hashTree(
   context: Context,
   root: string,

@@ -18,12 +18,12 @@ import {
 import type { Sha256 } from "../core/hash.ts";
 import { Secret } from "../core/secret.ts";
 
-/** A public key that signatures are verified with. */
+/** A public key that verifies signatures. */
 export interface VerificationKey {
   readonly key: KeyObject;
-  /** The hash that goes with its curve. */
+  /** The hash for its curve. */
   readonly hash: "sha256" | "sha384" | "sha512";
-  /** SHA-256 of the key's PEM text: what a signature names it by. */
+  /** The SHA-256 of the key's PEM text, by which signatures name it. */
   readonly hint: Sha256;
 }
 
@@ -34,8 +34,7 @@ export interface SigningKey {
 }
 
 /**
- * The curves of the specification, with the hash that goes with each. Deno 2.6 has names of its own for them, and no
- * P-521.
+ * The curves of the specification and their hashes. Deno 2.6 has other names for them, and no P-521.
  */
 const HASHES: ReadonlyMap<string | undefined, VerificationKey["hash"]> = new Map([
   ["prime256v1", "sha256"],
@@ -45,19 +44,18 @@ const HASHES: ReadonlyMap<string | undefined, VerificationKey["hash"]> = new Map
   ["secp521r1", "sha512"],
 ]);
 
-/** Only the owner may read or write it. */
+/** Only the owner can read or write it. */
 const PRIVATE_MODE = 0o600;
 const OTHERS_MODE = 0o077;
 
-/** A key has some hundred bytes; a file with comments some thousand. */
+/** A key has some hundred bytes, a file with comments some thousand. */
 const KEY_BYTES_MAX = 64 * 1024;
 
 const PUBLIC_BLOCK = /-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/;
 const PRIVATE_BLOCK = /-----BEGIN (EC )?PRIVATE KEY-----[^-]+-----END \1?PRIVATE KEY-----/;
 
 /**
- * Reads a public key in PEM, SubjectPublicKeyInfo. What stands around it in the file, and how its lines end, is all
- * the same.
+ * Parses a public key in PEM (SubjectPublicKeyInfo). Ignores text around it and the kind of its line ends.
  *
  * @param where named in errors: the file
  * @throws {UsageError} code `KEY_INVALID`
@@ -66,32 +64,36 @@ export function parsePublicKey(pem: string, where: string): VerificationKey {
   const [block] = PUBLIC_BLOCK.exec(pem) ?? [];
   if (block === undefined) {
     const found = pem.includes("PRIVATE KEY-----")
-      ? "it is a private key, which belongs on the publishing side alone"
+      ? "it is a private key, which belongs only on the publishing side"
       : pem.includes("BEGIN CERTIFICATE")
-      ? "it is a certificate, and only keys are supported"
-      : "it holds no PUBLIC KEY in PEM";
+      ? "it is a certificate, but only keys are supported"
+      : "it contains no PUBLIC KEY in PEM";
     throw invalidKey("public", where, found);
   }
   return verificationKey(reading("public", where, () => createPublicKey(block)), where);
 }
 
 /**
- * Reads a private key in PEM, PKCS#8 or SEC1.
+ * Parses a private key in PEM (PKCS#8 or SEC1).
  *
  * @throws {UsageError} code `KEY_INVALID`
  */
 export function parsePrivateKey(pem: Secret, where: string): SigningKey {
   const text = pem.reveal();
   if (/ENCRYPTED/.test(text)) {
-    throw invalidKey("private", where, "it is encrypted, and there is nobody to ask for its password");
+    throw invalidKey(
+      "private",
+      where,
+      "it is encrypted, but commands run without a person who enters its password",
+    );
   }
   const [block] = PRIVATE_BLOCK.exec(text) ?? [];
   if (block === undefined) {
     const found = text.includes("PUBLIC KEY-----")
       ? "it is a public key"
       : text.includes("PRIVATE KEY-----")
-      ? "its PEM is cut off (in a .env file, write \\n for the ends of its lines)"
-      : "it holds no PRIVATE KEY in PEM";
+      ? "its PEM is cut off (in a .env file, write its line ends as \\n)"
+      : "it contains no PRIVATE KEY in PEM";
     throw invalidKey("private", where, found);
   }
   const key = reading("private", where, () => createPrivateKey(block));
@@ -102,7 +104,7 @@ function reading(kind: string, where: string, read: () => KeyObject): KeyObject 
   try {
     return read();
   } catch (cause) {
-    throw invalidKey(kind, where, "it is damaged, or of a kind that is not supported", cause);
+    throw invalidKey(kind, where, "it is damaged or of an unsupported kind", cause);
   }
 }
 
@@ -120,7 +122,7 @@ function verificationKey(key: KeyObject, where: string): VerificationKey {
   return { key, hash, hint: createHash("sha256").update(publicPem(key)).digest("hex") };
 }
 
-/** The one spelling of a key: lines of 64, `\n`, a final newline. */
+/** Returns the canonical PEM of a key: lines of 64 characters, `\n`, a final newline. */
 function publicPem(key: KeyObject): string {
   return String(key.export({ type: "spki", format: "pem" }));
 }
@@ -129,7 +131,7 @@ function invalidKey(kind: string, where: string, problem: string, cause?: unknow
   return new UsageError(`Cannot use the ${kind} key ${where}: ${problem}`, {
     code: "KEY_INVALID",
     cause,
-    hint: "make a pair with: model-sync keys generate --private-key KEY.pem --public-key PUB.pem",
+    hint: "create a key pair with: model-sync keys generate --private-key KEY.pem --public-key PUB.pem",
   });
 }
 
@@ -139,7 +141,7 @@ export function readPublicKeyFile(fs: FileSystem, path: string): VerificationKey
 }
 
 /**
- * Reads a private key from its file, which nobody else may be able to read.
+ * Reads a private key from its file, which no other user may be able to read.
  *
  * @throws {UsageError} codes `KEY_MISSING`, `KEY_EXPOSED`, `KEY_INVALID`
  */
@@ -150,7 +152,7 @@ export function readPrivateKeyFile(fs: FileSystem, path: string): SigningKey {
     const shown = (mode & 0o7777).toString(8).padStart(4, "0");
     throw new UsageError(`Cannot use the private key ${path}: its mode is ${shown}, wanted 0600`, {
       code: "KEY_EXPOSED",
-      hint: `chmod 600 ${path}; if others could read it, make a new pair and have it trusted instead`,
+      hint: `chmod 600 ${path}; if other users could read it, create a new key pair and replace the old one`,
     });
   }
   return key;
@@ -173,13 +175,13 @@ function readKeyText(fs: FileSystem, path: string, kind: string): string {
       code: "KEY_MISSING",
       cause: error,
       hint:
-        "check the path, or make a pair with: model-sync keys generate --private-key KEY.pem --public-key PUB.pem",
+        "check the path, or create a key pair with: model-sync keys generate --private-key KEY.pem --public-key PUB.pem",
     });
   }
 }
 
 /**
- * Makes a new P-256 pair and writes it, the private key with mode 0600 from its first moment. Never overwrites.
+ * Creates a P-256 key pair and writes it; the private key has mode 0600 from the start. Never overwrites a file.
  *
  * @returns the hint of the public key
  * @throws {UsageError} code `FILE_EXISTS`
@@ -190,7 +192,7 @@ export function generateKeyFiles(fs: FileSystem, privatePath: string, publicPath
   try {
     writeNew(fs, publicPath, publicPem(publicKey), 0o644);
   } catch (error) {
-    // Half a pair is of no use, and would be in the way of the next attempt.
+    // Without the public key, the private one is useless and would block the next attempt.
     removeIfThere(fs, privatePath);
     throw error;
   }
@@ -212,7 +214,7 @@ function writeNew(fs: FileSystem, path: string, text: string, mode: number): voi
     throw new UsageError(`Cannot write the key ${path}: it exists, and keys are never overwritten`, {
       code: "FILE_EXISTS",
       cause: error,
-      hint: "name another file, or move the old key away once nothing needs it",
+      hint: "name another file, or move the old key away once it is no longer needed",
     });
   }
 }

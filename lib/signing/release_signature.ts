@@ -11,17 +11,17 @@ import { signatureMismatch } from "./signature_error.ts";
 import type { Resource } from "./statement.ts";
 
 /**
- * The signature of a release: every file and the manifest, whose very text carries sequence and expiry. The digests
- * come from the manifest, which staging holds against the bytes; no file is read for it.
+ * The signature of a release covers every file and the manifest, whose text includes sequence and expiry. The digests of
+ * the files come from the manifest; staging compares them with the bytes. No file is read here.
  */
 
-/** A manifest with its very text. */
+/** A manifest and its text, byte for byte. */
 export interface SignedManifest {
   readonly manifest: Manifest;
   readonly text: string;
 }
 
-/** A signer for one key. */
+/** Returns the signer of a key. */
 export function makeReleaseSigner(key: SigningKey): ReleaseSigner {
   return {
     keyHint: key.verification.hint,
@@ -55,10 +55,10 @@ async function signRelease(
   );
   if (unsignable !== undefined) {
     throw new UsageError(
-      `Cannot sign ${unsignable.name}: verifiers of model signatures leave out what has this name`,
+      `Cannot sign ${unsignable.name}: verifiers of model signatures ignore files with this name`,
       {
         code: "UNSIGNABLE",
-        hint: "remove it from the models folder, or keep the models in a folder of their own",
+        hint: "remove it from the model folder, or keep the models in a folder of their own",
       },
     );
   }
@@ -66,10 +66,10 @@ async function signRelease(
 }
 
 /**
- * Verifies that a trusted key signed this very manifest and the files that it lists, and nothing else.
+ * Verifies that a trusted key signed exactly this manifest and the files that it lists.
  *
- * Where the models' folder stands among the signed names is taken from the names: the manifest is signed itself, so
- * that a folder of another name cannot bring other files.
+ * The folder of the models is derived from the signed names. That is safe because the manifest is signed, too: under
+ * another folder name, the same files are required.
  *
  * @returns the key
  * @throws {RefusedError} codes `SIGNATURE_INVALID`, `SIGNATURE_MISMATCH`
@@ -93,10 +93,10 @@ async function manifestProblem(resources: readonly Resource[], text: string): Pr
   if (others.length > 0) return `it lists ${MANIFEST_NAME} more than once`;
   const sha256 = await sha256Hex(text);
   if (sha256 === signed.sha256) return undefined;
-  return `${MANIFEST_NAME} has SHA-256 ${sha256}, signed was ${signed.sha256}`;
+  return `${MANIFEST_NAME} has SHA-256 ${sha256}, the signature has ${signed.sha256}`;
 }
 
-/** Both lists in one order, one name is the other with the folder before it, the same for all. */
+/** Compares the signed files with the manifest. All signed names must have the same folder before the path. */
 function filesProblem(resources: readonly Resource[], { files }: Manifest): string | undefined {
   const signed = resources.filter(({ name }) => name !== MANIFEST_NAME)
     .toSorted((a, b) => compareUtf8(a.name, b.name));
@@ -107,13 +107,13 @@ function filesProblem(resources: readonly Resource[], { files }: Manifest): stri
   const [first] = listed;
   const prefix = signed[0]?.name.slice(0, -(first?.path.length ?? 0)) ?? "";
   if (prefix !== "" && !prefix.endsWith("/")) {
-    return `it covers ${signed[0]?.name}, which is no file of the release`;
+    return `it covers ${signed[0]?.name}, which is not a file of the release`;
   }
   for (const [index, { path, sha256 }] of listed.entries()) {
     const resource = signed[index];
-    if (resource?.name !== prefix + path) return `it covers ${resource?.name} in place of ${prefix}${path}`;
+    if (resource?.name !== prefix + path) return `it covers ${resource?.name} instead of ${prefix}${path}`;
     if (resource.sha256 !== sha256) {
-      return `${path} has SHA-256 ${sha256} in the manifest, signed was ${resource.sha256}`;
+      return `${path} has SHA-256 ${sha256} in the manifest, the signature has ${resource.sha256}`;
     }
   }
   return undefined;

@@ -1,51 +1,50 @@
 import { isoSeconds } from "../core/clock.ts";
 import type { Manifest } from "../release/manifest.ts";
 
-/** Signs releases with one key, and knows its own signatures again. */
+/** Signs releases with one key, and recognises its own signatures. */
 export interface ReleaseSigner {
-  /** Names the key, as its signatures do. */
+  /** Names the key in its signatures. */
   readonly keyHint: string;
   /**
-   * Signs a release: its files and the very text of its manifest.
+   * Signs the files of a release and the text of its manifest.
    *
-   * @param folder the models' folder beside the manifest, "" where they lie beside it
+   * @param folder the models' folder beside the manifest; "" if the models are beside it
    * @returns the text of `model.sig`
-   * @throws {UsageError} code `UNSIGNABLE` for a path that verifiers leave out
+   * @throws {UsageError} code `UNSIGNABLE` for a path that verifiers ignore
    */
   sign(manifest: Manifest, text: string, folder: string): Promise<string>;
-  /** Whether a signature is this key's, and of this very release. */
+  /** Returns whether a signature was made by this key for this release. */
   hasSigned(signature: string, manifest: Manifest, text: string): Promise<boolean>;
 }
 
-/** What a publisher adds to a release: until when clients may take it, and a signature. */
+/** How a publisher signs its releases, and when they expire. */
 export interface Seal {
   readonly signer: ReleaseSigner | undefined;
-  /** Fractions are possible; without it a release does not expire. */
+  /** The validity in days, with fractions. Without it, releases do not expire. */
   readonly validDays: number | undefined;
 }
 
-/** What a published release has of that. */
+/** The signature and the expiry of a published release. */
 export interface Sealed {
-  /** The key, where it is the publisher's own. */
+  /** The hint of the key, if it is the publisher's own. */
   readonly signedBy?: string | undefined;
   readonly expiresAt?: string | undefined;
 }
 
 const DAY_MS = 86_400_000;
 
-/** A release that is published again unchanged gets a new term when less than this part of its term is left. */
+/** An unchanged release gets a new expiry when less than this part of its validity is left. */
 const RENEWED_BELOW = 1 / 2;
 
-/** The expiry of a release that is made now, as a part of its manifest. */
+/** Returns the expiry of a release that is published now, for its manifest. */
 export function expiryOf(seal: Seal | undefined, now: Date): Pick<Manifest, "expiresAt"> {
   if (seal?.validDays === undefined) return {};
   return { expiresAt: isoSeconds(new Date(now.getTime() + seal.validDays * DAY_MS)) };
 }
 
 /**
- * Whether a release that did not change is published again, with the next sequence, for its seal's sake: it is not
- * signed by this key yet, or its term draws to an end. ECDSA gives another signature each time, so that a signature
- * which differs is no reason.
+ * Returns whether an unchanged release has to be published again with the next sequence: because it is not signed by this
+ * key, or because its expiry is near. A different signature is no reason: ECDSA signatures differ each time.
  */
 export function isSealDue(seal: Seal | undefined, held: Sealed, now: Date): boolean {
   if (seal === undefined) return false;
@@ -55,7 +54,7 @@ export function isSealDue(seal: Seal | undefined, held: Sealed, now: Date): bool
   return Date.parse(held.expiresAt) - now.getTime() < seal.validDays * DAY_MS * RENEWED_BELOW;
 }
 
-/** What a published release has, told by who would seal it anew. */
+/** Returns the signature and the expiry of a published release, as the publisher with this seal sees them. */
 export async function readSeal(
   seal: Seal | undefined,
   manifest: Manifest,

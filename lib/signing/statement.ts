@@ -15,27 +15,27 @@ import { createHash } from "node:crypto";
 const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE = "https://model_signing/signature/v1.0";
 
-/** A release's files and its manifest. */
+/** The files of a release, and its manifest. */
 const RESOURCES_MAX = RELEASE_FILES_MAX + 1;
 
-/** A file that is signed. */
+/** A signed file. */
 export interface Resource {
-  /** Below the signed folder, separated by `/`; compared byte for byte. */
+  /** The path in the signed folder, with `/`; compared byte for byte. */
   readonly name: string;
   readonly sha256: Sha256;
 }
 
-/** What a signature covers. */
+/** The files that a signature covers. */
 export interface SignedSet {
   readonly resources: readonly Resource[];
-  /** Files and folders, with all that is in them, that were left out; relative, and no patterns. */
+  /** Files and folders that were left out, with everything in them: relative paths, not patterns. */
   readonly ignorePaths: readonly string[];
 }
 
 const HexDigest = z.string().regex(/^[0-9a-f]{64}$/, "is not a lower-case SHA-256");
 
 const Name = z.string().refine(isName, {
-  error: ({ input }) => `${quote(String(input))} is no name of a file`,
+  error: ({ input }) => `${quote(String(input))} is not a valid file name`,
 });
 
 const Statement = z.object({
@@ -56,7 +56,7 @@ const Statement = z.object({
   }),
 });
 
-/** The statement about a set, its files in the order of the specification: by code point. */
+/** Returns the text of a statement. Its files are in the order of the specification: by code point. */
 export function formatStatement(subject: string, { resources, ignorePaths }: SignedSet): string {
   const sorted = resources.toSorted((a, b) => compareUtf8(a.name, b.name));
   return JSON.stringify({
@@ -76,7 +76,7 @@ export function formatStatement(subject: string, { resources, ignorePaths }: Sig
 }
 
 /**
- * Reads a statement whose signature was verified. The order of its files is taken as it is.
+ * Parses a statement whose signature is verified. Accepts its files in any order.
  *
  * @throws {RefusedError} code `SIGNATURE_INVALID`
  */
@@ -86,7 +86,7 @@ export function parseStatement(payload: Uint8Array, where: string): SignedSet {
   const root = rootDigest(resources);
   const claimed = subject[0]?.digest.sha256;
   if (root !== claimed) {
-    throw invalidSignature(where, `it says its root digest is ${claimed}, but its files give ${root}`);
+    throw invalidSignature(where, `its root digest is ${claimed}, but its files give ${root}`);
   }
   return { resources, ignorePaths: predicate.serialization.ignore_paths };
 }
@@ -107,13 +107,13 @@ function readStatement(payload: Uint8Array, where: string): z.infer<typeof State
   throw invalidSignature(where, `${issue?.path.join(".")}: ${issue?.message}`, result.error);
 }
 
-/** Relative, and without a part that climbs, stays or is empty. */
+/** Whether a name is a relative path without `..`, `.` and empty parts. */
 function isName(name: string): boolean {
   return name.split("/").every((part) => part !== "" && part !== "." && part !== "..");
 }
 
 /**
- * The digest of a set of files: SHA-256 over their raw digests, 32 bytes each, in the order given.
+ * Returns the digest of a set of files: the SHA-256 of their raw digests, 32 bytes each, in the given order.
  *
  * @example In a shell: `printf %s "$(sha256sum < a | cut -c-64)" | xxd -r -p | sha256sum`
  * ```ts

@@ -7,25 +7,26 @@ import { invalidSignature } from "./signature_error.ts";
 import { formatStatement, parseStatement, type SignedSet } from "./statement.ts";
 
 /**
- * A public key that is trusted, for as long as it is. The range is held against the verifier's clock and not against
- * the time that a release says it was made: whoever holds a key that was retired writes whatever time it takes.
+ * A public key, and the period in which it is trusted. The verifier compares the period with its own clock, not with the
+ * creation time of a release: the owner of a retired key could write any time into a release.
  */
 export interface TrustedKey extends VerificationKey {
-  /** Where it came from, for messages. */
+  /** The file of the key, for messages. */
   readonly source: string;
   readonly notBefore?: Date | undefined;
   readonly notAfter?: Date | undefined;
 }
 
-/** What a trusted key signed. */
+/** The files that a trusted key signed. */
 export interface VerifiedSet extends SignedSet {
   readonly key: TrustedKey;
 }
 
 /**
- * Verifies a signature: the trusted key by the bundle's hint, then the signature, and only then what was signed.
+ * Verifies a signature: finds the trusted key by the bundle's hint, verifies the signature, and only then parses the
+ * statement.
  *
- * @param now decides which keys are trusted
+ * @param now the time for the trusted periods of the keys
  * @param where named in errors: `the signature of release 3f9a`
  * @throws {RefusedError} code `SIGNATURE_INVALID`
  */
@@ -62,7 +63,7 @@ function isSignedBy(
   try {
     return verify(hash, signed, key, signature);
   } catch (error) {
-    // Bytes that are no DER at all.
+    // The bytes are not DER.
     if (error instanceof Error) return false;
     throw error;
   }
@@ -70,17 +71,17 @@ function isSignedBy(
 
 function refuseOutOfRange({ notBefore, notAfter, source }: TrustedKey, now: Date, where: string): void {
   if (notBefore !== undefined && now < notBefore) {
-    throw invalidSignature(where, `its key ${source} is trusted from ${isoSeconds(notBefore)} only`);
+    throw invalidSignature(where, `its key ${source} is only trusted from ${isoSeconds(notBefore)}`);
   }
   if (notAfter !== undefined && now > notAfter) {
-    throw invalidSignature(where, `its key ${source} is trusted no more since ${isoSeconds(notAfter)}`);
+    throw invalidSignature(where, `its key ${source} is no longer trusted since ${isoSeconds(notAfter)}`);
   }
 }
 
 /**
  * Signs a set of files whose digests are known: OpenSSF Model Signing 1.0, key method. No file is read.
  *
- * @param subject names the set to people
+ * @param subject the name of the set, for people
  * @returns the text of the signature file
  */
 export function signFiles({ key, verification }: SigningKey, subject: string, set: SignedSet): string {

@@ -50,7 +50,7 @@ Deno.test("checkSafeguards() finds consumers over HTTP without telling them anyt
   const secret = { type: "http", url: `${server.url}/reload?key=k`, secret_env: "RELOAD_SECRET" };
   const reload = [secret, { type: "triton", url: server.url }];
   assert.deepEqual(await checksOf({ reload }, { RELOAD_SECRET: "s" }), [
-    `pass reload: ${server.url}/reload is not called to try it; ${host} answers`,
+    `pass reload: ${host} responds; ${server.url}/reload was not called`,
     `pass reload: Triton at ${server.url} is ready`,
   ]);
   assert.deepEqual(server.asked.toSorted(), ["GET /v2/health/ready", "HEAD /"]);
@@ -70,7 +70,7 @@ Deno.test("checkSafeguards() says of a Triton that is not ready, and of a servin
   const [triton = "", away = "", alone] = await checksOf({ reload });
   assert.match(triton, /^fail reload: .*answered 400: loading/);
   assert.match(away, /^fail reload: .*did not answer/);
-  assert.equal(alone, "pass reload: TensorFlow Serving in served has no url: nobody waits for it");
+  assert.equal(alone, "pass reload: TensorFlow Serving in served has no url: pulls do not wait for it");
 });
 
 Deno.test("checkSafeguards() looks for the programs of hooks, and runs none", async () => {
@@ -88,8 +88,8 @@ Deno.test("checkSafeguards() looks for the programs of hooks, and runs none", as
     validate: { validate_command: ["no-such-validator"] },
   });
   assert.deepEqual(checks, [
-    "pass reload: sh is there; it is not run to try it",
-    `pass reload: ${dir.path}/reload.sh is there; it is not run to try it`,
+    "pass reload: sh exists; it was not run",
+    `pass reload: ${dir.path}/reload.sh exists; it was not run`,
     'fail reload: Cannot run "no-such-program-at-all": no such program on the PATH',
     `fail reload: Cannot run "${dir.path}/data.txt": it is no program`,
     'fail validate_command: Cannot run "no-such-validator": no such program on the PATH',
@@ -107,7 +107,7 @@ Deno.test(
     const service = new Deno.Command("cat", { stdin: "piped", stdout: "null" }).spawn();
     Deno.writeTextFileSync(file, `${service.pid}\n`);
     assert.deepEqual(await checksOf({ reload }), [
-      `pass reload: the process of ${file} is there (${service.pid}); it gets no signal to try it`,
+      `pass reload: the process of ${file} is running (${service.pid}); it was sent no signal`,
     ]);
     await service.stdin.close();
     // Not by a signal: it ended because its input did.
@@ -115,7 +115,7 @@ Deno.test(
     assert.deepEqual(await checksOf({ reload }), [`fail reload: process ${service.pid} does not exist`]);
     Deno.writeTextFileSync(file, "bot");
     const [wrong = ""] = await checksOf({ reload });
-    assert.match(wrong, /^fail reload: .*holds "bot", which is not the number of another process/);
+    assert.match(wrong, /^fail reload: .*holds "bot", which is not the pid of another process/);
     Deno.removeSync(file);
     assert.deepEqual(await checksOf({ reload }), [`fail reload: ${file} does not exist`]);
     // As for a file that is another user's: what the system says is a result, too.

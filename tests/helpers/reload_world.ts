@@ -1,5 +1,5 @@
 import { Reload, type ReloadHook } from "../../lib/config/sections/reload.ts";
-import type { ReloadNews } from "../../lib/reload/reload_news.ts";
+import type { ReloadNotification } from "../../lib/reload/reload_notification.ts";
 import { QuickClock } from "./fake_clock.ts";
 import { type TempDir, tempDir, writeFiles } from "./temp_dir.ts";
 import { fixedEnvironment, testContext } from "./test_context.ts";
@@ -19,13 +19,15 @@ export function hooks(...written: object[]): ReloadHook[] {
 }
 
 /** A release of these files, in a folder that is gone at the end of the block. */
-export function releaseOf(files: Readonly<Record<string, string>>): TempDir & { readonly news: ReloadNews } {
+export function releaseOf(
+  files: Readonly<Record<string, string>>,
+): TempDir & { readonly news: ReloadNotification } {
   const dir = tempDir();
   const releaseDir = `${dir.path}/release`;
   writeFiles(releaseDir, files);
   for (const path of Object.keys(files)) Deno.chmodSync(`${releaseDir}/${path}`, 0o444);
   Deno.symlinkSync("release", `${dir.path}/models`);
-  const news: ReloadNews = {
+  const news: ReloadNotification = {
     event: "activated",
     digest: NEW_DIGEST,
     previous: OLD_DIGEST,

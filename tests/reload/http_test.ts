@@ -4,7 +4,7 @@ import { createHmac } from "node:crypto";
 import { Reload } from "../../lib/config/sections/reload.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { reloadConsumers, requireReloadSecrets } from "../../lib/reload/reload_consumers.ts";
-import { excerptChanges } from "../../lib/reload/reload_news.ts";
+import { excerptChanges } from "../../lib/reload/reload_notification.ts";
 import { startRecordingHost } from "../../fakes/recording_host.ts";
 import { hooks, NEW_DIGEST, OLD_DIGEST, releaseOf, reloadContext } from "../helpers/reload_world.ts";
 import { fixedEnvironment } from "../helpers/test_context.ts";
@@ -154,7 +154,7 @@ Deno.test("a refusal is not repeated, and the way back is called so", async () =
       ...release.news,
       event: "rolled-back",
     }),
-    { code: "RELOAD_FAILED", message: /go back to release 0123456789ab: .* answered 422: no such model$/ },
+    { code: "RELOAD_FAILED", message: /roll back to release 0123456789ab: .* answered 422: no such model$/ },
   );
   assert.equal(host.requests.length, 1);
 });

@@ -44,7 +44,7 @@ Deno.test(
       const context = reloadContext();
       await assert.rejects(
         reloadConsumers(context, hooks({ type: "signal", pid_file: file }), release.news),
-        { code: "RELOAD_FAILED", message: /holds ".*", which is not the number of another process/ },
+        { code: "RELOAD_FAILED", message: /holds ".*", which is not the pid of another process/ },
         content,
       );
       assert.deepEqual(context.clock.pausesMs, []);

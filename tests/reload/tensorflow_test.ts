@@ -182,6 +182,6 @@ Deno.test("numbers beyond what TensorFlow Serving can count are not given", asyn
   await reloadConsumers(reloadContext(), hook, release.news);
   assert.ok(versions(root).includes("9223372036854775807"));
   await assert.rejects(reloadConsumers(reloadContext(), hook, release.news), {
-    message: /the largest that there can be/,
+    message: /the largest possible/,
   });
 });

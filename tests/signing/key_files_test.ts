@@ -88,10 +88,13 @@ Deno.test("what is no key, or not the right one, is exit code 2 and says what it
   const encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
   const damaged = KEY.privatePem.replace(/MIG./, "AAAA");
   const privates: readonly (readonly [string, RegExp])[] = [
-    ["", /holds no PRIVATE KEY in PEM/],
-    ["garbage", /holds no PRIVATE KEY in PEM/],
+    ["", /contains no PRIVATE KEY in PEM/],
+    ["garbage", /contains no PRIVATE KEY in PEM/],
     [KEY.publicPem, /it is a public key/],
-    [KEY.privatePem.split("\n").slice(0, 1).join(), /its PEM is cut off.*in a \.env file, write \\n/],
+    [
+      KEY.privatePem.split("\n").slice(0, 1).join(),
+      /its PEM is cut off.*in a \.env file, write its line ends as \\n/,
+    ],
     [encrypted, /it is encrypted/],
     [damaged, /it is damaged/],
     [rsa.privateKey, /of the kind rsa, wanted an elliptic curve: P-256, P-384 or P-521/],
@@ -102,8 +105,8 @@ Deno.test("what is no key, or not the right one, is exit code 2 and says what it
     assert.throws(() => parsePrivateKey(new Secret(text), "key.pem"), (error) => refuses(error, says, text));
   }
   const publics: readonly (readonly [string, RegExp])[] = [
-    ["garbage", /holds no PUBLIC KEY in PEM/],
-    [KEY.privatePem, /it is a private key, which belongs on the publishing side alone/],
+    ["garbage", /contains no PUBLIC KEY in PEM/],
+    [KEY.privatePem, /it is a private key, which belongs only on the publishing side/],
     ["-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", /it is a certificate, and only keys/],
     [KEY.publicPem.replace(/MFk./, "AAAA"), /it is damaged/],
     [rsa.publicKey, /of the kind rsa/],

@@ -76,7 +76,7 @@ const MIXED: Readonly<Record<string, [(resources: Resource[]) => Resource[], Reg
   ],
   "another manifest": [
     (all) => all.map((one) => one.name === MANIFEST_NAME ? { ...one, sha256: sha("0") } : one),
-    /model-sync\.json has SHA-256 [0-9a-f]{64}, signed was 0{64}/,
+    /model-sync\.json has SHA-256 [0-9a-f]{64}, the signature has 0{64}/,
   ],
   "the manifest twice": [
     (all) => [...all, { name: MANIFEST_NAME, sha256: sha("0") }],
@@ -93,19 +93,19 @@ const MIXED: Readonly<Record<string, [(resources: Resource[]) => Resource[], Reg
   ],
   "a file by another name": [
     (all) => all.map((one) => one.name === "models/sub/b.onnx" ? { ...one, name: "models/sub/c.onnx" } : one),
-    /covers models\/sub\/c\.onnx in place of models\/sub\/b\.onnx/,
+    /covers models\/sub\/c\.onnx instead of models\/sub\/b\.onnx/,
   ],
   "files in two folders": [
     (all) => all.map((one) => one.name === "models/sub/b.onnx" ? { ...one, name: "other/sub/b.onnx" } : one),
-    /covers other\/sub\/b\.onnx in place of models\/sub\/b\.onnx/,
+    /covers other\/sub\/b\.onnx instead of models\/sub\/b\.onnx/,
   ],
   "names that only end alike": [
     (all) => all.map((one) => ({ ...one, name: one.name.replace("models/", "models/x") })),
-    /which is no file of the release/,
+    /which is not a file of the release/,
   ],
   "another file's bytes": [
     (all) => all.map((one) => one.name === "models/a.onnx" ? { ...one, sha256: sha("c") } : one),
-    /a\.onnx has SHA-256 a{64} in the manifest, signed was c{64}/,
+    /a\.onnx has SHA-256 a{64} in the manifest, the signature has c{64}/,
   ],
 };
 
@@ -277,7 +277,7 @@ Deno.test("keys are rotated by trusting both for a while; a key whose time is ov
   await publishFrom(at("2026-11-22T00:00:01Z"), trainer, { seal: KEY.seal() });
   await assert.rejects(pullTo(at("2026-12-02T00:00:00Z"), bot, { signatures }), {
     code: "SIGNATURE_INVALID",
-    message: /test\.pem is trusted no more since 2026-12-01T00:00:00Z/,
+    message: /test\.pem is no longer trusted since 2026-12-01T00:00:00Z/,
   });
   assert.deepEqual(readFiles(bot.modelsDir), V2);
 });

@@ -3,34 +3,34 @@ import type { ChangeList } from "../release/changes.ts";
 import { type Digest, type ReleaseFile, shortDigest } from "../release/manifest.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 
-/** What consumers are told: which release they see from now on, and what of it is new. */
-export interface ReloadNews {
+/** The notification of consumers: the release that is active now, and its changes. */
+export interface ReloadNotification {
   readonly event: "activated" | "rolled-back";
   /** The release that is active now. */
   readonly digest: Digest;
-  /** The one before. */
+  /** The release before it. */
   readonly previous: Digest | undefined;
   readonly sequence: number;
   /** The folder that consumers open. */
   readonly modelsDir: string;
-  /** The release's own folder in the store; its files are never changed. */
+  /** The release's folder in the store. Its files never change. */
   readonly releaseDir: string;
   readonly files: readonly Pick<ReleaseFile, "path" | "size">[];
-  /** From the release before to this one. */
+  /** The changes from the release before. */
   readonly changes: ChangeList;
   readonly runId: string;
 }
 
-/** {@link ChangeList}, cut to a length that goes into a request and an environment variable. */
+/** A {@link ChangeList}, cut to a length that fits into a request and an environment variable. */
 export interface ChangeExcerpt extends ChangeList {
-  /** How many paths are left out. */
+  /** The number of paths that are left out. */
   readonly omitted: number;
 }
 
-/** Receivers of webhooks expect up to 20 kB (Standard Webhooks, "Payload size"), programs 128 KiB a variable. */
+/** Receivers of webhooks accept 20 kB (Standard Webhooks, "Payload size"), programs 128 KiB for a variable. */
 const PATHS_CHARS_MAX = 12_000;
 
-/** As many changes as fit, in their order. */
+/** Returns as many changes as fit, in their order. */
 export function excerptChanges(changes: ChangeList): ChangeExcerpt {
   let left = PATHS_CHARS_MAX;
   let omitted = 0;
@@ -44,9 +44,9 @@ export function excerptChanges(changes: ChangeList): ChangeExcerpt {
   return { added, modified, removed, omitted };
 }
 
-/** The body that an HTTP hook posts. */
-export function describeNews(news: ReloadNews, now: Date): string {
-  const { event, digest, previous, sequence, modelsDir, releaseDir, files, changes, runId } = news;
+/** Returns the body of an HTTP hook. */
+export function notificationBody(notification: ReloadNotification, now: Date): string {
+  const { event, digest, previous, sequence, modelsDir, releaseDir, files, changes, runId } = notification;
   return JSON.stringify({
     event,
     digest,
@@ -61,17 +61,17 @@ export function describeNews(news: ReloadNews, now: Date): string {
   });
 }
 
-/** Names the event to receivers that act on each but once. */
-export function newsId({ runId, event, digest }: ReloadNews): string {
+/** Returns the id of the notification. Receivers use it to act on each only once. */
+export function notificationId({ runId, event, digest }: ReloadNotification): string {
   return `${runId}-${event}-${shortDigest(digest)}`.replace(/[^\w-]/g, "-");
 }
 
-/** A consumer that is starting is there in seconds; who waits longer keeps the store locked. */
+/** A starting consumer is ready in seconds. A longer wait would keep the store locked. */
 const FIRST_DELAY_MS = 1_000;
 const DELAY_MS_MAX = 10_000;
 const RETRY_AFTER_MS_MAX = 60_000;
 
-/** How a hook is tried again. */
+/** Returns the retry policy of a hook. */
 export function reloadRetries({ retries }: { readonly retries: number }): RetryPolicy {
   return {
     attemptsMax: retries + 1,
