@@ -161,7 +161,7 @@ for (const command of ["pull", "rollback", "prune"] as const) {
     assertSound(bot);
     assert.deepEqual(readFiles(bot.modelsDir), command === "rollback" ? V1 : V2);
     assert.ok(
-      context.log.lines.some((line) => /led through a file/.test(line)),
+      context.log.lines.some((line) => /led to a pointer that was a file/.test(line)),
       context.log.lines.join("\n"),
     );
   });
