@@ -42,7 +42,7 @@ export function isEmpty({ copies, blockers, gone }: MirrorPlan): boolean {
 }
 
 /**
- * Compares the model folder with a release, and changes nothing. A release consists of regular files in folders: any
+ * Compares the model folder with a release, and changes nothing. A release consists of regular files in folders. Any
  * other entry at such a path belongs to no release, even a link to the same file.
  *
  * @param from the release that the folder holds, if it is known

@@ -107,7 +107,7 @@ Deno.test("what is no key, or not the right one, is exit code 2 and says what it
   const publics: readonly (readonly [string, RegExp])[] = [
     ["garbage", /contains no PUBLIC KEY in PEM/],
     [KEY.privatePem, /it is a private key, which belongs only on the publishing side/],
-    ["-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", /it is a certificate, and only keys/],
+    ["-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", /it is a certificate, but only keys/],
     [KEY.publicPem.replace(/MFk./, "AAAA"), /it is damaged/],
     [rsa.publicKey, /of the kind rsa/],
   ];
