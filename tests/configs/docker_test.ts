@@ -22,7 +22,7 @@ const Compose = z.object({
 
 const { services: SERVICES } = Compose.parse(load(read("configs/docker/docker-compose.yml")));
 
-Deno.test("the compose file has the services of the seeds, with commands and stages that there are", () => {
+Deno.test("the compose file has the services of the seeds, with existing commands and stages", () => {
   const names = ["model-sync-runpod", "model-sync-references"];
   assert.deepEqual(Object.keys(SERVICES), names);
   assert.deepEqual(names.map((name) => SERVICES[name]?.profiles), [["paper", "live"], ["references"]]);
@@ -35,7 +35,7 @@ Deno.test("the compose file has the services of the seeds, with commands and sta
   }
 });
 
-Deno.test("the images are built with the Deno of the README, and run no root", () => {
+Deno.test("the images are built with the README's version of Deno and do not run as root", () => {
   const [, version = "none"] = /deno@(\d+\.\d+\.\d+) task demo/.exec(read("README.md")) ?? [];
   const commands = {
     "Dockerfile.runpod": ["model-sync", "train", "--serve-runpod"],

@@ -91,7 +91,9 @@ def not_public(y): return y
 };
 
 Deno.test({
-  name: `the list of imports has what only stores or computes${HAS_PYTHON ? "" : " (needs python3)"}`,
+  name: `the list of imports contains only classes that store and functions that compute${
+    HAS_PYTHON ? "" : " (needs python3)"
+  }`,
   ignore: !HAS_PYTHON,
   fn: () => {
     using root = tempDir();

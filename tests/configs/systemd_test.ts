@@ -13,7 +13,7 @@ function setting(name: string): string {
   return value;
 }
 
-Deno.test("the systemd unit starts a daemon with options that it has, and leaves it its time to stop", async () => {
+Deno.test("the systemd unit starts a daemon with existing options and allows it stop_timeout_sec to stop", async () => {
   using dir = tempDir();
   const { stdout } = await runCli("daemon", ["--help"], { cwd: dir.path });
   for (const [option] of setting("ExecStart").matchAll(/--[\w-]+/g)) {
@@ -28,7 +28,7 @@ Deno.test("the systemd unit starts a daemon with options that it has, and leaves
 const verifier = new Deno.Command("sh", { args: ["-c", "command -v systemd-analyze"] });
 
 Deno.test({
-  name: "systemd finds nothing to complain about in the unit (counts as skipped without systemd-analyze)",
+  name: "systemd-analyze accepts the unit (skipped without systemd-analyze)",
   ignore: Deno.build.os !== "linux" || !verifier.outputSync().success,
   fn() {
     using dir = tempDir();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { SUMMARIES } from "../../cli/_help.ts";
-import { buildReference } from "../../configs/build_reference.ts";
+import { buildGuide } from "../../configs/build_reference.ts";
 import { configKeys } from "../../lib/config/keys.ts";
 import { EXIT } from "../../lib/core/errors.ts";
 import { ROLES, roleSchedule } from "../../lib/config/roles.ts";
@@ -31,7 +31,7 @@ Deno.test("the daemon guide lists every role", () => {
 
 Deno.test("the configuration guide has the current reference of every setting: deno task build-reference", () => {
   const { text } = guide("configuration.md");
-  assert.equal(text, buildReference(text));
+  assert.equal(text, buildGuide(text));
   for (const { path, envName } of configKeys()) {
     assert.ok(text.includes(`\`${path.at(-1)}\`<br>`) && text.includes(`\`${envName}\``), path.join("."));
   }
