@@ -37,45 +37,57 @@ function importsOf(path: string): string[] {
 
 const GRAPH = new Map(SOURCES.map((path) => [path, importsOf(path)]));
 
-Deno.test("imports point one way: cli to web and lib, web to lib, features to archive, http and core", () => {
+/** The rooms of ARCHITECTURE with their lines: a room may import those of earlier lines. */
+function roomLevels(): Map<string, number> {
+  const text = Deno.readTextFileSync(join(PROJECT, ".github/ARCHITECTURE.md"));
+  const [, block] = /^```text rooms\n(.*?)^```$/ms.exec(text) ?? [];
+  assert.ok(block !== undefined, "ARCHITECTURE.md lists the rooms");
+  const levels = block.trim().split("\n").map((line) => line.split(" "));
+  return new Map(levels.flatMap((rooms, level) => rooms.map((room) => [room, level] as const)));
+}
+
+/** The room of a file: the longest listed folder above it. */
+function roomOf(path: string, rooms: Iterable<string>): string | undefined {
+  const above = [...rooms].filter((room) => path.startsWith(`${room}/`));
+  return above.sort((a, b) => b.length - a.length)[0];
+}
+
+Deno.test("a room imports only itself and the rooms that ARCHITECTURE lists before it; types and import() included", () => {
+  const levels = roomLevels();
   for (const [path, imports] of GRAPH) {
+    if (!/^(lib|cli|web)\//.test(path)) continue;
+    const room = roomOf(path, levels.keys());
+    assert.ok(room !== undefined, `${path} is in no room that ARCHITECTURE lists`);
     for (const target of imports) {
-      const where = `${path} imports ${target}`;
-      if (path.startsWith("lib/")) assert.ok(target.startsWith("lib/"), where);
-      if (path.startsWith("lib/core/")) assert.ok(target.startsWith("lib/core/"), where);
-      if (path.startsWith("lib/http/")) assert.match(target, /^lib\/(http|core)\//, where);
-      if (path.startsWith("lib/archive/")) assert.match(target, /^lib\/(archive|core)\//, where);
-      if (path.startsWith("cli/")) assert.ok(/^(lib|web|cli)\/|^deno\.json$/.test(target), where);
-      if (path.startsWith("fakes/")) assert.ok(/^(lib|fakes)\//.test(target), where);
-      if (!path.startsWith("tests/")) assert.ok(!target.startsWith("tests/"), where);
-      if (path.startsWith("web/")) assert.ok(/^(lib|web)\//.test(target), where);
+      if (target === "deno.json" && room === "cli") continue;
+      const imported = roomOf(target, levels.keys());
+      assert.ok(imported !== undefined, `${path} imports ${target}, which is in no room`);
+      const isBefore = (levels.get(imported) ?? 0) < (levels.get(room) ?? 0);
+      assert.ok(
+        imported === room || isBefore,
+        `${path} imports ${target}: ARCHITECTURE does not list ${imported} before ${room}`,
+      );
     }
   }
 });
 
-Deno.test("no two files import each other, over however many others, except for types", () => {
+Deno.test("only tests import tests, and fakes import no tests", () => {
+  for (const [path, imports] of GRAPH) {
+    if (path.startsWith("tests/")) continue;
+    for (const target of imports) assert.ok(!target.startsWith("tests/"), `${path} imports ${target}`);
+  }
+});
+
+Deno.test("no two files import each other, over however many others; types and import() included", () => {
   const finished = new Set<string>();
   const visit = (path: string, trail: readonly string[]) => {
     if (finished.has(path)) return;
     assert.ok(!trail.includes(path), `a circle: ${[...trail, path].join(" → ")}`);
-    for (const target of runtimeImports(path)) visit(target, [...trail, path]);
+    for (const target of GRAPH.get(path) ?? []) visit(target, [...trail, path]);
     finished.add(path);
   };
   for (const path of GRAPH.keys()) visit(path, []);
 });
-
-/** Imports that are left when types are erased. */
-function runtimeImports(path: string): string[] {
-  const code = Deno.readTextFileSync(join(PROJECT, path)).replace(/^\s*\*.*$/gm, "").replace(
-    /^import type [^;]*;/gm,
-    "",
-  );
-  const names = Array.from(code.matchAll(/^(?:import|export) ([^;]*?)from "(\.[^"]+)"/gms));
-  return names
-    .filter(([, what = ""]) => !/^\{\s*(type \w+,?\s*)+\}\s*$/.test(what))
-    .map(([, , specifier = ""]) => relative(PROJECT, join(PROJECT, dirname(path), specifier)))
-    .filter((target) => SOURCES.includes(target));
-}
 
 Deno.test("every source file is imported, run or tested by another", () => {
   const text = FILES.filter((path) => /\.(tsx?|json|md|ya?ml)$/.test(path)).map((path) =>
