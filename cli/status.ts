@@ -144,7 +144,7 @@ function canaryStatusLines(
 ): string[] {
   const fault = canaryFault === null
     ? []
-    : [`${output.paint("red", "the active release is not watched")}: ${canaryFault}`, UNREADABLE_MEND];
+    : [`${output.paint("red", "the active release has no canary")}: ${canaryFault}`, UNREADABLE_MEND];
   const told = [...canary, ...fault];
   return told.length === 0 ? [] : [output.paint("bold", "canary"), ...told.map((line) => `  ${line}`)];
 }

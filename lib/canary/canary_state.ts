@@ -6,7 +6,7 @@ import { clearWay, removeState } from "../core/set_aside.ts";
 import { whileLocked } from "../core/while_locked.ts";
 import { Digest } from "../release/manifest.ts";
 
-/** As many samples of a metric as the state keeps, for whoever looks at it; the judgement needs none of them. */
+/** The samples of a metric that the state keeps for display. The judgement needs none of them. */
 export const SAMPLES_KEPT = 20;
 
 const Reading = z.discriminatedUnion("kind", [
@@ -17,19 +17,19 @@ const Reading = z.discriminatedUnion("kind", [
 
 const MetricState = z.strictObject({
   name: CleanString,
-  /** Which source the baseline was measured at, as a hash: addresses and commands may hold secrets. */
+  /** The source of the baseline, as a hash: addresses and commands may hold secrets. */
   source: z.string(),
-  /** What was measured before the swap. */
+  /** The reading before the swap. */
   baseline: Reading,
-  /** Degraded samples so far. */
+  /** The number of degraded samples. */
   failures: z.number().int().min(0),
-  /** The last ones, oldest first. */
+  /** The last {@link SAMPLES_KEPT}, oldest first. */
   samples: z.array(z.strictObject({ at: CleanString, reading: Reading })),
 });
-/** What is known of a metric. */
+/** The state of one metric. */
 export type MetricState = Readonly<z.infer<typeof MetricState>>;
 
-/** Being watched: `watching`, `paused`. A verdict: the others; `aborted` and `promoted` are an operator's. */
+/** `watching` and `paused` are in canary. The others are verdicts; an operator gives `aborted` and `promoted`. */
 export const CANARY_STATUSES = ["watching", "paused", "passed", "degraded", "aborted", "promoted"] as const;
 export type CanaryStatus = (typeof CANARY_STATUSES)[number];
 
@@ -37,42 +37,42 @@ const Milliseconds = z.number().min(0);
 
 const CanaryState = z.strictObject({
   schema: z.literal(1),
-  /** The release that is watched, and the one to go back to. */
+  /** The release in canary, and the one that a rollback activates. */
   digest: Digest,
   previous: Digest,
   sequence: z.number(),
-  /** The run that activated it. Together with the digest it says which canary this is. */
+  /** The run that activated it. With the digest, it identifies the canary. */
   runId: CleanString,
   startedAt: CleanString,
   durationMs: Milliseconds,
   intervalMs: Milliseconds,
-  /** How much of the duration was watched. Only this decides when it is over, never a wall clock. */
+  /** The watched time. Only this ends the canary, never a wall clock. */
   watchedMs: Milliseconds,
-  /** Sample rounds so far. A round that is counted twice, by two processes, is noticed by it. */
+  /** The number of sample rounds. By it, two processes notice that they judged the same round. */
   rounds: z.number().int().min(0),
   status: z.enum(CANARY_STATUSES),
-  /** Why it has this status, for people. */
+  /** The reason of the status, for people. */
   reason: CleanString,
   statusSince: CleanString,
-  /** When the verdict was acted upon; until then the next run has to. */
+  /** When a run acted on the verdict; `null` until then. */
   concludedAt: z.string().nullable(),
   metrics: z.array(MetricState),
 });
-/** A canary as it stands on the disk, whoever watches it. */
+/** The state of a canary on disk. */
 export type CanaryState = Readonly<z.infer<typeof CanaryState>>;
 
-/** What is in the place of the state. */
+/** The content of the state file. */
 export type CanaryFile =
   | { readonly kind: "none" }
   | { readonly kind: "found"; readonly state: CanaryState }
-  /** Damage, or a later version's. What was known is lost; the release has to be watched anew. */
+  /** Damaged, or written by a later version. */
   | { readonly kind: "unreadable"; readonly reason: string };
 
-/** What to do about an unreadable state: whether the active release was still being watched is lost with it. */
+/** The hint for an unreadable state: with it, it is unknown whether the active release was in canary. */
 export const UNREADABLE_MEND =
-  "remove the file to keep the active release unwatched, or go back with model-sync rollback";
+  "remove the file to keep the active release without a canary, or roll back with model-sync rollback";
 
-/** The state at `path`. Damage is told, not thrown. */
+/** Reads the state at `path`. Damage is returned, not thrown. */
 export function readCanary(fs: FileSystem, path: string): CanaryFile {
   try {
     const text = findText(fs, path);
@@ -85,28 +85,28 @@ export function readCanary(fs: FileSystem, path: string): CanaryFile {
     const issue = error.issues[0];
     return {
       kind: "unreadable",
-      reason: cleanLine(`${path} is no state of a canary (${issue?.path.join(".")}: ${issue?.message})`),
+      reason: cleanLine(`${path} is not the state of a canary (${issue?.path.join(".")}: ${issue?.message})`),
     };
   }
 }
 
-/** Whether it is still to be watched. */
+/** Returns whether the release is still in canary. */
 export function isOpen({ status }: CanaryState): boolean {
   return status === "watching" || status === "paused";
 }
 
-/** Whether both are states of one canary. */
+/** Returns whether both are states of one canary. */
 export function isSameCanary(one: CanaryState, other: CanaryState): boolean {
   return one.runId === other.runId && one.digest === other.digest;
 }
 
 /**
- * Reads the state, changes it and writes it back durably, while no other process does: of an operator's word and a
- * watcher's round none is lost. The lock beside the file is held for that long alone.
+ * Reads the state, changes it and writes it back durably, under the lock beside the file: neither an operator's verdict
+ * nor a watcher's round gets lost.
  *
- * @param change gives the new state, or `undefined` to leave what is there
- * @returns what was there, and what `change` gave
- * @throws {DiskError} when the disk takes no more; the old state stays
+ * @param change returns the new state, or `undefined` to keep the old one
+ * @returns the old content, and the result of `change`
+ * @throws {DiskError} when the disk is full; the old state stays
  */
 export function updateCanary<Change extends CanaryState | undefined>(
   fs: FileSystem,
@@ -124,9 +124,9 @@ export function updateCanary<Change extends CanaryState | undefined>(
   });
 }
 
-/** Forgets the canary, as when another release was activated without one. Who watches it ends with `superseded`. */
+/** Removes the canary, as when a release was activated without one. Its watchers end with `superseded`. */
 export function clearCanary(fs: FileSystem, path: string): void {
-  // The lock would need a file of its own, which a full disk may not take.
+  // Without a state no lock is taken: its file would need space on a full disk.
   if (findEntry(fs, path) === undefined) return;
   whileLocked(fs, path, () => removeState(fs, path));
 }

@@ -3,11 +3,10 @@ import { shortDigest } from "../release/manifest.ts";
 import type { CanaryDescription, MetricDescription } from "../wire/schema.ts";
 import { type CanaryState, isOpen, type MetricState } from "./canary_state.ts";
 import { formatDuration, plural } from "../core/format.ts";
-import { formatNumber, formatPart } from "./format.ts";
+import { formatNumber, formatPart, type Reading } from "./reading.ts";
 import { isZero } from "./judge.ts";
-import type { Reading } from "./reading.ts";
 
-/** What a canary's state means, in plain data. */
+/** Returns the state of a canary as plain data, for JSON and for people. */
 export function describeCanary(state: CanaryState, settings: CanarySettings): CanaryDescription {
   const { digest, previous, sequence, runId, status, reason, startedAt, statusSince, concludedAt } = state;
   return {
@@ -69,7 +68,7 @@ function change(baseline: number, value: number): number {
   return isZero(baseline) ? value - baseline : (value - baseline) / Math.abs(baseline);
 }
 
-/** What `model-sync canary status` prints, line by line. */
+/** Returns the lines that `model-sync canary status` prints. */
 export function canaryLines(canary: CanaryDescription): string[] {
   const reason = canary.reason === "" ? "" : `: ${canary.reason}`;
   return [
@@ -83,15 +82,15 @@ function timeLine(canary: CanaryDescription): string {
   const { status, statusSince, startedAt, concludedAt, watchedMs, leftMs, rounds } = canary;
   const watched = `watched for ${formatDuration(watchedMs)} since ${startedAt}, ${plural(rounds, "sample")}`;
   if (status === "watching") {
-    // Where nobody watches, it stays the same.
+    // The time of the last sample shows whether a process watches.
     const lastAt = canary.metrics.map((metric) => metric.lastAt ?? "").toSorted().at(-1) ?? "";
     return `${watched}${lastAt === "" ? "" : `, the last at ${lastAt}`}, ${formatDuration(leftMs)} left`;
   }
   if (canary.waitsForOperator) {
     return `${watched}, ${
       formatDuration(leftMs)
-    } left, paused since ${statusSince}: without a baseline it goes on by ` +
-      "an operator's word alone: model-sync canary promote, or abort";
+    } left, paused since ${statusSince}: without a baseline only an operator can end ` +
+      "it: model-sync canary promote, or abort";
   }
   if (status === "paused") {
     return `${watched}, ${formatDuration(leftMs)} left when there is data again, paused since ${statusSince}`;
@@ -131,7 +130,7 @@ function isPart(baseline: number | null): boolean {
   return baseline === null || !isZero(baseline);
 }
 
-/** A round in one line: every metric's last sample, and the time that is left. */
+/** Returns a round in one line: the last sample of each metric, and the remaining time. */
 export function roundLine(state: CanaryState, settings: CanarySettings): string {
   const { metrics, leftMs } = describeCanary(state, settings);
   return `${metrics.map((metric) => `${metric.name} ${lastText(metric)}`).join(", ")}; ${

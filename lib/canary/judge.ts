@@ -1,45 +1,44 @@
 import type { CanaryMetric, CanaryPolicy, CanarySettings } from "../config/sections/canary.ts";
 import { type CanaryState, type CanaryStatus, type MetricState, SAMPLES_KEPT } from "./canary_state.ts";
 import { plural } from "../core/format.ts";
-import { noData, type Reading } from "./reading.ts";
-import { formatNumber, formatPart } from "./format.ts";
+import { formatNumber, formatPart, noData, type Reading } from "./reading.ts";
 
-/** What one sample says about a metric. */
+/** The assessment of one sample. */
 export type Assessment =
   | { readonly kind: "good" }
   | { readonly kind: "ignored" | "waiting" | "degraded" | "catastrophic"; readonly reason: string };
 
-/** What a round of samples says about a release. */
+/** The verdict of a round of samples. */
 export interface RoundVerdict {
   readonly kind: "continue" | "paused" | "passed" | "degraded" | "catastrophic";
-  /** For people; what `continue` tolerated, empty when there was nothing. */
+  /** For people. With `continue`: the tolerated degradation, empty for none. */
   readonly reason: string;
 }
 
-/** Every metric sampled once. */
+/** One sample of every metric. */
 export interface Round {
   readonly readings: ReadonlyMap<string, Reading>;
-  /** Wall-clock time, for show. */
+  /** The wall-clock time, for display. */
   readonly at: string;
-  /** Since the round before, or since the watcher started. */
+  /** The time since the previous round, or since the watcher started. */
   readonly elapsedMs: number;
 }
 
 /**
- * Of the time between two rounds, no more than this many intervals counts as watched: while a machine was suspended or
- * a sample hung, nobody watched.
+ * The longest time between two rounds that counts as watched, in intervals: while the machine was suspended or a
+ * sample hung, the release was not watched.
  */
 const INTERVALS_COUNTED_MAX = 2;
 
-/** Below this a baseline is zero, which nothing can be a part of; what is left of a subtraction is about 1e-17. */
+/** Below this a baseline counts as zero. The rounding error of a subtraction is about 1e-17. */
 const ZERO = 1e-9;
 
-/** Exactly at the limit is allowed, whatever the last binary digit of 0.15 says. */
+/** The tolerance at a limit, which is itself allowed: 0.15 has no exact binary form. */
 const ROUNDING = 1e-9;
 
 /**
- * How much worse than its baseline a value is, as a part of the baseline: 0.15 is 15 % worse, negative is better. Of a
- * baseline of zero nothing is a part: there it is the difference itself.
+ * Returns how much worse than its baseline a value is, as a part of the baseline: 0.15 is 15 % worse, negative is
+ * better. For a baseline of zero it is the difference.
  *
  * @example
  * ```ts
@@ -56,14 +55,14 @@ export function degradation(direction: "higher" | "lower", baseline: number, val
   return isZero(baseline) ? worse : worse / Math.abs(baseline);
 }
 
-/** Whether a baseline is compared with by difference. */
+/** Returns whether a baseline counts as zero: values are then compared by difference. */
 export function isZero(baseline: number): boolean {
   return Math.abs(baseline) < ZERO;
 }
 
 /**
- * What one sample says. The catastrophic limit is absolute and needs no baseline. A baseline that is no number is a
- * metric without data: it says nothing about the new release.
+ * Assesses one sample. The catastrophic limit is absolute and needs no baseline. A metric whose baseline is not a
+ * number counts as one without data: it says nothing about the new release.
  */
 export function assess(
   metric: CanaryMetric,
@@ -107,13 +106,14 @@ function byPolicy(policy: CanaryPolicy, reason: string): Assessment {
 }
 
 /**
- * Takes a round of samples into the state of a canary, and judges. A function of its arguments alone.
+ * Adds a round of samples to the state of a canary, and returns its verdict. Pure. The first rule that applies decides:
  *
- * In this order: one catastrophic sample is enough; a metric with more degraded samples than `failure_limit`, over the
- * whole time and not only in a row, is degraded; a metric to wait for stops the time; when the time is over the release
- * passes, but only on a round without a degraded sample, so that it never passes on a tolerated one.
+ * 1. One catastrophic sample ends the canary.
+ * 2. A metric with more degraded samples than `failure_limit`, over the whole time and not only in a row, is degraded.
+ * 3. A metric to wait for pauses the canary: the time does not count.
+ * 4. When the time is over, the release passes on a round without a degraded sample, never on a tolerated one.
  *
- * @param state with an entry for every metric of `settings`
+ * @param state has an entry for every metric of `settings`
  */
 export function judge(
   state: CanaryState,

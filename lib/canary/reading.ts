@@ -3,11 +3,11 @@ import { quote } from "../core/quote.ts";
 import { parseJson } from "../core/json.ts";
 import { parseJsonPath, valueAt } from "../core/json_path.ts";
 
-/** What a look at a metric gave. */
+/** The result of sampling a metric. */
 export type Reading =
   /** A finite number. */
   | { readonly kind: "value"; readonly value: number }
-  /** Something was measured, and it is not a number, or infinite. */
+  /** The measured value is not a number, or infinite. */
   | { readonly kind: "nan" }
   /** Nothing was measured. */
   | { readonly kind: "no-data"; readonly reason: string };
@@ -16,15 +16,15 @@ export function noData(reason: string): Reading {
   return { kind: "no-data", reason: cleanLine(reason) };
 }
 
-/** As much of an answer as a message quotes. */
+/** The length of a quoted answer in a message. */
 const QUOTED_CHARS_MAX = 60;
 
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 const NOT_FINITE = /^[+-]?(?:nan|inf|infinity)$/i;
 
 /**
- * The reading that a number, or a text that is one, stands for. Not-a-number and infinities are spelled as Prometheus,
- * Python and JavaScript spell them.
+ * Returns the reading of a number, or of a text that is a number. NaN and infinities are spelled as in Prometheus,
+ * Python and JavaScript.
  *
  * @example
  * ```ts
@@ -53,7 +53,7 @@ function typeName(value: unknown): string {
   return Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
-/** The reading at a path of a JSON text; without a path the whole text is the number. */
+/** Returns the reading at a path of a JSON text; without a path, of the whole text. */
 export function readJsonNumber(text: string, path: string | undefined): Reading {
   if (path === undefined) return readNumber(text);
   const json = parseLenient(text);
@@ -62,12 +62,25 @@ export function readJsonNumber(text: string, path: string | undefined): Reading 
   return value === undefined ? noData(`it has nothing at ${quote(path)}`) : readNumber(value);
 }
 
-/** Strings, to be left alone, also one that nothing ends; and the words that Python writes into its JSON. */
+/** Strings, which stay unchanged, also without an end; and the words that Python writes into JSON. */
 const PYTHON_WORD = /"(?:[^"\\]|\\.)*(?:"|$)|-?\b(?:NaN|Infinity)\b/gs;
 
-/** JSON, and what Python takes for JSON: a bot whose win rate is `NaN` has measured something. */
+/** Parses JSON, also with Python's `NaN` and `Infinity`: a bot whose win rate is `NaN` has measured something. */
 function parseLenient(text: string): unknown {
   const plain = parseJson(text);
   if (plain !== undefined || !/NaN|Infinity/.test(text)) return plain;
   return parseJson(text.replace(PYTHON_WORD, (word) => word.startsWith('"') ? word : `"${word}"`));
+}
+
+/** The significant digits that people see. */
+const DIGITS = 4;
+
+/** Returns a value of a metric for people: `0.6123`, `1200`. */
+export function formatNumber(value: number): string {
+  return String(Number(value.toPrecision(DIGITS)));
+}
+
+/** Returns a part as a percentage: `15 %`. */
+export function formatPart(part: number): string {
+  return `${Number((part * 100).toPrecision(DIGITS - 1))} %`;
 }

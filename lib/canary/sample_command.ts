@@ -3,15 +3,15 @@ import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
 import { noData, type Reading, readJsonNumber, readNumber } from "./reading.ts";
 
-/** Of what a command prints, the number is at the end. */
+/** The end of the output that is kept: the number is there. */
 const OUTPUT_CHARS_MAX = 1024 * 1024;
 
-/** As much of a command's complaint as a message quotes. */
+/** The length of the quoted error output in a message. */
 const QUOTED_CHARS_MAX = 200;
 
 /**
- * The number that a command prints: its last line, or a place in the JSON that its output or its last line is. Needs
- * the run permission.
+ * Returns the number that a command prints: its last line, or a value in JSON, which is the whole output or its last
+ * line. Needs the run permission.
  *
  * @throws {FailedError} code `TIMEOUT`; `UsageError` code `PROGRAM_MISSING`
  */

@@ -5,14 +5,14 @@ import { absolutePath, ifFound } from "../core/files.ts";
 import { readAt } from "../core/read_at.ts";
 import { noData, type Reading, readJsonNumber } from "./reading.ts";
 
-/** Statistics of a bot, not its log. */
+/** The largest file that is read: statistics, not a log. */
 const FILE_BYTES_MAX = 1024 * 1024;
 
 /**
- * The number in a file, be it fresh or old. Whoever writes the file replaces it by a rename: half a file is no data.
+ * Returns the number in a file, whatever its age. Its writer should replace it by a rename: half a file is no data.
  * Needs read permission.
  *
- * @throws what the system says when the file cannot be read
+ * @throws the error of the system when the file cannot be read
  */
 export function sampleFile(
   { fs }: Context,
@@ -21,7 +21,7 @@ export function sampleFile(
   const path = absolutePath(fs, metric.path);
   const entry = ifFound(() => fs.statSync(path));
   if (entry === undefined) return noData(`there is no file ${path}`);
-  // A pipe would be waited for, a device read without end.
+  // Reading a pipe would wait, reading a device would not end.
   if (!entry.isFile) return noData(`${path} is not a file`);
   using file = fs.openSync(path, { read: true });
   const bytes = readAt(file, 0, FILE_BYTES_MAX + 1);

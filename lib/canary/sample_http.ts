@@ -8,11 +8,11 @@ import { absenceOf, findToken } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
 import { type Reading, readJsonNumber } from "./reading.ts";
 
-/** Statistics are some kilobytes; Prometheus answers one number in 200 bytes. */
+/** The largest answer. Statistics are some kilobytes; Prometheus returns one number in 200 bytes. */
 export const ANSWER_BYTES_MAX = 1024 * 1024;
 
 /**
- * The number in what an address answers. Needs the net permission.
+ * Returns the number in the response of an address. Needs the net permission.
  *
  * @throws the errors of {@link exchange} and {@link statusError}
  */
@@ -24,7 +24,7 @@ export async function sampleHttp(
   return readJsonNumber(await fetchText(context, metric, metric.url, timeoutMs), metric.path);
 }
 
-/** What an address answers to a metric's question, with the metric's token. */
+/** Returns the response of an address as text. The request carries the metric's token. */
 export async function fetchText(
   context: Context,
   metric: CanaryMetric & { readonly type: "http" | "prometheus" },
@@ -54,7 +54,7 @@ function requireToken({ env }: Context, variable: string): Secret {
   const token = findToken(env, variable);
   if (token !== undefined) return token;
   throw new AuthenticationError(
-    `Cannot ask for a metric: the variable ${variable} with the token ${absenceOf(env, variable)}`,
+    `Cannot sample a metric: the variable ${variable} with the token ${absenceOf(env, variable)}`,
     {
       code: "TOKEN_MISSING",
       hint: `set ${variable} in the environment or in .env`,

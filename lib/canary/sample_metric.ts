@@ -7,14 +7,14 @@ import { sampleFile } from "./sample_file.ts";
 import { sampleHttp } from "./sample_http.ts";
 import { samplePrometheus } from "./sample_prometheus.ts";
 
-/** Twice this fits into the usual interval of a minute; a source that takes longer says nothing about now. */
+/** Half of the usual interval of a minute. A slower source does not describe the present. */
 export const SAMPLE_TIMEOUT_MS = 30_000;
 
 /**
- * Looks at a metric once. A source that fails, hangs, or is not allowed is a metric without data, never an error: the
- * policy decides about it.
+ * Samples a metric once. A source that fails, hangs, or is not permitted yields no data, never an error: the policy
+ * `no_data` decides.
  *
- * @throws the signal's reason, and nothing else
+ * @throws only the signal's reason
  */
 export async function sampleMetric(
   context: Context,
@@ -31,10 +31,10 @@ export async function sampleMetric(
 }
 
 /**
- * Looks at every metric, side by side.
+ * Samples every metric, side by side.
  *
- * @returns by the metric's name
- * @throws the signal's reason, once nothing of it runs any more
+ * @returns the readings by the metrics' names
+ * @throws the signal's reason, when no sample runs any more
  */
 export async function sampleMetrics(
   context: Context,
@@ -63,7 +63,7 @@ async function lookAt(context: Context, metric: CanaryMetric, timeoutMs: number)
   }
 }
 
-/** The network, the system, a permission that is missing: not a mistake of ours. */
+/** Errors of the network, the system and missing permissions are faults of the source; others are our bugs. */
 function isSourceFault(error: unknown): error is Error {
   return error instanceof ModelSyncError || error instanceof Deno.errors.NotCapable ||
     osErrorCode(error) !== undefined;

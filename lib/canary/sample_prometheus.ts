@@ -5,7 +5,7 @@ import { parseJson } from "../core/json.ts";
 import { noData, type Reading, readNumber } from "./reading.ts";
 import { fetchText } from "./sample_http.ts";
 
-/** Seconds since 1970, and the number as text, because JSON knows neither `NaN` nor `+Inf`. */
+/** Seconds since 1970, and the number as text, because JSON has neither `NaN` nor `+Inf`. */
 const Sample = z.tuple([z.number(), z.string()]);
 
 const Answer = z.object({
@@ -19,8 +19,8 @@ const Answer = z.object({
 });
 
 /**
- * The one number that a query gives at this moment (https://prometheus.io/docs/prometheus/latest/querying/api/, instant
- * queries). Several series are no number: which of them was meant is for the query to say. Needs the net permission.
+ * Returns the one number of an instant query (https://prometheus.io/docs/prometheus/latest/querying/api/). Several
+ * series are no data: the query has to select one. Needs the net permission.
  *
  * @throws what {@link fetchText} throws
  */
@@ -30,14 +30,14 @@ export async function samplePrometheus(
   timeoutMs: number,
 ): Promise<Reading> {
   const answer = Answer.safeParse(parseJson(await fetchText(context, metric, queryUrl(metric), timeoutMs)));
-  if (!answer.success) return noData("the answer is not one of Prometheus");
+  if (!answer.success) return noData("the response is not Prometheus'");
   const { data } = answer.data;
   if (data.resultType === "scalar") return readNumber(data.result[1]);
-  if (data.resultType !== "vector") return noData(`the query gives a ${data.resultType}, not a number`);
+  if (data.resultType !== "vector") return noData(`the query returns a ${data.resultType}, not a number`);
   const [series, ...others] = data.result;
-  if (series === undefined) return noData("the query gives nothing");
-  if (others.length > 0) return noData(`the query gives ${data.result.length} numbers, one is wanted`);
-  return series.value === undefined ? noData("the query gives a histogram") : readNumber(series.value[1]);
+  if (series === undefined) return noData("the query returns nothing");
+  if (others.length > 0) return noData(`the query returns ${data.result.length} numbers instead of one`);
+  return series.value === undefined ? noData("the query returns a histogram") : readNumber(series.value[1]);
 }
 
 function queryUrl({ url, query }: CanaryMetric & { readonly type: "prometheus" }): string {

@@ -13,7 +13,7 @@ import {
 type SettleContext = Pick<Context, "fs" | "clock">;
 
 /**
- * An operator's word that the watched release is good. Whoever watches it ends with `promoted`.
+ * Ends the canary with an operator's verdict that the release is good. Its watchers end with `promoted`.
  *
  * @throws {UsageError} code `NO_CANARY`; {@link FailedError} code `CANARY_STATE_INVALID`
  */
@@ -22,7 +22,7 @@ export function promoteCanary(context: SettleContext, path: string): CanaryState
 }
 
 /**
- * An operator's word that the watched release is bad. Whoever watches it ends with `aborted`, and rolls it back.
+ * Ends the canary with an operator's verdict that the release is bad. Its watchers end with `aborted`, and roll back.
  *
  * @throws {UsageError} code `NO_CANARY`; {@link FailedError} code `CANARY_STATE_INVALID`
  */
@@ -48,16 +48,16 @@ function watched(found: CanaryFile, verb: string): CanaryState {
       hint: UNREADABLE_MEND,
     });
   }
-  const state = found.kind === "found" ? `the last canary is ${found.state.status}` : "there was none yet";
-  throw new UsageError(`Cannot ${verb} the canary: no release is being watched, ${state}`, {
+  const state = found.kind === "found" ? `the last canary is ${found.state.status}` : "there was none so far";
+  throw new UsageError(`Cannot ${verb} the canary: no release is in canary, ${state}`, {
     code: "NO_CANARY",
-    hint: "model-sync status shows the active release; model-sync rollback goes back to the one before",
+    hint: "model-sync status shows the active release; model-sync rollback activates the previous one",
   });
 }
 
 /**
- * Writes down that a verdict was acted upon: rolled back, quarantined and told. Until then the next process finds the
- * verdict and acts. Nothing happens when another canary has taken its place.
+ * Notes that a run acted on the verdict: consumers were notified after a rollback with its quarantine. Until then, the
+ * next process acts. Does nothing where another canary has taken its place.
  */
 export function concludeCanary({ fs, clock }: SettleContext, path: string, canary: CanaryState): void {
   updateCanary(fs, path, (found) => {

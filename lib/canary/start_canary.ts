@@ -5,10 +5,10 @@ import type { Digest } from "../release/manifest.ts";
 import { type CanaryState, type MetricState, updateCanary } from "./canary_state.ts";
 import { formatDuration } from "../core/format.ts";
 
-/** Shorter pauses would be a load, and measure nothing new. */
+/** The shortest interval: more samples would be a load and measure nothing new. */
 export const INTERVAL_MS_MIN = 100;
 
-/** The release that is active since this run, and the one before it. */
+/** The release in canary, the run that activated it, and the previous release. */
 export interface CanaryRelease {
   readonly digest: Digest;
   readonly previous: Digest;
@@ -17,8 +17,8 @@ export interface CanaryRelease {
 }
 
 /**
- * Writes the state of a new canary in the place of whatever was there. From then on the release is watched, by this
- * process or by the next one.
+ * Writes the state of a new canary, and replaces an old one. From then on the release is in canary: this process or the
+ * next one watches it.
  */
 export function startCanary(
   { fs, clock, log }: Pick<Context, "fs" | "clock" | "log">,
@@ -56,7 +56,7 @@ export function startCanary(
   return state;
 }
 
-/** As configured, but short enough for a release that is degraded all the time to be found out within the duration. */
+/** Returns the configured interval, shortened so that a constantly degraded release fails within the duration. */
 function intervalMs(durationMs: number, { interval_seconds, failure_limit }: CanarySettings): number {
   return Math.max(INTERVAL_MS_MIN, Math.min(interval_seconds * 1000, durationMs / (failure_limit + 1)));
 }

@@ -2,18 +2,17 @@ import type { CanaryMetric, CanarySettings } from "../config/sections/canary.ts"
 import type { Context } from "../core/context.ts";
 import { sha256Hex } from "../core/hash.ts";
 import type { MetricState } from "./canary_state.ts";
-import { formatNumber } from "./format.ts";
-import { noData, type Reading } from "./reading.ts";
+import { formatNumber, noData, type Reading } from "./reading.ts";
 import { sampleMetrics } from "./sample_metric.ts";
 
-/** A source that was restarted just now answers a moment later; a swap is not kept waiting for longer. */
+/** A restarting source answers after some seconds. The swap waits no longer. */
 const ATTEMPTS_MAX = 3;
 const PAUSE_MS = 2_000;
 
 /**
- * Measures every metric before the swap, at the release that is still active. One without a number is tried again, and
- * has no baseline in the end: the `no_data` policy decides what that means. Needs what each metric needs: net, run or
- * read permission.
+ * Samples every metric before the swap, while the old release is active. A metric without a number is tried again, and
+ * then has no baseline: the policy `no_data` decides what that means. Needs what each metric needs: net, run or read
+ * permission.
  *
  * @throws the signal's reason
  */
@@ -44,7 +43,7 @@ async function newMetric(metric: CanaryMetric, baseline: Reading): Promise<Metri
   return { name: metric.name, source: await metricSource(metric), baseline, failures: 0, samples: [] };
 }
 
-/** What a metric is measured at, as a short hash. Its limits and its direction may change while it is watched. */
+/** Returns the source of a metric as a short hash. Its limits and direction may change during the canary. */
 async function metricSource(metric: CanaryMetric): Promise<string> {
   const { name: _name, direction: _direction, max_degradation: _max, catastrophic: _limit, ...source } =
     metric;
@@ -53,8 +52,8 @@ async function metricSource(metric: CanaryMetric): Promise<string> {
 }
 
 /**
- * An entry for every metric that the configuration names now. One that is new, or is measured elsewhere than its
- * baseline was, has none.
+ * Returns an entry for every metric of the current configuration. A metric that is new, or whose source changed, has no
+ * baseline.
  */
 export async function alignMetrics(
   known: readonly MetricState[],

@@ -20,34 +20,34 @@ import { sampleMetrics } from "./sample_metric.ts";
 import { INTERVAL_MS_MIN } from "./start_canary.ts";
 import { alignMetrics } from "./take_baseline.ts";
 
-/** An operator's word is heeded within this time, however long the interval is; a look reads some kilobytes. */
+/** The longest time until an operator's verdict is noticed. A check reads some kilobytes. */
 const LOOK_MS = 5_000;
 
 export interface WatchOptions {
   readonly statePath: string;
   readonly settings: CanarySettings;
-  /** Told of each round that this process judged, after it was saved. */
+  /** Called after each round that this process judged and saved. */
   readonly onVerdict?: (verdict: RoundVerdict, state: CanaryState) => void;
 }
 
-/** How a canary ended. What is to be done about it is the caller's, who then calls `concludeCanary`. */
+/** How a canary ended. The caller acts on it, and then calls `concludeCanary`. */
 export type CanaryVerdict =
   | { readonly kind: "passed" | "promoted"; readonly state: CanaryState }
-  /** To be rolled back: by its metrics, or by an operator. */
+  /** To be rolled back, because of its metrics or by an operator. */
   | { readonly kind: "degraded" | "aborted"; readonly state: CanaryState }
-  /** Another release is watched in its place, or none. Nothing is to be done. */
+  /** Another release is in canary now, or none: there is nothing to do. */
   | { readonly kind: "superseded" };
 
 /**
- * Watches the release of the state at `statePath` until there is a verdict, and starts where an earlier process was
- * stopped: also at a verdict that nobody acted upon. Only watched time counts, so neither a clock that jumps nor a
- * machine that sleeps ends a canary early. A canary that is paused has no end of its own: data or an operator ends it.
- * Several processes may watch the same one: each round counts once.
+ * Watches the release of the state at `statePath` until there is a verdict. Continues where an earlier process stopped,
+ * also with a verdict on which no run has acted. Only watched time counts: neither a clock that jumps nor a suspended
+ * machine ends a canary early. A paused canary ends only by new data or by an operator. Several processes may watch one
+ * canary: each round counts once.
  *
- * Holds no lock between rounds. When the signal is aborted, the state stays as it is. Needs what the metrics need, and
+ * Holds no lock between rounds. When the signal is aborted, the state stays unchanged. Needs what the metrics need, and
  * read and write permission for the folder of the state.
  *
- * @throws {FailedError} code `CANARY_STATE_INVALID` for a state that cannot be read; the signal's reason
+ * @throws {FailedError} code `CANARY_STATE_INVALID` for an unreadable state; the signal's reason
  */
 export async function watchCanary(context: Context, options: WatchOptions): Promise<CanaryVerdict> {
   const { fs, clock } = context;
@@ -58,7 +58,7 @@ export async function watchCanary(context: Context, options: WatchOptions): Prom
   while (state !== undefined && isOpen(state)) {
     const before: CanaryState | undefined = await waitForRound(context, statePath, state);
     if (before === undefined || !isOpen(before) || before.rounds !== state.rounds) {
-      // An operator spoke, or another process has judged this round.
+      // An operator gave a verdict, or another process has judged this round.
       state = before;
       sinceMs = clock.monotonicMs();
       continue;
@@ -74,19 +74,19 @@ export async function watchCanary(context: Context, options: WatchOptions): Prom
 
 function startedState(found: CanaryFile): CanaryState | undefined {
   if (found.kind !== "unreadable") return found.kind === "found" ? found.state : undefined;
-  throw new FailedError(`Cannot go on with the canary: ${found.reason}`, {
+  throw new FailedError(`Cannot continue the canary: ${found.reason}`, {
     code: "CANARY_STATE_INVALID",
     hint: UNREADABLE_MEND,
   });
 }
 
-/** This canary as it was found on the disk; `undefined` for another one, or none. Damage is mended by what we know. */
+/** Returns this canary's state on disk; `undefined` for another canary or none. Damage is replaced by our state. */
 function current(found: CanaryFile, ours: CanaryState): CanaryState | undefined {
   if (found.kind === "unreadable") return ours;
   return found.kind === "found" && isSameCanary(found.state, ours) ? found.state : undefined;
 }
 
-/** Waits until the next round is due, or the state is another one. @returns the canary as it is on the disk then */
+/** Waits until the next round is due or the state changes. @returns the canary's state on disk then */
 async function waitForRound(
   { fs, clock, signal }: Context,
   path: string,
@@ -101,14 +101,14 @@ async function waitForRound(
   }
 }
 
-/** The next round is due in an interval, or at the end of the time if that is sooner. */
+/** Returns the time until the next round: an interval, or the remaining time if that is shorter. */
 function pauseMs({ status, intervalMs, durationMs, watchedMs }: CanaryState): number {
   const leftMs = durationMs - watchedMs;
   if (status === "paused" || leftMs <= 0) return intervalMs;
   return Math.max(INTERVAL_MS_MIN, Math.min(intervalMs, leftMs));
 }
 
-/** Judges a round, unless it is somebody else's by now. @returns the canary as it is on the disk afterwards */
+/** Judges and saves a round, unless another process did. @returns the canary's state on disk afterwards */
 function saveRound(
   { fs, clock, log }: Context,
   { statePath, settings, onVerdict }: WatchOptions,
@@ -139,9 +139,9 @@ function logRound(
   if (kind === "continue") return log.info(line);
   if (kind === "passed") return log.info(`${release} passed: ${reason}`);
   if (kind !== "paused") return log.error(`${release} failed: ${reason}`);
-  // It may wait for days, and says so once.
+  // A pause may last for days: it is logged once.
   const isNews = before.status !== "paused" || before.reason !== reason;
-  if (isNews) log.warn(`${release} waits, and its time stands still: ${reason}`);
+  if (isNews) log.warn(`${release} is paused, and its time does not count: ${reason}`);
   else log.debug(line);
 }
 

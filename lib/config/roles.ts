@@ -6,7 +6,7 @@ import { firstAllowed } from "../schedule/deny_windows.ts";
 import type { RoleSchedule } from "../schedule/agenda.ts";
 import { splitTimes } from "../schedule/split_times.ts";
 
-/** What a daemon can do, in the words of its first users; each is one command, again and again. */
+/** The roles of a daemon, by the names of the seeds. Each runs one command on a schedule. */
 export const ROLES = [
   "publisher",
   "client",
@@ -17,7 +17,7 @@ export const ROLES = [
 ] as const;
 export type Role = (typeof ROLES)[number];
 
-/** The command that does once what a daemon with the role does on schedule. */
+/** The command that each role runs. */
 export const ROLE_COMMANDS = {
   publisher: "publish",
   client: "pull",
@@ -43,20 +43,20 @@ export function configuredRoles(settings: ModelSync): Role[] {
   return ROLES.filter((role) => isConfigured[role]);
 }
 
-/** What stands beside a role's times. */
+/** The settings of a role's times. */
 type TimingSettings = Pick<ModelSync["client"], keyof typeof TIMING>;
 
 /**
- * Returns when a role's job is due.
+ * Returns the schedule of a role.
  *
  * @param at instead of the configured times: one, or several separated as {@link splitTimes} says
- * @throws {RangeError} when `at` is no schedule, or none that ever comes
+ * @throws {RangeError} when `at` is not a schedule, or names no day that exists
  */
 export function roleSchedule(role: Role, settings: ModelSync, at?: string): RoleSchedule {
   const { times, timing } = configured(role, settings);
   const wanted = at === undefined ? times : splitTimes(at);
   const calendars = wanted.map((text) => parseCalendar(text, settings.time_zone));
-  // The configuration's were checked when it was read.
+  // The loader checked the times of the configuration.
   const problem = at === undefined ? undefined : calendars.flatMap((one) => neverComes(one) ?? [])[0];
   if (problem !== undefined) throw new RangeError(problem);
   const interval = settings.artifacts.interval_minutes;

@@ -8,7 +8,7 @@ import { RAILWAY_VARIABLE } from "../redeploy/deploy_targets.ts";
 /** Deno ignores a proxy that it cannot read and connects directly; git and curl fail. */
 const PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 
-/** Returns what is wrong with the addresses that the environment holds, a sentence each. */
+/** Returns the problems of addresses in the environment, a sentence each. */
 export function addressProblems(env: Environment): string[] {
   const looks = [
     () => githubUrls(env),

@@ -18,10 +18,10 @@ import { type Check, pass, tried, triedAll, warn } from "./check.ts";
 import type { MachineUse } from "./machine_use.ts";
 
 /**
- * Whether the carriers besides git that the configuration names can be reached with what they are given. Nothing is
- * started, and nothing is changed. Needs net permission.
+ * Checks that the configured carriers other than git can be reached with their credentials. Starts and changes nothing.
+ * Needs net permission.
  *
- * @param fileToken a GitHub token that stands in a bot's own file
+ * @param fileToken a GitHub token in the configuration file of a bot
  * @param use what this machine was used for
  */
 export async function checkCarriers(
@@ -46,7 +46,7 @@ export async function checkCarriers(
   return checks;
 }
 
-/** A hook may deploy by whatever request reaches it: only its host is tried. */
+/** Checks the hosts of deploy hooks. Any request to the hook itself may start a deployment. */
 async function checkHooks(
   context: Context,
   { hooks, request_timeout_sec }: ModelSync["redeploy"],
@@ -58,7 +58,7 @@ async function checkHooks(
         const url = target.kind === "hook" ? target.url.reveal() : target.url;
         const timeoutMs = Math.min(request_timeout_sec * 1000, KNOCK_TIMEOUT_MS);
         const host = await knock(context, url, `the host of the ${target.type} deploy hook`, timeoutMs);
-        return pass("redeploy", `${target.type}: ${host} answers; the hook is not called to try it`);
+        return pass("redeploy", `${target.type}: ${host} answers; the hook was not called to try it`);
       })
     ),
   );
@@ -72,12 +72,12 @@ function anyWorkflow(branch: string): Check {
   );
 }
 
-/** A person waits for the answer. */
+/** The time limit of a request: a person waits for the answer. */
 const KNOCK_TIMEOUT_MS = 10_000;
 
 const Health = z.looseObject({});
 
-/** RunPod tells how an endpoint is without starting anything; whatever stands in for it may not. */
+/** Checks the endpoint by its health request, which starts nothing. Other servers may have no such request. */
 async function checkRunPod(
   context: Context,
   settings: ModelSync,
@@ -88,7 +88,7 @@ async function checkRunPod(
     api = runPodApi(settings, context, undefined);
   } catch (error) {
     const hasRegistry = (settings.repo_dir ?? settings.repo_url) !== undefined;
-    // One file may serve all machines, of which this one has git.
+    // One configuration file may serve all machines; this one pulls from git.
     if (!(error instanceof ModelSyncError) || !hasRegistry || use.roles.has("runpod_client")) throw error;
     return warn(
       "runpod",
@@ -106,7 +106,11 @@ async function checkEndpoint(
   const url = triggerUrl.replace(/\/run(?:sync)?\/?$/, "/health");
   const { origin, host } = new URL(url);
   if (url === triggerUrl) {
-    return warn("runpod", `${host} cannot be tried without starting a job`, "try it: model-sync runpod-pull");
+    return warn(
+      "runpod",
+      `${host} cannot be tried without starting a job`,
+      "try it with: model-sync runpod-pull",
+    );
   }
   await requestJson(context, {
     url,
@@ -115,7 +119,7 @@ async function checkEndpoint(
     what: "the health of the RunPod endpoint",
     timeoutMs: requestTimeoutMs,
   }, Health);
-  return pass("runpod", `the endpoint at ${host} answers, and the key is right`);
+  return pass("runpod", `the endpoint at ${host} answers, and accepts the key`);
 }
 
 async function checkActions(
@@ -147,6 +151,6 @@ async function checkHub(context: Context, settings: ModelSync): Promise<Check> {
     );
   }
   const { commit } = await hub.findCommit();
-  const who = token === undefined ? ", without a token: enough for pulling, not for uploading" : "";
+  const who = token === undefined ? ", without a token: enough to pull, not to upload" : "";
   return pass("hugging face", `${revision} of ${repoId} is at ${commit.slice(0, 12)}${who}`);
 }

@@ -2,11 +2,12 @@ import { cleanLine } from "../core/clean_text.ts";
 import { ModelSyncError } from "../core/errors.ts";
 import { systemFault } from "../core/system_fault.ts";
 
-/** The result of one check, with how to mend what is not right. */
+/** The result of one check. */
 export interface Check {
   readonly name: string;
   readonly status: "pass" | "warn" | "fail";
   readonly detail: string;
+  /** How to fix the problem; `undefined` for a check that passed. */
   readonly mend: string | undefined;
 }
 
@@ -22,7 +23,7 @@ export function fail(name: string, detail: string, mend: string): Check {
   return check("fail", name, detail, mend);
 }
 
-/** Servers, files and the configuration are quoted in it. */
+/** Returns a check with cleaned texts: they quote servers, files and the configuration. */
 function check(status: Check["status"], name: string, detail: string, mend: string | undefined): Check {
   return {
     name: cleanLine(name),
@@ -32,13 +33,13 @@ function check(status: Check["status"], name: string, detail: string, mend: stri
   };
 }
 
-/** A check whose error is its result. */
+/** Returns the result of a check. An error becomes a failed check. */
 export async function tried(name: string, check: () => Check | Promise<Check>): Promise<Check> {
   const [result] = await triedAll(name, async () => [await check()]);
   return result ?? pass(name, "nothing to check");
 }
 
-/** Checks of which the first error is the result. */
+/** Returns the results of checks. An error becomes the only result, a failed check. */
 export async function triedAll(
   name: string,
   checks: () => Check[] | Promise<Check[]>,

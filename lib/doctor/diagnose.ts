@@ -21,7 +21,7 @@ import { checkPublisher } from "./publisher_checks.ts";
 import { checkSafeguards } from "./safeguard_checks.ts";
 import { checkStore } from "./store_checks.ts";
 
-/** What is diagnosed. */
+/** The inputs of {@link diagnose}. */
 export interface DiagnosisInput {
   readonly context: Context;
   readonly config: LoadedConfig;

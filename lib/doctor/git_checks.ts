@@ -10,15 +10,15 @@ import { Registry } from "../git/registry.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
 import { type Check, fail, pass, tried, triedAll, warn } from "./check.ts";
 
-/** Deleting a branch that cannot exist is refused only after the server let us in to write. */
+/** A branch that cannot exist. The server refuses to delete it only after it has accepted our write permission. */
 const PROBE_REF = "refs/heads/model-sync-doctor-probe-that-does-not-exist";
 
-/** A certificate or a token that is valid from "now" fails on a clock that is further off. */
+/** The largest clock skew at which certificates and tokens that are valid from "now" work. */
 const CLOCK_SKEW_MS_MAX = 5 * 60_000;
 
 const PROGRAM_TIMEOUT_MS = 10_000;
 
-/** The versions of git and git-lfs. */
+/** Checks the versions of git and git-lfs. */
 export async function checkPrograms(context: Context): Promise<Check[]> {
   return await triedAll("git", () => checkVersions(context));
 }
@@ -40,8 +40,8 @@ async function checkVersions(context: Context): Promise<Check[]> {
 }
 
 /**
- * Whether the registry can be reached, read and written, without changing it. A clone that does not exist yet is tried
- * out in `scratch`.
+ * Checks that the registry can be reached, read and written. Changes nothing: without a clone, a temporary one is made
+ * in `scratch`.
  */
 export async function checkRegistry(
   context: Context,
@@ -55,7 +55,7 @@ export async function checkRegistry(
       scratch,
     });
     const { isDamaged, check } = await checkClone(opened);
-    // A git in a damaged clone may go round in circles.
+    // Git may loop endlessly in a damaged clone.
     if (isDamaged) return [check];
     using registry = await inItsFormat(opened);
     return [
@@ -70,14 +70,14 @@ export async function checkRegistry(
   }
 }
 
-/** Returns the registry; with a clone in scratch where one of our own does not have its object format. */
+/** Returns the registry, with a temporary clone where the store's clone has another object format. */
 async function inItsFormat(registry: Registry): Promise<Registry> {
   try {
     await registry.remoteTip();
     return registry;
   } catch (error) {
     if (error instanceof ObjectFormatError && registry.isOwn) return await registry.replaceAfter(error);
-    // The check of its own reports it.
+    // The check of the registry reports the error.
     return registry;
   }
 }
@@ -92,11 +92,11 @@ async function checkClone(registry: Registry): Promise<CloneCheck> {
   const { repoDir } = registry.settings;
   const problem = registry.setAside;
   if (problem !== undefined) {
-    const check = warn(name, `${repoDir}: ${problem}`, "nothing: the next pull or publish puts that right");
+    const check = warn(name, `${repoDir}: ${problem}`, "nothing: the next pull or publish fixes it");
     return { check, isDamaged: false };
   }
   if (registry.git.repoDir !== repoDir) {
-    return { check: pass(name, `none yet; it will be made at ${repoDir}`), isDamaged: false };
+    return { check: pass(name, `none so far; it will be created at ${repoDir}`), isDamaged: false };
   }
   const damage = await registry.findDamage();
   if (damage === undefined) return { check: pass(name, repoDir), isDamaged: false };
@@ -111,7 +111,7 @@ async function checkClone(registry: Registry): Promise<CloneCheck> {
 }
 
 async function checkWorktree(registry: Registry): Promise<Check> {
-  if (!registry.hasWorktree) return pass("worktree", "none: files are read straight from git");
+  if (!registry.hasWorktree) return pass("worktree", "none: files are read directly from git");
   const { dirty } = await registry.status();
   if (dirty.length === 0) return pass("worktree", "clean");
   return fail("worktree", `dirty: ${dirty.slice(0, 3).join(", ")}`, "commit, stash or remove the changes");
@@ -134,25 +134,29 @@ async function checkWritable(registry: Registry): Promise<Check> {
   const name = "registry writable";
   const action = "push a probe that changes nothing";
   const result = await registry.git.attempt(
-    // A hook is asked about what is published; a probe may not wait for it.
+    // The hooks of a push check published files; they may take long.
     ["push", "--dry-run", "--no-verify", registry.settings.remote, `:${PROBE_REF}`],
     { action },
   );
   if (result.code === 0 || /remote ref does not exist/.test(result.stderr)) {
-    return pass(name, "a push would be let in");
+    return pass(name, "a push would be accepted");
   }
   const error = registry.git.error(action, result);
-  return warn(name, error.message, "only a publisher needs this: give it a token or a key that may write");
+  return warn(
+    name,
+    error.message,
+    "only a publisher needs write access: give it a token or a key that has it",
+  );
 }
 
-/** Compares our clock with the server's, which an HTTP answer carries. */
+/** Compares our clock with the server's, which HTTP responses carry. */
 async function checkClock(context: Context, registry: Registry): Promise<Check[]> {
   if (registry.remoteUrl.origin === undefined) return [];
   const { settings } = registry;
   const result = await registry.git.with({ env: { GIT_TRACE_CURL: "1", GIT_TRACE_CURL_NO_DATA: "1" } })
     .attempt(
       ["ls-remote", settings.remote, `refs/heads/${settings.branch}`],
-      { action: "ask the server for its time" },
+      { action: "request the time of the server" },
     );
   const date = /^.*<= Recv header: date: (.+)$/im.exec(result.stderr)?.[1];
   const serverMs = Date.parse(date ?? "");
@@ -160,19 +164,19 @@ async function checkClock(context: Context, registry: Registry): Promise<Check[]
   const skewMs = context.clock.now().getTime() - serverMs;
   const seconds = Math.round(Math.abs(skewMs) / 1000);
   if (Math.abs(skewMs) <= CLOCK_SKEW_MS_MAX) {
-    return [pass("registry clock", `ours is within ${seconds} s of it`)];
+    return [pass("registry clock", `the clocks differ by ${seconds} s`)];
   }
   const direction = skewMs > 0 ? "ahead of" : "behind";
   return [
     fail(
       "registry clock",
-      `ours is ${seconds} s ${direction} it`,
+      `our clock is ${seconds} s ${direction} the server's`,
       "synchronise it: timedatectl set-ntp true",
     ),
   ];
 }
 
-/** What GitHub says that a classic token may do; it does not say so of fine-grained ones. Needs net permission. */
+/** Checks the scopes of a token at GitHub, which names them for classic tokens only. Needs net permission. */
 export async function checkTokenScopes(context: Context, token: Secret, apiUrl: string): Promise<Check> {
   const name = "token";
   try {
@@ -183,11 +187,11 @@ export async function checkTokenScopes(context: Context, token: Secret, apiUrl: 
     });
     await response.body?.cancel();
     if (response.status === 401) {
-      return fail(name, "GitHub refuses it", "make a new one and put it into the variable");
+      return fail(name, "GitHub refuses it", "create a new one and set the variable to it");
     }
     const scopes = response.headers.get("x-oauth-scopes");
     if (scopes === null) {
-      return pass(name, `accepted by ${new URL(apiUrl).host}; it does not tell its permissions`);
+      return pass(name, `accepted by ${new URL(apiUrl).host}; its permissions are unknown`);
     }
     if (/\brepo\b/.test(scopes)) return pass(name, `accepted, with the scopes ${scopes}`);
     return warn(
@@ -199,7 +203,7 @@ export async function checkTokenScopes(context: Context, token: Secret, apiUrl: 
     if (context.signal.aborted) throw error;
     return warn(
       name,
-      `cannot ask ${new URL(apiUrl).host} about it: ${messageOf(error)}`,
+      `cannot check it at ${new URL(apiUrl).host}: ${messageOf(error)}`,
       "check the network",
     );
   }
@@ -224,7 +228,7 @@ async function versionOf(context: Context, args: readonly string[]): Promise<str
   }
 }
 
-/** Compares dotted version numbers; negative when `a` is older. */
+/** Compares dotted version numbers. Negative when `a` is older. */
 export function compareVersions(a: string, b: string): number {
   const left = a.split(".").map(Number);
   const right = b.split(".").map(Number);
@@ -237,5 +241,5 @@ export function compareVersions(a: string, b: string): number {
 
 function failed(name: string, error: unknown): Check {
   if (!(error instanceof ModelSyncError)) throw error;
-  return fail(name, error.message, error.hint ?? "mend it and run again");
+  return fail(name, error.message, error.hint ?? "fix it and run again");
 }

@@ -6,17 +6,17 @@ import { type FileSystem, findUtf8, UnusableFileError } from "../core/files.ts";
 import { findToken } from "../core/read_secret.ts";
 import { type Check, fail } from "./check.ts";
 
-/** A setting of ours in the file; `token` is GitHub's. */
+/** A setting of model-sync in the file; `token` is GitHub's. */
 interface Setting {
   readonly path: readonly string[] | "token";
   readonly value: unknown;
 }
 
 /**
- * Whether an `appsettings.json` holds settings that nothing else gives, because the default configuration file is
- * there and read in its place.
+ * Checks whether an `appsettings.json` holds settings that are set nowhere else, and is ignored because the default
+ * configuration file exists.
  *
- * @param config as it was read without `--config`
+ * @param config the configuration without `--config`
  */
 export function checkIgnoredFile(context: Pick<Context, "fs" | "env">, config: LoadedConfig): Check[] {
   if (config.file === undefined || config.file === APPSETTINGS_FILE) return [];
@@ -26,8 +26,8 @@ export function checkIgnoredFile(context: Pick<Context, "fs" | "env">, config: L
   return [
     fail(
       "configuration",
-      `${APPSETTINGS_FILE} is not read, because ${config.file} is there; it alone holds ${names.join(", ")}`,
-      `put that into ${config.file}, remove one of the files, or select one with --config`,
+      `${APPSETTINGS_FILE} is not read, because ${config.file} exists; only it holds ${names.join(", ")}`,
+      `move that to ${config.file}, remove one of the files, or select one with --config`,
     ),
   ];
 }
@@ -47,7 +47,7 @@ function isGiven(
     JSON.stringify(given) === JSON.stringify(value);
 }
 
-/** Returns our settings in the file; none where it cannot be parsed. */
+/** Returns the settings of model-sync in the file; none if it cannot be parsed. */
 function settingsIn(fs: FileSystem): Setting[] {
   try {
     const text = plainJson(findUtf8(fs, APPSETTINGS_FILE, CONFIG_BYTES_MAX) ?? "");

@@ -6,13 +6,15 @@ import type { TrustedKey } from "../signing/verify_files.ts";
 import { type Check, fail, pass, warn } from "./check.ts";
 import type { MachineUse } from "./machine_use.ts";
 
-/** A rotation takes some days: a publisher has to get the new key, and every client its public one. */
+/**
+ * The notice before a key ends. A rotation takes some days: clients need the new public key before the publisher signs.
+ */
 const ENDS_SOON_MS = 14 * 86_400_000;
 
 /**
- * Whether the configured signing keys can be used; nothing where none are configured.
+ * Checks that the configured signing keys can be used. Returns nothing without configured keys.
  *
- * @param use what this machine was used for: one that never trains needs no private key
+ * @param use the use of this machine: one that never trains needs no private key
  */
 export async function checkKeys(
   context: Context,
@@ -39,7 +41,7 @@ function forClient(check: Check, use: MachineUse): Check {
   return warn(
     "signing key",
     check.detail,
-    "nothing: this machine does not publish, and only a publisher signs",
+    "nothing: this machine does not publish, and only publishers sign",
   );
 }
 
@@ -48,17 +50,17 @@ function checking(name: string, look: () => Check[]): Check[] {
     return look();
   } catch (error) {
     if (!(error instanceof ModelSyncError)) throw error;
-    return [fail(name, error.message, error.hint ?? "mend it and run again")];
+    return [fail(name, error.message, error.hint ?? "fix it and run again")];
   }
 }
 
 function checkTrusted({ source, notBefore, notAfter }: TrustedKey, now: Date): Check {
-  const mend = "have the new public key in signing.public_keys before the publisher signs with it";
+  const mend = "add the new public key to signing.public_keys before the publisher signs with it";
   if (notAfter !== undefined && notAfter < now) {
-    return warn("trusted keys", `${source} is trusted no more since ${isoSeconds(notAfter)}`, mend);
+    return warn("trusted keys", `${source} is no longer trusted, since ${isoSeconds(notAfter)}`, mend);
   }
   if (notAfter !== undefined && notAfter.getTime() - now.getTime() < ENDS_SOON_MS) {
-    return warn("trusted keys", `${source} is trusted until ${isoSeconds(notAfter)} only`, mend);
+    return warn("trusted keys", `${source} is only trusted until ${isoSeconds(notAfter)}`, mend);
   }
   if (notBefore !== undefined && notBefore > now) {
     return pass("trusted keys", `${source} is trusted from ${isoSeconds(notBefore)} on`);

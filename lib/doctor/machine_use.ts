@@ -6,25 +6,25 @@ import { readDaemons } from "../store/daemons.ts";
 import { HISTORY_LOOKBACK, readHistory, TRAINING_COMMANDS } from "../store/history.ts";
 import { findStore, type StoreLocation } from "../store/store.ts";
 
-/** What a machine is used for. One configuration file may serve the trainer and all its clients. */
+/** The use of a machine. One configuration file may serve the trainer and all its clients. */
 export interface MachineUse {
-  /** Those that the operator names; else those of its daemons, and those whose commands it ran. */
+  /** The roles that the operator named; else those of its daemons, and those whose commands it ran. */
   readonly roles: ReadonlySet<Role>;
-  /** It has roles, and neither trains nor publishes models: it needs no settings of a trainer. */
+  /** Whether it has roles, and neither trains nor publishes: then it needs no settings of a trainer. */
   readonly neverTrains: boolean;
 }
 
-/** Of a machine that did nothing yet. */
+/** The use of a machine that has not run anything. */
 export const UNUSED: MachineUse = { roles: new Set(), neverTrains: false };
 
-/** Returns what a machine with these roles is used for. */
+/** Returns the use of a machine with these roles. */
 export function useFor(roles: readonly Role[]): MachineUse {
   return { roles: new Set(roles), neverTrains: !roles.includes("publisher") };
 }
 
 /**
- * Returns what the machine was used for. {@link UNUSED} where the store cannot be read: its own checks say why. Needs
- * read permission.
+ * Returns the use of this machine so far; {@link UNUSED} where the store cannot be read, which its own checks report.
+ * Needs read permission.
  */
 export async function machineUse(context: Context, location: StoreLocation): Promise<MachineUse> {
   try {

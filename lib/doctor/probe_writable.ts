@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import type { FileSystem } from "../core/files.ts";
 
-/** Where a folder is probed: nobody else has a folder of this name. */
+/** Returns a path in a folder for a probe. The name is unique to this process. */
 export function probePath(folder: string): string {
   return join(folder, `.model-sync-doctor-${Deno.pid}`);
 }
 
-/** Returns why a folder cannot be written to; `undefined` when it can. A folder is made in it and removed again. */
+/** Returns why a folder is not writable; `undefined` if it is. Creates and removes a folder in it. */
 export function probeWritable(fs: FileSystem, folder: string): string | undefined {
   const probe = probePath(folder);
   try {

@@ -8,11 +8,11 @@ import { type Check, fail, pass, tried } from "./check.ts";
 import type { MachineUse } from "./machine_use.ts";
 
 /**
- * Whether a scheduled publish of this machine could begin. A machine that never trains gets no checks.
+ * Checks that a scheduled publish of this machine could start. A machine that never trains gets no checks.
  *
  * @param isConfigured whether the configuration has a section `publisher`
- * @param use what this machine was used for
- * @param location of the model folder that is trained into
+ * @param use the use of this machine
+ * @param location the model folder that is trained into, and its store
  */
 export async function checkPublisher(
   context: Context,
@@ -49,5 +49,5 @@ function checkTraining(
   }
   requireProgram(context, program);
   if (store !== undefined) refuseTrainingIntoRelease(store);
-  return pass("training", `${program} is there`);
+  return pass("training", `${program} is installed`);
 }

@@ -10,12 +10,12 @@ import { PrimaryClient } from "../references/primary_client.ts";
 import { referencesToken } from "../references/references_token.ts";
 import { type Check, pass, tried, warn } from "./check.ts";
 
-/** Apps are not told what they may do in a repository. */
+/** GitHub reports no permissions to Apps. */
 const Repository = z.object({ permissions: z.object({ push: z.boolean() }).optional() });
 
 /**
- * Whether the reference sync that the configuration names can do its work: the PRIMARY server answers, and the token
- * may write to the repositories. Nothing is changed, but for the token that an App is given. Needs net permission.
+ * Checks that the configured reference sync can work: the PRIMARY server answers, and the token has write access to the
+ * repositories. Changes nothing, except that an App requests a token. Needs net permission.
  */
 export async function checkReferences(context: Context, settings: ReferencesSettings): Promise<Check[]> {
   const { primary_url, primary_timeout_sec, image_repository, text_repository, dry_run, no_pr } = settings;
@@ -27,10 +27,10 @@ export async function checkReferences(context: Context, settings: ReferencesSett
     });
     const changed = await client.lastUpdated();
     return changed === null
-      ? pass("primary", `${client.shownUrl} answers, and knows of no change yet`)
+      ? pass("primary", `${client.shownUrl} answers; it has recorded no change so far`)
       : pass("primary", `${client.shownUrl} answers; last change ${isoSeconds(new Date(changed * 1000))}`);
   });
-  // One for both repositories: an App is given one token, not two.
+  // One client for both repositories: an App then requests one token.
   const github = openGitHub(context, !dry_run && !no_pr);
   const repositories = await Promise.all(
     [image_repository, text_repository].map((address) =>

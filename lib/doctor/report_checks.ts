@@ -13,10 +13,10 @@ import type { Store } from "../store/store.ts";
 import { type Check, fail, pass, tried, warn } from "./check.ts";
 import { probeWritable } from "./probe_writable.ts";
 
-/** This machine, as `URL` spells it. */
+/** The names of this machine, in the spelling of `URL`. */
 const LOOPBACK = /^(?:(?:.*\.)?localhost|127(?:\.\d+){3}|\[::1\])$/;
 
-/** A dashboard that was stopped for want of requests takes a second to start; a person waits for the answer. */
+/** The time limit of a request. An idle dashboard may need a second to start; a person waits for the answer. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /** Checks that alerts would arrive. None is sent. Needs net permission. */
@@ -29,8 +29,8 @@ export async function checkAlerts(context: Context, settings: AlertsSettings): P
 }
 
 /**
- * Whether reports, pings and metrics would arrive. Nothing is reported and no ping is sent: the dashboard gets an empty
- * batch, the monitor's server a HEAD of its root. Needs net and write permission for what is configured.
+ * Checks that reports, pings and metrics would arrive. Sends neither a report nor a ping: the dashboard gets an empty
+ * batch, the monitor's server a HEAD request of its root. Needs net and write permission for what is configured.
  */
 export async function checkReporting(
   context: Context,
@@ -49,8 +49,8 @@ export async function checkReporting(
 }
 
 /**
- * An empty batch is a valid one (CloudEvents' JSON format, section 4) that says nothing. It takes the very way of a
- * report, so that it finds a wrong address, a certificate, a login page, a redirect and a token that is not taken.
+ * Posts an empty batch, which is valid (CloudEvents' JSON format, section 4), exactly as a report is posted. So it
+ * finds a wrong address, an invalid certificate, a login page, a redirect and a refused token.
  */
 async function checkDashboard(context: Context, settings: ReportSettings): Promise<Check> {
   const receiver = receiverOf(context.env, settings);
@@ -61,7 +61,7 @@ async function checkDashboard(context: Context, settings: ReportSettings): Promi
   if (protocol === "http:" && !LOOPBACK.test(hostname)) {
     return warn(
       "report",
-      `${host} takes reports, but without TLS: others can read them${
+      `${host} accepts reports, but without TLS: others can read them${
         token === undefined ? "" : " and the token"
       }`,
       "set report.url to an https address",
@@ -70,13 +70,13 @@ async function checkDashboard(context: Context, settings: ReportSettings): Promi
   const how = token === undefined
     ? `without a token: ${tokenVariable} is not set`
     : `with the token in ${tokenVariable}`;
-  return pass("report", `${host} takes reports, ${how}; an empty batch was sent to try it`);
+  return pass("report", `${host} accepts reports, ${how}; an empty batch was sent to try it`);
 }
 
 async function checkPing(context: Context, variable: string): Promise<Check> {
   const address = pingAddress(context.env, variable);
   const host = await knock(context, address.reveal(), "the address of the monitor", REQUEST_TIMEOUT_MS);
-  return pass("ping", `${host} answers; no ping is sent to try it`);
+  return pass("ping", `${host} answers; no ping was sent to try it`);
 }
 
 function checkMetricsFile(

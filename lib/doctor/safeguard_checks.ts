@@ -6,13 +6,12 @@ import { absolutePath } from "../core/files.ts";
 import { type Check, fail, pass, tried, warn } from "./check.ts";
 import { probeWritable } from "./probe_writable.ts";
 
-/** A source that takes longer than this is of little use as a metric, and a doctor should not keep people waiting. */
+/** The time limit of a sample: slower sources make poor metrics, and a person waits for the answer. */
 const SAMPLE_TIMEOUT_MS = 10_000;
 
 /**
- * Whether whoever is told of an activation is there, and whether what is watched after it can be measured. Consumers
- * are told nothing; each metric is sampled once, as before every swap. Needs net, run and read permission for what is
- * configured.
+ * Checks that the consumers of a reload exist and the metrics of a canary can be sampled. Notifies no consumer; samples
+ * each metric once, as before every swap. Needs net, run and read permission for what is configured.
  */
 export async function checkSafeguards(
   context: Context,
@@ -35,7 +34,7 @@ export async function checkSafeguards(
   ];
 }
 
-/** Backups are made between the download and the swap: a folder that cannot hold them fails the pull there. */
+/** Checks the folder of backups: if it is not writable, a pull fails between the download and the swap. */
 async function checkBackups({ fs }: Context, dir: string | undefined, modelsDir: string): Promise<Check[]> {
   if (dir === undefined) return [];
   return [
@@ -61,7 +60,7 @@ async function checkValidator(context: Context, command: readonly string[] | und
     await tried("validate_command", async () => {
       const { requireProgram } = await import("../core/require_program.ts");
       requireProgram(context, program);
-      return pass("validate_command", `${program} is there`);
+      return pass("validate_command", `${program} is installed`);
     }),
   ];
 }
@@ -74,6 +73,6 @@ async function checkMetric(context: Context, metric: CanaryMetric): Promise<Chec
   return warn(
     "canary",
     `${metric.name} ${problem}`,
-    "is its source running? What a canary does without a value, activation.canary.no_data and nan say",
+    "check that its source runs; activation.canary.no_data and nan say what a canary does without a value",
   );
 }

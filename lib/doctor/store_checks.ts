@@ -19,13 +19,13 @@ import { findStore, refuseStoreInModels, type Store, type StoreLocation } from "
 import { type Check, fail, pass, tried, triedAll, warn } from "./check.ts";
 import { probePath, probeWritable } from "./probe_writable.ts";
 
-/** Without an active release to measure by: little models, but models. */
+/** The free space that is wanted without an active release to measure by. */
 const FREE_BYTES_MIN = 256 * 1024 * 1024;
 
-/** History is written by this machine: its last line cannot be later than now, but for a second of rounding. */
+/** The tolerance for the last line of the history, which this machine wrote: it cannot be later than now. */
 const FUTURE_MS_MAX = 60_000;
 
-/** Whether the disk can hold another release and the file system can swap it in. */
+/** Checks that the disk can hold another release, and the file system can activate it. */
 export async function checkStore(
   context: Context,
   location: StoreLocation,
@@ -70,17 +70,19 @@ function checkWritable({ fs }: Context, folder: string): Check {
 
 async function checkSpace(context: Context, location: StoreLocation, folder: string): Promise<Check> {
   const free = await context.freeBytes(folder);
-  if (free === undefined) return warn("disk space", "this system does not tell", "look yourself");
+  if (free === undefined) {
+    return warn("disk space", "free space is unknown on this system", "check it with `df -h`");
+  }
   const store = findStore(context.fs, location);
   const active = store === undefined ? undefined : activeManifest(store);
-  // The next release may share nothing with the active one, and travels through the clone.
+  // The next release may share no file with the active one, and needs space in the clone, too.
   const wanted = Math.max(FREE_BYTES_MIN, 2 * totalBytes(active?.files ?? []));
   const text = `${mebibytes(free)} MiB free`;
   if (free >= wanted) return pass("disk space", text);
   return warn(
     "disk space",
     `${text}, the next release may need ${mebibytes(wanted)} MiB`,
-    "free some, or model-sync prune",
+    "free some space, or run model-sync prune",
   );
 }
 
@@ -95,13 +97,13 @@ function checkSameFileSystem(
   activation: ActivationSetting,
 ): Check {
   if (context.fs.statSync(parent).dev === context.fs.statSync(stateParent).dev) {
-    return pass("file system", "store and models folder are on the same one");
+    return pass("file system", "the store and the model folder are on the same one");
   }
   if (activation === "mirror") {
-    return pass("file system", "the store is on another one than the models folder: files are mirrored");
+    return pass("file system", "the store is on another one than the model folder: files are mirrored");
   }
-  const mend = "put model_sync.state_dir beside the models folder, or set activation.mode to mirror";
-  return fail("file system", "the store is on another one than the models folder", mend);
+  const mend = "set model_sync.state_dir to a path beside the model folder, or activation.mode to mirror";
+  return fail("file system", "the store is on another one than the model folder", mend);
 }
 
 function checkSymlinks(context: Context, parent: string): Check {
@@ -109,16 +111,16 @@ function checkSymlinks(context: Context, parent: string): Check {
   try {
     context.fs.symlinkSync("target", probe);
     context.fs.removeSync(probe);
-    return pass("links", "symbolic links work: a release is swapped in by one rename");
+    return pass("links", "symbolic links work: one rename activates a release");
   } catch (error) {
     if (isSymlinkUnsupported(error)) {
       return warn(
         "links",
         "symbolic links do not work here",
-        "activation.mode mirror is used: files one by one",
+        "nothing: activation.mode mirror is used, which replaces files one by one",
       );
     }
-    // A disk that is full or read-only says nothing about links.
+    // A full or read-only disk does not show whether links work.
     const code = osErrorCode(error);
     if (code === undefined) throw error;
     return warn("links", `symbolic links cannot be tried in ${parent} (${code})`, `make ${parent} writable`);
@@ -136,7 +138,7 @@ function checkModelFolder(context: Context, location: StoreLocation): Check[] {
   const unseen = active === undefined ? undefined : problemSeenByConsumers(store, active);
   if ((folder.kind === "linked" || folder.kind === "folder") && unseen !== undefined) {
     const detail = `${store.modelsDir} ${unseen}`;
-    // Into a real folder, training or people may write; the next pull puts the release there again.
+    // Trainings or people may write into a real folder; the next pull repairs it.
     const mend = sign === undefined ? "model-sync pull repairs it" : trainedMend(sign);
     return [(folder.kind === "linked" ? fail : warn)("models folder", detail, mend)];
   }
@@ -152,13 +154,17 @@ function checkModelFolder(context: Context, location: StoreLocation): Check[] {
       ];
     case "missing":
       return [
-        warn("models folder", "missing", sign === undefined ? "model-sync pull makes it" : trainedMend(sign)),
+        warn(
+          "models folder",
+          "missing",
+          sign === undefined ? "model-sync pull creates it" : trainedMend(sign),
+        ),
       ];
     case "foreign-link":
       return [
         fail(
           "models folder",
-          `a link to ${folder.target}, not made here`,
+          `a link to ${folder.target}, which model-sync did not create`,
           "remove it, or set model_sync.models_dir",
         ),
       ];
@@ -167,21 +173,21 @@ function checkModelFolder(context: Context, location: StoreLocation): Check[] {
   }
 }
 
-/** A pull would replace the trained models. */
+/** Returns the hint for a trainer, where a pull would replace the trained models. */
 function trainedMend(sign: string): string {
   return `this machine trains into it (${sign}): train and publish, or pull into another folder`;
 }
 
-/** What a first pull does with the folder that stands there. */
+/** Checks what a first pull would do with an existing folder. */
 function checkUnmanaged({ fs }: Context, modelsDir: string): Check {
   const entry = findEntry(fs, modelsDir);
-  if (entry === undefined) return pass("models folder", "made by the first pull");
+  if (entry === undefined) return pass("models folder", "the first pull creates it");
   const present = entry.isDirectory ? scanModels({ fs, modelsDir }) : undefined;
   if (present instanceof RefusedError) {
     return warn(
       "models folder",
       `not managed yet; a first pull cannot keep it as a release: ${present.message}`,
-      "rename, remove or replace it, so that a rollback can return to the rest",
+      "rename, remove or replace it, so that a rollback can restore the rest",
     );
   }
   return pass("models folder", "not managed yet; a first pull keeps it as a release");
@@ -191,7 +197,7 @@ function checkHistoryClock(context: Context, location: StoreLocation): Check {
   const store = findStore(context.fs, location);
   const [last] = store === undefined ? [] : readHistory(store, 1);
   const now = context.clock.now();
-  if (last === undefined) return pass("clock", `${isoSeconds(now)}; no run to compare it with yet`);
+  if (last === undefined) return pass("clock", `${isoSeconds(now)}; there is no run to compare it with`);
   if (Date.parse(last.startedAt) - now.getTime() <= FUTURE_MS_MAX) {
     return pass("clock", `${isoSeconds(now)}, after the last run`);
   }
@@ -199,7 +205,7 @@ function checkHistoryClock(context: Context, location: StoreLocation): Check {
   return warn("clock", detail, "synchronise it: timedatectl set-ntp true");
 }
 
-/** What a pull goes by, besides the releases; nothing where all of it can be read. */
+/** Checks the records that a pull depends on. Returns nothing where all of them can be read. */
 function checkRecords(context: Context, location: StoreLocation): Check[] {
   const store = findStore(context.fs, location);
   if (store === undefined) return [];
@@ -207,7 +213,7 @@ function checkRecords(context: Context, location: StoreLocation): Check[] {
   return [
     ...(fault === undefined
       ? []
-      : [fail("canary", `${fault}: the active release is not watched`, UNREADABLE_MEND)]),
+      : [fail("canary", `${fault}: the active release has no canary`, UNREADABLE_MEND)]),
     ...checkQuarantine(store),
   ];
 }
@@ -218,6 +224,6 @@ function checkQuarantine(store: Store): Check[] {
     return [];
   } catch (error) {
     if (!(error instanceof ModelSyncError)) throw error;
-    return [fail("quarantine", error.message, error.hint ?? "mend it and run again")];
+    return [fail("quarantine", error.message, error.hint ?? "fix it and run again")];
   }
 }

@@ -5,11 +5,11 @@ import { LockedError } from "../core/errors.ts";
 import { awaitLock } from "../core/lock.ts";
 import type { Store } from "../store/store.ts";
 
-/** Another process counts and writes in a tenth of this; it may have read the history before our run was in it. */
+/** Ten times as long as counting and writing take. Another process may not have counted our run: it is waited for. */
 const WAIT_MS = 5_000;
 
 /**
- * Takes the lock of a store's metrics, for as long as they are counted and written.
+ * Takes the lock of a store's metrics, under which they are counted and written.
  *
  * @throws {LockedError} when another process holds it for longer than {@link WAIT_MS}
  */
@@ -20,7 +20,7 @@ export async function lockMetrics(context: Context, store: Store): Promise<Dispo
       code: "LOCKED",
       hint: "wait for that process to end, or stop it",
     });
-  // A run that was interrupted is counted, too.
+  // Interrupted runs are counted, too.
   const { clock } = context;
   return await withDeadline(
     { clock, signal: neverAborted() },

@@ -11,15 +11,15 @@ import { currentMetrics } from "./render_metrics.ts";
 import { writeMetricsFile } from "./write_metrics_file.ts";
 
 /**
- * Writes a store's metrics file after every run. A file that cannot be written is a warning: the old one stays, and the
- * next run writes what this one did not.
+ * Writes a store's metrics file after every run. If it cannot be written, a warning is logged and the old file stays.
+ * The next run counts this run, too.
  */
 export class MetricsSink implements RunSink {
   readonly #file: string;
   readonly #settings: ModelSync;
   readonly #store: Store;
 
-  /** @param file as configured: a relative path starts at the working directory */
+  /** @param file the configured path, relative to the working directory */
   constructor(file: string, settings: ModelSync, store: Store) {
     this.#file = file;
     this.#settings = settings;
@@ -36,7 +36,7 @@ export class MetricsSink implements RunSink {
 
   async #write(context: Context, unwritten: readonly RunRecord[]): Promise<void> {
     const path = absolutePath(context.fs, this.#file);
-    // Until the file is written: two runs that end at once must not leave the older text.
+    // Held until the file is written: of two runs that end at once, the later one must write last.
     using _lock = await lockMetrics(context, this.#store);
     const totals = await countNewRuns(context, this.#store, unwritten);
     const text = await currentMetrics(context, this.#store, () => Promise.resolve(this.#settings), totals);

@@ -8,7 +8,7 @@ import type { Store } from "../store/store.ts";
 import { countRuns, NO_RUNS, RunTotals } from "./run_totals.ts";
 
 const MetricsState = z.object({
-  /** Up to which line of the history runs are counted; missing while none is. */
+  /** The last counted line of the history; missing while none is counted. */
   cursor: HistoryCursor.optional(),
   totals: RunTotals,
 });
@@ -18,19 +18,19 @@ const STATE = new RebuiltFile<MetricsState>("metrics.json", MetricsState);
 
 const NOTHING_COUNTED: MetricsState = { totals: NO_RUNS };
 
-/** Some 2 MB of history, which are parsed in some 50 ms: other work of the process waits no longer. */
+/** The records that are read at once: about 2 MB, parsed in about 50 ms. Other work of the process waits no longer. */
 const BATCH_RUNS = 1_000;
 
-/** Only the first count of a long history takes as long; the rest of it is counted the next time. */
+/** The time limit of one count. Only the first count of a long history reaches it; the next one continues. */
 const COUNT_MS_MAX = 2_000;
 
 /**
- * Counts the runs that followed since the last call, and remembers them as counted: each is counted once. Where the
- * state or the history was lost, everything starts over with the oldest run on record. The caller holds the lock.
+ * Counts the runs since the last call, and remembers that they are counted: each is counted once. Where the state or
+ * the history was lost, counting starts over with the oldest run on record. The caller holds the lock.
  *
  * @param unwritten runs that the disk did not take
- * @returns the totals. Where the disk does not take them, they are those of the history alone, which the next call
- * counts again: counters never fall
+ * @returns the totals. If the disk does not take them, they are without `unwritten`, which the next call could not
+ * count again: counters never decrease
  */
 export async function countNewRuns(
   context: Context,
@@ -47,12 +47,12 @@ export async function countNewRuns(
     STATE.replace(store, all);
     return all.totals;
   } catch (error) {
-    context.log.warn(`cannot remember which runs the metrics count: ${messageOf(error)}`);
+    context.log.warn(`cannot remember which runs are in the metrics: ${messageOf(error)}`);
     return onRecord.totals;
   }
 }
 
-/** Returns the totals as the last call of {@link countNewRuns} left them, with what followed. Writes nothing. */
+/** Returns the totals of the last call of {@link countNewRuns}, with the runs since. Writes nothing. */
 export async function readTotals(context: Context, store: Store): Promise<RunTotals> {
   const before = STATE.find(store) ?? NOTHING_COUNTED;
   return (await followHistory(context, store, before)).totals;
@@ -76,7 +76,7 @@ async function followHistory(context: Context, store: Store, before: MetricsStat
   return state;
 }
 
-/** Lets the process do what else is due. */
+/** Lets other work of the process run. */
 async function otherWork(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve));
 }

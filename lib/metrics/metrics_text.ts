@@ -3,24 +3,24 @@ import type { RunTotals } from "./run_totals.ts";
 import { type ShownStatus, statusFamilies } from "./status_families.ts";
 import { type Family, textFormat } from "./text_format.ts";
 
-/** The program that exposes metrics. */
+/** The versions of the program that exposes metrics. */
 export interface Build {
   readonly version: string;
   /** The version of the runtime. */
   readonly deno: string;
 }
 
-/** What the metrics of a store are made of. */
+/** The inputs of a store's metrics. */
 export interface MetricsSource {
-  /** The store's folder. It is a label of every series: several stores on one machine share a collector's folder. */
+  /** The folder of the store: a label of every series, because stores on one machine share a collector's folder. */
   readonly store: string;
   readonly build: Build;
   readonly totals: RunTotals;
-  /** Missing where the status cannot be read. */
+  /** `undefined` where the status cannot be read. */
   readonly status?: ShownStatus | undefined;
 }
 
-/** Returns everything that is known of a store in Prometheus' text format. */
+/** Returns the metrics of a store in Prometheus' text format. */
 export function metricsText({ store, build, totals, status }: MetricsSource): string {
   const families = [
     buildFamily(build),

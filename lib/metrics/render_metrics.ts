@@ -13,13 +13,13 @@ import type { RunTotals } from "./run_totals.ts";
 
 const BUILD = { version: VERSION, deno: Deno.version.deno };
 
-/** Reads the settings as they are now: a daemon's configuration may change while it runs. */
+/** Reads the current settings: a daemon's configuration may change while it runs. */
 export type ReadSettings = () => Promise<ModelSync>;
 
 /**
- * Returns a function that renders a store's metrics as they are now, with every run that is on record, for an endpoint.
- * One rendering costs as much as `status` and what was appended to the history since the last one. Requests that come
- * meanwhile get the same result, so that the store is read once at a time, however many requests come.
+ * Returns a function that renders a store's current metrics, with every run on record, for an endpoint. It costs as
+ * much as `status` and reading the history since the last rendering. Requests that come meanwhile share the result: the
+ * store is read once at a time, however many requests come.
  */
 export function metricsRenderer(
   context: Context,
@@ -39,13 +39,13 @@ async function currentTotals(context: Context, store: Store): Promise<RunTotals>
     using _lock = await lockMetrics(context, store);
     return await countNewRuns(context, store);
   } catch (error) {
-    // A lock that is not free, or a disk that takes no file of a lock: what is on record can be read all the same.
+    // Without the lock, the runs on record can be counted, but not noted as counted.
     context.log.debug(`metrics are counted without being remembered: ${messageOf(error)}`);
     return await readTotals(context, store);
   }
 }
 
-/** Returns the text of these totals and the store's status. A status that cannot be read is left out. */
+/** Returns the text of totals and of the store's status, unless the status cannot be read. */
 export async function currentMetrics(
   context: Context,
   store: Store,

@@ -5,7 +5,7 @@ import { type Family, type Sample, valueText } from "./text_format.ts";
 
 type CommandTotals = RunTotals["commands"][number];
 
-/** Returns what the runs so far amount to, as metrics. */
+/** Returns the totals of all runs as metrics. */
 export function runFamilies(totals: RunTotals): Family[] {
   const { commands } = totals;
   return [
@@ -14,7 +14,7 @@ export function runFamilies(totals: RunTotals): Family[] {
       type: "counter",
       help:
         "Runs by command and outcome. Counting restarts with the oldest run on record when the state is lost.",
-      // All outcomes: of a counter that begins at 1 Prometheus cannot see the first increase.
+      // All outcomes, also at 0: Prometheus cannot see the first increase of a counter that starts at 1.
       samples: commands.flatMap(({ command, outcomes }) =>
         OUTCOMES.map((outcome) => ({ labels: { command, outcome }, value: outcomes[outcome] ?? 0 }))
       ),

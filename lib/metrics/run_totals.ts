@@ -4,8 +4,9 @@ import { OUTCOMES, type RunRecord } from "../store/history.ts";
 import { KILLED } from "../store/run_duration.ts";
 
 /**
- * Upper bounds of the histogram of run durations, in seconds. Below a second they tell an unchanged pull from one that
- * had to look at files, up to a minute downloads, and beyond that trainings, whose default time limit is a day.
+ * The upper bounds of the histogram of run durations, in seconds. Up to a second they distinguish pulls without a
+ * change from those that read files; up to a minute are downloads; beyond are trainings, whose default time limit is a
+ * day.
  */
 export const DURATION_BOUNDS_SEC = [
   0.1,
@@ -25,39 +26,39 @@ export const DURATION_BOUNDS_SEC = [
   86_400,
 ] as const;
 
-/** The program has some twenty commands; a damaged history may name any number. */
+/** The bound of commands. The program has about twenty; a damaged history may name any number. */
 const COMMANDS_MAX = 32;
 
 const COMMAND = /^[a-z][a-z-]{0,31}$/;
 
-/** The command of records whose own name is not a command's, and of those beyond {@link COMMANDS_MAX}. */
+/** Stands for names that are not commands, and for commands beyond {@link COMMANDS_MAX}. */
 export const OTHER_COMMAND = "other";
 
 const Count = z.number().int().min(0);
 
 const CommandTotals = z.object({
   command: z.string().regex(COMMAND),
-  /** Runs by outcome; an outcome that is missing never happened. */
+  /** The number of runs by outcome. A missing outcome never happened. */
   outcomes: z.partialRecord(z.enum(OUTCOMES), Count),
   lastOutcome: z.enum(OUTCOMES),
-  /** When the last run ended, in milliseconds since 1970; `null` while no record had a valid time. */
+  /** The end of the last run, in milliseconds since 1970; `null` while no record had a valid time. */
   lastRunMs: z.number().nullable(),
   lastSuccessMs: z.number().nullable(),
-  /** Runs by duration: a count for each bound, not cumulative, and one for longer runs. */
+  /** The number of runs up to each bound, not cumulative, and of longer ones. */
   durations: z.array(Count).length(DURATION_BOUNDS_SEC.length + 1),
   durationSumMs: z.number().min(0),
 });
 type CommandTotals = z.infer<typeof CommandTotals>;
 
 export const RunTotals = z.object({
-  /** The bounds that the durations were counted by: counts by other bounds are of no use. */
+  /** The bounds of the durations. Counts with other bounds cannot be used. */
   bounds: z.array(z.number()).refine(isOurBounds, "other bounds of durations"),
   // A series that occurs twice makes node_exporter refuse all metrics of the machine.
   commands: z.array(CommandTotals).max(COMMANDS_MAX + 1).refine(isEachOnce, "a command occurs twice"),
-  /** Bytes that were transferred, by carrier. */
+  /** The transferred bytes, by carrier. */
   bytes: z.partialRecord(z.enum(CARRIERS), z.number().min(0)),
 });
-/** What all runs so far amount to. Its size does not depend on their number. */
+/** The totals of all runs. Their size does not depend on the number of runs. */
 export type RunTotals = Readonly<z.infer<typeof RunTotals>>;
 
 export const NO_RUNS: RunTotals = { bounds: [...DURATION_BOUNDS_SEC], commands: [], bytes: {} };
@@ -70,13 +71,13 @@ function isEachOnce(commands: readonly CommandTotals[]): boolean {
   return new Set(commands.map(({ command }) => command)).size === commands.length;
 }
 
-/** What is counted of a run. */
+/** The fields of a run that are counted. */
 export type CountedRun = Pick<
   RunRecord,
   "command" | "outcome" | "startedAt" | "durationMs" | "carrier" | "writtenBytes" | "error"
 >;
 
-/** Returns the totals with these runs counted as well, oldest first: the last one decides what is last. */
+/** Returns the totals with these runs added. The runs come oldest first. */
 export function countRuns(totals: RunTotals, runs: readonly CountedRun[]): RunTotals {
   const counted = structuredClone(totals);
   for (const run of runs) {
@@ -117,7 +118,7 @@ function countRun(totals: CommandTotals, run: CountedRun): void {
     totals.lastRunMs = endedMs;
     if (isSuccess(run)) totals.lastSuccessMs = endedMs;
   }
-  // How long a killed run took is not known.
+  // The duration of a killed run is unknown.
   if (run.error?.code !== KILLED) countDuration(totals, amount(run.durationMs));
 }
 
@@ -130,14 +131,14 @@ function countDuration(totals: CommandTotals, durationMs: number): void {
 
 const FAILURES: readonly RunRecord["outcome"][] = ["failed", "refused", "interrupted"];
 
-/** Whether a run did what it was started for. A rollback has an error only where the operator did not ask for it. */
+/** Returns whether a run did what it was started for. Only an automatic rollback has an error. */
 function isSuccess({ outcome, error }: CountedRun): boolean {
   if (FAILURES.includes(outcome)) return false;
-  // The next run completed the activation of a killed one.
+  // An activation with an error is that of a killed run, which the next run completed.
   return error === undefined || outcome === "activated";
 }
 
-/** A number of a record as an amount that sums stay finite with, whatever a damaged history holds. */
+/** Returns a number of a record within bounds that keep sums finite, whatever a damaged history holds. */
 function amount(value: number): number {
   return Math.min(Math.max(value, 0), Number.MAX_SAFE_INTEGER);
 }

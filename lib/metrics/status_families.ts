@@ -1,7 +1,7 @@
 import type { Status } from "../wire/schema.ts";
 import type { Family, Sample } from "./text_format.ts";
 
-/** What metrics show of a store's status. */
+/** The part of a status that metrics show. */
 export type ShownStatus = Pick<
   Status,
   | "current"
@@ -16,7 +16,7 @@ export type ShownStatus = Pick<
   | "freeBytes"
 >;
 
-/** Returns what a store's status says at this moment, as metrics. What is unknown is left out. */
+/** Returns the status of a store as metrics, without unknown values. */
 export function statusFamilies(status: ShownStatus): Family[] {
   return [
     ...releaseFamilies(status),
@@ -43,7 +43,7 @@ function releaseFamilies({ current, activatedAt }: ShownStatus): Family[] {
     {
       name: "model_sync_active_release_created_timestamp_seconds",
       type: "gauge",
-      help: "When the active release was made, in Unix time.",
+      help: "When the active release was created, in Unix time.",
       samples: timeSample(current?.createdAt),
     },
     {
@@ -55,7 +55,7 @@ function releaseFamilies({ current, activatedAt }: ShownStatus): Family[] {
   ];
 }
 
-/** Of the roles of running daemons: nothing else runs on schedule, and an alert on what never runs would never end. */
+/** Returns the schedules of running daemons. Without a daemon nothing runs, and an alert on it would never end. */
 function scheduleFamilies({ next, schedules, daemons }: ShownStatus): Family[] {
   const roles = [...new Set(daemons.map(({ role }) => role))];
   return [
@@ -77,7 +77,7 @@ function scheduleFamilies({ next, schedules, daemons }: ShownStatus): Family[] {
   ];
 }
 
-/** A canary with a verdict is over: its runs are counted as `promoted` and `rolled-back`. */
+/** The states of a canary. One with a verdict is over: its runs are counted as `promoted` and `rolled-back`. */
 const CANARY_STATES = ["none", "watching", "paused", "unreadable"] as const;
 
 function canaryFamily({ canary, canaryFault }: ShownStatus): Family {
@@ -96,7 +96,7 @@ function storeFamilies({ quarantine, quarantineFault, freeBytes }: ShownStatus):
     {
       name: "model_sync_quarantined_releases",
       type: "gauge",
-      help: "Releases that no pull may bring back.",
+      help: "Releases in quarantine.",
       samples: quarantineFault === null ? [{ value: quarantine.length }] : [],
     },
     {
@@ -108,7 +108,7 @@ function storeFamilies({ quarantine, quarantineFault, freeBytes }: ShownStatus):
   ];
 }
 
-/** A sample of a time; none where there is no time, or it is no time. */
+/** Returns the sample of a time; none for a missing or invalid time. */
 function timeSample(time: string | null | undefined, labels: Sample["labels"] = {}): Sample[] {
   const timeMs = Date.parse(time ?? "");
   return Number.isFinite(timeMs) ? [{ labels, value: timeMs / 1000 }] : [];

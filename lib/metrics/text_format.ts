@@ -1,4 +1,4 @@
-/** Metrics with one name and one meaning. */
+/** The series of one metric name. */
 export interface Family {
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram";
@@ -6,9 +6,9 @@ export interface Family {
   readonly samples: readonly Sample[];
 }
 
-/** One series of a family with its value. No two of a family have equal suffixes and labels. */
+/** One series with its value. No two of a family have equal suffixes and labels. */
 export interface Sample {
-  /** What a histogram's series have behind the family's name. */
+  /** The end of the name of a histogram's series. */
   readonly suffix?: "_bucket" | "_sum" | "_count";
   readonly labels?: Labels;
   readonly value: number;
@@ -20,8 +20,8 @@ export type Labels = Readonly<Record<string, string>>;
 export const TEXT_FORMAT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /**
- * Returns families in Prometheus' text format 0.0.4, each with its help and its type once, without times: node_exporter
- * refuses files with times. Families without samples are left out.
+ * Returns families in Prometheus' text format 0.0.4, without times: node_exporter refuses files with times. Families
+ * without samples are left out.
  *
  * @param constant labels that every series gets
  *
@@ -53,7 +53,7 @@ function labelText(labels: Labels): string {
   return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
 }
 
-/** How the format writes a number: that of a bound (`le`), too. */
+/** Returns a number in the text format, also for a bound (`le`). */
 export function valueText(value: number): string {
   if (value === Infinity) return "+Inf";
   return value === -Infinity ? "-Inf" : String(value);

@@ -12,12 +12,12 @@ import {
 import { systemFault } from "../core/system_fault.ts";
 import type { Store } from "../store/store.ts";
 
-/** A file of metrics has some 20 KiB for each command that runs. */
+/** The largest metrics file that is read. It has about 20 KiB for each command. */
 const FILE_BYTES_MAX = 1024 * 1024;
 
 /**
- * Returns why a metrics file may not be where it is: inside the store or the models folder, whose files are those of
- * releases; `undefined` where it may.
+ * Returns why a metrics file must not have this path, such as one in the store or the models folder, which hold only
+ * files of releases; `undefined` for a usable path.
  */
 export function metricsFileObstacle(
   fs: FileSystem,
@@ -32,17 +32,18 @@ export function metricsFileObstacle(
   return isIn(root) ? `it is inside the store ${root}` : undefined;
 }
 
-/** Without links; a folder that is not there is where it would be. */
+/** Returns a path without links; the path itself where there is no such folder. */
 function realFolder(fs: FileSystem, path: string): string {
   return ifFound(() => fs.realPathSync(path)) ?? path;
 }
 
 /**
- * Writes the text of a store's metrics where node_exporter's textfile collector reads it. A reader sees the old text or
- * the new one, never a part: the scratch file beside it does not end in `.prom`, which is all that the collector reads.
+ * Writes the text of a store's metrics where node_exporter's textfile collector reads it. A reader sees the old or the
+ * new text, never a part: the scratch file beside it does not end in `.prom`, so the collector ignores it.
  *
- * @returns the `store` label of the metrics that were replaced, where they are another store's: both write one file
- * @throws {UsageError} code `METRICS_FILE` when there is no such folder, no file in the file's place, or the place is the store's; whatever else the disk refuses, as a DiskError
+ * @returns the `store` label of the replaced metrics, if they are another store's: then two stores write one file
+ * @throws {UsageError} code `METRICS_FILE` when the folder is missing, the path is not a file, or it is in the store;
+ * {@link DiskError}
  */
 export function writeMetricsFile(
   fs: FileSystem,
@@ -76,7 +77,7 @@ function unusable(path: string, reason: string): UsageError {
   });
 }
 
-/** The label as the text has it, with its escapes. */
+/** Returns the `store` label in a text, with its escapes. */
 function storeOf(text: string): string | undefined {
   return /\{store="((?:[^"\\]|\\.)*)"/.exec(text)?.[1];
 }

@@ -2,14 +2,14 @@ import type { AlertKind } from "../config/sections/alerts.ts";
 import type { Carrier, Digest } from "../release/manifest.ts";
 import type { Outcome } from "../store/history.ts";
 
-/** How a run ended, for those who were not there. */
+/** A run that has ended, as alerts describe it. */
 export interface AlertEvent {
   readonly outcome: Outcome;
   readonly command: string;
   readonly runId: string;
   readonly host: string;
   readonly carrier?: Carrier | undefined;
-  /** The release that the run was about. */
+  /** The release that the run activated, published or refused. */
   readonly release?: Digest | undefined;
   readonly previous?: Digest | undefined;
   readonly sequence?: number | undefined;
@@ -23,15 +23,15 @@ export interface AlertEvent {
   readonly error?: { readonly code: string; readonly message: string } | undefined;
 }
 
-/** What is told of it. */
+/** An alert about a run. */
 export interface Alert {
   readonly kind: AlertKind;
   readonly event: AlertEvent;
-  /** How long the command had been failing, where it works again. */
+  /** How long the command had been failing, if it works again. */
   readonly downForMs: number | undefined;
 }
 
-/** Names the alert to receivers that act on each but once. */
+/** Returns the id of an alert, by which receivers ignore repetitions. */
 export function alertId({ kind, event }: Alert): string {
   return `${event.runId}-${kind}`.replace(/[^\w-]/g, "-");
 }

@@ -5,30 +5,30 @@ import { KILLED } from "../store/run_duration.ts";
 import type { Alert, AlertEvent } from "./alert.ts";
 
 const Failing = z.object({
-  /** What was told last: outcome, code and release. */
+  /** The last alert: outcome, code and release. */
   what: z.string().max(1_000),
   /** When the command began to fail. */
   since: z.iso.datetime(),
 });
 export const AlertMemory = z.record(z.string(), Failing);
-/** The failures that were told and are not over, by command. */
+/** The failures that were alerted and are not over, by command. */
 export type AlertMemory = Readonly<z.infer<typeof AlertMemory>>;
 
-/** The program has some twenty commands. */
+/** The bound of remembered failures. The program has about twenty commands. */
 const COMMANDS_MAX = 50;
 
 const FAILURES: readonly Outcome[] = ["failed", "refused", "rolled-back"];
 
 export interface AlertDecision {
-  /** What is told, if anything. */
+  /** The alert to send, if any. */
   readonly alert: Alert | undefined;
-  /** What to remember once it was told. */
+  /** The memory after the alert was sent. */
   readonly memory: AlertMemory;
 }
 
 /**
- * Decides what is told of a run. A failure is told once, until another takes its place (other outcome, code or
- * release) or the command works again, which is told with how long it had not.
+ * Decides whether a run is alerted. A failure is alerted once, until another failure (other outcome, code or release)
+ * replaces it. When the command works again, the alert says how long it had failed.
  */
 export function decideAlert(
   memory: AlertMemory,
@@ -39,9 +39,9 @@ export function decideAlert(
   const { [event.command]: failing, ...others } = memory;
   const { outcome } = event;
   const isKilled = outcome === "interrupted" && event.error?.code === KILLED;
-  // A killed run had no time to fail: it alerts where failures do.
+  // A killed run counts as a failure.
   const told = on.find((kind) => kind === outcome || (isKilled && kind === "failed"));
-  // An operator's rollback is no failure: nothing is to recover.
+  // An operator's rollback has no error: it is not a failure.
   if ((FAILURES.includes(outcome) || isKilled) && event.error !== undefined) {
     const what = [outcome, event.error.code, event.release ?? ""].join(" ");
     if (told === undefined || failing?.what === what || isEcho(event.error.code, memory)) {
@@ -52,7 +52,7 @@ export function decideAlert(
       memory: bounded({ ...others, [event.command]: { what, since: failing?.since ?? event.startedAt } }),
     };
   }
-  // A run that was stopped says nothing of whether the command works.
+  // A stopped run does not show whether the command works.
   if (failing === undefined || outcome === "interrupted") {
     return { alert: told === undefined ? undefined : { kind: told, event, downForMs: undefined }, memory };
   }
@@ -61,7 +61,9 @@ export function decideAlert(
   return { alert: kind === undefined ? undefined : { kind, event, downForMs }, memory: others };
 }
 
-/** A release that is refused because of a failure that was told, as every later pull refuses it. */
+/**
+ * Returns whether a pull refused a quarantined release while a failure is alerted: every later pull refuses it, too.
+ */
 function isEcho(code: string, memory: AlertMemory): boolean {
   return code === "QUARANTINED" && Object.keys(memory).length > 0;
 }

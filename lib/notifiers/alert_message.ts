@@ -2,9 +2,9 @@ import { cleanLine } from "../core/clean_text.ts";
 import { type Alert, alertId } from "./alert.ts";
 import { type AlertText, describeAlert } from "./alert_text.ts";
 
-/** An alert as channels send it, whatever it is about. */
+/** An alert as channels send it. */
 export interface AlertMessage {
-  /** Stays the same when the alert is sent again, so that receivers act on it once. Without dots. */
+  /** The same whenever the alert is sent again, so that receivers ignore repetitions. Without dots. */
   readonly id: string;
   /** For programs: `model_sync.rolled-back`. */
   readonly type: string;

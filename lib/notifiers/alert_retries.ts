@@ -1,6 +1,6 @@
 import type { RetryPolicy } from "../core/retry.ts";
 
-/** Within the time that alerts have in all: whoever is away for longer hears of the next event. */
+/** The retries of one alert, within the time that all alerts of a run have. The next run sends what failed. */
 export const ALERT_RETRIES: RetryPolicy = {
   attemptsMax: 3,
   firstDelayMs: 1_000,

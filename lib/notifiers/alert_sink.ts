@@ -16,28 +16,29 @@ import { runMessage } from "./alert_message.ts";
 import { type AlertState, type ChannelState, readAlertState, writeAlertState } from "./alert_state.ts";
 import { type Channel, channelsOf } from "./channels.ts";
 
-/** Enough for three attempts at a channel; a service manager gives a program that was stopped 90 s to end. */
+/**
+ * The time for all alerts: enough for three attempts at a channel. Service managers kill a stopped program after 90 s.
+ */
 const TOTAL_MS = 30_000;
 
-/** A channel that was away gets so many alerts at the end of a run; the next run goes on. */
+/** The most alerts that a channel gets at the end of a run. The next run sends the rest. */
 const ALERTS_MAX = 20;
 
-/** What is read of the history at a time. */
+/** The records that are read at a time. */
 const RECORDS_MAX = 100;
 
-/** After a week an alert is no news, and one that a channel will never take must not keep it silent for ever. */
+/** The age after which an alert is given up: one that a channel never accepts must not block those after it. */
 const AGE_MS_MAX = 7 * 24 * 3_600_000;
 
 /**
- * Alerts: mail, webhook and chat. Each channel reads the history with a cursor of its own, so that one that was away
- * catches up at the end of the next run, and the others are not notified twice. A channel that is new hears of runs
- * from then on.
+ * Sends alerts by mail, webhook and chat. Each channel has its own cursor in the history: one that was unreachable gets
+ * its alerts at the end of the next run, and the others get none twice. A new channel starts with this run.
  */
 export class AlertSink implements RunSink {
   readonly #settings: AlertsSettings;
   readonly #store: Store;
   readonly #path: string;
-  /** Where a new channel begins: before this run. */
+  /** The position at which a new channel starts: before this run. */
   #begin: { readonly cursor: HistoryCursor | undefined } | undefined;
 
   constructor(settings: AlertsSettings, store: Store) {
@@ -46,7 +47,7 @@ export class AlertSink implements RunSink {
     this.#path = join(store.root, "alerts.json");
   }
 
-  /** A history that cannot be read is a warning at the end of the run. */
+  /** Remembers the end of the history. If it cannot be read, the end of the run logs a warning. */
   started(): Promise<void> {
     try {
       this.#beginning();
@@ -56,7 +57,7 @@ export class AlertSink implements RunSink {
     return Promise.resolve();
   }
 
-  /** Takes {@link TOTAL_MS} at most. What cannot be sent is a warning, and is sent by the next run. */
+  /** Sends alerts for {@link TOTAL_MS} at most. A failure is logged, and the next run sends the alerts. */
   async deliver(context: Context, unwritten: readonly RunRecord[]): Promise<void> {
     try {
       const channels = channelsOf(context.env, this.#settings);
@@ -65,7 +66,7 @@ export class AlertSink implements RunSink {
         await this.#deliverAll({ ...context, signal }, channels, unwritten);
       });
     } catch (error) {
-      // Whatever it was: the run has its outcome already.
+      // A failed alert does not change the outcome of the run.
       warn(context, "send alerts", error);
     }
   }
@@ -75,7 +76,7 @@ export class AlertSink implements RunSink {
     channels: readonly Channel[],
     unwritten: readonly RunRecord[],
   ): Promise<void> {
-    // Two runs that end at once would send the same alert.
+    // Without the lock, two runs that end at once would send the same alert.
     using _lock = await this.#lock(context);
     const known = readAlertState(context.fs, this.#path);
     const state = new Map(known.channels);
@@ -89,7 +90,7 @@ export class AlertSink implements RunSink {
     }));
   }
 
-  /** A disk that takes no lock must not keep the alert back that says so. */
+  /** Takes the lock if it can: an alert of a full disk must not need space for a lock. */
   async #lock(context: Context): Promise<Disposable | undefined> {
     try {
       return await awaitLock(context, join(this.#store.root, "alerts.lock"), { command: "alerts" });
@@ -125,7 +126,7 @@ export class AlertSink implements RunSink {
     if (state !== from) save(state);
   }
 
-  /** Sends what the history holds beyond the channel's cursor, {@link ALERTS_MAX} alerts at most. */
+  /** Sends the alerts of the runs after the channel's cursor, {@link ALERTS_MAX} at most. */
   async #catchUp(
     context: Context,
     channel: Channel,
@@ -151,7 +152,7 @@ export class AlertSink implements RunSink {
     return state;
   }
 
-  /** Sends what is news of a run. */
+  /** Sends the alert of a run, if there is one. */
   async #tell(
     context: Context,
     channel: Channel,
@@ -175,14 +176,14 @@ export class AlertSink implements RunSink {
   }
 }
 
-/** Enough to tell some channels apart. */
+/** The digits of a channel's key: enough to distinguish some channels. */
 const KEY_CHARS = 16;
 
 function remember(context: Context, path: string, channels: ReadonlyMap<string, ChannelState>): void {
   try {
     writeAlertState(context.fs, path, channels);
   } catch (error) {
-    // A full disk, as the one that was just told of.
+    // The disk may be full, which an alert has just reported.
     warn(context, "remember which alerts were sent", error);
   }
 }

@@ -6,30 +6,30 @@ import { HistoryCursor } from "../store/history_cursor.ts";
 import { AlertMemory } from "./alert_memory.ts";
 
 const ChannelState = z.object({
-  /** Up to which run the channel was notified. */
+  /** The last run whose alert the channel got. */
   cursor: HistoryCursor.optional(),
   failing: AlertMemory,
 });
-/** What a channel was notified of. */
+/** The progress of one channel. */
 export type ChannelState = Readonly<z.infer<typeof ChannelState>>;
 
 const AlertState = z.object({
   schema: z.literal(2),
-  /** By the channel's {@link Channel.id}. */
+  /** By the key of the channel. */
   channels: z.record(z.string(), ChannelState),
 });
 
-/** Channels that were configured once; more are forgotten, oldest first. */
+/** The bound of remembered channels, also of removed ones. The oldest are forgotten first. */
 const CHANNELS_MAX = 100;
 
-/** What every channel was notified of. */
+/** The progress of all channels. */
 export interface AlertState {
   readonly channels: ReadonlyMap<string, ChannelState>;
   /** The failures that an earlier version remembered for all channels together. */
   readonly earlier: AlertMemory;
 }
 
-/** Damage costs that an alert is sent twice, or that of a run that was killed just before not at all. */
+/** Reads the state. After damage, an alert may be sent twice, and one of a run that was just killed not at all. */
 export function readAlertState(fs: FileSystem, path: string): AlertState {
   const read = new StateFile(fs, path, z.union([AlertState, AlertMemory])).read();
   if (read.kind !== "found") return { channels: new Map(), earlier: {} };
@@ -46,6 +46,6 @@ export function writeAlertState(
 ): void {
   const kept = Object.fromEntries([...channels].slice(-CHANNELS_MAX));
   const state: z.infer<typeof AlertState> = { schema: 2, channels: kept };
-  // On a full disk as well: otherwise each run would send the alert that says so again.
+  // Written on a full disk, too: otherwise each run would repeat the alert of the full disk.
   replaceOrOverwrite(fs, path, JSON.stringify(state, undefined, 2));
 }

@@ -4,18 +4,18 @@ import { shortDigest } from "../release/manifest.ts";
 import { durationText } from "../store/run_duration.ts";
 import type { Alert, AlertEvent } from "./alert.ts";
 
-/** An alert in words, each of them one line without secrets. */
+/** An alert for people. Each text is one line without secrets. */
 export interface AlertText {
-  /** A subject, a headline. */
+  /** The subject of a mail, the headline of a message. */
   readonly title: string;
-  /** What there is to know, in pairs. */
+  /** The facts, in pairs. */
   readonly facts: readonly (readonly [label: string, value: string])[];
 }
 
-/** Errors quote what a server said; a message of this length says why. */
+/** The bound of a text. Errors quote servers. */
 const VALUE_CHARS_MAX = 1_000;
 
-/** Puts an alert into words. */
+/** Returns the text of an alert. */
 export function describeAlert(alert: Alert): AlertText {
   return {
     title: clean(titleOf(alert)),

@@ -11,25 +11,25 @@ import { sendChat } from "./send_chat.ts";
 import { type MailSettings, sendEmail, tryMailServer } from "./send_email.ts";
 import { sendWebhook } from "./send_webhook.ts";
 
-/** One way to those who are told. Looks for its secrets itself, so that one that is missing keeps no other silent. */
+/** A channel of alerts. It reads its secrets itself, so that a missing one does not affect other channels. */
 export interface Channel {
-  /** For messages. */
+  /** The name for log messages: `the alert by e-mail`. */
   readonly name: string;
-  /** How alerts travel, in a few words without addresses: `by e-mail`. */
+  /** The kind of channel for people, without addresses: `by e-mail`. */
   readonly way: string;
-  /** Tells it from every other channel; may hold a secret. */
+  /** Identifies the channel; may hold a secret. */
   readonly identity: string;
   send(context: Context, message: AlertMessage): Promise<void>;
   /**
-   * Whether an alert would arrive; sends none.
+   * Checks that an alert would arrive. Sends none.
    *
-   * @returns what was found, for people
-   * @throws {ModelSyncError} when it would not
+   * @returns the result, for people
+   * @throws {ModelSyncError} when an alert would not arrive
    */
   look(context: Context): Promise<string>;
 }
 
-/** The channels that are configured. */
+/** Returns the configured channels. */
 export function channelsOf(env: Environment, { email, webhook, chat }: AlertsSettings): Channel[] {
   const { host, from, to } = email;
   const { url, secret_env } = webhook;
@@ -53,7 +53,7 @@ function emailChannel(env: Environment, settings: MailSettings): Channel {
     look: async (context) => {
       await tryMailServer(context, settings, password());
       const { host, port, user = "mail" } = settings;
-      return `mail by ${host}:${port}: the server takes ${user}; no mail is sent to try it`;
+      return `mail by ${host}:${port}: the server accepts ${user}; no mail was sent to try it`;
     },
   };
 }
@@ -85,7 +85,7 @@ function chatChannel(env: Environment, { type, url, url_env = "" }: Chat): Chann
 
 async function lookAtPost(context: Context, channel: string, url: string): Promise<string> {
   const host = await knock(context, url, `the address of the ${channel}`, ALERT_REQUEST_TIMEOUT_MS);
-  return `${channel}: ${host} answers; nothing is posted to try it`;
+  return `${channel}: ${host} answers; nothing was posted to try it`;
 }
 
 function requireSecret(env: Environment, variable: string): Secret {
@@ -97,12 +97,12 @@ function requireSecret(env: Environment, variable: string): Secret {
   });
 }
 
-/** Whatever is in the variable instead may be a secret, too. */
+/** Returns the address in a variable. Another value is not shown: it may be a secret. */
 function chatAddress(env: Environment, variable: string): Secret {
   const address = requireSecret(env, variable);
   const text = address.reveal();
   if (parseWebAddress(text) !== undefined) return address;
-  throw new UsageError(`what ${variable} holds is not an http address`, {
+  throw new UsageError(`the value of ${variable} is not an http address`, {
     code: "ADDRESS_INVALID",
     hint: `put the address of the channel's incoming webhook into ${variable}`,
   });

@@ -2,26 +2,26 @@ import { cleanLine } from "../core/clean_text.ts";
 import { formatDuration } from "../core/format.ts";
 import type { AlertMessage } from "./alert_message.ts";
 
-/** What the dashboard alerts about: the first two once an incident, the last when it is over. */
+/** The alerts of the dashboard: the first two once in an incident, the last at its end. */
 export type NodeAlertKind = "node-late" | "node-down" | "node-recovered";
 
-/** What an alert says of a node. */
+/** An alert about a node. */
 export interface NodeAlert {
   readonly kind: NodeAlertKind;
-  /** The same for every alert of one incident; letters, digits and hyphens. */
+  /** The id of the incident: letters, digits and hyphens. */
   readonly incident: string;
   readonly node: string;
-  /** Why the node is or was late or down. */
+  /** Why the node is late or down, or was. */
   readonly reason: string;
   /** ISO 8601: when the incident began and, if it is over, ended. */
   readonly startedAt: string;
   readonly endedAt: string | null;
 }
 
-/** Names and reasons come from nodes; a message of this length says which and why. */
+/** The bound of names and reasons, which come from nodes. */
 const VALUE_CHARS_MAX = 600;
 
-/** Returns the message of an alert about a node. A late node that is down meanwhile keeps the id of its first alert. */
+/** Returns the message of an alert about a node. When a late node is down, its alert keeps the same id. */
 export function nodeMessage(alert: NodeAlert): AlertMessage {
   const { kind, incident, startedAt, endedAt } = alert;
   const node = clean(alert.node);
@@ -49,7 +49,7 @@ export function nodeMessage(alert: NodeAlert): AlertMessage {
   };
 }
 
-/** A clock that was set back must not give a negative length. */
+/** Returns the duration in milliseconds; 0 where a clock was set back. */
 function durationOf(startedAt: string, endedAt: string): number {
   return Math.max(0, Date.parse(endedAt) - Date.parse(startedAt));
 }

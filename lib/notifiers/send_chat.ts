@@ -7,10 +7,10 @@ import { urlSecrets } from "../http/web_address.ts";
 import type { AlertText } from "./alert_text.ts";
 import { ALERT_REQUEST_TIMEOUT_MS, ALERT_RETRIES } from "./alert_retries.ts";
 
-/** Discord takes 2,000 characters (its "Execute Webhook"); of Slack's 40,000, 4,000 are shown at once. */
+/** Discord accepts 2,000 characters ("Execute Webhook"); Slack accepts 40,000 and shows 4,000 at once. */
 const CHARS_MAX = { slack: 4_000, discord: 2_000 } as const;
 
-/** Posts an alert to a chat channel. The address is in no message. */
+/** Posts an alert to a chat channel. No error message contains the address. */
 export async function sendChat(
   context: Context,
   type: Chat["type"],
@@ -29,20 +29,20 @@ export async function sendChat(
   await withRetry(context, ALERT_RETRIES, () => postWebhook(context, webhook));
 }
 
-/** In Slack's text `<` begins links and mentions; these three are all that it wants escaped. */
+/** Slack requires these three characters to be escaped; `<` begins links and mentions. */
 function slackMessage(text: AlertText) {
   const escape = (value: string) =>
     value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   return { text: chatText(text, escape, "*", CHARS_MAX.slack) };
 }
 
-/** Nobody is mentioned, whatever a message looks like. */
+/** Mentions are disabled, whatever the text contains. */
 function discordMessage(text: AlertText) {
   const escape = (value: string) => value.replace(/[\\*_~`|>#[\]()<]/g, "\\$&");
   return { content: chatText(text, escape, "**", CHARS_MAX.discord), allowed_mentions: { parse: [] } };
 }
 
-/** Whole lines, as many as there is room for. */
+/** Returns the whole lines that fit. */
 function chatText(
   { title, facts }: AlertText,
   escape: (value: string) => string,

@@ -8,19 +8,19 @@ import type { Secret } from "../core/secret.ts";
 import type { AlertText } from "./alert_text.ts";
 import { ALERT_RETRIES } from "./alert_retries.ts";
 
-/** Mail servers answer within a second; some look the caller up first, which takes a few. */
+/** Mail servers answer within a second; some look up the client in the DNS first, which takes a few. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Between two answers, as to a message that is looked through for spam. */
+/** The time between two responses: a server may scan the message for spam. */
 const IDLE_TIMEOUT_MS = 20_000;
 
-/** What the server quotes in a refusal. */
+/** The length of a quoted refusal of the server. */
 const SAID_CHARS_MAX = 300;
 
-/** What happened before the server had taken anything: trying again sends no second mail. */
+/** Errors before the server accepted anything: a retry sends no second mail. */
 const CONNECTION_FAULTS = ["ECONNECTION", "ETIMEDOUT", "EDNS", "ESOCKET"];
 
-/** {@link Email} where mail is sent. */
+/** The settings of a configured mail channel. */
 export interface MailSettings extends Email {
   readonly host: string;
   readonly from: string;
@@ -51,7 +51,7 @@ async function send(
       subject: text.title,
       text: plainBody(text),
       html: htmlBody(text),
-      // Nobody's absence is to be answered with (RFC 3834).
+      // Suppresses automatic replies (RFC 3834).
       headers: { "Auto-Submitted": "auto-generated" },
       signal: context.signal,
     });
@@ -64,9 +64,9 @@ async function send(
 }
 
 /**
- * Greets the mail server and logs in, as before every mail, and sends none. Needs the net permission.
+ * Connects to the mail server and logs in, and sends nothing. Needs the net permission.
  *
- * @throws {AuthenticationError} when it does not take the password; {@link UnreachableError} when it does not answer
+ * @throws {AuthenticationError} when the server refuses the password; {@link UnreachableError} when it does not answer
  */
 export async function tryMailServer(
   context: Context,
@@ -83,22 +83,22 @@ export async function tryMailServer(
   }
 }
 
-/** Serves one mail. */
+/** Opens a transport for one mail. */
 async function openTransport(
   { host }: Context,
   settings: MailSettings,
   password: Secret | undefined,
 ): Promise<Transporter> {
-  // They take 50 ms to load, which runs without a mail need not wait for.
+  // Loaded only here: they take 50 ms.
   const [{ createTransport }, { Socket }] = await Promise.all([import("nodemailer"), import("node:net")]);
   const secure = settings.secure ?? settings.port === 465;
   return createTransport({
     host: settings.host,
     port: settings.port,
     secure,
-    // Deno 2.6 tries but the first address of a host when it begins with TLS, and all when TLS comes after.
+    // Deno 2.6 tries only the first address of a host for a TLS connection; a plain socket tries all.
     ...(secure ? { socket: new Socket() } : {}),
-    // Without a password, nothing is sent that whoever reads along could use; relays at hand often have no TLS.
+    // Without a password nothing secret is sent, and local relays often have no TLS.
     requireTLS: !secure && password !== undefined && !isLoopback(settings.host),
     ...(password === undefined
       ? {}
@@ -135,7 +135,7 @@ function mailError(error: unknown, { host, port }: MailSettings, password: Secre
   return isPassing ? new PassingError(message, details) : new UnreachableError(message, details);
 }
 
-/** Whether nobody can read along on the way there. */
+/** Returns whether the connection does not leave this machine. */
 function isLoopback(host: string): boolean {
   return /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i.test(host);
 }

@@ -7,8 +7,8 @@ import type { AlertMessage } from "./alert_message.ts";
 import { ALERT_REQUEST_TIMEOUT_MS, ALERT_RETRIES } from "./alert_retries.ts";
 
 /**
- * Posts an alert as JSON in the shape of Standard Webhooks: `type` (`model_sync.rolled-back`), `timestamp` and `data`.
- * Signed; sent again it has the same `webhook-id`.
+ * Posts a signed alert as JSON in the format of Standard Webhooks: `type` (`model_sync.rolled-back`), `timestamp` and
+ * `data`. A repeated alert has the same `webhook-id`.
  */
 export async function sendWebhook(
   context: Context,

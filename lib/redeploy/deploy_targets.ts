@@ -10,7 +10,7 @@ export type DeployTarget =
   | {
     readonly kind: "hook";
     readonly type: Exclude<Hook["type"], "railway-api">;
-    /** The whole address is the secret. */
+    /** The whole address is secret. */
     readonly url: Secret;
     readonly method: Hook["method"];
   }
@@ -19,13 +19,13 @@ export type DeployTarget =
     readonly type: "railway-api";
     readonly url: string;
     readonly token: Secret;
-    /** A project's token is sent in another header than a person's. */
+    /** Whether the token is a project's, which is sent in another header than a person's. */
     readonly isProjectToken: boolean;
     readonly serviceId: string;
     readonly environmentId: string;
   };
 
-/** Where each kind of hook has its address, unless the configuration names another variable. */
+/** The variable with the address of each kind of hook, unless the configuration names another. */
 const HOOK_VARIABLES = {
   render: "RENDER_DEPLOY_HOOK",
   railway: "RAILWAY_DEPLOY_HOOK",
@@ -33,7 +33,7 @@ const HOOK_VARIABLES = {
   generic: "DEPLOY_HOOK",
 } as const;
 
-/** Railway's public API (https://docs.railway.com/integrations/api); another for tests and for their older host. */
+/** Railway's public API (https://docs.railway.com/integrations/api). */
 const RAILWAY_API = "https://backboard.railway.com/graphql/v2";
 export const RAILWAY_VARIABLE: AddressVariable = {
   name: "RAILWAY_API_URL",
@@ -42,10 +42,10 @@ export const RAILWAY_VARIABLE: AddressVariable = {
 };
 
 /**
- * The deployments that the configuration names, or those whose usual variables are set.
+ * Returns the configured deployments; without configuration, those whose usual variables are set.
  *
- * @throws {UsageError} code `HOOKS_UNSET`; {@link AuthenticationError} code `HOOK_MISSING` when a named one has no
- * address or token
+ * @throws {UsageError} code `HOOKS_UNSET`; {@link AuthenticationError} code `HOOK_MISSING` for a configured deployment
+ * without its address or token
  */
 export function deployTargets(hooks: readonly Hook[], env: Environment): DeployTarget[] {
   const targets = deployTargetReaders(hooks, env).map((read) => read());
@@ -58,7 +58,7 @@ export function deployTargets(hooks: readonly Hook[], env: Environment): DeployT
   });
 }
 
-/** Returns what reads each deployment that {@link deployTargets} returns, and throws what is wrong with it alone. */
+/** Returns a function for each deployment of {@link deployTargets}, which reads it and throws its own errors. */
 export function deployTargetReaders(hooks: readonly Hook[], env: Environment): (() => DeployTarget)[] {
   if (hooks.length > 0) return hooks.map((hook) => () => namedTarget(hook, env));
   return (["render", "railway", "vercel", "generic"] as const).flatMap((type) => {
@@ -86,8 +86,8 @@ function hookTarget(
   method: Hook["method"],
 ): DeployTarget {
   if (parseWebAddress(address) !== undefined) return { kind: "hook", type, url: new Secret(address), method };
-  // Whatever is in it instead may be a secret, too.
-  throw new UsageError(`Cannot redeploy: what ${variable} holds is not an http address`, {
+  // The value is not shown: it may be a secret.
+  throw new UsageError(`Cannot redeploy: the value of ${variable} is not an http address`, {
     code: "HOOK_INVALID",
     hint: "copy the address of the deploy hook from the host's settings",
   });
@@ -96,7 +96,7 @@ function hookTarget(
 function railwayTarget(hook: Hook, env: Environment): DeployTarget {
   const serviceId = hook.service_id ?? required(env, "RAILWAY_SERVICE_ID", "the service");
   const environmentId = hook.environment_id ?? required(env, "RAILWAY_ENVIRONMENT_ID", "the environment");
-  // As Railway's own program names them: RAILWAY_TOKEN is a project's, RAILWAY_API_TOKEN a person's.
+  // Railway's CLI uses RAILWAY_TOKEN for a project's token and RAILWAY_API_TOKEN for a person's.
   const isProjectToken = hook.token_env === undefined
     ? (env.get("RAILWAY_TOKEN") ?? "") !== ""
     : hook.token_env === "RAILWAY_TOKEN";

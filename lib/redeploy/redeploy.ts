@@ -9,9 +9,9 @@ import { waitForRelease, type WaitOptions } from "./wait_for_release.ts";
 
 export interface RedeployOptions {
   readonly requestTimeoutMs: number;
-  /** What the backend has to report in the end; without it nobody waits. */
+  /** The release that the backend has to report; `undefined` to not wait for it. */
   readonly wait?: { readonly release: Digest; readonly options: WaitOptions } | undefined;
-  /** Publishes the release before the one that failed again, when the backend does not come up with it. */
+  /** Publishes the previous release again, when the backend does not report the new one. */
   readonly revert?: ((failed: Digest) => Promise<RevertedTo>) | undefined;
 }
 
@@ -24,16 +24,17 @@ export interface RevertedTo {
 export interface RedeployReport {
   readonly deployments: readonly Deployment[];
   readonly release: Digest | undefined;
-  /** How long the backend took to report the release. */
+  /** The time until the backend reported the release. */
   readonly waitedMs: number | undefined;
 }
 
 /**
- * Starts every deployment and, if asked to, waits until the backend serves the release. If it does not, the release
- * before it is published again and deployed: the backend must not be left with one that it cannot serve.
+ * Starts every deployment and, with `wait`, waits until the backend serves the release. If it does not, `revert`
+ * publishes the previous release again, and it is deployed: the backend must not stay on a release that it cannot
+ * serve.
  *
- * @throws {RolledBackError} code `RELEASE_NOT_SERVED`, once the release before is published and deployed again;
- * {@link FailedError} with that code when nothing is rolled back, or not all of it; what {@link triggerDeploy} throws
+ * @throws {RolledBackError} code `RELEASE_NOT_SERVED` when the previous release is published and deployed again;
+ * {@link FailedError} with that code when nothing was rolled back, or not all; what {@link triggerDeploy} throws
  */
 export async function redeploy(
   context: Context,
@@ -49,8 +50,8 @@ export async function redeploy(
   } catch (error) {
     if (!(error instanceof FailedError) || revert === undefined) throw error;
     context.log.error(error.message);
-    context.log.warn("moving the branch back to the release before, and deploying that");
-    let state = "the branch is as it was";
+    context.log.warn("publishing the previous release again, and deploying it");
+    let state = "the branch is unchanged";
     let before: RevertedTo;
     try {
       before = await run.step("revert", () => revert(wait.release));
@@ -58,7 +59,7 @@ export async function redeploy(
       await triggerAll(context, targets, requestTimeoutMs);
     } catch (failure) {
       if (!(failure instanceof ModelSyncError) || failure instanceof InterruptedError) throw failure;
-      // It is the release that failed first.
+      // The first failure is that of the release.
       throw new FailedError(`${error.message}; ${state}: ${failure.message}`, {
         code: error.code,
         cause: error,

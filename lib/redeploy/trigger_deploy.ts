@@ -10,17 +10,17 @@ import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import { urlSecrets } from "../http/web_address.ts";
 import type { DeployTarget } from "./deploy_targets.ts";
 
-/** A deployment that was started. */
+/** A started deployment. */
 export interface Deployment {
   readonly type: DeployTarget["type"];
   readonly host: string;
-  /** The host's name for it, where it tells one. */
+  /** The id of the deployment, if the host returns one. */
   readonly id: string | undefined;
 }
 
 /**
- * Starts a deployment. A request that failed in passing is made again: a second deployment of the same release does no
- * harm. The address of a hook is in no message.
+ * Starts a deployment. A passing fault is retried: a second deployment of the same release does no harm. No error
+ * message contains the address of a hook.
  *
  * @throws {UnreachableError}, {@link AuthenticationError}; {@link FailedError} code `DEPLOY_REFUSED`
  */
@@ -39,10 +39,10 @@ export async function triggerDeploy(
   );
 }
 
-/** A name that may be shown: whatever else comes as one may hold the hook's address, or write on the terminal. */
+/** An id that may be shown. Other text could contain the hook's address or control characters. */
 const DeploymentId = z.string().regex(/^[\w.-]{1,100}$/);
 
-/** `{"job":{"id":…}}` is Vercel's answer, `{"deploy":{"id":…}}` Render's; others may say anything. */
+/** Vercel answers `{"job":{"id":…}}`, Render `{"deploy":{"id":…}}`; others may answer anything. */
 const HookAnswer = z.object({
   id: DeploymentId.optional(),
   job: z.object({ id: DeploymentId }).optional(),
@@ -75,7 +75,7 @@ async function callHook(
     if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) {
       await response.body?.cancel();
       throw new FailedError(
-        `Cannot redeploy: the ${target.type} deploy hook at ${host} answered with a page for people`,
+        `Cannot redeploy: the ${target.type} deploy hook at ${host} answered with an HTML page`,
         {
           code: "DEPLOY_REFUSED",
           hint: "check the hook's address: it may lead to a login",
@@ -116,7 +116,7 @@ async function callRailway(
     what: "Railway's API",
     timeoutMs,
   }, RailwayAnswer);
-  // GraphQL says 200 also when it refuses.
+  // GraphQL answers 200 also for a refusal.
   const [refusal] = data.errors ?? [];
   if (refusal === undefined && data.data?.serviceInstanceRedeploy === true) {
     return { type: "railway-api", host: new URL(url).host, id: undefined };
@@ -125,6 +125,6 @@ async function callRailway(
     `Cannot redeploy service ${serviceId} on Railway: ${
       refusal?.message ?? "the API did not start a deployment"
     }`,
-    { code: "DEPLOY_REFUSED", hint: "check service_id, environment_id, and what the token is allowed to do" },
+    { code: "DEPLOY_REFUSED", hint: "check service_id, environment_id, and the permissions of the token" },
   );
 }

@@ -8,28 +8,28 @@ import { Working } from "../core/working.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
 
 export interface WaitOptions {
-  /** Where the backend says which release it serves. */
+  /** The address that reports the release of the backend. */
   readonly url: string;
   readonly token: Secret | undefined;
-  /** A dotted path; without one, the usual ones are looked at. */
+  /** A dotted path; `undefined` for the usual ones. */
   readonly field: string | undefined;
   readonly timeoutMs: number;
   readonly pollMs: number;
   readonly requestTimeoutMs: number;
 }
 
-/** What `model-sync status --json` has, and what one would call it in an answer of one's own. */
+/** The field of `model-sync status --json`, and likely names in other responses. */
 const USUAL_FIELDS = ["release", "digest", "current.digest", "model_release", "model.release"];
 
-/** As many digits as the program shows of a digest: fewer could be another release. */
+/** The fewest digits of a digest that count: as many as this program shows. */
 const PREFIX_DIGITS_MIN = 12;
 
 /**
- * Waits until a backend reports that it serves a release. While it starts anew it may answer anything or nothing: only
- * the end of the time is a failure.
+ * Waits until a backend reports that it serves a release. While it restarts, it may answer anything or nothing: only
+ * the time limit is a failure.
  *
- * @returns how long it took, in milliseconds
- * @throws {FailedError} code `RELEASE_NOT_SERVED`, naming what the backend said last
+ * @returns the time that it took, in milliseconds
+ * @throws {FailedError} code `RELEASE_NOT_SERVED`, with the last response of the backend
  */
 export async function waitForRelease(
   context: Context,
@@ -58,7 +58,7 @@ export async function waitForRelease(
     {
       code: "RELEASE_NOT_SERVED",
       hint:
-        "look at the backend's log; it has to report the digest that `model-sync status --json` has as current.digest",
+        "check the backend's log; it has to report the digest that `model-sync status --json` shows as current.digest",
     },
   );
 }
@@ -74,7 +74,7 @@ async function askBackend(context: Context, options: WaitOptions): Promise<Repor
       url: options.url,
       headers: { accept: "application/json", "cache-control": "no-cache" },
       credentials: options.token === undefined ? undefined : bearer(options.url, options.token),
-      what: "what the backend serves",
+      what: "the release of the backend",
       timeoutMs: options.requestTimeoutMs,
     }, z.unknown());
     const fields = options.field === undefined ? USUAL_FIELDS : [options.field];
@@ -93,7 +93,7 @@ function textAt(data: unknown, field: string): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** Whole or shortened, with `sha256:` or without. */
+/** Compares digests that may be shortened, with or without `sha256:`. */
 function isSame(reported: string | undefined, release: Digest): boolean {
   const digits = reported?.trim().toLowerCase().replace(/^sha256:/, "") ?? "";
   return digits.length >= PREFIX_DIGITS_MIN && release.slice("sha256:".length).startsWith(digits);

@@ -8,15 +8,15 @@ import type { ReportEvent } from "../wire/schema.ts";
 
 /** A line of the history with its events. */
 export interface ReportedEntry {
-  /** Up to which line the dashboard has everything once it has these events. */
+  /** The position in the history once the dashboard has these events. */
   readonly cursor: HistoryCursor;
-  /** Each event as JSON; none for a line that says nothing. */
+  /** Each event as JSON; none for a line that has none. */
   readonly texts: readonly string[];
   /** The events without their lists of files, steps and log lines. */
   shortened(): string[];
 }
 
-/** Returns as many entries with their events as one batch holds: at least one, where there is one. */
+/** Returns the entries that fit into one batch, with their events: at least one, if there is any. */
 export function batchEntries(
   store: Store,
   facts: NodeFacts,
@@ -34,7 +34,7 @@ export function batchEntries(
   return batch;
 }
 
-/** Returns the events of a record, already shortened where they would not fit into a batch. */
+/** Returns the events of a record, shortened where they do not fit into a batch. */
 export function recordTexts(
   store: Store,
   facts: NodeFacts,
@@ -65,7 +65,7 @@ function withoutLists(event: ReportEvent): ReportEvent {
 
 const encoder = new TextEncoder();
 
-/** With a comma or a bracket for each. */
+/** Returns the size of texts in a JSON list. */
 function bytesOf(texts: readonly string[]): number {
   return texts.reduce((sum, text) => sum + encoder.encode(text).length + 1, 0);
 }

@@ -20,28 +20,28 @@ import {
 } from "./report_state.ts";
 import { BATCH_EVENTS_MAX } from "../wire/event_names.ts";
 
-/** To whom a store's history is reported, and as whom. */
+/** The dashboard that a store's history is reported to, and the facts of this node. */
 export interface Reporting {
   readonly store: Store;
   readonly receiver: Receiver;
   readonly facts: NodeFacts;
 }
 
-/** Comes between a problem and what waits for its end. */
+/** Separates a problem from what it delays. */
 export const KEPT = ". Kept in the history and sent later: ";
 
-/** What a delivery did. */
+/** The result of a delivery. */
 export interface Delivery {
-  /** Lines of the history that the dashboard has now and had not before. */
+  /** The number of lines of the history that were delivered. */
   readonly delivered: number;
-  /** Why it stopped before the end of the history, in a line that says what to do; `undefined` where nothing is wrong. */
+  /** Why the delivery stopped before the end of the history, with a hint, in one line; `undefined` for no problem. */
   readonly problem: string | undefined;
 }
 
 /**
- * Delivers what the history holds beyond the dashboard's cursor, oldest first, in batches, for `budgetMs` at most. What
- * is left then is the next delivery's. Several processes may deliver at once: each batch is sent and noted under a lock,
- * so that the cursor only moves forward. Never throws.
+ * Delivers the runs after the dashboard's cursor, oldest first, in batches, for `budgetMs` at most. The next delivery
+ * sends the rest. Several processes may deliver at once: each batch is sent and noted under a lock, so that the cursor
+ * only moves forward. Never throws.
  *
  * @param unwritten records that the disk did not take; sent once, after the history
  */
@@ -56,7 +56,7 @@ export async function deliverReports(
     await withDeadline(context, budgetMs, () => run.timeout(), (signal) => run.deliver(signal, unwritten));
     return { delivered: run.delivered, problem: undefined };
   } catch (error) {
-    // A backlog that is on its way is not a problem, and neither is another process that delivers it.
+    // It is no problem if the time was too short for the backlog, or another process delivers it.
     const isOnItsWay = run.isOverdue && (run.delivered > 0 || run.isLockedOut);
     return { delivered: run.delivered, problem: isOnItsWay ? undefined : run.describe(error) };
   }
@@ -64,13 +64,13 @@ export async function deliverReports(
 
 class DeliveryRun {
   delivered = 0;
-  /** Another process held the lock the last time that it was wanted. */
+  /** Whether another process held the lock at the last attempt. */
   isLockedOut = false;
-  /** Entries that are read and not delivered. */
+  /** Entries that were read and not delivered. */
   #waiting: Pick<HistoryBatch, "entries" | "atEnd"> = { entries: [], atEnd: true };
-  /** Up to where the dashboard has everything, where the disk does not take that. */
+  /** The state that the disk did not take. */
   #unnoted: ReportState | undefined;
-  /** How many entries a batch has at most; halved where the dashboard takes fewer. */
+  /** The most entries of a batch; halved when the dashboard refuses a batch as too large. */
   #entriesMax = BATCH_EVENTS_MAX;
   readonly #context: Context;
   readonly #reporting: Reporting;
@@ -101,17 +101,17 @@ class DeliveryRun {
       using _lock = await this.#lock(signal);
       if (await this.#deliverBatch(signal)) break;
     }
-    // Also in a pause that the dashboard asked for: nothing else keeps them.
+    // Sent also in a pause that the dashboard requested: these records are nowhere else.
     const { store, facts } = this.#reporting;
     const texts = unwritten.flatMap((record) => recordTexts(store, facts, record).texts);
     if (texts.length > 0) await this.#post(texts, signal);
   }
 
-  /** A line in which everything is: what failed, why, what to do, and that nothing is lost. */
+  /** Returns what failed, why, what to do, and what is sent later, in one line. */
   describe(error: unknown): string {
     const { entries, atEnd } = this.#waiting;
     const count = entries.length === 0
-      ? "what the dashboard does not have yet"
+      ? "the runs that the dashboard does not have yet"
       : `${atEnd ? "" : "at least "}${entries.length === 1 ? "1 run" : `${entries.length} runs`}`;
     return `${messageAndHint(error)}${KEPT}${count}`;
   }
@@ -124,12 +124,12 @@ class DeliveryRun {
     return lock;
   }
 
-  /** @returns whether that was all: the dashboard has the whole history now, or asked for a pause */
+  /** @returns whether the delivery is complete: the dashboard has the whole history, or requested a pause */
   async #deliverBatch(signal: AbortSignal): Promise<boolean> {
     const { store, facts, receiver } = this.#reporting;
     const state = this.#unnoted ?? readReportState(store, receiver.url);
     if (isPaused(state, this.#context.clock.now())) {
-      this.#context.log.debug(`the dashboard asked for no reports until ${state.notBefore}`);
+      this.#context.log.debug(`the dashboard requested a pause until ${state.notBefore}`);
       return true;
     }
     const { entries, atEnd } = this.#read(state);
@@ -144,7 +144,9 @@ class DeliveryRun {
     return atEnd && sent.length === entries.length;
   }
 
-  /** On a disk that does not take it, the next delivery sends the same events again, which does no harm. */
+  /**
+   * Notes the state. If the disk does not take it, the next delivery sends the same events again, which is harmless.
+   */
   #note(state: ReportState): void {
     try {
       writeReportState(this.#reporting.store, state);
@@ -159,12 +161,12 @@ class DeliveryRun {
     const batch = readAfter(store, cursor, BATCH_EVENTS_MAX);
     if (batch.found) return batch;
     this.#context.log.debug(
-      "the history does not hold the last reported run any more: all of it is reported",
+      "the last reported run is not in the history any more: the whole history is reported",
     );
     return readAfter(store, undefined, BATCH_EVENTS_MAX);
   }
 
-  /** Posts as many of the entries as the dashboard takes at once. @returns those that it has now */
+  /** Posts as many of the entries as the dashboard accepts at once. @returns the posted ones */
   async #postFitting(
     state: ReportState,
     batch: readonly ReportedEntry[],
@@ -190,13 +192,13 @@ class DeliveryRun {
     }
   }
 
-  /** An entry that is too large by itself goes without its lists. */
+  /** Posts an entry that is too large by itself without its lists. */
   async #postAlone(sent: readonly ReportedEntry[], signal: AbortSignal): Promise<readonly ReportedEntry[]> {
     try {
       await this.#post(sent.flatMap((entry) => entry.shortened()), signal);
       return sent;
     } catch (error) {
-      // A few kilobytes at most: no dashboard means that.
+      // These are a few kilobytes: not the dashboard refuses them, but a proxy.
       if (isTooLarge(error)) error.reviseHint("raise the limit of the proxy in front of the dashboard");
       throw error;
     }
@@ -215,7 +217,7 @@ class DeliveryRun {
         withPause(state, error.retryAfterMs, this.#context.clock.now()),
       );
     } catch {
-      // A full disk: the next delivery asks once more.
+      // The disk is full: the next delivery sends a request once more.
     }
   }
 }

@@ -11,35 +11,35 @@ import { EVENT_TYPES, sourceOf } from "../wire/event_names.ts";
 import type { EventOf, RunningRun, Status } from "../wire/schema.ts";
 import { wireCount, wireName, wireTime } from "../wire/wire_values.ts";
 
-/** A heartbeat has to fit into a value of 64 KiB at the dashboard: what is older is counted only. */
+/** Bounds that keep a heartbeat within the dashboard's values of 64 KiB. The rest is only counted. */
 const RELEASES_MAX = 50;
 const QUARANTINE_MAX = 40;
-/** One machine runs a few commands at once. */
+/** The bound of runs at once on one machine. */
 const RUNNING_MAX = 50;
-/** The beginning of a reason says which check failed. */
+/** The length of a reason: its beginning names the failed check. */
 const REASON_CHARS_MAX = 500;
 
-/** As many digits as tell the configurations of one fleet apart. */
+/** The digits of a fingerprint: enough to distinguish the configurations of one fleet. */
 const FINGERPRINT_CHARS = 16;
 
-/** What a daemon says of itself. */
+/** The daemon that sends heartbeats. */
 export interface DaemonFacts {
   readonly store: Store;
-  /** The daemon's roles. Those of other daemons with the same store are found there. */
+  /** The daemon's roles. The store names those of other daemons. */
   readonly roles: readonly string[];
-  /** When its roles run instead of the configured times. */
+  /** `--at`, which replaces the configured times. */
   readonly at?: string | undefined;
 }
 
-/** What is reported beside daemons. */
+/** The nodes that are reported. */
 export interface HeartbeatScope {
-  /** `every`: nodes of this machine that have no daemon, too; the next report of those is due in 0 seconds. */
+  /** `every`: also the nodes of this machine without a daemon; their heartbeats have an interval of 0 seconds. */
   readonly nodes: "with-daemon" | "every";
 }
 
 /**
- * Returns a daemon's heartbeats as JSON: one for each node that this machine is, with the state of the store and with
- * the roles of that node; the state alone of a node without a daemon. Secrets are hidden in them as in the log.
+ * Returns a daemon's heartbeats as JSON: one for each node of this machine, with the state of the store and the roles
+ * of the node. Secrets are hidden in them as in the log.
  */
 export async function heartbeatTexts(
   context: Context,
@@ -83,7 +83,7 @@ export async function heartbeatTexts(
   });
 }
 
-/** What of the state a node reports. @param side `undefined` for a machine that is one node */
+/** Returns a node's part of the status. @param side `undefined` for a machine that is one node */
 function partOf(
   status: Status,
   roles: ReadonlySet<string>,

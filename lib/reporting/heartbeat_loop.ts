@@ -7,24 +7,24 @@ import { postEvents } from "./post_events.ts";
 import { reportingOf } from "./report_run.ts";
 import { isPaused, readReportState } from "./report_state.ts";
 
-/** A dashboard that is slower than this gets the next heartbeat. */
+/** The time limit of one heartbeat. A slower dashboard gets the next one. */
 const HEARTBEAT_TIMEOUT_MS = 10_000;
 
-/** A month of a run every minute is delivered in two heartbeats. */
+/** The time for the backlog in one heartbeat. Two deliver a month with a run every minute. */
 const BACKLOG_BUDGET_MS = 30_000;
 
-/** How soon a daemon that reports nothing looks whether its configuration has changed. */
+/** The time between two checks of the configuration while nothing is reported. */
 const IDLE_SECONDS = 60;
 
 export interface HeartbeatOptions extends DaemonFacts {
-  /** Reads the settings as they are now. */
+  /** Reads the current settings. */
   readonly readSettings: () => Promise<ModelSync>;
 }
 
 /**
- * Sends a daemon's heartbeats until the context's signal is aborted: at once, then every `report.interval_seconds`,
- * each together with what the history holds that the dashboard does not have. Never throws: a problem is one warning
- * until it changes, and its end is logged.
+ * Sends a daemon's heartbeats until the context's signal is aborted: at once, then every `report.interval_seconds`.
+ * Each also delivers the runs that the dashboard does not have yet. Never throws: a problem is logged once until it
+ * changes, and its end is logged.
  */
 export async function heartbeatLoop(context: Context, options: HeartbeatOptions): Promise<void> {
   const { log, clock, signal } = context;
@@ -36,7 +36,7 @@ export async function heartbeatLoop(context: Context, options: HeartbeatOptions)
       if (settings.report.url !== undefined) intervalSeconds = settings.report.interval_seconds;
       const found = await heartbeat(context, options, settings);
       if (signal.aborted) return;
-      // What waits grows each time.
+      // The number of waiting runs grows each time: only the reason is compared.
       if (found !== undefined && reasonOf(found) !== reasonOf(problem)) log.warn(found);
       if (found === undefined && problem !== undefined) log.info("reports arrive again");
       problem = found;
@@ -46,12 +46,12 @@ export async function heartbeatLoop(context: Context, options: HeartbeatOptions)
       if (found !== problem) log.warn(found);
       problem = found;
     }
-    // Being stopped is not a fault.
+    // The signal may end the sleep.
     await clock.sleep(intervalSeconds * 1000, signal).catch(() => {});
   }
 }
 
-/** @returns what keeps reports from arriving, in a line */
+/** Sends a heartbeat. @returns what keeps reports from arriving, in one line */
 async function heartbeat(
   context: Context,
   options: HeartbeatOptions,

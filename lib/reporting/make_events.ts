@@ -6,7 +6,7 @@ import { EVENT_TYPES, LISTED_FILES_MAX, sourceOf } from "../wire/event_names.ts"
 import type { EventOf, ReportEvent, Run } from "../wire/schema.ts";
 import { wireCount, wireName, wireTime } from "../wire/wire_values.ts";
 
-/** What events say of the node besides what a record holds. */
+/** The facts of a node that its events carry besides the record. */
 export interface NodeFacts {
   /** `report.node` */
   readonly name: string | undefined;
@@ -14,15 +14,15 @@ export interface NodeFacts {
   readonly modelsDir: string;
 }
 
-/** The bounds of the wire format, within which records are cut. */
+/** The bounds of the wire format: records are cut to them. */
 const STEPS_MAX = 100;
 const PULL_REQUESTS_MAX = 100;
 
-/** An event has to fit into a value of 64 KiB at the dashboard; the rest of a run takes a few KiB. */
+/** Bounds of the log that keep an event within the dashboard's values of 64 KiB; the rest of it takes a few KiB. */
 const LOG_LINES_MAX = 100;
 const LOG_CHARS_MAX = 16 * 1024;
 
-/** What a run is, before it has ended. */
+/** A run that has begun. */
 export type BegunRun = Pick<RunRecord, "runId" | "command" | "startedAt">;
 
 /** Returns the event that a run began. */
@@ -45,10 +45,9 @@ export function startedEvent({ name, host, modelsDir }: NodeFacts, run: BegunRun
 }
 
 /**
- * Returns what a record says, as events; none for a record without a valid time, which only another hand can have
- * written.
+ * Returns the events of a record; none for a record without a valid time, which this program does not write.
  *
- * @param published the files of the release that it published, where they are known
+ * @param published the files of the published release, where they are known
  */
 export function recordEvents(
   facts: NodeFacts,
@@ -111,7 +110,7 @@ function publishedEvents(
   }];
 }
 
-/** A record within the bounds of the wire format. Its texts are clean: reading it has cleaned them. */
+/** Returns a record within the bounds of the wire format. Its texts were cleaned when it was read. */
 function runOf(record: RunRecord, startedAt: string): Run {
   const { sequence, files, bytes, writtenBytes, changed, signer, steps, pullRequests, error, log } = record;
   return {
@@ -162,7 +161,7 @@ function counts<Key extends string>(values: Readonly<Record<Key, number | undefi
   return known;
 }
 
-/** The last lines, as many as fit. */
+/** Returns the last lines that fit. */
 function endOfLog(lines: readonly string[]): string[] {
   const kept: string[] = [];
   let chars = 0;

@@ -7,18 +7,18 @@ import type { Store } from "../store/store.ts";
 import type { BegunRun } from "./make_events.ts";
 import { pingAddress, sendEndPing, sendStartPing } from "./send_ping.ts";
 
-/** Each ping has as long: what a monitor that hangs adds to a run. */
+/** The time limit of a ping, which a hanging monitor adds to a run. */
 const PING_TIMEOUT_MS = 5_000;
 
-/** How long the ping at the end waits for the one at the start. */
+/** The longest time that the ping at the end waits for the ping at the start. */
 const START_GRACE_MS = 2_000;
 
-/** Other runs may have ended in between. */
+/** The runs that are searched for this one: others may have ended since. */
 const LOOKBACK = 50;
 
 /**
- * The commands that a schedule runs. What an operator does by hand, as a rollback or a pause, says nothing of whether
- * the schedule is kept.
+ * The commands that schedules run. An operator's commands, such as a rollback or a pause, do not show whether the
+ * schedule works.
  */
 const SCHEDULED_COMMANDS: readonly string[] = [
   "publish",
@@ -33,9 +33,8 @@ const SCHEDULED_COMMANDS: readonly string[] = [
 ];
 
 /**
- * Pings a monitor that alerts when pings stop. It has no cursor: a ping says "now", so that one that was not delivered
- * is never sent later, when an old success would pass for a new one. A run that was killed sends none, which is how the
- * monitor notices it.
+ * Pings a monitor that alerts when pings stop. It has no cursor: a ping that was not delivered is never sent later,
+ * when an old success would pass for a new one. A killed run sends no ping, and so the monitor notices it.
  */
 export class PingSink implements RunSink {
   readonly #store: Store;
@@ -60,12 +59,12 @@ export class PingSink implements RunSink {
     try {
       await sendStartPing(context, style, pingAddress(context.env, url_env), runId, PING_TIMEOUT_MS);
     } catch (error) {
-      // The ping at the end says what is wrong.
+      // The ping at the end logs the problem.
       context.log.debug(messageOf(error));
     }
   }
 
-  /** A start that a monitor hears of after the end would be a run that never ends. */
+  /** Waits for the ping at the start: if it arrived after the end, the monitor would see a run that never ends. */
   async #awaitStart({ clock }: Context, startPing: Promise<void>): Promise<void> {
     const arrived = new AbortController();
     const grace = clock.sleep(START_GRACE_MS, arrived.signal).catch(() => {});

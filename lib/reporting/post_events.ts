@@ -6,18 +6,18 @@ import { redactUrls } from "../core/secret.ts";
 import type { Receiver } from "./receiver.ts";
 import { BATCH_CONTENT_TYPE } from "../wire/event_names.ts";
 
-/** A dashboard answers with a few counts. */
+/** The largest response: a dashboard returns a few counts. */
 const ANSWER_BYTES_MAX = 64 * 1024;
 
-/** The code of the error for a batch that the dashboard finds too large. */
+/** The error code for a batch that is too large for the dashboard. */
 export const TOO_LARGE = "HTTP_413";
 
 /**
- * Posts a batch of events, once. Delivered means: the address itself answered 2xx with nothing or with JSON. A page, as
- * of a login or a captive portal, and a redirect are no delivery, and nothing is sent to where a redirect leads.
+ * Posts a batch of events, once. It is delivered when the address itself answers 2xx with JSON or an empty body. A
+ * page, such as a login or a captive portal, and a redirect are failures. No redirect is followed.
  *
  * @param events each as JSON
- * @throws {ModelSyncError} that says what to do; a `PassingError` with what the dashboard asks for in `Retry-After`
+ * @throws {ModelSyncError} with a hint; `PassingError` with the pause of `Retry-After`
  */
 export async function postEvents(
   context: HttpContext,
@@ -53,7 +53,7 @@ async function checkAnswer(request: HttpRequest, response: Response): Promise<vo
   if (text.trim() === "" || isJson(text)) return;
   const { host } = new URL(request.url);
   throw new UnreachableError(
-    `Cannot send reports: ${host} answered ${response.status}, but not as a dashboard does`,
+    `Cannot send reports: ${host} answered ${response.status}, but not with the JSON of a dashboard`,
     {
       code: "ANSWER_INVALID",
       hint: "check report.url: a login page or a proxy may answer in the dashboard's place",
@@ -76,12 +76,11 @@ async function redirected(request: HttpRequest, response: Response): Promise<Unr
   const target = redactUrls(response.headers.get("location") ?? "an unknown address");
   return new UnreachableError(`Cannot send reports: ${host} redirects to ${target}`, {
     code: "REDIRECTED",
-    hint:
-      "set report.url to that address if it is the dashboard; no report is sent to where a redirect leads",
+    hint: "set report.url to that address if it is the dashboard; reports do not follow redirects",
   });
 }
 
-/** What the statuses mean for a report. */
+/** Adds a hint for the statuses of a dashboard. */
 function withAdvice<Failure extends ModelSyncError>(
   error: Failure,
   { token, tokenVariable }: Receiver,
@@ -90,7 +89,7 @@ function withAdvice<Failure extends ModelSyncError>(
     error.reviseHint(
       token === undefined
         ? `set ${tokenVariable} to this node's token`
-        : `check ${tokenVariable}: the dashboard does not take this token, or not for this node (report.node)`,
+        : `check ${tokenVariable}: the dashboard refuses this token, or refuses it for this node (report.node)`,
     );
   }
   if (error.code === "HTTP_404") error.reviseHint("check report.url: no dashboard is at this address");

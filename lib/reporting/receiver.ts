@@ -5,20 +5,19 @@ import type { Secret } from "../core/secret.ts";
 
 /** The dashboard that a node reports to. */
 export interface Receiver {
-  /** Where events are posted. */
+  /** The address that events are posted to. */
   readonly url: string;
-  /** Sent to the origin of `url` alone; `undefined` for a dashboard that needs none. */
+  /** Sent only to the origin of `url`; `undefined` for no token. */
   readonly token: Secret | undefined;
   /** The variable that holds the token. */
   readonly tokenVariable: string;
 }
 
-/** Where a dashboard takes events, below its address. */
+/** The path of events, below a dashboard's address. */
 const EVENTS_PATH = "/api/v1/events";
 
 /**
- * Returns the configured dashboard; `undefined` where none is. An address that ends in the path of the events already is
- * taken unchanged.
+ * Returns the configured dashboard; `undefined` for none. An address that ends in the path of events stays unchanged.
  *
  * @throws {AuthenticationError} code `TOKEN_INVALID`
  */

@@ -8,10 +8,10 @@ import { postEvents } from "./post_events.ts";
 import { receiverOf } from "./receiver.ts";
 import { isPaused, readReportState } from "./report_state.ts";
 
-/** A run does not wait for a dashboard: this is all that one that hangs can add to it. */
+/** The most that a hanging dashboard adds to a run. */
 export const RUN_BUDGET_MS = 5_000;
 
-/** Reports that a run began. @throws {ModelSyncError} when the dashboard does not take it */
+/** Reports that a run began. @throws {ModelSyncError} when the dashboard does not accept the report */
 export async function reportStart(
   context: Context,
   store: Store,
@@ -26,9 +26,9 @@ export async function reportStart(
 }
 
 /**
- * Reports what the history holds beyond the dashboard's cursor, at the end of a run.
+ * Reports the runs after the dashboard's cursor, at the end of a run.
  *
- * @returns what keeps reports from arriving, in a line that says what to do; `undefined` where nothing does
+ * @returns what keeps reports from arriving, with a hint, in one line; `undefined` for no problem
  * @throws {AuthenticationError} code `TOKEN_INVALID`
  */
 export async function reportEnd(
@@ -42,7 +42,7 @@ export async function reportEnd(
   return (await deliverReports(context, reporting, RUN_BUDGET_MS, unwritten)).problem;
 }
 
-/** Returns where and as whom a store's runs are reported; `undefined` where nothing is configured. */
+/** Returns the receiver and the node of a store's reports; `undefined` where no dashboard is configured. */
 export function reportingOf(
   { env, host }: Pick<Context, "env" | "host">,
   store: Store,

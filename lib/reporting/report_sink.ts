@@ -7,8 +7,8 @@ import type { Store } from "../store/store.ts";
 import type { BegunRun } from "./make_events.ts";
 
 /**
- * A pull asks its remote within this time and waits for the answer. The code of reporting is loaded then, and the first
- * request of the process prepared, which takes ten milliseconds.
+ * The delay of the report at the start. By then a pull waits for its remote: loading the code of reporting and
+ * preparing the first request of the process take ten milliseconds.
  */
 const START_DELAY_MS = 50;
 
@@ -16,7 +16,7 @@ const START_DELAY_MS = 50;
 export class ReportSink implements RunSink {
   readonly #store: Store;
   readonly #settings: ReportSettings;
-  /** Aborted when the run has ended: of one that was that short, its end says everything. */
+  /** Aborted when the run has ended: for a short run the report at the end is enough. */
   readonly #ended = new AbortController();
 
   constructor(store: Store, settings: ReportSettings) {
@@ -24,7 +24,7 @@ export class ReportSink implements RunSink {
     this.#settings = settings;
   }
 
-  /** Best effort: the record of the run's end is what counts, and the heartbeat names what runs. */
+  /** Best effort: the record at the end counts, and heartbeats name running commands. */
   async started(context: Context, run: BegunRun): Promise<void> {
     try {
       await context.clock.sleep(START_DELAY_MS, this.#ended.signal);
@@ -43,7 +43,7 @@ export class ReportSink implements RunSink {
       const problem = await reportEnd(context, this.#store, this.#settings, unwritten);
       if (problem !== undefined) context.log.warn(problem);
     } catch (error) {
-      // The run has its outcome already.
+      // A failed report does not change the outcome of the run.
       context.log.warn(`cannot send reports: ${messageAndHint(error)}`);
     }
   }

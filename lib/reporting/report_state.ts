@@ -7,31 +7,32 @@ import { RebuiltFile } from "../store/rebuilt_file.ts";
 import type { Store } from "../store/store.ts";
 
 const ReportState = z.object({
-  /** Which dashboard: another one gets the whole history. */
+  /** The address of the dashboard. Another dashboard gets the whole history. */
   receiver: z.string(),
-  /** Up to which line it has everything; missing before the first delivery. */
+  /** The last delivered line; missing before the first delivery. */
   cursor: HistoryCursor.optional(),
-  /** When it asked to be left alone until. */
+  /** The end of the pause that the dashboard requested. */
   notBefore: z.iso.datetime().optional(),
 });
-/** What is known of a dashboard's side of the history. */
+/** The progress of reports to a dashboard. */
 export type ReportState = Readonly<z.infer<typeof ReportState>>;
 
 const STATE = new RebuiltFile<ReportState>("reported.json", ReportState);
 
-/** A dashboard that asks for a longer pause is asked again after an hour: a wrong answer must not silence a node. */
+/** The longest pause: a wrong `Retry-After` must not silence a node. */
 const PAUSE_MS_MAX = 3_600_000;
 
-/** Returns what was delivered to a dashboard. Without a record, or with a damaged one, that is nothing. */
+/** Returns the progress of reports to a dashboard: the start of the history without a record, or with a damaged one. */
 export function readReportState(store: Store, receiver: string): ReportState {
   const state = STATE.find(store);
   return state?.receiver === receiver ? state : { receiver };
 }
 
 /**
- * Replaces the record, without syncing it: a power cut may cost it, and a history that is sent again costs nothing.
+ * Replaces the record, without syncing it to disk: if a power cut loses it, the history is sent again, which is
+ * harmless.
  *
- * @throws {DiskError} and the system's errors
+ * @throws {DiskError}, and errors of the system
  */
 export function writeReportState(store: Store, state: ReportState): void {
   const { fs } = store;
@@ -47,17 +48,17 @@ export function writeReportState(store: Store, state: ReportState): void {
     }
     fs.renameSync(`${path}.new`, path);
   } catch (error) {
-    throw diskError(error, "note up to where the history is reported");
+    throw diskError(error, "note how much of the history is reported");
   }
 }
 
-/** Whether the dashboard asked for a pause that is not over. A clock that was set back does not prolong it. */
+/** Returns whether a pause that the dashboard requested lasts. Setting the clock back does not prolong it. */
 export function isPaused({ notBefore }: ReportState, now: Date): boolean {
   const leftMs = notBefore === undefined ? 0 : Date.parse(notBefore) - now.getTime();
   return leftMs > 0 && leftMs <= PAUSE_MS_MAX;
 }
 
-/** Returns the state with a pause that the dashboard asked for. */
+/** Returns the state with a pause that the dashboard requested. */
 export function withPause(state: ReportState, retryAfterMs: number, now: Date): ReportState {
   const notBefore = new Date(now.getTime() + Math.min(retryAfterMs, PAUSE_MS_MAX)).toISOString();
   return { ...state, notBefore };

@@ -14,19 +14,19 @@ import type { RunRecord } from "../store/history.ts";
  * Pings for a dead man's switch.
  *
  * - `healthchecks` (https://healthchecks.io/docs/http_api/): `/start` when a run begins, the address itself when it
- *   succeeded, `/<exit code>` when it failed, each with `rid`, a UUID by which start and end belong together. The body
- *   of a POST is shown in the log of the check.
- * - `plain`: one GET at the end with `status=up` or `down`, `msg` and `ping` (milliseconds), which is what Uptime Kuma's
- *   push monitors read. A monitor that ignores `status` takes a failure for a success.
+ *   succeeded, `/<exit code>` when it failed, each with `rid`, a UUID that connects start and end. The log of the check
+ *   shows the body of a POST.
+ * - `plain`: one GET at the end with `status=up` or `down`, `msg` and `ping` (milliseconds), as Uptime Kuma's push
+ *   monitors read them. A monitor that ignores `status` takes a failure for a success.
  */
 
-/** Hosted Healthchecks keeps 100 kB of a body, one that is hosted by oneself 10 kB. */
+/** The bound of a body. Hosted Healthchecks keeps 100 kB, a self-hosted one 10 kB. */
 const BODY_CHARS_MAX = 10_000;
 
-/** A line of a list; Uptime Kuma shows it beside the time. */
+/** The bound of a message, which Uptime Kuma shows in one line of a list. */
 const MESSAGE_CHARS_MAX = 250;
 
-/** Uptime Kuma answers 400 to longer times than a day. */
+/** Uptime Kuma answers 400 to times over a day. */
 const PING_MS_MAX = 86_400_000;
 
 /**
@@ -47,13 +47,13 @@ export function pingAddress(env: Environment, variable: string): Secret {
   }
   const text = address.reveal().trim();
   if (parseWebAddress(text) !== undefined) return address.map(() => text);
-  throw new UsageError(`Cannot ping the monitor: what ${variable} holds is not an http address`, {
+  throw new UsageError(`Cannot ping the monitor: the value of ${variable} is not an http address`, {
     code: "ADDRESS_INVALID",
     hint: `put the ping address that the monitor shows into ${variable}`,
   });
 }
 
-/** Says that a run began, to monitors that want to know. */
+/** Pings that a run began, where the style has such a ping. */
 export async function sendStartPing(
   context: HttpContext,
   style: PingStyle,
@@ -70,7 +70,7 @@ export async function sendStartPing(
   );
 }
 
-/** Says how a run ended. @throws {ModelSyncError} when the monitor does not take it */
+/** Pings how a run ended. @throws {ModelSyncError} when the monitor does not accept the ping */
 export async function sendEndPing(
   context: HttpContext,
   style: PingStyle,
@@ -109,7 +109,7 @@ function plainEnd(address: Secret, record: RunRecord): PingRequest {
   return { url: url.href, method: "GET" };
 }
 
-/** The exit code of the run's process: that of its error, which a record of an earlier version does not have. */
+/** Returns the exit code of the run. Records of earlier versions have errors without one. */
 function exitCodeOf({ error }: RunRecord): number {
   return error === undefined ? EXIT.done : error.exitCode ?? EXIT.failed;
 }
@@ -120,7 +120,7 @@ function summaryOf({ command, outcome, error }: RunRecord): string {
     : `${command}: ${outcome}: ${error.message} (${error.code})`;
 }
 
-/** The error's line and its hint first, then as many of the log's last lines as fit. */
+/** Returns the error and its hint, and as many of the last log lines as fit. */
 function bodyOf(record: RunRecord): string {
   const hint = record.error?.hint;
   const head = [summaryOf(record), ...(hint === undefined ? [] : [hint])];
@@ -134,7 +134,7 @@ function bodyOf(record: RunRecord): string {
   return [...head, ...lines.toReversed()].join("\n");
 }
 
-/** A UUID of version 8 (RFC 9562), the same for the same run. */
+/** Returns a UUID of version 8 (RFC 9562) that is always the same for a run. */
 async function uuidOf(runId: string): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(runId)));
   const hex = Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");

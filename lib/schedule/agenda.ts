@@ -2,18 +2,18 @@ import { createHash } from "node:crypto";
 import type { Calendar } from "./calendar.ts";
 import { deniedSpanAt, type DenyWindow, firstAllowed } from "./deny_windows.ts";
 
-/** When a role is due, and what becomes of a due time. */
+/** The due times of a role, and the rules for the start of its runs. */
 export interface RoleSchedule {
-  /** As configured, or `every 15 minutes`. */
+  /** The configured texts, or `every 15 minutes`. */
   readonly times: readonly string[];
   readonly calendar: Calendar;
-  /** That of its times; `undefined` for the machine's own. */
+  /** An IANA name; `undefined` for the zone of the machine. */
   readonly timeZone?: string | undefined;
-  /** Whether due times count from the last run on, instead of being on the clock. */
+  /** Whether due times are counted from the last run, instead of being times of day. */
   readonly isInterval: boolean;
   /** The longest delay after a due time. */
   readonly splayMs: number;
-  /** How much later than it should have started a run is made up for: 0 for never, `Infinity` for always. */
+  /** The longest time after its start that a missed run is caught up with: 0 for never, `Infinity` for always. */
   readonly catchUpMs: number;
   readonly deny: readonly DenyWindow[];
 }
@@ -24,23 +24,23 @@ export interface PlannedRun {
   readonly at: Date;
 }
 
-/** Loops check the clock every minute at least. A run that starts later than two of these was missed. */
+/** The lateness from which a run counts as missed. Loops check the clock every minute at least. */
 export const LATE_MS = 120_000;
 
-/** Due times that are looked at for one answer: more than there are minutes in the longest delay. */
+/** The bound of due times that are checked for one answer: more than the longest delay has minutes. */
 const DUE_TIMES_MAX = 20_000;
 
 const HOUR_MS = 3_600_000;
 
-/** How far back to look for the last due time: an hour, a day, a month, a year, and until a leap year has come. */
+/** The search ranges for the last due time: an hour, a day, a month, a year, and as far as the last leap year. */
 const LOOKBACKS_MS = [1, 26, 32 * 24, 367 * 24, 9 * 366 * 24].map((hours) => hours * HOUR_MS);
 
-/** When the runs of a role start on one machine: its due times with their delays, put off to the end of denied windows. */
+/** Turns the due times of a role into starts on one machine: with their delay, after denied windows. */
 export class Agenda {
   readonly schedule: RoleSchedule;
   readonly #machine: string;
 
-  /** @param machine what tells this machine and this role from others: their delays differ */
+  /** @param machine identifies this machine and this role: their delays differ */
   constructor(schedule: RoleSchedule, machine: string) {
     this.schedule = schedule;
     this.#machine = machine;
@@ -50,14 +50,14 @@ export class Agenda {
   startOf(due: Date): Date | undefined {
     const { deny } = this.schedule;
     const base = firstAllowed(deny, due);
-    // After a window the delay counts too: many machines wait for its end.
+    // The delay applies after a window, too: many machines wait for its end.
     return base && firstAllowed(deny, new Date(base.getTime() + this.#delayMs(due)));
   }
 
   /**
    * Returns the first due time after `from` whose run starts after `now`; `undefined` where there is none.
    *
-   * @param endOfServed the last of the due times that are served, if this one is
+   * @param endOfServed returns the last due time of the served span that holds a due time
    */
   nextRun(
     from: Date,
@@ -72,7 +72,7 @@ export class Agenda {
     return undefined;
   }
 
-  /** Returns the missed run that is to be made up for: the first one that is not too old; `undefined` for none. */
+  /** Returns the missed run to catch up with: the first one that is not too old; `undefined` for none. */
   missedRun(planned: PlannedRun, now: Date): PlannedRun | undefined {
     const patienceMs = Math.max(this.schedule.catchUpMs, LATE_MS);
     const isRecent = ({ at }: PlannedRun) => now.getTime() - at.getTime() <= patienceMs;
@@ -86,7 +86,7 @@ export class Agenda {
     return undefined;
   }
 
-  /** Returns the last due time up to `now`, its delay left out; `undefined` where there was none for years. */
+  /** Returns the last due time up to `now`, without its delay; `undefined` where there was none for years. */
   lastDue(now: Date): Date | undefined {
     const { calendar } = this.schedule;
     for (const lookbackMs of LOOKBACKS_MS) {
@@ -98,7 +98,7 @@ export class Agenda {
     return undefined;
   }
 
-  /** The delay of a due time: the same whenever it is asked for, so that a restart does not draw again. */
+  /** Returns the delay of a due time. It is a hash, so that a restart does not draw another one. */
   #delayMs(due: Date): number {
     const { splayMs } = this.schedule;
     if (splayMs === 0) return 0;
@@ -106,7 +106,7 @@ export class Agenda {
     return Math.floor(hash.readUIntBE(0, 6) / 2 ** 48 * splayMs);
   }
 
-  /** No due time up to this one has a run that starts after `now`: delays and windows reach no further. */
+  /** Returns a time up to which no due time has a run that starts after `now`: delays and windows reach no further. */
   #earliestDue(now: Date): Date {
     const { isInterval, splayMs, deny } = this.schedule;
     if (isInterval) return now;

@@ -2,20 +2,20 @@ import { Cron } from "croner";
 import { WallClock } from "./wall_clock.ts";
 
 /**
- * When a job is due: a time of day (`06:00`) or a cron expression (`30 3 * * mon-fri`), in a time zone.
+ * The due times of a job: a time of day (`06:00`) or a cron expression (`30 3 * * mon-fri`), in a time zone.
  *
- * Daylight saving time, as Vixie cron has it:
+ * The rules for daylight saving time are those of Vixie cron:
  * - A time of day is due exactly once on every day. A time that a spring day skips is due at the first instant after
- *   the gap. A time that an autumn day has twice is due the first time. The same goes for cron expressions that name
- *   their hours (`30 2 * * *`, `0 1-4 * * *`). Times of one expression that meet after a gap are one.
+ *   the gap. A time that an autumn day has twice is due the first time. The same is true of cron expressions that name
+ *   their hours (`30 2 * * *`, `0 1-4 * * *`). Times of one expression that coincide after a gap are one.
  * - A cron expression whose hour field begins with an asterisk (`0 * * * *`) keeps its pace: it is due whenever clocks
- *   show a time that it names, so twice in the hour that an autumn day has twice, and never in the hour that a spring
- *   day skips.
+ *   show a time that it names. That is twice in the hour that an autumn day has twice, and never in the hour that a
+ *   spring day skips.
  */
 export interface Calendar {
-  /** As configured. */
+  /** The configured text. */
   readonly text: string;
-  /** The first due time strictly after `time`; `undefined` when there is none any more. */
+  /** Returns the first due time strictly after `time`; `undefined` where there is none. */
   next(time: Date): Date | undefined;
 }
 
@@ -31,8 +31,8 @@ const ANY_HOUR = /^\s*\S+\s+[*?]/;
 /**
  * Reads a schedule.
  *
- * @param timeZone an IANA name; `undefined` for the machine's own
- * @throws {RangeError} when it is neither, saying so
+ * @param timeZone an IANA name; `undefined` for the zone of the machine
+ * @throws {RangeError} for a text that is neither a time of day nor a cron expression
  *
  * @example
  * ```ts
@@ -54,7 +54,7 @@ export function parseCalendar(text: string, timeZone: string | undefined): Calen
 }
 
 /**
- * A job that is due again so long after it last ran, whatever the time of day.
+ * Returns a calendar that is due a number of minutes after the last run, whatever the time of day.
  *
  * @example
  * ```ts
@@ -69,7 +69,7 @@ export function everyMinutes(minutes: number): Calendar {
 }
 
 /**
- * Returns a calendar that is due whenever one of several is; once where they meet.
+ * Returns a calendar that is due whenever one of several is; once where several are.
  *
  * @example
  * ```ts
@@ -89,15 +89,15 @@ export function anyOf(calendars: readonly Calendar[]): Calendar {
   };
 }
 
-/** An arbitrary moment to look for due times from; the search ahead covers leap years. */
+/** An arbitrary time from which due times are searched. The search covers leap years. */
 const PROBE = new Date("2026-01-01T00:00:00Z");
 
-/** Returns what is wrong with a calendar whose expression names no day that there is, such as `0 0 30 2 *`. */
+/** Returns the problem of an expression that names no day that exists, such as `0 0 30 2 *`. */
 export function neverComes({ text, next }: Calendar): string | undefined {
   return next(PROBE) === undefined ? `"${text}" names no day that ever comes` : undefined;
 }
 
-/** Whether the system knows a time zone by this name. */
+/** Returns whether the system knows a time zone of this name. */
 export function isTimeZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });
@@ -108,10 +108,10 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
-/** The first time after `time` that an expression names. Each counts once, however often clocks show it. */
+/** Returns the first time after `time` that an expression names. Each counts once, however often clocks show it. */
 function nextNamed(cron: Cron, clock: WallClock, time: Date): Date | undefined {
   let wall = new Date(clock.shownAt(time.getTime()));
-  // More than once only in what clocks show a second time: some sixty minutes at most.
+  // Repeats only in the hour that clocks show twice: about sixty times at most.
   for (;;) {
     const named = cron.nextRun(wall);
     if (named === null) return undefined;
@@ -121,11 +121,11 @@ function nextNamed(cron: Cron, clock: WallClock, time: Date): Date | undefined {
   }
 }
 
-/** The first time after `time` at which clocks show what an expression names. */
+/** Returns the first time after `time` at which clocks show a time that an expression names. */
 function nextShown(cron: Cron, clock: WallClock, time: Date): Date | undefined {
   const from = (Math.floor(time.getTime() / MINUTE_MS) + 1) * MINUTE_MS;
   const named = namedFrom(cron, clock.shownAt(from));
-  // Once clocks have been set back, they show earlier times again: look for that as far ahead as it matters.
+  // After clocks are set back, they show earlier times again.
   const shift = clock.findShift(from, from + DAY_MS);
   if (shift === undefined) return firstShown(cron, clock, named, from);
   const due = named === undefined ? undefined : named - clock.offsetAt(from);
@@ -133,14 +133,14 @@ function nextShown(cron: Cron, clock: WallClock, time: Date): Date | undefined {
   return firstShown(cron, clock, namedFrom(cron, clock.shownAt(shift)), shift);
 }
 
-/** The first time that an expression names, from `named` on, and that clocks show, from an instant on. */
+/** Returns the first instant from `fromMs` on at which clocks show a time that an expression names from `named` on. */
 function firstShown(
   cron: Cron,
   clock: WallClock,
   named: number | undefined,
   fromMs: number,
 ): Date | undefined {
-  // More than once only where clocks skip what is named: some sixty minutes at most.
+  // Repeats only in the hour that clocks skip: about sixty times at most.
   for (let wall = named; wall !== undefined; wall = namedFrom(cron, wall + MINUTE_MS)) {
     const due = clock.instantsOf(wall).find((instant) => instant >= fromMs);
     if (due !== undefined) return new Date(due);
@@ -152,7 +152,7 @@ function namedFrom(cron: Cron, wallMs: number): number | undefined {
   return cron.nextRun(new Date(wallMs - 1))?.getTime();
 }
 
-/** The times that an expression names, as what clocks show: of zones, croner knows nothing here. */
+/** Returns the wall-clock times that an expression names. Croner handles no time zones here. */
 function parseCron(text: string, pattern: string): Cron {
   const problem = `"${text}" is neither a time of day such as 06:00 nor a cron expression of five fields`;
   if (pattern.trim().split(/\s+/).length !== 5) throw new RangeError(problem);

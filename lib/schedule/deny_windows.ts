@@ -1,33 +1,33 @@
 import type { Calendar } from "./calendar.ts";
 
-/** A window in which nothing that is due may begin: from each time of the calendar on, for so long. */
+/** A window in which no scheduled run may begin: it opens at each time of the calendar, for a duration. */
 export interface DenyWindow {
   readonly start: Calendar;
   readonly durationMs: number;
 }
 
-/** Windows that overlap or touch, as one. */
+/** The union of windows that overlap or touch. */
 export interface DeniedSpan {
   readonly start: Date;
-  /** The first moment at which a run may begin. `undefined` where the windows follow each other for ever. */
+  /** The first time at which a run may begin; `undefined` where the windows leave no gap. */
   readonly end: Date | undefined;
 }
 
 const DAY_MS = 86_400_000;
 
-/** A quarter of a year: no freeze is longer, and windows that leave no gap for so long never leave one. */
+/** A quarter of a year. No freeze is longer; windows without a gap in that time are taken to have none. */
 export const DENIED_DAYS_MAX = 92;
 
-/** One step for each window of a span. A window a minute fills a week with as many; such windows leave no gap either. */
+/** The bound of windows in a span: a week of one a minute. Such windows are taken to have no gap, too. */
 const STEPS_MAX = 10_080;
 
-/** Returns the windows' span that an instant lies in; `undefined` where it lies in none. */
+/** Returns the span of windows that holds an instant; `undefined` where no window does. */
 export function deniedSpanAt(windows: readonly DenyWindow[], time: Date): DeniedSpan | undefined {
   if (!isDenied(windows, time)) return undefined;
   return { start: spanStart(windows, time), end: spanEnd(windows, time) };
 }
 
-/** Returns when a run that wants to begin may begin; `undefined` where the windows never let it. */
+/** Returns the first time from `time` on at which a run may begin; `undefined` where the windows leave no gap. */
 export function firstAllowed(windows: readonly DenyWindow[], time: Date): Date | undefined {
   return isDenied(windows, time) ? spanEnd(windows, time) : time;
 }
@@ -52,7 +52,7 @@ function spanStart(windows: readonly DenyWindow[], time: Date): Date {
   let start = time;
   for (let step = 0; step < STEPS_MAX; step++) {
     const starts = windows.map((window) => startOfWindow(window, start) ?? start);
-    // Windows that only touch are one too.
+    // Windows that only touch belong together, too.
     const before = new Date(start.getTime() - 1);
     const touching = windows.map((window) => startOfWindow(window, before) ?? start);
     const first = new Date(Math.min(...[...starts, ...touching].map(Number)));
@@ -63,7 +63,7 @@ function spanStart(windows: readonly DenyWindow[], time: Date): Date {
   return start;
 }
 
-/** The earliest start of the window's times whose duration reaches over an instant. */
+/** Returns the earliest start of a window that holds an instant. */
 function startOfWindow({ start, durationMs }: DenyWindow, time: Date): Date | undefined {
   const first = start.next(new Date(time.getTime() - durationMs));
   return first !== undefined && first <= time ? first : undefined;

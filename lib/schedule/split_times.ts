@@ -1,4 +1,4 @@
-/** Times of day and nothing else; expressions hold spaces between their fields and commas inside them. */
+/** Only times of day. Cron expressions have spaces between their fields and commas inside them. */
 const TIMES_OF_DAY = /^\s*\d{1,2}:\d{2}\s*(?:,\s*\d{1,2}:\d{2}\s*)+$/;
 
 /**

@@ -1,25 +1,25 @@
 const MINUTE_MS = 60_000;
-/** Clocks are set at full quarters of an hour only, in every zone, since 1972. */
+/** Since 1972, clocks are set at full quarters of an hour only, in every zone. */
 const QUARTER_MS = 15 * MINUTE_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** What is asked for lies within some days; asking the system for each anew takes most of the time. */
+/** The bound of remembered offsets. Queries are within some days; the system call costs most of the time. */
 const OFFSETS_MAX = 1_000;
 
-/** No zone is further from UTC: between -12 and +14 hours, and a day's shift besides has been seen once. */
+/** The largest distance from UTC: zones are between -12 and +14 hours; one zone once skipped a day. */
 const SHIFT_MS_MAX = 26 * HOUR_MS;
 
 /**
- * What clocks show in a time zone, and when they show it.
+ * Converts between instants and the wall-clock times of a time zone.
  *
- * A wall-clock time is a number here: the milliseconds that would stand for it if the zone were UTC.
+ * A wall-clock time is a number: the milliseconds since 1970 that it would be if the zone were UTC.
  */
 export class WallClock {
   readonly #format: Intl.DateTimeFormat;
-  /** By the beginning of the quarter of an hour. */
+  /** The offsets, by the start of the quarter of an hour. */
   readonly #offsets = new Map<number, number>();
 
-  /** @param timeZone an IANA name; `undefined` for the machine's own */
+  /** @param timeZone an IANA name; `undefined` for the zone of the machine */
   constructor(timeZone: string | undefined) {
     this.#format = new Intl.DateTimeFormat("en-US", {
       timeZone,
@@ -32,12 +32,12 @@ export class WallClock {
     });
   }
 
-  /** Returns what clocks show at an instant, to the minute. */
+  /** Returns the wall-clock time at an instant, to the minute. */
   shownAt(timeMs: number): number {
     return Math.floor(timeMs / MINUTE_MS) * MINUTE_MS + this.offsetAt(timeMs);
   }
 
-  /** Returns how far clocks are ahead of UTC at an instant. */
+  /** Returns the offset of the zone from UTC at an instant, in milliseconds. */
   offsetAt(timeMs: number): number {
     const quarterMs = Math.floor(timeMs / QUARTER_MS) * QUARTER_MS;
     const known = this.#offsets.get(quarterMs);
@@ -56,8 +56,8 @@ export class WallClock {
   }
 
   /**
-   * Returns the instants at which clocks show a time, in their order: two where they are set back over it, none where
-   * they are set forward over it.
+   * Returns the instants at which clocks show a time, in order: two where clocks are set back over it, none where they
+   * are set forward over it.
    */
   instantsOf(wallMs: number): number[] {
     const offsets = new Set(
@@ -67,13 +67,13 @@ export class WallClock {
       .sort((a, b) => a - b);
   }
 
-  /** Returns the first instant that shows a time; where clocks are set forward over it, the first one after that. */
+  /** Returns the first instant at which clocks show a time; where they skip it, the first instant after the gap. */
   firstInstantOf(wallMs: number): number {
     const [first] = this.instantsOf(wallMs);
     return first ?? this.findShift(wallMs - SHIFT_MS_MAX, wallMs + SHIFT_MS_MAX) ?? wallMs;
   }
 
-  /** Returns the first minute after `fromMs`, and not after `toMs`, at which clocks have been set; at most one is expected. */
+  /** Returns the minute after `fromMs`, up to `toMs`, at which clocks are set. At most one is expected. */
   findShift(fromMs: number, toMs: number): number | undefined {
     const offset = this.offsetAt(toMs);
     let [before, after] = [Math.floor(fromMs / MINUTE_MS), Math.floor(toMs / MINUTE_MS)];

@@ -21,21 +21,21 @@ import { findRunning, type RunMark } from "../store/running.ts";
 import { findDueTime } from "../store/schedule_state.ts";
 import type { Store, StoreLocation } from "../store/store.ts";
 
-/** What the state is read from. */
+/** The inputs of {@link readStatus}. */
 export interface StatusSource {
   readonly settings: ModelSync;
   readonly location: StoreLocation;
-  /** `undefined` when there is none yet. */
+  /** `undefined` before the first pull. */
   readonly store: Store | undefined;
-  /** Which roles are shown besides those of running daemons. Default: those over git, and what is configured. */
+  /** The roles to show besides those of running daemons. Default: the git roles and the configured ones. */
   readonly roles?: readonly Role[] | undefined;
-  /** When the roles run instead of the configured times: a daemon's `--at`. */
+  /** A daemon's `--at`, which replaces the configured times. */
   readonly at?: string | undefined;
 }
 
 /**
- * Returns the state of a model folder, with the last `runsMax` runs. Reads only, takes no lock, and reports an
- * unreadable quarantine or canary as a fault beside everything else.
+ * Returns the state of a model folder, with the last `runsMax` runs. Changes nothing and takes no lock. An unreadable
+ * quarantine or canary is reported as a fault; the rest of the status is complete.
  */
 export async function readStatus(
   context: Pick<Context, "fs" | "clock" | "freeBytes">,
@@ -117,7 +117,7 @@ function shownQuarantine(store: Store): Pick<Status, "quarantine" | "quarantineF
   }
 }
 
-/** The canary of the active release. Its description is loaded only where there is a canary. */
+/** Returns the canary of the active release. The code that describes it is loaded only where there is one. */
 async function shownCanary(settings: ModelSync, store: Store): Promise<CanaryDescription | undefined> {
   const canary = openCanary(store);
   if (canary === undefined) return undefined;
@@ -125,7 +125,7 @@ async function shownCanary(settings: ModelSync, store: Store): Promise<CanaryDes
   return describeCanary(canary, settings.activation.canary);
 }
 
-/** Where the record is too far back, the pointer is as old as the activation: an activation makes it new. */
+/** Returns the time of the activation. Without its record it is the time of the pointer, which activations recreate. */
 function activationTime(store: Store, runs: readonly RunRecord[], digest: Digest): string | null {
   const activating = runs.find(({ command, outcome, release }) =>
     release === digest && (outcome === "activated" || outcome === "rolled-back") &&
@@ -145,7 +145,7 @@ function shownRun({ runId, command, startedAt, step }: RunMark): RunningRun {
   return { runId, command, startedAt, step: step ?? null };
 }
 
-/** Options of a running daemon may name the carrier of a role that is not configured. */
+/** Returns the roles to show. A running daemon may have roles whose carrier only its options name. */
 function shownRoles({ settings, roles }: StatusSource, daemons: Status["daemons"]): Role[] {
   const wanted = roles ?? ["publisher", "client", ...configuredRoles(settings)];
   const shown = new Set<string>([...wanted, ...daemons.map(({ role }) => role)]);
@@ -153,8 +153,8 @@ function shownRoles({ settings, roles }: StatusSource, daemons: Status["daemons"
 }
 
 /**
- * A time that has passed stays while a daemon has the role and no run has begun since: that it did not start must not be
- * hidden.
+ * Returns the next run of each role. A time that has passed stays while a daemon has the role and no run has begun
+ * since: otherwise a run that did not start would be hidden.
  */
 function nextRuns(
   { settings, store, at }: StatusSource,

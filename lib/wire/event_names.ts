@@ -1,9 +1,9 @@
 /**
- * The names and numbers of the wire format. A node that reports needs no more: it loads no schema, which would take a
- * third of the time that reporting adds to a run.
+ * The names and bounds of the wire format. A node that reports loads only these: loading the schema would take a third
+ * of the time that reporting adds to a run.
  */
 
-/** The types of events, by what they tell. */
+/** The types of events. */
 export const EVENT_TYPES = {
   started: "model-sync.run.started.v1",
   finished: "model-sync.run.finished.v1",
@@ -15,15 +15,17 @@ export const EVENT_TYPES = {
 /** The content type of a batch. */
 export const BATCH_CONTENT_TYPE = "application/cloudevents-batch+json";
 
-/** The largest batch that a node sends: half of what a page should take. A larger event is sent without its file list. */
+/**
+ * The largest batch that a node sends: half of what a dashboard should accept. A larger event goes without its lists.
+ */
 export const BATCH_BYTES_MAX = 512 * 1024;
-/** A month of a run every minute takes 87 batches, as long as events take 1 KiB each. */
+/** The most events of a batch. A month with a run every minute needs 87 batches, with events of 1 KiB. */
 export const BATCH_EVENTS_MAX = 500;
-/** The files that an event lists. What a release has beyond them is counted in `filesLeftOut`. */
+/** The most files that an event lists. `filesLeftOut` counts the rest. */
 export const LISTED_FILES_MAX = 2_000;
 
 /**
- * Returns the source of a node's events: its name as a relative URI reference.
+ * Returns the `source` of a node's events: its name as a relative URI reference.
  *
  * @example
  * ```ts
@@ -37,7 +39,7 @@ export function sourceOf(node: string): string {
   return node.toWellFormed().split("/").map(encodeURIComponent).join("/");
 }
 
-/** Returns the name of the node that a source names. */
+/** Returns the name of the node of a `source`. */
 export function nodeOf(source: string): string {
   return decodeURIComponent(source);
 }

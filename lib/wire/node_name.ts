@@ -1,17 +1,17 @@
 import { cleanLine } from "../core/clean_text.ts";
 
-/** What a machine is to the dashboard, where it has no name of its own. */
+/** The sides of a machine. Each is a node of its own, unless the machine has a configured name. */
 export const SIDES = ["publisher", "client", "references"] as const;
 export type Side = (typeof SIDES)[number];
 
-/** Percent-encoded, the name still fits into an event's source. */
+/** Names of this length fit into the `source` of an event, also percent-encoded. */
 const HOST_CHARS_MAX = 100;
 
 const PUBLISHER_COMMANDS: readonly string[] = ["publish", "hf-upload", "train", "redeploy"];
 
 /**
- * Returns the name under which a run is reported. A machine that publishes and pulls is two nodes, unless it is given a
- * name: each side has a schedule and a state of its own.
+ * Returns the name of the node that a run is reported for. A machine that publishes and pulls is two nodes, unless it
+ * has a configured name: each side has its own schedule and state.
  *
  * @param name `report.node`
  */
@@ -19,13 +19,13 @@ export function nodeName(name: string | undefined, host: string, side: Side): st
   return name ?? `${cleanLine(host, { charsMax: HOST_CHARS_MAX }) || "unknown"}/${side}`;
 }
 
-/** The side of a machine that a command works for. */
+/** Returns the side of a machine that a command belongs to. */
 export function sideOfCommand(command: string): Side {
   if (command === "references-sync") return "references";
   return PUBLISHER_COMMANDS.includes(command) ? "publisher" : "client";
 }
 
-/** The side of a machine that a daemon's role works for. */
+/** Returns the side of a machine that a daemon's role belongs to. */
 export function sideOfRole(role: string): Side {
   return role === "publisher" || role === "references" ? role : "client";
 }

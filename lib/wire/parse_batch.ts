@@ -1,17 +1,17 @@
 import { EVENT_TYPES } from "./event_names.ts";
 import { Envelope, ReportEvent } from "./schema.ts";
 
-/** What a batch holds. */
+/** The events of a batch, and the counts of the rest. */
 export interface ParsedBatch {
   /** In the order of the batch. */
   readonly events: readonly ReportEvent[];
-  /** Events of types that this version does not know: a newer node sends them. */
+  /** The number of events with types that this version does not know: a newer node sent them. */
   readonly unknownTypes: number;
-  /** What is not an event, or not one of its type. */
+  /** The number of items that are not events, or do not fit their type. */
   readonly invalid: number;
 }
 
-/** Reads a batch and never throws: what is not a list counts as one invalid event. Bounds are the caller's. */
+/** Reads a batch. Never throws: anything but a list counts as one invalid event. The caller checks the size. */
 export function parseBatch(json: unknown): ParsedBatch {
   if (!Array.isArray(json)) return { events: [], unknownTypes: 0, invalid: 1 };
   const known: readonly string[] = Object.values(EVENT_TYPES);

@@ -2,16 +2,16 @@ import { z } from "zod";
 import { EVENT_TYPES, LISTED_FILES_MAX, nodeOf, sourceOf } from "./event_names.ts";
 
 /**
- * What a node reports to a dashboard: CloudEvents 1.0 in JSON batch mode
- * (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md). Node and page share this file,
- * so it imports Zod and [names](event_names.ts) alone and touches no Deno API.
+ * The events that a node reports to a dashboard: CloudEvents 1.0 in JSON batch mode
+ * (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md). Nodes and the dashboard share
+ * this file, so it imports only Zod and [names](event_names.ts), and uses no Deno API.
  *
- * Compatibility: readers ignore fields that they do not know and skip event types that they do not know. A change that
- * old readers would misunderstand gets a new type with the next number at its end. Words that later versions may add to
- * (outcomes, roles, commands) are plain strings for that reason.
+ * Compatibility: readers ignore unknown fields and skip unknown event types. A change that old readers would
+ * misunderstand gets a new type with the next number at its end. Outcomes, roles and commands are plain strings,
+ * because later versions may add some.
  */
 
-/** Paths and quoted errors, as the node's own records cut them. */
+/** Paths and quoted errors, with the bound of the node's records. */
 const TEXT_CHARS_MAX = 4_096;
 /** Names of hosts, commands, steps and codes; the longest name of a host has 255. */
 const NAME_CHARS_MAX = 255;
@@ -19,16 +19,16 @@ const NAME_CHARS_MAX = 255;
 const SOURCE_CHARS_MAX = 128 * 12;
 /** The phase, a run id and the name of a repository. */
 const ID_CHARS_MAX = 2 * SOURCE_CHARS_MAX;
-/** Roles have one key each; there are six. */
+/** The bound of entries by role. There are six roles. */
 const ROLES_MAX = 20;
-/** A run has some ten steps; a retried one repeats some of them. */
+/** The bound of steps. A run has about ten; a retry repeats some. */
 const STEPS_MAX = 100;
-/** `keep` allows as many releases in a store, the quarantine a tenth. */
+/** The bound of releases in a store, as of the setting `keep`. The quarantine has a tenth of it. */
 const RELEASES_MAX = 10_000;
-/** Metrics of a canary, times of a schedule, windows, repositories of a sync: people write them by hand. */
+/** The bound of lists that people write by hand: metrics of a canary, times of a schedule, windows, repositories. */
 const LISTED_MAX = 100;
 
-/** JSON can spell half of a surrogate pair, which no address of a page can hold. */
+/** JSON can hold half of a surrogate pair, which no address of a page can. */
 const WellFormed = z.string().overwrite((text) => text.toWellFormed());
 const Text = WellFormed.max(TEXT_CHARS_MAX);
 const Name = WellFormed.min(1).max(NAME_CHARS_MAX);
@@ -55,12 +55,12 @@ const PullRequest = z.object({
   number: Count.optional(),
   url: Text.optional(),
   outcome: Name,
-  /** Models that it changes. */
+  /** The number of models that it changes. */
   changes: Count,
 });
 export type PullRequest = Readonly<z.infer<typeof PullRequest>>;
 
-/** How a run ended: a line of the node's history. */
+/** A run that has ended: a line of the node's history. */
 const Run = z.object({
   runId: Name,
   command: Name,
@@ -70,7 +70,7 @@ const Run = z.object({
   host: Name,
   carrier: Name.optional(),
   revision: Text.optional(),
-  /** The release that is active or published after the run, and the one before it. */
+  /** The release that is active or published after the run, and the previous one. */
   release: Digest.optional(),
   previous: Digest.optional(),
   otherWriter: OtherWriter.optional(),
@@ -78,17 +78,17 @@ const Run = z.object({
   files: Count.optional(),
   /** The size of the release. */
   bytes: Count.optional(),
-  /** Bytes that the run downloaded, sent or wrote. */
+  /** The bytes that the run downloaded, sent or wrote. */
   writtenBytes: Count.optional(),
   changed: Count.optional(),
-  /** The hint of the key whose signature of the release the run made, or verified. */
+  /** The hint of the key with which the run signed the release, or verified its signature. */
   signer: Name.optional(),
-  /** From the start of the run; steps may overlap. */
+  /** The steps, with times from the start of the run. Steps may overlap. */
   steps: listOf(z.object({ name: Name, startMs: Count, durationMs: Count }), STEPS_MAX).optional(),
   pullRequests: listOf(PullRequest, LISTED_MAX).optional(),
   error: z.object({ code: Name, message: Text, hint: Text.optional(), exitCode: Count.optional() })
     .optional(),
-  /** The last lines of the log of a run that failed. */
+  /** The last lines of the log, if the run failed. */
   log: listOf(Text, LISTED_MAX).optional(),
 });
 export type Run = Readonly<z.infer<typeof Run>>;
@@ -107,16 +107,18 @@ const Value = z.number().nullable();
 
 const CanaryMetric = z.object({
   name: Text,
-  /** Which way is better; `null` when the configuration no longer names the metric. */
+  /** The better direction; `null` when the configuration no longer names the metric. */
   direction: Name.nullable(),
-  /** `null` when there is none: see `baselineMissing`. */
+  /** `null` when there is none: `baselineMissing` says why. */
   baseline: Value,
   baselineMissing: Text.nullable(),
   last: Value,
-  /** Why the last sample was not a number; `null` when it was one, or there was none yet. */
+  /** Why the last sample was not a number; `null` when it was one, or there is none. */
   lastMissing: Text.nullable(),
   lastAt: Text.nullable(),
-  /** From the baseline to the last sample, as a part of the baseline; a difference when that is zero. */
+  /**
+   * The change from the baseline to the last sample, as a part of the baseline; a difference for a baseline of zero.
+   */
   change: Value,
   maxDegradation: Value,
   catastrophic: Value,
@@ -134,11 +136,11 @@ const Canary = z.object({
   statusSince: Text,
   concludedAt: Text.nullable(),
   watchedMs: Count,
-  /** Of the duration; unchanged while paused, and 0 after the verdict. */
+  /** The remaining time: unchanged while paused, and 0 after the verdict. */
   leftMs: Count,
   intervalMs: Count,
   rounds: Count,
-  /** It is paused because it has no baseline: an operator has to promote or abort it. */
+  /** Whether it is paused for want of a baseline: an operator has to promote or abort it. */
   waitsForOperator: z.boolean(),
   failureLimit: Count,
   metrics: listOf(CanaryMetric, LISTED_MAX),
@@ -165,30 +167,30 @@ const Pause = z.object({
   reason: Text.optional(),
 });
 
-/** When a role is due. */
+/** The schedule of a role. */
 const Schedule = z.object({
   /** Times of day and cron expressions as configured, or `every 15 minutes`. */
   times: listOf(Text, LISTED_MAX),
   /** An IANA name. */
   timeZone: Name,
-  /** A run may start so much later than it is due: each machine draws its own delay. */
+  /** The longest delay after a due time: each machine draws its own. */
   splaySeconds: Count,
-  /** How old a missed due time may be that is still made up for; 0 when none is, `null` when any is. */
+  /** The age up to which a missed due time is caught up with: 0 for never, `null` for always. */
   catchUpSeconds: Count.nullable(),
-  /** Windows in which no run starts: from each time of a cron expression on, for so long. */
+  /** Windows in which no run starts: each opens at the times of a cron expression, for a duration. */
   deny: listOf(z.object({ start: Text, seconds: Count }), LISTED_MAX),
   paused: Pause.nullable(),
 });
 export type Schedule = Readonly<z.infer<typeof Schedule>>;
 
-/** A run that is going on. */
+/** A run that has not ended. */
 const RunningRun = z.object({ runId: Name, command: Name, startedAt: Time, step: Name.nullable() });
 export type RunningRun = Readonly<z.infer<typeof RunningRun>>;
 
-/** A role of a running daemon. `since` is `unknown` when a full disk did not take it. */
+/** A role of a running daemon. `since` is `unknown` when the disk was full. */
 const Daemon = z.object({ role: Role, pid: Count, host: Name, since: Name });
 
-/** The state of one model folder: what `model-sync status --json` prints and what a heartbeat carries. */
+/** The state of one model folder, as `model-sync status --json` prints it and heartbeats carry it. */
 export const Status = z.object({
   modelsDir: Text,
   stateDir: Text.nullable(),
@@ -203,12 +205,12 @@ export const Status = z.object({
   /** When the active release was activated, if that is still in the history. */
   activatedAt: Text.nullable(),
   runs: listOf(Run, RELEASES_MAX),
-  /** When a daemon with the role runs next. A time that has passed: its run should have started. */
+  /** The next run of a daemon with the role. A time in the past means that its run should have started. */
   next: byRole(Time.nullable()),
   quarantine: listOf(Quarantined, RELEASES_MAX),
   /** Why the quarantine cannot be read; `null` when it can. */
   quarantineFault: Text.nullable(),
-  /** The canary of the active release; `null` when it is in none. */
+  /** The canary of the active release; `null` when it has none. */
   canary: Canary.nullable(),
   /** Why the canary cannot be read; `null` when it can. */
   canaryFault: Text.nullable(),
@@ -224,7 +226,7 @@ export const Status = z.object({
 export type Status = Readonly<z.infer<typeof Status>>;
 
 const Started = z.object({ runId: Name, command: Name, startedAt: Time, host: Name, modelsDir: Text });
-/** A run that has ended, as an event says it. */
+/** A run that has ended, as an event. */
 export const Finished = Run.extend({ modelsDir: Text });
 /** As {@link Finished}. */
 export type Finished = Readonly<z.infer<typeof Finished>>;

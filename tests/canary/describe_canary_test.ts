@@ -92,7 +92,7 @@ Deno.test("a paused canary says why, since when, and that its time stands still;
   const noBaseline = describeCanary({ ...STATE, status: "paused", statusSince: AT }, SETTINGS);
   assert.match(
     canaryLines(noBaseline)[1] ?? "",
-    /25 min left, paused since .*: without a baseline it goes on by an operator's word alone: model-sync canary promote, or abort$/,
+    /25 min left, paused since .*: without a baseline only an operator can end it: model-sync canary promote, or abort$/,
   );
   assert.match(lines({ status: "degraded" })[1] ?? "", /ended at .*, to be rolled back by the next run$/);
   assert.match(lines({ status: "degraded", concludedAt: AT })[1] ?? "", /ended at 2026-11-21T06:05:00Z$/);

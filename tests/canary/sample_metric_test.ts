@@ -189,11 +189,11 @@ Deno.test("a metric of Prometheus is the one number of its query", async () => {
   assert.deepEqual(await sample("vector"), value(0.61));
   assert.deepEqual(await sample("scalar"), value(3));
   assert.deepEqual([await sample("nan"), await sample("inf")], [{ kind: "nan" }, { kind: "nan" }]);
-  assertNoData(await sample("empty"), /the query gives nothing/);
-  assertNoData(await sample("two"), /the query gives 2 numbers, one is wanted/);
+  assertNoData(await sample("empty"), /the query returns nothing/);
+  assertNoData(await sample("two"), /the query returns 2 numbers instead of one/);
   assertNoData(await sample("histogram"), /histogram/);
-  assertNoData(await sample("range"), /the query gives a matrix/);
-  assertNoData(await sample("text"), /the query gives a string/);
+  assertNoData(await sample("range"), /the query returns a matrix/);
+  assertNoData(await sample("text"), /the query returns a string/);
   assertNoData(await sample("sum("), /answered 400: .*parse error/);
   assertNoData(await sample("vector", server.origin), /answered 404/);
 });
@@ -201,7 +201,7 @@ Deno.test("a metric of Prometheus is the one number of its query", async () => {
 Deno.test("a server that is not Prometheus gives no data", async () => {
   await using server = startServer(() => Response.json({ status: "success", data: { result: 1 } }));
   const metric = metricOf({ type: "prometheus", url: server.origin, query: "up" });
-  assertNoData(await sampleMetric(quietContext(), metric), /the answer is not one of Prometheus/);
+  assertNoData(await sampleMetric(quietContext(), metric), /the response is not Prometheus'/);
 });
 
 Deno.test("a metric in a file is its number, or the number at a place in its JSON", async () => {

@@ -231,7 +231,7 @@ Deno.test("a canary without data waits, says so once, and goes on when there is 
   assert.deepEqual([bot.state().rounds, bot.state().watchedMs], [29, 100_000]);
   const warnings = bot.context.log.lines.filter((line) => line.startsWith("warn"));
   assert.deepEqual(warnings, [
-    "warn canary of release a1a1a1a1a1a1 waits, and its time stands still: " +
+    "warn canary of release a1a1a1a1a1a1 is paused, and its time does not count: " +
     'win_rate has no data: it is "starting", not a number',
   ]);
 });
@@ -249,7 +249,7 @@ Deno.test("an operator promotes or aborts a canary, also a paused one, and whoev
     assert.throws(() => settle(bot.context, bot.statePath), {
       code: "NO_CANARY",
       exitCode: 2,
-      message: new RegExp(`no release is being watched, the last canary is ${kind}`),
+      message: new RegExp(`no release is in canary, the last canary is ${kind}`),
     });
   }
 });
@@ -353,7 +353,7 @@ Deno.test("a state that is damaged while it is watched is mended, and one that w
   for (
     const [text, reason] of [
       ["\0", /is not JSON/],
-      ["{}", /is no state of a canary \(schema: /],
+      ["{}", /is not the state of a canary \(schema: /],
       [JSON.stringify({ ...bot.state(), schema: 2 }), /schema/],
       [JSON.stringify({ ...bot.state(), watchedMs: -1 }), /watchedMs/],
       [JSON.stringify({ ...bot.state(), digest: "sha256:../x" }), /digest/],

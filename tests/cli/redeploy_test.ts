@@ -133,7 +133,7 @@ Deno.test("where there is nothing to go back to, the release that failed is stil
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /error: Cannot see release [^\n]*; the branch is as it was: Cannot restore a release [^\n]*\nnext: +upload the models/,
+    /error: Cannot see release [^\n]*; the branch is unchanged: Cannot restore a release [^\n]*\nnext: +upload the models/,
   );
 });
 

@@ -136,7 +136,7 @@ Deno.test("canary promote and abort end the watch by an operator's word", async 
   assert.deepEqual((await world.json("bot", "canary", "promote")).release, promoted);
   assert.equal((await world.json("bot", "pull")).canary, null);
   const none = await world.run("bot", "canary", ["abort"]);
-  assert.deepEqual([none.code, /no release is being watched/.test(none.stderr)], [2, true]);
+  assert.deepEqual([none.code, /no release is in canary/.test(none.stderr)], [2, true]);
   await world.publish("three");
   await world.json("bot", "pull");
   const aborted = await world.json("bot", "canary", "abort");

@@ -24,7 +24,7 @@ Deno.test("checkAlerts() logs in at the mail server, and sends no mail", async (
   const address = { host: "127.0.0.1", port: server.port, from: "bot@example.com", to: "you@example.com" };
   const email = { ...address, user: "bot", password_env: "PW" };
   assert.deepEqual(await checksOf({ email }, { PW: "s3cret" }), [
-    `pass alerts: mail by 127.0.0.1:${server.port}: the server takes bot; no mail is sent to try it`,
+    `pass alerts: mail by 127.0.0.1:${server.port}: the server accepts bot; no mail was sent to try it`,
   ]);
   const [wrong = ""] = await checksOf({ email }, { PW: "wr0ng" });
   assert.match(wrong, /^fail alerts: Cannot send mail by 127\.0\.0\.1:\d+: .*go away/);
@@ -53,12 +53,12 @@ Deno.test("checkAlerts() finds webhooks and channels without posting, and shows 
   };
   const env = { ALERTS_SECRET: "s", SLACK: `http://${host}/services/T0/B0/token` };
   assert.deepEqual(await checksOf(written, env), [
-    `pass alerts: webhook: ${host} answers; nothing is posted to try it`,
-    `pass alerts: slack: ${host} answers; nothing is posted to try it`,
+    `pass alerts: webhook: ${host} answers; nothing was posted to try it`,
+    `pass alerts: slack: ${host} answers; nothing was posted to try it`,
     "fail alerts: the variable DISCORD is not set",
   ]);
   assert.deepEqual(asked, ["HEAD /", "HEAD /"]);
   const [webhook, slack] = await checksOf(written, { SLACK: "not an address" });
   assert.equal(webhook, "fail alerts: the variable ALERTS_SECRET is not set");
-  assert.equal(slack, "fail alerts: what SLACK holds is not an http address");
+  assert.equal(slack, "fail alerts: the value of SLACK is not an http address");
 });

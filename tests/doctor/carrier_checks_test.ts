@@ -39,7 +39,7 @@ Deno.test("checkCarriers() asks RunPod how the endpoint is, without starting a j
   const runpod = { trigger_url: `${base}/run`, status_url_template: `${base}/status/{job_id}` };
   assert.match(
     (await checksOf({ runpod }, { RUNPOD_API_KEY: "rp_right" }))[0] ?? "",
-    /^pass runpod: .* the key is right/,
+    /^pass runpod: .* accepts the key/,
   );
   const [wrong = ""] = await checksOf({ runpod }, { RUNPOD_API_KEY: "rp_wrong" });
   assert.match(wrong, /^fail runpod: .*answered 401/);
@@ -136,11 +136,11 @@ Deno.test("checkCarriers() fails for a deploy hook whose host does not answer, a
     ],
   };
   assert.deepEqual(await checksOf({ redeploy }, env), [
-    `pass redeploy: generic: 127.0.0.1:${port} answers; the hook is not called to try it`,
-    `pass redeploy: railway-api: 127.0.0.1:${port} answers; the hook is not called to try it`,
+    `pass redeploy: generic: 127.0.0.1:${port} answers; the hook was not called to try it`,
+    `pass redeploy: railway-api: 127.0.0.1:${port} answers; the hook was not called to try it`,
   ]);
   assert.deepEqual(await checksOf({}, { RENDER_DEPLOY_HOOK: env.MINE }), [
-    `pass redeploy: render: 127.0.0.1:${port} answers; the hook is not called to try it`,
+    `pass redeploy: render: 127.0.0.1:${port} answers; the hook was not called to try it`,
   ]);
   assert.deepEqual(asked, ["HEAD /", "HEAD /", "HEAD /"]);
   await server.shutdown();

@@ -34,7 +34,7 @@ async function detailsOf(
 }
 
 Deno.test("checkIgnoredFile() names what an appsettings.json alone holds beside a bot.yaml", async () => {
-  const begin = "appsettings.json is not read, because configs/bot.yaml is there; it alone holds ";
+  const begin = "appsettings.json is not read, because configs/bot.yaml exists; only it holds ";
   assert.deepEqual(await detailsOf("model_sync: {keep: 3}", BOT), [
     `${begin}artifacts.interval_minutes, artifacts.owner, artifacts.repository, GitHub's token`,
   ]);

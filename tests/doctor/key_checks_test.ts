@@ -33,8 +33,8 @@ Deno.test("doctor says which configured keys can be used, and which are at their
   assert.deepEqual(checks.map(({ status, detail }) => [status, detail.replace(pub, "pub.pem")]), [
     ["pass", `releases are signed by the key ${key.trusted.hint.slice(0, 12)}`],
     ["pass", "pub.pem is trusted"],
-    ["warn", "pub.pem is trusted no more since 2026-11-20T00:00:00Z"],
-    ["warn", "pub.pem is trusted until 2026-12-04T00:00:00Z only"],
+    ["warn", "pub.pem is no longer trusted, since 2026-11-20T00:00:00Z"],
+    ["warn", "pub.pem is only trusted until 2026-12-04T00:00:00Z"],
     ["pass", "pub.pem is trusted from 2027-01-01T00:00:00Z on"],
   ]);
 });

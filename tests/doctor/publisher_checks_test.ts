@@ -47,7 +47,7 @@ Deno.test("checkPublisher() looks for the training program, and for models insid
   const publisher = { train_command: ["sh", "train.sh"] };
   const clone = { repo_dir: `${dir.path}/clone`, publisher };
   assert.deepEqual(await checksOf({ ...clone, models_dir: `${dir.path}/models` }, true), [
-    "pass training: sh is there",
+    "pass training: sh is installed",
     `pass published models: ${dir.path}/models is outside of the clone`,
   ]);
   const [training, models = ""] = await checksOf({
@@ -55,7 +55,7 @@ Deno.test("checkPublisher() looks for the training program, and for models insid
     models_dir: `${dir.path}/clone/models`,
     publisher: { train_command: ["./no-such-program"] },
   }, true);
-  assert.equal(training, 'fail training: Cannot run "./no-such-program": it is no program');
+  assert.equal(training, 'fail training: Cannot run "./no-such-program": it is not a program');
   assert.match(models, /^fail published models: Cannot publish .*: it is inside the clone/);
 });
 
@@ -67,7 +67,7 @@ Deno.test("checkPublisher() fails where a training would write into the active r
   await pullTo(testContext(), bot);
   const trains = { publisher: { train_command: ["sh"] } };
   assert.deepEqual(await checksOf(trains, true, {}, bot.modelsDir), [
-    `fail training: Cannot train into ${bot.modelsDir}: it is the active release of a pull, which never changes`,
+    `fail training: Cannot train into ${bot.modelsDir}: it is the active release of a pull, which is immutable`,
   ]);
   assert.deepEqual(await checksOf(trains, true, { neverTrains: true }, bot.modelsDir), []);
   const publishes = { publisher: { train_before_push: false } };

@@ -33,7 +33,7 @@ Deno.test("checkReporting() sends the dashboard an empty batch with the token, a
   const [check = ""] = await checksOf({ url: dashboard.origin, token_env: "T" }, { T: dashboard.token });
   assert.match(
     check,
-    /^pass report: 127\.0\.0\.1:\d+ takes reports, with the token in T; an empty batch was sent/,
+    /^pass report: 127\.0\.0\.1:\d+ accepts reports, with the token in T; an empty batch was sent/,
   );
   assert.deepEqual(dashboard.requests.map(({ path, body }) => [path, body]), [["/api/v1/events", "[]"]]);
   assert.equal(dashboard.events.size, 0);
@@ -58,7 +58,10 @@ Deno.test("checkReporting() tells a wrong token, a missing one, a page, a redire
     /answered 404: no such page; check report\.url/,
   );
   dashboard.fault = () => new Response("<html>Sign in</html>");
-  assert.match(await check(origin, dashboard.token) ?? "", /^fail report: .* not as a dashboard does/);
+  assert.match(
+    await check(origin, dashboard.token) ?? "",
+    /^fail report: .* not with the JSON of a dashboard/,
+  );
   dashboard.fault = () => Response.redirect("https://login.example/", 307);
   assert.match(
     await check(origin, dashboard.token) ?? "",
@@ -71,7 +74,7 @@ Deno.test("checkReporting() warns of a dashboard without TLS, but for one on thi
   const http = () => Promise.resolve(new Response());
   const env = { MODEL_SYNC_REPORT_TOKEN: "t" };
   assert.deepEqual(await checksOf({ url: "http://models.example.com" }, env, { http }), [
-    "warn report: models.example.com takes reports, but without TLS: others can read them and the token; " +
+    "warn report: models.example.com accepts reports, but without TLS: others can read them and the token; " +
     "set report.url to an https address",
   ]);
   for (const url of ["http://localhost:8080", "http://127.1.2.3", "http://[::1]:80"]) {
@@ -90,7 +93,7 @@ Deno.test("checkReporting() knocks at the monitor's server, and sends no ping", 
   await using monitor = startRecordingHost(() => new Response("", { status: 405 }));
   const ping = { url_env: "PING" };
   const [check = ""] = await checksOf({ ping }, { PING: `${monitor.origin}/secret-uuid-1` });
-  assert.match(check, /^pass ping: 127\.0\.0\.1:\d+ answers; no ping is sent to try it$/);
+  assert.match(check, /^pass ping: 127\.0\.0\.1:\d+ answers; no ping was sent to try it$/);
   assert.deepEqual(monitor.requests.map(({ method, path }) => [method, path]), [["HEAD", "/"]]);
   const [missing = ""] = await checksOf({ ping });
   assert.match(missing, /^fail ping: Cannot ping the monitor: the variable PING is not set; set PING in/);

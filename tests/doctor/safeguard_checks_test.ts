@@ -91,7 +91,7 @@ Deno.test("checkSafeguards() looks for the programs of hooks, and runs none", as
     "pass reload: sh exists; it was not run",
     `pass reload: ${dir.path}/reload.sh exists; it was not run`,
     'fail reload: Cannot run "no-such-program-at-all": no such program on the PATH',
-    `fail reload: Cannot run "${dir.path}/data.txt": it is no program`,
+    `fail reload: Cannot run "${dir.path}/data.txt": it is not a program`,
     'fail validate_command: Cannot run "no-such-validator": no such program on the PATH',
   ]);
   assert.throws(() => Deno.statSync(`${dir.path}/told`), Deno.errors.NotFound);
@@ -154,7 +154,7 @@ Deno.test("checkStore() finds records that cannot be read, which every pull goes
   assert.deepEqual(await failed(), []);
   writeFiles(store.root, { "canary.json": "{", "quarantine.json": "{" });
   assert.deepEqual((await failed()).map(({ name, mend }) => `${name}: ${mend}`), [
-    "canary: remove the file to keep the active release unwatched, or go back with model-sync rollback",
+    "canary: remove the file to keep the active release without a canary, or roll back with model-sync rollback",
     "quarantine: fix it, or remove it to lift every quarantine",
   ]);
 });

@@ -122,7 +122,7 @@ Deno.test("counters never fall while the state cannot be written", async () => {
   await world.deliver(full, [lost]);
   assert.match(
     full.log.lines.join("\n"),
-    /^warn cannot remember which runs the metrics count: .*no space left$/,
+    /^warn cannot remember which runs are in the metrics: .*no space left$/,
   );
   assert.deepEqual([world.pulls(), world.pulls("failed")], [1, 0]);
   world.record(1);

@@ -14,8 +14,7 @@ interface Fault {
 const FAULTS: Readonly<Record<string, Fault>> = {
   "401": {
     answer: () => new Response("unknown token", { status: 401 }),
-    says:
-      /answered 401: unknown token; check MODEL_SYNC_REPORT_TOKEN: the dashboard does not take this token/,
+    says: /answered 401: unknown token; check MODEL_SYNC_REPORT_TOKEN: the dashboard refuses this token/,
   },
   "403": {
     answer: () => new Response("", { status: 403 }),
@@ -35,12 +34,16 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "an HTML page with 200": {
     answer: () =>
       new Response("<html><form>Sign in</form></html>", { headers: { "content-type": "text/html" } }),
-    says: /answered 200, but not as a dashboard does; check report\.url: a login page or a proxy may answer/,
+    says:
+      /answered 200, but not with the JSON of a dashboard; check report\.url: a login page or a proxy may answer/,
   },
-  "a text with 200": { answer: () => new Response("OK"), says: /answered 200, but not as a dashboard does/ },
+  "a text with 200": {
+    answer: () => new Response("OK"),
+    says: /answered 200, but not with the JSON of a dashboard/,
+  },
   "half of a JSON text with 202": {
     answer: () => new Response('{"taken": ', { status: 202 }),
-    says: /answered 202, but not as a dashboard does/,
+    says: /answered 202, but not with the JSON of a dashboard/,
   },
   "an endless page with 200": {
     answer: () => new Response("x".repeat(1024 * 1024)),

@@ -151,7 +151,7 @@ Deno.test("a monitor that refuses, hangs or has no address is one warning that h
   assert.match(await warningOf("http://127.0.0.1:9/secret-path-2"), /127\.0\.0\.1:9 did not answer/);
   assert.match(
     await warningOf("secret-path-3"),
-    /what PING_URL holds is not an http address; put the ping address that the monitor shows into PING_URL/,
+    /the value of PING_URL is not an http address; put the ping address that the monitor shows into PING_URL/,
   );
   assert.match(
     await warningOf(""),

@@ -105,7 +105,7 @@ Deno.test("a disk that takes no cursor costs one warning and a resend, and loses
   const { problem } = await deliverReports(context, reporting, RUN_BUDGET_MS, [runRecordOf(601)]);
   assert.equal(problem, undefined);
   assert.deepEqual(context.log.lines, [
-    "warn Cannot note up to where the history is reported: the disk is full",
+    "warn Cannot note how much of the history is reported: the disk is full",
   ]);
   assert.equal(world.dashboard.requests.length, 3);
   assert.deepEqual(world.dashboard.ids(), finishedFrom(1, 601));

@@ -1,6 +1,6 @@
 // @ts-types="@types/d3-scale"
 import { scaleLinear } from "d3-scale";
-import { formatNumber } from "../../lib/canary/format.ts";
+import { formatNumber } from "../../lib/canary/reading.ts";
 import { formatBytes, formatDuration } from "../../lib/core/format.ts";
 import type { Tick } from "./time_axis.ts";
 

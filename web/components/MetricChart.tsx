@@ -1,7 +1,7 @@
 import { useContext } from "preact/hooks";
 // @ts-types="@types/d3-shape"
 import { line } from "d3-shape";
-import { formatNumber } from "../../lib/canary/format.ts";
+import { formatNumber } from "../../lib/canary/reading.ts";
 import { plural } from "../../lib/core/format.ts";
 import { metricLimits } from "../charts/metric_limits.ts";
 import { partOf, percent, timeTicks } from "../charts/time_axis.ts";
