@@ -8,7 +8,7 @@ import { failed } from "../helpers/web_events.ts";
 import { signIn } from "./dashboard_pages.ts";
 
 browserTest(
-  "people sign in, filter, search, see a run arrive, manage tokens, make the page public, and need no mouse",
+  "people can sign in, filter, search, see a run arrive, manage tokens and make the page public, without a mouse",
   async (browser) => {
     await using served = await serveFilledDashboard();
     await signInWithWrongPasswordFirst(browser, served);
@@ -149,7 +149,7 @@ async function useKeyboardAlone(page: Page, { origin }: FilledDashboard) {
   assert.ok(await skip.evaluate((link) => link === document.activeElement));
   assert.equal((await skip.boundingBox())?.y, 0);
   const stops: string[] = [];
-  // The troubles have links and commands of their own, the filters and the navigation some more.
+  // Problems have links and commands, and filters and navigation have more.
   for (let tabs = 0; tabs < 80 && stops.at(-1) !== "first row"; tabs++) {
     await page.keyboard.press("Tab");
     stops.push(
@@ -177,9 +177,9 @@ async function seeTimesOfZone(browser: TestBrowser, served: FilledDashboard) {
   const next = page.locator(".facts time[data-time='clock']").first();
   assert.equal(await next.innerText(), "tomorrow 11:30");
   assert.match(await next.getAttribute("title") ?? "", /^2026-11-30 06:00:\d\d UTC$/);
-  // Chromium calls it by its older name.
+  // Chromium uses the zone's older name.
   await page.getByText(/^Times in Asia\/(Kolkata|Calcutta)$/).waitFor();
-  // The zone comes along with each request, so that the server writes the same.
+  // Each request has the zone, so that the server renders the same times.
   const again = await page.reload();
   assert.match(await again?.text() ?? "", />tomorrow 11:30</);
 }
@@ -208,7 +208,7 @@ async function makePublic(page: Page, browser: TestBrowser, served: FilledDashbo
   assert.equal(new URL(visitor.url()).pathname, "/sign-in");
 }
 
-/** Returns the nodes of the rows, as they stand. */
+/** Returns the nodes of the rows in their order. */
 async function rowsOf(page: Page): Promise<string[]> {
   return await page.locator("tr[data-node]").evaluateAll((rows) =>
     rows.map((row) => row.getAttribute("data-node") ?? "")

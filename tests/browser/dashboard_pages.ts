@@ -4,10 +4,10 @@ import type { FilledDashboard } from "../helpers/filled_dashboard.ts";
 
 /** A page of the filled dashboard. */
 export interface DashboardPage {
-  /** For pictures and messages. */
+  /** The name in pictures and messages. */
   readonly name: string;
   readonly path: string;
-  /** What its answer says; 200 without it. */
+  /** The status of its answer; 200 by default. */
   readonly status?: number;
 }
 
@@ -57,7 +57,7 @@ export function dashboardPages({ fleet }: FilledDashboard): readonly DashboardPa
   ];
 }
 
-/** Signs in over the form, as people do. The page then is the fleet's. */
+/** Signs in through the form, which leads to the fleet page. */
 export async function signIn(page: Page, { origin, password }: FilledDashboard): Promise<void> {
   await page.goto(`${origin}/sign-in`);
   await page.getByLabel("Password").fill(password);

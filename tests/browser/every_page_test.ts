@@ -5,12 +5,12 @@ import { checkAccessibility, WCAG_TAGS } from "../helpers/check_accessibility.ts
 import { type FilledDashboard, serveFilledDashboard } from "../helpers/filled_dashboard.ts";
 import { type DashboardPage, dashboardPages, signIn } from "./dashboard_pages.ts";
 
-/** Chromium reports the status of a page as an error, also where the page is what is to be seen. */
+/** Chromium reports the status of an error page as an error of the console. */
 const NOT_FOUND = /^console: Failed to load resource: the server responded with a status of 404/;
 const WRONG_PASSWORD = /^console: Failed to load resource: the server responded with a status of 403/;
 
 browserTest(
-  "every page works with a script and without, in both schemes and on a phone, and its links lead somewhere",
+  "every page works with and without scripts, in both schemes and on a phone, and its links work",
   async (browser) => {
     await using served = await serveFilledDashboard();
     const links = new Map<string, string>();
@@ -66,10 +66,10 @@ async function open(page: Page, { origin }: FilledDashboard, { path, status = 20
   assert.equal(response?.status(), status, name);
 }
 
-/** Rows of long tables are more of the same, and axe-core takes its time for each. */
+/** Long tables are shortened, because axe-core needs time for each row. */
 const MORE_ROWS = "tbody tr:nth-child(n+12)";
 
-/** Checks what a page looks like, as it is opened: its colours in both schemes, everything else in one. */
+/** Checks the appearance of an opened page: its colours in both schemes, everything else in one. */
 async function checkLook(page: Page, name: string): Promise<void> {
   await page.setViewportSize({ width: 360, height: 800 });
   assert.deepEqual(await tooWide(page), [], `${name}, phone`);
@@ -92,7 +92,7 @@ async function tooWide(page: Page): Promise<unknown> {
   });
 }
 
-/** Notes the addresses that a page of the dashboard links to, each with one page that does. */
+/** Collects the addresses that a page links to, each with one page that has the link. */
 async function noteLinks(page: Page, name: string, links: Map<string, string>): Promise<void> {
   const hrefs = await page.locator("a[href]").evaluateAll((anchors) =>
     anchors.map((anchor) => anchor.getAttribute("href") ?? "")

@@ -7,12 +7,12 @@ import { openSite, type SitePage } from "../helpers/web_site.ts";
 import { renderSample, SAMPLES } from "../web/gallery.tsx";
 
 const NAMES = Object.keys(SAMPLES);
-/** A desk, and the narrowest phone that is sold. Each pair of colours is checked in the stylesheet's own test. */
+/** The widths of a desktop and of the narrowest phone on sale. The stylesheet's test checks each pair of colours. */
 const VIEWS = [{ scheme: "light", width: 1280 }, { scheme: "dark", width: 360 }] as const;
 
 const STYLE = new TextDecoder().decode(staticFiles.get("style.css")?.bytes);
 
-/** The gallery without the script, which would ask for a live stream. */
+/** The gallery without the script, which would request a live stream. */
 const PAGES: Readonly<Record<string, SitePage>> = Object.fromEntries([
   ...NAMES.map((name) => [`/${name}`, renderSample(name).replace(/<script[^>]*><\/script>/, "")]),
   ["/static/style.css", () => new Response(STYLE, { headers: { "content-type": "text/css" } })],
@@ -20,7 +20,7 @@ const PAGES: Readonly<Record<string, SitePage>> = Object.fromEntries([
 ]);
 
 browserTest(
-  "nothing in the gallery is wider than the screen, lower than 24 px to press, or serious for axe-core",
+  "nothing in the gallery is wider than the screen, a control below 24 px, or a serious finding of axe-core",
   async (browser) => {
     await using site = openSite(PAGES);
     for (const view of VIEWS) {
@@ -31,7 +31,7 @@ browserTest(
         const where = `${name}, ${view.scheme}`;
         assert.deepEqual(await tooWide(page), [], where);
         assert.deepEqual(await tooSmall(page), [], where);
-        // What it finds does not depend on the width, and extremes are more of the same: axe-core takes a second there.
+        // The result does not depend on the width, and extremes add nothing: axe-core needs a second there.
         if (view.scheme === "light" || name === "extremes") continue;
         assert.deepEqual((await checkAccessibility(page)).serious, [], where);
       }
@@ -39,7 +39,7 @@ browserTest(
   },
 );
 
-/** Returns what stands out of the page, of what is not in a box that scrolls. */
+/** Returns elements that overflow the page, except in scrolling boxes. */
 async function tooWide(page: Page): Promise<unknown> {
   return await page.evaluate(() =>
     Array.from(document.querySelectorAll("main *, header *, footer *"))

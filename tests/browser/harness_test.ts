@@ -39,7 +39,7 @@ browserTest(
   },
 );
 
-browserTest("a fault, and a fault that was expected in vain, fail a test", async () => {
+browserTest("a fault, and an expected fault that does not happen, fail a test", async () => {
   await using site = openSite({
     "/": htmlPage("<h1>Hello</h1>", `<script src="/faults.js"></script><script>alert(1)</script>`),
     "/faults.js": `console.error("this went wrong");`,
@@ -56,7 +56,7 @@ browserTest("a fault, and a fault that was expected in vain, fail a test", async
   });
 });
 
-browserTest("a page is shown with the scheme, width, zone and language of the test", async (browser) => {
+browserTest("a page has the scheme, width, zone and language of the test", async (browser) => {
   await using site = openSite({
     "/": htmlPage(
       "<h1>Hello</h1><p></p>",

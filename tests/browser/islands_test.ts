@@ -3,7 +3,7 @@ import { browserTest } from "../helpers/browser.ts";
 import { openLiveSite } from "./live_site.tsx";
 
 browserTest(
-  "times are in the reader's zone, by the server's clock, and the server hears of the zone",
+  "times are in the reader's zone, by the server's clock, and the server gets the zone",
   async (browser) => {
     await using site = openLiveSite();
     await using page = await browser.page({ timeZone: "Asia/Tokyo" });
@@ -14,7 +14,7 @@ browserTest(
     assert.equal(await page.locator(".zone").textContent(), "Times in Asia/Tokyo");
     assert.equal(await page.locator("time").first().getAttribute("title"), "2026-11-29 06:31:08 UTC");
 
-    // The page comes once more by itself, because charts hold times of the server's zone.
+    // The page refreshes once by itself, because charts contain times in the server's zone.
     await site.until(() => site.requests.filter((path) => path === "/").length === 2);
     const [cookie] = await page.context().cookies();
     assert.deepEqual([cookie?.name, cookie?.value, cookie?.sameSite], ["zone", "Asia/Tokyo", "Lax"]);
@@ -25,7 +25,7 @@ browserTest(
   },
 );
 
-browserTest("texts like `2 h ago` go on while the page is open", async (browser) => {
+browserTest("texts like `2 h ago` are updated while the page is open", async (browser) => {
   await using site = openLiveSite();
   await using page = await browser.page();
   await page.clock.install({ time: "2020-01-01T00:00:00Z" });
@@ -43,7 +43,7 @@ browserTest("a filter applies while the reader types, and its address can be sha
   await using page = await browser.page();
   await page.goto(site.origin);
   const field = page.locator("form[data-filter] input");
-  // The reader goes on typing while the answer is on its way.
+  // The reader continues to type during the request.
   await page.route("**/?q=tok", async (route) => {
     await field.evaluate((field: HTMLInputElement) => field.value = "toky");
     await route.continue();
@@ -87,7 +87,7 @@ browserTest("a command is copied, with the clipboard's interface and without it"
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     await page.goto(site.origin);
     await page.evaluate(() => navigator.clipboard.writeText("something else"));
-    // What a page lacks that came over plain HTTP from another machine.
+    // The interface that is missing on a page over plain HTTP from another machine.
     if (!isSecure) await page.evaluate(() => Reflect.deleteProperty(Navigator.prototype, "clipboard"));
     await page.locator(".copy").click();
     await page.locator(".copy").filter({ hasText: "Copied" }).waitFor();
@@ -98,7 +98,7 @@ browserTest("a command is copied, with the clipboard's interface and without it"
 });
 
 browserTest(
-  "a hidden tab holds no stream, keeps its title, and is live again when it is seen",
+  "a hidden tab holds no stream, keeps its title, and is live again when it is visible",
   async (browser) => {
     await using site = openLiveSite();
     await using page = await browser.page();

@@ -4,7 +4,7 @@ import { serveDashboard } from "../helpers/served_dashboard.ts";
 import { WholeFleet } from "../helpers/whole_fleet.ts";
 
 browserTest(
-  "the fleet's page fills while it is open: the first nodes, and then each run",
+  "the fleet page shows new nodes and runs while it is open",
   async (browser) => {
     await using served = await serveDashboard();
     const { world, origin } = served;
@@ -33,7 +33,7 @@ browserTest(
   },
 );
 
-/** A page without what only an open one has. */
+/** Returns a page without the parts that only an open page has. */
 function withoutMarks(html: string): string {
   return html.replace(/ class="changed"| class=""/g, "");
 }

@@ -7,20 +7,20 @@ import { renderPage } from "../../web/routes/render_page.tsx";
 import { staticFiles } from "../../web/routes/static.ts";
 import { CONTENT_SECURITY_POLICY, openSite, type SitePage, type WebSite } from "../helpers/web_site.ts";
 
-/** What the site's page shows; a test changes it while the page is open. */
+/** The content of the site's page. Tests change it while the page is open. */
 export interface Shown {
   sentence: string;
   /** The release of each node, in the order of the rows. */
   rows: Map<string, string>;
   now: Date;
   version: string;
-  /** A session that is over leads to the page for signing in. */
+  /** Whether the session is over: requests redirect to the sign-in page. */
   isSignedOut: boolean;
-  /** Answers in the place of the page. */
+  /** An answer instead of the page. */
   fault: (() => Response) | undefined;
 }
 
-/** A page of the dashboard's parts on loopback, with its scripts, stylesheet and stream of changes. */
+/** A page on loopback made of the dashboard's parts, with its scripts, stylesheet and stream of changes. */
 export interface LiveSite extends WebSite {
   readonly shown: Shown;
   /** How many pages hold a stream. */
@@ -29,7 +29,7 @@ export interface LiveSite extends WebSite {
   untilStreams(count: number): Promise<void>;
   /** Sends a message to open pages. */
   send(message: unknown): void;
-  /** Ends all streams, as an eviction of the server does. */
+  /** Ends all streams, as when the platform evicts the server. */
   drop(): void;
 }
 

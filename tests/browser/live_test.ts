@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { browserTest } from "../helpers/browser.ts";
 import { openLiveSite } from "./live_site.tsx";
 
-browserTest("a change is shown while the page is open, and what the reader does stays", async (browser) => {
+browserTest("a change is shown while the page is open, and the reader's input is kept", async (browser) => {
   await using site = openLiveSite();
   await using page = await browser.page();
   await page.goto(site.origin);
@@ -16,7 +16,7 @@ browserTest("a change is shown while the page is open, and what the reader does 
   await page.evaluate(() =>
     getSelection()?.selectAllChildren(document.querySelectorAll("tr[data-node] a")[1] ?? document)
   );
-  // The mark is gone after two seconds, which a busy machine may take to look.
+  // The highlight ends after two seconds, which a busy machine may need for the check.
   await page.evaluate(() => {
     const marked: string[] = [];
     const note = (changes: MutationRecord[]) => {
@@ -32,7 +32,7 @@ browserTest("a change is shown while the page is open, and what the reader does 
 
   site.shown.rows = new Map([["bot-lima", "42"], ["bot-tokyo", "41"], ["bot-paris", "42"]]);
   site.shown.sentence = "One node is late.";
-  // An hour later by the server's clock, which is right.
+  // An hour later, by the server's clock.
   site.shown.now = new Date("2026-11-29T09:32:00Z");
   site.send({ version: "v2", nodes: ["bot-paris", "bot-lima"] });
 
@@ -73,7 +73,7 @@ browserTest("a page of one node is not fetched again for changes of others", asy
   assert.equal(loads(), 2);
 });
 
-browserTest("a page that loses its stream says so and is live again by itself", async (browser) => {
+browserTest("a page that loses its stream shows that, and reconnects by itself", async (browser) => {
   await using site = openLiveSite();
   await using page = await browser.page();
   await page.goto(site.origin);
@@ -89,7 +89,7 @@ browserTest("a page that loses its stream says so and is live again by itself", 
   await page.waitForFunction(() => Reflect.get(globalThis, "states").join() === "Reconnecting…,Live");
 });
 
-browserTest("a page whose session is over stops asking and says where to sign in", async (browser) => {
+browserTest("a page whose session has ended stops its requests and links to the sign-in", async (browser) => {
   await using site = openLiveSite();
   await using page = await browser.page({
     expected: [/^console: Failed to load resource: .* status of 401 .*\/api\/v1\/live/],
@@ -106,7 +106,7 @@ browserTest("a page whose session is over stops asking and says where to sign in
 });
 
 browserTest(
-  "a page that cannot be fetched, or is not the dashboard's, changes nothing and is tried again",
+  "a page that cannot be fetched, or comes from a proxy, changes nothing and is tried again",
   async (browser) => {
     await using site = openLiveSite();
     await using page = await browser.page({

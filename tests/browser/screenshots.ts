@@ -3,8 +3,8 @@
  *
  *     deno run -A tests/browser/screenshots.ts DIRECTORY
  *
- * The fleet and the clock are always the same, so that the same machine takes the same pictures, but for the secret of
- * the new token and the port in its configuration.
+ * Fleet and clock are fixed, so that a machine always takes the same pictures, except for the secret of the new token
+ * and the port in its configuration.
  */
 import { join } from "node:path";
 import { openBrowser, type TestBrowser } from "../helpers/browser.ts";
@@ -22,7 +22,7 @@ if (directory === undefined) throw new TypeError("name the directory for the pic
 await Deno.mkdir(directory, { recursive: true });
 await using browser = await openBrowser();
 for (const view of ["light", "dark", "phone"] as const) {
-  // A fleet of its own for each: the pages change some of it.
+  // Each view has its own fleet, because the pages change it.
   await using served = await serveFilledDashboard();
   await photograph(browser, served, view, directory);
 }
@@ -36,7 +36,7 @@ async function photograph(
 ): Promise<void> {
   const missing = /^console: Failed to load resource: the server responded with a status of 40[34]/;
   await using page = await browser.page({ ...VIEWS[view], expected: [missing] });
-  // Otherwise a word such as "2 h ago" depends on how long the pictures take.
+  // Otherwise "2 h ago" would depend on how long the pictures take.
   await page.clock.setFixedTime(served.world.clock.now());
   const take = async (name: string) => {
     await page.screenshot({

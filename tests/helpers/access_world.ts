@@ -5,7 +5,7 @@ import type { Web } from "../../web/shared/web.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { fixedEnvironment, recordedLog } from "./test_context.ts";
 
-/** What a test of access decides. */
+/** Options of a test of access. */
 export interface AccessChoice {
   readonly kv?: Deno.Kv;
   readonly clock?: FakeClock;
@@ -16,20 +16,20 @@ export interface AccessChoice {
   readonly routes?: (app: Hono<AccessEnv>, access: Access, web: Web) => void;
 }
 
-/** The password that tests sign in with, by the environment: no scrypt, no time. */
+/** The password of tests. It comes from the environment, which needs no scrypt and no time. */
 export const PASSWORD = "correct horse battery";
 export const WITH_PASSWORD = { MODEL_SYNC_DASHBOARD_PASSWORD: PASSWORD };
 
-/** An app behind the guard whose every address answers with what the guard found out, on a database in memory. */
+/** An app behind the guard that answers every address with the facts of the guard, on a database in memory. */
 export interface AccessWorld extends AsyncDisposable {
   readonly web: Web;
   readonly clock: FakeClock;
   readonly access: Access;
-  /** What the log was told, a line each. */
+  /** The lines of the log. */
   readonly logged: readonly string[];
-  /** Sends a request to `http://localhost:8080`, or to the address that `path` is. */
+  /** Sends a request to `http://localhost:8080`, or to `path` if it is an address. */
   readonly send: (path: string, init?: RequestInit, from?: string) => Promise<Response>;
-  /** As {@link send}, a form from the dashboard's own page. */
+  /** Sends a form as from the dashboard's own page. */
   readonly post: (
     path: string,
     fields: Readonly<Record<string, string>>,
@@ -75,7 +75,7 @@ export async function accessWorld(choice: AccessChoice = {}): Promise<AccessWorl
   };
 }
 
-/** Answers with the viewer, the visit and the body that the guard let through. */
+/** Answers with the viewer, the visit and the body of an admitted request. */
 async function report(c: Context<AccessEnv>): Promise<Response> {
   return c.json({
     viewer: c.get("viewer"),
@@ -86,7 +86,7 @@ async function report(c: Context<AccessEnv>): Promise<Response> {
   });
 }
 
-/** Signs in at an app on HTTP, and returns the cookie as a browser sends it back. */
+/** Signs in to an app on HTTP. @returns the cookie as a browser sends it back */
 export async function signedIn({ access }: AccessWorld): Promise<string> {
   const header = await access.sessionCookie({
     host: "localhost:8080",
@@ -97,7 +97,7 @@ export async function signedIn({ access }: AccessWorld): Promise<string> {
   return header.split(";")[0] ?? "";
 }
 
-/** The cookie that an answer sets, as a browser sends it back. */
+/** Returns the cookie that an answer sets, as a browser sends it back. */
 export function cookieOf(response: Response): string {
   const [cookie] = response.headers.getSetCookie();
   return (cookie ?? "").split(";")[0] ?? "";

@@ -8,7 +8,7 @@ import type { ReportEvent } from "../../lib/wire/schema.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { fixedEnvironment, type RecordedLog, recordedLog } from "./test_context.ts";
 
-/** What a test of the API decides. */
+/** Options of a test of the API. */
 export interface ApiChoice {
   readonly kv?: Deno.Kv;
   readonly env?: Readonly<Record<string, string>>;
@@ -42,12 +42,12 @@ export class ApiWorld implements AsyncDisposable {
     });
   }
 
-  /** Takes events in without a request. */
+  /** Stores events without a request. */
   async fill(...events: readonly ReportEvent[]): Promise<void> {
     await ingest(this.dashboard, events);
   }
 
-  /** Returns the secret of a new token for a node and what is below its name. */
+  /** Returns the secret of a new token for a node and its sides. */
   async token(node: string): Promise<string> {
     return (await createToken(this.dashboard, "node", node)).secret;
   }

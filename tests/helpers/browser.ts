@@ -2,7 +2,7 @@
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { tempDir } from "./temp_dir.ts";
 
-/** How a page is shown to a test. */
+/** The view of a page in a test. */
 export interface PageOptions {
   readonly scheme?: "light" | "dark";
   /** CSS pixels. */
@@ -10,19 +10,19 @@ export interface PageOptions {
   readonly javaScript?: boolean;
   readonly timeZone?: string;
   readonly locale?: string;
-  /** Faults that the test provokes: each has to match one, which then is none. */
+  /** Faults that the test provokes. Each must match a fault, which is then ignored. */
   readonly expected?: readonly RegExp[];
 }
 
-/** A Chromium of a test's own. Its end fails the test if a page had a fault that was not expected. */
+/** A Chromium for one test. Closing it fails the test if a page had an unexpected fault. */
 export interface TestBrowser extends AsyncDisposable {
   /**
-   * Opens an empty page with cookies of its own; more pages with the same cookies come from
-   * `page.context().newPage()`. Take pages with `await using` after their site, so that they are closed before it:
-   * a site that goes away under a page is a fault.
+   * Opens an empty page with its own cookies. More pages with the same cookies come from `page.context().newPage()`.
+   * Open pages with `await using` after their site, so that they are closed before it: a site that closes under a page
+   * is a fault.
    */
   page(options?: PageOptions): Promise<Page>;
-  /** Returns what went wrong in all pages up to now, and what was expected in vain. */
+  /** Returns the faults of all pages so far, and expected ones that did not happen. */
   faults(): Promise<string[]>;
   /**
    * Writes a picture of the whole page as `NAME.png` and returns its path: into the folder that
@@ -34,7 +34,7 @@ export interface TestBrowser extends AsyncDisposable {
 /** Debian's package `chromium`. */
 const CHROMIUM = "/usr/bin/chromium";
 
-/** Why browser tests cannot run on this machine; `undefined` where they can. */
+/** Why browser tests cannot run on this machine; `undefined` if they can. */
 export function browserObstacle(): string | undefined {
   try {
     Deno.statSync(CHROMIUM);
@@ -45,8 +45,8 @@ export function browserObstacle(): string | undefined {
 }
 
 /**
- * Registers a test that gets a Chromium; skipped with the reason in its name where there is none. If the test fails
- * after a fault of a page, the error names both.
+ * Registers a test that gets a Chromium. It is skipped with the reason in its name if there is none. If the test fails
+ * after a fault of a page, the error contains both.
  */
 export function browserTest(name: string, run: (browser: TestBrowser) => Promise<void>): void {
   const obstacle = browserObstacle();
@@ -65,7 +65,7 @@ export function browserTest(name: string, run: (browser: TestBrowser) => Promise
   });
 }
 
-/** Makes a browser close without complaint. */
+/** Lets a browser close without reporting faults. */
 const forgive = new WeakMap<TestBrowser, () => void>();
 
 const ARGUMENTS = [
@@ -77,11 +77,11 @@ const ARGUMENTS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  // Whatever a page asks of another machine is a failed request.
+  // Every request to another machine fails.
   "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
 
-/** Starts a Chromium with a profile of its own. */
+/** Starts a Chromium with its own profile. */
 export async function openBrowser(): Promise<TestBrowser> {
   const folder = tempDir();
   // Chromium keeps its crash reports beside the user's settings, whatever the profile.
@@ -128,7 +128,9 @@ interface WatchedContext {
   faults(): Promise<string[]>;
 }
 
-/** Notes errors on the console (violations of the content security policy among them), exceptions and lost requests. */
+/**
+ * Collects errors of the console (such as violations of the content security policy), exceptions and failed requests.
+ */
 function watch(context: BrowserContext, expected: readonly RegExp[]): WatchedContext {
   const noted: string[] = [];
   context.on("console", (message) => {
@@ -137,12 +139,12 @@ function watch(context: BrowserContext, expected: readonly RegExp[]): WatchedCon
   context.on("weberror", (error) => noted.push(`exception: ${error.error().message}`));
   context.on("requestfailed", (request) => {
     const reason = request.failure()?.errorText ?? "unknown";
-    // A page that is left drops its event stream and whatever else it waits for.
+    // A page that is left aborts its event stream and other requests.
     if (reason !== "net::ERR_ABORTED") noted.push(`request: ${request.url()} failed: ${reason}`);
   });
   return {
     faults: async () => {
-      // Events arrive in the order in which they happened: an answer says that all before it are here.
+      // Events arrive in order: after an answer, all earlier ones are here.
       await Promise.all(context.pages().map((page) => page.evaluate("0")));
       const unexpected = noted.filter((fault) => !expected.some((pattern) => pattern.test(fault)));
       const missing = expected.filter((pattern) => !noted.some((fault) => pattern.test(fault)));

@@ -4,8 +4,8 @@ import { openKv } from "../../web/store/open_kv.ts";
 import { testContext } from "./test_context.ts";
 
 /**
- * Prints the secret of a new token for a node. Run by the runtime that will read the database: what a newer one writes
- * is not what an older one reads.
+ * Prints the secret of a new token for a node. Run it with the runtime that will read the database: older runtimes
+ * cannot read what newer ones write.
  */
 const [place = "", node = ""] = Deno.args;
 const { log, env } = testContext();

@@ -7,15 +7,15 @@ import { fillIncidents, incidentRow } from "./incident_rows.ts";
 import { serveDashboard, type ServedDashboard } from "./served_dashboard.ts";
 import { WholeFleet } from "./whole_fleet.ts";
 
-/** One of every kind of node, and most of what may happen to one. */
+/** A fleet with a node of every kind and most events. */
 const NODES = 18;
-/** What happens in a month needs three weeks. */
+/** The simulated time: three weeks, for the charts of a month. */
 const DAYS = 24;
 
-/** When runs that were due at six count as late. */
+/** A time at which runs that were due at six are late. */
 const LATE_SINCE = "2026-11-29T06:10:00.000Z";
 
-/** A dashboard on loopback that people sign in to, with a simulated fleet. Always the same, its clock stands still. */
+/** A dashboard on loopback with a password and a simulated fleet. It is always the same, and its clock stands still. */
 export interface FilledDashboard extends ServedDashboard {
   readonly password: string;
   readonly fleet: WholeFleet;
@@ -42,7 +42,7 @@ export async function serveFilledDashboard(): Promise<FilledDashboard> {
     incidentRow("bot-madrid"),
     incidentRow("train-2", {
       kind: "late",
-      reason: "The run that was due at 00:00 did not start.",
+      reason: "The publisher run did not start on time.",
       startedAt: "2026-11-21T05:20:00.000Z",
       endedAt: "2026-11-21T06:05:00.000Z",
       alertedAt: null,

@@ -1,13 +1,13 @@
 import { setIncident } from "../../web/store/incident_rows.ts";
 import type { IncidentRow } from "../../web/store/rows.ts";
 
-/** Returns an incident: a node that was down for 2 h 14 min, and was alerted about. */
+/** Returns an incident of a node that was down for 2 h 14 min, with its alert sent. */
 export function incidentRow(node: string, changes: Partial<IncidentRow> = {}): IncidentRow {
   const isOpen = changes.endedAt === null;
   return {
     node,
     kind: "down",
-    reason: "No heartbeat for 3 min 10 s: it sends one every 1 min.",
+    reason: "No heartbeat for 3 min 10 s; expected every 1 min.",
     startedAt: "2026-11-28T06:03:00.000Z",
     endedAt: "2026-11-28T08:17:00.000Z",
     ending: isOpen ? null : "recovered",

@@ -3,8 +3,8 @@ import { FakeClock } from "./fake_clock.ts";
 import * as events from "./web_events.ts";
 
 /**
- * A process of its own that takes in runs of one node, one batch a run: `ingest_process.ts FILE FIRST COUNT`. It begins
- * when its standard input ends, so that two of them write at the same time.
+ * A process that stores runs of one node, a batch a run: `ingest_process.ts FILE FIRST COUNT`. It starts when its
+ * standard input ends, so that two processes write at the same time.
  */
 if (import.meta.main) {
   const [path, first = "0", count = "0"] = Deno.args;

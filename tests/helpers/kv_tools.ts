@@ -3,14 +3,14 @@ export function memoryKv(): Promise<Deno.Kv> {
   return Deno.openKv(":memory:");
 }
 
-/** Everything in a database but versionstamps: equal for equal databases. */
+/** Returns everything in a database except versionstamps: equal for equal databases. */
 export async function dumpOf(kv: Deno.Kv): Promise<readonly (readonly [Deno.KvKey, unknown])[]> {
   const entries: (readonly [Deno.KvKey, unknown])[] = [];
   for await (const { key, value } of kv.list({ prefix: [] })) entries.push([key, value]);
   return entries;
 }
 
-/** A database that is cut off: as a process that is killed between two commits. */
+/** The error of a database that is cut off, like a process that is killed between two commits. */
 export class CutOff extends Error {}
 
 /** Returns a database that stops before its n-th commit, counted from 1, and how many commits it has seen. */

@@ -10,7 +10,7 @@ export function rowOf(node: string, ...events: readonly ReportEvent[]): NodeRow 
   );
 }
 
-/** Returns the row of a node whose clock is ahead by so many milliseconds. */
+/** Returns the row of a node whose clock is ahead by some milliseconds. */
 export function skewedRowOf(node: string, aheadMs: number, ...events: readonly ReportEvent[]): NodeRow {
   return events.reduce(
     (row, event) => reduceNode(row, event, laterBy(event.time, -aheadMs)),

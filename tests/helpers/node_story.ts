@@ -2,11 +2,11 @@ import fc from "fast-check";
 import type { ReportEvent } from "../../lib/wire/schema.ts";
 import { activated, digestOfRelease, failed, finished, heartbeat, published, started } from "./web_events.ts";
 
-/** When the stories of nodes begin. */
+/** The start of the stories of nodes. */
 const BEGIN_MS = Date.parse("2026-11-01T00:00:00Z");
 const MINUTE_MS = 60_000;
 
-/** What a node does in one story: a run, or the word that it is alive. */
+/** An action of a node in a story: a run or a heartbeat. */
 const step = fc.record({
   kind: fc.constantFrom("unchanged", "activated", "failed", "publish", "heartbeat", "idle"),
   release: fc.integer({ min: 1, max: 4 }),
@@ -16,8 +16,8 @@ const step = fc.record({
 });
 
 /**
- * Events of one node as one clock saw them happen, oldest first: runs that follow each other with their starts, releases
- * that were published, and heartbeats that name what is active and what runs.
+ * Events of one node by one clock, oldest first: consecutive runs with their starts, publications, and heartbeats with
+ * the active release and the run in progress.
  */
 export function nodeStory(node: string): fc.Arbitrary<readonly ReportEvent[]> {
   return fc.array(step, { minLength: 1, maxLength: 60 }).map((steps) => {
@@ -37,7 +37,7 @@ export function nodeStory(node: string): fc.Arbitrary<readonly ReportEvent[]> {
           break;
         case "unchanged":
           events.push(started(node, runs));
-          // A heartbeat in the middle of the run names it.
+          // A heartbeat during the run names it.
           events.push(beat(node, atMs + durationMs / 2, active, activatedAt, [{ ...runs, step: "check" }]));
           events.push(
             finished(node, {
@@ -57,7 +57,7 @@ export function nodeStory(node: string): fc.Arbitrary<readonly ReportEvent[]> {
           events.push(beat(node, atMs, active, activatedAt, []));
           break;
         case "idle":
-          // A run that never ends: its machine was switched off.
+          // A run that never ends, because its machine was switched off.
           if (minutes > 45) events.push(started(node, runs));
           break;
       }

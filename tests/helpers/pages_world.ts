@@ -6,13 +6,13 @@ import { keys } from "../../web/store/keys.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { fixedEnvironment, recordedLog } from "./test_context.ts";
 
-/** An answer of the dashboard, as a reader sees it. */
+/** An answer of the dashboard as a reader sees it. */
 export interface SeenPage {
   readonly status: number;
   readonly html: string;
-  /** The words of the page: tags are gone, entities are characters. */
+  /** The text of the page, without tags and with entities decoded. */
   readonly text: string;
-  /** Where it leads to, of a redirect. */
+  /** The target of a redirect. */
   readonly location: string | null;
 }
 
@@ -20,13 +20,13 @@ export interface SeenPage {
 export interface PagesWorld extends Disposable {
   readonly kv: Deno.Kv;
   readonly clock: FakeClock;
-  /** What the local feed of this dashboard would report to. */
+  /** The state of the dashboard's local feed. */
   readonly intake: LocalIntake;
   readonly add: (...events: readonly ReportEvent[]) => Promise<void>;
   readonly see: (path: string) => Promise<SeenPage>;
 }
 
-/** Opens a dashboard that has these events. @param choice `isPublic`: readers are not signed in */
+/** Opens a dashboard with these events. @param choice `isPublic`: readers are not signed in */
 export async function openPages(
   events: readonly ReportEvent[],
   { isPublic = false, now = "2026-11-29T12:00:00Z" }: { readonly isPublic?: boolean; readonly now?: string } =
@@ -56,7 +56,7 @@ const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&",
 
 /** Returns the words of HTML, with single spaces between them. */
 export function textOf(html: string): string {
-  // Values of attributes may hold ">".
+  // Values of attributes may contain ">".
   return html.replace(/<(?:"[^"]*"|[^>"])*>/g, " ")
     .replace(/&(lt|gt|amp|quot|#39);/g, (entity, name: string) => ENTITIES[name] ?? entity)
     .replace(/\s+/g, " ").replace(/ ([.,:])/g, "$1");

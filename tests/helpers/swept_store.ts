@@ -6,7 +6,7 @@ import { FakeClock } from "./fake_clock.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
-/** A database of a dashboard whose entries become old on the clock of a test. */
+/** A dashboard's database whose entries age by the clock of the test. */
 export class SweptStore implements Disposable {
   readonly kv: Deno.Kv;
   readonly clock: FakeClock;
@@ -18,7 +18,7 @@ export class SweptStore implements Disposable {
     this.fleet = new FleetMemory(kv);
   }
 
-  /** When something happens `days` before now. */
+  /** Returns the time `days` before now. */
   daysAgo(days: number): string {
     return new Date(this.clock.now().getTime() - days * DAY_MS).toISOString();
   }
@@ -27,7 +27,10 @@ export class SweptStore implements Disposable {
     await ingest(this, events);
   }
 
-  /** Sweeps a day later, until a round is over. @returns how many entries each step removed, but for the last one */
+  /**
+   * Sweeps a day later until the round is complete. @returns the number of entries that each step removed, except the
+   * last
+   */
   async round(): Promise<number[]> {
     this.clock.advance(DAY_MS);
     const removed: number[] = [];
@@ -45,7 +48,7 @@ export class SweptStore implements Disposable {
     return entries.map(({ key }) => key.slice(1).join(" ")).filter((key) => key !== "sweep");
   }
 
-  /** The keys that hold a text. */
+  /** Returns the keys that contain a text. */
   async keysWith(text: string): Promise<string[]> {
     return (await this.keys()).filter((key) => key.includes(text));
   }

@@ -9,12 +9,12 @@ import type { FakeClock } from "./fake_clock.ts";
 import { type RecordedLog, recordedLog } from "./test_context.ts";
 import * as events from "./web_events.ts";
 
-/** When the watch of a test begins. */
+/** The time at which a test starts. */
 export const WATCH_BEGINS = "2026-11-29T07:00:00.000Z";
 
 const MINUTE_MS = 60_000;
 
-/** A dashboard whose nodes report and are judged, minute by minute, on a clock of the test. */
+/** A dashboard whose nodes report and are checked every minute, by a clock of the test. */
 export class WatchedFleet {
   readonly kv: Deno.Kv;
   readonly clock: FakeClock;
@@ -31,17 +31,17 @@ export class WatchedFleet {
     return this.clock.now().toISOString();
   }
 
-  /** One look at the nodes. */
+  /** Checks the nodes once. */
   async look(alerting?: Alerting): Promise<void> {
     await watchIncidents(this, alerting);
   }
 
-  /** Heartbeats of nodes, now. */
+  /** Stores heartbeats of nodes. */
   async beat(...nodes: readonly string[]): Promise<void> {
     await ingest(this, nodes.map((node) => events.heartbeat(node, { time: this.now })));
   }
 
-  /** Lets minutes pass: in each, nodes send a heartbeat, and the dashboard looks. */
+  /** Advances the clock by minutes. In each, nodes send a heartbeat and the dashboard checks them. */
   async minutes(count: number, nodes: readonly string[], alerting?: Alerting): Promise<void> {
     for (let minute = 0; minute < count; minute++) {
       this.clock.advance(MINUTE_MS);
@@ -59,7 +59,7 @@ export class WatchedFleet {
   }
 }
 
-/** A dashboard that has just started, in a database of its own. */
+/** A newly started dashboard with its own database. */
 export async function startWatch(): Promise<WatchedFleet & Disposable> {
   const kv = await Deno.openKv(":memory:");
   const { clock } = alertContext();
@@ -67,7 +67,7 @@ export async function startWatch(): Promise<WatchedFleet & Disposable> {
   return Object.assign(new WatchedFleet(kv, clock), { [Symbol.dispose]: () => kv.close() });
 }
 
-/** Alerts by the webhooks at these addresses. */
+/** Alert settings with webhooks at these addresses. */
 export function alertingTo({ clock }: WatchedFleet, ...addresses: readonly string[]): Alerting {
   const [url, ...chats] = addresses;
   const context = { ...alertContext({ ALERTS_SECRET: "s3cret" }), clock };

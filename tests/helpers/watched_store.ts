@@ -13,13 +13,13 @@ import { runRecordOf } from "./report_world.ts";
 import { type TempDir, tempDir } from "./temp_dir.ts";
 import { testContext } from "./test_context.ts";
 
-/** A store of this machine, `test-host`, that a dashboard in process looks at when a test says so. */
+/** The store of this machine, `test-host`, which an in-process dashboard checks when the test says so. */
 export class WatchedStore implements AsyncDisposable {
   readonly clock = new FakeClock("2026-11-29T12:00:00Z");
   readonly store: Store;
   readonly context = testContext({ clock: this.clock, freeBytes: () => Promise.resolve(this.freeBytes) });
   freeBytes = 50_000_000_000;
-  /** As its file would be read anew for each change. */
+  /** The settings; replaced as a whole, as after a change of their file. */
   settings = ModelSync.parse({});
   readonly kv: Deno.Kv;
   readonly machine: LocalMachine;
@@ -46,7 +46,7 @@ export class WatchedStore implements AsyncDisposable {
     appendHistory(this.store, runRecordOf(number, { command, host: this.context.host }));
   }
 
-  /** Lets time pass, and looks. @returns whether the dashboard took anything in */
+  /** Advances the clock and checks the store. @returns whether anything was stored */
   async look(afterMs = 1_000): Promise<boolean> {
     this.clock.advance(afterMs);
     return await this.#feed.look();

@@ -9,13 +9,13 @@ const DOWN: NodeAlert = {
   kind: "node-down",
   incident: "20261129T060300000Z-abc",
   node: "bot-paris/client",
-  reason: "No heartbeat for 3 min 10 s: it sends one every 1 min.",
+  reason: "No heartbeat for 3 min 10 s; expected every 1 min.",
   startedAt: "2026-11-29T06:03:00.000Z",
   endedAt: null,
 };
 const BACK: NodeAlert = { ...DOWN, kind: "node-recovered", endedAt: "2026-11-29T08:17:00.000Z" };
 
-Deno.test("a webhook learns that a node is down, and how long when it is back, under one id each", async () => {
+Deno.test("a webhook gets an alert that a node is down, and its recovery with the duration, each under its own id", async () => {
   await using host = startRecordingHost();
   const context = alertContext({ ALERTS_SECRET: "s3cret" });
   const [channel] = channelsOf(context.env, alerts({ webhook: { url: `${host.origin}/hook` } }));

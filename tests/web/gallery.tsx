@@ -1,6 +1,8 @@
 /**
- * Every component of the dashboard with realistic and with hostile data, for looking at:
- * `deno run -A tests/web/gallery.tsx FOLDER` writes a page for each sample. They link to the stylesheet in its place.
+ * Every component of the dashboard with realistic and with hostile data, for visual checks:
+ *
+ * `deno run -A tests/web/gallery.tsx FOLDER` writes a page for each sample. The pages link to the stylesheet in the
+ * repository.
  */
 import type { ComponentChildren } from "preact";
 import { Breadcrumb, PageTitle } from "../../web/components/PageTitle.tsx";

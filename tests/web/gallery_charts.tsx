@@ -9,7 +9,7 @@ import { digestOf, minutesAgo, NOW } from "./gallery_data.ts";
 
 const DAY = 24 * 60;
 
-/** Activations so many days ago, by their sequences; a sequence that falls is a rollback. */
+/** Returns activations by days ago and sequence. A lower sequence is a rollback. */
 export function activationsOf(days: readonly (readonly [number, number])[]): readonly Activation[] {
   return days.map(([ago, sequence], index) => {
     const before = days[index - 1]?.[1] ?? 0;
@@ -24,7 +24,7 @@ export function activationsOf(days: readonly (readonly [number, number])[]): rea
   });
 }
 
-/** Runs from durations in milliseconds, one a day; a negative one failed, one below 500 ms changed nothing. */
+/** Returns a run a day from durations in milliseconds: negative ones failed, those below 500 ms changed nothing. */
 export function runRows(durations: readonly number[]): readonly RunRow[] {
   return durations.map((duration, index) => ({
     node: "bot-paris",
@@ -151,7 +151,7 @@ export function ChartsSample() {
   );
 }
 
-/** Renders charts of what is hardly ever, and of what hostile nodes send. */
+/** Renders charts of rare and of hostile data. */
 export function ExtremesSample() {
   const minute = 1 / DAY;
   return (

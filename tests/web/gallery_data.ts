@@ -1,9 +1,9 @@
 import type { NodeView, StateKind } from "../../web/fleet/node_view.ts";
 
-/** When the gallery's pages are read. */
+/** The time at which the gallery's pages are rendered. */
 export const NOW = new Date("2026-11-29T08:31:08Z");
 
-/** Returns the time so many minutes before {@link NOW}; negative ones come after it. */
+/** Returns the time a number of minutes before {@link NOW}; after it for negative numbers. */
 export function minutesAgo(minutes: number): string {
   return new Date(NOW.getTime() - minutes * 60_000).toISOString();
 }

@@ -4,7 +4,7 @@ import { startWatch } from "../helpers/watched_fleet.ts";
 import * as events from "../helpers/web_events.ts";
 import { ingest } from "../../web/store/ingest.ts";
 
-Deno.test("a job that fails is logged and throws nothing", async () => {
+Deno.test("a failing job is logged and does not throw", async () => {
   const dashboard = await startWatch();
   dashboard.kv.close();
   await watchJob(dashboard, undefined);
@@ -14,7 +14,7 @@ Deno.test("a job that fails is logged and throws nothing", async () => {
   assert.match(sweep ?? "", /^error cannot remove old entries: .+$/);
 });
 
-Deno.test("the sweep logs what it removed, and nothing else", async () => {
+Deno.test("the sweep logs the number of removed entries, and nothing else", async () => {
   using dashboard = await startWatch();
   await sweepJob(dashboard);
   await ingest(dashboard, [events.finished("bot-1", { startedAt: "2026-01-01T00:00:00Z" })]);
@@ -23,7 +23,7 @@ Deno.test("the sweep logs what it removed, and nothing else", async () => {
   assert.deepEqual(dashboard.log.lines, ["debug removed 3 old entries from the database"]);
 });
 
-Deno.test("jobs have names and schedules that the platform takes", () => {
+Deno.test("jobs have names and schedules that Deno.cron accepts", () => {
   for (const { name, schedule } of [WATCH_JOB, SWEEP_JOB]) {
     assert.match(name, /^[a-z ]{1,64}$/);
     assert.equal(schedule.split(" ").length, 5);

@@ -6,13 +6,13 @@ import { PROJECT } from "../helpers/run_cli.ts";
 import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
 import { activated } from "../helpers/web_events.ts";
 
-/** The runtimes that a platform may have: this one, and an older one where npm brings it. */
+/** The runtimes of platforms: this one, and an older one if npm provides it. */
 const RUNTIMES: Readonly<Record<string, string | undefined>> = {
   "this Deno": Deno.execPath(),
   "Deno 2.6": olderDeno(),
 };
 
-/** The program itself: npx would not pass signals on. */
+/** The executable itself, because npx does not forward signals. */
 function olderDeno(): string | undefined {
   try {
     const args = ["-y", "deno@2.6.8", "eval", "-p", "Deno.execPath()"];
@@ -31,7 +31,7 @@ interface Started extends AsyncDisposable {
   readonly log: () => string;
 }
 
-/** Starts the entry point as Deno Deploy does: every permission, and nothing set but variables. */
+/** Starts the entry point as Deno Deploy does: with all permissions, configured only by variables. */
 async function start(
   runtime: string,
   dir: TempDir,
@@ -122,7 +122,7 @@ for (const [name, runtime = ""] of Object.entries(RUNTIMES)) {
 }
 
 Deno.test({
-  name: "on Deno Deploy without a password, every page says which variable to set, and nothing is shown",
+  name: "on Deno Deploy without a password, every page names the variable to set, and shows nothing else",
   ignore: Deno.build.os === "windows",
   async fn() {
     using dir = tempDir();
@@ -135,7 +135,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a database that cannot be opened is 503 with what to do, and is tried again by the next request",
+  name: "a database that cannot be opened gives 503 with a hint, and the next request tries again",
   ignore: Deno.build.os === "windows",
   async fn() {
     using dir = tempDir();
@@ -149,7 +149,7 @@ Deno.test({
   },
 });
 
-/** The keys that Deno Deploy reads (documentation of 2026). A key that it does not know makes it ignore the section. */
+/** The keys that Deno Deploy reads (documentation of 2026). An unknown key makes it ignore the whole section. */
 const DeploySection = z.strictObject({
   install: z.string().optional(),
   build: z.string().optional(),
@@ -165,7 +165,7 @@ const DeploySection = z.strictObject({
   }),
 });
 
-Deno.test("the deploy section of deno.json has the keys that Deno Deploy knows, and names what is there", () => {
+Deno.test("the deploy section of deno.json has only known keys, and names existing files", () => {
   const { deploy, tasks } = z.object({ deploy: DeploySection, tasks: z.record(z.string(), z.unknown()) })
     .parse(JSON.parse(Deno.readTextFileSync(`${PROJECT}deno.json`)));
   assert.ok(Deno.statSync(join(PROJECT, deploy.runtime.entrypoint)).isFile);

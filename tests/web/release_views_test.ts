@@ -5,7 +5,7 @@ import { reachWords, type ReleaseReach } from "../../web/fleet/release_reach.ts"
 
 const file = (path: string, sha256: string, size = 1) => ({ path, sha256, size });
 
-Deno.test("each of several files with the same content is moved once: the rest are added or removed", () => {
+Deno.test("of several files with the same content, each is the source of one rename; the others are added or removed", () => {
   const before = [file("a1", "x"), file("a2", "x"), file("a3", "x")];
   const after = [file("b1", "x"), file("b2", "x")];
   const changes = compareFiles(before, after);
@@ -17,7 +17,7 @@ Deno.test("each of several files with the same content is moved once: the rest a
   assert.equal(sumChanges(compareFiles(after, before)).counts.added, 1);
 });
 
-Deno.test("a copy of a file that stays is added, and a file that takes the place of another is changed", () => {
+Deno.test("a copy of a file that stays is added, and a file that replaces another is changed", () => {
   const changes = compareFiles([file("a", "x"), file("b", "y")], [
     file("a", "x"),
     file("b", "x"),
@@ -26,7 +26,7 @@ Deno.test("a copy of a file that stays is added, and a file that takes the place
   assert.deepEqual(changes.map(({ path, kind }) => [path, kind]), [["b", "changed"], ["c", "added"]]);
 });
 
-Deno.test("two directions of a diff have the same bytes, added for removed", () => {
+Deno.test("both directions of a diff have the same bytes, with added and removed swapped", () => {
   const [one, other] = [[file("a", "1", 10), file("b", "2", 20)], [
     file("b", "3", 25),
     file("c", "4", 40),
@@ -37,7 +37,7 @@ Deno.test("two directions of a diff have the same bytes, added for removed", () 
   assert.deepEqual([backwards.addedBytes, backwards.removedBytes, backwards.changedBytes], [10, 40, 20]);
 });
 
-Deno.test("lists are compared up to where the shorter of two cut ones ends, in the order of manifests", () => {
+Deno.test("cut lists are compared up to the end of the shorter one, in the order of manifests", () => {
   // U+1F600 is after U+FF5E by bytes, and before it by JavaScript's own order.
   const cut = { files: [file("a", "1"), file("\uff5e", "2")], total: 9 };
   const whole = { files: [file("a", "1"), file("\uff5e", "2"), file("\u{1f600}", "3")], total: 3 };
@@ -48,7 +48,7 @@ Deno.test("lists are compared up to where the shorter of two cut ones ends, in t
 
 const span = { from: new Date(0), to: new Date(100) };
 
-Deno.test("presences are counted over a span: what began before it is there at its start, what goes on at its end", () => {
+Deno.test("presences are counted over a span: earlier ones at its start, continuing ones until its end", () => {
   const steps = presenceSteps([
     { from: new Date(-50), until: new Date(40) },
     { from: new Date(20), until: null },
@@ -58,14 +58,14 @@ Deno.test("presences are counted over a span: what began before it is there at i
   assert.deepEqual(steps.map(({ at, count }) => [at.getTime(), count]), [[0, 1], [20, 2], [40, 1], [100, 1]]);
 });
 
-Deno.test("a release that was active nowhere has no area, and one node of a thousand is seen", () => {
+Deno.test("a release that was never active has no area, and one node of a thousand is visible", () => {
   const size = { width: 100, height: 20 };
   assert.equal(presencePath(presenceSteps([], span), span, 4, size), "");
   const steps = presenceSteps([{ from: new Date(50), until: null }], span);
   assert.match(presencePath(steps, span, 1_000, size), /^M0,20L50,20L50,17/);
 });
 
-Deno.test("a thousand nodes that change one after the other make a path of a few hundred turns", () => {
+Deno.test("a thousand nodes that change one after the other give a path of a few hundred points", () => {
   const many = Array.from({ length: 1_000 }, (_, index) => ({
     from: new Date(index / 20),
     until: new Date(50 + index / 20),
@@ -75,7 +75,7 @@ Deno.test("a thousand nodes that change one after the other make a path of a few
   assert.match(path, /,0L/);
 });
 
-Deno.test("a reach is told by what is most urgent", () => {
+Deno.test("a reach is worded by its most urgent part", () => {
   const none: ReleaseReach = {
     active: [],
     inCanary: [],
@@ -94,7 +94,7 @@ Deno.test("a reach is told by what is most urgent", () => {
       true,
       "calm",
       "in canary on 1 of 4",
-      "earlier on 1",
+      "previously on 1",
     ],
     [
       { active: ["a", "b"], inCanary: ["b"], rolledBack: ["c"] },
@@ -108,10 +108,10 @@ Deno.test("a reach is told by what is most urgent", () => {
       false,
       "bad",
       "rolled back on 1, quarantined on 1",
-      "earlier on 1",
+      "previously on 1",
     ],
     [{ quarantined: ["b"] }, true, "warn", "quarantined on 1", ""],
-    [{ replaced: ["a", "b"] }, false, "quiet", "replaced", "earlier on 2"],
+    [{ replaced: ["a", "b"] }, false, "quiet", "replaced", "previously on 2"],
   ];
   for (const [reach, isNewest, tone, now, rest] of cases) {
     assert.deepEqual(reachWords({ ...none, ...reach }, isNewest), { tone, now, rest });

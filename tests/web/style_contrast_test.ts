@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-/** Colours that meet on pages, as WCAG 2.2 AA wants them: 4.5:1 for text (1.4.3), 3:1 for marks and borders (1.4.11). */
+/** Pairs of colours that meet on pages, by WCAG 2.2 AA: 4.5:1 for text (1.4.3), 3:1 for marks and borders (1.4.11). */
 const TEXT = 4.5;
 const MARK = 3;
 
@@ -31,7 +31,7 @@ function readTokens(): ReadonlyMap<string, Readonly<Record<Scheme, Rgb>>> {
   );
 }
 
-/** As https://www.w3.org/TR/css-color-4/#color-conversion-code, with what no screen shows cut off. */
+/** As https://www.w3.org/TR/css-color-4/#color-conversion-code, clamped to the gamut of screens. */
 function fromOklch(lightness: number, chroma: number, hue: number): Rgb {
   const angle = hue * Math.PI / 180;
   const [a, b] = [chroma * Math.cos(angle), chroma * Math.sin(angle)];
@@ -69,7 +69,7 @@ function check(front: string, back: string, least: number): void {
   }
 }
 
-Deno.test("the conversion knows black, white and a colour of the specification's examples", () => {
+Deno.test("the conversion is right for black, white and an example of the specification", () => {
   assert.equal(luminance(fromOklch(1, 0, 0)).toFixed(3), "1.000");
   assert.equal(luminance(fromOklch(0, 0, 0)).toFixed(3), "0.000");
   // #228b22, the specification's forestgreen: oklch(55.7% 0.1684 142.95).

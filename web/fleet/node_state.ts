@@ -109,9 +109,9 @@ function overdueByRhythm({ strip, lastReceivedAt }: NodeRow, now: Date): NodeSta
   return {
     kind: overdueMs > 2 * gapMs ? "down" : "late",
     since: new Date(dueMs).toISOString(),
-    reason: `No run for ${formatDuration(now.getTime() - dueMs + patienceMs)}: its runs were at most ${
+    reason: `No run for ${formatDuration(now.getTime() - dueMs + patienceMs)}; usually at most ${
       formatDuration(gapMs)
-    } apart.`,
+    } between runs.`,
   };
 }
 

@@ -78,7 +78,7 @@ export function reachWords(reach: ReleaseReach, isNewest: boolean): ReachWords {
     const rest = [
       ...(inCanary.length > 0 && inCanary.length < active.length ? [`in canary on ${inCanary.length}`] : []),
       ...refusals,
-      ...(replaced.length > 0 ? [`earlier on ${replaced.length}`] : []),
+      ...(replaced.length > 0 ? [`previously on ${replaced.length}`] : []),
     ];
     const isCanary = inCanary.length === active.length;
     return {
@@ -87,7 +87,7 @@ export function reachWords(reach: ReleaseReach, isNewest: boolean): ReachWords {
       rest: rest.join(", "),
     };
   }
-  const earlier = replaced.length > 0 ? [`earlier on ${replaced.length}`] : [];
+  const earlier = replaced.length > 0 ? [`previously on ${replaced.length}`] : [];
   if (refusals.length > 0) {
     return {
       tone: rolledBack.length > 0 ? "bad" : "warn",

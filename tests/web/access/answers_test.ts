@@ -43,7 +43,7 @@ Deno.test("every answer has the security headers: pages, redirects, refusals, mi
   assert.equal(https.headers.get("strict-transport-security"), "max-age=31536000");
 });
 
-Deno.test("a handler that allows caching is left alone; nothing else is kept by anybody", async () => {
+Deno.test("only answers whose handler allows caching may be cached", async () => {
   await using world = await accessWorld({
     routes: (app) => {
       app.get(
@@ -56,7 +56,7 @@ Deno.test("a handler that allows caching is left alone; nothing else is kept by 
   assert.equal((await world.send("/")).headers.get("cache-control"), "no-store");
 });
 
-Deno.test("what is made for people who signed in is kept by no cache that others share", async () => {
+Deno.test("shared caches keep no answer for people who are signed in", async () => {
   await using world = await accessWorld({
     env: WITH_PASSWORD,
     routes: (app) => {
@@ -80,7 +80,7 @@ Deno.test("what is made for people who signed in is kept by no cache that others
   assert.equal(await cachingOf("/nodes/a"), "public, max-age=60");
 });
 
-Deno.test("other sites may show a public badge, and no other answer", async () => {
+Deno.test("other sites may embed a public badge, but no other answer", async () => {
   await using world = await accessWorld({ env: WITH_PASSWORD });
   await changeSettings(world.web.kv, { isPublic: true });
   const policyOf = async (path: string, cookie = "") =>
@@ -90,7 +90,7 @@ Deno.test("other sites may show a public badge, and no other answer", async () =
   assert.equal(await policyOf("/api/v1/fleet"), "same-origin");
 });
 
-/** A body that goes on for ever, in pieces, and counts what was read of it. */
+/** An endless body in chunks that counts what was read. */
 function endless(piece: Uint8Array<ArrayBuffer>) {
   const seen = { bytes: 0, isCancelled: false };
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
@@ -105,7 +105,7 @@ function endless(piece: Uint8Array<ArrayBuffer>) {
   return { body, seen };
 }
 
-Deno.test("a body that is too long is refused with 413, whatever it says of its length", async () => {
+Deno.test("a body that is too long gets 413, whatever its Content-Length", async () => {
   await using world = await accessWorld({ env: WITH_PASSWORD });
   const { secret } = await createToken(world.web, "node", "bot-1");
   const cases = [
@@ -136,7 +136,7 @@ Deno.test("a body that is too long is refused with 413, whatever it says of its 
   }
 });
 
-Deno.test("a report without a token and a form from elsewhere are refused before their body is read", async () => {
+Deno.test("a report without a token and a form of another site are rejected before their body is read", async () => {
   await using world = await accessWorld({ env: WITH_PASSWORD });
   for (const [path, status] of [["/api/v1/events", 401], ["/sign-in", 403], ["/settings", 303]] as const) {
     const { body, seen } = endless(new Uint8Array(10));
@@ -147,7 +147,7 @@ Deno.test("a report without a token and a form from elsewhere are refused before
   }
 });
 
-/** A clock that says when somebody begins to wait for it. */
+/** A clock that reports when a caller starts waiting. */
 class WatchedClock extends FakeClock {
   readonly slept = Promise.withResolvers<number>();
 
@@ -158,7 +158,7 @@ class WatchedClock extends FakeClock {
   }
 }
 
-Deno.test("a body that does not arrive within 30 seconds is given up", async () => {
+Deno.test("a body that does not arrive within 30 seconds is rejected", async () => {
   const clock = new WatchedClock("2026-11-29T12:00:00Z");
   await using world = await accessWorld({ clock });
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({ pull: () => new Promise<void>(() => {}) });

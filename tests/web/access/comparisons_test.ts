@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { PROJECT } from "../../helpers/run_cli.ts";
 
-Deno.test("what is secret is compared in a time that does not depend on where it differs", () => {
+Deno.test("secrets are compared in constant time", () => {
   const read = (path: string) => Deno.readTextFileSync(join(PROJECT, path));
   for (const name of ["session", "password_hash", "password_source"]) {
     const code = read(`web/access/${name}.ts`);
     assert.match(code, /\btimingSafeEqual\(/, name);
-    // A digest, a signature or a password beside an operator that stops at the first difference.
+    // A digest, a signature or a password in a comparison that stops at the first difference.
     assert.doesNotMatch(
       code,
       /\b(signature|hash|expected|password|digest\w*)\)? (===|!==) (?!undefined|null|"")/i,

@@ -4,7 +4,7 @@ import { openDashboard } from "../../../web/open_dashboard.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
 import { fixedEnvironment, recordedLog } from "../../helpers/test_context.ts";
 
-/** What everybody sees: nothing of it is about the fleet. */
+/** Addresses for everyone, which reveal nothing about the fleet. */
 const OPEN = [
   "/healthz",
   "/robots.txt",
@@ -15,7 +15,7 @@ const OPEN = [
   "/api/v1/openapi.json",
 ];
 
-Deno.test("every route of the dashboard asks for a sign-in, but for those that say nothing of the fleet", async () => {
+Deno.test("every route needs a sign-in, except those that reveal nothing about the fleet", async () => {
   const kv = await Deno.openKv(":memory:");
   const web = { kv, clock: new FakeClock("2026-11-29T12:00:00Z"), log: recordedLog() };
   const env = fixedEnvironment({ MODEL_SYNC_DASHBOARD_PASSWORD: "correct horse" });

@@ -28,7 +28,7 @@ async function viewerAt(
   return (await response.json()).viewer;
 }
 
-Deno.test("without a password, who opens the dashboard on the machine itself is an operator", async () => {
+Deno.test("without a password, every visitor on the machine itself is an operator", async () => {
   await using world = await accessWorld();
   for (const path of [...PAGES, ...APIS, ...PRIVATE, ...PRIVATE_APIS]) {
     assert.equal(await viewerAt(world, path), "operator", path);
@@ -48,7 +48,7 @@ Deno.test("with a password, people are sent to the sign-in page and programs get
   assert.equal((await api.json()).error.code, "SIGN_IN_NEEDED");
 });
 
-Deno.test("what says nothing of the fleet is open to everybody, also before a password is set", async () => {
+Deno.test("addresses that reveal nothing about the fleet are open to everyone, even before a password is set", async () => {
   for (const choice of [{ env: WITH_PASSWORD }, { isLoopback: false, isDeploy: true }]) {
     await using world = await accessWorld(choice);
     for (const path of ["/healthz", "/static/style.css", "/favicon.svg", "/api/v1/openapi.json"]) {
@@ -78,7 +78,7 @@ Deno.test("a session opens everything; a read token everything but the settings"
   }
 });
 
-Deno.test("only with a session there is something to sign out of", async () => {
+Deno.test("only a session can be signed out of", async () => {
   await using world = await accessWorld({ env: WITH_PASSWORD });
   const { secret } = await createToken(world.web, "read", "Grafana");
   const isSignedIn = async (headers: Record<string, string>) =>
@@ -89,7 +89,7 @@ Deno.test("only with a session there is something to sign out of", async () => {
   assert.equal((await (await own.send("/")).json()).signedIn, false);
 });
 
-Deno.test("a token that is not valid is refused, also where the page is public and for people who signed in", async () => {
+Deno.test("an invalid token is rejected, even on a public page and with a session", async () => {
   await using world = await accessWorld({ env: WITH_PASSWORD });
   await changeSettings(world.web.kv, { isPublic: true });
   const { secret } = await createToken(world.web, "node", "bot-1");
@@ -97,11 +97,11 @@ Deno.test("a token that is not valid is refused, also where the page is public a
     const headers = { authorization: `Bearer ${token}`, cookie: await signedIn(world) };
     assert.equal(await viewerAt(world, "/api/v1/fleet", headers), 401, token);
   }
-  // A proxy in front may have a sign-in of its own.
+  // A proxy in front may have its own sign-in.
   assert.equal(await viewerAt(world, "/", { authorization: "Basic eDp5" }), "public");
 });
 
-Deno.test("reports need the token of a node, whatever cookie comes with them", async () => {
+Deno.test("reports need a node token, whatever cookie they have", async () => {
   for (const env of [{}, WITH_PASSWORD]) {
     await using world = await accessWorld({ env });
     const post = (headers: Record<string, string>) =>
@@ -120,7 +120,7 @@ Deno.test("reports need the token of a node, whatever cookie comes with them", a
   }
 });
 
-Deno.test("addresses take only the methods that they have, and say which", async () => {
+Deno.test("addresses accept only their methods, and name them", async () => {
   await using world = await accessWorld();
   const cases: readonly (readonly [string, string, string])[] = [
     ["POST", "/", "GET, HEAD"],
@@ -142,7 +142,7 @@ Deno.test("addresses take only the methods that they have, and say which", async
   }
 });
 
-Deno.test("where other machines reach it, a dashboard without a password answers 503 with what to set", async () => {
+Deno.test("a dashboard that other machines can reach answers 503 without a password, and names the setting", async () => {
   for (const isDeploy of [true, false]) {
     await using world = await accessWorld({ isLoopback: false, isDeploy });
     const { secret } = await createToken(world.web, "node", "bot-1");
@@ -164,7 +164,7 @@ Deno.test("where other machines reach it, a dashboard without a password answers
   }
 });
 
-Deno.test("a password that cannot be used lets nobody in, also on the machine itself", async () => {
+Deno.test("an unusable password admits no one, not even on the machine itself", async () => {
   const unusable = [
     { MODEL_SYNC_DASHBOARD_PASSWORD_HASH: "scrypt$32768$8" },
     { MODEL_SYNC_DASHBOARD_PASSWORD_HASH: "$2b$10$abc", MODEL_SYNC_DASHBOARD_PASSWORD: "long enough" },
@@ -184,7 +184,7 @@ Deno.test("a password that cannot be used lets nobody in, also on the machine it
   assert.equal(await viewerAt(world, "/"), 503);
 });
 
-Deno.test("settings that cannot be read lets nobody in, and the log has the reason", async () => {
+Deno.test("unreadable settings admit no one, and the log has the reason", async () => {
   await using world = await accessWorld();
   await world.web.kv.set(["v1", "settings"], { isPublic: "yes" });
   const response = await world.send("/api/v1/fleet");

@@ -5,7 +5,7 @@ import { changeSettings } from "../../../web/store/settings_row.ts";
 import { accessWorld, signedIn, WITH_PASSWORD } from "../../helpers/access_world.ts";
 import { tempDir } from "../../helpers/temp_dir.ts";
 
-/** Two instances: two handles of one database file. */
+/** Two instances, as two handles of one database file. */
 async function withTwo(use: (one: Deno.Kv, other: Deno.Kv) => Promise<void>): Promise<void> {
   using folder = tempDir();
   const path = join(folder.path, "kv.sqlite3");
@@ -18,7 +18,7 @@ async function withTwo(use: (one: Deno.Kv, other: Deno.Kv) => Promise<void>): Pr
   }
 }
 
-Deno.test("a token that one instance creates, rotates or revokes is so on the other at once", () =>
+Deno.test("creating, rotating and revoking a token takes effect on other instances immediately", () =>
   withTwo(async (kv, otherKv) => {
     await using one = await accessWorld({ kv });
     await using other = await accessWorld({ kv: otherKv });
@@ -33,7 +33,7 @@ Deno.test("a token that one instance creates, rotates or revokes is so on the ot
     assert.ok(!await isValid(rotated?.secret));
   }));
 
-Deno.test("a session of one instance is one on the other, until everyone is signed out there", () =>
+Deno.test("a session works on every instance, until one of them signs everyone out", () =>
   withTwo(async (kv, otherKv) => {
     await using one = await accessWorld({ kv, env: WITH_PASSWORD });
     await using other = await accessWorld({ kv: otherKv, env: WITH_PASSWORD });
@@ -43,7 +43,7 @@ Deno.test("a session of one instance is one on the other, until everyone is sign
     assert.equal((await one.send("/", { headers })).status, 303);
   }));
 
-Deno.test("instances that write at the same moment lose nothing: tokens, settings, session keys", () =>
+Deno.test("concurrent writes of instances lose no token, setting or session key", () =>
   withTwo(async (kv, otherKv) => {
     await using one = await accessWorld({ kv, env: WITH_PASSWORD });
     await using other = await accessWorld({ kv: otherKv, env: WITH_PASSWORD });

@@ -4,7 +4,7 @@ import { accessWorld, signedIn, WITH_PASSWORD } from "../../helpers/access_world
 
 const OWN = "http://localhost:8080";
 
-Deno.test("a form is taken from the dashboard's own page, and from no other", async () => {
+Deno.test("a form is accepted only from the dashboard's own page", async () => {
   await using world = await accessWorld({ env: WITH_PASSWORD });
   const cookie = await signedIn(world);
   const cases: readonly (readonly [boolean, Record<string, string>])[] = [
@@ -55,14 +55,14 @@ Deno.test("the sign-in and sign-out forms are checked, too", async () => {
   }
 });
 
-Deno.test("a stranger's header cannot write into the answer", () => {
+Deno.test("an untrusted header cannot inject text into the answer", () => {
   const origin = 'https://evil.example/\u00e9<script>"';
   const fault = crossSiteFault(new Headers([["origin", origin]]), "localhost") ?? "";
   assert.ok(!/[^\x20-\x7e]/.test(fault));
   assert.ok((crossSiteFault(new Headers([["origin", "x".repeat(9_000)]]), "localhost") ?? "").length < 200);
 });
 
-Deno.test("without a password, only names of this machine are answered: no page has its own name resolved to it", async () => {
+Deno.test("without a password, only host names of this machine are answered, which prevents DNS rebinding", async () => {
   await using world = await accessWorld();
   const cases: readonly (readonly [string, number])[] = [
     ["http://localhost:8080/", 200],
@@ -89,7 +89,7 @@ Deno.test("without a password, only names of this machine are answered: no page 
   assert.equal((await guarded.send("http://models.example/sign-in")).status, 200);
 });
 
-Deno.test("a request whose Host is not the host of its address is refused", async () => {
+Deno.test("a request whose Host differs from its address is rejected", async () => {
   await using world = await accessWorld();
   for (
     const host of ["evil.example", "localhost:8081", "localhost:8080@evil.example", "a b", "evil/../x", ""]
@@ -101,7 +101,7 @@ Deno.test("a request whose Host is not the host of its address is refused", asyn
   assert.equal((await world.send("/", { headers: { host: "LOCALHOST:8080" } })).status, 200);
 });
 
-Deno.test("without a password, what a proxy forwards is refused", async () => {
+Deno.test("without a password, forwarded requests are rejected", async () => {
   await using world = await accessWorld();
   for (const name of ["x-forwarded-for", "forwarded", "x-real-ip", "via", "cf-connecting-ip"]) {
     const response = await world.send("/", { headers: { [name]: "192.0.2.1" } });
@@ -110,7 +110,7 @@ Deno.test("without a password, what a proxy forwards is refused", async () => {
   }
 });
 
-Deno.test("a proxy's word for the client's address and the scheme counts only where the operator says that there is one", async () => {
+Deno.test("forwarded addresses and schemes count only if the operator declares a proxy", async () => {
   const headers = { "x-forwarded-for": "203.0.113.9, 198.51.100.4", "x-forwarded-proto": "https" };
   const visitWith = async (env: Record<string, string>) => {
     await using world = await accessWorld({ env: { ...WITH_PASSWORD, ...env } });

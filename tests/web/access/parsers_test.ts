@@ -6,7 +6,7 @@ import { nextPage } from "../../../web/access/next_page.ts";
 
 const BROWSER_BASE = "https://models.example/sign-in?next=x";
 
-Deno.test("after a sign-in, nobody is sent to another site", () => {
+Deno.test("the page after a sign-in is never on another site", () => {
   const elsewhere = [
     "https://evil.example/",
     "//evil.example",
@@ -49,7 +49,7 @@ Deno.test("after a sign-in, nobody is sent to another site", () => {
   assert.equal(nextPage("/nodes/\u00e9\r\nSet-Cookie: a=b"), "/nodes/%C3%A9Set-Cookie:%20a=b");
 });
 
-Deno.test("whatever an address is, the page after a sign-in is a path of the dashboard and fits into a header", () => {
+Deno.test("the page after a sign-in is always a path of the dashboard that fits into a header", () => {
   const pieces = fc.constantFrom(
     "/",
     "\\",
@@ -92,7 +92,7 @@ Deno.test("a cookie is found among any others, with its value as it was sent", (
   }));
 });
 
-Deno.test("whatever a Cookie header is, a bounded number of values is read of it", () => {
+Deno.test("a bounded number of values is read from any Cookie header", () => {
   fc.assert(fc.property(anyText, (header) => {
     for (const value of cookieValues(header, "a")) assert.ok(!value.includes(";"));
   }));

@@ -10,7 +10,7 @@ import { fixedEnvironment } from "../../helpers/test_context.ts";
 const SALT = "A".repeat(22);
 const HASH = "A".repeat(43);
 
-Deno.test("a password matches its own hash, in whatever way its accents are typed, and nothing else does", async () => {
+Deno.test("only the right password matches a hash, in any Unicode form", async () => {
   const text = await hashPassword("caf\u00e9 au lait");
   assert.match(text, /^scrypt\$32768\$8\$3\$[\w-]{22}\$[\w-]{43}$/);
   assert.notEqual(await hashPassword("caf\u00e9 au lait"), text);
@@ -29,7 +29,7 @@ Deno.test("a password has 8 to 256 characters", async () => {
   assert.ok(parsePasswordHash(await hashPassword("12345678")));
 });
 
-Deno.test("a stored hash that asks for too much memory or work, or is too weak, is not used", () => {
+Deno.test("a stored hash that needs too much memory or work, or is too weak, is not used", () => {
   const parse = (...parts: readonly unknown[]) => parsePasswordHash(["scrypt", ...parts].join("$"));
   assert.ok(parse(32_768, 8, 3, SALT, HASH));
   assert.ok(parse(16_384, 8, 1, SALT, HASH));
@@ -59,7 +59,7 @@ Deno.test("a stored hash that asks for too much memory or work, or is too weak, 
   assert.equal(parsePasswordHash(`argon2$32768$8$1$${SALT}$${HASH}`), undefined);
 });
 
-Deno.test("whatever a text is, it is no hash or one within the bounds", () => {
+Deno.test("any text is either not a hash or a hash within the bounds", () => {
   const near = fc.tuple(
     fc.constantFrom("scrypt", "scrypt ", "bcrypt"),
     fc.oneof(fc.nat(), fc.constantFrom(16_384, 32_768, 65_536)),
@@ -76,7 +76,7 @@ Deno.test("whatever a text is, it is no hash or one within the bounds", () => {
   }));
 });
 
-Deno.test("the environment's hash comes before its password, and an empty variable is none", async () => {
+Deno.test("the environment's hash takes precedence over its password, and an empty variable counts as not set", async () => {
   const text = `scrypt$16384$8$1$${SALT}$${HASH}`;
   const source = (variables: Record<string, string>) => passwordOfEnvironment(fixedEnvironment(variables));
   assert.equal(source({}), undefined);
@@ -99,7 +99,7 @@ Deno.test("the environment's hash comes before its password, and an empty variab
   assert.ok(!JSON.stringify(plain).includes("horse"));
 });
 
-Deno.test("two passwords have two fingerprints, and one password has one on every instance", () => {
+Deno.test("different passwords have different fingerprints, and a password has the same one on every instance", () => {
   const of = (password: string) => {
     const source = passwordOfEnvironment(fixedEnvironment({ MODEL_SYNC_DASHBOARD_PASSWORD: password }));
     return source?.kind === "set" ? source.password.fingerprint : undefined;
@@ -109,7 +109,7 @@ Deno.test("two passwords have two fingerprints, and one password has one on ever
   assert.notEqual(of("correct horse"), of("correct hors"));
 });
 
-Deno.test("the dashboard starts on another address than this machine's own only with a password", () => {
+Deno.test("the dashboard listens on reachable addresses only with a password", () => {
   const none = passwordOfSettings(undefined);
   for (const own of ["127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"]) mayListen(own, none);
   const reachable = [
@@ -136,12 +136,12 @@ Deno.test("the dashboard starts on another address than this machine's own only 
   assert.throws(() => mayListen("127.0.0.1", passwordOfSettings("damaged")), { code: "PASSWORD_UNUSABLE" });
 });
 
-/** Lets tasks that can go on do so. */
+/** Runs all pending microtasks. */
 async function everyStep(): Promise<void> {
   for (let step = 0; step < 20; step++) await Promise.resolve();
 }
 
-Deno.test("of many sign-ins at once, two are checked, sixteen wait in order, and the rest are turned away", async () => {
+Deno.test("of many concurrent sign-ins, two are checked, sixteen wait in order, and the rest are rejected", async () => {
   const queue = new WorkQueue({ runningMax: 2, waitingMax: 16 });
   const started: number[] = [];
   const ends: (() => void)[] = [];

@@ -5,7 +5,7 @@ import type { AccessEnv } from "../../../web/access/visit.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
 import { fixedEnvironment, recordedLog } from "../../helpers/test_context.ts";
 
-/** A guarded app behind Deno's server, to which requests are written byte by byte. */
+/** A guarded app behind Deno's server that gets raw requests. */
 async function withServer(use: (raw: (text: string) => Promise<string>) => Promise<void>): Promise<void> {
   const kv = await Deno.openKv(":memory:");
   const web = { kv, clock: new FakeClock("2026-11-29T12:00:00Z"), log: recordedLog() };
@@ -30,7 +30,7 @@ async function withServer(use: (raw: (text: string) => Promise<string>) => Promi
 
 const END = "\nConnection: close\n\n";
 
-Deno.test("the server's own view of a request decides: the address of the connection, the Host that was sent", () =>
+Deno.test("the server's own view of a request counts: the address of the connection and the Host header as sent", () =>
   withServer(async (raw) => {
     const own = await raw(`GET / HTTP/1.1\nHost: localhost:8080${END}`);
     assert.match(own, /^HTTP\/1\.1 200 /);

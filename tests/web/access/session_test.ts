@@ -45,13 +45,13 @@ Deno.test("a session lasts seven days without a visit, and thirty days with visi
   assert.equal(sessionLeftMs(session, later(29 * DAY_MS)), DAY_MS);
 });
 
-Deno.test("a session from the future is refused: the clock that made it was wrong", () => {
+Deno.test("a session from the future is rejected, because a wrong clock made it", () => {
   const value = sealSession(SECRETS, newSession(NOW));
   assert.ok(openSession(SECRETS, value, later(-4 * 60_000)));
   assert.equal(openSession(SECRETS, value, later(-6 * 60_000)), undefined);
 });
 
-Deno.test("a cookie with any other character in any place is no session", () => {
+Deno.test("changing any character of a cookie invalidates the session", () => {
   const value = sealSession(SECRETS, newSession(NOW));
   assert.ok(openSession(SECRETS, value, NOW));
   for (let index = 0; index < value.length; index++) {
@@ -63,7 +63,7 @@ Deno.test("a cookie with any other character in any place is no session", () => 
   }
 });
 
-Deno.test("parts of two cookies do not make a third", () => {
+Deno.test("parts of two cookies cannot be combined", () => {
   const old = sealSession(SECRETS, { id: "A".repeat(22), signedInAtMs: 0, seenAtMs: 0 }).split(".");
   const fresh = sealSession(SECRETS, newSession(NOW)).split(".");
   const count = 2 ** fresh.length;
@@ -74,13 +74,13 @@ Deno.test("parts of two cookies do not make a third", () => {
   }
 });
 
-Deno.test("another key and another password make other signatures", () => {
+Deno.test("another key or another password gives another signature", () => {
   const value = sealSession(SECRETS, newSession(NOW));
   assert.equal(openSession({ ...SECRETS, key: new Uint8Array(32) }, value, NOW), undefined);
   assert.equal(openSession({ ...SECRETS, fingerprint: "other" }, value, NOW), undefined);
 });
 
-Deno.test("no text but a sealed session opens one, and every sealed session opens", () => {
+Deno.test("only a sealed session opens, and every sealed session does", () => {
   const shaped = fc.tuple(
     fc.stringMatching(/^[A-Za-z0-9_-]{22}$/),
     fc.nat(99_999_999_999),
@@ -112,7 +112,7 @@ Deno.test("over HTTPS the cookie is bound to the host; scripts never read it", a
   const pair = secure.split(";")[0] ?? "";
   assert.ok(await isOperator(world, pair, "https://models.example/"));
   assert.ok(!await isOperator(world, pair, "http://models.example/"));
-  // A page on HTTP can set the other name, also for HTTPS.
+  // A page on HTTP can also set the cookie without the prefix for HTTPS.
   const value = pair.slice(pair.indexOf("=") + 1);
   assert.ok(!await isOperator(world, `model_sync_session=${value}`, "https://models.example/"));
 });
@@ -131,7 +131,7 @@ Deno.test("a visit renews the cookie at most once an hour", async () => {
   assert.ok(await isOperator(world, cookieOf(renewed)));
 });
 
-Deno.test("a foreign cookie of the same name beside ours does not sign anybody out, and does not sign in", async () => {
+Deno.test("another cookie of the same name neither signs out nor signs in", async () => {
   await using world = await accessWorld({ env: WITH_PASSWORD });
   const cookie = await signedIn(world);
   assert.ok(await isOperator(world, `model_sync_session=forged; a=b; ${cookie}`));

@@ -28,7 +28,7 @@ async function pageOf({ send }: AccessWorld, path = "/settings"): Promise<string
   return await response.text();
 }
 
-/** What a form leads to: the address of the next page, or the page itself. */
+/** The result of a form: the address of the next page, or the page itself. */
 async function outcomeOf(answer: Response): Promise<readonly [number, string]> {
   const text = await answer.text();
   return [answer.status, answer.headers.get("location") ?? text];
@@ -55,7 +55,7 @@ Deno.test("a node token is shown once, with the configuration and the variable t
   assert.match(list, /href="\/nodes\/bot-1"/);
 });
 
-Deno.test("a token is rotated and revoked after a question that works without a script", async () => {
+Deno.test("rotating and revoking a token asks for confirmation, without a script", async () => {
   await using world = await accessWorld(CHOICE);
   const { row, secret } = await createToken(world.web, "node", "bot-1");
   const list = await pageOf(world);
@@ -67,7 +67,7 @@ Deno.test("a token is rotated and revoked after a question that works without a 
     assert.match(question, /bot-1/);
     assert.ok(question.includes(`name="token" value="${row.id}"`));
   }
-  // To ask changes nothing.
+  // The question changes nothing.
   assert.equal((await listTokens(world.web.kv)).length, 1);
 
   const [, rotated] = await outcomeOf(await world.post("/settings/tokens/rotate", { token: row.id }));
@@ -86,7 +86,7 @@ Deno.test("a token is rotated and revoked after a question that works without a 
   }
 });
 
-Deno.test("a node that is gone is forgotten after a question, and an unknown one is named as such", async () => {
+Deno.test("removing a node asks for confirmation, and an unknown node is reported", async () => {
   await using world = await accessWorld(CHOICE);
   await createToken(world.web, "node", "bot 1/live");
   const isKnown = async () => (await world.web.kv.get(keys.node("bot 1/live"))).versionstamp !== null;
@@ -107,7 +107,7 @@ Deno.test("a node that is gone is forgotten after a question, and an unknown one
   }
 });
 
-Deno.test("a name that no node can have is refused with the reason, and what was typed stays", async () => {
+Deno.test("an impossible name is rejected with the reason, and the entry stays in the form", async () => {
   await using world = await accessWorld(CHOICE);
   const [status, page] = await outcomeOf(
     await world.post("/settings/tokens", { kind: "node", name: "a/../b<script>" }),
@@ -120,7 +120,7 @@ Deno.test("a name that no node can have is refused with the reason, and what was
   assert.deepEqual(await listTokens(world.web.kv), []);
 });
 
-Deno.test("a read token's name is shown as text, whatever it is", async () => {
+Deno.test("any name of a read token is shown as text", async () => {
   await using world = await accessWorld(CHOICE);
   const [status] = await outcomeOf(
     await world.post("/settings/tokens", { kind: "read", name: "<img src=x onerror=alert(1)>\u202e" }),
@@ -131,7 +131,7 @@ Deno.test("a read token's name is shown as text, whatever it is", async () => {
   assert.match(page, /&lt;img src=x onerror=alert\(1\)>/);
 });
 
-Deno.test("the page is made public and private, and private is what an unclear form says", async () => {
+Deno.test("the page can be made public and private, and an unclear form makes it private", async () => {
   await using world = await accessWorld(CHOICE);
   const isPublic = async () => (await readSettings(world.web.kv)).isPublic;
   const set = async (fields: Record<string, string>) =>
@@ -159,7 +159,7 @@ Deno.test("the retention is a whole number of days from 7 to 3650", async () => 
   assert.equal(await days(), 365);
 });
 
-Deno.test("what one instance saves does not undo what another saves at the same time", async () => {
+Deno.test("concurrent changes of settings on two instances are both kept", async () => {
   await using world = await accessWorld(CHOICE);
   await Promise.all([
     world.post("/settings/public", { public: "on" }),
@@ -168,7 +168,7 @@ Deno.test("what one instance saves does not undo what another saves at the same 
   assert.deepEqual(await readSettings(world.web.kv), { isPublic: true, retentionDays: 30 });
 });
 
-Deno.test("a password that is set on the page signs in this browser, and asks everybody else", async () => {
+Deno.test("setting a password on the page keeps this browser signed in and signs everyone else out", async () => {
   await using world = await accessWorld(CHOICE);
   assert.match(await pageOf(world), /Set the password/);
   const form = { password: "correct horse", again: "correct horse" };
@@ -194,7 +194,7 @@ Deno.test("a password that is set on the page signs in this browser, and asks ev
   assert.equal((await world.post("/sign-in", { password: "correct horse" })).status, 403);
 });
 
-Deno.test("a new password has to be typed twice and be long enough", async () => {
+Deno.test("a new password must be entered twice and be long enough", async () => {
   await using world = await accessWorld(CHOICE);
   for (
     const form of [{ password: "correct horse", again: "correct house" }, {
@@ -209,7 +209,7 @@ Deno.test("a new password has to be typed twice and be long enough", async () =>
   assert.equal((await readSettings(world.web.kv)).passwordHash, undefined);
 });
 
-Deno.test("a password of the environment is not changed on the page, which names the variable", async () => {
+Deno.test("a password from the environment cannot be changed on the page, which names the variable", async () => {
   await using world = await accessWorld({ ...CHOICE, env: WITH_PASSWORD });
   const headers = { cookie: await signedIn(world) };
   const page = await (await world.send("/settings", { headers })).text();
@@ -220,7 +220,7 @@ Deno.test("a password of the environment is not changed on the page, which names
   assert.equal((await readSettings(world.web.kv)).passwordHash, undefined);
 });
 
-Deno.test("everyone is signed out after a question", async () => {
+Deno.test("signing everyone out asks for confirmation", async () => {
   await using world = await accessWorld({ ...CHOICE, env: WITH_PASSWORD });
   const cookie = await signedIn(world);
   const question = await world.send("/settings?ask=sign-everyone-out", { headers: { cookie } });
@@ -230,7 +230,7 @@ Deno.test("everyone is signed out after a question", async () => {
   assert.equal((await world.send("/settings", { headers: { cookie } })).status, 303);
 });
 
-Deno.test("no form of the settings does anything without a session or from another site", async () => {
+Deno.test("no form of the settings works without a session or from another site", async () => {
   await using world = await accessWorld({ ...CHOICE, env: WITH_PASSWORD });
   const { row, secret } = await createToken(world.web, "read", "Grafana");
   const cookie = await signedIn(world);
@@ -260,7 +260,7 @@ Deno.test("no form of the settings does anything without a session or from anoth
   assert.equal((await world.send("/settings", { headers: { cookie } })).status, 200);
 });
 
-Deno.test("no page of the settings has a style or a script of its own", async () => {
+Deno.test("no page of the settings has an inline style or script", async () => {
   await using world = await accessWorld(CHOICE);
   const { row } = await createToken(world.web, "node", "bot-1");
   const created = await world.post("/settings/tokens", { kind: "read", name: "Grafana" });
@@ -273,7 +273,7 @@ Deno.test("no page of the settings has a style or a script of its own", async ()
   for (const page of pages) {
     assert.doesNotMatch(page, /\sstyle=|<style|\son\w+=|javascript:|<script(?![^>]*src=)/i);
     assert.ok(!page.includes("native code"));
-    // Nothing in it changes by itself, and a form's answer cannot be fetched again.
+    // The page does not refresh: it does not change by itself, and the answer to a form cannot be fetched again.
     assert.ok(!page.includes("data-since"));
   }
 });

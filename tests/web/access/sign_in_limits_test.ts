@@ -16,7 +16,7 @@ async function withWeb(use: (web: Web, clock: FakeClock) => Promise<void>): Prom
   }
 }
 
-/** Tries `count` times with a wrong password, and returns how many of them were looked at. */
+/** Enters a wrong password `count` times. @returns how many were checked */
 async function fail(web: Web, address: string, count: number): Promise<number> {
   let allowed = 0;
   for (let index = 0; index < count; index++) allowed += Number((await trySignIn(web, address)).isAllowed);
@@ -48,7 +48,7 @@ Deno.test("all addresses together have a hundred failures an hour, and no count 
     assert.ok((await trySignIn(web, "203.0.113.1")).isAllowed);
   }));
 
-Deno.test("a success is not counted", () =>
+Deno.test("a successful sign-in is not counted", () =>
   withWeb(async (web) => {
     for (let index = 0; index < 200; index++) {
       const attempt = await trySignIn(web, "192.0.2.1");
@@ -58,13 +58,13 @@ Deno.test("a success is not counted", () =>
     assert.equal(await fail(web, "192.0.2.1", 15), 10);
   }));
 
-Deno.test("tries at the same moment are counted before one of them is looked at", () =>
+Deno.test("concurrent attempts are counted before any password is checked", () =>
   withWeb(async (web) => {
     const tries = await Promise.all(Array.from({ length: 50 }, () => trySignIn(web, "192.0.2.1")));
     assert.ok(tries.filter(({ isAllowed }) => isAllowed).length <= 10);
   }));
 
-Deno.test("a clock that is set back finds its old counts; one that leaps ahead locks nobody out", () =>
+Deno.test("a clock that is set back finds its old counts; one that jumps ahead locks no one out", () =>
   withWeb(async (web, clock) => {
     assert.equal(await fail(web, "192.0.2.1", 15), 10);
     clock.advance(86_400_000);
@@ -95,7 +95,7 @@ Deno.test("two instances on one database count together", async () => {
   }
 });
 
-Deno.test("the addresses of one household are one address", () => {
+Deno.test("the addresses of one household count as one", () => {
   assert.equal(networkOf("192.0.2.1"), "192.0.2.1");
   assert.equal(networkOf("::ffff:192.0.2.1"), "192.0.2.1");
   assert.equal(networkOf("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");

@@ -15,7 +15,7 @@ const CHOICE: AccessChoice = {
   },
 };
 
-Deno.test("the right password opens the page that was asked for", async () => {
+Deno.test("the right password opens the requested page", async () => {
   await using world = await accessWorld(CHOICE);
   const asked = await world.send("/nodes/bot-1?tab=runs");
   const form = await (await world.send(asked.headers.get("location") ?? "")).text();
@@ -32,7 +32,7 @@ Deno.test("the right password opens the page that was asked for", async () => {
   assert.deepEqual([again.status, again.headers.get("location")], [303, "/releases"]);
 });
 
-Deno.test("a wrong password opens nothing, says so, and is logged with the address and without the password", async () => {
+Deno.test("a wrong password is rejected, and logged with the address but without the password", async () => {
   await using world = await accessWorld(CHOICE);
   for (const password of ["", "wrong password", PASSWORD.slice(0, -1), `${PASSWORD} `]) {
     const answer = await world.post("/sign-in", { next: "/releases", password });
@@ -47,7 +47,7 @@ Deno.test("a wrong password opens nothing, says so, and is logged with the addre
   assert.ok(!world.logged.join().includes("horse"));
 });
 
-Deno.test("after ten wrong passwords an address has to wait, also with the right one", async () => {
+Deno.test("after ten wrong passwords an address must wait, even with the right one", async () => {
   await using world = await accessWorld(CHOICE);
   const answerTo = (password: string) => world.post("/sign-in", { next: "/", password });
   for (let index = 0; index < 10; index++) assert.equal((await answerTo("wrong")).status, 403);
@@ -60,7 +60,7 @@ Deno.test("after ten wrong passwords an address has to wait, also with the right
   assert.equal((await answerTo(PASSWORD)).status, 303);
 });
 
-Deno.test("nobody is sent to another site by signing in", async () => {
+Deno.test("signing in never redirects to another site", async () => {
   await using world = await accessWorld(CHOICE);
   for (
     const next of [
@@ -78,7 +78,7 @@ Deno.test("nobody is sent to another site by signing in", async () => {
   }
 });
 
-Deno.test("what stands in the address cannot leave its attribute", async () => {
+Deno.test("text from the address cannot break out of its attribute", async () => {
   await using world = await accessWorld(CHOICE);
   const next = '/nodes/"><script>alert(1)</script>';
   const page = await (await world.send(`/sign-in?next=${encodeURIComponent(next)}`)).text();
@@ -94,7 +94,7 @@ Deno.test("signing out clears the cookie, and only a form of the dashboard signs
   assert.equal((await world.post("/sign-out", {}, { cookie, origin: "https://evil.example" })).status, 403);
 });
 
-Deno.test("a form in another encoding is refused, and an empty one is a wrong password", async () => {
+Deno.test("a form with another content type is rejected, and an empty one counts as a wrong password", async () => {
   await using world = await accessWorld(CHOICE);
   const headers = { origin: "http://localhost:8080" };
   const multipart = new FormData();
@@ -106,7 +106,7 @@ Deno.test("a form in another encoding is refused, and an empty one is a wrong pa
   assert.equal((await world.post("/sign-in", { password: "x".repeat(10_000) })).status, 403);
 });
 
-Deno.test("without a password there is nothing to sign in to", async () => {
+Deno.test("without a password there is no sign-in", async () => {
   await using world = await accessWorld({ ...CHOICE, env: {} });
   const page = await world.send("/sign-in?next=/releases");
   assert.deepEqual([page.status, page.headers.get("location")], [303, "/releases"]);

@@ -37,7 +37,7 @@ Deno.test("a token's secret has 256 random bits, is returned once, and only its 
   assert.ok(!JSON.stringify(await listTokens(world.web.kv)).includes(one.secret));
 });
 
-Deno.test("what is not a token of the right kind is none", async () => {
+Deno.test("only a token of the right kind is accepted", async () => {
   await using world = await accessWorld();
   const { secret } = await createToken(world.web, "node", "bot-1");
   const read = await createToken(world.web, "read", "Grafana");
@@ -96,7 +96,7 @@ Deno.test("an attacker with a node token can report for this node and its three 
   assert.ok(!mayReport(read.row, "bot-1"));
 });
 
-Deno.test("a node token is refused for a name that no node can have, with the reason", async () => {
+Deno.test("a node token for an impossible name is rejected with the reason", async () => {
   await using world = await accessWorld();
   const names: readonly (readonly [string, RegExp])[] = [
     ["", /it is empty/],
@@ -124,7 +124,7 @@ Deno.test("a node token is refused for a name that no node can have, with the re
   assert.equal((await createToken(world.web, "node", ` ${"x".repeat(128)} `)).row.name, "x".repeat(128));
 });
 
-Deno.test("a rotated token has a new secret, and the old one is invalid at once", async () => {
+Deno.test("a rotated token has a new secret, and the old one stops working immediately", async () => {
   await using world = await accessWorld();
   const old = await createToken(world.web, "node", "bot-1");
   world.clock.advance(86_400_000);
@@ -137,7 +137,7 @@ Deno.test("a rotated token has a new secret, and the old one is invalid at once"
   assert.equal(await rotateToken(world.web, "unknown"), undefined);
 });
 
-Deno.test("of two operators who rotate a token at once, both get a secret and the last one's is valid", async () => {
+Deno.test("if two operators rotate a token at once, both get a secret and only the last one works", async () => {
   await using world = await accessWorld();
   const { row } = await createToken(world.web, "node", "bot-1");
   const rotated = await Promise.all([rotateToken(world.web, row.id), rotateToken(world.web, row.id)]);
@@ -146,7 +146,7 @@ Deno.test("of two operators who rotate a token at once, both get a secret and th
   assert.equal((await listTokens(world.web.kv)).length, 1);
 });
 
-Deno.test("a token that is revoked while it is rotated is gone, and so is its new secret", async () => {
+Deno.test("a token that is revoked while it is rotated stops working, including its new secret", async () => {
   await using world = await accessWorld();
   const { row, secret } = await createToken(world.web, "node", "bot-1");
   const [rotated] = await Promise.all([rotateToken(world.web, row.id), revokeToken(world.web, row.id)]);
@@ -155,7 +155,7 @@ Deno.test("a token that is revoked while it is rotated is gone, and so is its ne
   assert.deepEqual(await listTokens(world.web.kv), []);
 });
 
-Deno.test("a revoked token is invalid at once, also while a request with it notes its use", async () => {
+Deno.test("a revoked token stops working immediately, even while a request records its use", async () => {
   await using world = await accessWorld();
   const { row, secret } = await createToken(world.web, "node", "bot-1");
   const [used] = await Promise.all([present(world.web, secret), revokeToken(world.web, row.id)]);
@@ -165,7 +165,7 @@ Deno.test("a revoked token is invalid at once, also while a request with it note
   assert.equal(await revokeToken(world.web, row.id), undefined);
 });
 
-Deno.test("the last use is written at most once an hour, also where the clock was set back", async () => {
+Deno.test("the last use is written at most once an hour, even after the clock was set back", async () => {
   await using world = await accessWorld();
   const { row, secret } = await createToken(world.web, "read", "Grafana");
   const stampAfterUse = async () => {
@@ -204,7 +204,7 @@ Deno.test("a node with a token appears as never reported, unless it or a node be
   assert.deepEqual((await nodeNames(world)).toSorted(), ["bot-1", "bot-2", "bot-3/client"]);
 });
 
-Deno.test("a node that has never reported disappears with its last token; one that has stays", async () => {
+Deno.test("a node disappears with its last token only if it has never reported", async () => {
   await using world = await accessWorld();
   const { kv } = world.web;
   const [one, other] = [

@@ -11,7 +11,7 @@ import { digestOf, NOW } from "../gallery_data.ts";
 const DAY = 86_400_000;
 const FROM = new Date(NOW.getTime() - 30 * DAY);
 
-Deno.test("a band begins with what was active before it, and ends with what is active now", () => {
+Deno.test("a band begins with the release that was active before it, and ends with the active one", () => {
   const segments = bandSegments(activationsOf([[40, 37], [10, 38]]), FROM, NOW);
   assert.deepEqual(segments.map(({ sequence }) => sequence), [37, 38]);
   assert.equal(segments[0]?.from.getTime(), FROM.getTime());
@@ -24,7 +24,7 @@ Deno.test("a band begins with what was active before it, and ends with what is a
   );
 });
 
-Deno.test("a band marks the release that a node rolled back from, and not the one that it came back to", () => {
+Deno.test("a band marks the release that a node rolled back from, not the one that it rolled back to", () => {
   const segments = bandSegments(activationsOf([[9, 41], [2, 42], [1, 41]]), FROM, NOW);
   assert.deepEqual(segments.map(({ sequence, fate }) => [sequence, fate]), [
     [41, "kept"],
@@ -33,7 +33,7 @@ Deno.test("a band marks the release that a node rolled back from, and not the on
   ]);
 });
 
-Deno.test("a band marks quarantined releases, joins what was activated twice, and takes any order", () => {
+Deno.test("a band marks quarantined releases, joins repeated activations, and accepts any order", () => {
   const activations = activationsOf([[9, 41], [5, 41], [2, 42]]).toReversed();
   const segments = bandSegments(activations, FROM, NOW, new Set([digestOf("42c571816245a5")]));
   assert.deepEqual(segments.map(({ sequence, fate }) => [sequence, fate]), [[41, "kept"], [
@@ -42,12 +42,12 @@ Deno.test("a band marks quarantined releases, joins what was activated twice, an
   ]]);
 });
 
-Deno.test("activations of a clock that is ahead do not reach past the end of a band", () => {
+Deno.test("activations from a clock that is ahead do not exceed the band", () => {
   const segments = bandSegments(activationsOf([[9, 41], [-3, 42]]), FROM, NOW);
   assert.deepEqual(segments.map(({ sequence, to }) => [sequence, to.getTime()]), [[41, NOW.getTime()]]);
 });
 
-Deno.test("ticks of durations and of bytes are round in the units that people use", () => {
+Deno.test("ticks of durations and bytes are round", () => {
   const labels = (largest: number, unit: "duration" | "bytes") =>
     valueAxis(largest, unit).ticks.map(({ label }) => label);
   assert.deepEqual(labels(12_000, "duration"), ["0", "5 s", "10 s", "15 s"]);
@@ -58,7 +58,7 @@ Deno.test("ticks of durations and of bytes are round in the units that people us
   assert.ok(valueAxis(1e18, "bytes").ticks.length <= 5);
 });
 
-Deno.test("ticks of a time axis are midnights by the reader's clocks, also over a change of the clocks", () => {
+Deno.test("ticks of a time axis are midnights in the reader's zone, even across a clock change", () => {
   const span = { from: new Date("2026-10-20T00:00:00Z"), to: new Date("2026-10-30T00:00:00Z") };
   const ticks = timeTicks(span, "Europe/Paris", 8);
   assert.deepEqual(
@@ -70,7 +70,7 @@ Deno.test("ticks of a time axis are midnights by the reader's clocks, also over 
   assert.equal(at[2], "2026-10-25T23:00:00.000Z");
 });
 
-Deno.test("a short span is labelled with times of day, a moment with its day and time, and one that ends before it begins not at all", () => {
+Deno.test("a short span has times of day, a moment has its day and time, and a reversed span has no labels", () => {
   const to = new Date("2026-11-29T09:00:00Z");
   const hour = timeTicks({ from: new Date(to.getTime() - 3_600_000), to }, "Europe/Paris", 4);
   assert.deepEqual(hour.map(({ label }) => label), ["09:00", "09:15", "09:30", "09:45", "10:00"]);
@@ -78,7 +78,7 @@ Deno.test("a short span is labelled with times of day, a moment with its day and
   assert.deepEqual(timeTicks({ from: to, to: new Date(0) }, "UTC", 4), []);
 });
 
-Deno.test("the median of runs is that of the ones that changed something, and one outlier flattens no chart", () => {
+Deno.test("the median is that of runs that changed something, and an outlier does not flatten the chart", () => {
   const { points, median, limit } = runPoints(
     runRows([8_000, 200, 9_000, -30, 10_000, 14_400_000]),
     "duration",
@@ -98,7 +98,7 @@ Deno.test("the median of runs is that of the ones that changed something, and on
   assert.equal(runPoints([], "bytes").points.length, 0);
 });
 
-Deno.test("steps stand where they were; only where one took nearly all the time, it is drawn shorter", () => {
+Deno.test("steps are drawn to scale, unless one took nearly all the time", () => {
   const steps = [[0, 100], [100, 300], [50, 100]].map(([startMs = 0, durationMs = 0]) => ({
     name: "x",
     startMs,
@@ -116,7 +116,7 @@ Deno.test("steps stand where they were; only where one took nearly all the time,
   assert.equal(stepScale([{ name: "x", startMs: 0, durationMs: 0 }]).part(0), 0);
 });
 
-Deno.test("a metric's limits lie on its worse side, and a baseline of zero is compared with by difference", () => {
+Deno.test("a metric's limits are on its worse side, and a baseline of zero is compared by difference", () => {
   const course = {
     name: "m",
     samples: [],
@@ -138,7 +138,7 @@ Deno.test("a metric's limits lie on its worse side, and a baseline of zero is co
   assert.deepEqual(values({ baseline: null, catastrophic: null }), []);
 });
 
-Deno.test("an axis of a metric holds any numbers, and its labels stay short", () => {
+Deno.test("an axis of a metric accepts any numbers, and its labels are short", () => {
   for (const values of [[], [0], [5, 5], [1e308, -1e308], [1e-12, 2e-12]]) {
     const axis = metricAxis(values);
     for (const value of values) {

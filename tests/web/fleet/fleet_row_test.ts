@@ -3,7 +3,7 @@ import { HOUR_MS, laterBy, MINUTE_MS } from "../../helpers/node_rows.ts";
 import { openPages } from "../../helpers/pages_world.ts";
 import * as events from "../../helpers/web_events.ts";
 
-/** Of the fleet's rows: what changes while a run goes on, and what a machine without a daemon is called. */
+/** Rows of the fleet: changes during a run, and the name of a machine without a daemon. */
 
 const AT = "2026-11-29T06:00:00.000Z";
 
@@ -22,7 +22,7 @@ Deno.test("a due time that a run has served is not shown as missed until the nod
     assert.match(text, /Next run –/);
     assert.match(text, /06:00 UTC –/, "the schedule's next run");
   }
-  // A run of another role serves it not, and a due time to come is shown whatever ran.
+  // A run of another role does not serve it, and a future due time is shown whatever ran.
   await world.add(events.heartbeat(node, { time: laterBy(AT, 40_000) }));
   assert.match(
     (await world.see("/nodes/bot-1/client")).text,
@@ -41,7 +41,7 @@ Deno.test("a run of another command does not serve a role's due time", async () 
   assert.match((await world.see("/")).text, /was due today 06:00/);
 });
 
-Deno.test("the fleet shows a run that is going on, and what was wrong before stays in the state", async () => {
+Deno.test("the fleet shows a run in progress, and the state still shows the earlier problem", async () => {
   const node = "bot-1/client";
   const running = { runId: "r-2", command: "pull", startedAt: AT, step: "fetching" };
   using world = await openPages([
@@ -53,7 +53,7 @@ Deno.test("the fleet shows a run that is going on, and what was wrong before sta
   assert.match(text, /running pull, fetching, since today 06:00/i);
 });
 
-Deno.test("a run of a node that nothing else is known of is shown, too", async () => {
+Deno.test("a run of an otherwise unknown node is shown", async () => {
   using world = await openPages([events.started("bot-1/client", { startedAt: AT })], {
     now: laterBy(AT, 30_000),
   });

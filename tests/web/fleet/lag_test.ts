@@ -42,7 +42,7 @@ Deno.test("of several publishers, the one that published the consumer's release 
   );
 });
 
-Deno.test("a release that no publisher reported is behind by its sequence where there is one publisher", () => {
+Deno.test("with one publisher, an unknown release is behind by its sequence", () => {
   const unknown = consumer(99, { sequence: 2 });
   assert.equal(new Lineages([publisher("trainer", 3, 5)]).lagOf(unknown)?.releases, 3);
   const two = new Lineages([publisher("alpha", 1, 3), publisher("beta", 11, 14)]);
@@ -50,12 +50,12 @@ Deno.test("a release that no publisher reported is behind by its sequence where 
   assert.equal(new Lineages([]).lagOf(unknown), null);
 });
 
-Deno.test("without a sequence, how far an unknown release is behind is not known", () => {
+Deno.test("without a sequence, the distance of an unknown release is unknown", () => {
   const lag = new Lineages([publisher("trainer", 3, 5)]).lagOf(consumer(99, { sequence: undefined }));
   assert.deepEqual([lag?.releases, lag?.since], [null, null]);
 });
 
-Deno.test("a consumer that is further behind than the dashboard remembers is at least 50 releases behind", () => {
+Deno.test("a consumer that is further behind than the dashboard keeps is at least 50 releases behind", () => {
   const lag = new Lineages([publisher("trainer", 1, 60)]).lagOf(consumer(3));
   assert.deepEqual([lag?.releases, lag?.isAtLeast], [50, true]);
   const known = new Lineages([publisher("trainer", 1, 60)]).lagOf(consumer(11));
@@ -66,7 +66,7 @@ Deno.test("a consumer that pulled before its publisher reported is not behind", 
   assert.equal(new Lineages([publisher("trainer", 1, 5)]).lagOf(consumer(6))?.releases, 0);
 });
 
-Deno.test("a node without an active release has no lag", () => {
+Deno.test("a node without an active release is not behind", () => {
   const row = rowOf("bot-1", events.failed("bot-1"));
   assert.equal(new Lineages([publisher("trainer", 1, 5)]).lagOf(row), null);
 });

@@ -3,7 +3,7 @@ import { nodeState, patienceOf } from "../../../web/fleet/node_state.ts";
 import { DAY_MS, HOUR_MS, laterBy, MINUTE_MS, rowOf } from "../../helpers/node_rows.ts";
 import * as events from "../../helpers/web_events.ts";
 
-/** Reports of a store's state that no daemon sends: the next is due in 0 seconds, and they name no roles. */
+/** Reports of a store's state without a daemon: the next one is due in 0 seconds, and they have no roles. */
 
 const NODE = "bot-1/client";
 const AT = "2026-11-29T06:00:00.000Z";
@@ -16,13 +16,13 @@ function look(time: string, status: events.HeartbeatChanges["status"] = {}) {
   });
 }
 
-Deno.test("a machine that was never heard to have a daemon has no heartbeats to miss", () => {
+Deno.test("a machine that never had a daemon misses no heartbeats", () => {
   const row = rowOf(NODE, events.finished(NODE, { startedAt: laterBy(AT, -HOUR_MS) }), look(AT));
   assert.deepEqual([row.report?.roles, row.report?.freeBytes], [[], 50_000_000_000]);
   assert.equal(nodeState(row, new Date(laterBy(AT, 30 * DAY_MS))).kind, "up");
 });
 
-Deno.test("looking at the store of a timer's machine does not hide that its runs stopped", () => {
+Deno.test("reading the store of a timer's machine does not hide that its runs stopped", () => {
   const runs = Array.from(
     { length: 10 },
     (_, hour) => events.finished(NODE, { startedAt: laterBy(AT, hour * HOUR_MS) }),
@@ -39,7 +39,7 @@ Deno.test("looking at the store of a timer's machine does not hide that its runs
   assert.equal(patienceOf(row), 75 * MINUTE_MS);
 });
 
-Deno.test("a daemon that is gone is down within its patience, whoever looks at its store, and says that it stopped", () => {
+Deno.test("a stopped daemon is down after its time limit, even if its store is read, and the reason says that it stopped", () => {
   const beats = [0, 1, 2].map((minute) => events.heartbeat(NODE, { time: laterBy(AT, minute * MINUTE_MS) }));
   const goneAt = laterBy(AT, 2 * MINUTE_MS);
   const looks = [1, 2, 3, 4].map((minute) =>
@@ -57,7 +57,7 @@ Deno.test("a daemon that is gone is down within its patience, whoever looks at i
   });
 });
 
-Deno.test("a daemon that comes back is up with its next heartbeat", () => {
+Deno.test("a restarted daemon is up with its next heartbeat", () => {
   const row = rowOf(
     NODE,
     events.heartbeat(NODE, { time: AT }),

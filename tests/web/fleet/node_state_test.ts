@@ -73,7 +73,7 @@ Deno.test("a run of the role that began serves the due time, a run of another ro
   assert.equal(stateAt(rowOf(NODE, beat, publish), now).kind, "late");
 });
 
-Deno.test("of several roles, those that are paused are not expected, and the others are", () => {
+Deno.test("of several roles, only those that are not paused are expected", () => {
   const pause = { since: laterBy(AT, -HOUR_MS), until: null, host: "bot-1" };
   const schedules = { client: events.schedule({ paused: pause }), references: events.schedule() };
   const time = laterBy(AT, 2.5 * MINUTE_MS);
@@ -108,7 +108,7 @@ Deno.test("a clock that is a day off makes a node neither down nor late, and its
   }
 });
 
-Deno.test("a heartbeat that took some minutes is no wrong clock", () => {
+Deno.test("a heartbeat that was delayed by minutes does not mean a wrong clock", () => {
   assert.equal(clockAheadMs(skewedRowOf(NODE, -5 * MINUTE_MS, events.heartbeat(NODE))), 0);
   assert.equal(
     clockAheadMs(skewedRowOf(NODE, -5 * MINUTE_MS - 1, events.heartbeat(NODE))),
@@ -116,7 +116,7 @@ Deno.test("a heartbeat that took some minutes is no wrong clock", () => {
   );
 });
 
-Deno.test("a run takes too long after twice the longest before, at least a quarter of an hour", () => {
+Deno.test("a run takes too long after twice the longest run before, and at least a quarter of an hour", () => {
   const before = events.finished(NODE, { startedAt: laterBy(AT, -DAY_MS), durationMs: 10 * MINUTE_MS });
   const begun = events.started(NODE, { startedAt: AT });
   const beat = events.heartbeat(NODE, {
@@ -131,7 +131,7 @@ Deno.test("a run takes too long after twice the longest before, at least a quart
   });
 });
 
-Deno.test("a run of a command without a past may take six hours", () => {
+Deno.test("a run of a command without earlier runs may take six hours", () => {
   const row = rowOf("trainer", events.started("trainer", { startedAt: AT, command: "train" }));
   assert.equal(stateAt(row, laterBy(AT, 6 * HOUR_MS)).kind, "up");
   assert.deepEqual(stateAt(row, laterBy(AT, 7 * HOUR_MS)), {
@@ -140,7 +140,7 @@ Deno.test("a run of a command without a past may take six hours", () => {
   });
 });
 
-Deno.test("a canary is a state, and one that waits for the operator says why", () => {
+Deno.test("a canary is a state, and a paused one shows the reason", () => {
   const stateOf = (changes: Parameters<typeof events.canary>[1]) =>
     stateAt(
       rowOf(NODE, events.heartbeat(NODE, { time: AT, status: { canary: events.canary(2, changes) } })),

@@ -19,7 +19,7 @@ function texts(troubles: readonly Trouble[]): string[] {
   );
 }
 
-/** A heartbeat of a moment ago: the node is up, and nothing is due. */
+/** A recent heartbeat: the node is up, and nothing is due. */
 function beat(changes: events.HeartbeatChanges = {}) {
   return events.heartbeat(NODE, {
     time: laterBy(AT, MINUTE_MS),
@@ -28,11 +28,11 @@ function beat(changes: events.HeartbeatChanges = {}) {
   });
 }
 
-Deno.test("a node that pulled without a problem has no trouble", () => {
+Deno.test("a node that pulled successfully has no problem", () => {
   assert.deepEqual(troublesOf(rowOf(NODE, events.activated(NODE, 2), beat())), []);
 });
 
-Deno.test("a failed run says why, and how often in a row it failed", () => {
+Deno.test("a failed run shows the reason, and how often in a row it failed", () => {
   const fail = (hour: number) => events.failed(NODE, { startedAt: laterBy(AT, -hour * HOUR_MS) });
   const why = events.failed(NODE).data.error?.message;
   const once = rowOf(NODE, events.finished(NODE, { startedAt: laterBy(AT, -5 * HOUR_MS) }), fail(0));
@@ -49,7 +49,7 @@ Deno.test("a failed run says why, and how often in a row it failed", () => {
   ]);
 });
 
-Deno.test("failures read like sentences after the node's name, whatever the command", () => {
+Deno.test("failures of all commands read as sentences after the node's name", () => {
   const title = (outcome: string, command: string) =>
     troublesOf(rowOf(NODE, events.failed(NODE, { outcome, command })))[0]?.title;
   assert.equal(title("failed", "publish"), "failed to publish");
@@ -59,7 +59,7 @@ Deno.test("failures read like sentences after the node's name, whatever the comm
   assert.equal(title("interrupted", "train"), "was interrupted during train");
 });
 
-Deno.test("a rollback says to which release, why, and how to activate the replaced one anyway", () => {
+Deno.test("a rollback shows the release, the reason, and how to activate the replaced release anyway", () => {
   const row = rowOf(
     NODE,
     events.finished(NODE, {
@@ -76,12 +76,12 @@ Deno.test("a rollback says to which release, why, and how to activate the replac
   ]);
 });
 
-Deno.test("a rollback that an operator typed is no trouble", () => {
+Deno.test("a rollback by an operator is not a problem", () => {
   const row = rowOf(NODE, events.finished(NODE, { outcome: "rolled-back", command: "rollback" }));
   assert.deepEqual(troublesOf(row), []);
 });
 
-Deno.test("a node that keeps the newest release in quarantine stays a trouble after its next pull", () => {
+Deno.test("a quarantined newest release is still a problem after the next pull", () => {
   const trainer = rowOf(
     "trainer",
     events.published("trainer", 1, { time: laterBy(AT, -2 * DAY_MS) }),
@@ -110,7 +110,7 @@ Deno.test("a node is behind after a day, not before", () => {
   ]);
 });
 
-Deno.test("faults of the store and a nearly full disk say what to type", () => {
+Deno.test("faults of the store and a nearly full disk show a command", () => {
   const row = rowOf(
     NODE,
     beat({ status: { modelFolderFault: "the model folder is a copy", freeBytes: 200 * 1024 ** 2 } }),
@@ -121,7 +121,7 @@ Deno.test("faults of the store and a nearly full disk say what to type", () => {
   ]);
 });
 
-Deno.test("a wrong clock is a trouble of its own, and the node is not down for it", () => {
+Deno.test("a wrong clock is a problem of its own, and does not make the node down", () => {
   const row = skewedRowOf(NODE, DAY_MS, beat());
   const now = new Date(laterBy(AT, -DAY_MS + 2 * MINUTE_MS));
   assert.deepEqual(texts(troublesOf(row, now)), [
@@ -130,7 +130,7 @@ Deno.test("a wrong clock is a trouble of its own, and the node is not down for i
   ]);
 });
 
-Deno.test("a paused node is not judged by its last run and its release, a down one is shown as down first", () => {
+Deno.test("last run and release of a paused node are no problems; of a down node, down is shown first", () => {
   const pause = { since: AT, until: null, host: "bot-1" };
   const schedules = { client: events.schedule({ paused: pause }) };
   const failedThen = events.failed(NODE);

@@ -18,7 +18,7 @@ function said(...rows: readonly NodeRow[]): string {
   return `${tone}: ${troubled} ${rest}`;
 }
 
-Deno.test("one sentence says whether all is healthy", () => {
+Deno.test("one sentence gives the state of the fleet", () => {
   assert.equal(said(), "empty:  No node has reported yet.");
   assert.equal(said(well("a")), "good:  The node is healthy.");
   assert.equal(said(well("a"), well("b")), "good:  Both nodes are healthy.");
@@ -46,7 +46,7 @@ Deno.test("problems come first, the worst at the top, then states, then names wi
   assert.deepEqual(names, ["y", "x", "z", "new", "bot-2", "bot-10"]);
 });
 
-Deno.test("nodes are grouped by what they do: their roles, their names, their runs", () => {
+Deno.test("nodes are grouped by their roles, names and runs", () => {
   const groupOf = (row: NodeRow) => viewFleet([row], NOW).nodes[0]?.group;
   const ofRoles = (...roles: readonly string[]) =>
     rowOf(
@@ -77,7 +77,7 @@ Deno.test("only consumers are behind", () => {
   assert.deepEqual(lags, [["trainer", null], ["bot", 1]]);
 });
 
-Deno.test("a role that is named like a property of every object shows a fleet", () => {
+Deno.test("a role that is named like an inherited property does not break the fleet", () => {
   const status = { schedules: { constructor: events.schedule() }, next: { constructor: AT } };
   const row = rowOf("n", events.finished("n"), events.heartbeat("n", { time: AT, status }));
   assert.equal(viewFleet([row], NOW).nodes.length, 1);

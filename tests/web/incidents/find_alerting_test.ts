@@ -27,7 +27,7 @@ function complaintsOf(text: string): readonly string[] {
   }
 }
 
-Deno.test("alerts of a dashboard without a file are one variable of YAML or JSON, with the section's name or not", () => {
+Deno.test("a dashboard without a file reads its alerts from one variable of YAML or JSON, with or without the section's name", () => {
   const settings = read(YAML);
   assert.equal(settings.webhook.url, "https://hooks.example.com/model-sync");
   assert.equal(settings.webhook.secret_env, "ALERTS_SECRET");
@@ -51,7 +51,7 @@ Deno.test("alerts of a dashboard without a file are one variable of YAML or JSON
   assert.deepEqual(read("{}").chat, []);
 });
 
-Deno.test("a wrong setting is named with the variable, what is wrong, and what may have been meant", () => {
+Deno.test("an invalid setting is reported with the variable, the problem and a suggestion", () => {
   const cases: readonly (readonly [string, RegExp])[] = [
     [
       "webhok: {}",
@@ -78,7 +78,7 @@ Deno.test("a wrong setting is named with the variable, what is wrong, and what m
   }
 });
 
-Deno.test("on Deno Deploy alerts go out on the production timeline alone", async () => {
+Deno.test("on Deno Deploy, only the production timeline sends alerts", async () => {
   const timelines = [
     [{}, true],
     [{ DENO_DEPLOY: "true", DENO_TIMELINE: "production" }, true],
@@ -98,7 +98,7 @@ Deno.test("on Deno Deploy alerts go out on the production timeline alone", async
   }
 });
 
-Deno.test("a dashboard with a wrong setting runs without alerts, and logs why without the secret in an address", async () => {
+Deno.test("a dashboard with an invalid setting runs without alerts, and logs why without the secret in an address", async () => {
   const text =
     "chat: [{ type: slak, url: 'https://hooks.example.com/services/T0/B0/s3cretS3cret' }]\nto: you";
   const context = testContext({ env: fixedEnvironment({ [ALERTS_VARIABLE]: text }) });

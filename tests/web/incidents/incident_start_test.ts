@@ -12,14 +12,14 @@ const OTHER = "bot-oslo/client";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Since when the fleet page says that a node is what it is. */
+/** Returns since when the node has its state on the fleet page. */
 async function sinceOf({ fleet, clock }: WatchedFleet, node: string): Promise<string | null> {
   const row = (await fleet.read()).rows.get(node);
   assert.ok(row !== undefined);
   return nodeState(row, clock.now()).since;
 }
 
-Deno.test("an incident begins when the last heartbeat arrived, as the fleet page says, and ends when one arrives again", async () => {
+Deno.test("an incident begins with the last heartbeat, as the fleet page shows, and ends with the next one", async () => {
   using dashboard = await startWatch();
   await dashboard.minutes(10, [BOT, OTHER]);
   await dashboard.minutes(5, [OTHER]);
@@ -41,7 +41,7 @@ Deno.test("an incident of a run that did not start begins at the due time", asyn
   assert.deepEqual((await dashboard.open()).map(({ startedAt }) => startedAt), [next.client]);
 });
 
-Deno.test("an open incident keeps its beginning when the node becomes worse or its state begins anew", async () => {
+Deno.test("an open incident keeps its start when the node gets worse or its state starts again", async () => {
   using dashboard = await startWatch();
   const beat = async () =>
     await ingest(dashboard, [events.heartbeat(BOT, {
@@ -61,7 +61,7 @@ Deno.test("an open incident keeps its beginning when the node becomes worse or i
   assert.deepEqual(await dashboard.all(), [down]);
 });
 
-Deno.test("an incident does not begin before the node's earlier incident ended, and both are kept in order", async () => {
+Deno.test("an incident does not begin before the previous one of its node ended, and both stay in order", async () => {
   using dashboard = await startWatch();
   const due = { client: "2026-11-29T07:02:00.000Z" };
   const paused = events.schedule({ paused: { since: dashboard.now, until: null, host: "bot-paris" } });
@@ -83,7 +83,7 @@ Deno.test("an incident does not begin before the node's earlier incident ended, 
   assert.deepEqual(ofNode.rows, [second, first]);
 });
 
-Deno.test("an incident does not begin before the dashboard heard of the node, nor after it was found out", async () => {
+Deno.test("an incident does not begin before the node's first report, nor after it was detected", async () => {
   using dashboard = await startWatch();
   for (const next of ["2026-11-20T07:00:00.000Z", "2026-11-29T06:59:00.000Z"]) {
     const node = `bot-${next.slice(8, 10)}`;
@@ -101,7 +101,7 @@ Deno.test("an incident does not begin before the dashboard heard of the node, no
   ]);
 });
 
-Deno.test("a node that went down hours before the dashboard started has one incident, with its true beginning in its alert", async () => {
+Deno.test("a node that went down hours before the dashboard started has one incident, with its true start in its alert", async () => {
   await using host = startRecordingHost();
   using dashboard = await startWatch();
   const alerting = alertingTo(dashboard, `${host.origin}/hook`);
@@ -116,7 +116,7 @@ Deno.test("a node that went down hours before the dashboard started has one inci
   assert.equal(JSON.parse(host.requests[1]?.body ?? "").data.durationMs, 9 * HOUR_MS + 11 * 60_000);
 });
 
-Deno.test("an incident that began before the retention stays until it has been over for that long", async () => {
+Deno.test("an incident that began before the retention is kept until it ended that long ago", async () => {
   using dashboard = await startWatch();
   await dashboard.minutes(10, [BOT]);
   await dashboard.minutes(5, []);

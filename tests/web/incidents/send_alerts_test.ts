@@ -10,7 +10,7 @@ function types({ requests }: RecordingHost): string[] {
   return requests.map(({ body }) => `${JSON.parse(body).type} ${JSON.parse(body).data.node}`);
 }
 
-Deno.test("an incident is alerted about once, and once more with its length when it is over", async () => {
+Deno.test("an incident is alerted once, and its recovery once, with the duration", async () => {
   await using host = startRecordingHost();
   using dashboard = await startWatch();
   const alerting = alertingTo(dashboard, `${host.origin}/hook`);
@@ -24,7 +24,7 @@ Deno.test("an incident is alerted about once, and once more with its length when
   assert.deepEqual(alerting.context.signal.aborted, false);
 });
 
-Deno.test("a channel that does not take an alert is tried again, and the others get it once", async () => {
+Deno.test("a channel that rejects an alert is tried again, and the others get it once", async () => {
   await using good = startRecordingHost();
   await using broken = startRecordingHost(
     ...Array.from({ length: 3 }, () => () => new Response("no", { status: 403 })),
@@ -45,7 +45,7 @@ Deno.test("a channel that does not take an alert is tried again, and the others 
   assert.doesNotMatch(dashboard.log.lines.join("\n"), /s3cretS3cret/);
 });
 
-Deno.test("a node that is back before its alert could be sent gets one alert: that it is back", async () => {
+Deno.test("a node that recovers before its alert could be sent gets one alert: its recovery", async () => {
   await using host = startRecordingHost(
     () => new Response("no", { status: 403 }),
     () => new Response("ok"),
@@ -59,7 +59,7 @@ Deno.test("a node that is back before its alert could be sent gets one alert: th
   assert.equal((await dashboard.all())[0]?.alertedAt, null);
 });
 
-Deno.test("a recovery that no channel takes is given up after a day, and holds up no other alert", async () => {
+Deno.test("a recovery that no channel accepts is given up after a day, and delays no other alert", async () => {
   await using host = startRecordingHost(
     () => new Response("ok"),
     () => new Response("no", { status: 403 }),
@@ -77,7 +77,7 @@ Deno.test("a recovery that no channel takes is given up after a day, and holds u
   assert.ok(dashboard.log.lines.includes(`warn gave up alerting that ${BOT} works again`));
 });
 
-Deno.test("an instance that dies between opening an incident and alerting leaves the alert to the next look", async () => {
+Deno.test("if an instance dies between opening an incident and alerting, the next check sends the alert", async () => {
   await using host = startRecordingHost();
   using dashboard = await startWatch();
   const alerting = alertingTo(dashboard, `${host.origin}/hook`);
@@ -88,7 +88,7 @@ Deno.test("an instance that dies between opening an incident and alerting leaves
   assert.deepEqual(types(host), [`model_sync.node-down ${BOT}`]);
 });
 
-Deno.test("an alert that an instance took on and never sent is sent when its time is over", async () => {
+Deno.test("an alert that an instance claimed and never sent is sent when the claim expires", async () => {
   await using host = startRecordingHost();
   using dashboard = await startWatch();
   const alerting = alertingTo(dashboard, `${host.origin}/hook`);
@@ -108,7 +108,7 @@ Deno.test("an alert that an instance took on and never sent is sent when its tim
   assert.deepEqual(types(host), [`model_sync.node-down ${BOT}`]);
 });
 
-Deno.test("a pause sends no recovery, and without alerts none is remembered to be sent later", async () => {
+Deno.test("a pause sends no recovery, and without channels no recovery is kept for later", async () => {
   await using host = startRecordingHost();
   using dashboard = await startWatch();
   await dashboard.minutes(10, [BOT]);
@@ -120,7 +120,7 @@ Deno.test("a pause sends no recovery, and without alerts none is remembered to b
   assert.deepEqual(types(host), []);
 });
 
-Deno.test("many alerts at once are sent over several looks, those of nodes that are down first", async () => {
+Deno.test("many alerts are sent over several checks, those of nodes that are down first", async () => {
   await using host = startRecordingHost();
   using dashboard = await startWatch();
   const alerting = alertingTo(dashboard, `${host.origin}/hook`);

@@ -6,7 +6,7 @@ import { alertingTo, startWatch, WatchedFleet } from "../../helpers/watched_flee
 
 const NODES = ["bot-1", "bot-2", "bot-3", "bot-4", "bot-5", "bot-6"];
 
-Deno.test("two instances on one database open, alert about and close each incident once", async () => {
+Deno.test("two instances on one database open, alert and close each incident once", async () => {
   await using host = startRecordingHost();
   using dir = tempDir();
   using other = await startWatch();

@@ -8,7 +8,7 @@ const BOT = "bot-paris/client";
 const OTHER = "bot-oslo/client";
 const HOUR_MS = 3_600_000;
 
-Deno.test("a node whose heartbeats stop is down from its last one until it is heard again", async () => {
+Deno.test("a node whose heartbeats stop is down from its last one until it reports again", async () => {
   using dashboard = await startWatch();
   await dashboard.minutes(10, [BOT, OTHER]);
   assert.deepEqual(await dashboard.all(), []);
@@ -31,7 +31,7 @@ Deno.test("a node whose heartbeats stop is down from its last one until it is he
   ]);
 });
 
-Deno.test("a late node that goes down has one incident, which is of the worse kind and stays so", async () => {
+Deno.test("a late node that goes down keeps its incident, which becomes and stays `down`", async () => {
   using dashboard = await startWatch();
   const lateNow = async (node: string) =>
     await ingest(dashboard, [events.heartbeat(node, {
@@ -55,7 +55,7 @@ Deno.test("a late node that goes down has one incident, which is of the worse ki
   assert.deepEqual((await dashboard.all()).map(({ ending }) => ending), ["recovered"]);
 });
 
-Deno.test("a node that an operator pauses or removes closes its incident without a recovery", async () => {
+Deno.test("pausing or removing a node closes its incident without a recovery", async () => {
   using dashboard = await startWatch();
   const due = { client: "2026-11-29T07:02:00.000Z" };
   for (let minute = 0; minute < 6; minute++) {
@@ -74,7 +74,7 @@ Deno.test("a node that an operator pauses or removes closes its incident without
   assert.deepEqual(endings.sort(), [[OTHER, "forgotten"], [BOT, "paused"]]);
 });
 
-Deno.test("a dashboard that was away gives every node the time for its heartbeats before it judges", async () => {
+Deno.test("a dashboard that was down waits for heartbeats before it opens incidents", async () => {
   using dashboard = await startWatch();
   await dashboard.minutes(10, [BOT, OTHER]);
   dashboard.clock.advance(5 * HOUR_MS);
@@ -85,7 +85,7 @@ Deno.test("a dashboard that was away gives every node the time for its heartbeat
   assert.deepEqual((await dashboard.open()).map(({ node }) => node), [OTHER]);
 });
 
-Deno.test("a dashboard that was away does not take an incident for over before the node is heard", async () => {
+Deno.test("a dashboard that was down closes an incident only after the node reports", async () => {
   using dashboard = await startWatch();
   await dashboard.minutes(10, [BOT]);
   await dashboard.minutes(5, []);
@@ -94,7 +94,7 @@ Deno.test("a dashboard that was away does not take an incident for over before t
   assert.equal((await dashboard.open()).length, 1);
 });
 
-Deno.test("a clock that jumps, forwards or backwards, opens and closes nothing", async () => {
+Deno.test("a clock that jumps forwards or backwards opens and closes no incident", async () => {
   for (const jumpMs of [26 * HOUR_MS, -26 * HOUR_MS, 3 * 60_000, -3 * 60_000]) {
     using dashboard = await startWatch();
     await dashboard.minutes(10, [BOT, OTHER]);
@@ -118,13 +118,13 @@ Deno.test("a dashboard that reads a long history when it starts opens no inciden
   await ingest(dashboard, runs);
   await dashboard.minutes(60, []);
   assert.deepEqual(await dashboard.all(), []);
-  // A day and a quarter without another run: the machine's timer does not run any more.
+  // A day and a quarter without another run: the machine's timer has stopped.
   for (let minute = 0; minute < 31 * 60; minute++) await dashboard.minutes(1, []);
   const [open] = await dashboard.open();
   assert.ok(open !== undefined && open.startedAt > "2026-11-30T12:00:00.000Z");
 });
 
-Deno.test("a look at 1,000 nodes that are down opens an incident for each", async () => {
+Deno.test("one check opens an incident for each of 1,000 nodes that are down", async () => {
   using dashboard = await startWatch();
   const nodes = Array.from({ length: 1_000 }, (_, index) => `bot-${index}`);
   await dashboard.beat(...nodes);

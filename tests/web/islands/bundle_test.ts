@@ -4,10 +4,10 @@ import { PROJECT } from "../../helpers/run_cli.ts";
 
 const BUNDLE = join(PROJECT, "web/static/islands.js");
 
-/** What the issue of the dashboard allows; a phone on a slow line has it within a second. */
+/** The size limit of the script: a phone on a slow line loads it within a second. */
 const COMPRESSED_BYTES_MAX = 40_000;
 
-/** The arguments of `deno task build-web`, without where it writes. */
+/** The arguments of `deno task build-web`, without the output file. */
 function bundleArguments(): string[] {
   const { tasks }: { tasks: { "build-web": { command: string } } } = JSON.parse(
     Deno.readTextFileSync(join(PROJECT, "deno.json")),
@@ -15,7 +15,7 @@ function bundleArguments(): string[] {
   return tasks["build-web"].command.replace(/^deno | -o \S+/g, "").split(" ");
 }
 
-Deno.test("the bundle that is committed is what the sources give: deno task build-web", () => {
+Deno.test("the committed bundle matches its sources (deno task build-web)", () => {
   const { success, stdout, stderr } = new Deno.Command(Deno.execPath(), {
     args: bundleArguments(),
     cwd: PROJECT,
@@ -32,7 +32,7 @@ Deno.test("the page's JavaScript is under 40 kB compressed", async () => {
   assert.ok(byteLength < COMPRESSED_BYTES_MAX, `${byteLength} bytes`);
 });
 
-Deno.test("what runs in browsers imports nothing of the server except the words of times", () => {
+Deno.test("browser scripts import nothing of the server except the words of times", () => {
   const seen = new Set<string>();
   const visit = (path: string) => {
     if (seen.has(path)) return;

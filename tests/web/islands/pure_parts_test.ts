@@ -5,7 +5,7 @@ import { longestRise } from "../../../web/islands/morph.ts";
 import { changedNodes, concernsPage } from "../../../web/islands/live_message.ts";
 import { refreshDelay, retryDelay } from "../../../web/islands/pace.ts";
 
-Deno.test("a message about other nodes does not concern a page, one about any node does", () => {
+Deno.test("a message about other nodes does not concern a page; one about any node does", () => {
   const shown = JSON.stringify(["bot-paris", "bot-1/2"]);
   assert.equal(concernsPage(changedNodes('{"version":"2","nodes":["bot-1/2"]}'), shown), true);
   assert.equal(concernsPage(changedNodes('{"version":"2","nodes":["bot-1"]}'), shown), false);
@@ -14,7 +14,7 @@ Deno.test("a message about other nodes does not concern a page, one about any no
   assert.equal(concernsPage(changedNodes('{"version":"2","nodes":null}'), shown), true);
 });
 
-Deno.test("a message that a page does not understand makes it look at everything", () => {
+Deno.test("a message that a page does not understand refreshes it", () => {
   for (const text of ["", "{", "null", "7", "[]", "{}", '{"nodes":"bot-paris"}', '{"nodes":[7]}']) {
     assert.deepEqual(changedNodes(text), undefined, text);
     assert.equal(concernsPage(changedNodes(text), '["bot-paris"]'), true, text);
@@ -22,14 +22,14 @@ Deno.test("a message that a page does not understand makes it look at everything
   assert.equal(concernsPage(changedNodes('{"version":"2","nodes":["a"]}'), "no JSON"), true);
 });
 
-Deno.test("a page is fetched at most once a second, and not by all readers at the same moment", () => {
+Deno.test("a page is fetched at most once a second, and not by all readers at once", () => {
   assert.equal(refreshDelay(Infinity, 0), 0);
   assert.equal(refreshDelay(400, 0), 600);
   assert.equal(refreshDelay(400, 0.999), 899);
   assert.equal(refreshDelay(60_000, 0.999), 299);
 });
 
-Deno.test("after failures a page waits twice as long each time, and half a minute at most", () => {
+Deno.test("after failures a page doubles its delay, up to half a minute", () => {
   assert.deepEqual([1, 2, 3, 4, 5, 6, 7].map((failures) => retryDelay(failures, 1)), [
     1_000,
     2_000,
@@ -43,7 +43,7 @@ Deno.test("after failures a page waits twice as long each time, and half a minut
   assert.equal(retryDelay(100_000, 1), 30_000);
 });
 
-Deno.test("a filter's address has the parameters that are set, and no others", () => {
+Deno.test("a filter's address has only the parameters that are set", () => {
   const entries: [string, unknown][] = [["q", "  "], ["state", "late"], ["label", "a&b=ü"], [
     "file",
     new Blob(),
@@ -55,10 +55,10 @@ Deno.test("a filter's address has the parameters that are set, and no others", (
   assert.equal(filterAddress("https://fleet.test/?old=1", []), "https://fleet.test/");
 });
 
-Deno.test("of things that change their order, as many as possible stay where they are", () => {
+Deno.test("when the order changes, as many elements as possible stay in place", () => {
   assert.deepEqual(longestRise([]), new Set());
   assert.deepEqual(longestRise([0, 1, 2, 3]), new Set([0, 1, 2, 3]));
-  // The last came to the top: it alone moves.
+  // Only the last one moves, to the top.
   assert.deepEqual(longestRise([3, 0, 1, 2]), new Set([1, 2, 3]));
   assert.deepEqual(longestRise([1, 2, 3, 0]), new Set([0, 1, 2]));
   assert.equal(longestRise([4, 3, 2, 1]).size, 1);
@@ -69,7 +69,7 @@ Deno.test("of things that change their order, as many as possible stay where the
   }));
 });
 
-/** How long a rise may be, found by trying every choice. */
+/** Returns the length of the longest increasing subsequence by brute force. */
 function longestByTrying([first, ...rest]: readonly number[], above = -1): number {
   if (first === undefined) return 0;
   const without = longestByTrying(rest, above);

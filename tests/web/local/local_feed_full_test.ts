@@ -3,12 +3,12 @@ import { LocalIntake } from "../../../web/local/local_intake.ts";
 import { localFeed } from "../../../web/local/local_feed.ts";
 import { WatchedStore } from "../../helpers/watched_store.ts";
 
-/** Waits until the feed sleeps: its look has ended. */
+/** Waits until the feed sleeps after a check. */
 async function asleep({ clock }: WatchedStore): Promise<void> {
   while (clock.sleepsMs.length === 0) await new Promise((resolve) => setTimeout(resolve));
 }
 
-Deno.test("a feed on a full disk reports the problem until everything is taken in, and loses nothing", async () => {
+Deno.test("a feed on a full disk reports the problem until everything is stored, and loses nothing", async () => {
   await using world = await WatchedStore.open();
   const { clock, kv, context } = world;
   const intake = new LocalIntake(clock);
@@ -43,7 +43,7 @@ Deno.test("a feed on a full disk reports the problem until everything is taken i
   await end;
 });
 
-Deno.test("while the feed rests after a state that it could not take in, its looks still fail", async () => {
+Deno.test("while the feed rests after a failure, its checks still report it", async () => {
   await using world = await WatchedStore.open();
   const { kv, clock } = world;
   world.record(1);

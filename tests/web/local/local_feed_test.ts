@@ -37,7 +37,7 @@ Deno.test("the state of a store is shown without a daemon, for the nodes that ha
   assert.deepEqual((await world.row("test-host/publisher")).report?.quarantine, [entry.digest]);
 });
 
-Deno.test("a machine without a daemon is not down for sending no heartbeats, with and without a name", async () => {
+Deno.test("a machine without a daemon is not down without heartbeats, with and without a name", async () => {
   for (const [settings, node] of [[{}, "test-host/client"], [{ report: { node: "bot" } }, "bot"]] as const) {
     await using world = await WatchedStore.open(settings);
     world.record(1);
@@ -48,7 +48,7 @@ Deno.test("a machine without a daemon is not down for sending no heartbeats, wit
   }
 });
 
-Deno.test("a daemon that is gone is down within three minutes, with and without a name, and its store stays current", async () => {
+Deno.test("a stopped daemon is down within three minutes, with and without a name, and its store stays current", async () => {
   for (const [settings, node] of [[{}, "test-host/client"], [{ report: { node: "bot" } }, "bot"]] as const) {
     await using world = await WatchedStore.open(settings);
     {
@@ -70,7 +70,7 @@ Deno.test("a daemon that is gone is down within three minutes, with and without 
   }
 });
 
-Deno.test("of a machine with two daemons, the one that is gone is down alone", async () => {
+Deno.test("of a machine with two daemons, only the stopped one is down", async () => {
   await using world = await WatchedStore.open();
   using _client = await announceDaemon(world.context, world.store, ["client"]);
   {
@@ -85,7 +85,7 @@ Deno.test("of a machine with two daemons, the one that is gone is down alone", a
   assert.deepEqual(kinds, ["up", "down"]);
 });
 
-Deno.test("what changes in the store is shown a second later, not with the next heartbeat", async () => {
+Deno.test("a change in the store is shown a second later, not with the next heartbeat", async () => {
   await using world = await WatchedStore.open();
   const { store, context } = world;
   using daemon = await announceDaemon(context, store, ["client"]);
@@ -131,7 +131,7 @@ Deno.test("a run's step and its end are shown a second later", async () => {
   assert.deepEqual((await world.row()).running, [], "also of a run that was killed, which leaves no record");
 });
 
-Deno.test("where nothing changes, the state is read once a minute and the second looks write nothing", async () => {
+Deno.test("without changes, the state is read once a minute and the checks of each second write nothing", async () => {
   await using world = await WatchedStore.open();
   world.record(1);
   await world.look();
@@ -140,7 +140,7 @@ Deno.test("where nothing changes, the state is read once a minute and the second
   assert.equal(reads.filter((taken) => taken).length, 2);
 });
 
-Deno.test("a node that an operator removed does not come back by itself without a daemon", async () => {
+Deno.test("a removed node without a daemon does not come back by itself", async () => {
   await using world = await WatchedStore.open();
   world.record(1);
   await world.look();

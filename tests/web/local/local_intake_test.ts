@@ -6,7 +6,7 @@ import * as events from "../../helpers/web_events.ts";
 const FULL = new TypeError("database or disk is full");
 const now = "2026-11-29T12:00:00Z";
 
-Deno.test("a fleet page that misses this machine's runs says so with the reason, and health answers 503", async () => {
+Deno.test("if runs of this machine are missing, the fleet page shows the reason, and health answers 503", async () => {
   using world = await openPages([events.finished("bot-1")], { now });
   const { intake, clock } = world;
   assert.equal((await world.see("/healthz")).status, 200);
@@ -31,7 +31,7 @@ Deno.test("a fleet page that misses this machine's runs says so with the reason,
   assert.equal((await world.see("/healthz")).status, 200);
 });
 
-Deno.test("a database that another process has locked answers nothing, which is a problem after ten seconds", async () => {
+Deno.test("a database that another process has locked is a problem after ten seconds", async () => {
   using world = await openPages([], { now });
   world.intake.begin();
   world.clock.advance(10_000);
@@ -42,7 +42,7 @@ Deno.test("a database that another process has locked answers nothing, which is 
   assert.equal((await world.see("/healthz")).status, 503);
 });
 
-Deno.test("a long history that is taken in bit by bit is no problem", async () => {
+Deno.test("a long history that is stored in parts is not a problem", async () => {
   using world = await openPages([], { now });
   world.intake.begin();
   for (let part = 0; part < 10; part++) {
@@ -53,7 +53,7 @@ Deno.test("a long history that is taken in bit by bit is no problem", async () =
   assert.equal((await world.see("/healthz")).status, 200);
 });
 
-Deno.test("the public is not told of it, and health names no path", async () => {
+Deno.test("the public does not see the problem, and health shows no path", async () => {
   using world = await openPages([events.finished("bot-1")], { now, isPublic: true });
   world.intake.begin();
   world.intake.fail(new UsageError("Cannot read /srv/secret/store.json: it is damaged", { code: "DAMAGED" }));

@@ -42,7 +42,7 @@ async function filledWorld(): Promise<ApiWorld> {
   return world;
 }
 
-Deno.test("the fleet is answered with states, lag, what is active, next and last, and a sentence", async () => {
+Deno.test("the answer for the fleet has states, lag, active releases, next and last runs, and a sentence", async () => {
   await using world = await filledWorld();
   const { nodes, status, newest, next } = await json(world, "/api/v1/fleet");
   assert.ok(Array.isArray(nodes) && Array.isArray(newest));
@@ -85,7 +85,7 @@ Deno.test("the fleet is filtered by group, state and text, and paged by name", a
   assert.deepEqual(seen, ["bot-1", "bot-2", "bot-3", "trainer/publisher"]);
 });
 
-Deno.test("a query that cannot be read gets 400 and says which part", async () => {
+Deno.test("an invalid query gets 400 with the invalid parameter", async () => {
   await using world = await filledWorld();
   const queries = [
     ["/api/v1/fleet?group=x", /group/],
@@ -106,7 +106,7 @@ Deno.test("a query that cannot be read gets 400 and says which part", async () =
   }
 });
 
-Deno.test("an answer that has not changed is 304 to a reader that has it; one that has is not", async () => {
+Deno.test("an unchanged answer gives 304, a changed one does not", async () => {
   await using world = await filledWorld();
   const first = await world.send("/api/v1/fleet");
   const tag = first.headers.get("etag") ?? "";
@@ -119,7 +119,7 @@ Deno.test("an answer that has not changed is 304 to a reader that has it; one th
   assert.equal((await world.send("/api/v1/fleet", { headers })).status, 200);
 });
 
-Deno.test("a node that went silent changes the answer, though nothing arrived", async () => {
+Deno.test("a node that goes silent changes the answer, although nothing arrived", async () => {
   await using world = await filledWorld();
   const tag = (await world.send("/api/v1/fleet")).headers.get("etag") ?? "";
   world.clock.advance(3_600_000);
@@ -128,7 +128,7 @@ Deno.test("a node that went silent changes the answer, though nothing arrived", 
   assert.equal((await later.json()).nodes[0].state.kind, "down");
 });
 
-Deno.test("a node is answered with its history, whatever its name", async () => {
+Deno.test("the answer for a node has its history, whatever its name", async () => {
   await using world = await apiWorld();
   for (const name of HOSTILE) {
     await world.fill(
@@ -156,7 +156,7 @@ Deno.test("a node is answered with its history, whatever its name", async () => 
   }
 });
 
-Deno.test("a run that has not ended is answered as running", async () => {
+Deno.test("a run in progress is answered as running", async () => {
   await using world = await apiWorld();
   await world.fill(events.started("bot-1"));
   const { run, details } = await json(world, `/api/v1/runs/${events.runIdOf()}`);
@@ -164,7 +164,7 @@ Deno.test("a run that has not ended is answered as running", async () => {
   assert.deepEqual([run.outcome, details], ["running", null]);
 });
 
-Deno.test("a release is answered with where it was active, its files and who published it", async () => {
+Deno.test("the answer for a release has its periods, files and publishers", async () => {
   await using world = await filledWorld();
   const release = await json(world, `/api/v1/releases/${events.digestOfRelease(1)}`);
   assert.deepEqual(release["files"], events.filesOfRelease(1));
@@ -176,7 +176,7 @@ Deno.test("a release is answered with where it was active, its files and who pub
   assert.deepEqual(release["publications"].map(({ node }) => node), ["trainer/publisher"]);
 });
 
-Deno.test("what is not there gets 404 with a hint, whatever is asked for", async () => {
+Deno.test("any unknown item gets 404 with a hint", async () => {
   await using world = await filledWorld();
   const long = "x".repeat(5_000);
   const paths = [

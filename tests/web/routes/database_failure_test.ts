@@ -5,7 +5,7 @@ import * as events from "../../helpers/web_events.ts";
 Deno.test("pages and answers say that the database is not available", async () => {
   const world = await openPages([events.finished("bot-1")]);
   assert.equal((await world.see("/")).status, 200);
-  // As one that another process has locked: every read fails.
+  // Every read fails, as in a database that another process has locked.
   world.kv.close();
   for (const path of ["/", "/nodes/bot-1", "/releases"]) {
     const page = await world.see(path);

@@ -24,7 +24,7 @@ function runs(node: string, count: number) {
   );
 }
 
-Deno.test("while another program keeps the lock of the KV file, events get 503 and pages are still read", async () => {
+Deno.test("while another program has locked the KV file, events get 503 and pages can still be read", async () => {
   using dir = tempDir();
   const path = join(dir.path, "kv.sqlite3");
   using kv = await Deno.openKv(path);
@@ -66,7 +66,7 @@ Deno.test({
   },
 });
 
-Deno.test("two dashboards on one KV file take events at the same time, and agree", async () => {
+Deno.test("two dashboards on one KV file store events at the same time, and agree", async () => {
   using dir = tempDir();
   const path = join(dir.path, "kv.sqlite3");
   using first = await Deno.openKv(path);
@@ -78,7 +78,7 @@ Deno.test("two dashboards on one KV file take events at the same time, and agree
   const responses = await Promise.all(
     batches.flatMap((batch, index) => [
       (index % 2 === 0 ? one : two).post(secret, batch),
-      // Sent again, as after an answer that was lost.
+      // A resend, as after a lost answer.
       (index % 3 === 0 ? one : two).post(secret, batch),
     ]),
   );

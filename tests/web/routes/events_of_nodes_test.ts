@@ -69,7 +69,7 @@ Deno.test("a node delivers its history to the dashboard, in batches, once", asyn
   assert.equal(await pair.runs(), 150);
 });
 
-Deno.test("a node with a missing, wrong or foreign token keeps its history, and says what to set", async () => {
+Deno.test("a node with a missing, wrong or foreign token keeps its history, and names the setting", async () => {
   await using pair = new Pair(await apiWorld());
   const foreign = await pair.world.token("bot-2");
   pair.node.record(1, 2);
@@ -83,15 +83,15 @@ Deno.test("a node with a missing, wrong or foreign token keeps its history, and 
   assert.deepEqual(await pair.deliver(await pair.world.token("bot-1")), { delivered: 2, problem: undefined });
 });
 
-Deno.test("a dashboard whose database takes nothing gets the history later, after the pause that it asks for", async () => {
+Deno.test("a dashboard whose database rejects writes gets the history later, after the pause that it requests", async () => {
   using kv = await Deno.openKv(":memory:");
   await using pair = new Pair(await apiWorld({ kv }));
   const token = await pair.world.token("bot-1");
-  // The use of the token is noted once an hour.
+  // The use of the token is recorded once an hour.
   await pair.world.post(token, []);
   pair.node.record(1, 2, 3);
 
-  // What SQLite says on a full disk.
+  // SQLite's message for a full disk.
   const atomic = kv.atomic.bind(kv);
   kv.atomic = () => {
     throw new TypeError("database or disk is full");

@@ -17,7 +17,7 @@ async function runsOf(world: ApiWorld, node: string): Promise<number> {
 
 const LIMITS = { events: 1_000, bytes: 1024 * 1024 };
 
-Deno.test("a batch is taken, and again without effect; what was taken is counted", async () => {
+Deno.test("a batch is stored, a repeated one has no effect, and both are counted", async () => {
   await using world = await apiWorld();
   const secret = await world.token("bot-1");
   const batch = [
@@ -35,7 +35,7 @@ Deno.test("a batch is taken, and again without effect; what was taken is counted
   assert.equal(world.dashboard.counts.durations.reduce((sum, count) => sum + count), 2);
 });
 
-Deno.test("an empty batch is taken and changes nothing", async () => {
+Deno.test("an empty batch is accepted and changes nothing", async () => {
   await using world = await apiWorld();
   const secret = await world.token("bot-1");
   const { version } = await world.dashboard.fleet.read();
@@ -44,7 +44,7 @@ Deno.test("an empty batch is taken and changes nothing", async () => {
   assert.equal((await world.dashboard.fleet.read()).version, version);
 });
 
-Deno.test("open pages hear of a batch at once", async () => {
+Deno.test("open pages are notified of a batch immediately", async () => {
   await using world = await apiWorld();
   const secret = await world.token("bot-1");
   const { version } = await world.dashboard.fleet.read();
@@ -59,7 +59,7 @@ Deno.test("open pages hear of a batch at once", async () => {
   leaving.abort();
 });
 
-Deno.test("events of later versions and broken ones are counted, and cost no other event of their batch", async () => {
+Deno.test("unknown and invalid events are counted, and do not affect other events of their batch", async () => {
   await using world = await apiWorld();
   const secret = await world.token("bot-1");
   const good = events.failed("bot-1");
@@ -73,7 +73,7 @@ Deno.test("events of later versions and broken ones are counted, and cost no oth
   assert.equal(world.dashboard.counts.invalid, 7);
 });
 
-Deno.test("a batch with an event of another node is refused whole, and the answer names the node", async () => {
+Deno.test("a batch with an event of another node is rejected completely, and the answer names the node", async () => {
   await using world = await apiWorld();
   const secret = await world.token("bot-1");
   const others = [
@@ -99,7 +99,7 @@ Deno.test("a batch with an event of another node is refused whole, and the answe
   assert.equal(await runsOf(world, "bot-1"), 0);
 });
 
-Deno.test("without a valid node token, events are refused with 401 and how to authenticate", async () => {
+Deno.test("without a valid node token, events get 401 with how to authenticate", async () => {
   await using world = await apiWorld();
   const secret = await world.token("bot-1");
   const batch = JSON.stringify([events.failed("bot-1")]);
@@ -133,7 +133,7 @@ Deno.test("10,000 events in one request get 413 with the limits, however small t
   assert.equal((await world.post(secret, new Array(1_000).fill(0))).status, 200);
 });
 
-Deno.test("a body of more than 1 MiB gets 413 with the limits, whatever it says of its length", async () => {
+Deno.test("a body of more than 1 MiB gets 413 with the limits, whatever its Content-Length", async () => {
   await using world = await apiWorld();
   const secret = await world.token("bot-1");
   const piece = new TextEncoder().encode(`[${" ".repeat(64 * 1024)}`);
@@ -153,7 +153,7 @@ Deno.test("a body of more than 1 MiB gets 413 with the limits, whatever it says 
   assert.equal(whole.status, 200);
 });
 
-Deno.test("what is no JSON list gets 400", async () => {
+Deno.test("a body that is not a JSON list gets 400", async () => {
   await using world = await apiWorld();
   const secret = await world.token("bot-1");
   const bodies = [
@@ -172,7 +172,7 @@ Deno.test("what is no JSON list gets 400", async () => {
   }
 });
 
-Deno.test("another content type and a compressed body get 415", async () => {
+Deno.test("a wrong content type and a compressed body get 415", async () => {
   await using world = await apiWorld();
   const secret = await world.token("bot-1");
   for (
@@ -187,7 +187,7 @@ Deno.test("another content type and a compressed body get 415", async () => {
   assert.equal((await world.post(secret, "[]", fine)).status, 200);
 });
 
-Deno.test("an event that fits no batch of a node is skipped, so that no node resends it for ever", async () => {
+Deno.test("an event that is larger than a batch is skipped, so that no node resends it for ever", async () => {
   await using world = await apiWorld();
   const secret = await world.token("bot-1");
   const releases = Array.from(
@@ -199,7 +199,7 @@ Deno.test("an event that fits no batch of a node is skipped, so that no node res
   assert.deepEqual(await response.json(), { accepted: 1, unknownTypes: 0, invalid: 1 });
 });
 
-Deno.test("lists in lists, as deep as a request can hold, are skipped", async () => {
+Deno.test("lists that are nested as deep as a request allows are skipped", async () => {
   await using world = await apiWorld();
   const secret = await world.token("bot-1");
   const deep = "[".repeat(500_000) + "]".repeat(500_000);

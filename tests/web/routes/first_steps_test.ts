@@ -5,7 +5,7 @@ function words(html: string): string {
   return html.replace(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ");
 }
 
-Deno.test("an empty fleet page names the command that checks a machine's report", async () => {
+Deno.test("the page of an empty fleet names the command that checks the connection of a machine", async () => {
   await using world = await apiWorld();
   assert.match(
     words(await (await world.send("/")).text()),
@@ -13,7 +13,7 @@ Deno.test("an empty fleet page names the command that checks a machine's report"
   );
 });
 
-Deno.test("the settings say what holds without a password before what holds with one", async () => {
+Deno.test("the settings explain access without a password before access with one", async () => {
   await using world = await apiWorld();
   const text = words(await (await world.send("/settings")).text());
   assert.match(

@@ -3,7 +3,7 @@ import { addresses } from "../../../web/shared/addresses.ts";
 import { apiWorld } from "../../helpers/api_world.ts";
 import * as events from "../../helpers/web_events.ts";
 
-/** Texts that a node may send in any field that is text to the wire. */
+/** Texts that a node may send in any text field. */
 const HOSTILE: Readonly<Record<string, string>> = {
   "half of a surrogate pair": "run-\ud800",
   "the other half": "\udc00run",
@@ -18,7 +18,7 @@ const HOSTILE: Readonly<Record<string, string>> = {
   "a long text": "x".repeat(255),
 };
 
-Deno.test("whatever texts a node sends, every page and answer is made, and none of them is markup or a link", async () => {
+Deno.test("any text of a node is shown on every page and answer, and never as markup or a link", async () => {
   for (const [what, text] of Object.entries(HOSTILE)) {
     await using world = await apiWorld();
     const secret = await world.token("bot-1");

@@ -30,7 +30,7 @@ async function feedOf(
   return await response.text();
 }
 
-Deno.test("the feed has an entry when an incident begins and one when it ends, newest first, under lasting ids", async () => {
+Deno.test("the feed has an entry for the start and one for the end of an incident, newest first, with stable ids", async () => {
   await using world = await apiWorld();
   await fillIncidents(
     world.kv,
@@ -65,7 +65,7 @@ Deno.test("the feed has an entry when an incident begins and one when it ends, n
   assert.match(feed, /href="http:\/\/localhost:8080\/incidents\?node=bot-2"/);
 });
 
-Deno.test("an empty feed is a feed, and a token in its address stands nowhere in it", async () => {
+Deno.test("an empty feed is valid, and never contains the token of its address", async () => {
   await using world = await apiWorld();
   const response = await world.send("/incidents.atom?token=msr_secret");
   const feed = await response.text();
@@ -90,7 +90,7 @@ Deno.test("a feed reader reads the feed with a read token in its address, and no
   assert.doesNotMatch(world.log.lines.join("\n"), new RegExp(secret));
 });
 
-Deno.test("hostile names and reasons are text in a feed", async () => {
+Deno.test("hostile names and reasons are shown as text in a feed", async () => {
   await using world = await apiWorld();
   await fillIncidents(
     world.kv,

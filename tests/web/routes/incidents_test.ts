@@ -18,7 +18,7 @@ function words(html: string): string {
   return html.replace(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ");
 }
 
-Deno.test("the page lists open incidents first, then those that are over with their length and their end", async () => {
+Deno.test("the page lists open incidents first, then past ones with their duration and end", async () => {
   await using world = await apiWorld();
   await fillIncidents(
     world.kv,
@@ -42,7 +42,7 @@ Deno.test("the page lists open incidents first, then those that are over with th
   assert.match(html, /href="\/nodes\/bot-paris\/client"/);
 });
 
-Deno.test("a node that is down is on the page before the dashboard has made an incident of it", async () => {
+Deno.test("a node that is down is on the page before it has an incident", async () => {
   await using world = await apiWorld();
   await world.fill(events.heartbeat("bot-1", { time: world.clock.now().toISOString() }));
   assert.match(words(await textOf(world, "/incidents")), /No node is late or down\./);
@@ -52,7 +52,7 @@ Deno.test("a node that is down is on the page before the dashboard has made an i
   assert.doesNotMatch(text, /No incidents so far/);
 });
 
-Deno.test("without incidents the page says so, and how to be alerted", async () => {
+Deno.test("without incidents, the page says how to get alerts", async () => {
   await using world = await apiWorld();
   const text = words(await textOf(world, "/incidents"));
   assert.match(
@@ -62,7 +62,7 @@ Deno.test("without incidents the page says so, and how to be alerted", async () 
   assert.match(words(await textOf(world, "/incidents?node=bot-1")), /No incidents for this node/);
 });
 
-Deno.test("incidents of one node are shown alone, and a list of many comes in pages that hold each once", async () => {
+Deno.test("incidents can be filtered by node, and the pages of a long list have each incident once", async () => {
   await using world = await apiWorld();
   const same = Array.from({ length: 130 }, (_, index) => incidentRow(`bot-${index}`));
   await fillIncidents(world.kv, ...same, incidentRow("bot-1", { startedAt: "2026-11-20T06:00:00.000Z" }));
@@ -80,7 +80,7 @@ Deno.test("incidents of one node are shown alone, and a list of many comes in pa
   assert.equal([...one.matchAll(/data-node="bot-2"/g)].length, 0);
 });
 
-Deno.test("a cursor that is not one is answered with 400, and hostile texts are text", async () => {
+Deno.test("an invalid cursor gets 400, and hostile texts are shown as text", async () => {
   await using world = await apiWorld();
   await fillIncidents(
     world.kv,

@@ -76,7 +76,7 @@ Deno.test("a badge shows the state of a node, or its release, for a minute", asy
   assert.match(release, /: 42 · 0000a02a0000/);
 });
 
-Deno.test("a node that is not there has a badge that says so, with 404", async () => {
+Deno.test("an unknown node has a badge that says so, with 404", async () => {
   await using world = await apiWorld();
   for (
     const path of [
@@ -93,7 +93,7 @@ Deno.test("a node that is not there has a badge that says so, with 404", async (
   }
 });
 
-Deno.test("badges escape hostile names, and have no style that a policy would refuse", async () => {
+Deno.test("badges escape hostile names, and have no style that a content security policy would block", async () => {
   await using world = await apiWorld();
   for (const name of HOSTILE) {
     await world.fill(events.finished(name));
@@ -125,7 +125,7 @@ Deno.test({
   },
 });
 
-Deno.test("the metrics say what each node is, how far behind, and what arrived", async () => {
+Deno.test("the metrics have the state and the lag of each node, and the received events", async () => {
   await using world = await apiWorld();
   const secret = await world.token("bot-1");
   await world.fill(

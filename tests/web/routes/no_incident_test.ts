@@ -16,7 +16,7 @@ async function wordsOf(world: ApiWorld): Promise<string> {
   return html.replace(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ");
 }
 
-Deno.test("without incidents, the page says how alerts go out, and no address of any", async () => {
+Deno.test("without incidents, the page says how alerts are sent, without addresses", async () => {
   const alerting = alertingBy({
     email: { host: "mail.example.com", from: "bot@example.com", to: ["ops@example.com"] },
     webhook: { url: "https://hooks.example.com/secret-path" },
@@ -32,14 +32,14 @@ Deno.test("without incidents, the page says how alerts go out, and no address of
   assert.match(text, /model-sync doctor/);
 });
 
-Deno.test("without a channel, the page says that none is configured and how to", async () => {
+Deno.test("without a channel, the page says how to configure one", async () => {
   for (const alerting of [undefined, alertingBy({})]) {
     await using world = await apiWorld(alerting === undefined ? {} : { alerting });
     assert.match(await wordsOf(world), /No alert channel is configured\. .* model_sync\.alerts/);
   }
 });
 
-Deno.test("the public does not see whether alerts go out", async () => {
+Deno.test("the public does not see whether alerts are sent", async () => {
   const alerting = alertingBy({ webhook: { url: "https://hooks.example.com/x" } });
   for (const choice of [{ env: PASSWORD }, { env: PASSWORD, alerting }]) {
     await using world = await apiWorld(choice);
@@ -63,7 +63,7 @@ Deno.test("a feed without incidents has the time when the first node reported", 
   assert.equal(await updated(), "2026-11-29T07:20:00.000Z");
 });
 
-Deno.test("the reason of an open incident is what is known now, as on the page of its node", async () => {
+Deno.test("an open incident shows the current reason, as the page of its node does", async () => {
   await using world = await apiWorld();
   const at = world.clock.now().toISOString();
   await world.fill(events.heartbeat("bot-1", { time: at }));

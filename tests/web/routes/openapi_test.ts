@@ -12,7 +12,7 @@ import * as events from "../../helpers/web_events.ts";
 const HOSTILE = ["bot 1/client", "100%", "a%2Fb", 'q"<script>', "böt/💥", "__proto__", "bot-1"];
 const BATCH = "application/cloudevents-batch+json";
 
-/** A fleet in which every field of every answer has a value somewhere, and is missing elsewhere. */
+/** A fleet in which every field of every answer has a value in one place and is missing in another. */
 async function fill(world: ApiWorld): Promise<void> {
   for (const node of HOSTILE) {
     await world.fill(
@@ -50,7 +50,7 @@ async function fill(world: ApiWorld): Promise<void> {
   await world.token("announced");
 }
 
-/** Everything that can be read, and what cannot. */
+/** All readable addresses, and some unknown ones. */
 function readPaths(nodes: readonly string[]): string[] {
   const runId = events.runIdOf();
   return [
@@ -110,7 +110,7 @@ async function assertDescribed(
   return status;
 }
 
-Deno.test("every answer is as described, on an empty and on a filled database, to operators and to the public", async () => {
+Deno.test("every answer matches the description, with an empty and a filled database, for operators and the public", async () => {
   for (const env of [{}, WITH_PASSWORD]) {
     for (const isFilled of [false, true]) {
       await using world = await apiWorld({ env });
@@ -136,7 +136,7 @@ Deno.test("every answer is as described, on an empty and on a filled database, t
   }
 });
 
-Deno.test("the answers to readers without a sign-in, on a dashboard that is not public, are as described", async () => {
+Deno.test("the answers of a private dashboard to readers without a sign-in match the description", async () => {
   await using world = await apiWorld({ env: WITH_PASSWORD });
   await fill(world);
   const answers = await described(world);
@@ -149,7 +149,7 @@ Deno.test("the answers to readers without a sign-in, on a dashboard that is not 
   assert.equal(await assertDescribed(world, answers, "/api/v1/fleet", { headers }), 200);
 });
 
-Deno.test("every answer to events is as described, and so is what nodes send", async () => {
+Deno.test("every answer to events matches the description, and so do the requests of nodes", async () => {
   await using world = await apiWorld();
   const secret = await world.token("bot-1");
   const answers = await described(world);
@@ -178,7 +178,7 @@ Deno.test("every answer to events is as described, and so is what nodes send", a
   world.kv.atomic = atomic;
 });
 
-Deno.test("an answer that is not sent again, and a database that fails, are as described", async () => {
+Deno.test("an unchanged answer and a failing database match the description", async () => {
   const kv = await Deno.openKv(":memory:");
   await using world = await apiWorld({ kv });
   await fill(world);
@@ -202,7 +202,7 @@ Deno.test("an answer that is not sent again, and a database that fails, are as d
   }
 });
 
-Deno.test("the live stream, and its refusal where too many pages are open, are as described", async () => {
+Deno.test("the live stream, and its rejection when too many pages are open, match the description", async () => {
   await using world = await apiWorld();
   const answers = await described(world);
   const stream = await world.send("/api/v1/live?since=x");
@@ -236,7 +236,7 @@ Deno.test("every route of the dashboard is described, and every operation of the
   assert.equal(answers.operations.length, OPERATIONS.length);
 });
 
-Deno.test("the description names each place of its paths, and ids of operations are unique", async () => {
+Deno.test("the description names each parameter of its paths, and ids of operations are unique", async () => {
   await using world = await apiWorld();
   const { openapi, paths, components } = await (await world.send("/api/v1/openapi.json")).json();
   assert.match(openapi, /^3\.1\./);

@@ -12,20 +12,20 @@ async function pageOf(path: string, ...events: readonly ReportEvent[]): Promise<
   return await (await world.send(path)).text();
 }
 
-Deno.test("of a node whose clock is ahead, no time since the activation is shown", async () => {
+Deno.test("for a node whose clock is ahead, the time since the activation is not shown", async () => {
   const ahead = "2026-11-30T09:00:00.000Z";
   const release = { startedAt: ahead };
   const page = await pageOf("/", activated("bot-1", 1, release), activated("bot-2", 1));
   assert.equal(page.match(/active for /g)?.length, 1);
 });
 
-Deno.test("the page of a run that has not ended says what will appear there", async () => {
+Deno.test("the page of a run in progress says what will appear there", async () => {
   const path = `/runs/${runIdOf()}?node=bot-1`;
   assert.match(await pageOf(path, started("bot-1")), /This run is in progress/);
   assert.doesNotMatch(await pageOf(path, started("bot-1"), finished("bot-1")), /This run is in progress/);
 });
 
-Deno.test("a run names its host only where the node has another name, and shortens keys and revisions", async () => {
+Deno.test("a run shows its host only if the node has another name, and shortens keys and revisions", async () => {
   const signer = "4d9dd5f1032a88f1".repeat(4);
   const revision = "461b376a30f8cde588d5a9cf98369cf91e177dd7";
   const page = await pageOf(`/runs/${runIdOf()}?node=bot-1`, finished("bot-1", { signer, revision }));
@@ -36,14 +36,14 @@ Deno.test("a run names its host only where the node has another name, and shorte
   assert.match(side, /<small>bot-1<\/small>/);
 });
 
-Deno.test("the page for signing in shows no way to pages that need a sign-in", async () => {
+Deno.test("the sign-in page has no links to pages that need a sign-in", async () => {
   await using world = await apiWorld({ env: WITH_PASSWORD });
   const page = await (await world.send("/sign-in")).text();
   assert.match(page, /name="password"/);
   assert.doesNotMatch(page, /aria-label="Main"|role="search"|href="\/status\.json"/);
 });
 
-Deno.test("a node's trouble begins with a capital letter on the node's own page, and its runs come last", async () => {
+Deno.test("a node's problem begins with a capital letter on the node's page, and its runs come last", async () => {
   const page = await pageOf(
     "/nodes/bot-1",
     heartbeat("bot-1", { status: { freeBytes: 1_000_000 } }),
@@ -54,7 +54,7 @@ Deno.test("a node's trouble begins with a capital letter on the node's own page,
   assert.ok(schedule !== -1 && schedule < runs);
 });
 
-Deno.test("a chart reaches up to the runs that changed something, however many found nothing to do", () => {
+Deno.test("the scale of a chart fits the runs that changed something, however many had nothing to do", () => {
   const unchanged = Array.from({ length: 40 }, () => 300);
   const { median, limit } = runPoints(runRows([...unchanged, 10_000, 12_000]), "duration");
   assert.equal(median, 11_000);

@@ -6,13 +6,13 @@ import { WITH_PASSWORD } from "../../helpers/access_world.ts";
 import { type ApiWorld, apiWorld } from "../../helpers/api_world.ts";
 import * as events from "../../helpers/web_events.ts";
 
-/** What must not be read by the public, each in the place of its kind. */
+/** Texts that the public must not see, each in its field. */
 const HOST = "planted-host";
 const PATH = "planted/path";
 const TEXT = "planted text";
 const RUN_ID = "20261129T060000Z-abcdef";
 
-/** A fleet with planted hosts, paths and texts wherever an event has room for them. */
+/** A fleet with these hosts, paths and texts in every field of its events. */
 async function plantedWorld(): Promise<ApiWorld> {
   const world = await apiWorld({ env: WITH_PASSWORD });
   await changeSettings(world.kv, { isPublic: true });
@@ -110,7 +110,7 @@ function publicPaths(names: readonly string[]): string[] {
   ];
 }
 
-Deno.test("no public answer holds a host, a path, an error, a reason or the id of a run", async () => {
+Deno.test("no public answer contains a host, a path, an error, a reason or the id of a run", async () => {
   await using world = await plantedWorld();
   const names = await publicNames(world);
   assert.equal(names.length, 5);
@@ -136,7 +136,7 @@ Deno.test("the public reads states, active releases and where a release was acti
   assert.deepEqual(release.files, []);
 });
 
-Deno.test("the public cannot ask whether there is a node of a host's name, nor read a run", async () => {
+Deno.test("the public cannot find out whether a host has a node, nor read a run", async () => {
   await using world = await plantedWorld();
   for (const path of [`/api/v1/nodes/${HOST}/client`, `/nodes/${HOST}/client`, `/badge/${HOST}/client.svg`]) {
     const response = await world.send(path);

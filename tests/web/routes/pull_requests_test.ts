@@ -8,7 +8,7 @@ function at(hour: number): string {
   return new Date(Date.UTC(2026, 10, 28, hour)).toISOString();
 }
 
-Deno.test("open pull requests come first, with what the last sync did and a link to its run", async () => {
+Deno.test("open pull requests come first, with the result of the last sync and a link to its run", async () => {
   using pages = await openPages([
     events.pullRequest(NODE, { number: 7, time: at(1) }),
     events.pullRequest(NODE, { number: 7, time: at(3), outcome: "updated", changes: 5 }),
@@ -40,7 +40,7 @@ Deno.test("the filter shows the pull requests of one repository", async () => {
   assert.match(none.text, /No pull requests for this repository/);
 });
 
-Deno.test("a pull request links only to a web page", async () => {
+Deno.test("a pull request links only to web addresses", async () => {
   const hostile = [
     "javascript:alert(1)",
     "data:text/html,x",
@@ -58,7 +58,7 @@ Deno.test("a pull request links only to a web page", async () => {
   }
 });
 
-Deno.test("many pull requests are shown in pages, each once", async () => {
+Deno.test("the pages of pull requests have each one once", async () => {
   using pages = await openPages(
     Array.from({ length: 230 }, (_, index) =>
       events.pullRequest(NODE, {
@@ -80,7 +80,7 @@ Deno.test("many pull requests are shown in pages, each once", async () => {
   }
 });
 
-Deno.test("a page without pull requests explains the reference sync and what to type", async () => {
+Deno.test("a page without pull requests explains the reference sync and shows a command", async () => {
   using pages = await openPages([]);
   const { text } = await pages.see("/pull-requests");
   assert.match(text, /No reference sync has opened a pull request yet/);

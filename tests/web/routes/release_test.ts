@@ -25,7 +25,7 @@ function twoReleases(before: readonly File[], after: readonly File[], leftOut = 
 
 const page = (number: number) => `/releases/${digestOfRelease(number)}`;
 
-Deno.test("a release is compared with the one before it, and with any other one in both directions", async () => {
+Deno.test("a release is compared with the previous one, and with any other in both directions", async () => {
   using pages = await openPages(twoReleases(
     [file("kept", "a"), file("changed", "b", 2048), file("old", "c", 1024), file("here", "d")],
     [file("kept", "a"), file("changed", "e", 4096), file("new", "f", 3072), file("there", "d")],
@@ -47,7 +47,7 @@ Deno.test("a release is compared with the one before it, and with any other one 
   assert.match((await pages.see(page(1))).text, /No earlier release is known/);
 });
 
-Deno.test("the other release is chosen by a form that needs no script: from a list, or by what is typed", async () => {
+Deno.test("the other release is chosen in a form without scripts: from a list, or by typing", async () => {
   using pages = await openPages(
     Array.from(
       { length: 5 },
@@ -66,7 +66,7 @@ Deno.test("the other release is chosen by a form that needs no script: from a li
   );
   const digits = digestOfRelease(2).slice("sha256:".length);
   for (const typed of ["2", digits.slice(0, 8), digits, digestOfRelease(2)]) {
-    // The list always has a choice: what is typed comes first.
+    // The list always has a selection, so the typed text takes precedence.
     const query = new URLSearchParams({ against: digestOfRelease(4), other: typed });
     const { text } = await pages.see(`${page(5)}?${query}`);
     assert.match(text, /From 2 [0-9a-f]{12} to 5 /, typed);
@@ -91,7 +91,7 @@ Deno.test("a release of 2,000 files shows 500 of them and of their changes, and 
   assert.ok(html.length < 1_000_000, `${html.length} characters`);
 });
 
-Deno.test("of lists that were cut only the common beginning is compared: files behind it are not called removed", async () => {
+Deno.test("of cut lists, only the common beginning is compared: later files are not shown as removed", async () => {
   const before = [file("a", "a"), file("b", "b"), file("c", "c")];
   const after = [file("a", "a"), file("a1", "1"), file("b", "2")];
   using pages = await openPages(twoReleases(before, after, 5));
@@ -101,7 +101,7 @@ Deno.test("of lists that were cut only the common beginning is compared: files b
   assert.doesNotMatch(text, /file removed/);
 });
 
-Deno.test("a list of files is called proven only if it gives the digest, and else why it is not", async () => {
+Deno.test("a list of files is shown as verified only if it matches the digest; otherwise the reason is shown", async () => {
   const files = [file("a.onnx", "a"), file("b.onnx", "b")];
   const digest = await releaseDigest(files);
   const claim = events.published("train-1", 1, { digest, files, filesTotal: 2 });
@@ -126,7 +126,7 @@ Deno.test("a list of files is called proven only if it gives the digest, and els
   }
 });
 
-Deno.test("a release names its publications, and each leads to its run", async () => {
+Deno.test("a release lists its publications, and each links to its run", async () => {
   const time = "2026-11-28T01:00:00.000Z";
   using pages = await openPages([
     events.published("train 1/publisher", 2, {
@@ -149,7 +149,7 @@ Deno.test("a release names its publications, and each leads to its run", async (
   assert.match(text, /Signed by f00df00df00df00d/);
 });
 
-Deno.test("a canary shows its verdict, why, and the course of each metric", async () => {
+Deno.test("a canary shows its verdict, the reason, and the samples of each metric", async () => {
   const [first, second] = ["2026-11-28T02:10:00.000Z", "2026-11-28T02:20:00.000Z"] as const;
   const metric = events.canary(2).metrics[0];
   assert.ok(metric);
@@ -168,7 +168,7 @@ Deno.test("a canary shows its verdict, why, and the course of each metric", asyn
   assert.match(text, /Samples of win_rate Time Value .* 0\.4 .* 0\.5/);
 });
 
-Deno.test("where it was active is shown with how it ended, nodes that have it first", async () => {
+Deno.test("periods of a release are shown with how they ended, nodes that have it first", async () => {
   using pages = await openPages([
     ...[1, 2].map((number) =>
       events.published("train-1", number, { time: `2026-11-28T0${number}:00:00.000Z` })
@@ -186,7 +186,7 @@ Deno.test("where it was active is shown with how it ended, nodes that have it fi
   assert.match(html, /role="img" aria-label="yesterday 03:00 to yesterday 05:00, then 2"/);
 });
 
-Deno.test("an address with the beginning of a digest or a sequence leads to the release", async () => {
+Deno.test("an address with the beginning of a digest or a sequence redirects to the release", async () => {
   using pages = await openPages([3, 4].map((number) => events.published("train-1", number)));
   const digits = digestOfRelease(4).slice("sha256:".length);
   for (
@@ -201,7 +201,7 @@ Deno.test("an address with the beginning of a digest or a sequence leads to the 
   assert.ok(several.html.includes(page(3)) && several.html.includes(page(4)));
 });
 
-Deno.test("an address of no release says what to do", async () => {
+Deno.test("the page of an unknown release says what to do", async () => {
   using pages = await openPages([events.published("train-1", 1)]);
   for (
     const typed of [digestOfRelease(9), "abc", "ffff", "999", "%3Cb%3E", "%00", "sha256:", "a".repeat(5_000)]

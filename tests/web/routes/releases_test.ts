@@ -5,7 +5,7 @@ import * as events from "../../helpers/web_events.ts";
 
 const { digestOfRelease } = events;
 
-/** Returns a time so many hours after midnight of 28 November. */
+/** Returns the time a number of hours after midnight of 28 November. */
 function hour(hours: number): string {
   return new Date(Date.UTC(2026, 10, 28) + hours * 3_600_000).toISOString();
 }
@@ -18,7 +18,7 @@ function story(releases: number, { trainer = "train-1", bot = "bot-1" } = {}): R
   ]).flat();
 }
 
-Deno.test("the list names the newest release first, with where each one is and was active", async () => {
+Deno.test("the list shows the newest release first, with where each one is and was active", async () => {
   using pages = await openPages([
     ...story(3),
     events.activated("bot-2", 2, { startedAt: hour(2), host: "bot-2" }),
@@ -30,12 +30,12 @@ Deno.test("the list names the newest release first, with where each one is and w
   assert.equal(rows.length, 3);
   const [third = "", second = "", first = ""] = rows;
   assert.ok(third.includes(`/releases/${digestOfRelease(3)}`) && third.includes("active on 1 of 2"));
-  assert.ok(second.includes("active on 1 of 2") && second.includes("earlier on 1"));
-  assert.ok(first.includes("replaced") && first.includes("earlier on 1"));
+  assert.ok(second.includes("active on 1 of 2") && second.includes("previously on 1"));
+  assert.ok(first.includes("replaced") && first.includes("previously on 1"));
   assert.match(text, /2\.9 MiB 3 files/);
 });
 
-Deno.test("releases of several publishers stand apart, and the filter shows those of one", async () => {
+Deno.test("releases of several publishers are separate, and the filter shows those of one", async () => {
   const other = [10, 11].map((number) => events.published("train-2", number, { time: hour(number) }));
   using pages = await openPages([...story(9), ...other]);
   const all = await pages.see("/releases");
@@ -65,7 +65,7 @@ Deno.test("a release is found by its sequence and by the beginning of its digest
   }
 });
 
-Deno.test("the pages of the list hold every release once", async () => {
+Deno.test("the pages of the list have every release once", async () => {
   using pages = await openPages(
     Array.from(
       { length: 60 },
@@ -90,7 +90,7 @@ Deno.test("the pages of the list hold every release once", async () => {
   assert.match(text, /Start from the first page/);
 });
 
-Deno.test("a rollback is one whichever comes first, the run or the heartbeat that shows its release", async () => {
+Deno.test("a rollback is recognized whether its run or its heartbeat arrives first", async () => {
   const activated = events.activated("bot-1", 2, { startedAt: hour(2) });
   const back = events.activated("bot-1", 1, {
     startedAt: hour(3),
@@ -127,7 +127,7 @@ Deno.test("a rollback is one whichever comes first, the run or the heartbeat tha
   }
 });
 
-Deno.test("a list without releases says what to type", async () => {
+Deno.test("an empty list of releases shows a command", async () => {
   using pages = await openPages([]);
   const { status, text } = await pages.see("/releases");
   assert.equal(status, 200);
@@ -135,7 +135,7 @@ Deno.test("a list without releases says what to type", async () => {
   assert.match(text, /model-sync publish/);
 });
 
-Deno.test("names of publishers, carriers, files and revisions are text on every page", async () => {
+Deno.test("names of publishers, carriers, files and revisions are shown as text on every page", async () => {
   const evil = '"><script>alert(1)</script>\u202e';
   const file = { path: `${evil}/a.onnx`, size: 1, sha256: "a".repeat(64) };
   using pages = await openPages([

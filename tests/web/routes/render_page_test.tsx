@@ -29,18 +29,18 @@ Deno.test("a page has a language, a title, a stylesheet of its version and the f
   assert.ok(html.includes("Times in Europe/Paris"));
 });
 
-Deno.test("a page holds no style and no script of its own, also where texts from outside look like one", () => {
+Deno.test("a page has no inline style or script, even if untrusted texts look like one", () => {
   const html = pageFor("operator");
   assert.doesNotMatch(html, /style=|<style|<script>|onclick/i);
   assert.ok(html.includes("&lt;script>") || html.includes("&lt;script&gt;"));
 });
 
-Deno.test("the navigation says where the reader is, on the page and below it", () => {
+Deno.test("the navigation marks the current page, and the parent of the current page", () => {
   assert.match(pageFor("operator", "/releases"), /href="\/releases" aria-current="page"/);
   assert.match(pageFor("operator", "/nodes/bot-paris"), /href="\/" aria-current="true"/);
 });
 
-Deno.test("the public sees no way to settings and metrics, and can sign in", () => {
+Deno.test("the public sees no links to settings and metrics, and can sign in", () => {
   const html = pageFor("public");
   assert.doesNotMatch(html, /href="\/(settings|metrics|pull-requests)"/);
   assert.match(html, /<a [^>]*href="\/sign-in"/);
@@ -52,7 +52,7 @@ Deno.test("only a reader with a session can sign out", () => {
   assert.match(pageFor("operator", "/", true), /<form [^>]*method="post" action="\/sign-out"/);
 });
 
-Deno.test("a node's name shows the characters that would turn or hide a part of it", () => {
+Deno.test("a node's name spells out characters that would reverse or hide a part of it", () => {
   const facts = { now: NOW, zone: "UTC", viewer: "operator", path: "/", live: "" } as const;
   const node = "bot/\u202e<b>\u0007";
   const html = renderPage({ title: "x", facts, body: <NodeLink node={node} /> });
@@ -60,7 +60,7 @@ Deno.test("a node's name shows the characters that would turn or hide a part of 
   assert.ok(html.includes('href="/nodes/bot/%E2%80%AE%3Cb%3E%07"'));
 });
 
-Deno.test("each state has a favicon of its own shape and its own colour, and no style of its own", () => {
+Deno.test("each state has a favicon with its own shape and colour, and no inline style", () => {
   const icons = (["good", "warn", "bad"] as const).map(faviconSvg);
   const each = (pattern: RegExp) => new Set(icons.map((icon) => pattern.exec(icon)?.[1])).size;
   assert.equal(each(/ d="([^"]+)"/), 3);
@@ -75,7 +75,7 @@ Deno.test("each state has a favicon of its own shape and its own colour, and no 
   ]);
 });
 
-Deno.test("a page says from which change on it follows the fleet, also an empty one, unless it does not change", () => {
+Deno.test("a page, even of an empty fleet, names the version that it follows, unless it does not change", () => {
   const page = (live: string | undefined) => {
     const facts = { now: NOW, zone: "UTC", viewer: "operator", path: "/", live } as const;
     return renderPage({ title: "Fleet", facts, nodes: ['"><script>'], body: <p>All is well.</p> });

@@ -7,7 +7,7 @@ function after(seconds: number): Date {
   return new Date(NOW.getTime() + seconds * 1000);
 }
 
-Deno.test("a time is written by its distance from now, in one unit", () => {
+Deno.test("a relative time has one unit", () => {
   const words = (seconds: number) => timeWords(after(seconds), "ago", NOW, "UTC");
   assert.equal(words(0), "just now");
   assert.equal(words(1.9), "just now");
@@ -21,7 +21,7 @@ Deno.test("a time is written by its distance from now, in one unit", () => {
   assert.equal(words(400 * 86400), "in 400 d");
 });
 
-Deno.test("a time of day names its day as the reader's calendar has it", () => {
+Deno.test("a time of day names its day by the reader's calendar", () => {
   const words = (at: string, zone = "UTC") => timeWords(new Date(at), "clock", NOW, zone);
   assert.equal(words("2026-11-29T06:00:00Z"), "today 06:00");
   assert.equal(words("2026-11-30T06:00:00Z"), "tomorrow 06:00");
@@ -31,7 +31,7 @@ Deno.test("a time of day names its day as the reader's calendar has it", () => {
   assert.equal(words("2026-11-29T08:00:00Z", "America/Los_Angeles"), "today 00:00");
 });
 
-Deno.test("a weekday is named only where it is the next one, a year only where it is another", () => {
+Deno.test("a weekday names only one of the next six days, and a year is shown only if it is not the current one", () => {
   const words = (at: string) => timeWords(new Date(at), "clock", NOW, "UTC");
   assert.equal(words("2026-12-05T06:00:00Z"), "Sat 06:00");
   assert.equal(words("2026-12-06T06:00:00Z"), "6 Dec 06:00");
@@ -39,7 +39,7 @@ Deno.test("a weekday is named only where it is the next one, a year only where i
   assert.equal(words("2025-11-27T06:00:00Z"), "27 Nov 2025 06:00");
 });
 
-Deno.test("an exact time has its seconds, and a day no time", () => {
+Deno.test("an exact time has seconds, and a date has no time", () => {
   assert.equal(
     timeWords(new Date("2026-11-29T05:00:09Z"), "exact", NOW, "Europe/Paris"),
     "29 Nov 2026 06:00:09",
@@ -48,7 +48,7 @@ Deno.test("an exact time has its seconds, and a day no time", () => {
   assert.equal(exactUtc(new Date("2026-11-29T06:31:08.999Z")), "2026-11-29 06:31:08 UTC");
 });
 
-Deno.test("clocks of zones are right on both sides of a change, and where a zone is not a whole hour off", () => {
+Deno.test("wall times are right before and after a clock change, and in zones with half-hour offsets", () => {
   const hour = 3_600_000;
   assert.equal(zoneOffset(Date.parse("2026-10-25T00:59:59Z"), "Europe/Paris"), 2 * hour);
   assert.equal(zoneOffset(Date.parse("2026-10-25T01:00:00Z"), "Europe/Paris"), hour);
@@ -61,7 +61,7 @@ Deno.test("clocks of zones are right on both sides of a change, and where a zone
   );
 });
 
-Deno.test("what is no time is called unknown", () => {
+Deno.test("an invalid time is shown as unknown", () => {
   assert.equal(timeWords(new Date("yesterday"), "ago", NOW, "UTC"), "unknown");
   assert.equal(exactUtc(new Date("")), "unknown");
 });

@@ -17,7 +17,7 @@ async function remove(kv: Deno.Kv, node: string): Promise<void> {
   await kv.atomic().delete(keys.node(node)).set(keys.pulse(shardOf(node)), node).commit();
 }
 
-/** A database whose next look at a shard waits, or fails. */
+/** A database whose next read of a shard waits, or fails. */
 function interrupted(kv: Deno.Kv) {
   let gate: Promise<void> | undefined;
   const looked = Promise.withResolvers<void>();
@@ -44,7 +44,7 @@ function isList(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
 }
 
-/** What was read before the wait is what comes. */
+/** Returns what was read before the wait. */
 async function* delayed(list: AsyncIterable<unknown>, gate: Promise<void>, looked: () => void) {
   const entries = await Array.fromAsync(list);
   looked();
@@ -52,7 +52,7 @@ async function* delayed(list: AsyncIterable<unknown>, gate: Promise<void>, looke
   yield* entries;
 }
 
-Deno.test("a fleet in memory sees what another handle changed", async () => {
+Deno.test("a fleet in memory sees changes of another handle", async () => {
   using folder = tempDir();
   using one = await Deno.openKv(`${folder.path}/kv`);
   using other = await Deno.openKv(`${folder.path}/kv`);
@@ -64,7 +64,7 @@ Deno.test("a fleet in memory sees what another handle changed", async () => {
   assert.deepEqual([...(await fleet.read()).rows.keys()], ["bot-2"]);
 });
 
-Deno.test("what changed since a version is exactly that, with nodes that are gone", async () => {
+Deno.test("changes since a version are exact, including removed nodes", async () => {
   using kv = await memoryKv();
   const fleet = new FleetMemory(kv);
   await take(kv, "a", "b", "c", "d");
@@ -74,7 +74,7 @@ Deno.test("what changed since a version is exactly that, with nodes that are gon
   await ingest({ kv, clock }, [events.failed("b", { startedAt: "2026-11-29T06:30:00.000Z" })]);
   await remove(kv, "c");
   const after = await fleet.read();
-  // The event of a was known: nothing changed there.
+  // Node a did not change: its event was known.
   assert.deepEqual(fleet.changedSince(version)?.toSorted(), ["b", "c", "e"]);
   assert.deepEqual(fleet.changedSince(after.version), []);
   await take(kv, "c");
@@ -82,7 +82,7 @@ Deno.test("what changed since a version is exactly that, with nodes that are gon
   assert.deepEqual(fleet.changedSince(after.version), ["c"]);
 });
 
-Deno.test("an instance that does not know what was removed before it began says that all may have changed", async () => {
+Deno.test("an instance reports that any node may have changed if it does not know earlier removals", async () => {
   using kv = await memoryKv();
   await take(kv, "a", "b");
   const before = new FleetMemory(kv);
@@ -94,7 +94,7 @@ Deno.test("an instance that does not know what was removed before it began says 
   assert.equal(fleet.changedSince(""), undefined);
 });
 
-Deno.test("every reader who asks during a look sees what was written before it asked", async () => {
+Deno.test("a reader during a refresh sees everything that was written before it asked", async () => {
   using kv = await memoryKv();
   await take(kv, "a");
   const slow = interrupted(kv);
@@ -111,7 +111,7 @@ Deno.test("every reader who asks during a look sees what was written before it a
   for (const reader of readers) assert.ok((await reader).rows.has("b"));
 });
 
-Deno.test("a look that fails leaves the fleet whole, and the next one sees everything", async () => {
+Deno.test("a failed refresh keeps the fleet consistent, and the next one sees everything", async () => {
   using kv = await memoryKv();
   await take(kv, ...Array.from({ length: 40 }, (_, index) => `bot-${index}`));
   let failsIn = 5;

@@ -24,7 +24,7 @@ function incident(startedAt: string, endedAt: string | null): IncidentRow {
   };
 }
 
-/** A node with something in every list. */
+/** A node with an entry in every list. */
 async function fill(store: SweptStore, node: string): Promise<void> {
   const quarantine = [{
     digest: events.digestOfRelease(3),
@@ -42,7 +42,7 @@ async function fill(store: SweptStore, node: string): Promise<void> {
   );
 }
 
-Deno.test("a node that an operator removes is gone from every list, and no other node is touched", async () => {
+Deno.test("a removed node disappears from every list, and no other node changes", async () => {
   using store = await openSwept();
   await fill(store, "bot-1/client-2");
   const others = await store.keys();
@@ -61,7 +61,7 @@ Deno.test("a node that an operator removes is gone from every list, and no other
   assert.deepEqual([...(await store.fleet.read()).rows.keys()], ["bot-1/client-2"]);
 });
 
-Deno.test("a node with a long history is gone from the fleet at once, and the sweep removes the rest in steps", async () => {
+Deno.test("a removed node with a long history disappears from the fleet immediately, and the sweep removes the rest in steps", async () => {
   using store = await openSwept();
   for (let hour = 0; hour < 24; hour++) {
     await store.take(
@@ -81,7 +81,7 @@ Deno.test("a node with a long history is gone from the fleet at once, and the sw
   assert.ok(steps > 1);
 });
 
-Deno.test("a node that reports again while it is removed keeps what it reports from then on", async () => {
+Deno.test("a node that reports while it is being removed keeps its new reports", async () => {
   using store = await openSwept();
   await store.take(
     ...Array.from(
@@ -100,7 +100,7 @@ Deno.test("a node that reports again while it is removed keeps what it reports f
   assert.deepEqual(await store.keysWith("forgetting"), []);
 });
 
-Deno.test("a removed node that nothing is known of is no fault", async () => {
+Deno.test("removing an unknown node is not an error", async () => {
   using store = await openSwept();
   assert.equal(await forgetNode(store, "nobody"), true);
 });

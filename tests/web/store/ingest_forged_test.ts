@@ -13,14 +13,14 @@ import * as events from "../../helpers/web_events.ts";
 
 const clock = new FakeClock("2026-11-29T07:00:00.000Z");
 
-/** A release whose list proves its digest. */
+/** A release whose list of files matches its digest. */
 async function provenRelease(node: string, changes: Parameters<typeof events.published>[2] = {}) {
   const files = events.filesOfRelease(2);
   const digest = await releaseDigest(files);
   return events.published(node, 2, { digest, files, filesTotal: files.length, ...changes });
 }
 
-Deno.test("a run id that another node reports too does not touch the first node's run", async () => {
+Deno.test("a run id that another node also reports does not change the first node's run", async () => {
   using kv = await memoryKv();
   const real = events.activated("bot-1", 2);
   await ingest({ kv, clock }, [real]);
@@ -32,7 +32,7 @@ Deno.test("a run id that another node reports too does not touch the first node'
   assert.deepEqual([run?.row.outcome, run?.details?.outcome], ["activated", "activated"]);
 });
 
-Deno.test("a false list of files does not replace one that proves the digest, in either order", async () => {
+Deno.test("a false list of files never replaces a verified one, in either order", async () => {
   const real = await provenRelease("trainer");
   const { digest } = real.data;
   const forged = events.published("mallory", 2, {
@@ -52,13 +52,13 @@ Deno.test("a false list of files does not replace one that proves the digest, in
   }
 });
 
-Deno.test("a list that is not complete is a claim, and the first claim stays until a list proves itself", async () => {
+Deno.test("an incomplete list is a claim, and the first claim is kept until a list is verified", async () => {
   using kv = await memoryKv();
   const [first, second] = ["trainer", "mallory"].map((node, index) =>
     events.published(node, 2, { files: events.filesOfRelease(2 + index).slice(0, 2), filesLeftOut: 1 })
   );
   assert.ok(first !== undefined && second !== undefined);
-  // Here the order of arrival matters: both say what cannot be checked.
+  // The order of arrival matters, because neither can be verified.
   await ingest({ kv, clock }, [first]);
   await ingest({ kv, clock }, [second]);
   const release = await readRelease(kv, first.data.digest);
@@ -66,7 +66,7 @@ Deno.test("a list that is not complete is a claim, and the first claim stays unt
   assert.deepEqual(release.files, first.data.files);
 });
 
-Deno.test("a node that names another node's events as its own subject changes its own row alone", async () => {
+Deno.test("a node whose events name another node as their subject changes only its own row", async () => {
   using kv = await memoryKv();
   await ingest({ kv, clock }, [events.finished("bot-1")]);
   const before = (await kv.get(keys.node("bot-1"))).value;
@@ -74,7 +74,7 @@ Deno.test("a node that names another node's events as its own subject changes it
   assert.deepEqual((await kv.get(keys.node("bot-1"))).value, before);
 });
 
-Deno.test("events that are older than anything that is kept change neither what is newest nor what is active", async () => {
+Deno.test("events older than the retention change neither the newest nor the active release", async () => {
   using kv = await memoryKv();
   const now = [events.activated("bot-1", 2), events.heartbeat("bot-1", { time: "2026-11-29T06:59:00Z" })];
   await ingest({ kv, clock }, now);
@@ -92,7 +92,7 @@ Deno.test("events that are older than anything that is kept change neither what 
   );
 });
 
-Deno.test("another node's word changes nothing of a release once its publisher has reported it", async () => {
+Deno.test("once the publisher has reported a release, other nodes cannot change it", async () => {
   using kv = await memoryKv();
   const real = events.published("trainer", 2, { signer: "f".repeat(64) });
   await ingest({ kv, clock }, [real]);
@@ -115,7 +115,7 @@ Deno.test("another node's word changes nothing of a release once its publisher h
   assert.deepEqual(after, before);
 });
 
-Deno.test("what a consumer said of a release gives way to its publisher's word", async () => {
+Deno.test("the publisher's report of a release replaces a consumer's", async () => {
   using kv = await memoryKv();
   const real = events.published("trainer", 2);
   const early = events.finished("mallory", {
@@ -129,7 +129,7 @@ Deno.test("what a consumer said of a release gives way to its publisher's word",
   assert.deepEqual([sequence, firstAt, publisher], [2, events.EVENT_TIME, "trainer"]);
 });
 
-Deno.test("a node that claims another's release takes none of its consumers", async () => {
+Deno.test("a node that claims another's release gets none of its consumers", async () => {
   using kv = await memoryKv();
   await ingest({ kv, clock }, [events.published("trainer", 1), events.published("trainer", 2)]);
   await ingest({ kv, clock }, [events.activated("bot-1", 2)]);

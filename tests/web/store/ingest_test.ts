@@ -13,7 +13,7 @@ import * as events from "../../helpers/web_events.ts";
 const NOW = "2026-11-29T07:00:00.000Z";
 const clock = new FakeClock(NOW);
 
-/** One of everything that a morning has, of three nodes. */
+/** One of each kind of event, of three nodes. */
 const MORNING: readonly ReportEvent[] = [
   events.published("trainer", 2, { time: "2026-11-29T05:00:00Z" }),
   events.published("trainer", 2, { time: "2026-11-29T05:01:00Z", carrier: "huggingface" }),
@@ -39,21 +39,21 @@ async function filledWith(batches: Iterable<readonly ReportEvent[]>): Promise<De
   return kv;
 }
 
-Deno.test("a batch that arrives twice changes nothing in the database", async () => {
+Deno.test("a repeated batch changes nothing in the database", async () => {
   using kv = await filledWith([MORNING]);
   const before = await dumpOf(kv);
   await ingest({ kv, clock }, MORNING);
   assert.deepEqual(await dumpOf(kv), before);
 });
 
-Deno.test("a batch that arrives twice later does not make its nodes heard of later", async () => {
+Deno.test("a repeated batch does not change when its nodes last reported", async () => {
   using kv = await filledWith([MORNING]);
   const before = await dumpOf(kv);
   await ingest({ kv, clock: new FakeClock("2026-11-29T07:00:10Z") }, MORNING);
   assert.deepEqual(await dumpOf(kv), before);
 });
 
-Deno.test("events make the same database in any order, in one batch or in many", async () => {
+Deno.test("events give the same database in any order, in one batch or in many", async () => {
   using kv = await filledWith([MORNING]);
   const expected = await dumpOf(kv);
   await fc.assert(
@@ -73,12 +73,12 @@ Deno.test("events make the same database in any order, in one batch or in many",
   );
 });
 
-/** The pulse of a shard names the node that changed last, whichever that was. */
+/** Ignores the values of pulses, which name the node that changed last. */
 function withoutPulses(dump: Awaited<ReturnType<typeof dumpOf>>): typeof dump {
   return dump.filter(([key]) => key[1] !== "pulse");
 }
 
-Deno.test("stories of a node make the same database in any order", async () => {
+Deno.test("the history of a node gives the same database in any order", async () => {
   await fc.assert(
     fc.asyncProperty(
       nodeStory("bot-1").chain((story) =>
@@ -94,7 +94,7 @@ Deno.test("stories of a node make the same database in any order", async () => {
   );
 });
 
-Deno.test("wherever a request is cut short, its resend completes it", async () => {
+Deno.test("a resend completes a request that was cut off at any point", async () => {
   using kv = await filledWith([MORNING]);
   const expected = await dumpOf(kv);
   for (let commit = 1;; commit++) {
@@ -113,7 +113,7 @@ Deno.test("wherever a request is cut short, its resend completes it", async () =
   }
 });
 
-Deno.test("two handles that take in events of one node at once lose nothing", async () => {
+Deno.test("two handles that store events of one node at once lose nothing", async () => {
   using folder = tempDir();
   const path = `${folder.path}/kv.sqlite`;
   using one = await Deno.openKv(path);

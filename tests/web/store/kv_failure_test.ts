@@ -65,7 +65,7 @@ for (const [kind, obstacle, mount] of DISKS) {
       using kv = await openKv(`${disk.path}/kv`, NO_ENV);
       await ingest({ kv, clock }, [events.failed("bot-0")]);
       const empty = disk.fill();
-      // What is freed in the log of SQLite takes the first commits.
+      // The first commits fit into the space that is free in SQLite's log.
       let failure: Awaited<ReturnType<typeof failureOf>>;
       for (let attempt = 0; attempt < 200 && failure === undefined; attempt++) {
         failure = await failureOf(
@@ -86,7 +86,7 @@ for (const [kind, obstacle, mount] of DISKS) {
   });
 }
 
-Deno.test("other messages of databases have names, and what is not a database's error has none", () => {
+Deno.test("other messages of databases have named errors, and other errors have none", () => {
   const codeOf = (message: string) => kvFailure(new TypeError(message))?.code;
   assert.equal(codeOf("attempt to write a readonly database"), "DATABASE_READ_ONLY");
   assert.equal(codeOf("database disk image is malformed"), "DATABASE_DAMAGED");
@@ -98,7 +98,7 @@ Deno.test("other messages of databases have names, and what is not a database's 
   assert.equal(kvFailure(new LockedError("The store is locked", { code: "STORE_LOCKED" })), undefined);
 });
 
-Deno.test("a database that was closed fails by name", async () => {
+Deno.test("a closed database gives a named error", async () => {
   const kv = await memoryKv();
   kv.close();
   const failure = await failureOf(kv.get(["a"]));

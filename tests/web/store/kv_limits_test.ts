@@ -14,7 +14,7 @@ import { cutOffAt, memoryKv } from "../../helpers/kv_tools.ts";
 import { anyEvent } from "../../helpers/report_events.ts";
 import * as events from "../../helpers/web_events.ts";
 
-/** The largest names that the wire format lets pass: three bytes each in a key, and the character that takes two. */
+/** The largest names in the wire format: three bytes each in a key, and the character that needs two. */
 const LONG = "\u20ac".repeat(255);
 const NULLS = "\0".repeat(255);
 const LONG_NODES = [
@@ -25,14 +25,14 @@ const LONG_NODES = [
 const TEXT = "\u20ac".repeat(4_096);
 const clock = new FakeClock("2026-11-29T07:00:00.000Z");
 
-/** The events as the route would take them. */
+/** The events as the route would store them. */
 function valid(batch: readonly unknown[]): readonly ReportEvent[] {
   const { events, invalid } = parseBatch(batch);
   assert.equal(invalid, 0, "the events are valid");
   return events;
 }
 
-/** A run, what it published and the pull request that it made. */
+/** A run, its publication and its pull request. */
 function longest(node: string, runId: string, index = 0): ReportEvent[] {
   const startedAt = new Date(Date.UTC(2026, 10, 29, 0, index)).toISOString();
   const names = { runId, host: LONG, command: LONG, carrier: LONG };
@@ -120,7 +120,7 @@ function heartbeatStatus(index: number): Partial<EventOf<"heartbeat">["data"]["s
   };
 }
 
-Deno.test("the longest names and texts that are valid are stored within the limits of the database", async () => {
+Deno.test("the longest valid names and texts fit into the limits of the database", async () => {
   for (const node of LONG_NODES) {
     assert.ok(sourceOf(node).length <= 1_536);
     for (const runId of [LONG, NULLS]) {
@@ -133,7 +133,7 @@ Deno.test("the longest names and texts that are valid are stored within the limi
   }
 });
 
-Deno.test("a row that is full of the longest names fits into a value", async () => {
+Deno.test("a row with the longest names fits into a value", async () => {
   using kv = await memoryKv();
   const [node = ""] = LONG_NODES;
   for (let index = 0; index < 60; index++) {
@@ -151,7 +151,7 @@ Deno.test("a row that is full of the longest names fits into a value", async () 
   );
 });
 
-Deno.test("a canary of many metrics is followed for as long as it takes", async () => {
+Deno.test("a long canary with many metrics keeps its course within the limits", async () => {
   using kv = await memoryKv();
   const metrics = Array.from({ length: 8 }, (_, number) => `metric ${number}`);
   for (let minute = 0; minute < 600; minute++) {
@@ -172,7 +172,7 @@ Deno.test("a canary of many metrics is followed for as long as it takes", async 
   }
 });
 
-Deno.test("a run whose texts are too large for the database keeps the beginning of each", async () => {
+Deno.test("texts of a run that are too large for the database are cut", async () => {
   using kv = await memoryKv();
   const run = events.failed("bot-1", {
     log: Array.from({ length: 100 }, (_, line) => `${line} ${TEXT}`.slice(0, 4_000)),
@@ -184,7 +184,7 @@ Deno.test("a run whose texts are too large for the database keeps the beginning 
   assert.equal(details.error?.hint, run.data.error?.hint);
 });
 
-Deno.test("a thousand runs in one batch take few commits", async () => {
+Deno.test("a thousand runs in one batch need few commits", async () => {
   using kv = await memoryKv();
   const counted = cutOffAt(kv, Infinity);
   const runs = Array.from({ length: 1_000 }, (_, index) =>

@@ -12,7 +12,7 @@ import * as events from "../../helpers/web_events.ts";
 const NODE = "bot-1";
 const NOON = "2026-11-29T12:00:00.000Z";
 
-/** A node whose clock is off, and a dashboard whose clock is right. */
+/** A node with a wrong clock, and a dashboard with a right one. */
 class SkewedNode implements Disposable {
   readonly #kv: Deno.Kv;
   readonly #clock = new FakeClock(NOON);
@@ -36,7 +36,7 @@ class SkewedNode implements Disposable {
     this.#clock.advance(ms);
   }
 
-  /** A heartbeat, with the release that is active. */
+  /** A heartbeat with the active release. */
   async beat(release: number, status: Parameters<typeof events.heartbeat>[1] = {}): Promise<void> {
     const { time } = this;
     await this.send(events.heartbeat(NODE, {
@@ -94,7 +94,7 @@ for (const [name, offMs] of [["ahead", DAY_MS], ["behind", -DAY_MS]] as const) {
   });
 }
 
-Deno.test("a clock that is set back by a day takes effect with the next heartbeat, and not with one that was held up", async () => {
+Deno.test("a clock that is set back by a day takes effect with the next heartbeat, but not with a delayed one", async () => {
   using node = await nodeWith(0);
   await node.beat(1);
   node.wait(MINUTE_MS);
@@ -114,7 +114,7 @@ Deno.test("a clock that is set back by a day takes effect with the next heartbea
   assert.equal(await node.state(), "up");
 });
 
-Deno.test("the course of a canary goes on after a clock was corrected", async () => {
+Deno.test("the course of a canary continues after a clock was corrected", async () => {
   using node = await nodeWith(DAY_MS);
   const withSample = (value: number) => ({
     status: {

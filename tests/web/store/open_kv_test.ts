@@ -21,7 +21,7 @@ async function failureOf(place: string | undefined, variables?: Readonly<Record<
 }
 
 Deno.test({
-  name: "a file is created with its folder, for its owner alone, and so are the files beside it",
+  name: "a file, its folder and the files beside it are created for their owner only",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = tempDir();
@@ -36,7 +36,7 @@ Deno.test({
   },
 });
 
-Deno.test("what a file holds is there when it is opened again, and its mode is left alone", async () => {
+Deno.test("a file keeps its content and its mode when it is opened again", async () => {
   using folder = tempDir();
   const path = `${folder.path}/kv`;
   for (const value of [undefined, 1]) {
@@ -56,14 +56,14 @@ Deno.test("a file whose name looks like a web address or a scheme is a file", as
   }
 });
 
-Deno.test("memory and another memory are two databases", async () => {
+Deno.test("two databases in memory are separate", async () => {
   using one = await openKv(":memory:", env());
   using other = await openKv(":memory:", env());
   await one.set(["a"], 1);
   assert.equal((await other.get(["a"])).value, null);
 });
 
-Deno.test("a file that is not a database ends in one line that names it, and the file is not touched", async () => {
+Deno.test("a file that is not a database gives a one-line error with its name, and stays unchanged", async () => {
   using folder = tempDir();
   const path = `${folder.path}/notes.txt`;
   Deno.writeTextFileSync(path, "not a database ".repeat(500));
@@ -76,7 +76,7 @@ Deno.test("a file that is not a database ends in one line that names it, and the
   assert.equal(Deno.readTextFileSync(path), "not a database ".repeat(500));
 });
 
-Deno.test("a folder, an empty name and another kind of address are mistakes of the command line", async () => {
+Deno.test("a folder, an empty name and an unsupported address are usage errors", async () => {
   using folder = tempDir();
   for (const place of [folder.path, "", "ftp://example.org/kv", "postgres://db/kv", "file:///tmp/kv"]) {
     const { code, exitCode } = await failureOf(place);
@@ -84,7 +84,7 @@ Deno.test("a folder, an empty name and another kind of address are mistakes of t
   }
 });
 
-Deno.test("a place where no file can be created says so", async () => {
+Deno.test("a place where no file can be created gives an error", async () => {
   using folder = tempDir();
   Deno.writeTextFileSync(`${folder.path}/file`, "");
   const { code, exitCode, message } = await failureOf(`${folder.path}/file/kv`);
@@ -92,7 +92,7 @@ Deno.test("a place where no file can be created says so", async () => {
   assert.match(message, /file\/kv/);
 });
 
-Deno.test("a database by address needs an access token, whatever the spelling of its scheme", async () => {
+Deno.test("a remote database needs an access token, in any spelling of its scheme", async () => {
   for (const place of ["https://db.example.org/v2/connect", "HTTP://127.0.0.1:9/"]) {
     const { code, exitCode, hint } = await failureOf(place);
     assert.deepEqual([code, exitCode], ["DATABASE_TOKEN", 3]);
@@ -100,7 +100,7 @@ Deno.test("a database by address needs an access token, whatever the spelling of
   }
 });
 
-Deno.test("without a place there has to be the database of Deno Deploy", async () => {
+Deno.test("without a place, only the database of Deno Deploy can be used", async () => {
   assert.deepEqual(await failureOf(undefined), {
     code: "DATABASE_PLACE",
     exitCode: 2,
@@ -112,7 +112,7 @@ Deno.test("without a place there has to be the database of Deno Deploy", async (
 const noDisk = mountObstacle("tmpfs");
 
 Deno.test({
-  name: "a full disk has no place for a new database",
+  name: "on a full disk no new database can be created",
   ignore: noDisk !== undefined,
   fn: async () => {
     using folder = tempDir();
@@ -124,8 +124,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a file that another process has locked ends the wait, and opens once it is free",
-  // Closing a database that waits for a lock would wait too: it is closed later.
+  name: "waiting for a locked file ends after a time, and the file opens once it is unlocked",
+  // Closing a database that waits for a lock would also wait: it is closed later.
   sanitizeResources: false,
   sanitizeOps: false,
   fn: async () => {

@@ -20,7 +20,7 @@ function at(hour: number): string {
   return new Date(Date.UTC(2026, 10, 20, hour)).toISOString();
 }
 
-Deno.test("a run is found by its id, with its error and log whole, and with the node where several have it", async () => {
+Deno.test("a run is found by its id, with its complete error and log, and by its node if several have it", async () => {
   const log = Array.from({ length: 100 }, (_, line) => `${line} ${"x".repeat(1_000)}`);
   using kv = await filled(events.failed("bot-1", { log }), events.finished("bot-2"));
   const runId = events.runIdOf();
@@ -35,14 +35,14 @@ Deno.test("a run is found by its id, with its error and log whole, and with the 
   assert.equal(await readRun(kv, runId, "x".repeat(5_000)), undefined);
 });
 
-Deno.test("the newest heartbeat of a node is read whole", async () => {
+Deno.test("the newest heartbeat of a node is read completely", async () => {
   const heartbeat = events.heartbeat("bot-1");
   using kv = await filled(heartbeat);
   assert.deepEqual(await readHeartbeat(kv, "bot-1"), heartbeat.data);
   assert.equal(await readHeartbeat(kv, "bot-2"), undefined);
 });
 
-Deno.test("what was active begins with the release that was active at the time asked for", async () => {
+Deno.test("periods begin with the release that was active at the start of the range", async () => {
   using kv = await filled(
     ...[1, 2, 3, 4].map((number) =>
       events.activated("bot-1", number, { startedAt: at(number), durationMs: 0 })
@@ -104,7 +104,7 @@ Deno.test("a release has its publications, files, quarantines, canaries and wher
   ]);
 });
 
-Deno.test("what is not a digest, or of no known release, is no release", async () => {
+Deno.test("an invalid or unknown digest gives no release", async () => {
   using kv = await filled(events.finished("bot-1"));
   for (
     const text of [digestOfRelease(9), "", "sha256:x", "x".repeat(10_000), digestOfRelease(1).toUpperCase()]

@@ -20,7 +20,7 @@ function at(minute: number): string {
   return new Date(Date.UTC(2026, 10, 29, 0, minute)).toISOString();
 }
 
-Deno.test("pages of a list hold each row once, newest first, and the last one names no next page", async () => {
+Deno.test("pages of a list have each row once, newest first, and the last page has no next one", async () => {
   const runs = Array.from({ length: 7 }, (_, minute) => events.failed(NODE, { startedAt: at(minute) }));
   using kv = await filled(...runs, events.failed("other", { startedAt: at(3) }));
   for (const limit of [1, 3, 7, 10]) {
@@ -40,7 +40,7 @@ Deno.test("pages of a list hold each row once, newest first, and the last one na
   }
 });
 
-Deno.test("a time is a cursor, too: news of the night are those between two times", async () => {
+Deno.test("a time is a valid cursor, so that the activity between two times can be read", async () => {
   const runs = [1, 2, 3, 4].map((minute) =>
     events.failed(NODE, { startedAt: at(minute), durationMs: 1_000 })
   );
@@ -49,7 +49,7 @@ Deno.test("a time is a cursor, too: news of the night are those between two time
   assert.deepEqual(page.rows.map(({ startedAt }) => startedAt), [at(3), at(2)]);
 });
 
-Deno.test("a cursor that is none of the dashboard's is refused, whatever is in it", async () => {
+Deno.test("any invalid cursor is rejected", async () => {
   using kv = await filled(events.failed(NODE));
   const hostile = [
     "",
@@ -70,7 +70,7 @@ Deno.test("a cursor that is none of the dashboard's is refused, whatever is in i
   }
 });
 
-Deno.test("a page has a bounded number of rows, whatever is asked for", async () => {
+Deno.test("a page has a bounded number of rows, whatever the limit in the request", async () => {
   const runs = Array.from(
     { length: PAGE_ROWS_MAX + 5 },
     (_, minute) => events.finished(NODE, { startedAt: at(minute) }),
@@ -82,14 +82,14 @@ Deno.test("a page has a bounded number of rows, whatever is asked for", async ()
   assert.deepEqual(await Promise.all(lengths), [1, 1, PAGE_ROWS_MAX, PAGE_ROWS_MAX, PAGE_ROWS_MAX, 2]);
 });
 
-Deno.test("a node with a name that no key can hold has no runs", async () => {
+Deno.test("a node whose name is too long for a key has no runs", async () => {
   using kv = await filled(events.finished(NODE));
   for (const name of ["", "x".repeat(5_000), "\u{1f680}".repeat(200)]) {
     assert.deepEqual((await readRuns(kv, name, { limit: 5 })).rows, []);
   }
 });
 
-Deno.test("releases come by the time that they were first seen, however many there are", async () => {
+Deno.test("releases are sorted by when they were first seen, however many there are", async () => {
   const published = Array.from(
     { length: 23 },
     (_, index) => events.published("trainer", index + 1, { time: at(index) }),
@@ -102,7 +102,7 @@ Deno.test("releases come by the time that they were first seen, however many the
   assert.equal(second.older, undefined);
 });
 
-Deno.test("pull requests come by their last change", async () => {
+Deno.test("pull requests are sorted by their last change", async () => {
   using kv = await filled(
     events.pullRequest("trainer", { time: at(1), number: 7 }),
     events.pullRequest("trainer", { time: at(3), number: 9 }),

@@ -9,7 +9,7 @@ import { anyEvent } from "../../helpers/report_events.ts";
 import { activated, digestOfRelease, finished, heartbeat, started } from "../../helpers/web_events.ts";
 
 const NODE = "bot-1/client";
-/** After every time of the stories: nothing that a clock named is still to come. */
+/** Later than all times of the stories. */
 const RECEIVED_AT = "2101-01-01T00:00:00.000Z";
 
 /** The row without times of arrival. */
@@ -35,7 +35,7 @@ Deno.test("events of a node give the same row in any order and any number of tim
   );
 });
 
-Deno.test("an event that arrives again changes not even the time of arrival", () => {
+Deno.test("a repeated event changes nothing, not even the time of arrival", () => {
   fc.assert(
     fc.property(nodeStory(NODE), (events) => {
       const row = events.reduce(
@@ -50,7 +50,7 @@ Deno.test("an event that arrives again changes not even the time of arrival", ()
   );
 });
 
-Deno.test("any valid event makes a row, whatever it says", () => {
+Deno.test("any valid event gives a valid row", () => {
   fc.assert(
     fc.property(fc.array(anyEvent, { maxLength: 30 }), (batch) => {
       const { events, invalid } = parseBatch(batch);
@@ -61,7 +61,7 @@ Deno.test("any valid event makes a row, whatever it says", () => {
   );
 });
 
-Deno.test("a role may be named like a property of every object", () => {
+Deno.test("a role may be named like an inherited property", () => {
   const row = rowOf([
     heartbeat(NODE, {
       status: {
@@ -85,7 +85,7 @@ Deno.test("a role may be named like a property of every object", () => {
   ]);
 });
 
-Deno.test("a heartbeat without an active release takes back what an older run said", () => {
+Deno.test("a heartbeat without an active release overrides an older run", () => {
   const row = rowOf([
     activated(NODE, 2, { startedAt: "2026-11-29T06:00:00Z" }),
     heartbeat(NODE, { time: "2026-11-29T07:00:00Z", status: { current: null, activatedAt: null } }),
@@ -94,7 +94,7 @@ Deno.test("a heartbeat without an active release takes back what an older run sa
   assert.deepEqual(row.activation?.digest, digestOfRelease(2));
 });
 
-Deno.test("a pull that finds nothing new keeps the sequence that the activation named", () => {
+Deno.test("a pull that finds nothing new keeps the sequence of the activation", () => {
   const row = rowOf([
     activated(NODE, 2, { startedAt: "2026-11-29T06:00:00Z" }),
     finished(NODE, {
@@ -112,7 +112,7 @@ Deno.test("a run that ended and left the strip does not count as running when it
   assert.deepEqual(rowOf([...runs, started(NODE, { startedAt: at(0) })]).running, []);
 });
 
-Deno.test("of more than ten runs at once, the newest ten are shown: here the order matters", () => {
+Deno.test("of more than ten runs at once, ten are shown, depending on the order of arrival", () => {
   const at = (minute: number) => new Date(Date.UTC(2026, 10, 29, 0, minute)).toISOString();
   const starts = Array.from({ length: 11 }, (_, minute) => started(NODE, { startedAt: at(minute) }));
   const end = finished(NODE, { startedAt: at(10) });

@@ -14,7 +14,7 @@ async function runsOf({ kv }: SweptStore): Promise<number> {
 }
 
 Deno.test("a node whose clock is a year ahead or behind keeps its runs while its clock is wrong", async () => {
-  // Entries from before a clock went ahead are not older than they are.
+  // Entries from before the clock was ahead keep their age.
   for (const [days, kept] of [[365, 2], [-365, 3]] as const) {
     using store = await openSwept();
     const ago = (more: number) => store.daysAgo(days + more);
@@ -27,7 +27,7 @@ Deno.test("a node whose clock is a year ahead or behind keeps its runs while its
   }
 });
 
-Deno.test("runs and activations from a time when the clock was ahead go once it is right", async () => {
+Deno.test("runs and activations from a clock that was ahead are removed once it is right", async () => {
   using store = await openSwept();
   await store.take(
     events.activated(BOT, 1, { startedAt: store.daysAgo(5) }),
@@ -48,14 +48,14 @@ Deno.test("runs and activations from a time when the clock was ahead go once it 
   assert.equal((await readNews(store.kv, { limit: 10 })).rows.length, 1);
 });
 
-Deno.test("what is active stays where all that is known of it comes from a wrong clock", async () => {
+Deno.test("the active release is kept even if all its reports come from a wrong clock", async () => {
   using store = await openSwept();
   await store.take(events.activated(BOT, 1, { startedAt: store.daysAgo(-365) }));
   await store.round();
   assert.deepEqual((await readActivations(store.kv, BOT)).map(({ digest }) => digest), [digestOfRelease(1)]);
 });
 
-Deno.test("a clock at the end of time removes nothing of other nodes", async () => {
+Deno.test("a node's clock at the end of time removes nothing of other nodes", async () => {
   using store = await openSwept();
   await store.take(
     events.finished(BOT, { startedAt: store.daysAgo(1) }),
@@ -68,7 +68,7 @@ Deno.test("a clock at the end of time removes nothing of other nodes", async () 
   assert.equal(await runsOf(store), 1);
 });
 
-Deno.test("a node that floods its history keeps the newest part of it", async () => {
+Deno.test("of a node that floods its history, the newest part is kept", async () => {
   using store = await openSwept();
   const begin = Date.parse(store.daysAgo(30));
   const total = ENTRIES_OF_NODE_MAX + 700;

@@ -11,7 +11,7 @@ import * as events from "../../helpers/web_events.ts";
 const BOT = "bot-1/client";
 const { digestOfRelease } = events;
 
-Deno.test("runs older than the retention go with their place, details and news, and the others stay", async () => {
+Deno.test("runs older than the retention are removed with their place, details and activity; others are kept", async () => {
   using store = await openSwept();
   const ages = [200, 100, 92, 88, 10, 0];
   await store.take(
@@ -28,7 +28,7 @@ Deno.test("runs older than the retention go with their place, details and news, 
   assert.equal(before.length - after.length, 3 * 4);
 });
 
-Deno.test("the retention is that of the settings", async () => {
+Deno.test("the retention comes from the settings", async () => {
   using store = await openSwept();
   await store.take(...[20, 9, 5].map((days) => events.finished(BOT, { startedAt: store.daysAgo(days) })));
   await changeSettings(store.kv, { retentionDays: 7 });
@@ -36,7 +36,7 @@ Deno.test("the retention is that of the settings", async () => {
   assert.equal((await readRuns(store.kv, BOT, { limit: 10 })).rows.length, 1);
 });
 
-Deno.test("the release that is in force on a node stays, and what was in force when the kept time begins", async () => {
+Deno.test("the active release of a node is kept, and the one that was active at the start of the retention", async () => {
   using store = await openSwept();
   await store.take(
     ...[300, 200, 100, 50].map((days, index) =>
@@ -53,7 +53,7 @@ Deno.test("the release that is in force on a node stays, and what was in force w
   assert.equal(ofReleases.length, 3);
 });
 
-Deno.test("an old release goes with its files when no node has it, publishes it or names it in what stays", async () => {
+Deno.test("an old release is removed with its files when no node has or publishes it and no entry refers to it", async () => {
   using store = await openSwept();
   await store.take(
     ...[1, 2, 3, 4].map((number) =>
@@ -70,7 +70,7 @@ Deno.test("an old release goes with its files when no node has it, publishes it 
   for (const number of [1, 2, 3, 4]) {
     assert.notDeepEqual(await store.keysWith(`release ${digestOfRelease(number)}`), []);
   }
-  // The publisher is gone: 1 and 4 are in use nowhere.
+  // The publisher was removed: no node uses releases 1 and 4.
   await store.kv.atomic().delete(keys.node("trainer")).set(keys.pulse(shardOf("trainer")), "").commit();
   await store.round();
   for (const number of [1, 4]) assert.deepEqual(await store.keysWith(digestOfRelease(number)), []);
@@ -80,7 +80,7 @@ Deno.test("an old release goes with its files when no node has it, publishes it 
   }
 });
 
-Deno.test("old incidents go when they are over, and pull requests and canaries that nothing names any more", async () => {
+Deno.test("old closed incidents, pull requests and canaries are removed", async () => {
   using store = await openSwept();
   const incident = (days: number, endedAt: string | null) => ({
     node: BOT,
@@ -116,7 +116,7 @@ Deno.test("old incidents go when they are over, and pull requests and canaries t
   assert.deepEqual(await store.keysWith("canary"), [`canary ${digestOfRelease(3)} ${BOT}`]);
 });
 
-Deno.test("each step is bounded, the next one goes on, and a round begins once a day", async () => {
+Deno.test("each step is bounded, the next one continues, and a round begins once a day", async () => {
   using store = await openSwept();
   for (let node = 0; node < 5; node++) {
     const runs = Array.from(
@@ -134,7 +134,7 @@ Deno.test("each step is bounded, the next one goes on, and a round begins once a
   assert.deepEqual(await store.round(), [3]);
 });
 
-Deno.test("two sweeps at the same time remove the same", async () => {
+Deno.test("two concurrent sweeps remove the same entries", async () => {
   using store = await openSwept();
   await store.take(
     ...Array.from(

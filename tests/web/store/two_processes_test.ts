@@ -7,7 +7,7 @@ import { digestOfRelease } from "../../helpers/web_events.ts";
 import { PROJECT } from "../../helpers/run_cli.ts";
 import { tempDir } from "../../helpers/temp_dir.ts";
 
-/** Together they fill the strip. */
+/** Together, both processes fill the strip. */
 const RUNS_EACH = 15;
 
 Deno.test("two processes that take in runs of one node at the same time lose none", async () => {

@@ -16,7 +16,7 @@ function watched(dir: TempDir, fs: Pick<typeof Deno, "statSync"> = Deno) {
   return { path, clock, stop: () => stopping.abort(), end: watchKvFile(context, path) };
 }
 
-/** The watch, which the clock has woken, comes to its next look. */
+/** Waits until the check that the clock has started is done. */
 function lookedAgain(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
@@ -28,7 +28,7 @@ async function codeOf(end: Promise<void>): Promise<string> {
   return error.code;
 }
 
-Deno.test("a database whose folder is removed is noticed within a second, with what happened", async () => {
+Deno.test("the removal of a database's folder is noticed within a second", async () => {
   using dir = tempDir();
   const { clock, end } = watched(dir);
   clock.advance(1_000);
@@ -37,7 +37,7 @@ Deno.test("a database whose folder is removed is noticed within a second, with w
   await assert.rejects(end, { message: /kv\.sqlite3"?: it was removed while the dashboard ran$/ });
 });
 
-Deno.test("another file in the place of the database is not taken for it", async () => {
+Deno.test("a replaced database file is noticed", async () => {
   using dir = tempDir();
   const { path, clock, end } = watched(dir);
   Deno.writeTextFileSync(`${path}.new`, "one");
@@ -46,7 +46,7 @@ Deno.test("another file in the place of the database is not taken for it", async
   assert.equal(await codeOf(end), "DATABASE_REPLACED");
 });
 
-Deno.test("a database that is written to stays the same one, and a disk that does not answer ends nothing", async () => {
+Deno.test("writes to the database and a disk that does not answer are no reason to stop", async () => {
   using dir = tempDir();
   let isAway = false;
   let looks = 0;

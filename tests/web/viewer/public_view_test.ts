@@ -16,7 +16,7 @@ function aliasOf(node: string, host: string | null, key = KEY): string {
   return publicNames([named(node, host)], key).get(node) ?? "";
 }
 
-Deno.test("a name that an operator chose is public; one that holds its host is not", () => {
+Deno.test("a name that an operator chose is public; one that contains a host is not", () => {
   assert.equal(aliasOf("bot-paris", "ip-10-0-0-1"), "bot-paris");
   const hidden: [string, string | null, RegExp][] = [
     ["web1/client", "web1", /^client-[0-9a-f]{6}$/],
@@ -33,12 +33,12 @@ Deno.test("a name that an operator chose is public; one that holds its host is n
   for (const [node, host, pattern] of hidden) assert.match(aliasOf(node, host), pattern, node);
 });
 
-Deno.test("a public name stays the same under one key, and says nothing without it", () => {
+Deno.test("a public name depends only on the key, and reveals nothing without it", () => {
   assert.equal(aliasOf("web1/client", "web1"), aliasOf("web1/client", "web1"));
   assert.notEqual(aliasOf("web1/client", "web1"), aliasOf("web1/client", "web1", new Uint8Array(32)));
 });
 
-Deno.test("public names are as many as there are nodes, also where a name looks like one of them", () => {
+Deno.test("every node has its own public name, even if another name looks like one", () => {
   const taken = aliasOf("web1/client", "web1");
   const rows = [named("web1/client", "web1"), named(taken, "elsewhere")];
   for (let number = 0; number < 6_000; number++) rows.push(named(`host${number}/client`, `host${number}`));
@@ -47,7 +47,7 @@ Deno.test("public names are as many as there are nodes, also where a name looks 
   assert.equal(names.get(taken), taken);
 });
 
-Deno.test("the public sees the states and troubles that operators see, and none of their reasons", async () => {
+Deno.test("the public sees the same states and problems as operators, but no reasons", async () => {
   await using world = await apiWorld();
   const secret = "secret of web1";
   await world.fill(
