@@ -24,7 +24,7 @@ async function pathsIn(bytes: Uint8Array, fileName: string): Promise<string[]> {
   return contents.entries.map(({ path }) => path);
 }
 
-Deno.test("an artifact is opened as an archive, or is the one file that it was uploaded as", async () => {
+Deno.test("an artifact is opened as an archive, or is the single file that was uploaded", async () => {
   const cases: readonly (readonly [Uint8Array, fileName: string, paths: readonly string[]])[] = [
     [rawZip([{ name: "a.onnx", content: TEXT }]), "models_latest.zip", ["a.onnx"]],
     [zstdCompressSync(TAR), "models.tar.zst", ["a.onnx"]],
@@ -40,7 +40,7 @@ Deno.test("an artifact is opened as an archive, or is the one file that it was u
   }
 });
 
-Deno.test("what is named as an archive and cannot be opened is no model", async () => {
+Deno.test("a file with an archive's name that cannot be opened is not a model", async () => {
   for (
     const name of ["models.tar.xz", "models.txz", "models.TAR.BZ2", "models.7z", "models.rar", "models.zip"]
   ) {

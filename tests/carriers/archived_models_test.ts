@@ -63,7 +63,7 @@ const MODELS = { "BTC/rf.onnx": "one", "BTC/metadata.json": "{}" };
 const below = (folder: string, files: Files): Files =>
   Object.fromEntries(Object.entries(files).map(([path, text]) => [`${folder}/${path}`, text]));
 
-Deno.test("ArchivedModels finds the models where the original did: the folder, inside one other, that one, everything", async () => {
+Deno.test("ArchivedModels finds the models like the original scripts: in the folder, in the folder inside the only top folder, in that one, in the whole archive", async () => {
   const apart = { "README.txt": "not a model", "__MACOSX/._x": "junk" };
   assert.deepEqual(
     (await extract([{ ...below("models", MODELS), ...apart }], "models")).files,
@@ -78,7 +78,7 @@ Deno.test("ArchivedModels finds the models where the original did: the folder, i
   }
 });
 
-Deno.test("ArchivedModels takes the manifest beside the models, and none of it into the release", async () => {
+Deno.test("ArchivedModels reads the manifest beside the models, and does not put it into the release", async () => {
   const manifest = await manifestOf(MODELS, "models");
   for (
     const [files, subdir] of [
@@ -95,7 +95,7 @@ Deno.test("ArchivedModels takes the manifest beside the models, and none of it i
   }
 });
 
-Deno.test("ArchivedModels without a manifest is ordered by what the carrier says", async () => {
+Deno.test("ArchivedModels without a manifest is ordered by the carrier's sequence", async () => {
   const { offer } = await extract([MODELS]);
   assert.deepEqual([offer.claim, offer.sequence], [undefined, 7]);
   assert.deepEqual(offer.files.map(({ path, size }) => [path, size]), [["BTC/metadata.json", 2], [
@@ -150,7 +150,7 @@ Deno.test("ArchivedModels stages a hard link of a tar as another file, whichever
   });
 });
 
-Deno.test("ArchivedModels leaves out what folders collect, as every other carrier does", async () => {
+Deno.test("ArchivedModels leaves out housekeeping files, like every other carrier", async () => {
   const clutter = { ...below("models", CLUTTER), "Thumbs.db": "junk", "__MACOSX/models/._BTC": "junk" };
   const { files } = await extract([{ ...below("models", MODELS), ...clutter }], "models");
   assert.deepEqual(files, sorted(MODELS));
@@ -176,7 +176,7 @@ Deno.test("ArchivedModels keeps housekeeping files that the manifest lists, and 
   ]);
 });
 
-Deno.test("ArchivedModels does not take what lies beside a models folder without files", async () => {
+Deno.test("ArchivedModels does not use files beside an empty models folder", async () => {
   for (const top of ["", "job-12/"]) {
     const zip = rawZip([{ name: `${top}models/`, central: { mode: 0o040755 } }, {
       name: `${top}train.log`,
@@ -193,7 +193,7 @@ Deno.test("ArchivedModels does not take what lies beside a models folder without
   }
 });
 
-Deno.test("ArchivedModels refuses an archive without models, and a manifest that is none", async () => {
+Deno.test("ArchivedModels refuses an archive without models, and an invalid manifest", async () => {
   await assert.rejects(extract([{ "__MACOSX/._x": "junk" }], "models"), {
     code: "ARCHIVE_EMPTY",
     exitCode: 5,

@@ -54,7 +54,7 @@ Deno.test("artifacts: an unchanged pull opens no model and no download", async (
   assert.notDeepEqual(opened.filter((path) => /releases|partials|staging/.test(path)), []);
 });
 
-Deno.test("artifacts: what is remembered holds no token, and is worth nothing to another one", async () => {
+Deno.test("artifacts: a remembered response contains no token, and is not used for another token", async () => {
   await using world = new ActionsWorld();
   await world.train(MODELS);
   await world.pull();
@@ -65,7 +65,7 @@ Deno.test("artifacts: what is remembered holds no token, and is worth nothing to
   assert.equal(world.github.requests[0]?.headers.get("if-none-match"), null);
 });
 
-Deno.test("artifacts: a run that ended otherwise is passed over, unless it is asked for", async () => {
+Deno.test("artifacts: a run with another conclusion is ignored, unless it is configured", async () => {
   await using world = new ActionsWorld();
   const good = await world.train(MODELS);
   await world.train({ "bad.onnx": "failed" }, { conclusion: "failure" });
@@ -112,14 +112,14 @@ Deno.test("artifacts: runs of forks, of pull requests and of other branches are 
   });
 });
 
-Deno.test("artifacts: however many runs of forks come after it, the trusted one is found", async () => {
+Deno.test("artifacts: the trusted run is found before any number of newer runs of forks", async () => {
   await using world = new ActionsWorld();
   const good = await world.train(MODELS);
   for (let index = 0; index < 70; index++) world.github.addRun({ of: "fork" });
   assert.equal((await world.pull()).revision, `${good}.1`);
 });
 
-Deno.test("artifacts: an artifact that says it is of a fork is left alone, whatever its run", async () => {
+Deno.test("artifacts: an artifact that claims to be of a fork is ignored, whatever its run", async () => {
   await using world = new ActionsWorld();
   const run = world.github.addRun();
   const claims = {
@@ -150,7 +150,7 @@ Deno.test("artifacts: a workflow is named by its file, its id or its name", asyn
   });
 });
 
-Deno.test("artifacts: without a workflow the newest run counts that has such an artifact", async () => {
+Deno.test("artifacts: without a workflow, the newest run with a matching artifact is used", async () => {
   await using world = new ActionsWorld();
   world.github.workflows.set("ci.yml", "CI");
   const run = await world.train(MODELS);
@@ -167,7 +167,7 @@ Deno.test("artifacts: without a workflow the newest run counts that has such an 
   await assert.rejects(world.pull({ workflow: undefined }), { code: "ARTIFACT_MISSING", exitCode: 4 });
 });
 
-Deno.test("artifacts: several of a run make one release, and other things that it uploaded do not", async () => {
+Deno.test("artifacts: several artifacts of a run make one release, without its other uploads", async () => {
   await using world = new ActionsWorld();
   const run = world.github.addRun();
   const uploads = {
@@ -201,7 +201,7 @@ Deno.test("artifacts: more than a page of them are all read", async () => {
   assert.deepEqual(readFiles(world.store.modelsDir), MODELS);
 });
 
-Deno.test("artifacts: when all have expired it is said when that was, and the active release stays", async () => {
+Deno.test("artifacts: when all artifacts have expired, the error says when, and the active release stays", async () => {
   await using world = new ActionsWorld();
   await world.train(MODELS);
   await world.pull();
@@ -218,14 +218,14 @@ Deno.test("artifacts: when all have expired it is said when that was, and the ac
   );
 });
 
-Deno.test("artifacts: one that expires between the list and the download is told as expired", async () => {
+Deno.test("artifacts: an artifact that expires between the list and the download is reported as expired", async () => {
   await using world = new ActionsWorld();
   await world.train(MODELS);
   world.github.faults.push(undefined, undefined, () => problem(410, "Artifact has expired"));
   await assert.rejects(world.pull(), { code: "ARTIFACTS_EXPIRED", exitCode: 4 });
 });
 
-Deno.test("artifacts: the storage gets no credential, and an address that ended is asked for again", async () => {
+Deno.test("artifacts: the storage gets no credential, and an expired address is requested again", async () => {
   await using world = new ActionsWorld();
   await world.train({ "model.bin": noise(2_000_000, 1) });
   const { blobs } = world.github;
@@ -239,7 +239,7 @@ Deno.test("artifacts: the storage gets no credential, and an address that ended 
   assert.match(blobs.requests[2]?.headers.get("range") ?? "", /^bytes=[1-9]/);
 });
 
-Deno.test("artifacts: whatever the storage does wrong once, the models arrive", async () => {
+Deno.test("artifacts: the models arrive after any single fault of the storage", async () => {
   const model = noise(1_000_000, 4);
   const whole = streamedZip({ "model.bin": model });
   const faults: Readonly<Record<string, readonly (BlobFault | undefined)[]>> = {
@@ -272,7 +272,7 @@ Deno.test("artifacts: whatever the storage does wrong once, the models arrive", 
   }
 });
 
-Deno.test("artifacts: a page for people instead of the archive is refused, and the next pull makes up for it", async () => {
+Deno.test("artifacts: an HTML page instead of the archive is refused, and the next pull downloads the archive", async () => {
   await using world = new ActionsWorld();
   await world.train(MODELS);
   await world.pull();
@@ -286,7 +286,7 @@ Deno.test("artifacts: a page for people instead of the archive is refused, and t
   assert.deepEqual(readFiles(world.store.modelsDir), { "next.onnx": "next" });
 });
 
-Deno.test("artifacts: a download that was killed goes on in the next run, and a whole one is not made twice", async () => {
+Deno.test("artifacts: the next run continues a killed download, and does not repeat a complete one", async () => {
   await using world = new ActionsWorld();
   await world.train({ "model.bin": noise(2_000_000, 2), "metadata.json": '{"sha256_checksum": "0"}' });
   const { blobs } = world.github;
@@ -307,7 +307,7 @@ Deno.test("artifacts: a download that was killed goes on in the next run, and a 
   assert.equal(blobs.requests.length, before + 1);
 });
 
-Deno.test("artifacts: other bytes than GitHub's digest says are refused", async () => {
+Deno.test("artifacts: bytes that do not match GitHub's digest are refused", async () => {
   await using world = new ActionsWorld();
   const run = world.github.addRun();
   const claims = { digest: `sha256:${"0".repeat(64)}` };
@@ -315,7 +315,7 @@ Deno.test("artifacts: other bytes than GitHub's digest says are refused", async 
   await assert.rejects(world.pull(), { code: "DIGEST_MISMATCH", exitCode: 5 });
 });
 
-Deno.test("artifacts: without a digest, as of old, size and archive are what can be checked", async () => {
+Deno.test("artifacts: without a digest, as from old servers, the size and the archive are checked", async () => {
   await using world = new ActionsWorld();
   const run = world.github.addRun();
   const claims = { size_in_bytes: 1_000_000 };
@@ -334,7 +334,7 @@ Deno.test("artifacts: without a digest, as of old, size and archive are what can
   await assert.rejects(world.pull(), { code: "HTML_PAGE", exitCode: 4 });
 });
 
-Deno.test("artifacts: one that is too large is not begun", async () => {
+Deno.test("artifacts: an artifact that is too large is not downloaded", async () => {
   await using world = new ActionsWorld();
   await world.train({ "model.bin": noise(100_000, 3) });
   await assert.rejects(world.pull({ bytesMax: 50_000 }), { code: "DOWNLOAD_TOO_LARGE", exitCode: 5 });
@@ -345,7 +345,7 @@ Deno.test("artifacts: one that is too large is not begun", async () => {
   assert.equal(world.github.blobs.requests.length, 0);
 });
 
-Deno.test("artifacts: a single file that was uploaded as it is comes as that file, also when its format is a ZIP", async () => {
+Deno.test("artifacts: a single file that was uploaded without an archive stays that file, also when its format is a ZIP", async () => {
   await using world = new ActionsWorld();
   const run = world.github.addRun();
   const torch = streamedZip({ "archive/data.pkl": "tensors", "archive/version": "3" });
@@ -365,14 +365,14 @@ Deno.test("artifacts: a single file that was uploaded as it is comes as that fil
   assert.equal(Deno.readTextFileSync(`${world.store.modelsDir}/packed.pt`), "weights");
 });
 
-Deno.test("artifacts: what is no archive and has no ending is refused", async () => {
+Deno.test("artifacts: a file that is not an archive and has no extension is refused", async () => {
   await using world = new ActionsWorld();
   const run = world.github.addRun();
   await world.github.addArtifact(run, { name: "models", content: new TextEncoder().encode("not a ZIP") });
   await assert.rejects(world.pull(), { code: "ARCHIVE_FORMAT", exitCode: 5 });
 });
 
-Deno.test("artifacts: the checksum of metadata.json is that of the model beside it", async () => {
+Deno.test("artifacts: a metadata.json must have the checksum of the model beside it", async () => {
   await using world = new ActionsWorld();
   const model = "a model";
   const sha256 = await digestOf(model);
@@ -397,7 +397,7 @@ Deno.test("artifacts: the checksum of metadata.json is that of the model beside 
   assert.equal(readFiles(world.store.modelsDir)["hmm/model.pkl"], model);
 });
 
-Deno.test("artifacts: a manifest in the archive decides what is in it, and which release is newer", async () => {
+Deno.test("artifacts: a manifest in the archive determines its files and the order of releases", async () => {
   await using world = new ActionsWorld();
   await world.train(await withManifest(MODELS, 7));
   assert.equal((await world.pull()).sequence, 7);
@@ -405,7 +405,7 @@ Deno.test("artifacts: a manifest in the archive decides what is in it, and which
   await assert.rejects(world.pull(), { code: "DOWNGRADE", exitCode: 5 });
 });
 
-Deno.test("artifacts: a run that is gone is looked for again instead of being remembered for ever", async () => {
+Deno.test("artifacts: after a run was deleted, the next pull searches again instead of using the remembered one", async () => {
   await using world = new ActionsWorld();
   await world.train(MODELS);
   await world.pull();

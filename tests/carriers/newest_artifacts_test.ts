@@ -53,7 +53,7 @@ Deno.test("artifacts: a run of which one of two has expired is refused, and the 
   }
 });
 
-Deno.test("artifacts: what has expired and does not match is not missing", async () => {
+Deno.test("artifacts: an expired artifact that does not match is not missing", async () => {
   await using world = new ActionsWorld();
   const run = world.github.addRun();
   await upload(world, run, "models-btc", BTC);
@@ -63,7 +63,7 @@ Deno.test("artifacts: what has expired and does not match is not missing", async
   assert.deepEqual(readFiles(world.store.modelsDir), BTC);
 });
 
-Deno.test("artifacts: an expired one that another attempt replaced is not missing", async () => {
+Deno.test("artifacts: an expired artifact that another attempt replaced is not missing", async () => {
   await using world = new ActionsWorld();
   const run = world.github.addRun({ attempt: 2 });
   await upload(world, run, "models-btc", { "BTC/rf.onnx": "first" }, {
@@ -76,7 +76,7 @@ Deno.test("artifacts: an expired one that another attempt replaced is not missin
   assert.deepEqual(readFiles(world.store.modelsDir), { ...BTC, ...ETH });
 });
 
-Deno.test("artifacts: where the last attempt's has expired, that of an earlier attempt does not stand in for it", async () => {
+Deno.test("artifacts: an earlier attempt's artifact does not replace an expired one of the last attempt", async () => {
   await using world = new ActionsWorld();
   const run = world.github.addRun({ attempt: 2 });
   await upload(world, run, "models-btc", BTC, { claims: { created_at: hour(1) } });
@@ -121,7 +121,7 @@ for (
 }
 
 for (const changed of [{}, { workflow: undefined }, { conclusion: "any" as const }]) {
-  Deno.test(`artifacts: the newest run is the one that was created last, in whatever order they come: ${JSON.stringify(changed)}`, async () => {
+  Deno.test(`artifacts: the newest run is the one that was created last, in any order of the list: ${JSON.stringify(changed)}`, async () => {
     await using world = new ActionsWorld();
     for (const [name, created_at] of [["old", hour(1)], ["newest", hour(3)], ["older", hour(2)]] as const) {
       await world.train({ "rf.onnx": name }, { claims: { created_at } });
@@ -153,7 +153,7 @@ Deno.test("artifacts: an old run that is run again stays older than the runs aft
   assert.deepEqual(readFiles(world.store.modelsDir), { "rf.onnx": "new" });
 });
 
-Deno.test("artifacts: one that is deleted after it was listed fails the pull, and the active release stays", async () => {
+Deno.test("artifacts: an artifact that is deleted after it was listed fails the pull, and the active release stays", async () => {
   await using world = new ActionsWorld();
   await world.train(BTC);
   await world.pull();
@@ -173,14 +173,14 @@ Deno.test("artifacts: one that is deleted after it was listed fails the pull, an
   assert.deepEqual(readFiles(world.store.modelsDir), BTC);
 });
 
-Deno.test("artifacts: an empty one is refused", async () => {
+Deno.test("artifacts: an empty artifact is refused", async () => {
   await using world = new ActionsWorld();
   const run = world.github.addRun();
   await world.github.addArtifact(run, { name: "models", content: new Uint8Array() });
   await assert.rejects(world.pull(), (error) => error instanceof ModelSyncError && error.exitCode === 5);
 });
 
-Deno.test("newestFirst() gives one order, in whatever order things come", () => {
+Deno.test("newestFirst() returns the same order for any order of its input", () => {
   const Time = fc.constantFrom(hour(1), hour(2), "2026-11-21T02:00:00+01:00", null, undefined, "never");
   const Things = fc.uniqueArray(fc.record({ id: fc.nat(20), created_at: Time }), {
     selector: ({ id }) => id,

@@ -21,7 +21,7 @@ async function expiredRun(world: ActionsWorld, name: string, created: number): P
 const UNNAMED = [{ workflow: undefined }, { conclusion: "any" as const }] as const;
 
 for (const changed of [{}, ...UNNAMED]) {
-  Deno.test(`artifacts: an older run does not stand in for the newest whose artifacts have expired: ${JSON.stringify(changed)}`, async () => {
+  Deno.test(`artifacts: an older run does not replace the newest one whose artifacts have expired: ${JSON.stringify(changed)}`, async () => {
     await using world = new ActionsWorld();
     await world.train(OLD, { claims: { created_at: day(1) } });
     await expiredRun(world, "trained-models-x", 2);
@@ -37,7 +37,7 @@ for (const changed of [{}, ...UNNAMED]) {
 }
 
 for (const changed of [{}, ...UNNAMED]) {
-  Deno.test(`artifacts: an older run is taken when it is named, and what is newest is known as before: ${JSON.stringify(changed)}`, async () => {
+  Deno.test(`artifacts: a named older run is pulled, and the newest run stays remembered: ${JSON.stringify(changed)}`, async () => {
     await using world = new ActionsWorld();
     const old = await world.train(OLD, { claims: { created_at: day(1) } });
     await expiredRun(world, "trained-models-x", 2);
@@ -57,7 +57,7 @@ for (const changed of [{}, ...UNNAMED]) {
   });
 }
 
-Deno.test("artifacts: a run that is named is still one of the branch, of no fork, and ended as it should", async () => {
+Deno.test("artifacts: a named run must be of the branch, of no fork, and have the wanted conclusion", async () => {
   await using world = new ActionsWorld();
   await world.train(OLD);
   const others = [
@@ -81,7 +81,7 @@ Deno.test("artifacts: a run that is named is still one of the branch, of no fork
 });
 
 for (const changed of UNNAMED) {
-  Deno.test(`artifacts: runs without such an artifact, and what expired in others, do not count: ${JSON.stringify(changed)}`, async () => {
+  Deno.test(`artifacts: runs without a matching artifact, and expired artifacts of others, are ignored: ${JSON.stringify(changed)}`, async () => {
     await using world = new ActionsWorld();
     await world.train(OLD, { claims: { created_at: day(1) } });
     await expiredRun(world, "logs", 2);
@@ -100,14 +100,14 @@ Deno.test("artifacts: a run without a date does not decide which of the others i
   assert.deepEqual(readFiles(world.store.modelsDir), { "rf.onnx": "newer" });
 });
 
-Deno.test("newestFirst() sorts what is dated by date, and puts the rest behind what has a larger id", () => {
+Deno.test("newestFirst() sorts dated items by date, and the others after items with a larger id", () => {
   const dates = new Map([[1, day(1)], [2, day(4)], [5, day(2)], [8, day(3)]]);
   const things = Array.from({ length: 10 }, (_, id) => ({ id, created_at: dates.get(id) ?? null }));
   assert.deepEqual(newestFirst(things).map(({ id }) => id), [9, 2, 8, 7, 6, 5, 4, 3, 1, 0]);
 });
 
 for (const place of [31, 90, 120]) {
-  Deno.test(`artifacts: the newest run is found where GitHub lists it as number ${place}`, async () => {
+  Deno.test(`artifacts: the newest run is found when GitHub lists it as number ${place}`, async () => {
     for (const changed of [{}, { workflow: undefined }]) {
       await using world = new ActionsWorld();
       await world.train({ "rf.onnx": "newest" }, { claims: { created_at: day(28) } });
@@ -119,7 +119,7 @@ for (const place of [31, 90, 120]) {
 }
 
 for (const [runs, pages] of [[1, 1], [30, 1], [31, 2], [60, 2], [400, 4]] as const) {
-  Deno.test(`artifacts: of ${runs} runs ${pages} pages are read, and none while nothing changes`, async () => {
+  Deno.test(`artifacts: for ${runs} runs, ${pages} pages are read, and none while nothing changes`, async () => {
     await using world = new ActionsWorld();
     for (let at = 1; at < runs; at++) world.github.addRun({ claims: { created_at: day(1) } });
     await world.train(OLD, { claims: { created_at: day(2) } });

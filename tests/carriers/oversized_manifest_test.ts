@@ -41,7 +41,7 @@ async function assertRefused(pull: Promise<unknown>, file: typeof MANIFEST, code
   });
 }
 
-Deno.test("git: a manifest over its limit is a refusal that names it, and a publish replaces it", async () => {
+Deno.test("git: a manifest over its limit is refused by name, and a publish replaces it", async () => {
   using dir = tempDir();
   const registry = bareRepository(join(dir.path, "registry.git"));
   const trainer = machine(dir.path, "trainer", registry);
@@ -72,7 +72,7 @@ Deno.test("git: a manifest over its limit is a refusal that names it, and a publ
   assert.deepEqual(readFiles(bot.modelsDir), { "a.onnx": "three" });
 });
 
-Deno.test("git: a signature over its limit is a refusal that names it", async () => {
+Deno.test("git: a signature over its limit is refused by name", async () => {
   using dir = tempDir();
   const repository = bareRepository(join(dir.path, "registry.git"));
   const id = await gitWithInput(repository, new Uint8Array(11), "hash-object", "-w", "--stdin");
@@ -85,7 +85,7 @@ Deno.test("git: a signature over its limit is a refusal that names it", async ()
   });
 });
 
-Deno.test("huggingface: a manifest or a signature over its limit is a refusal that names it, and none of it is downloaded", async () => {
+Deno.test("huggingface: a manifest or a signature over its limit is refused by name, and none of it is downloaded", async () => {
   for (const [file, code] of [[MANIFEST, "MANIFEST_INVALID"], [SIGNATURE, "SIGNATURE_INVALID"]] as const) {
     using dir = tempDir();
     const objects = join(dir.path, "objects");
@@ -102,7 +102,7 @@ Deno.test("huggingface: a manifest or a signature over its limit is a refusal th
   }
 });
 
-Deno.test("github-actions: a manifest or a signature over its limit is a refusal that names it", async () => {
+Deno.test("github-actions: a manifest or a signature over its limit is refused by name", async () => {
   const files = await withManifest({ "a.onnx": "one" }, 1);
   for (const [file, code] of [[MANIFEST, "MANIFEST_INVALID"], [SIGNATURE, "SIGNATURE_INVALID"]] as const) {
     await using world = new ActionsWorld();
@@ -114,7 +114,7 @@ Deno.test("github-actions: a manifest or a signature over its limit is a refusal
   }
 });
 
-Deno.test("runpod: a manifest or a signature over its limit is a refusal that names it", async () => {
+Deno.test("runpod: a manifest or a signature over its limit is refused by name", async () => {
   const files = await withManifest({ "a.onnx": "one" }, 1);
   for (const [file, code] of [[MANIFEST, "MANIFEST_INVALID"], [SIGNATURE, "SIGNATURE_INVALID"]] as const) {
     using dir = tempDir();

@@ -96,7 +96,7 @@ Deno.test("a job is started, waited for, and its models are activated", async ()
   assert.equal(bench.remembered(), undefined);
 });
 
-Deno.test("nothing of the API's headers goes to the host of the archive", async () => {
+Deno.test("no header for the API is sent to the host of the archive", async () => {
   await using bench = await Bench.with();
   await bench.pull();
   assert.ok(bench.world.files.requests.length > 0);
@@ -111,7 +111,7 @@ Deno.test("nothing of the API's headers goes to the host of the archive", async 
   }
 });
 
-Deno.test("equal models from another job are unchanged, whatever the job's name", async () => {
+Deno.test("equal models from another job are reported as unchanged", async () => {
   await using bench = await Bench.with();
   await bench.pull();
   const again = await bench.pull();
@@ -129,7 +129,7 @@ Deno.test("an archive without a manifest is ordered by the start of its job", as
   assert.equal((await bench.pull()).sequence, Date.parse(START) / 1000);
 });
 
-Deno.test("a run that stopped in the middle is gone on with, and pays for no second job", async () => {
+Deno.test("the next run continues the job of an interrupted run, and pays for no second one", async () => {
   await using bench = await Bench.with();
   const http: typeof fetch = (input, init) =>
     String(input).includes("/status/") ? Promise.reject(new RangeError("killed")) : fetch(input, init);
@@ -139,7 +139,7 @@ Deno.test("a run that stopped in the middle is gone on with, and pays for no sec
   assert.deepEqual([report.outcome, report.revision, bench.count("run")], ["activated", "job-1-u1", 1]);
 });
 
-Deno.test("the job is on the disk before anybody waits for it", async () => {
+Deno.test("the job is on the disk before the pull waits for it", async () => {
   await using bench = await Bench.with();
   const states: unknown[] = [];
   const http: typeof fetch = (input, init) => {
@@ -151,7 +151,7 @@ Deno.test("the job is on the disk before anybody waits for it", async () => {
   assert.deepEqual(states, [{ state: "asked", at: START }, started, started]);
 });
 
-Deno.test("looks at the job that go wrong are repeated, and start nothing", async () => {
+Deno.test("failed status requests are retried, and start no job", async () => {
   await using bench = await Bench.with();
   bench.world.api.faults.status.push(
     answer(500),
@@ -165,7 +165,7 @@ Deno.test("looks at the job that go wrong are repeated, and start nothing", asyn
   assert.equal(bench.clock.pausesMs[1], 7_000);
 });
 
-Deno.test("a start that RunPod is too busy for is repeated; one that it refuses is not, and is forgotten", async () => {
+Deno.test("a start is retried if RunPod is busy; a refused start is not, and is forgotten", async () => {
   await using bench = await Bench.with();
   bench.world.api.faults.run.push(answer(429), answer(429));
   await bench.pull();
@@ -185,7 +185,7 @@ Deno.test("a start that RunPod is too busy for is repeated; one that it refuses 
   assert.equal(bench.world.api.jobs.length, 1);
 });
 
-Deno.test("a start whose answer is lost is not repeated by itself: it says what to do, until the job must be over", async () => {
+Deno.test("a start whose response is lost is not repeated: the error says what to do, until the job must be over", async () => {
   for (const fault of [{ kind: "lost" }, answer(502), answer(200, "no object")] as const) {
     await using bench = await Bench.with();
     bench.world.api.faults.run.push(fault);
@@ -202,7 +202,7 @@ Deno.test("a start whose answer is lost is not repeated by itself: it says what 
   }
 });
 
-Deno.test("a job that is lost track of is given up when the user says so", async () => {
+Deno.test("--new-job gives up a job whose start got no response", async () => {
   await using bench = await Bench.with();
   bench.world.api.faults.run.push({ kind: "lost" });
   await failure(bench.pull(), "JOB_UNKNOWN", 1);
@@ -210,7 +210,7 @@ Deno.test("a job that is lost track of is given up when the user says so", async
   assert.deepEqual([report.outcome, report.revision], ["activated", "job-2-u1"]);
 });
 
-Deno.test("a failed job tells why, is forgotten, and the active release stays", async () => {
+Deno.test("a failed job is reported with its reason and forgotten, and the active release stays", async () => {
   await using bench = await Bench.with();
   await bench.pull();
   for (const status of ["FAILED", "CANCELLED", "TIMED_OUT"]) {
@@ -231,7 +231,7 @@ Deno.test("a failed job tells why, is forgotten, and the active release stays", 
   assert.deepEqual(readFiles(bench.modelsDir), MODELS);
 });
 
-Deno.test("a job or an API that repeats the key does not get it into an error", async () => {
+Deno.test("a key that a job or an API repeats does not appear in errors", async () => {
   await using bench = await Bench.with();
   const { apiKey } = bench.world.api;
   bench.world.api.script = [{ status: "FAILED", error: `called with ${apiKey}` }];
@@ -240,7 +240,7 @@ Deno.test("a job or an API that repeats the key does not get it into an error", 
   assert.match((await failure(bench.pull(), "HTTP_401", 3)).message, /"bad key \[redacted\]"/);
 });
 
-Deno.test("a job that completes without an address is an error at once, with what the worker must return", async () => {
+Deno.test("a job that completes without an address fails at once, and the error says what the worker must return", async () => {
   await using bench = await Bench.with();
   for (
     const output of [undefined, {}, "done", { models_archive_url: " " }, {
@@ -271,7 +271,7 @@ Deno.test("a remembered job that is gone is replaced, with a warning; a fresh on
   );
 });
 
-Deno.test("a job that takes too long is cancelled and forgotten, unless it may go on", async () => {
+Deno.test("a job that takes too long is cancelled and forgotten, unless cancelling is off", async () => {
   await using bench = await Bench.with();
   bench.world.api.script = Array.from({ length: 100 }, () => ({ status: "IN_PROGRESS" }));
   const settings = { jobTimeoutMs: 60_000 };
@@ -311,7 +311,7 @@ Deno.test("an interruption while the job is being started waits for its name, an
   assert.deepEqual([bench.count("status"), bench.world.api.jobs[0]?.state.status], [0, "CANCELLED"]);
 });
 
-Deno.test("a cancellation that nobody answers ends in time, and the job is not forgotten", async () => {
+Deno.test("a cancellation without a response ends in time, and the job is not forgotten", async () => {
   await using bench = await Bench.with();
   bench.world.api.script = Array.from({ length: 100 }, () => ({ status: "IN_PROGRESS" }));
   const released = Promise.withResolvers<void>();
@@ -331,7 +331,7 @@ Deno.test("a cancellation that nobody answers ends in time, and the job is not f
   );
 });
 
-Deno.test("a job that ended just before it was cancelled is the next run's", async () => {
+Deno.test("the next run uses a job that ended just before it was cancelled", async () => {
   await using bench = await Bench.with();
   bench.world.api.script = Array.from({ length: 100 }, () => ({ status: "IN_PROGRESS" }));
   bench.world.api.faults.cancel.push({
@@ -347,7 +347,7 @@ Deno.test("a job that ended just before it was cancelled is the next run's", asy
   assert.equal((await bench.pull()).revision, "job-1-u1");
 });
 
-Deno.test("an archive's address that expired is asked for again; one that never works is told apart", async () => {
+Deno.test("an expired address of an archive is requested again; one that never works is another error", async () => {
   await using bench = await Bench.with();
   const expired = {
     kind: "answer",
@@ -375,7 +375,7 @@ Deno.test("an archive's address that expired is asked for again; one that never 
   assert.match(error.hint ?? "", /the worker must return .*--new-job/);
 });
 
-Deno.test("a completed job whose archive is refused stays, and the message says how to start another", async () => {
+Deno.test("a completed job whose archive is refused stays remembered, and the hint says how to start another", async () => {
   await using bench = await Bench.with();
   await bench.world.tamper("BTC_USDC/rf.joblib", "two");
   const error = await failure(bench.pull(), "DIGEST_MISMATCH", 5);
@@ -389,7 +389,7 @@ Deno.test("a completed job whose archive is refused stays, and the message says 
   assert.equal((await bench.pull({ startsNewJob: true })).revision, "job-2-u1");
 });
 
-Deno.test("an API that answers with the archive at once is not asked again", async () => {
+Deno.test("an API that returns the archive in its first response is not asked again", async () => {
   await using bench = await Bench.with();
   for (
     const [reply, revision] of [[{ download_url: bench.world.archiveUrl }, /^started at 2026/], [{
@@ -418,14 +418,14 @@ Deno.test("a job that cannot be followed says which setting is missing", async (
   assert.match((await failure(bench.pull(), "JOB_NOT_FOLLOWED", 1)).message, /no id, job_id or requestId/);
 });
 
-Deno.test("an API that fails for good leaves the job to be gone on with", async () => {
+Deno.test("after a permanent failure of the API, the job stays remembered", async () => {
   await using bench = await Bench.with();
   bench.world.api.faults.status.push(...Array.from({ length: 15 }, () => answer(503)));
   await failure(bench.pull({}, { clock: new QuickClock(START, 61_000) }), "HTTP_503", 4);
   assert.deepEqual([bench.count("cancel"), bench.remembered()?.state], [0, "started"]);
 });
 
-Deno.test("an archive that is larger than allowed, or does not fit the disk, is not brought", async () => {
+Deno.test("an archive that is larger than allowed, or than the free disk space, is not downloaded", async () => {
   await using bench = await Bench.with();
   await failure(bench.pull({ downloadBytesMax: 10 }), "DOWNLOAD_TOO_LARGE", 5);
   await failure(bench.pull({}, { freeBytes: () => Promise.resolve(1_000) }), "DISK", 7);

@@ -39,7 +39,7 @@ async function refusedPull(world: World): Promise<string> {
 }
 
 // It takes every step of a pull without safeguards.
-Deno.test("a guarded pull killed before any of its steps leaves the old release or the new one, and telling consumers, and watching, to the next", async () => {
+Deno.test("a pull with safeguards killed before any of its steps leaves the old or the new release, and the next run notifies consumers and continues the canary", async () => {
   await killEverywhere("pull-guarded", async (root) => {
     const world = await prepareWorld(root);
     writeFiles(root, { [METRIC]: "0.6" });
@@ -68,7 +68,7 @@ Deno.test("a guarded pull killed before any of its steps leaves the old release 
   });
 });
 
-Deno.test("a pull that goes back, killed before any of its steps, ends at the release before, with all consumers told", async () => {
+Deno.test("a pull that rolls back, killed before any of its steps, ends with the release before, and all consumers are notified", async () => {
   await killEverywhere("pull-guarded", async (root) => {
     const world = await prepareWorld(root);
     writeFiles(root, { [METRIC]: "0.6" });
@@ -87,7 +87,7 @@ Deno.test("a pull that goes back, killed before any of its steps, ends at the re
   });
 });
 
-Deno.test("a pull that leaves a bad canary, killed before any of its steps, leaves it all the same", async () => {
+Deno.test("a pull that rolls back a failed canary, killed before any of its steps, still rolls back", async () => {
   await killEverywhere("pull-guarded", async (root) => {
     const world = await prepareWorld(root);
     writeFiles(root, { [METRIC]: "0.6" });

@@ -158,7 +158,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: `a pull that is killed with its gits leaves one whole release, and the next one succeeds${skipped}`,
+  name:
+    `a pull that is killed with its git processes leaves one whole release, and the next pull succeeds${skipped}`,
   ignore: isWindows,
   fn: async () => {
     using dir = tempDir();

@@ -16,7 +16,7 @@ import {
   V2,
 } from "./kill_everywhere.ts";
 
-Deno.test("a first pull killed before any of its steps leaves the folder that was there or a whole release", async () => {
+Deno.test("a first pull killed before any of its steps leaves the former folder or a whole release", async () => {
   const before: Files = { "old.bin": "from before" };
   await killEverywhere("pull", async (root) => {
     const world = await prepareWorld(root);
@@ -46,7 +46,7 @@ Deno.test("a pull into a mirrored folder killed before any of its steps ends who
   });
 });
 
-Deno.test("a pull that brings a signature, killed before any of its steps, ends signed with the next pull", async () => {
+Deno.test("after a pull of a signed release is killed before any of its steps, the next pull ends with its signature", async () => {
   await killEverywhere("pull-signed", async (root) => {
     const world = await prepareWorld(root);
     await pullTo(testContext(), world.bot);

@@ -15,7 +15,7 @@ import {
   V2,
 } from "./kill_everywhere.ts";
 
-Deno.test("a rollback killed before any of its steps leaves the one release or the other, and can be repeated", async () => {
+Deno.test("a rollback killed before any of its steps leaves one of the two releases, and can be repeated", async () => {
   await killEverywhere("rollback", async (root) => {
     const world = await prepareWorld(root);
     await pullTo(testContext(), world.bot);
@@ -32,7 +32,7 @@ Deno.test("a rollback killed before any of its steps leaves the one release or t
   });
 });
 
-Deno.test("a prune killed before any of its steps never touches what a pointer names", async () => {
+Deno.test("a prune killed before any of its steps never removes a release that a pointer names", async () => {
   await killEverywhere("prune", async (root) => {
     const world = await prepareWorld(root);
     await pullTo(testContext(), world.bot);

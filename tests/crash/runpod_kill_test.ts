@@ -54,6 +54,6 @@ async function killed(kill: Killer): Promise<void> {
   }
 }
 
-Deno.test("a pull from RunPod killed before any of its steps leaves a whole release, and no job is paid for twice in silence", async () => {
+Deno.test("a pull from RunPod killed before any of its steps leaves a whole release, and never starts a second job silently", async () => {
   await eachKill("the pull", killed);
 });

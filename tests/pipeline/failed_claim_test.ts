@@ -36,7 +36,7 @@ function assertNamed(bot: Machine, failure: unknown, when: string): void {
 }
 
 for (const code of ["ENOSPC", "EIO"]) {
-  Deno.test(`a pull that meets one ${code} at any step names the release that is active then`, async () => {
+  Deno.test(`a pull that fails with ${code} at any step names the active release`, async () => {
     using dir = memoryDir();
     const { trainer, bot } = await pulledReleases(join(dir.path, "world"), SETS.slice(0, 2));
     await publishFiles(trainer, SETS[2] ?? {});
@@ -57,7 +57,7 @@ for (const code of ["ENOSPC", "EIO"]) {
   });
 }
 
-Deno.test("a pull that is stopped names the release that is active, whatever it was doing", async () => {
+Deno.test("a pull that is interrupted at any step names the active release", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await pulledReleases(join(dir.path, "world"), SETS.slice(0, 2));
   await publishFiles(trainer, SETS[2] ?? {});
@@ -120,7 +120,7 @@ for (const [how, isKilled] of [["is killed", true], ["meets one error", false]] 
   });
 }
 
-Deno.test("an active release that an older version left quarantined as rolled back from is pulled again", async () => {
+Deno.test("an active release that an older version quarantined as rolled back can be pulled again", async () => {
   using dir = memoryDir();
   const { bot } = await pulledReleases(dir.path, SETS);
   const store = storeOf(testContext(), bot);

@@ -38,7 +38,7 @@ function osError(code: string): Error {
 
 // Every write for the fault that happens most; the others take the same ways out.
 for (const [code, stride] of [["ENOSPC", 1], ["EIO", 7], ["EDQUOT", 7], ["EROFS", 7]] as const) {
-  Deno.test(`a pull that meets ${code} at any of its writes ends with exit code 7 and a whole release`, async () => {
+  Deno.test(`a pull that fails with ${code} at any of its writes ends with exit code 7 and a whole release`, async () => {
     let faults = 0;
     using dir = memoryDir();
     const { bot } = await world(join(dir.path, "world"));
@@ -77,7 +77,7 @@ for (const [code, stride] of [["ENOSPC", 1], ["EIO", 7], ["EDQUOT", 7], ["EROFS"
   });
 }
 
-Deno.test("a pull refuses up front what the disk cannot hold", async () => {
+Deno.test("a pull refuses before the download what the disk cannot hold", async () => {
   using dir = memoryDir();
   const { bot } = await world(dir.path);
   await assert.rejects(pullTo(testContext({ freeBytes: () => Promise.resolve(1024) }), bot), {
@@ -88,7 +88,7 @@ Deno.test("a pull refuses up front what the disk cannot hold", async () => {
   assert.deepEqual(readFiles(bot.modelsDir), V1);
 });
 
-Deno.test("a pull that is asked to stop at any step ends interrupted, with a whole release, and is on record", async () => {
+Deno.test("a pull that is stopped at any step ends interrupted, with a whole release, and is on record", async () => {
   let stops = 0;
   using dir = memoryDir();
   const { bot } = await world(join(dir.path, "world"));
@@ -117,7 +117,7 @@ Deno.test("a pull that is asked to stop at any step ends interrupted, with a who
   assert.ok(stops > 3, `only ${stops} stops`);
 });
 
-Deno.test("a second run says who holds the store, and ends with exit code 6", async () => {
+Deno.test("a second run names the run that holds the store, and ends with exit code 6", async () => {
   using dir = memoryDir();
   const { bot } = await world(dir.path);
   const store = storeOf(testContext(), bot);
@@ -171,7 +171,7 @@ const hasOther = (() => {
 })();
 
 Deno.test({
-  name: "a store on another file system is refused for links, and mirrors when told" +
+  name: "a store on another file system is refused in symlink mode, and works in mirror mode" +
     (hasOther ? "" : " (skipped: no second file system here)"),
   ignore: !hasOther,
   fn: async () => {
@@ -201,7 +201,7 @@ const hasFlock = Deno.build.os !== "windows" &&
   new Deno.Command("sh", { args: ["-c", "command -v python3"], stdout: "null" }).outputSync().success;
 
 Deno.test({
-  name: "a run that failed is settled and on record before another may begin" +
+  name: "a failed run is settled and on record before another run can begin" +
     (hasFlock ? "" : " (needs python3 to look at the lock)"),
   ignore: !hasFlock,
   async fn() {

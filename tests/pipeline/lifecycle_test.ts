@@ -112,7 +112,7 @@ class Expected {
   }
 }
 
-Deno.test("whatever is published, pulled, rolled back, pruned and damaged in whatever order, consumers see what they should", async () => {
+Deno.test("after any sequence of publishes, pulls, rollbacks, prunes and damage, consumers see the expected release", async () => {
   const done = { activated: 0, refused: 0, rolledBack: 0, repaired: 0 };
   const walk = fc.asyncProperty(fc.array(step, { minLength: 6, maxLength: 16 }), async (steps) => {
     using dir = memoryDir();
@@ -192,7 +192,7 @@ Deno.test("planPrune() counts from the newest and keeps what pointers name", asy
   assert.equal((await verifyActive(context, store, "content")).problems.length, 0);
 });
 
-Deno.test("pull() keeps as many releases as it is told, and stores equal files once", async () => {
+Deno.test("pull() keeps the configured number of releases, and stores equal files once", async () => {
   using dir = memoryDir();
   const w = world(dir);
   const digests = await releases(w, "1", "2", "3", "4", "5", "6", "7");
@@ -204,7 +204,7 @@ Deno.test("pull() keeps as many releases as it is told, and stores equal files o
   assert.equal(Deno.statSync(join(w.bot.modelsDir, "b.json")).nlink, 5);
 });
 
-Deno.test("rollback() goes back step by step, forward by name, and a pull takes what is published next", async () => {
+Deno.test("rollback() activates older releases step by step and newer ones by name, and a pull activates the next published one", async () => {
   using dir = memoryDir();
   const w = world(dir);
   const { trainer, bot, context } = w;
@@ -223,7 +223,7 @@ Deno.test("rollback() goes back step by step, forward by name, and a pull takes 
   assert.equal((await pullTo(context, bot)).sequence, 4);
 });
 
-Deno.test("after a rollback, nothing older than the release that was left comes in its place", async () => {
+Deno.test("after a rollback, a pull refuses releases that are older than the replaced one", async () => {
   using dir = memoryDir();
   const w = world(dir);
   const { trainer, bot, context } = w;
@@ -249,7 +249,7 @@ Deno.test("after a rollback, nothing older than the release that was left comes 
   assert.equal((await pullTo(context, bot)).sequence, 4);
 });
 
-Deno.test("rollback() refuses a release whose files were damaged, and leaves the active one", async () => {
+Deno.test("rollback() refuses a release with damaged files, and the active release stays", async () => {
   using dir = memoryDir();
   const w = world(dir);
   const [one] = await releases(w, "1", "2");
@@ -261,7 +261,7 @@ Deno.test("rollback() refuses a release whose files were damaged, and leaves the
   assert.deepEqual(readFiles(w.bot.modelsDir), { "a.onnx": "2", "b.json": "{}" });
 });
 
-Deno.test("a first pull makes way where a models folder holds what no release can, and keeps it aside", async () => {
+Deno.test("a first pull replaces a models folder that no release can hold, and keeps it under another name", async () => {
   using dir = memoryDir();
   const { trainer, bot, context } = world(dir);
   writeFiles(trainer.modelsDir, { "a.onnx": "new" });
@@ -296,7 +296,7 @@ Deno.test("prune frees a disk that is full to the last byte", async () => {
   assert.equal(readHistory(store, 1)[0]?.outcome, "pruned");
 });
 
-Deno.test("a pull that mends says so in one warning, in either mode and whichever way it finds out", async () => {
+Deno.test("a pull that repairs a release logs one warning, in both modes and for every kind of damage", async () => {
   for (const activation of ["symlink", "mirror"] as const) {
     for (const force of [false, true]) {
       using dir = memoryDir();

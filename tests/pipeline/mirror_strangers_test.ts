@@ -52,7 +52,7 @@ function assertShows(bot: Machine, files: Files, others: Files): void {
   }
 }
 
-Deno.test("a mirrored folder goes to another release and back around what no release can hold", async () => {
+Deno.test("a mirrored folder is switched to another release and back around files that no release can hold", async () => {
   using dir = tempDir();
   const { trainer, bot } = await pulledReleases(dir.path, [V1], MIRROR);
   makeStrangers(bot);
@@ -73,7 +73,7 @@ Deno.test("a mirrored folder goes to another release and back around what no rel
   assert.deepEqual(strangersIn(bot, V1, V2), before);
 });
 
-Deno.test("an audit names what a mirrored folder holds beside its release, in folders with odd names too", async () => {
+Deno.test("verify names the other files of a mirrored folder, also in folders with odd names", async () => {
   using dir = tempDir();
   const { bot } = await pulledReleases(dir.path, [V1], MIRROR);
   makeStrangers(bot);

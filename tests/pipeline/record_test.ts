@@ -48,7 +48,7 @@ function recorded(store: Store): (string | undefined)[] {
   );
 }
 
-Deno.test("a run that is killed before it announces anything gets its line from the next one, whatever that locks", async () => {
+Deno.test("the next run records a run that was killed before it wrote an intent, whatever that next run locks", async () => {
   for (const lock of ["store", "references", "redeploy", "control"] as const) {
     using dir = tempDir();
     const store = storeIn(dir);
@@ -66,7 +66,7 @@ Deno.test("a run that is killed before it announces anything gets its line from 
   }
 });
 
-Deno.test("a run that announced what it does is left to the run that settles it, and is on record once", async () => {
+Deno.test("a killed run with an intent is recorded once, by the run that settles it", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   leaveKilled(store, "stage");
@@ -81,7 +81,7 @@ Deno.test("a run that announced what it does is left to the run that settles it,
   assert.match(message, /was killed in its step "stage"; the next run has undone its work/);
 });
 
-Deno.test("runs that are going on are seen, and not taken for killed", async () => {
+Deno.test("running runs are listed, and not recorded as killed", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   const context = testContext();
@@ -101,7 +101,7 @@ Deno.test("runs that are going on are seen, and not taken for killed", async () 
   assert.deepEqual(await findRunning(store), []);
 });
 
-Deno.test("a killed run that several runs find at once is on record once", async () => {
+Deno.test("a killed run that several runs find at the same time is recorded once", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   for (let count = 0; count < 5; count++) leaveKilled(store, "stage", `20260101T00000${count}Z-abcdef`);
@@ -117,7 +117,7 @@ Deno.test("a killed run that several runs find at once is on record once", async
   assert.equal(new Set(ids).size, 9);
 });
 
-Deno.test("a mark that is damaged is the run of its name", async () => {
+Deno.test("a run with a damaged mark is recorded under the name of the mark", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   Deno.mkdirSync(join(store.root, "running"));
@@ -128,7 +128,7 @@ Deno.test("a mark that is damaged is the run of its name", async () => {
   assert.deepEqual([killed?.runId, killed?.startedAt], [KILLED, "2026-01-01T00:00:00Z"]);
 });
 
-Deno.test("steps are on record with their times, and the end of the log and the hint with a failure", async () => {
+Deno.test("a record has the steps with their durations, and after a failure the last log lines and the hint", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   const options = { command: "pull", lock: "references", sinks: [] } as const;
@@ -158,7 +158,7 @@ Deno.test("steps are on record with their times, and the end of the log and the 
   ]);
 });
 
-Deno.test("what a run does before it takes its lock is part of it, and holds nobody up", async () => {
+Deno.test("work before the lock is part of the run, and does not make other runs wait", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   const context = testContext();
@@ -192,7 +192,7 @@ function recordingSink(store: Store) {
   return { sink, calls, unwritten };
 }
 
-Deno.test("sinks hear of every run: of one that fails, is locked out, or is interrupted, without its lock", async () => {
+Deno.test("sinks get every run without its lock: one that fails, that finds the lock held, that is interrupted", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   const { sink, calls } = recordingSink(store);
@@ -209,7 +209,7 @@ Deno.test("sinks hear of every run: of one that fails, is locked out, or is inte
   assert.deepEqual(recorded(store), ["pull LOCKED", "pull X"]);
 });
 
-Deno.test("the record that a full disk does not take is given to the sinks", async () => {
+Deno.test("a record that a full disk refuses is delivered to the sinks", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   const fs = countingFs((step) => {
@@ -227,7 +227,7 @@ Deno.test("the record that a full disk does not take is given to the sinks", asy
   assert.deepEqual(recorded(store), []);
 });
 
-Deno.test("a run whose record the disk refuses for any reason is done, is told once, and was not killed", async () => {
+Deno.test("a run whose record the disk refuses succeeds, is delivered once, and is not recorded as killed", async () => {
   for (const code of ["ENOSPC", "EACCES", "EIO"]) {
     using dir = tempDir();
     const store = storeIn(dir);

@@ -126,7 +126,7 @@ Deno.test("a release that fails validation is refused and quarantined; a later o
   assert.equal((await world.pull(checks)).release, better);
 });
 
-Deno.test("a refusal that a setting would allow says that the release is quarantined, and how to allow it", async () => {
+Deno.test("a refusal that a setting would allow says that the release is quarantined, and how to lift that", async () => {
   using world = new World();
   const bad = await world.publish({ "a.bin": "more than one byte" });
   await assert.rejects(world.pull(safeguards({ validate: { max_file_bytes: 1 } })), (error) => {
@@ -137,7 +137,7 @@ Deno.test("a refusal that a setting would allow says that the release is quarant
   });
 });
 
-Deno.test("consumers are told of every activation and of every way back", async () => {
+Deno.test("consumers are notified of every activation and every rollback", async () => {
   using world = new World();
   const told = safeguards({ reload: world.reload });
   const first = await world.publish({ "a.bin": "one" });
@@ -149,7 +149,7 @@ Deno.test("consumers are told of every activation and of every way back", async 
   assert.deepEqual(world.heard(), [`activated ${first}`, `activated ${second}`, `rolled-back ${first}`]);
 });
 
-Deno.test("a release that its consumers cannot load is left again, and does not come back", async () => {
+Deno.test("a release that consumers cannot load is rolled back, and the next pull does not activate it", async () => {
   using world = new World();
   const told = safeguards({ reload: world.reload });
   const good = await world.publish({ "a.bin": "one" });
@@ -169,7 +169,7 @@ Deno.test("a release that its consumers cannot load is left again, and does not 
   assert.equal(readPendingReload(world.store), undefined);
 });
 
-Deno.test("a way back that consumers could not be told of is no secret", async () => {
+Deno.test("a rollback of which consumers could not be notified is reported", async () => {
   using world = new World();
   const first = await world.publish({ "a.bin": "one" });
   await world.pull(safeguards({}));
@@ -183,7 +183,7 @@ Deno.test("a way back that consumers could not be told of is no secret", async (
   });
 });
 
-Deno.test("releases that failed do not pile up in the store, nor drive out those to go back to", async () => {
+Deno.test("failed releases do not pile up in the store, and do not replace releases that a rollback can activate", async () => {
   using world = new World();
   const told = safeguards({ reload: world.reload });
   const first = await world.publish({ "a.bin": "one" });
@@ -201,7 +201,7 @@ Deno.test("releases that failed do not pile up in the store, nor drive out those
   assert.equal(planRollback(world.store, undefined).target.manifest.digest, first);
 });
 
-Deno.test("the first release of all stays when its consumers cannot load it: there is nothing to go back to", async () => {
+Deno.test("the first release stays active when consumers cannot load it, because there is none to roll back to", async () => {
   using world = new World();
   const only = await world.publish({ "a.bin": "one", "unloadable": "!" });
   await assert.rejects(world.pull(safeguards({ reload: world.reload })), ends("RELOAD_FAILED", 1));
@@ -213,7 +213,7 @@ Deno.test("the first release of all stays when its consumers cannot load it: the
   assert.equal(world.heard().at(-1), `activated ${newer}`);
 });
 
-Deno.test("a damaged release that is mended is told again, and has nothing to prove", async () => {
+Deno.test("consumers are notified of a repaired release again, and it is not put in canary", async () => {
   using world = new World();
   const guarded = safeguards({ reload: world.reload, canary: world.canary });
   await world.publish({ "a.bin": "one" });
@@ -229,7 +229,7 @@ Deno.test("a damaged release that is mended is told again, and has nothing to pr
   assert.equal(openCanary(world.store), undefined);
 });
 
-Deno.test("what a killed run did not tell its consumers, the next one tells; and goes back if they cannot load it", async () => {
+Deno.test("the next run notifies consumers after a killed run, and rolls back if they cannot load the release", async () => {
   using world = new World();
   const untold = safeguards({});
   const told = safeguards({ reload: world.reload });
@@ -247,7 +247,7 @@ Deno.test("what a killed run did not tell its consumers, the next one tells; and
   assert.equal(world.active, second);
 });
 
-Deno.test("a run that is interrupted while consumers load leaves telling them, and the outcome, to the next one", async () => {
+Deno.test("after an interruption during the reload, the next run notifies consumers and reports the activation", async () => {
   using world = new World();
   await world.publish({ "a.bin": "one" });
   await world.pull(safeguards({}));
@@ -266,7 +266,7 @@ Deno.test("a run that is interrupted while consumers load leaves telling them, a
   assert.deepEqual(world.heard(), [`activated ${second}`]);
 });
 
-Deno.test("a run that is interrupted while consumers load says that the release is active, and what comes next", async () => {
+Deno.test("an interruption during the reload names the active release, and says that the next pull notifies consumers", async () => {
   using world = new World();
   await world.publish({ "a.bin": "one" });
   const stop = new AbortController();
@@ -287,7 +287,7 @@ Deno.test("a run that is interrupted while consumers load says that the release 
   });
 });
 
-Deno.test("a run that was killed after its swap is told by the next one also where no consumer is to be", async () => {
+Deno.test("the next run reports the activation of a killed run, also without configured consumers", async () => {
   using world = new World();
   const none = safeguards({});
   await world.publish({ "a.bin": "one" });
@@ -322,7 +322,7 @@ function pick({ outcome, release }: PullReport) {
   return [outcome, release];
 }
 
-Deno.test("a release that did not prove itself is left by the next run, whoever judged it", async () => {
+Deno.test("the next run rolls back from a release that failed its canary, whichever process judged it", async () => {
   for (const [status, code] of [["degraded", "CANARY_DEGRADED"], ["aborted", "CANARY_ABORTED"]] as const) {
     using world = new World();
     const watched = safeguards({ canary: world.canary, reload: world.reload });
@@ -341,7 +341,7 @@ Deno.test("a release that did not prove itself is left by the next run, whoever 
   }
 });
 
-Deno.test("a release that comes while another is watched goes back to the last one that proved itself", async () => {
+Deno.test("a release that replaces one in canary rolls back to the last release that passed", async () => {
   using world = new World();
   const watched = safeguards({ canary: world.canary });
   const proven = await world.publish({ "a.bin": "one" });
@@ -360,7 +360,7 @@ Deno.test("a release that comes while another is watched goes back to the last o
   assert.equal(world.active, proven);
 });
 
-Deno.test("a rollback ends the canary of the release that it leaves", async () => {
+Deno.test("a rollback ends the canary of the replaced release", async () => {
   using world = new World();
   const watched = safeguards({ canary: world.canary });
   await world.publish({ "a.bin": "one" });
@@ -373,7 +373,7 @@ Deno.test("a rollback ends the canary of the release that it leaves", async () =
   assert.equal(world.active, release);
 });
 
-Deno.test("an operator who lifts the quarantine gets the release at the next pull", async () => {
+Deno.test("the next pull activates a release that an operator released from quarantine", async () => {
   using world = new World();
   await world.publish({ "a.bin": "one" });
   await world.pull(safeguards({}));
@@ -384,7 +384,7 @@ Deno.test("an operator who lifts the quarantine gets the release at the next pul
   assert.equal((await world.pull(safeguards({}))).release, second);
 });
 
-Deno.test("the release that is left is kept in backup_dir, as many as are to stay", async () => {
+Deno.test("the replaced release is backed up in backup_dir, up to the configured number", async () => {
   using world = new World();
   const backups = join(world.bot.modelsDir, "../backups");
   const kept = safeguards({ backup_dir: backups, keep: 2 });

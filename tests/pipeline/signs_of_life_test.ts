@@ -59,7 +59,7 @@ function assertSpoken(texts: readonly string[], label: string): void {
   assert.ok(spoken.length >= 2, `${label} in:\n${texts.join("\n")}`);
 }
 
-Deno.test("publish() to git says at least every 15 s which git command goes on", async () => {
+Deno.test("publish() to git logs the running git command at least every 15 s", async () => {
   using dir = tempDir();
   const clock = new FakeClock(START);
   const trainer = newTrainer(dir.path);
@@ -74,7 +74,7 @@ Deno.test("publish() to git says at least every 15 s which git command goes on",
   assert.ok(Math.max(...gapsMs) <= 15 * SECOND_MS, `${gapsMs}`);
 });
 
-Deno.test("pull() from git says at least every 15 s that a fetch goes on", async () => {
+Deno.test("pull() from git logs at least every 15 s that a fetch is running", async () => {
   using dir = tempDir();
   const clock = new FakeClock(START);
   const trainer = newTrainer(dir.path);
@@ -84,7 +84,7 @@ Deno.test("pull() from git says at least every 15 s that a fetch goes on", async
   assertSpoken(texts(), "git fetch");
 });
 
-Deno.test("a pull from RunPod says at least every 15 s what its job does", async () => {
+Deno.test("a pull from RunPod logs the state of its job at least every 15 s", async () => {
   using dir = tempDir();
   await using world = new RunPodWorld(dir.path);
   await world.offer({ "rf.bin": "one" });
@@ -102,7 +102,7 @@ Deno.test("a pull from RunPod says at least every 15 s what its job does", async
   assert.ok(Math.max(...gapsMs) <= 15 * SECOND_MS, `${gapsMs}`);
 });
 
-Deno.test("an upload to a hub that thinks about the commit says at least every 15 s that it goes on", async () => {
+Deno.test("an upload logs at least every 15 s while the hub processes the commit", async () => {
   using dir = tempDir();
   Deno.mkdirSync(join(dir.path, "objects"));
   await using server = new HubServer(join(dir.path, "objects"));
@@ -147,7 +147,7 @@ Deno.test("a validate_command that prints nothing is logged at least every 15 s"
   assertSpoken(texts(), "validate_command");
 });
 
-Deno.test("a reload that takes its time is logged at least every 15 s", async () => {
+Deno.test("a slow reload is logged at least every 15 s", async () => {
   using release = releaseOf({ "a.onnx": "a" });
   const clock = new FakeClock(START);
   const { context, texts } = logged(clock, { spawn: silentProgram(clock) });
@@ -155,7 +155,7 @@ Deno.test("a reload that takes its time is logged at least every 15 s", async ()
   assertSpoken(texts(), "reloading git");
 });
 
-Deno.test("a model that takes its time to validate is logged at least every 15 s", async () => {
+Deno.test("a slow validation is logged at least every 15 s", async () => {
   using dir = tempDir();
   const clock = new FakeClock(START);
   const { context, texts } = logged(clock);
@@ -178,7 +178,7 @@ Deno.test("a model that takes its time to validate is logged at least every 15 s
   assertSpoken(texts(), "validating");
 });
 
-Deno.test("a deployment that takes its time is logged at least every 15 s", async () => {
+Deno.test("a slow deployment is logged at least every 15 s", async () => {
   const { context, texts } = logged(new QuickClock(START), {
     http: () => Promise.resolve(Response.json({ release: "another" })),
   });

@@ -32,7 +32,7 @@ async function run(context: Context, store: Store, waitsForLock: boolean) {
   return await recordedRun(context, store, options, () => Promise.resolve({ outcome: "unchanged" }));
 }
 
-Deno.test("a run that waits for the lock succeeds once the other has ended, and is on record once", async () => {
+Deno.test("a run that waits for the lock succeeds when the other run has ended, and is recorded once", async () => {
   using dir = tempDir();
   const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
   const { context, waits } = waitingContext();

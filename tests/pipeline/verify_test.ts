@@ -38,7 +38,7 @@ function rot(path: string, content: string): void {
 }
 
 for (const activation of ["symlink", "mirror"] as const) {
-  Deno.test(`an audit in ${activation} mode changes nothing, and needs no lock and no file that it may write`, async () => {
+  Deno.test(`verify in ${activation} mode changes nothing, and needs neither a lock nor a writable file`, async () => {
     using dir = tempDir();
     const { bot } = await pulledReleases(dir.path, [ONE], { activation });
     const context = testContext();
@@ -54,7 +54,7 @@ for (const activation of ["symlink", "mirror"] as const) {
     assert.deepEqual(listing(dir.path), before);
   });
 
-  Deno.test(`a pull --force in ${activation} mode repairs what only reading every byte shows`, async () => {
+  Deno.test(`a pull --force in ${activation} mode repairs damage that only hashing shows`, async () => {
     using dir = tempDir();
     const { bot } = await pulledReleases(dir.path, [ONE, TWO], { activation });
     const context = testContext({ fs: withoutCtime() });
@@ -74,7 +74,7 @@ for (const activation of ["symlink", "mirror"] as const) {
   });
 }
 
-Deno.test("damage that a pull --force found is looked for in every release that shares the file", async () => {
+Deno.test("damage that a pull --force finds is also checked for in every release that shares the file", async () => {
   using dir = tempDir();
   const { bot } = await pulledReleases(dir.path, [ONE, TWO]);
   const context = testContext();
@@ -93,7 +93,7 @@ for (
     ["replaces and prunes", [TWO, THREE]],
   ] as const
 ) {
-  Deno.test(`a release that another run ${what} during the audit is reported as changed, not as damaged`, async () => {
+  Deno.test(`a release that another run ${what} during verify is reported as changed, not as damaged`, async () => {
     using dir = tempDir();
     const { trainer, bot } = await pulledReleases(dir.path, [ONE]);
     let isChanged = false;
@@ -118,7 +118,7 @@ for (
   });
 }
 
-Deno.test("a mixture is damage where a killed run left it, and none while the run is still at work", async () => {
+Deno.test("a mixture that a killed run left is damage, but not while the run is still working", async () => {
   using dir = tempDir();
   const { bot } = await pulledReleases(dir.path, [ONE, TWO], { activation: "mirror" });
   const context = testContext();

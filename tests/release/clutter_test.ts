@@ -21,7 +21,7 @@ function namesClutter(lines: readonly string[], count: number): void {
   assert.equal(line?.match(/"[^"]*"/g)?.length, count, line);
 }
 
-Deno.test("housekeeping files are known by their names and folders, in whatever case", () => {
+Deno.test("housekeeping files are recognised by their names and folders, in upper or lower case", () => {
   const others = [
     "THUMBS.DB",
     "Desktop.ini",
@@ -68,7 +68,7 @@ Deno.test("housekeeping files are known by their names and folders, in whatever 
   for (const path of models) assert.ok(!isClutter(path), path);
 });
 
-Deno.test("the log names what was left out, twenty names at most, and nothing where nothing was", () => {
+Deno.test("the log names up to twenty files that are left out, and logs nothing if there are none", () => {
   const log = recordedLog();
   reportClutter(log, "the archive", []);
   assert.deepEqual(log.lines, []);
@@ -133,7 +133,7 @@ Deno.test("a pull from git leaves housekeeping files out, unless the manifest li
   assert.deepEqual((await verifyActive(testContext(), storeOf(testContext(), bot), "content")).problems, []);
 });
 
-Deno.test("publish and pull name them with --verbose, and not without", async () => {
+Deno.test("publish and pull name housekeeping files only with --verbose", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
   writeFiles(join(trainer, "models"), CLUTTER);
@@ -167,7 +167,7 @@ Deno.test("an adopted folder is a release without housekeeping files, which are 
   assert.ok(!Object.keys(CLUTTER).some((path) => manifest.includes(`"${path}"`)));
 });
 
-Deno.test("housekeeping files beside mirrored models are no extra files, and their folders make way", async () => {
+Deno.test("housekeeping files beside mirrored models are not extra files, and their folders are replaced", async () => {
   using dir = tempDir();
   const { trainer, bot } = await pulledReleases(dir.path, [{ "BTC/rf.onnx": "one", "x.bin": "x" }], {
     activation: "mirror",

@@ -27,7 +27,7 @@ const details = {
   origin: { carrier: "git", host: "train-1" },
 } as const;
 
-Deno.test("parseManifest() gives back what formatManifest() wrote", async () => {
+Deno.test("parseManifest() returns the manifest that formatManifest() wrote", async () => {
   await fc.assert(fc.asyncProperty(files, async (list) => {
     const manifest = await createManifest(list, details);
     assert.deepEqual(await parseManifest(formatManifest(manifest), "test"), manifest);
@@ -35,7 +35,7 @@ Deno.test("parseManifest() gives back what formatManifest() wrote", async () => 
   }));
 });
 
-Deno.test("releaseDigest() depends on the files alone, and on each part of each", async () => {
+Deno.test("releaseDigest() depends only on the files, and on each field of each file", async () => {
   await fc.assert(fc.asyncProperty(files, fc.nat(), async (list, seed) => {
     const digest = await releaseDigest(list);
     assert.equal(await releaseDigest([...list].reverse()), digest);
@@ -94,7 +94,7 @@ Deno.test("parseManifest() refuses any manifest in which one character was chang
   );
 });
 
-Deno.test("parseManifest() never throws anything but its own refusal", async () => {
+Deno.test("parseManifest() throws only its own refusal", async () => {
   await fc.assert(fc.asyncProperty(fc.oneof(fc.json(), fc.string()), async (text) => {
     await assert.rejects(parseManifest(text, "test"), { code: "MANIFEST_INVALID", exitCode: 5 });
   }));
@@ -126,7 +126,7 @@ Deno.test("parseManifest() refuses hostile lists: paths, collisions, chunks, siz
   await parseManifest(formatManifest(await createManifest([{ ...large, chunks }], details)), "test");
 });
 
-Deno.test("parseManifest() ignores fields of a later version, and says when the schema is a later one", async () => {
+Deno.test("parseManifest() ignores fields of a later version, and names a later schema in its refusal", async () => {
   const manifest = await createManifest([{ path: "a", size: 1, sha256: SHA }], details);
   const later = { ...manifest, expiresAt: "2027-01-01T00:00:00Z", note: "from the future" };
   assert.equal((await parseManifest(JSON.stringify(later), "test")).digest, manifest.digest);
@@ -136,7 +136,7 @@ Deno.test("parseManifest() ignores fields of a later version, and says when the 
   );
 });
 
-Deno.test("parseManifest() refuses values that are nested deep or long in one short line, whatever field they are in", async () => {
+Deno.test("parseManifest() refuses deeply nested and long values with a short line, in any field", async () => {
   const deep = `${'{"0":'.repeat(100_000)}1${"}".repeat(100_000)}`;
   const long = JSON.stringify("x".repeat(1_000_000));
   const fields = ["schema", "digest", "sequence", "createdAt", "origin", "files", "unknown", "__proto__"];

@@ -22,7 +22,7 @@ async function check(files: Readonly<Record<string, string>>): Promise<void> {
 
 const claiming = (checksum: unknown) => JSON.stringify({ model_type: "HMM", sha256_checksum: checksum });
 
-Deno.test("a metadata.json is right when one of the files beside it has its checksum, however that is spelled", async () => {
+Deno.test("a metadata.json is accepted if a file beside it has its checksum, in any spelling", async () => {
   for (
     const checksum of [
       MODEL_SHA256,
@@ -36,7 +36,7 @@ Deno.test("a metadata.json is right when one of the files beside it has its chec
   await check({ "metadata.json": claiming(MODEL_SHA256), "hmm.pkl": MODEL });
 });
 
-Deno.test("a metadata.json is refused with a checksum that no file beside it has, wherever else that file is", async () => {
+Deno.test("a metadata.json is refused if no file beside it has its checksum, even if a file elsewhere has", async () => {
   const wrong = { "a/metadata.json": claiming(MODEL_SHA256), "a/hmm.pkl": "another", "b/hmm.pkl": MODEL };
   await assert.rejects(check(wrong), (error) => {
     assert.match(
@@ -50,7 +50,7 @@ Deno.test("a metadata.json is refused with a checksum that no file beside it has
   await assert.rejects(check({ "a/metadata.json": claiming("not a checksum"), "a/hmm.pkl": MODEL }), code);
 });
 
-Deno.test("a metadata.json that claims no checksum, or describes no file here, says nothing", async () => {
+Deno.test("a metadata.json without a checksum, or without files beside it, is ignored", async () => {
   for (const text of ["{}", claiming(null), claiming(""), claiming(7), "not JSON", "[1, 2]"]) {
     await check({ "a/metadata.json": text, "a/hmm.pkl": MODEL });
   }

@@ -6,7 +6,7 @@ import { noise } from "../helpers/temp_dir.ts";
 const encoder = new TextEncoder();
 const SECRET = `ghp_${"aB3d".repeat(9)}`;
 
-Deno.test("secretInName() knows credential files from examples and models", () => {
+Deno.test("secretInName() distinguishes credential files from examples and models", () => {
   for (const name of [".env", ".env.production", "id_rsa", "id_ed25519", ".netrc", ".npmrc", "key.p12"]) {
     assert.ok(secretInName(name), name);
   }
@@ -17,7 +17,7 @@ Deno.test("secretInName() knows credential files from examples and models", () =
   }
 });
 
-Deno.test("SecretScanner finds a token wherever pieces are cut", () => {
+Deno.test("SecretScanner finds a token that is split across pieces at any place", () => {
   const text = encoder.encode(`{"note": "${"x".repeat(300)}", "token": "${SECRET}"}`);
   fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: text.length - 1 }), { maxLength: 6 }), (cuts) => {
     const scanner = new SecretScanner();
@@ -27,7 +27,7 @@ Deno.test("SecretScanner finds a token wherever pieces are cut", () => {
   }));
 });
 
-Deno.test("SecretScanner looks at the beginning of a binary file only, and finds nothing in noise", () => {
+Deno.test("SecretScanner scans only the beginning of a binary file, and finds nothing in noise", () => {
   const binary = new Uint8Array(200_000);
   const early = new SecretScanner();
   early.scan(binary.with(0, 0).fill(0));

@@ -31,7 +31,7 @@ Deno.test("two backups of one second have different names, and the oldest of too
   assert.deepEqual(folders(backupDir), ["20200101_000000", "20261121_060000_3", "20261121_060001", "notes"]);
 });
 
-Deno.test("no backup is kept inside of the models folder", async () => {
+Deno.test("a backup folder inside the models folder is refused", async () => {
   using release = releaseOf({ "a.onnx": "a" });
   for (const backupDir of [`${release.news.modelsDir}/backup`, release.news.modelsDir]) {
     await assert.rejects(backupActive(reloadContext(), { ...release.news, backupDir, keep: 5 }), {
@@ -47,7 +47,7 @@ Deno.test("no backup is kept inside of the models folder", async () => {
   assert.deepEqual(readFiles(release.news.releaseDir), { "a.onnx": "a" });
 });
 
-Deno.test("a backup_dir that is a file, or lies below one, is told as such and stays", async () => {
+Deno.test("a backup_dir that is a file, or lies below one, is refused, and the file stays", async () => {
   using release = releaseOf({ "a.onnx": "a" });
   const file = `${release.path}/notes`;
   Deno.writeTextFileSync(file, "mine");
@@ -60,7 +60,7 @@ Deno.test("a backup_dir that is a file, or lies below one, is told as such and s
   assert.equal(Deno.readTextFileSync(file), "mine");
 });
 
-Deno.test("a folder that cannot be written to is told as such, and nothing is left", async () => {
+Deno.test("a folder that is not writable is named in the error, and no files are left", async () => {
   using release = releaseOf({ "a.onnx": "a" });
   const backupDir = `${release.path}/backup`;
   const fs = countingFs((step) => {

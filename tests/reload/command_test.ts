@@ -10,7 +10,7 @@ function shell(script: string, limits: object = {}) {
 }
 
 Deno.test(
-  "a command reads the news from its environment, and what it prints goes to the log",
+  "a command gets the notification in its environment, and its output goes to the log",
   POSIX,
   async () => {
     using release = releaseOf({ "a.onnx": "a" });
@@ -35,7 +35,7 @@ Deno.test(
   },
 );
 
-Deno.test("without a release before, a command is told of none", POSIX, async () => {
+Deno.test("without a release before, a command gets an empty MODEL_SYNC_PREVIOUS", POSIX, async () => {
   using release = releaseOf({ "a.onnx": "a" });
   await reloadConsumers(reloadContext(), shell('test "${MODEL_SYNC_PREVIOUS-unset}" = ""'), {
     ...release.news,
@@ -55,7 +55,7 @@ Deno.test("a command that fails is run again", POSIX, async () => {
 });
 
 Deno.test(
-  "a command that keeps failing is told with its exit code and last words, secrets left out",
+  "the error of a failing command has its exit code and last line, without secrets",
   POSIX,
   async () => {
     using release = releaseOf({ "a.onnx": "a" });
@@ -78,7 +78,7 @@ Deno.test(
   },
 );
 
-Deno.test("a program that is not there fails at once", async () => {
+Deno.test("a missing program fails without a retry", async () => {
   using release = releaseOf({ "a.onnx": "a" });
   const context = reloadContext();
   await assert.rejects(
@@ -104,7 +104,7 @@ Deno.test("a command that takes too long is ended", POSIX, async () => {
   );
 });
 
-Deno.test("of a command that prints without end, the log gets the beginning", POSIX, async () => {
+Deno.test("of a command with endless output, the log gets the beginning", POSIX, async () => {
   using release = releaseOf({ "a.onnx": "a" });
   const context = reloadContext();
   const script = "i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); done; head -c 300000 /dev/zero";

@@ -75,7 +75,7 @@ Deno.test("a signed request carries the HMAC over id, timestamp and body, with e
   }
 });
 
-Deno.test("a secret that is not set, or is no base64, fails without a request and without being shown", async () => {
+Deno.test("a secret that is unset or not base64 fails without a request and is not shown", async () => {
   using release = releaseOf(MODELS);
   await using host = startRecordingHost(() => new Response("ok"));
   const signed = hooks({ type: "http", url: host.origin, secret_env: "RELOAD_SECRET" });
@@ -97,7 +97,7 @@ Deno.test("a secret that is not set, or is no base64, fails without a request an
   assert.equal(host.requests.length, 0);
 });
 
-Deno.test("a consumer that fails in passing is told again, with the same id and a new time", async () => {
+Deno.test("a temporary failure of a consumer is retried with the same id and a new time", async () => {
   using release = releaseOf(MODELS);
   await using host = startRecordingHost(
     () => new Response("busy", { status: 503 }),
@@ -117,7 +117,7 @@ Deno.test("a consumer that fails in passing is told again, with the same id and 
   assert.equal(context.clock.pausesMs.at(-1), 4_000);
 });
 
-Deno.test("a hook that keeps failing is named, with its answer, and those after it are not told", async () => {
+Deno.test("the error of a failing hook names it and its response, and the hooks after it are not called", async () => {
   using release = releaseOf(MODELS);
   await using broken = startRecordingHost(() => new Response("out of memory\u001b[2J", { status: 500 }));
   await using after = startRecordingHost(() => new Response("ok"));
@@ -146,7 +146,7 @@ Deno.test("a hook that keeps failing is named, with its answer, and those after 
   assert.equal(after.requests.length, 0);
 });
 
-Deno.test("a refusal is not repeated, and the way back is called so", async () => {
+Deno.test('a refusal is not retried, and the error of a rollback says "roll back"', async () => {
   using release = releaseOf(MODELS);
   await using host = startRecordingHost(() => new Response("no such model", { status: 422 }));
   await assert.rejects(
@@ -159,7 +159,7 @@ Deno.test("a refusal is not repeated, and the way back is called so", async () =
   assert.equal(host.requests.length, 1);
 });
 
-Deno.test("no message shows the values of headers or the secret that an answer repeats", async () => {
+Deno.test("messages hide header values and the secret when a response repeats them", async () => {
   using release = releaseOf(MODELS);
   await using host = startRecordingHost(() => new Response("wrong key k3y-1, not t0ken", { status: 401 }));
   const context = reloadContext({ RELOAD_SECRET: "k3y-1" });
@@ -184,7 +184,7 @@ Deno.test("no message shows the values of headers or the secret that an answer r
   assert.doesNotMatch(context.log.lines.join("\n"), /k3y-1|t0ken/);
 });
 
-Deno.test("a redirect, as to a login, is no success", async () => {
+Deno.test("a redirect, as to a login page, is not a success", async () => {
   using release = releaseOf(MODELS);
   await using host = startRecordingHost(
     () => new Response(null, { status: 302, headers: { location: "/login" } }),
@@ -196,7 +196,7 @@ Deno.test("a redirect, as to a login, is no success", async () => {
   );
 });
 
-Deno.test("a consumer that does not answer in time is asked again, and then fails", async () => {
+Deno.test("a consumer that does not respond in time is retried, and then fails", async () => {
   using release = releaseOf(MODELS);
   const context = reloadContext();
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -228,7 +228,7 @@ Deno.test("an interrupted run ends with its own reason, not with a failed reload
   );
 });
 
-Deno.test("the configuration of hooks takes what can be meant, and nothing else", () => {
+Deno.test("the configuration of hooks accepts valid hooks and refuses all others", () => {
   const [http, signal, triton, tensorflow] = hooks(
     { type: "http", url: "http://localhost:8000/reload" },
     { type: "signal", pid_file: "/run/bot.pid" },

@@ -10,7 +10,7 @@ function startService() {
 }
 
 Deno.test(
-  "the process of the pid file gets the signal that is configured, SIGHUP by default",
+  "the process of the pid file gets the configured signal, by default SIGHUP",
   POSIX,
   async () => {
     using release = releaseOf({ "a.onnx": "a" });
@@ -32,7 +32,7 @@ Deno.test(
 );
 
 Deno.test(
-  "no signal goes to init, a group, all processes, this program, or what is no number",
+  "no signal is sent to init, a process group, all processes, this program, or for an invalid pid",
   POSIX,
   async () => {
     using release = releaseOf({ "a.onnx": "a" });
@@ -52,7 +52,7 @@ Deno.test(
   },
 );
 
-Deno.test("a process that is not there is looked for again, and then missed", POSIX, async () => {
+Deno.test("a missing process is retried, and then reported", POSIX, async () => {
   using release = releaseOf({ "a.onnx": "a" });
   const file = `${release.path}/bot.pid`;
   const missing = reloadContext();
@@ -72,7 +72,7 @@ Deno.test("a process that is not there is looked for again, and then missed", PO
   });
 });
 
-Deno.test("a pid file that is a pipe is not waited for", POSIX, async () => {
+Deno.test("a pid file that is a pipe is refused instead of waiting for it", POSIX, async () => {
   using release = releaseOf({ "a.onnx": "a" });
   const file = `${release.path}/bot.pid`;
   assert.ok(new Deno.Command("mkfifo", { args: [file] }).outputSync().success);

@@ -48,7 +48,7 @@ Deno.test("a rollback is a higher version with the old content", async () => {
   assert.deepEqual(readFiles(`${root}/3`), { "saved_model.pb": "old" });
 });
 
-Deno.test("only versions that were made for releases are ever removed", async () => {
+Deno.test("only versions that this program created are removed", async () => {
   using release = releaseOf({ "saved_model.pb": "g" });
   const root = `${release.path}/serving/btc`;
   writeFiles(root, { "1/saved_model.pb": "made by hand", "00005/saved_model.pb": "made by hand" });
@@ -99,7 +99,7 @@ Deno.test("a version appears by one rename when it is whole, whatever fails befo
   assert.deepEqual(readFiles(`${root}/2`), FILES);
 });
 
-Deno.test("what a killed run left in the scratch folder does not get into a version", async () => {
+Deno.test("the remains of a killed run in the scratch folder do not get into a version", async () => {
   using release = releaseOf({ "saved_model.pb": "g" });
   const root = `${release.path}/serving/btc`;
   writeFiles(root, { ".model-sync-staging/half": "x" });
@@ -126,7 +126,7 @@ Deno.test("files are copied, read-only, where they cannot be linked", async () =
   }
 });
 
-Deno.test("the server is waited for until it serves the version", async () => {
+Deno.test("the reload waits until the server serves the version", async () => {
   using release = releaseOf({ "saved_model.pb": "g" });
   const root = `${release.path}/serving/btc`;
   await using host = startRecordingHost(
@@ -143,7 +143,7 @@ Deno.test("the server is waited for until it serves the version", async () => {
   assert.deepEqual(host.requests.map(({ path }) => path), Array(4).fill("/v1/models/btc"));
 });
 
-Deno.test("a version that the server gives up ends the reload, with its reason; the next number is a new one", async () => {
+Deno.test("a version that the server rejects fails the reload with its reason, and the next version has a new number", async () => {
   using release = releaseOf({ "saved_model.pb": "g" });
   const root = `${release.path}/serving/btc`;
   await using host = startRecordingHost(status([1, "END", "Could not find meta graph def\n"]));
@@ -160,7 +160,7 @@ Deno.test("a version that the server gives up ends the reload, with its reason; 
   assert.deepEqual(versions(root), ["1", "2"]);
 });
 
-Deno.test("a folder that the release does not have ends the reload before anything is made", async () => {
+Deno.test("a folder that the release lacks fails the reload before a version is created", async () => {
   using release = releaseOf(FILES);
   const root = `${release.path}/serving/doge`;
   await assert.rejects(
@@ -174,7 +174,7 @@ Deno.test("a folder that the release does not have ends the reload before anythi
   assert.throws(() => Deno.statSync(root), Deno.errors.NotFound);
 });
 
-Deno.test("numbers beyond what TensorFlow Serving can count are not given", async () => {
+Deno.test("version numbers beyond 64 bits are refused", async () => {
   using release = releaseOf({ "saved_model.pb": "g" });
   const root = `${release.path}/serving/btc`;
   writeFiles(root, { "9223372036854775806/x": "" });

@@ -13,7 +13,7 @@ const REPOSITORY = {
 const calls = (host: { readonly requests: readonly { readonly method: string; readonly path: string }[] }) =>
   host.requests.map(({ method, path }) => `${method} ${path}`);
 
-Deno.test("Triton loads every model of the release, is asked whether it is ready, and unloads what is gone", async () => {
+Deno.test("Triton loads every model of the release, reports each as ready, and unloads removed models", async () => {
   using release = releaseOf(REPOSITORY);
   await using host = startRecordingHost(() => new Response("{}"));
   await reloadConsumers(reloadContext(), hooks({ type: "triton", url: `${host.origin}/` }), release.news);
@@ -26,7 +26,7 @@ Deno.test("Triton loads every model of the release, is asked whether it is ready
   ]);
 });
 
-Deno.test("of configured models, those that the release has are loaded, and others unloaded", async () => {
+Deno.test("configured models are loaded if the release has them, and unloaded otherwise", async () => {
   using release = releaseOf(REPOSITORY);
   await using host = startRecordingHost(() => new Response("{}"));
   const context = reloadContext();
@@ -46,7 +46,7 @@ Deno.test("of configured models, those that the release has are loaded, and othe
   );
 });
 
-Deno.test("the folders of a model are newer than whatever Triton loaded before, its files are left alone", async () => {
+Deno.test("the folders of a model get a newer time than the loaded model, and its files keep theirs", async () => {
   using release = releaseOf(REPOSITORY);
   const past = new Date("2026-11-01T00:00:00Z");
   const { releaseDir } = release.news;
@@ -61,7 +61,7 @@ Deno.test("the folders of a model are newer than whatever Triton loaded before, 
   assert.equal(timeOf("btc/1/model.onnx"), past.toISOString());
 });
 
-Deno.test("a model that Triton cannot load ends the reload, with Triton's reason", async () => {
+Deno.test("a model that Triton cannot load fails the reload, with Triton's reason", async () => {
   using release = releaseOf(REPOSITORY);
   await using host = startRecordingHost(() =>
     Response.json({ error: "failed to load 'btc', failed to poll from model repository" }, { status: 400 })
@@ -79,7 +79,7 @@ Deno.test("a model that Triton cannot load ends the reload, with Triton's reason
   assert.equal(host.requests.length, 1);
 });
 
-Deno.test("a model that does not get ready ends the reload, after the retries", async () => {
+Deno.test("a model that does not become ready fails the reload after the retries", async () => {
   using release = releaseOf(REPOSITORY);
   await using host = startRecordingHost((path) =>
     new Response(null, { status: path.endsWith("/ready") ? 503 : 200 })
@@ -95,7 +95,7 @@ Deno.test("a model that does not get ready ends the reload, after the retries", 
   ]);
 });
 
-Deno.test("a Triton that does not answer in time ends the reload", async () => {
+Deno.test("a Triton server that does not respond in time fails the reload", async () => {
   using release = releaseOf(REPOSITORY);
   const context = reloadContext();
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -78,7 +78,7 @@ function readSigned(signature: string) {
   return { payload, sig, statement: Signed.parse(JSON.parse(payload.toString())) };
 }
 
-Deno.test("a signature covers every file in the order of code points, and leaves out git's at the root and itself", async () => {
+Deno.test("a signature covers every file in the order of code points, except git's files at the root and itself", async () => {
   using dir = tempDir();
   const { models, signature } = folderWithKeys(dir);
   const { files } = await signFolder(testContext(), KEY.signing, models, signature);
@@ -109,7 +109,7 @@ Deno.test("a signature covers every file in the order of code points, and leaves
   await verifyFolder(testContext(), [KEY.trusted], models, signature);
 });
 
-Deno.test("signing again replaces the signature, and a signature outside the folder signs what is called so in it", async () => {
+Deno.test("signing again replaces the signature, and a signature outside the folder covers a file of the same name in it", async () => {
   using dir = tempDir();
   const { models, signature } = folderWithKeys(dir);
   await signFolder(testContext(), KEY.signing, models, signature);
@@ -121,7 +121,7 @@ Deno.test("signing again replaces the signature, and a signature outside the fol
   await verifyFolder(testContext(), [KEY.trusted], models, outside);
 });
 
-Deno.test("what no signature can stand for is refused, and nothing is written", async () => {
+Deno.test("files that no signature can cover are refused, and no signature is written", async () => {
   using dir = tempDir();
   const signature = join(dir.path, "model.sig");
   const refused = async (what: string, code: string, says: RegExp) => {
@@ -147,7 +147,7 @@ Deno.test("what no signature can stand for is refused, and nothing is written", 
   await refused("name", "FOLDER_UNFIT", /is not valid UTF-8/);
 });
 
-Deno.test("a signature does not take the place of a folder, and nothing is left beside it", async () => {
+Deno.test("a signature does not replace a folder, and leaves no scratch file", async () => {
   using dir = tempDir();
   const { models } = folderWithKeys(dir);
   await assert.rejects(signFolder(testContext(), KEY.signing, models, models), {
@@ -166,7 +166,7 @@ Deno.test("a signature does not take the place of a folder, and nothing is left 
   ]);
 });
 
-Deno.test("signing and verifying stop when they are told to", async () => {
+Deno.test("signing and verifying stop when the signal is aborted", async () => {
   using dir = tempDir();
   const { models, signature } = folderWithKeys(dir);
   const signal = AbortSignal.abort(new Error("stopped"));
@@ -176,7 +176,7 @@ Deno.test("signing and verifying stop when they are told to", async () => {
 });
 
 Deno.test({
-  name: `an independent program accepts what we sign, and we what it signs${
+  name: `an independent program accepts our signatures, and we accept its${
     HAS_PYTHON ? "" : " (needs python3-cryptography)"
   }`,
   ignore: !HAS_PYTHON,
@@ -197,7 +197,9 @@ Deno.test({
 });
 
 Deno.test({
-  name: `openssl verifies our signature, and we one of openssl's${HAS_OPENSSL ? "" : " (needs openssl)"}`,
+  name: `openssl verifies our signatures, and we verify those of openssl${
+    HAS_OPENSSL ? "" : " (needs openssl)"
+  }`,
   ignore: !HAS_OPENSSL,
   async fn() {
     using dir = tempDir();
@@ -222,7 +224,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: `the model_signing command accepts what we sign, and we what it signs${
+  name: `the model_signing command accepts our signatures, and we accept its${
     HAS_MODEL_SIGNING ? "" : " (needs model_signing from PyPI)"
   }`,
   ignore: !HAS_MODEL_SIGNING,
@@ -241,7 +243,7 @@ Deno.test({
 /** Made once by oms_reference.py, so that what was accepted stays accepted wherever the tests run. */
 const VECTOR = JSON.parse(Deno.readTextFileSync(join(PROJECT, "tests/signing/vector.json")));
 
-Deno.test("the vector of an independent program is accepted as it was made, and refused with another file", async () => {
+Deno.test("the test vector of an independent program is accepted, and refused with another file", async () => {
   const { publicKey, bundle, files } = z.object({
     publicKey: z.string(),
     bundle: z.unknown(),

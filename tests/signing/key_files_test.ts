@@ -18,7 +18,7 @@ import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 
 const KEY = testKey();
 
-Deno.test("a generated pair is P-256, its private key is the owner's alone, and neither is ever overwritten", () => {
+Deno.test("a generated key pair is P-256, only the owner can read its private key, and neither file is ever overwritten", () => {
   using dir = tempDir();
   const [privatePath, publicPath] = [join(dir.path, "new/key.pem"), join(dir.path, "pub.pem")];
   const hint = generateKeyFiles(Deno, privatePath, publicPath);
@@ -81,7 +81,7 @@ function sec1Of(key: KeyObject): string {
   return `-----BEGIN EC PRIVATE KEY-----\n${lines.join("\n")}\n-----END EC PRIVATE KEY-----\n`;
 }
 
-Deno.test("what is no key, or not the right one, is exit code 2 and says what it is", () => {
+Deno.test("a file that is not the wanted kind of key is refused with exit code 2 and a description", () => {
   const rsa = pemOf(generateKeyPairSync("rsa", { modulusLength: 2048 }));
   const ed25519 = pemOf(generateKeyPairSync("ed25519"));
   const small = pemOf(generateKeyPairSync("ec", { namedCurve: "P-224" }));
@@ -133,7 +133,7 @@ function refuses(error: unknown, says: RegExp, secret: string): boolean {
 }
 
 Deno.test({
-  name: "a private key that others may read is refused, with what to do",
+  name: "a private key that other users can read is refused, with a hint",
   ignore: Deno.build.os === "windows",
   fn() {
     using dir = tempDir();
@@ -155,14 +155,14 @@ Deno.test({
   },
 });
 
-Deno.test("a public key in the place of the private one is told as that, whatever its mode", () => {
+Deno.test("a public key instead of a private one is named as such, whatever its mode", () => {
   using dir = tempDir();
   writeFiles(dir.path, { "key.pem": KEY.publicPem });
   const path = join(dir.path, "key.pem");
   assert.throws(() => readPrivateKeyFile(Deno, path), { code: "KEY_INVALID", message: /it is a public key/ });
 });
 
-Deno.test("a key file that is missing, a folder or far too large is told before it is read", () => {
+Deno.test("a key file that is missing, a folder or far too large is refused before it is read", () => {
   using dir = tempDir();
   const missing = { code: "KEY_MISSING", exitCode: 2, message: /there is no such file/ };
   assert.throws(() => readPublicKeyFile(Deno, join(dir.path, "pub.pem")), missing);
@@ -178,7 +178,7 @@ Deno.test("a key file that is missing, a folder or far too large is told before 
   });
 });
 
-Deno.test("the configured key comes from the environment before the file, line ends written out or not", () => {
+Deno.test("the environment takes precedence over the key file, with real or escaped line ends", () => {
   using dir = tempDir();
   const other = testKey();
   const path = join(dir.path, "key.pem");
@@ -198,7 +198,7 @@ Deno.test("the configured key comes from the environment before the file, line e
   );
 });
 
-Deno.test("trusted keys are paths, with the times between which they are trusted", () => {
+Deno.test("trusted keys are paths, with the period in which they are trusted", () => {
   using dir = tempDir();
   writeFiles(dir.path, { "old.pem": KEY.publicPem, "new.pem": testKey().publicPem });
   const [old, young] = configuredTrust(testContext(), {

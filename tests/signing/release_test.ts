@@ -60,7 +60,7 @@ async function signed(change: (resources: Resource[]) => Resource[]): Promise<[s
   }];
 }
 
-Deno.test("a release's signature covers its files and the very text of its manifest, with whatever folder before", async () => {
+Deno.test("a release's signature covers its files and the text of its manifest, with any folder name", async () => {
   const { manifest, text } = await release();
   for (const folder of ["models", "prod/models", ""]) {
     const signature = await KEY.seal().signer?.sign(manifest, text, folder) ?? "";
@@ -120,7 +120,7 @@ for (const [what, [change, says]] of Object.entries(MIXED)) {
   });
 }
 
-Deno.test("an expiry that was taken out of a signed manifest, or a sequence that was raised, is refused", async () => {
+Deno.test("a signed manifest without its expiry or with a higher sequence is refused", async () => {
   const { manifest, text } = await release();
   const signature = await KEY.seal().signer?.sign(manifest, text, "models") ?? "";
   const { expiresAt: _, ...endless } = manifest;
@@ -130,7 +130,7 @@ Deno.test("an expiry that was taken out of a signed manifest, or a sequence that
   }
 });
 
-Deno.test("what verifiers of model signatures leave out is refused before it is signed", async () => {
+Deno.test("files that verifiers of model signatures ignore are refused before signing", async () => {
   const { createdAt, origin } = (await release()).manifest;
   for (const path of [".github/model.onnx", "model.sig"]) {
     const file = { path, size: 1, sha256: sha("a") };
@@ -142,7 +142,7 @@ Deno.test("what verifiers of model signatures leave out is refused before it is 
   }
 });
 
-Deno.test("a seal is due without our signature and when less than half of the term is left, else never", () => {
+Deno.test("a seal is due without our signature or with less than half of the validity left, and never otherwise", () => {
   const signedBy = KEY.trusted.hint;
   const inDays = (days: number) => new Date(NOW.getTime() + days * 86_400_000).toISOString();
   const due = (seal: Parameters<typeof isSealDue>[0], held: Parameters<typeof isSealDue>[1]) =>
@@ -201,7 +201,7 @@ async function pullAway(context: Context, to: Machine) {
   );
 }
 
-Deno.test("a frozen registry is noticed: with required signatures an expired active release is refused, and stays", async () => {
+Deno.test("with required signatures, a pull from a frozen registry refuses the expired active release, which stays active", async () => {
   using dir = memoryDir();
   const { trainer, bot } = worldIn(dir.path);
   await publishFrom(at("2026-11-21T00:00:00Z"), trainer, { seal: KEY.seal(7) });
@@ -227,7 +227,7 @@ Deno.test("a frozen registry is noticed: with required signatures an expired act
   assert.deepEqual([report.signature, report.sequence, report.problems], ["verified", 2, []]);
 });
 
-Deno.test("an expired release does not arrive on a new machine, whoever signed it or did not", async () => {
+Deno.test("a new machine refuses an expired release, signed or not", async () => {
   using dir = memoryDir();
   const { trainer, bot } = worldIn(dir.path);
   const seal = { signer: undefined, validDays: 1 / 24 };
@@ -237,7 +237,7 @@ Deno.test("an expired release does not arrive on a new machine, whoever signed i
   assert.deepEqual(readFiles(bot.modelsDir), V1);
 });
 
-Deno.test("publishing equal models again commits nothing until half of the term is over", async () => {
+Deno.test("publishing equal models again commits nothing until half of the validity is over", async () => {
   using dir = memoryDir();
   const { trainer, registry } = worldIn(dir.path);
   const settings = { seal: KEY.seal(4) };
@@ -260,7 +260,7 @@ Deno.test("publishing equal models again commits nothing until half of the term 
   assert.equal(git(join(dir.path, "trainer/registry"), "status", "--porcelain"), "");
 });
 
-Deno.test("keys are rotated by trusting both for a while; a key whose time is over signs nothing that is taken", async () => {
+Deno.test("keys are rotated by trusting both for a while; signatures of an expired key are refused", async () => {
   using dir = memoryDir();
   const { trainer, bot } = worldIn(dir.path);
   const young = testKey("P-256", "young.pem");
@@ -282,7 +282,7 @@ Deno.test("keys are rotated by trusting both for a while; a key whose time is ov
   assert.deepEqual(readFiles(bot.modelsDir), V2);
 });
 
-Deno.test("signatures that are required later are asked for where the store has none, and older releases stay refused", async () => {
+Deno.test("when signatures become required, the pull requests the missing signature, and older releases stay refused", async () => {
   using dir = memoryDir();
   const { trainer, bot } = worldIn(dir.path);
   const context = testContext();
@@ -305,7 +305,7 @@ Deno.test("signatures that are required later are asked for where the store has 
   assert.deepEqual(readFiles(bot.modelsDir), V2);
 });
 
-Deno.test("the signature of a release goes with it, and stays with it through a rollback", async () => {
+Deno.test("a release keeps its signature through a pull and a rollback", async () => {
   using dir = memoryDir();
   const { trainer, bot } = worldIn(dir.path);
   const context = testContext();
@@ -335,7 +335,7 @@ Deno.test("the signature of a release goes with it, and stays with it through a 
   assert.equal(signatures(), 2);
 });
 
-Deno.test("a clone of a signed registry is a signed folder, for everybody's verifier", async () => {
+Deno.test("a clone of a signed registry is a signed folder for any verifier", async () => {
   using dir = memoryDir();
   const { trainer, registry } = worldIn(dir.path);
   await publishFrom(testContext(), trainer, { seal: KEY.seal() });
@@ -361,7 +361,7 @@ Deno.test("models in a folder below another are signed by their names beside the
 
 for (const allowDirtyWorktree of [false, true]) {
   const how = allowDirtyWorktree ? "through a worktree in use" : "through a clean worktree";
-  Deno.test(`an unsigned publish over a signed registry takes the old signature away ${how}, and says so`, async () => {
+  Deno.test(`an unsigned publish over a signed registry removes the old signature ${how}, and logs it`, async () => {
     using dir = memoryDir();
     const { trainer, registry } = worldIn(dir.path);
     await publishFrom(testContext(), trainer, { seal: KEY.seal() });
@@ -381,7 +381,7 @@ for (const allowDirtyWorktree of [false, true]) {
   });
 }
 
-Deno.test("a signature in the registry that is no file is refused, and a damaged one is replaced by a publish", async () => {
+Deno.test("a signature in the registry that is not a file is refused, and a publish replaces a damaged one", async () => {
   using dir = memoryDir();
   const { trainer, bot, registry } = worldIn(dir.path);
   await publishFrom(testContext(), trainer, { seal: KEY.seal() });

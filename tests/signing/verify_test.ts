@@ -430,7 +430,7 @@ Deno.test("a flipped bit anywhere in a signature is refused, or changes nothing 
   );
 });
 
-Deno.test("whatever a signature file holds, a verifier refuses it and does not break", () => {
+Deno.test("a verifier refuses any content of a signature file with its own error", () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
       assert.throws(() => verifyFiles(text, [KEY.trusted], new Date(), "it"), RefusedError);
@@ -439,7 +439,7 @@ Deno.test("whatever a signature file holds, a verifier refuses it and does not b
   );
 });
 
-Deno.test("a key is trusted between its times by the verifier's clock, whatever the signature says", () => {
+Deno.test("a key is trusted in its period by the verifier's clock, whatever the signature says", () => {
   const text = JSON.stringify(bundleOf(KEY, JSON.stringify(statementOf(RESOURCES))));
   const ranged = {
     ...KEY.trusted,

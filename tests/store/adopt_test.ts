@@ -21,7 +21,7 @@ function namesBeside({ modelsDir }: Machine): string[] {
   return Array.from(Deno.readDirSync(join(modelsDir, "..")), ({ name }) => name).sort();
 }
 
-Deno.test("a models folder that cannot be moved stays, and nothing is left beside it", async () => {
+Deno.test("a models folder that cannot be moved stays, and its adoption leaves no other files", async () => {
   using dir = tempDir();
   const bot = await newBot(dir.path, { "mine.onnx": "from before" });
   const immovable = {
@@ -36,7 +36,7 @@ Deno.test("a models folder that cannot be moved stays, and nothing is left besid
   assert.deepEqual(namesBeside(bot), [".model-sync", "models", "registry"]);
 });
 
-Deno.test("what an adoption that was killed has prepared goes with the next run, whichever that is", async () => {
+Deno.test("the next run of any command removes the remains of a killed adoption", async () => {
   using dir = tempDir();
   const bot = await newBot(dir.path, { "mine.onnx": "from before" });
   const context = testContext();
@@ -53,7 +53,7 @@ Deno.test("what an adoption that was killed has prepared goes with the next run,
   assert.deepEqual(namesBeside(bot), [".model-sync", "models"]);
 });
 
-Deno.test("files that no release holds are kept beside a folder whose models are a release already", async () => {
+Deno.test("adopting a folder whose models are installed already keeps its other files beside it", async () => {
   using dir = tempDir();
   const bot = await newBot(dir.path, { ...MODELS, ".gitignore": "*\n", "BTC/.gitkeep": "" });
   await pullTo(testContext(), bot);

@@ -20,12 +20,12 @@ function storeIn(dir: TempDir): Store {
   return openStore(Deno, { modelsDir: join(dir.path, "models") });
 }
 
-Deno.test("an error is clean from the start, with its hint", () => {
+Deno.test("an error has a clean message and hint when it is created", () => {
   const error = new FailedError(DIRTY, { code: "X", hint: DIRTY });
   assert.deepEqual([error.message, error.hint], [CLEAN, CLEAN]);
 });
 
-Deno.test("a run that fails is recorded, announced and quarantined without secrets and escapes", async () => {
+Deno.test("the record, the alert and the quarantine of a failed run contain no secrets and escapes", async () => {
   for (const thrown of [new FailedError(DIRTY, { code: "X" }), new TypeError(DIRTY)]) {
     using dir = tempDir();
     const store = storeIn(dir);
@@ -44,7 +44,7 @@ Deno.test("a run that fails is recorded, announced and quarantined without secre
   }
 });
 
-Deno.test("a history of an earlier version is clean when it is read", () => {
+Deno.test("the history of an earlier version is cleaned when it is read", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   const old = {
@@ -64,7 +64,7 @@ Deno.test("a history of an earlier version is clean when it is read", () => {
   }]);
 });
 
-Deno.test("a quarantine's reason is clean on the disk, and when an earlier version wrote it", () => {
+Deno.test("a quarantine's reason is clean on the disk, and cleaned when an earlier version wrote it", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   const entry = { digest: DIGEST, sequence: 1, reason: DIRTY, at: "2026-01-01T00:00:00Z" };
@@ -90,7 +90,7 @@ Deno.test("a check of doctor and a complaint about the configuration show no esc
   });
 });
 
-Deno.test("what a program prints of the environment's and the configuration's secrets is not shown", async () => {
+Deno.test("secrets of the environment and the configuration in a program's output are hidden", async () => {
   const env = fixedEnvironment({
     MY_REGISTRY: "value-of-my-registry",
     TRAINING_API_KEY: "value-of-the-training",

@@ -6,7 +6,7 @@ import { openStore } from "../../lib/store/store.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
-Deno.test("a daemon is known by its roles for as long as it runs", async () => {
+Deno.test("a daemon is listed with its roles for as long as it runs", async () => {
   using dir = tempDir();
   const context = testContext();
   const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
@@ -38,7 +38,7 @@ Deno.test("a second daemon with the same role and store is refused, one with ano
   using _second = await announceDaemon(context, store, ["publisher"]);
 });
 
-Deno.test("what else lies in the daemons' folder is not a daemon", async () => {
+Deno.test("other files in the daemons' folder are not listed as daemons", async () => {
   using dir = tempDir();
   const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
   const folder = join(store.root, "daemons");

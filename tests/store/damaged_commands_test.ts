@@ -92,7 +92,7 @@ function all(commands: readonly Args[], code: number): (readonly [Args, number])
 }
 
 for (const kind of Object.keys(DAMAGES)) {
-  Deno.test(`every command does its work where all that can be rebuilt is ${kind}`, async () => {
+  Deno.test(`every command works when all rebuildable entries are ${kind}`, async () => {
     restore();
     // What is served comes from the releases; their damage has a test of its own.
     damageBoth(namesOf("rebuild").filter((name) => name !== "releases"), kind);
@@ -102,7 +102,7 @@ for (const kind of Object.keys(DAMAGES)) {
     assert.equal(seen(), "three");
   });
 
-  Deno.test(`every command does its work where current, intent and canary are ${kind}`, async () => {
+  Deno.test(`every command works when current, intent and canary are ${kind}`, async () => {
     restore();
     damageBoth(namesOf("assume"), kind);
     await expect(BOT, all([["config", "check"], ...QUARANTINE, ["prune"]], 0));
@@ -121,7 +121,7 @@ for (const kind of Object.keys(DAMAGES)) {
     assert.equal(seen(), "three");
   });
 
-  Deno.test(`a quarantine that is ${kind} stops what would need it, and neither doctor nor publish`, async () => {
+  Deno.test(`a quarantine that is ${kind} stops the commands that need it, but neither doctor nor publish`, async () => {
     restore();
     damageBoth(["quarantine.json"], kind);
     // A link that leads nowhere is no list that somebody could lose.
@@ -135,7 +135,7 @@ for (const kind of Object.keys(DAMAGES)) {
     assert.equal(seen(), isNone ? "three" : "two");
   });
 
-  Deno.test(`a store.json that is ${kind} stops a publisher, which has nothing to confirm it, with one line`, async () => {
+  Deno.test(`a store.json that is ${kind} stops a publisher with a one-line error, because nothing else identifies the store`, async () => {
     restore();
     damageBoth(["store.json"], kind);
     await expect(BOT, all([["config", "check"], ["doctor"], ...QUARANTINE, ["prune"]], 0));

@@ -62,7 +62,7 @@ const BOTS = Object.entries(folders).map(([mode, cwd]): [string, Bot] => {
 
 for (const [mode, { cwd, store, current, restore, seen }] of BOTS) {
   for (const kind of Object.keys(DAMAGES)) {
-    Deno.test(`a current that is ${kind} names the active release again after any run (${mode})`, async () => {
+    Deno.test(`a current that is ${kind} is restored to the active release by any run (${mode})`, async () => {
       for (const args of [["pull"], ["prune"], ["quarantine", "lift", "none"]]) {
         restore();
         damage(current, kind);
@@ -75,7 +75,7 @@ for (const [mode, { cwd, store, current, restore, seen }] of BOTS) {
       }
     });
 
-    Deno.test(`rollback rolls back where current is ${kind}, and says before where it goes (${mode})`, async () => {
+    Deno.test(`rollback works when current is ${kind}, and names its target before (${mode})`, async () => {
       restore();
       damage(current, kind);
       const plan = JSON.parse((await succeed(cwd, "rollback", "--dry-run", "--json")).stdout);
@@ -107,7 +107,7 @@ for (const [mode, { cwd, store, current, restore, seen }] of BOTS) {
     }
   }
 
-  Deno.test(`a current that is damaged in the middle of an activation names the release before it (${mode})`, async () => {
+  Deno.test(`a current that is damaged during an activation is restored to the release before it (${mode})`, async () => {
     for (const kind of Object.keys(DAMAGES)) {
       restore();
       const hexOf = (name: string) => Deno.readLinkSync(join(store, name)).split("/").slice(-1)[0];
@@ -135,7 +135,7 @@ for (const [mode, { cwd, store, current, restore, seen }] of BOTS) {
   });
 }
 
-Deno.test("without a record, a current names the release that a mirrored folder shows, and no part of it stays after a rollback", async () => {
+Deno.test("without a record, current is restored to the release that a mirrored folder shows, and a rollback removes all its files", async () => {
   for (const kind of Object.keys(DAMAGES)) {
     for (
       const [_mode, { cwd, store, current, restore, seen }] of BOTS.filter(([mode]) => mode === "mirror")
@@ -154,7 +154,7 @@ Deno.test("without a record, a current names the release that a mirrored folder 
   }
 });
 
-Deno.test("records of publishing and of the quarantine are not taken for what was active", async () => {
+Deno.test("records of publishing and quarantine commands do not name the active release", async () => {
   for (const [_mode, { cwd, store, current, restore, seen }] of BOTS) {
     restore();
     const other = Array.from(Deno.readDirSync(join(store, "releases")), ({ name }) => name)
@@ -182,7 +182,7 @@ Deno.test("records of publishing and of the quarantine are not taken for what wa
   }
 });
 
-Deno.test("a publisher whose store holds no release publishes, whatever stands in the place of current", async () => {
+Deno.test("a publisher whose store holds no release publishes, whatever is at the path of current", async () => {
   for (const kind of ["random bytes", "a folder with files", "a named pipe"]) {
     damage(join(TRAINER, ".model-sync/current"), kind);
     await succeed(TRAINER, "publish");

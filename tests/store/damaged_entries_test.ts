@@ -62,7 +62,7 @@ const MODELS = { "a/rf.bin": "two", "a/x.json": "{}" };
 const namesOf = (rule: "rebuild" | "assume" | "refuse") =>
   Object.entries(STATE_ENTRIES).filter(([, entry]) => entry.onDamage === rule).map(([name]) => name);
 
-Deno.test("every entry that runs leave in a store has a rule for its damage, and is described", () => {
+Deno.test("every entry that runs create in a store has a damage rule and a description", () => {
   const architecture = Deno.readTextFileSync(join(PROJECT, ".github/ARCHITECTURE.md"));
   for (const cwd of [TRAINER, BOT]) {
     for (const { name } of Deno.readDirSync(join(cwd, ".model-sync"))) {
@@ -73,7 +73,7 @@ Deno.test("every entry that runs leave in a store has a rule for its damage, and
 });
 
 for (const kind of Object.keys(DAMAGES)) {
-  Deno.test(`a store whose every rebuildable entry is ${kind} serves on, and the next pull rebuilds it`, async () => {
+  Deno.test(`a store works when all rebuildable entries are ${kind}, and the next pull rebuilds them`, async () => {
     restore();
     const caches = [`stat_cache/${ACTIVE}.bin`, "stat_cache/models.bin", "partials/x", "staging/x"];
     for (const name of [...caches, ...namesOf("rebuild")]) {
@@ -92,7 +92,7 @@ for (const kind of Object.keys(DAMAGES)) {
     assert.deepEqual(readFiles(join(BOT, "models")), { ...MODELS, "a/rf.bin": "one" });
   });
 
-  Deno.test(`folders of the store that are ${kind} are made again, with one warning`, async () => {
+  Deno.test(`folders of the store that are ${kind} are recreated, with one warning`, async () => {
     restore();
     for (const name of ["stat_cache", "partials", "staging", "references", "folder_index"]) {
       damage(join(STORE, name), kind);
@@ -104,7 +104,7 @@ for (const kind of Object.keys(DAMAGES)) {
     assert.doesNotMatch(second.stderr, /damaged|rebuilt/);
   });
 
-  Deno.test(`a quarantine that is ${kind} lets nothing in, and is named by what needs it`, async () => {
+  Deno.test(`a quarantine that is ${kind} blocks pulls, and their error names it`, async () => {
     restore();
     damage(join(STORE, "quarantine.json"), kind);
     // A link that leads nowhere is no list that somebody could lose.
@@ -130,7 +130,7 @@ for (const kind of Object.keys(DAMAGES)) {
     assert.doesNotMatch(second.stderr, /intent|pending_reload/);
   });
 
-  Deno.test(`a manifest and a signature that are ${kind} cost a pull, never the active release`, async () => {
+  Deno.test(`a manifest and a signature that are ${kind} cost one download, never the active release`, async () => {
     restore();
     for (const ending of ["json", "sig"]) damage(join(STORE, `releases/${ACTIVE}.${ending}`), kind);
     assert.equal((await run(BOT, "verify")).code, 5);
@@ -143,7 +143,7 @@ for (const kind of Object.keys(DAMAGES)) {
     await succeed(BOT, "verify");
   });
 
-  Deno.test(`a release folder that is ${kind} is brought again by the next pull`, async () => {
+  Deno.test(`a release folder that is ${kind} is downloaded again by the next pull`, async () => {
     restore();
     damage(join(STORE, `releases/${ACTIVE}`), kind);
     assert.equal((await run(BOT, "verify")).code, 5);
@@ -161,7 +161,7 @@ for (const kind of Object.keys(DAMAGES)) {
     assert.deepEqual(readFiles(join(BOT, "models")), MODELS);
   });
 
-  Deno.test(`a store.json that is ${kind} is rebuilt where the model folder leads into the store`, async () => {
+  Deno.test(`a store.json that is ${kind} is rebuilt if the model folder is a link into the store`, async () => {
     restore();
     damage(join(STORE, "store.json"), kind);
     for (const [command, ...args] of READING) await succeed(BOT, command, ...args);

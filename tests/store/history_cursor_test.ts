@@ -44,7 +44,7 @@ function fill(store: Store): void {
   for (let mebibytes = 0; mebibytes <= 16; mebibytes++) file.writeSync(line);
 }
 
-Deno.test("a reader gets each record once, oldest first, however many it asks for at a time", () => {
+Deno.test("a reader gets each record once, oldest first, with any batch size", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   assert.deepEqual(readAfter(store, undefined, 10), { found: true, entries: [], atEnd: true });
@@ -59,7 +59,7 @@ Deno.test("a reader gets each record once, oldest first, however many it asks fo
   assert.deepEqual(readAll(store, 3, cursor).ids, ["r8"]);
 });
 
-Deno.test("a reader that was away while the history was rotated misses nothing", () => {
+Deno.test("a reader that was offline while the history was rotated misses no record", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   appendHistory(store, run(1));
@@ -79,7 +79,7 @@ Deno.test("a reader that was away while the history was rotated misses nothing",
   assert.deepEqual(readAll(store, 2).ids, ["r3", "r4", "r5", "r6"]);
 });
 
-Deno.test("a rotation that was cut short loses nothing", () => {
+Deno.test("an interrupted rotation loses no record", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   appendHistory(store, run(1));
@@ -95,7 +95,7 @@ Deno.test("a rotation that was cut short loses nothing", () => {
   assert.deepEqual(readAll(store, 2, cursor).ids, ["r2", "r3"]);
 });
 
-Deno.test("a cursor that names no line there is is told apart from the end", () => {
+Deno.test("a cursor that points at no line is distinguished from the end", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   for (let number = 1; number <= 3; number++) appendHistory(store, run(number));
@@ -115,7 +115,7 @@ Deno.test("a cursor that names no line there is is told apart from the end", () 
   assert.equal(readAfter(store, good, 5).found, false);
 });
 
-Deno.test("torn lines, damage and lines of any length between records change nothing", () => {
+Deno.test("readers skip torn, damaged and very long lines between records", () => {
   const piece = fc.oneof(
     fc.integer({ min: 0, max: 400_000 }).map((chars) => ({ kind: "record", chars }) as const),
     fc.integer({ min: 1, max: 2_000_000 }).map((chars) => ({ kind: "damage", chars }) as const),

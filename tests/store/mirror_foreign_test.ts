@@ -33,7 +33,7 @@ Deno.test("a first mirroring over files of the same names keeps them as a releas
   assert.deepEqual(readFiles(bot.modelsDir), before);
 });
 
-Deno.test("a file of no release that has the name of a new one is kept under another name", async () => {
+Deno.test("a file of no release at the path of a new file is kept under another name", async () => {
   using dir = memoryDir();
   const bot = await botWithV1(dir.path);
   writeFiles(bot.modelsDir, { "d.bin": "mine" });
@@ -47,7 +47,7 @@ Deno.test("a file of no release that has the name of a new one is kept under ano
   assert.ok(context.log.lines.some((line) => /d\.bin in .* belonged to no release/.test(line)));
 });
 
-Deno.test("a file that was changed by hand is replaced, and is back when the mirroring fails", async () => {
+Deno.test("a file that was changed by hand is replaced, and restored when the mirroring fails", async () => {
   using dir = memoryDir();
   const bot = await botWithV1(dir.path);
   writeFiles(bot.modelsDir, { "a.bin": "changed by hand", "sub/b.bin": "this too" });
@@ -63,7 +63,7 @@ Deno.test("a file that was changed by hand is replaced, and is back when the mir
 });
 
 for (const hasRoom of [true, false]) {
-  Deno.test(`a mixture that an older version left is completed, or taken back (${hasRoom ? "room" : "no room"})`, async () => {
+  Deno.test(`a mixture that an older version left is completed or undone (${hasRoom ? "room" : "no room"})`, async () => {
     using dir = memoryDir();
     const { bot } = await pulledReleases(dir.path, [V1, V2], MIRROR);
     await mirrorTo(testContext(), bot, 1);

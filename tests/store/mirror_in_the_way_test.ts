@@ -82,7 +82,7 @@ function assertShows({ modelsDir }: Machine, files: Files, others: Files): void 
   assert.ok(!all.some((path) => /\.before-.*\/.*\.bin$/.test(path)), "old models are kept with a folder");
 }
 
-Deno.test("what is in the way of a release is kept under another name, and a rollback finds its way", async (t) => {
+Deno.test("entries in the way of a release are kept under other names, and a rollback works around them", async (t) => {
   using dir = memoryDir();
   const { trainer, bot } = await pulledReleases(dir.path, [V1], MIRROR);
   await publishFiles(trainer, V2);
@@ -107,7 +107,7 @@ Deno.test("what is in the way of a release is kept under another name, and a rol
   }
 });
 
-Deno.test("a link in the place of a file that the new release has not stays where it is", async () => {
+Deno.test("a link at the path of a file that the new release lacks stays", async () => {
   using dir = tempDir();
   const { trainer, bot } = await pulledReleases(dir.path, [V1], MIRROR);
   shell(bot.modelsDir, "rm last.bin; ln -s a.bin last.bin");
@@ -130,7 +130,7 @@ for (
     ["of files, where there are no hard links", false, IN_FILES],
   ] as const
 ) {
-  Deno.test(`a run that is killed at any step loses nothing that is in the way ${where}`, async () => {
+  Deno.test(`a run that is killed at any step keeps entries that are in the way ${where}`, async () => {
     using dir = memoryDir();
     const { bot } = await pulledReleases(join(dir.path, "world"), [V1, V2], MIRROR);
     await mirrorTo(testContext(), bot, 1);

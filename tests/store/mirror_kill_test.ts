@@ -76,7 +76,7 @@ function killedFrom(at: number): Fault {
   };
 }
 
-Deno.test("a mirroring killed at any step ends with one whole release, on record, and can be repeated", async () => {
+Deno.test("after a kill at any step of a mirroring, one whole release is active and on record, and the pull can be repeated", async () => {
   using dir = memoryDir();
   const world = await World.at(dir.path);
   const ends = new Set<number | undefined>();
@@ -95,7 +95,7 @@ Deno.test("a mirroring killed at any step ends with one whole release, on record
   assert.deepEqual([...ends].sort(), [1, 2], "kills have to end on both sides");
 });
 
-Deno.test("a recovery that is killed at any step itself is finished by the next one", async () => {
+Deno.test("a recovery that is killed at any step is finished by the next one", async () => {
   using dir = memoryDir();
   using other = memoryDir();
   const world = await World.at(dir.path);
@@ -118,7 +118,7 @@ Deno.test("a recovery that is killed at any step itself is finished by the next 
 });
 
 for (const code of ["ENOSPC", "EIO", "EACCES", "EBUSY"]) {
-  Deno.test(`a mirroring that meets one ${code} at any step leaves one whole release, which is named`, async () => {
+  Deno.test(`a mirroring that fails with ${code} at any step leaves one whole release and names it`, async () => {
     using dir = memoryDir();
     const world = await World.at(dir.path);
     let failures = 0;
@@ -136,7 +136,7 @@ for (const code of ["ENOSPC", "EIO", "EACCES", "EBUSY"]) {
   });
 }
 
-Deno.test("a model folder that takes no more bytes from any step on keeps the old release", async () => {
+Deno.test("a model folder that is full from any step on keeps the old release", async () => {
   using dir = memoryDir();
   const world = await World.at(dir.path);
   let failures = 0;
@@ -157,7 +157,7 @@ Deno.test("a model folder that takes no more bytes from any step on keeps the ol
   assert.ok(failures > 10, `only ${failures} failures`);
 });
 
-Deno.test("a model folder that becomes read-only at any step is whole again once it can be written", async () => {
+Deno.test("a model folder that becomes read-only at any step is whole again once it is writable", async () => {
   using dir = memoryDir();
   const world = await World.at(dir.path);
   for (let at = 1;; at++) {

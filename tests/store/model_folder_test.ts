@@ -14,7 +14,7 @@ function placeWith(dir: string, path: string) {
   return placeOf({ ...fs, statSync }, { modelsDir: `${dir}/bot/models`, stateDir: `${dir}/state/store` });
 }
 
-Deno.test("planMode() refuses what a pull would refuse: a link to a store on another file system", () => {
+Deno.test("planMode() refuses a link to a store on another file system, like a pull", () => {
   using dir = tempDir();
   writeFiles(dir.path, { "bot/bot.py": "", "state/mine": "" });
   const place = placeWith(dir.path, "state");

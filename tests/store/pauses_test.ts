@@ -17,7 +17,7 @@ function at(time: string): Date {
   return new Date(`2026-11-29T${time}Z`);
 }
 
-Deno.test("a pause with an end is over at that moment, one without lasts until the role is resumed", () => {
+Deno.test("a pause with an end is over at that time, one without an end lasts until the role is resumed", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   assert.deepEqual(readPauses(store, NOON), {});
@@ -29,7 +29,7 @@ Deno.test("a pause with an end is over at that moment, one without lasts until t
   assert.deepEqual(readPauses(store, NOON), { publisher: UNTIL_TWO });
 });
 
-Deno.test("the last word counts: a second pause of a role replaces the first", () => {
+Deno.test("a second pause of a role replaces the first", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   pauseRoles(store, ["client", "publisher"], FOR_GOOD);
@@ -70,7 +70,7 @@ Deno.test("processes that pause at the same time lose none of their pauses", asy
   assert.equal(Object.keys(readPauses(store, NOON)).length, 40);
 });
 
-Deno.test("damage to the pauses is reported with what it costs, and the next pause writes them anew", () => {
+Deno.test("damage to the pauses is reported with its cost, and the next pause replaces the file", () => {
   for (const damage of ["", "{", "[]", `{"client":{"since":"soon","until":null,"host":"bot"}}`]) {
     using dir = tempDir();
     const log = recordedLog();

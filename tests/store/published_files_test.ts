@@ -15,7 +15,7 @@ function filesOf(count: number) {
   );
 }
 
-Deno.test("the files of a published release are kept up to a bound, with what they are in all", () => {
+Deno.test("the file list of a published release is kept up to a limit, with the totals of all files", () => {
   using dir = memoryDir();
   const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
   assert.equal(findPublishedFiles(store, digest(1)), undefined);
@@ -25,7 +25,7 @@ Deno.test("the files of a published release are kept up to a bound, with what th
   assert.deepEqual(kept?.files[0], { path: "0.bin", size: 2, sha256: "c".repeat(64) });
 });
 
-Deno.test("only the lists of the last forty releases stay, and a damaged one is none", () => {
+Deno.test("only the lists of the last forty releases are kept, and a damaged list counts as missing", () => {
   using dir = memoryDir();
   const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
   const folder = join(store.root, "published_files");
@@ -41,7 +41,7 @@ Deno.test("only the lists of the last forty releases stay, and a damaged one is 
   assert.equal(findPublishedFiles(store, digest(5)), undefined);
 });
 
-Deno.test("lists that are large are dropped sooner, the newest never", () => {
+Deno.test("large lists are dropped sooner, but never the newest", () => {
   using dir = memoryDir();
   const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
   const folder = join(store.root, "published_files");

@@ -22,7 +22,7 @@ function run(number: number): RunRecord {
   };
 }
 
-Deno.test("readHistory() gives the newest runs first, as many as asked for", () => {
+Deno.test("readHistory() returns as many runs as wanted, newest first", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   assert.deepEqual(readHistory(store, 5), []);
@@ -31,7 +31,7 @@ Deno.test("readHistory() gives the newest runs first, as many as asked for", () 
   assert.equal(readHistory(store, 10).length, 4);
 });
 
-Deno.test("the history survives a line cut anywhere, and keeps the runs around it", () => {
+Deno.test("a line that is cut anywhere costs no other run of the history", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   appendHistory(store, run(1));
@@ -58,7 +58,7 @@ Deno.test("the history skips lines of a later version and binary damage", () => 
   assert.deepEqual(readHistory(store, 10).map((record) => record.runId), ["r2", "r1"]);
 });
 
-Deno.test("the history begins a new file when it is full, and keeps the one before", () => {
+Deno.test("a full history continues in a new file, and the file before is kept", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   appendHistory(store, run(1));
@@ -83,7 +83,7 @@ Deno.test("a quarantine holds for its sequence and older ones, until it is lifte
   assert.equal(findQuarantine(store, DIGEST, 1), undefined);
 });
 
-Deno.test("a damaged quarantine lets nothing in, and says how to mend it", () => {
+Deno.test("a damaged quarantine blocks pulls, and the error says how to fix it", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   for (const damage of ["", "{", "[1]", `[{"digest":"x"}]`, "null"]) {

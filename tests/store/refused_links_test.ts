@@ -75,7 +75,7 @@ const CASES: Readonly<Record<string, Case>> = {
 };
 
 for (const [what, { prepare, run, seen }] of Object.entries(CASES)) {
-  Deno.test(`${what} that is refused one link shows consumers one release, and names it`, async () => {
+  Deno.test(`${what} that is refused one link leaves consumers with one release, and names it`, async () => {
     using dir = memoryDir();
     const bot = await prepare(join(dir.path, "world"));
     const restore = checkpoint(join(dir.path, "world"), join(dir.path, "start"));
@@ -140,7 +140,7 @@ for (const activation of ["auto", "symlink"] as const) {
 }
 
 for (const command of ["pull", "rollback", "prune"] as const) {
-  Deno.test(`${command} makes links again of pointers that an older version wrote as files`, async () => {
+  Deno.test(`${command} replaces pointers that an older version wrote as files by links`, async () => {
     using dir = memoryDir();
     const bot = await twoPulled(dir.path);
     const context = testContext();

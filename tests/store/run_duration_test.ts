@@ -6,7 +6,7 @@ import * as events from "../helpers/web_events.ts";
 
 const KILLED = { code: "KILLED", message: "the run was killed" };
 
-Deno.test("how long a run took is said only where it is known", () => {
+Deno.test("durationText() shows a duration only if it is known", () => {
   assert.equal(durationText({ outcome: "activated", durationMs: 0 }), "0 ms");
   assert.equal(durationText({ outcome: "failed", durationMs: 0, error: { code: "DISK" } }), "0 ms");
   assert.equal(

@@ -38,7 +38,7 @@ Deno.test("a requested run waits, is started once, and its end stays readable", 
   assert.deepEqual(findRunRequest(store, "client", "one"), { ...taken, end: { exitCode: 0 } });
 });
 
-Deno.test("a second request while one waits is the same run; while one runs, it is another", () => {
+Deno.test("a second request joins a waiting one, but is a new one while the run is running", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   requestRun(store, "client", request("one"));
@@ -52,7 +52,7 @@ Deno.test("a second request while one waits is the same run; while one runs, it 
   assert.equal(findRunRequest(store, "client", "three")?.end, undefined);
 });
 
-Deno.test("roles have requests of their own", () => {
+Deno.test("each role has its own requests", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   requestRun(store, "client", request("one"));
@@ -62,7 +62,7 @@ Deno.test("roles have requests of their own", () => {
   assert.equal(findWaitingRequest(store, "publisher")?.id, "two");
 });
 
-Deno.test("a request from before a given time is dropped, one that was started is not", () => {
+Deno.test("a waiting request that is too old is dropped, but not a started one", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   requestRun(store, "client", request("one"));
@@ -75,7 +75,7 @@ Deno.test("a request from before a given time is dropped, one that was started i
   assert.equal(findRunRequest(store, "client", "two")?.id, "two");
 });
 
-Deno.test("damage to the requests loses them, and the next request writes them anew", () => {
+Deno.test("damage to the requests loses them, and the next request replaces the file", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   for (const damage of ["", "[1]", `{"client":{"waiting":{"id":1}}}`]) {

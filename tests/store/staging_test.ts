@@ -7,7 +7,7 @@ import { readFiles, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { osError } from "../helpers/two_releases.ts";
 
-Deno.test("a file under a second path is linked, and copied where the disk has no links or no more of them", async () => {
+Deno.test("a file under a second path is linked, or copied if the disk has no links or is at its limit of links", async () => {
   for (const code of [undefined, "EPERM", "EMLINK", "ENOTSUP"]) {
     using dir = tempDir();
     const fs = countingFs((step) => {

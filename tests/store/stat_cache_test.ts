@@ -11,7 +11,7 @@ import { testContext } from "../helpers/test_context.ts";
 /** Long after every file that a test writes. */
 const LATER = new FakeClock("2100-01-01T00:00:00Z");
 
-Deno.test("decodeColumns() gives back what encodeColumns() was given", () => {
+Deno.test("decodeColumns() returns the input of encodeColumns()", () => {
   const row = fc.record({
     path: fc.string({ unit: "binary", minLength: 1 }).filter((path) =>
       !path.includes("\0") && path.isWellFormed()
@@ -34,7 +34,7 @@ Deno.test("decodeColumns() gives back what encodeColumns() was given", () => {
   }));
 });
 
-Deno.test("decodeColumns() takes any damaged cache for none, and never throws", () => {
+Deno.test("decodeColumns() returns undefined for any damaged cache, and never throws", () => {
   const sha256 = "a".repeat(64);
   const numbers = Float64Array.from([1]);
   const whole = encodeColumns({
@@ -66,7 +66,7 @@ async function readOnce(models: string, clock: FakeClock, onOpen: () => void = (
   return set;
 }
 
-Deno.test("readModelSet() opens no file of a folder that is as it was", async () => {
+Deno.test("readModelSet() opens no file of an unchanged folder", async () => {
   using dir = tempDir();
   const models = `${dir.path}/models`;
   writeFiles(models, { "a.onnx": "one", "b/c.onnx": "two" });
@@ -79,7 +79,7 @@ Deno.test("readModelSet() opens no file of a folder that is as it was", async ()
   );
 });
 
-Deno.test("readModelSet() notices whatever changes: content, names, folders, a file in another's place", async () => {
+Deno.test("readModelSet() notices changes of content, names and folders, and swapped files", async () => {
   const changes: Readonly<Record<string, (models: string) => void>> = {
     "content of another size": (models) => writeFiles(models, { "a.onnx": "longer" }),
     "content of the same size": (models) => writeFiles(models, { "a.onnx": "eno" }),
@@ -114,7 +114,7 @@ Deno.test("readModelSet() notices whatever changes: content, names, folders, a f
   }
 });
 
-Deno.test("readModelSet() reads a file again that was written a moment before it was read", async () => {
+Deno.test("readModelSet() hashes a file again that was written a moment before it was hashed", async () => {
   using dir = tempDir();
   const models = `${dir.path}/models`;
   writeFiles(models, { "a.onnx": "one" });

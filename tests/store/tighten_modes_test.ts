@@ -11,7 +11,8 @@ function modeOf(path: string): string {
 }
 
 Deno.test({
-  name: "what everybody could write in a store of an earlier version is its owner's again, at every depth",
+  name:
+    "entries that every user could write in a store of an earlier version become writable by the owner only, at every depth",
   ignore,
   fn: () => {
     using dir = tempDir();
@@ -29,7 +30,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a store leaves alone what a group may write, and what is not the store's in a folder that it shares",
+  name: "a group's write permission stays, and so do other files in a shared state directory",
   ignore,
   fn: () => {
     using dir = tempDir();
@@ -45,7 +46,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "answers of an API and RunPod jobs that earlier versions kept are read by their owner alone",
+  name: "API responses and RunPod jobs of earlier versions become readable by the owner only",
   ignore,
   fn: () => {
     using dir = tempDir();
@@ -63,7 +64,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a store on a file system with one mode for everything is not gone through in vain",
+  name: "a store on a file system with one mode for all entries is not walked",
   ignore,
   fn: () => {
     using dir = tempDir();

@@ -12,7 +12,7 @@ Deno.test("isUnused() is true for an empty folder and for a missing one", () => 
   assert.ok(!isUnused({ fs }, { modelsDir: `${dir.path}/models`, stateDir: undefined }));
 });
 
-Deno.test("isUnused() is false for a folder that may be entered but not listed", () => {
+Deno.test("isUnused() is false for a folder that can be entered but not listed", () => {
   const { fs } = testContext();
   const closed = {
     ...fs,
