@@ -26,7 +26,7 @@ import { testContext } from "../helpers/test_context.ts";
 
 export type Files = Readonly<Record<string, string | Uint8Array>>;
 
-/** A registry of some carrier, with what only that carrier's test knows how to do to it. */
+/** A registry of a carrier, and the actions that only that carrier's test can do to it. */
 export interface RegistryUnderTest extends AsyncDisposable {
   /** Makes exactly these files the newest release, as the carrier's other side does. */
   publish(files: Files, seal?: Seal): Promise<unknown>;
@@ -40,13 +40,13 @@ export interface RegistryUnderTest extends AsyncDisposable {
   open(context: Context, store: Store, runId: string): Source;
 }
 
-/** A registry of a carrier whose publisher is ours. */
+/** A registry of a carrier that model-sync publishes to. */
 export interface PublisherUnderTest extends RegistryUnderTest {
   /** Publishes exactly these files with the carrier's publisher. */
   publish(files: Files, seal?: Seal): Promise<Publication>;
 }
 
-/** How one carrier takes part in the contract. */
+/** A carrier under test. */
 export interface CarrierUnderTest<Registry extends RegistryUnderTest = RegistryUnderTest> {
   readonly carrier: Carrier;
   /** Files of the store that only spare requests and bytes, and that a look may therefore leave behind. */
@@ -76,11 +76,11 @@ function claims<Registry extends RegistryUnderTest>(
     });
 }
 
-/** What every carrier with a publisher promises to the pipeline, held against one of them. */
+/** Tests the contract of publishers for one carrier. */
 export function holdsPublisherContract(carrier: CarrierUnderTest<PublisherUnderTest>): void {
   const claim = claims(carrier);
   claim(
-    "publishing equal files sends nothing, and a change grows the sequence by one",
+    "publishing equal files sends nothing, and a change increases the sequence by one",
     async ({ registry }) => {
       const first = await registry.publish(V1);
       assert.deepEqual([first.outcome, first.sequence, first.changed, first.previous], [
@@ -102,7 +102,7 @@ export function holdsPublisherContract(carrier: CarrierUnderTest<PublisherUnderT
     },
   );
 
-  claim("publishing equal files leaves the revision as it was", async (bench) => {
+  claim("publishing equal files leaves the revision unchanged", async (bench) => {
     await bench.registry.publish(V1);
     const first = await bench.resolve();
     await bench.registry.publish(V1);
@@ -110,7 +110,7 @@ export function holdsPublisherContract(carrier: CarrierUnderTest<PublisherUnderT
   });
 
   claim(
-    "a first key signs the release that is there; after that, publishing it sends nothing",
+    "a new key signs the published release; after that, publishing it sends nothing",
     async (bench) => {
       const { registry } = bench;
       await registry.publish(V1);
@@ -129,7 +129,7 @@ export function holdsPublisherContract(carrier: CarrierUnderTest<PublisherUnderT
   );
 
   claim(
-    "without a key, the signature of an earlier release does not stay beside a new one",
+    "without a key, a publish removes the signature of an earlier release",
     async (bench) => {
       const key = testKey();
       await bench.registry.publish(V1, key.seal());
@@ -141,11 +141,11 @@ export function holdsPublisherContract(carrier: CarrierUnderTest<PublisherUnderT
   );
 }
 
-/** What every source promises to the pipeline, held against one of them. */
+/** Tests the contract of sources for one carrier. */
 export function holdsContract(carrier: CarrierUnderTest): void {
   const claim = claims(carrier);
 
-  claim("what was published arrives byte for byte, whatever the names and sizes", async (bench) => {
+  claim("published files arrive byte for byte, with any name and size", async (bench) => {
     const files = {
       "empty.bin": "",
       "deep/er/and/deeper/model.onnx": "x",
@@ -178,7 +178,7 @@ export function holdsContract(carrier: CarrierUnderTest): void {
   );
 
   claim(
-    "a revision names one state: the same until something is published, another afterwards",
+    "a revision stays the same until something is published, and differs afterwards",
     async (bench) => {
       await bench.registry.publish(V1);
       const [first, same] = [await bench.resolve(), await bench.resolve()];
@@ -190,7 +190,7 @@ export function holdsContract(carrier: CarrierUnderTest): void {
     },
   );
 
-  claim("resolve() and inspect() leave the store as it was, once the source is closed", async (bench) => {
+  claim("resolve() and inspect() leave the store unchanged, once the source is closed", async (bench) => {
     await bench.registry.publish(V1);
     await bench.pull();
     await bench.registry.publish(V2);
@@ -225,7 +225,7 @@ export function holdsContract(carrier: CarrierUnderTest): void {
   });
 
   claim(
-    "bytes that differ from the manifest are refused, again and again, until they are mended",
+    "bytes that differ from the manifest are refused at each pull, until they are fixed",
     async (bench) => {
       await bench.registry.publish(V1);
       await bench.pull();
@@ -245,7 +245,7 @@ export function holdsContract(carrier: CarrierUnderTest): void {
     },
   );
 
-  claim("a stage() that breaks off leaves nothing behind that a second one would trust", async (bench) => {
+  claim("an interrupted stage() leaves no files that a second one would trust", async (bench) => {
     await bench.registry.publish(V1);
     await bench.pull();
     await bench.registry.publish({ ...V2, "large.bin": noise(5 * 1024 * 1024, 3) });
@@ -286,7 +286,7 @@ export function holdsContract(carrier: CarrierUnderTest): void {
   });
 
   claim(
-    "where signatures are required, nothing else arrives, and nothing is quarantined for it",
+    "where signatures are required, unsigned releases are refused and not quarantined",
     async (bench) => {
       const { registry, store } = bench;
       const [key, other] = [testKey(), testKey()];
@@ -315,7 +315,7 @@ export function holdsContract(carrier: CarrierUnderTest): void {
     },
   );
 
-  claim("files that differ from a signed manifest are refused as ever", async (bench) => {
+  claim("files that differ from a signed manifest are refused", async (bench) => {
     const key = testKey();
     await bench.registry.publish(V1, key.seal());
     await bench.registry.tamper("BTC_USDC/rf.onnx", "0ne");
@@ -323,7 +323,7 @@ export function holdsContract(carrier: CarrierUnderTest): void {
   });
 
   claim(
-    "where keys are trusted and nothing is required, a wrong signature is refused, a missing one is told",
+    "where keys are trusted and signatures not required, a wrong signature is refused, and a missing one is logged",
     async (bench) => {
       const key = testKey();
       await bench.registry.publish(V1);
@@ -342,7 +342,7 @@ export function holdsContract(carrier: CarrierUnderTest): void {
     },
   );
 
-  claim("a registry that cannot be reached is exit code 4, and says what was asked", async (bench) => {
+  claim("an unreachable registry is exit code 4, and the error names the request", async (bench) => {
     await bench.registry.publish(V1);
     await bench.pull();
     const reconnect = bench.registry.disconnect();
@@ -356,7 +356,7 @@ export function holdsContract(carrier: CarrierUnderTest): void {
     assert.equal((await bench.pull()).outcome, "unchanged");
   });
 
-  claim("a source that is disposed of early leaves nothing in the store", async (bench) => {
+  claim("a source that is disposed early leaves no files in the store", async (bench) => {
     await bench.registry.publish(V1);
     await bench.pull();
     const before = bench.storeFiles();
@@ -419,7 +419,7 @@ class Bench<Registry extends RegistryUnderTest> {
   }
 }
 
-/** Puts a model folder into exactly this state. */
+/** Makes a model folder hold exactly these files. */
 export function fillModels(modelsDir: string, files: Files): void {
   try {
     Deno.removeSync(modelsDir, { recursive: true });

@@ -23,7 +23,7 @@ holdsContract({
         await upload(published);
       },
       replaceSignature: (text) => upload(published = { ...published, "model.sig": text }),
-      // What was uploaded never changes: another run brings the other bytes.
+      // Uploaded artifacts never change: another run uploads the other bytes.
       tamper: (path, content) => upload({ ...published, [`models/${path}`]: content }),
       disconnect: () => {
         isConnected = false;

@@ -45,7 +45,7 @@ const HUB: CarrierUnderTest<PublisherUnderTest> = {
             http: (input, init) =>
               isAway ? Promise.reject(new TypeError("connection refused")) : context.http(input, init),
           },
-          // Nobody waits for a hub that is away.
+          // Do not wait for an unreachable hub.
           sourceOptions(server, { isHasty: true }),
           store,
         ),

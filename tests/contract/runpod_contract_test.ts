@@ -3,7 +3,7 @@ import { holdsContract } from "./carrier_contract.ts";
 
 holdsContract({
   carrier: "runpod",
-  // A job is written down before it is waited for, and forgotten when its models are active.
+  // A job is written down before the wait for it, and forgotten when its models are active.
   remembers: /^runpod_jobs\.json$/,
   makeRegistry: (root) => {
     const world = new RunPodWorld(root);
@@ -16,7 +16,7 @@ holdsContract({
         if (state === published) return undefined;
         published = state;
         await world.offer(files, ++sequence, seal);
-        // The next job brings other models: a result of before may not stand in for them.
+        // The next job makes other models: an earlier result must not replace them.
         world.api.dropResults();
         return undefined;
       },

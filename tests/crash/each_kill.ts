@@ -5,16 +5,16 @@ import { MortalProcess } from "../helpers/mortal_process.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 
-/** No command takes more steps than this; a loop that ran on would show here. */
+/** No command has more steps. An endless loop would exceed it. */
 const STEPS_MAX = 400;
 
-/** A death that is simulated shows what code leaves; a real SIGKILL, at every tenth step, that the simulation holds. */
+/** Simulated deaths show what the code leaves. A real SIGKILL at every tenth step checks the simulation. */
 const SIGKILL_EVERY = 10;
 
-/** Kills run side by side: most of their time is spent waiting for programs. */
+/** Kills run in parallel: they mostly wait for programs. */
 const PARALLEL = navigator.hardwareConcurrency;
 
-/** A command that can be killed, in a world of its own. */
+/** A command to kill, in a world of its own. */
 export interface Victim {
   /** Runs the command in this process. */
   readonly work: (context: Context) => Promise<unknown>;
@@ -30,9 +30,8 @@ export type Killer = (victim: Victim) => Promise<void>;
 
 /**
  * Runs `trial` once for each kill of a command: with a simulated death before each of its steps, and with a real SIGKILL
- * before every tenth. A death that leaves byte by byte what a death one step earlier leaves, because the step between
- * them only synced or asked, is the same death, and is tried once. The trial makes a world, has the victim in it killed,
- * and checks what is left.
+ * before every tenth. A death that leaves the same bytes as a death one step earlier, because the step between them only
+ * synced or read, is tried once. The trial makes a world, kills the victim in it, and checks what is left.
  */
 export async function eachKill(name: string, trial: (kill: Killer) => Promise<void>): Promise<void> {
   let kills: Kill[] = [];
@@ -61,7 +60,7 @@ interface Kill {
   readonly kill: Killer;
 }
 
-/** Runs differ by a step or two in how the kernel cuts writes: a victim may survive the last kills. */
+/** The kernel splits writes differently from run to run, by a step or two: a victim may survive the last kills. */
 function killsOf({ steps, newsAt }: MortalProcess): Kill[] {
   const tenths = Array.from(
     { length: Math.floor(steps / SIGKILL_EVERY) },
@@ -83,7 +82,7 @@ async function simulate({ work }: Victim, step: number): Promise<void> {
   await new MortalProcess(step).run(work);
 }
 
-/** Runs a victim in a process of its own. It kills itself, or ends well. */
+/** Runs a victim in a process of its own. It kills itself or succeeds. */
 async function runScript({ script, args }: Victim, step: number): Promise<void> {
   const config = ["--config", join(PROJECT, "deno.json")];
   const result = await new Deno.Command(Deno.execPath(), {

@@ -21,7 +21,7 @@ import {
   type World,
 } from "./kill_everywhere.ts";
 
-/** One run may be needed to go back; the next only finds the quarantine. */
+/** The first run may have to roll back; the next one only finds the quarantine. */
 async function assertGoesBack(world: World, code: string): Promise<void> {
   const first = await refusedPull(world);
   if (first === "QUARANTINED") return;
@@ -38,7 +38,7 @@ async function refusedPull(world: World): Promise<string> {
   return "nothing refused it";
 }
 
-// It takes every step of a pull without safeguards.
+// It includes every step of a pull without safeguards.
 Deno.test("a pull with safeguards killed before any of its steps leaves the old or the new release, and the next run notifies consumers and continues the canary", async () => {
   await killEverywhere("pull-guarded", async (root) => {
     const world = await prepareWorld(root);

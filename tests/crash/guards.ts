@@ -2,11 +2,11 @@ import { join } from "node:path";
 import { type Safeguards, safeguardsOf } from "../../lib/pipeline/safeguards.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
 
-/** The file with what the bot wins, and a model that its consumer cannot load. */
+/** The file with the metric of the bot, and a model that its consumer cannot load. */
 export const METRIC = "win_rate";
 export const UNLOADABLE = "unloadable.bin";
 
-/** A validator of the user's, a consumer that writes down what it is told, and a canary. */
+/** A validate_command, a consumer that writes down its notifications, and a canary. */
 export function guards(root: string): Safeguards {
   const script =
     `echo "$MODEL_SYNC_EVENT $MODEL_SYNC_DIGEST" >> "$0"; ! test -e "$MODEL_SYNC_RELEASE_DIR/${UNLOADABLE}"`;
@@ -22,7 +22,7 @@ export function guards(root: string): Safeguards {
   }));
 }
 
-/** What the consumer was told, as `event digest`, oldest first. */
+/** Returns the notifications of the consumer as `event digest`, oldest first. */
 export function heard(root: string): string[] {
   return Deno.readTextFileSync(join(root, "news")).trimEnd().split("\n");
 }

@@ -17,7 +17,7 @@ import { botAt, trainerAt, VICTIM_COMMANDS, type VictimCommand } from "./victim_
 
 export type Files = Readonly<Record<string, string>>;
 
-// One file changes, one stays, one is new: more of them add steps of the same kinds.
+// One file changes, one stays, one is new: more files only add steps of the same kinds.
 export const V1: Files = {
   "BTC/rf.bin": "btc one",
   "ETH/rf.bin": "eth, never changed",
@@ -38,13 +38,13 @@ function worldAt(root: string): World {
   return { root, trainer: trainerAt(root), bot: botAt(root) };
 }
 
-/** A registry and two machines, nothing published yet. */
+/** A registry without a release, and two machines. */
 export function emptyWorld(root: string): World {
   bareRepository(join(root, "registry.git"));
   return worldAt(root);
 }
 
-/** A registry and two machines: V1 is published. */
+/** A registry with V1, and two machines. */
 export async function prepareWorld(root: string): Promise<World> {
   const world = emptyWorld(root);
   writeFiles(world.trainer.modelsDir, V1);
@@ -82,13 +82,13 @@ export async function killEverywhere(
   });
 }
 
-/** The runs that had marked themselves when they were killed. */
+/** The runs that had a mark when they were killed. */
 function markedRuns(machine: Machine): string[] {
   const names = listFolder(Deno, join(stateDirOf(Deno, machine), "running")) ?? [];
   return names.flatMap(({ name }) => name.endsWith(".json") ? [name.slice(0, -".json".length)] : []);
 }
 
-/** Each run is on record once, the killed ones too; nothing else tells of them any more. */
+/** Checks that each run, killed or not, is recorded once, and that no mark is left. */
 function assertOnRecord(machine: Machine, killed: readonly string[]): void {
   const store = findStore(Deno, machine);
   if (store === undefined) return;
@@ -96,12 +96,12 @@ function assertOnRecord(machine: Machine, killed: readonly string[]): void {
   assert.equal(new Set(recorded).size, recorded.length, `a run is on record twice: ${recorded}`);
   const left = markedRuns(machine);
   for (const runId of killed) {
-    // A machine on which nothing ran since knows it from the mark alone.
+    // Without a later run, only the mark shows a killed run.
     assert.ok(left.includes(runId) || recorded.includes(runId), `the killed run ${runId} is not on record`);
   }
 }
 
-/** What a copied world remembers of its registry's address, which would look like another registry. */
+/** Replaces the remembered address of the registry in a copied world: it would look like another registry. */
 const ADDRESSES = [
   "registry/.git/config",
   ".model-sync/published.json",
@@ -118,7 +118,7 @@ function readdress(from: string, to: string): void {
   }
 }
 
-/** Invariants 1 and 2 of the store: what consumers open is one whole release, and the pointer names it. */
+/** Checks invariants 1 and 2 of the store: consumers see one whole release, and the pointer names it. */
 export function assertSeesOneOf(world: World, versions: readonly Files[]): void {
   const seen = readFiles(world.bot.modelsDir);
   assert.ok(

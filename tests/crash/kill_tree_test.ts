@@ -7,8 +7,8 @@ import { testContext } from "../helpers/test_context.ts";
 import { bareRepository, git } from "../helpers/test_git.ts";
 
 /**
- * Stands in the place of git. At a call of one subcommand it kills the program that called it, git and all that git
- * started: before git begins, while it works (which a file shows), or once it is done and nobody was told yet.
+ * Replaces git. At a call of one subcommand, it kills its caller, git and all processes that git started: before git
+ * begins, while git works (which a file shows), or after git has ended and before its caller knows.
  */
 const DEADLY_GIT = `#!/bin/sh
 for arg do [ "$arg" = "$KILL_AT" ] && hit=1; done
@@ -52,14 +52,14 @@ const PULL_MOMENTS: readonly Moment[] = [
 
 const FILES = 6;
 
-/** A model set whose files all say which version they are of. */
+/** A model set in which each file shows its version. */
 function models(version: number): Record<string, Uint8Array> {
   return Object.fromEntries(
     Array.from({ length: FILES }, (_, index) => [`${index}.bin`, noise(512 * 1024 + version, index)]),
   );
 }
 
-/** The version that every file of a folder is of; fails on a mixture. */
+/** Returns the version of all files in a folder; fails on a mixture. */
 function versionOf(modelsDir: string): number {
   const sizes = Array.from(
     Deno.readDirSync(modelsDir),
@@ -95,10 +95,10 @@ async function run(
   return result;
 }
 
-/** On a busy machine git may be done before the sign is seen; so often in a row it is not. */
+/** On a busy machine, git may end before the kill. That does not happen this often in a row. */
 const ATTEMPTS_MAX = 10;
 
-/** Runs a command in a world as it was before, and kills it at that moment. */
+/** Runs a command in a fresh copy of a world, and kills it at that moment. */
 async function runAndKill(
   root: string,
   command: "publish" | "pull",
@@ -122,7 +122,7 @@ async function runAndKill(
   assert.fail(`${JSON.stringify(moment)} never came: ${stderr}`);
 }
 
-/** As if the next run came a minute later: a fresh lock of git's might be a living one's, and is waited for. */
+/** Makes git's locks look a minute old: the next run waits for a fresh lock, which may belong to a running git. */
 function ageLocks(folder: string): void {
   for (const entry of Deno.readDirSync(folder)) {
     const path = join(folder, entry.name);

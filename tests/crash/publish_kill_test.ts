@@ -9,7 +9,7 @@ import { assertSeesOneOf, emptyWorld, type Files, killEverywhere, V1, V2 } from 
 
 const PUBLISHED: Files = Object.fromEntries(Object.entries(V2).filter(([path]) => !path.startsWith("ETH")));
 
-// It signs: a publish that does not takes the same steps but for one.
+// It signs: an unsigned publish has the same steps except one.
 Deno.test("a publish killed before any of its steps leaves the registry with the old release or the new one, signed", async () => {
   const seal = fixedKey().seal();
   const signatures = fixedKey().required;

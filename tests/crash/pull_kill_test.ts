@@ -22,7 +22,7 @@ Deno.test("a first pull killed before any of its steps leaves the former folder 
     const world = await prepareWorld(root);
     writeFiles(world.bot.modelsDir, before);
   }, async (world) => {
-    // Between the two renames of an adoption there is no model folder; the next run makes it whole again.
+    // Between the two renames of an adoption there is no model folder; the next run restores it.
     if (findEntry(Deno, world.bot.modelsDir) !== undefined) assertSeesOneOf(world, [before, V1]);
     await pullTo(testContext(), world.bot);
     assertSeesOneOf(world, [V1]);
@@ -50,7 +50,7 @@ Deno.test("after a pull of a signed release is killed before any of its steps, t
   await killEverywhere("pull-signed", async (root) => {
     const world = await prepareWorld(root);
     await pullTo(testContext(), world.bot);
-    // The very release that is active is published again, now signed.
+    // The active release is published again, now signed.
     await publishFrom(testContext(), world.trainer, { seal: fixedKey().seal() });
   }, async (world) => {
     assertSeesOneOf(world, [V1]);

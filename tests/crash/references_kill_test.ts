@@ -6,7 +6,7 @@ import { LABELS, type ReferencesTarget, REVIEW, syncOneCategory } from "./refere
 
 const BRANCH = "model-sync/references";
 
-/** Kills a sync that opens a pull request in the place of the original's, and has the next one finish its work. */
+/** Kills a sync that replaces the original's pull request, and lets the next one finish its work. */
 async function killed(kill: Killer): Promise<void> {
   await using world = new ReferencesWorld({ images: { collaborators: ["ann"], teams: ["curators"] } });
   const { images } = world;

@@ -22,11 +22,11 @@ const Target = z.object({
 /** A PRIMARY server and a GitHub. */
 export type ReferencesTarget = z.infer<typeof Target>;
 
-/** What a pull request gets, besides the usual labels. */
+/** The extra labels and reviewers of a pull request. */
 export const REVIEW = { reviewers: ["ann"], team: "org/curators" };
 export const LABELS = ["automated", "sync", "ready-for-review"];
 
-/** Syncs one category. GitHub wants a second between two writes, which here is over at once. */
+/** Syncs one category. The pause of a second between two writes to GitHub is skipped. */
 export async function syncOneCategory(
   outside: Context,
   { env, primaryUrl, tempDir, token: text }: ReferencesTarget,

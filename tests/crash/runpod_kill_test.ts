@@ -40,7 +40,7 @@ async function killed(kill: Killer): Promise<void> {
       assert.equal(world.api.jobs.length, 2, "a second job was started for one training");
     }
   } catch (error) {
-    // Between the request and its answer nobody knows: then it is said, and no job is started.
+    // A kill between the request and its response leaves the job unknown: the next run reports that and starts no job.
     assert.ok(error instanceof ModelSyncError && error.code === "JOB_UNKNOWN", String(error));
     assert.deepEqual([remembered?.state, world.api.jobs.length], ["asked", paidFor]);
     await world.pullTo(modelsDir, testContext(), { startsNewJob: true });
@@ -48,7 +48,7 @@ async function killed(kill: Killer): Promise<void> {
   assert.deepEqual(readFiles(modelsDir), AFTER);
   const ended = new JobMemory(openStore(Deno, { modelsDir }), world.api.triggerUrl).find();
   assert.equal(ended, undefined);
-  // Whoever paid for a job wrote it down first.
+  // A run writes a job down before it pays for it.
   if (seen["BTC/rf.onnx"] === "one") {
     assert.ok(paidFor === 1 || remembered !== undefined, "a job was forgotten");
   }

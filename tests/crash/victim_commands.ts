@@ -6,7 +6,7 @@ import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/mach
 import { fixedKey } from "../helpers/signing.ts";
 import { guards } from "./guards.ts";
 
-/** What kill tests kill: each runs one command on a machine below a folder, with the registry that is there. */
+/** The victims of kill tests: each runs one command on a machine in a folder, with the registry there. */
 export const VICTIM_COMMANDS = {
   publish: (context: Context, root: string) =>
     publishFrom(context, trainerAt(root), { seal: fixedKey().seal() }),
@@ -16,7 +16,7 @@ export const VICTIM_COMMANDS = {
     pullTo(context, botAt(root), { signatures: fixedKey().required }),
   "pull-guarded": (context: Context, root: string) =>
     pullTo(context, botAt(root), { safeguards: guards(root) }).catch((error) => {
-      // It may be meant to go back.
+      // The command may be a rollback.
       if (!(error instanceof RolledBackError)) throw error;
     }),
   rollback: (context: Context, root: string) => rollBack(context, botAt(root)),
