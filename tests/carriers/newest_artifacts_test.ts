@@ -8,7 +8,7 @@ import { readFiles } from "../helpers/temp_dir.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** So many hours after the test's clock started. */
+/** Returns the time this many hours after the test's clock started. */
 function hour(hours: number): string {
   return new Date(Date.parse("2026-11-21T00:00:00Z") + hours * HOUR_MS).toISOString();
 }
@@ -110,7 +110,7 @@ for (
     await using world = new ActionsWorld();
     const run = world.github.addRun({ attempt: 2 });
     await upload(world, run, "models", { "rf.onnx": "first" }, { claims: first });
-    // Between them there is more than a page of others.
+    // More than a page of other artifacts is between them.
     for (let index = 0; index < 100; index++) {
       await upload(world, run, `log-${index}`, { "x": "x" });
     }

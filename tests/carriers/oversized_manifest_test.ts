@@ -20,7 +20,7 @@ import { bareRepository, clone, commitAll, git, gitWithInput } from "../helpers/
 const MANIFEST = { path: "model-sync.json", bytes: MANIFEST_BYTES_MAX + 1, bytesMax: MANIFEST_BYTES_MAX };
 const SIGNATURE = { path: "model.sig", bytes: SIGNATURE_BYTES_MAX + 1, bytesMax: SIGNATURE_BYTES_MAX };
 
-/** Writes zeros that take no space on the disk. */
+/** Writes zeros that use no space on the disk. */
 function writeSparse(path: string, bytes: number): void {
   Deno.writeFileSync(path, new Uint8Array());
   Deno.truncateSync(path, bytes);

@@ -15,11 +15,11 @@ import { type RecordedLog, testContext } from "../helpers/test_context.ts";
 const MODELS = { "BTC_USDC/metadata.json": "{}", "BTC_USDC/rf.joblib": "one" };
 const START = "2026-11-21T03:00:00Z";
 
-/** Longer than a pause between two attempts, shorter than any deadline. */
+/** Longer than a pause between two attempts, shorter than every deadline. */
 const PAUSE_MS_MAX = 9_000;
 const POLL_MS = 5_000;
 
-/** A machine that pulls from RunPod, on a clock on which pauses take no time. */
+/** A machine that pulls from RunPod, with a clock whose pauses end immediately. */
 class Bench implements AsyncDisposable {
   readonly #dir: TempDir = tempDir();
   readonly world = new RunPodWorld(join(this.#dir.path, "runpod"));
@@ -48,7 +48,7 @@ class Bench implements AsyncDisposable {
     return await this.world.pullTo(this.modelsDir, context, { pollIntervalMs: POLL_MS, api, ...options });
   }
 
-  /** How often an operation was asked for. */
+  /** Returns how often an operation was requested. */
   count(operation: Operation): number {
     return this.world.api.requests.filter((request) => request.operation === operation).length;
   }
@@ -383,7 +383,7 @@ Deno.test("a completed job whose archive is refused stays remembered, and the hi
   bench.world.files.content = new TextEncoder().encode("no archive");
   const second = await failure(bench.pull(), "ARCHIVE_FORMAT", 5);
   assert.match(second.hint ?? "", /--new-job/);
-  // Paid for once, until the user wants another.
+  // Only one job is paid for, until the user requests another.
   assert.equal(bench.count("run"), 1);
   await bench.world.offer(MODELS, 1);
   assert.equal((await bench.pull({ startsNewJob: true })).revision, "job-2-u1");

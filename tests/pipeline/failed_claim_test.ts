@@ -19,11 +19,11 @@ function activeDigest(bot: Machine) {
   return readPointer(storeOf(testContext(), bot), "current");
 }
 
-/** The error and the record name the release that is active. */
+/** Checks that the error and the record name the active release. */
 function assertNamed(bot: Machine, failure: unknown, when: string): void {
   const active = activeDigest(bot);
   assert.ok(active !== undefined);
-  // Nothing was looked at yet, and nothing is claimed.
+  // The run has not read the store yet, so its error names no release.
   if (failure instanceof DiskError && failure.message.startsWith("Cannot open the store")) return;
   assert.ok(failure instanceof ModelSyncError, `${when}: ${String(failure)}`);
   const told = `${failure.message} ${failure.hint}`;
@@ -91,7 +91,7 @@ for (const [how, isKilled] of [["is killed", true], ["meets one error", false]] 
     using dir = memoryDir();
     const { bot } = await pulledReleases(join(dir.path, "world"), SETS);
     const store = storeOf(testContext(), bot);
-    // An operator's own quarantine of the active release is not the rollback's to lift.
+    // The rollback does not lift an operator's own quarantine of the active release.
     const [newest] = listReleases(store);
     assert.ok(newest !== undefined);
     const { digest, sequence } = newest.manifest;

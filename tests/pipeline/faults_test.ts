@@ -36,7 +36,7 @@ function osError(code: string): Error {
   return Object.assign(new Error(`simulated ${code}`), { code });
 }
 
-// Every write for the fault that happens most; the others take the same ways out.
+// Every write for the most frequent fault; the others are handled alike.
 for (const [code, stride] of [["ENOSPC", 1], ["EIO", 7], ["EDQUOT", 7], ["EROFS", 7]] as const) {
   Deno.test(`a pull that fails with ${code} at any of its writes ends with exit code 7 and a whole release`, async () => {
     let faults = 0;
@@ -46,7 +46,7 @@ for (const [code, stride] of [["ENOSPC", 1], ["EIO", 7], ["EDQUOT", 7], ["EROFS"
     for (let failAt = 1;; failAt += stride) {
       backToStart();
       let steps = 0;
-      // From the n-th change on, every one fails, as on a disk that is full; what only removes still works.
+      // From the n-th change on, every change fails, as on a full disk; removing still works.
       const fs = countingFs((step) => {
         if (!step.startsWith("remove") && ++steps >= failAt) throw osError(code);
       });
@@ -57,7 +57,7 @@ for (const [code, stride] of [["ENOSPC", 1], ["EIO", 7], ["EDQUOT", 7], ["EROFS"
         break;
       }
       if (failure === undefined) {
-        // The release was active by then: what the disk did not take is warned of.
+        // The release was active by then: the run warns of what it could not write.
         assert.deepEqual(readFiles(bot.modelsDir), V2, `no error although write ${failAt} failed`);
         assert.ok(
           context.log.lines.some((line) => line.startsWith("warn Cannot")),
@@ -142,7 +142,7 @@ Deno.test("a second run names the run that holds the store, and ends with exit c
     message: new RegExp(`held by pid ${holder.pid} on gpu-1 since .* running pull \\(run r1\\)`),
   });
   assert.equal(readHistory(store, 1)[0]?.error?.code, "LOCKED");
-  // However it ends, its lock goes with it.
+  // Its lock ends with it, even after a kill.
   holder.kill("SIGKILL");
   await reader.cancel();
   await holder.stdin.close().catch(() => {});
@@ -191,7 +191,7 @@ Deno.test({
   },
 });
 
-/** Whether the system would give the lock to another process now. */
+/** Returns whether another process could take the lock now. */
 function isFree(lock: string): boolean {
   const script = "import fcntl, sys; fcntl.flock(open(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)";
   return new Deno.Command("python3", { args: ["-c", script, lock], stderr: "null" }).outputSync().success;

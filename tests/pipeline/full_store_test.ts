@@ -28,7 +28,7 @@ async function botOn(root: string, disk: SmallDisk): Promise<Machine> {
   return bot;
 }
 
-/** Takes the last byte, or the last inode. */
+/** Uses up the last byte, or the last inode. */
 function exhaust(disk: SmallDisk, what: string): () => void {
   if (!what.includes("inode")) return disk.fill();
   const folder = join(disk.path, "fillers");
@@ -70,7 +70,7 @@ for (const [what, mount] of Object.entries(DISKS)) {
       assert.deepEqual(readFiles(bot.modelsDir), SETS[2]);
       assert.equal(newestRolledBack(store), 4);
       assert.equal(readHistory(store, 1)[0]?.outcome, "rolled-back");
-      // Again, with whatever the first one left of the reserve.
+      // Again, with the rest of the reserve.
       exhaustAgain(disk, what);
       await rollBack(testContext(), bot);
       assert.equal(activeSequence(bot), 2);

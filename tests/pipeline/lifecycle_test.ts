@@ -24,7 +24,7 @@ function world(dir: TempDir) {
   };
 }
 
-/** Publishes and pulls one release per content, oldest first. */
+/** Publishes and pulls one release for each content, oldest first. */
 async function releases({ trainer, bot, context }: ReturnType<typeof world>, ...contents: string[]) {
   const digests: string[] = [];
   for (const content of contents) {
@@ -54,7 +54,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Step>({ do: "damage" }) },
 );
 
-/** Activates, refuses what was rolled back from, and mends. */
+/** A pull that may activate a release, refuse one that was rolled back, or repair one. */
 const EVERY_KIND: Step[] = [
   { do: "publish", set: 0 },
   { do: "pull" },
@@ -69,7 +69,7 @@ const EVERY_KIND: Step[] = [
   { do: "prune" },
 ];
 
-/** What ought to be so, kept beside the real thing. Sets are named by their index. */
+/** The expected state, as a model beside the real store. Sets are named by their index. */
 class Expected {
   published: number | undefined;
   sequence = 0;
@@ -171,7 +171,7 @@ Deno.test("after any sequence of publishes, pulls, rollbacks, prunes and damage,
     }
   });
   await fc.assert(walk, { numRuns: 12, examples: [[EVERY_KIND]] });
-  // The walk that is always taken does every kind of thing; the others are drawn by lot.
+  // The fixed walk does every kind of action; the others are random.
   assert.ok(Object.values(done).every((count) => count > 0), JSON.stringify(done));
 });
 
@@ -184,7 +184,7 @@ Deno.test("planPrune() counts from the newest and keeps what pointers name", asy
   await rollBack(context, bot, digests[0]);
   const plan = planPrune(store, 2);
   const named = (list: typeof plan.kept) => list.map(({ manifest }) => digests.indexOf(manifest.digest) + 1);
-  // 4 and 3 are the newest that are not quarantined, 5 is what was left, 1 is active.
+  // 4 and 3 are the newest that are not quarantined, 5 was rolled back, 1 is active.
   assert.deepEqual([named(plan.kept), named(plan.removed)], [[5, 4, 3, 1], [2]]);
   await pruneReleases(context, store, plan);
   assert.deepEqual(listReleases(store).length, 4);

@@ -13,7 +13,7 @@ const V1: Files = { "a.bin": "one", "sub/b.bin": "one", "gone.bin": "one" };
 const V2: Files = { "a.bin": "two", "sub/b.bin": "two", "new/n.bin": "two" };
 const MIRROR = { activation: "mirror" } as const;
 
-/** What no release can hold, and what it could: made by a shell, because Deno makes no pipe and no odd bytes. */
+/** Entries that no release can hold, and some that it can. A shell makes them: Deno makes no pipes and no invalid names. */
 const STRANGERS = `
   ln -s sub latest; ln -s /nowhere dangling; ln -s loop loop; ln -s b.bin sub/newest
   mkfifo ctl sub/ctl
@@ -36,7 +36,7 @@ function makeStrangers({ modelsDir }: Machine): void {
   shell(modelsDir, `python3 -c "${program}"`);
 }
 
-/** Kind, inode, name and target of everything that is neither a file of these sets nor one of their folders. */
+/** Lists kind, inode, name and target of all entries except the files of these sets and their folders. */
 function strangersIn({ modelsDir }: Machine, ...sets: readonly Files[]): string[] {
   const ours = new Set(["sub", "new", ...sets.flatMap((files) => Object.keys(files))]);
   return shell(modelsDir, "find . -mindepth 1 -printf '%P %y %i %l\\n'").trim().split("\n")
@@ -92,7 +92,7 @@ for (const [name, isExtra] of [["lost+found", false], ["closed", true]] as const
     const bot = machine(dir.path, "volume", trainer.registry.repoUrl ?? "");
     Deno.mkdirSync(bot.modelsDir);
     const close = () => Deno.mkdirSync(join(bot.modelsDir, name));
-    // The volume's own folder is there from the start.
+    // The volume's own folder exists from the start.
     if (!isExtra) close();
     await pullTo(closedTo(name), bot, MIRROR);
     if (isExtra) close();
@@ -105,7 +105,7 @@ for (const [name, isExtra] of [["lost+found", false], ["closed", true]] as const
   });
 }
 
-/** A context whose user may not list folders of this name. */
+/** A context whose user cannot list folders of this name. */
 function closedTo(name: string) {
   const readDirSync: typeof Deno.readDirSync = (path) => {
     if (String(path).endsWith(`/${name}`)) throw osError("EACCES");

@@ -20,7 +20,7 @@ function storeIn(dir: TempDir): Store {
   return openStore(Deno, { modelsDir: join(dir.path, "models") });
 }
 
-/** What a process leaves that was killed in a step. */
+/** Leaves the store as a process that was killed in a step. */
 function leaveKilled(store: Store, step = "train", runId = KILLED): void {
   const path = join(store.root, "running", `${runId}.json`);
   const context = testContext({ host: "gpu-1" });
@@ -177,7 +177,7 @@ Deno.test("work before the lock is part of the run, and does not make other runs
   assert.equal(recorded(store)[0], "runpod-pull JOB_FAILED");
 });
 
-/** A sink that notes what it is asked. */
+/** A sink that notes its calls. */
 function recordingSink(store: Store) {
   const calls: string[] = [];
   const unwritten: RunRecord[] = [];

@@ -26,7 +26,7 @@ function safeguards(activation: Record<string, unknown>): Safeguards {
   return safeguardsOf(ModelSync.parse({ activation }));
 }
 
-/** A trainer, a bot, and a consumer that writes down what it is told and can be made to fail. */
+/** A trainer, a bot, and a consumer that writes down its notifications and can be made to fail. */
 class World implements Disposable {
   readonly #dir: TempDir = memoryDir();
   readonly context = testContext();
@@ -54,7 +54,7 @@ class World implements Disposable {
     return join(this.#dir.path, "news");
   }
 
-  /** Tells the consumer by a command; it fails at releases that hold a file `unloadable`. */
+  /** Notifies the consumer by a command, which fails for releases with a file `unloadable`. */
   get reload(): readonly Record<string, unknown>[] {
     const script =
       `echo "$MODEL_SYNC_EVENT $MODEL_SYNC_DIGEST" >> "$0"; ! test -e "$MODEL_SYNC_RELEASE_DIR/unloadable"`;
@@ -66,7 +66,7 @@ class World implements Disposable {
     return { duration_minutes: 30, metrics: [metric] };
   }
 
-  /** What the consumer heard, as `event digest`. */
+  /** The notifications of the consumer, as `event digest`. */
   heard(): string[] {
     try {
       return Deno.readTextFileSync(this.#news).trimEnd().split("\n");
@@ -98,7 +98,7 @@ class World implements Disposable {
   }
 }
 
-/** The end of what a run is expected to throw. */
+/** The expected error of a run. */
 function ends(code: string, exitCode: number) {
   return (error: unknown) => {
     assert.ok(error instanceof ModelSyncError, String(error));
@@ -196,7 +196,7 @@ Deno.test("failed releases do not pile up in the store, and do not replace relea
     bad = await world.publish({ "a.bin": content, "unloadable": "!" });
     await assert.rejects(pull(), ends("RELOAD_FAILED", 8));
   }
-  // The one that failed last is still there for whoever wants it after all.
+  // The release that failed last stays, so that an operator can still activate it.
   assert.deepEqual(listReleases(world.store).map(({ manifest }) => manifest.digest), [bad, good, first]);
   assert.equal(planRollback(world.store, undefined).target.manifest.digest, first);
 });
@@ -206,7 +206,7 @@ Deno.test("the first release stays active when consumers cannot load it, because
   const only = await world.publish({ "a.bin": "one", "unloadable": "!" });
   await assert.rejects(world.pull(safeguards({ reload: world.reload })), ends("RELOAD_FAILED", 1));
   assert.equal(world.active, only);
-  // It stays a failure until they can, or something newer comes.
+  // Every pull fails until consumers can load it, or a newer release comes.
   await assert.rejects(world.pull(safeguards({ reload: world.reload })), ends("RELOAD_FAILED", 1));
   const newer = await world.publish({ "a.bin": "two" });
   assert.equal((await world.pull(safeguards({ reload: world.reload }))).release, newer);

@@ -40,12 +40,12 @@ function logged(clock: FakeClock, replaced: Partial<Context> = {}) {
   return { context, lines, texts: () => lines.map(({ text }) => text) };
 }
 
-/** Lets time pass second by second, as it does while work is waited for. */
+/** Advances the clock second by second, until the work ends. */
 function wait(clock: FakeClock, seconds: number): void {
   for (let second = 0; second < seconds; second++) clock.advance(SECOND_MS);
 }
 
-/** Every git command that is named takes 40 seconds. */
+/** Makes the named git commands last 40 seconds. */
 function slowGit(clock: FakeClock, ...commands: readonly string[]): Context["spawn"] {
   return (request) => {
     const running = isolatedSpawn(request);
@@ -119,7 +119,7 @@ Deno.test("an upload logs at least every 15 s while the hub processes the commit
   assertSpoken(texts(), "uploading");
 });
 
-/** The operator's own programs print nothing for 40 seconds. */
+/** Makes the operator's own programs print nothing for 40 seconds. */
 function silentProgram(clock: FakeClock): Context["spawn"] {
   return (request) => {
     const running = isolatedSpawn(request);

@@ -12,7 +12,7 @@ import { recordedLog, testContext } from "../helpers/test_context.ts";
 
 const OWNER = { command: "pull", runId: "r1", host: "gpu-1" };
 
-/** A context whose pauses are over at once, and a log that says when a run begins to wait. */
+/** A context whose pauses end immediately, and a log that shows when a run begins to wait. */
 function waitingContext(replaced: Partial<Context> = {}) {
   const waiting = Promise.withResolvers<void>();
   const recorded = recordedLog();
@@ -92,7 +92,7 @@ Deno.test("a runtime that cannot try a lock waits for it in one attempt, until i
   await assert.rejects(third, InterruptedError);
   held[Symbol.dispose]();
   assert.equal(opened, 3);
-  // The thread of the one that was stopped gets the lock, too, and gives it back.
+  // The thread of the stopped wait gets the lock, too, and releases it.
   await allClosed.promise;
   using _again = await acquireLock(Deno, path, OWNER, context.clock);
 });

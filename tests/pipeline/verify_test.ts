@@ -17,7 +17,7 @@ const ONE = { "a.bin": "one", "b.bin": "both" };
 const TWO = { "a.bin": "two", "b.bin": "both" };
 const OWNER = { command: "pull", runId: "r1", host: "test-host" };
 
-/** Bits that rot do not change it; writing a file does. */
+/** Bit rot does not change the time of a file; writing does. */
 function withoutCtime(): FileSystem {
   return { ...Deno, lstatSync: (path) => ({ ...Deno.lstatSync(path), ctime: null }) };
 }
@@ -28,7 +28,7 @@ function storeToRead(fs: FileSystem, bot: Machine): Store {
   return store;
 }
 
-/** Replaces a file as bits that rot do: its size and times stay. */
+/** Changes a file like bit rot: its size and times stay. */
 function rot(path: string, content: string): void {
   const { mtime } = Deno.statSync(path);
   assert.ok(mtime);
@@ -43,7 +43,7 @@ for (const activation of ["symlink", "mirror"] as const) {
     const { bot } = await pulledReleases(dir.path, [ONE], { activation });
     const context = testContext();
     using _lock = await acquireLock(Deno, storeOf(context, bot).lock, OWNER, systemClock);
-    // A digest that has to be read again is one that a cache would like to keep.
+    // After hashing a file again, the cache would want to save its digest.
     Deno.removeSync(join(storeOf(context, bot).statCache), { recursive: true });
     const before = listing(dir.path);
     const fs = readOnlyFs(Deno);
@@ -59,7 +59,7 @@ for (const activation of ["symlink", "mirror"] as const) {
     const { bot } = await pulledReleases(dir.path, [ONE, TWO], { activation });
     const context = testContext({ fs: withoutCtime() });
     const store = storeOf(context, bot);
-    // The digests that are remembered go with times that writing the file below cannot change.
+    // The cached digests have times that the write below does not change.
     ageFiles(Deno.realPathSync(bot.modelsDir));
     Deno.removeSync(store.statCache, { recursive: true });
     await pullTo(context, bot, { activation });

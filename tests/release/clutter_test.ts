@@ -97,7 +97,7 @@ Deno.test("a publish sends no housekeeping files, and removes those of earlier v
   using dir = memoryDir();
   const trainer = newTrainer(dir.path, { ...MODELS, ...CLUTTER });
   const hand = clone(registryOf(trainer), join(dir.path, "hand"));
-  // More of them than of models: that they disappear is no loss.
+  // More housekeeping files than models: their removal does not count as a shrink.
   const old = { ...MODELS, ...CLUTTER, "BTC/__pycache__/f.pyc": "old", "._x.bin": "old" };
   writeFiles(join(hand, "models"), old);
   writeFiles(hand, { "model-sync.json": await manifestOf(old, { carrier: "git" }) });

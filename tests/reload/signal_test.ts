@@ -4,7 +4,7 @@ import { hooks, releaseOf, reloadContext } from "../helpers/reload_world.ts";
 
 const POSIX = { ignore: Deno.build.os === "windows" };
 
-/** A process that waits for what never comes, and ends by whatever signal it gets. */
+/** A process that waits for ever, and ends by any signal. */
 function startService() {
   return new Deno.Command("cat", { stdin: "piped", stdout: "null" }).spawn();
 }

@@ -55,12 +55,12 @@ Deno.test("only versions that this program created are removed", async () => {
   const hook = hooks({ type: "tensorflow-serving", model_base_path: root, keep: 2 });
   for (let count = 0; count < 4; count++) await reloadConsumers(reloadContext(), hook, release.news);
   assert.deepEqual(versions(root), ["00005", "1", "8", "9"]);
-  // What somebody writes into the list leads nowhere else.
+  // Paths that another program writes into the list are ignored.
   writeFiles(root, { ".model-sync-folders.json": '["../../release", "notes", "8", "9"]' });
   await reloadConsumers(reloadContext(), hook, release.news);
   assert.deepEqual(versions(root), ["00005", "1", "10", "9"]);
   assert.ok(Deno.statSync(release.news.releaseDir).isDirectory);
-  // And when the list is lost, what is there stays.
+  // Without the list, all folders stay.
   writeFiles(root, { ".model-sync-folders.json": "{damaged" });
   await reloadConsumers(reloadContext(), hook, release.news);
   assert.deepEqual(versions(root), ["00005", "1", "10", "11", "9"]);
@@ -69,7 +69,7 @@ Deno.test("only versions that this program created are removed", async () => {
 Deno.test("a version appears by one rename when it is whole, whatever fails before", async () => {
   using release = releaseOf(FILES);
   const root = `${release.path}/serving/btc`;
-  // There from the start, so that each run takes the same steps.
+  // Created first, so that each run has the same steps.
   Deno.mkdirSync(root, { recursive: true });
   const hook = hooks({ type: "tensorflow-serving", model_base_path: root });
   const steps: string[] = [];

@@ -14,7 +14,7 @@ import { testContext } from "../helpers/test_context.ts";
 
 const KEY = testKey();
 
-/** Whether a program is there and ends well. */
+/** Returns whether a program exists and succeeds. */
 function works(command: string, ...args: string[]): boolean {
   try {
     return new Deno.Command(command, { args, stdout: "null", stderr: "null" }).outputSync().success;
@@ -33,7 +33,7 @@ function run(command: string, ...args: string[]): void {
   assert.ok(success, `${command} ${args.join(" ")}\n${new TextDecoder().decode(stderr)}`);
 }
 
-/** A folder with the names that orders and encodings stumble over, and a pair of keys beside it. */
+/** A folder with names that are difficult to sort and encode, and a key pair beside it. */
 function folderWithKeys(dir: TempDir): { models: string; signature: string; key: string; publicKey: string } {
   const models = join(dir.path, "models");
   writeFiles(models, {
@@ -240,7 +240,7 @@ Deno.test({
   },
 });
 
-/** Made once by oms_reference.py, so that what was accepted stays accepted wherever the tests run. */
+/** Made once by oms_reference.py, so that the tests check the same signature on every machine. */
 const VECTOR = JSON.parse(Deno.readTextFileSync(join(PROJECT, "tests/signing/vector.json")));
 
 Deno.test("the test vector of an independent program is accepted, and refused with another file", async () => {

@@ -170,10 +170,10 @@ function worldIn(root: string) {
   return { registry, trainer, bot };
 }
 
-/** The world at a time. */
+/** The world at a given time. */
 const at = (time: string) => testContext({ clock: clockAt(time) });
 
-/** A pull with signatures required, while the registry is away. */
+/** A pull with required signatures from an unreachable registry. */
 async function pullAway(context: Context, to: Machine) {
   const away = () => Promise.reject(new PassingError("Cannot reach it", { code: "AWAY" }));
   const source: Source = {
@@ -211,7 +211,7 @@ Deno.test("with required signatures, a pull from a frozen registry refuses the e
   const expired = { code: "RELEASE_EXPIRED", exitCode: 5, message: /it expired at 2026-11-28T00:00:00Z/ };
   await assert.rejects(pullTo(at("2026-11-28T00:06:00Z"), bot, required), expired);
   assert.deepEqual(readFiles(bot.modelsDir), V1);
-  // A registry that nobody reaches does not help either.
+  // An unreachable registry does not change that.
   await assert.rejects(pullAway(at("2026-11-28T00:06:00Z"), bot), expired);
   assert.equal((await pullAway(at("2026-11-27T00:00:00Z"), bot)).outcome, "unchanged");
 
@@ -219,7 +219,7 @@ Deno.test("with required signatures, a pull from a frozen registry refuses the e
   assert.equal((await pullTo(context, bot, { signatures: KEY.optional })).outcome, "unchanged");
   assert.match(context.log.lines.join("\n"), /warn .*expired at .*; it stays active/);
 
-  // Publishing the same models again gives them a new term, in a new sequence of the same release.
+  // Publishing the same models again gives the release a new expiry and a new sequence.
   const renewed = await publishFrom(at("2026-11-29T00:00:00Z"), trainer, { seal: KEY.seal(7) });
   assert.deepEqual([renewed.outcome, renewed.sequence, renewed.changed], ["published", 2, 0]);
   assert.equal((await pullTo(context, bot, required)).outcome, "unchanged");
@@ -253,7 +253,7 @@ Deno.test("publishing equal models again commits nothing until half of the valid
   assert.equal((await publishFrom(at(later), trainer, settings)).outcome, "published");
   assert.equal(commits(), "2");
   assert.equal(git(registry, "diff", "--name-only", "main~1", "main").trim(), "model-sync.json\nmodel.sig");
-  // Another machine with the key looks into the registry, and finds that nothing is to do.
+  // Another machine with the key finds that the release needs no new signature.
   const second = machine(dir.path, "second", registry);
   writeFiles(second.modelsDir, V1);
   assert.equal((await publishFrom(at("2026-11-23T00:00:02Z"), second, settings)).outcome, "unchanged");
@@ -272,7 +272,7 @@ Deno.test("keys are rotated by trusting both for a while; signatures of an expir
   await publishFrom(at("2026-11-22T00:00:00Z"), trainer, { seal: young.seal() });
   await pullTo(at("2026-11-22T06:00:00Z"), bot, { signatures });
   assert.deepEqual(readFiles(bot.modelsDir), V2);
-  // Whoever got hold of the old key dates the release back; the clock here decides.
+  // An attacker with the old key could backdate a release, so the client's clock decides.
   writeFiles(trainer.modelsDir, { "BTC/rf.onnx": "evil" });
   await publishFrom(at("2026-11-22T00:00:01Z"), trainer, { seal: KEY.seal() });
   await assert.rejects(pullTo(at("2026-12-02T00:00:00Z"), bot, { signatures }), {
@@ -293,7 +293,7 @@ Deno.test("when signatures become required, the pull requests the missing signat
   assert.equal((await pullTo(context, bot, { signatures: KEY.required })).outcome, "unchanged");
   assert.notEqual(findSignature(store, release), undefined);
 
-  // Rollback by a registry that was set back, with everything in it rightly signed.
+  // A registry that was set back serves an older release with a good signature.
   writeFiles(trainer.modelsDir, V2);
   await publishFrom(context, trainer, { seal: KEY.seal() });
   await pullTo(context, bot, { signatures: KEY.required });
@@ -329,7 +329,7 @@ Deno.test("a release keeps its signature through a pull and a rollback", async (
   const [first] = digests;
   assert.ok(first !== undefined);
   assert.equal(findSignature(store, first), undefined);
-  // What is left of a removal that was cut is swept up.
+  // The remains of an interrupted removal are removed.
   writeFiles(store.releases, { [`${"0".repeat(64)}.sig`]: "{}" });
   assert.equal(await removePartialReleases(store, () => false), 1);
   assert.equal(signatures(), 2);

@@ -24,7 +24,7 @@ function without(layer: Layer, field: string): Layer {
   return Object.fromEntries(Object.entries(layer).filter(([name]) => name !== field));
 }
 
-/** Each resource list has its right root digest: what is refused is refused for itself. */
+/** Each resource list has its correct root digest, so that only the tested problem is refused. */
 function withResources(resources: readonly Layer[]): Tampering {
   return { statement: () => statementOf(resources) };
 }

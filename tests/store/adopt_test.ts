@@ -8,7 +8,7 @@ import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
 
-/** A published release, and a bot whose models folder is still a real one. */
+/** A published release, and a bot whose model folder is still a real folder. */
 async function newBot(root: string, files: Readonly<Record<string, string>>): Promise<Machine> {
   const trainer = newTrainer(root);
   await publishFrom(testContext(), trainer);

@@ -23,7 +23,7 @@ const DISKS: Readonly<Record<string, (path: string) => SmallDisk>> = {
   "ext4 without an inode": (path) => ext4At(path, 16, "-N", "400"),
 };
 
-/** Takes the last byte, or the last inode. */
+/** Uses up the last byte, or the last inode. */
 function exhaust(disk: SmallDisk, what: string): void {
   if (!what.includes("inode")) return void disk.fill();
   const folder = join(disk.path, "fillers");
@@ -31,7 +31,7 @@ function exhaust(disk: SmallDisk, what: string): void {
   try {
     for (let index = 0;; index++) Deno.writeTextFileSync(join(folder, String(index)), "");
   } catch {
-    // There is no more.
+    // The disk is full.
   }
 }
 

@@ -19,7 +19,7 @@ Deno.test("a daemon is listed with its roles for as long as it runs", async () =
       { role: "publisher", pid: Deno.pid, host: "test-host" },
     ]);
   }
-  // The files of a daemon that is gone announce nothing.
+  // The files of an ended daemon announce no role.
   assert.deepEqual(await readDaemons(context, store), []);
 });
 
@@ -34,7 +34,7 @@ Deno.test("a second daemon with the same role and store is refused, one with ano
     assert.match(error.message, new RegExp(`role client .*pid ${Deno.pid} on test-host since 20`));
     return true;
   });
-  // The refused one keeps none of its roles.
+  // The refused daemon keeps no role.
   using _second = await announceDaemon(context, store, ["publisher"]);
 });
 

@@ -25,7 +25,7 @@ async function run(
   return result;
 }
 
-/** Runs commands one after the other, each with the exit code that it is to have. */
+/** Runs commands one after the other, and checks the exit code of each. */
 async function expect(cwd: string, commands: readonly (readonly [Args, number])[]): Promise<void> {
   for (const [args, code] of commands) {
     const result = await run(cwd, args);
@@ -33,7 +33,7 @@ async function expect(cwd: string, commands: readonly (readonly [Args, number])[
   }
 }
 
-/** Runs a daemon that pulls at once, until it says when it pulls next. @returns what it printed */
+/** Runs a daemon that pulls immediately, until it prints the time of its next pull. @returns its output */
 async function tick(cwd: string): Promise<string> {
   const stop = new AbortController();
   const decoder = new TextDecoder();
@@ -94,7 +94,7 @@ function all(commands: readonly Args[], code: number): (readonly [Args, number])
 for (const kind of Object.keys(DAMAGES)) {
   Deno.test(`every command works when all rebuildable entries are ${kind}`, async () => {
     restore();
-    // What is served comes from the releases; their damage has a test of its own.
+    // Damaged releases have a test of their own.
     damageBoth(namesOf("rebuild").filter((name) => name !== "releases"), kind);
     await expect(BOT, all([["config", "check"], ["doctor"], ...QUARANTINE, ["prune"]], 0));
     await expect(TRAINER, all([["doctor"], ...PUBLISH], 0));
@@ -124,7 +124,7 @@ for (const kind of Object.keys(DAMAGES)) {
   Deno.test(`a quarantine that is ${kind} stops the commands that need it, but neither doctor nor publish`, async () => {
     restore();
     damageBoth(["quarantine.json"], kind);
-    // A link that leads nowhere is no list that somebody could lose.
+    // A dangling link holds no list that could be lost.
     const isNone = kind === "a dangling link";
     const code = isNone ? 0 : 5;
     await expect(BOT, [[["config", "check"], 0], [["doctor"], isNone ? 0 : 1], ...all(QUARANTINE, code)]);

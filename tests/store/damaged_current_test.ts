@@ -31,7 +31,7 @@ interface Bot {
   readonly cwd: string;
   readonly store: string;
   readonly current: string;
-  /** As it was after the third pull. */
+  /** The state after the third pull. */
   restore(): void;
   /** The text of the model that consumers see. */
   seen(): string | undefined;
@@ -83,12 +83,12 @@ for (const [mode, { cwd, store, current, restore, seen }] of BOTS) {
       assert.equal(report.release, plan.target ?? plan.release);
       assert.equal(seen(), "two");
       await succeed(cwd, "verify");
-      // The release that was rolled back from is quarantined as ever.
+      // The replaced release is quarantined.
       await run(cwd, ["pull"]);
       assert.equal(seen(), "two");
     });
 
-    // What a mirrored folder shows needs no record.
+    // A mirrored folder shows its release without a record.
     if (mode === "symlink") {
       Deno.test(`without a record, a current that is ${kind} is refused by all but rollback (${mode})`, async () => {
         restore();

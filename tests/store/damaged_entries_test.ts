@@ -12,7 +12,7 @@ globalThis.addEventListener("unload", () => dir[Symbol.dispose]());
 const TRAINER = join(dir.path, "trainer");
 const BOT = join(dir.path, "bot");
 const STORE = join(BOT, ".model-sync");
-/** A command on one small release ends in a tenth of a second; one that waits is stopped, and fails the test. */
+/** A command on a small release ends in a tenth of a second. A command that waits is stopped, and fails the test. */
 const DEADLINE_MS = 60_000;
 
 async function run(cwd: string, command: string, ...args: string[]): Promise<CliResult> {
@@ -77,7 +77,7 @@ for (const kind of Object.keys(DAMAGES)) {
     restore();
     const caches = [`stat_cache/${ACTIVE}.bin`, "stat_cache/models.bin", "partials/x", "staging/x"];
     for (const name of [...caches, ...namesOf("rebuild")]) {
-      // Without releases there is nothing to serve; what they are rebuilt from has a test of its own.
+      // Damaged releases have a test of their own.
       const isAbove = name === "releases" ||
         (kind.startsWith("a ") && /^(stat_cache|partials|staging)$/.test(name));
       if (!isAbove) damage(join(STORE, name), kind);
@@ -107,7 +107,7 @@ for (const kind of Object.keys(DAMAGES)) {
   Deno.test(`a quarantine that is ${kind} blocks pulls, and their error names it`, async () => {
     restore();
     damage(join(STORE, "quarantine.json"), kind);
-    // A link that leads nowhere is no list that somebody could lose.
+    // A dangling link holds no list that could be lost.
     const refused = kind === "a dangling link" ? 0 : 5;
     for (const [command, ...args] of [["quarantine", "list"], ["prune"], ["rollback"]] as const) {
       const { code, stderr } = await run(BOT, command, ...args);

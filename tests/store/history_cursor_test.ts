@@ -22,7 +22,7 @@ function run(number: number, message = ""): RunRecord {
   };
 }
 
-/** What a reader gets that asks for a few records at a time until nothing follows. */
+/** Returns what a reader gets that reads a few records at a time until the end. */
 function readAll(store: Store, countMax: number, from?: HistoryCursor) {
   const ids: string[] = [];
   let cursor = from;
@@ -36,7 +36,7 @@ function readAll(store: Store, countMax: number, from?: HistoryCursor) {
   throw new Error("the reader never comes to the end");
 }
 
-/** Makes the history as long as one that is full; the filling is no record. */
+/** Fills the history up to its limit, with text that is not a record. */
 function fill(store: Store): void {
   using file = Deno.openSync(store.history, { append: true, create: true });
   file.writeSync(new TextEncoder().encode("\n"));
@@ -86,7 +86,7 @@ Deno.test("an interrupted rotation loses no record", () => {
   const { cursor } = readAll(store, 1);
   appendHistory(store, run(2));
   const [first = "", second = "", third = ""] = historyFiles(store);
-  // The older file had moved on, this one had not.
+  // The older file was renamed, this one was not yet.
   Deno.renameSync(first, third);
   assert.deepEqual(readAll(store, 2, cursor).ids, ["r2"]);
   appendHistory(store, run(3));

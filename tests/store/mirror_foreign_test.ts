@@ -73,7 +73,7 @@ for (const hasRoom of [true, false]) {
     const run = { runId: "old", command: "pull", startedAt: "2026-01-01T00:00:00Z" };
     writeIntent(store, { ...run, phase: "activating", mode: "mirror", from, to, previousBefore: null });
     setPointers(store, { previous: from, current: to }, "mirror");
-    // An older version copied file by file: one is there, the next was cut.
+    // An older version copied file by file: the first file is complete, the second one cut off.
     writeFiles(bot.modelsDir, { "d.bin": "two", [`${MIRROR_SCRATCH_NAME}/1`]: "tw" });
     const isFull = (step: string) =>
       step.startsWith("write") && step.includes(MIRROR_SCRATCH_NAME) && !hasRoom;

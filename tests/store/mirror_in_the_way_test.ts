@@ -13,7 +13,7 @@ const V1: Files = { "a.bin": "one", "sub/b.bin": "one", "sub/deep/c.bin": "one",
 const V2: Files = { "a.bin": "two", "new.bin": "two", "dir/b.bin": "one", "sub": "two" };
 const MIRROR = { activation: "mirror" } as const;
 
-/** What the consumer made, where it stood, and how to know it again. */
+/** An entry that the consumer made, its path, and how to recognise it. */
 interface Case {
   readonly what: string;
   readonly make: string;
@@ -59,7 +59,7 @@ function shell(dir: string, script: string): string {
   return new TextDecoder("latin1").decode(stdout);
 }
 
-/** Inode to name, kind and target of all that is in the folder. */
+/** Maps inodes to the name, kind and target of every entry in the folder. */
 function entriesOf({ modelsDir }: Machine): Map<string, string> {
   const lines = shell(modelsDir, "find . -mindepth 1 -printf '%i\\t%P\\t%y:%l\\n'").trimEnd().split("\n");
   return new Map(
@@ -71,7 +71,7 @@ function inodeOf({ modelsDir }: Machine, path: string): string {
   return String(Deno.lstatSync(join(modelsDir, path)).ino);
 }
 
-/** Every file of the release is a regular one, in folders that are no links, and the other release's are gone. */
+/** Checks that every file of the release is regular, in real folders, and that the other release's files are gone. */
 function assertShows({ modelsDir }: Machine, files: Files, others: Files): void {
   for (const [path, content] of Object.entries(files)) {
     assert.equal(Deno.readTextFileSync(join(modelsDir, path)), content, path);

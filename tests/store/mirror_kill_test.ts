@@ -27,7 +27,7 @@ const V2 = {
 };
 const FOREIGN = { "mine.txt": "not a model", "notes/n.txt": "nor this" };
 
-/** A step of the run, and what it is made to do. */
+/** A step of the run, and the fault at it. */
 type Fault = (step: string, count: number) => void;
 
 class World {
@@ -47,7 +47,7 @@ class World {
     return new World(bot, checkpoint(join(root, "world/bot"), join(root, "start")));
   }
 
-  /** Activates the second release under a fault. @returns the steps it took, and how it ended */
+  /** Activates the second release under a fault. @returns its steps, and how it ended */
   async run(fault: Fault): Promise<{ readonly steps: number; readonly failure: unknown }> {
     let steps = 0;
     const fs = countingFs((step) => fault(step, ++steps));
@@ -69,7 +69,7 @@ class World {
   }
 }
 
-/** Nothing more reaches the disk, as after a kill. */
+/** No further change reaches the disk, as after a kill. */
 function killedFrom(at: number): Fault {
   return (_step, count) => {
     if (count >= at) throw osError("EIO");
@@ -144,7 +144,7 @@ Deno.test("a model folder that is full from any step on keeps the old release", 
     world.restore();
     let written = 0;
     const { failure } = await world.run((step) => {
-      // Renames within a full file system need nothing, and removing gives.
+      // Renames on a full file system need no space, and removing frees some.
       const needsSpace = /^(open|write|mkdir|link|symlink)/.test(step) && step.includes(world.bot.modelsDir);
       if (needsSpace && ++written >= at) throw osError("ENOSPC");
     });

@@ -23,7 +23,7 @@ while (!stopped) {
       failed++;
     }
   }
-  // Lets the stop be seen.
+  // Lets the end of standard input be noticed.
   await new Promise((resolve) => setTimeout(resolve));
 }
 await new Blob([JSON.stringify({ loads, failed, mixed })]).stream().pipeTo(Deno.stdout.writable);

@@ -42,7 +42,7 @@ Deno.test("a line that is cut anywhere costs no other run of the history", () =>
     Deno.writeFileSync(store.history, two.subarray(0, size));
     appendHistory(store, run(3));
     const ids = readHistory(store, 10).map((record) => record.runId);
-    // The very last byte is the line end: without it the line is whole all the same.
+    // The last byte is the line end: without it, the line is still whole.
     assert.deepEqual(ids, size === two.length - 1 ? ["r3", "r2", "r1"] : ["r3", "r1"], `cut at ${size}`);
   }
 });

@@ -16,7 +16,7 @@ const V1 = { "a.onnx": "one", "b.json": "{}" };
 const V2 = { "a.onnx": "two!", "c.onnx": "three" };
 const V3 = { "a.onnx": "three" };
 
-/** How systems refuse a link: permissions, FAT, network file systems, a full disk. */
+/** Errors with which systems refuse a link: permissions, FAT, network file systems, a full disk. */
 const REFUSALS = [
   refuseAccess,
   () => osError("EPERM", (text) => new Deno.errors.PermissionDenied(text)),
@@ -80,7 +80,7 @@ for (const [what, { prepare, run, seen }] of Object.entries(CASES)) {
     const bot = await prepare(join(dir.path, "world"));
     const restore = checkpoint(join(dir.path, "world"), join(dir.path, "start"));
     let refused = 0;
-    // The ways out are the same for all; what differs is how the refusal is recognised.
+    // All refusals are handled alike; they only differ in how they are recognised.
     for (const refusal of run === rollBack ? REFUSALS : [refuseAccess]) {
       for (let at = 1;; at++) {
         restore();
@@ -99,7 +99,7 @@ for (const [what, { prepare, run, seen }] of Object.entries(CASES)) {
         assert.ok(seen.some((files) => JSON.stringify(files) === shown), `link ${at}: ${shown}`);
         if (Deno.lstatSync(bot.modelsDir).isSymlink) assertSound(bot);
         await run(testContext(), bot).catch((error: unknown) => {
-          // What was left is quarantined by now.
+          // The replaced release is quarantined by now.
           assert.ok(error instanceof ModelSyncError && [2, 5, 8].includes(error.exitCode), String(error));
         });
         assertSound(bot);
@@ -109,7 +109,7 @@ for (const [what, { prepare, run, seen }] of Object.entries(CASES)) {
   });
 }
 
-/** The pointers are links, and the model folder shows the release that they name. */
+/** Checks that the pointers are links, and that the model folder shows the release that they name. */
 function assertSound(bot: Machine): void {
   const store = storeOf(testContext(), bot);
   const active = activeManifest(store);

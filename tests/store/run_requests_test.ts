@@ -46,7 +46,7 @@ Deno.test("a second request joins a waiting one, but is a new one while the run 
   takeRunRequest(store, "client", LATER);
   assert.equal(requestRun(store, "client", request("three")).id, "three");
   endRunRequest(store, "client", { exitCode: 1 }, "one");
-  // Whoever waits for the first learns of its end while the other waits, and while it runs.
+  // The end of the first request is readable while the second one waits and runs.
   takeRunRequest(store, "client", LATER);
   assert.deepEqual(findRunRequest(store, "client", "one")?.end, { exitCode: 1 });
   assert.equal(findRunRequest(store, "client", "three")?.end, undefined);

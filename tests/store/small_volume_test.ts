@@ -12,7 +12,7 @@ import { osError, publishFiles, pulledReleases } from "../helpers/two_releases.t
 
 const obstacle = mountObstacle("tmpfs");
 
-/** A model set of 300 KiB in two files, and how it is told from others. */
+/** A model set of 300 KiB in two files, and its text, which differs from that of others. */
 function models(version: string): Record<string, string> {
   return { "a.bin": version.repeat(200 * 1024), [`${version}/b.bin`]: version.repeat(100 * 1024) };
 }
@@ -103,7 +103,7 @@ test(
   },
 );
 
-/** Kills a pull once it has put one file in its place. */
+/** Kills a pull after it has put one file in place. */
 async function killAmongRenames({ bot }: Volume): Promise<void> {
   let isDead = false;
   const fs = countingFs((step) => {

@@ -51,7 +51,7 @@ Deno.test("decodeColumns() returns undefined for any damaged cache, and never th
   fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => decodeColumns(bytes) === undefined));
 });
 
-/** Reads the models as one publish does: with the cache that the last one saved, saving it again. */
+/** Reads the models like a publish: with the cache of the last one, which it saves again. */
 async function readOnce(models: string, clock: FakeClock, onOpen: () => void = () => {}): Promise<ModelSet> {
   const cache = StatCache.ofPublished(openStore(Deno, { modelsDir: models }));
   const fs = {

@@ -13,7 +13,7 @@ import { bareRepository } from "../helpers/test_git.ts";
 const SWAPS = 10_000;
 
 Deno.test("a reader that loads the model folder through 10,000 swaps sees no failed and no mixed read", async () => {
-  // Each swap is synced: on a disk ten thousand take most of a minute.
+  // Each swap is synced: on a disk, ten thousand need most of a minute.
   using dir = memoryDir();
   const registry = bareRepository(`${dir.path}/registry.git`);
   const trainer = machine(dir.path, "trainer", registry);
