@@ -1,10 +1,17 @@
+import { z } from "zod";
 import type { Clock } from "../core/clock.ts";
-import { findPullTime, rememberPullTime } from "../store/pull_times.ts";
+import { RebuiltFile } from "../store/rebuilt_file.ts";
 import type { Store } from "../store/store.ts";
 import { type GitHubActionsSettings, sourceKey } from "./github_actions_source.ts";
 
 /** The log phrase of the seed for cloud artifacts, in its list of troubles. */
 const RATE_LIMITING = "Rate limiting - skipping sync";
+
+/** When the last pull from each source started. */
+const STARTS = new RebuiltFile("starts.json", z.record(z.string(), z.iso.datetime()));
+
+/** Each configured source has one entry. Only a configuration that changes every day fills the file; the oldest go. */
+const STARTS_MAX = 50;
 
 export interface ThrottleOptions {
   readonly minIntervalMinutes: number;
@@ -24,8 +31,8 @@ export function throttleArtifacts(
 ): string | undefined {
   const source = sourceKey(settings);
   const now = clock.now();
-  if (!isForced && isTooSoon(findPullTime(store, source), now, minIntervalMinutes)) return RATE_LIMITING;
-  rememberPullTime(store, source, now);
+  if (!isForced && isTooSoon(findStart(store, source), now, minIntervalMinutes)) return RATE_LIMITING;
+  rememberStart(store, source, now);
   return undefined;
 }
 
@@ -34,4 +41,15 @@ function isTooSoon(last: Date | undefined, now: Date, minIntervalMinutes: number
   if (last === undefined) return false;
   const elapsedMs = now.getTime() - last.getTime();
   return elapsedMs >= 0 && elapsedMs < minIntervalMinutes * 60_000;
+}
+
+function findStart(store: Store, source: string): Date | undefined {
+  const text = STARTS.find(store)?.[source];
+  return text === undefined ? undefined : new Date(text);
+}
+
+function rememberStart(store: Store, source: string, at: Date): void {
+  const { [source]: _old, ...others } = STARTS.find(store) ?? {};
+  const kept = Object.fromEntries(Object.entries(others).slice(-(STARTS_MAX - 1)));
+  STARTS.replace(store, { ...kept, [source]: at.toISOString() });
 }

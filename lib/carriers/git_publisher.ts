@@ -1,16 +1,11 @@
 import { posix } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { FailedError, ModelSyncError } from "../core/errors.ts";
+import { FailedError } from "../core/errors.ts";
 import type { LockOwner } from "../core/lock.ts";
 import type { LfsSetting } from "../config/choices.ts";
-import { redactUrls } from "../core/secret.ts";
-import { giveUpUnpushed, type SyncedBranch } from "../git/branch.ts";
-import { askPushHook } from "../git/ask_hooks.ts";
-import { commitModels, restoredPaths } from "../git/commit_models.ts";
-import { HOOK_REFUSED } from "../git/hooks.ts";
-import { BRANCH_NAME_TAKEN } from "../git/git_error.ts";
-import { pushLfs } from "../git/lfs.ts";
+import type { SyncedBranch } from "../git/branch.ts";
+import { commitModels } from "../git/commit_models.ts";
 import { type CommitWords, listOtherWriters } from "../git/other_writer.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import { Registry } from "../git/registry.ts";
@@ -23,6 +18,7 @@ import { expiryOf, isSealDue, type Seal, type Sealed } from "../signing/seal.ts"
 import { nextSequence } from "./git_manifest.ts";
 import { findObject, type PublishBase, publishTarget, readPublishBase } from "./git_publish_base.ts";
 import type { Publication, Publisher } from "./carrier.ts";
+import { pushCommit } from "./push_commit.ts";
 import { followRemote, takeOverClone } from "./take_over_clone.ts";
 import { findPublished, rememberPublished } from "../store/published.ts";
 import { chooseLfsPaths, refuseBareRegistry, refuseForeignManifest } from "./git_publish_guards.ts";
@@ -124,12 +120,12 @@ export class GitPublisher implements Publisher<GitPublication> {
       if (!publication.committed && !this.#branch.unpushed) return publication;
       const { commit } = publication;
       if (commit === undefined) throw new TypeError("nothing to push, and something that was not pushed");
-      refusal = await this.#push(commit);
+      const { tip } = this.#branch;
+      refusal = await pushCommit(this.#context, this.#registry, this.#options, commit, tip);
       if (refusal === undefined) {
         await this.#remember(set, publication.sequence, commit);
         return { ...publication, outcome: "published", pushed: true };
       }
-      const { tip } = this.#branch;
       this.#branch = await followRemote(this.#context, this.#registry, this.#options);
       const isOthers = this.#branch.tip !== tip;
       hasMoved ||= isOthers;
@@ -288,60 +284,4 @@ export class GitPublisher implements Publisher<GitPublication> {
   get #target(): string {
     return publishTarget(this.#registry, this.#options.subdir);
   }
-
-  /** Pushes exactly this commit. @returns the error if the remote seems to have commits that the clone lacks */
-  async #push(commit: ObjectId): Promise<Error | undefined> {
-    const { remote, branch } = this.#options.registry;
-    const { git } = this.#registry;
-    const action = `push to ${redactUrls(this.#registry.remoteUrl.url)}`;
-    this.#context.log.info(`pushing to ${this.#registry.remoteBranch}`);
-    await this.#askHook(commit);
-    await pushLfs(this.#registry, commit, this.#options.subdir);
-    const result = await git.attempt([
-      "push",
-      "--progress",
-      "--porcelain",
-      remote,
-      `${commit}:refs/heads/${branch}`,
-    ], {
-      action,
-      transfer: true,
-    });
-    if (result.code === 0) return void await this.#registry.sync();
-    const report = new TextDecoder().decode(result.stdout);
-    const error = this.#registry.remoteError(action, {
-      code: result.code,
-      stderr: `${result.stderr}\n${rejections(report)}`,
-    });
-    const isRace =
-      /^!.*\[(?:rejected|remote rejected)\].*(?:fetch first|non-fast-forward|cannot lock ref|failed to update ref|stale info)/m
-        .test(report);
-    const isTaken = error instanceof ModelSyncError && error.code === BRANCH_NAME_TAKEN;
-    if (isRace && !isTaken) return error;
-    if (/^!.*\[remote rejected\]/m.test(report)) {
-      await giveUpUnpushed(this.#context, this.#registry, this.#branch.tip);
-    }
-    throw error;
-  }
-
-  /** Asks the pre-push hook. Undoes a refused commit: otherwise the next publish would build on it and be refused, too. */
-  async #askHook(commit: ObjectId): Promise<void> {
-    const { tip } = this.#branch;
-    const paths = restoredPaths(this.#registry, this.#options);
-    try {
-      await askPushHook(this.#context, this.#registry, { commit, tip, paths });
-    } catch (error) {
-      if (error instanceof FailedError && error.code === HOOK_REFUSED) {
-        await giveUpUnpushed(this.#context, this.#registry, tip);
-      }
-      throw error;
-    }
-  }
-}
-
-function rejections(report: string): string {
-  return report.split("\n").filter((line) => line.startsWith("!")).map((line) =>
-    `error: ${line.slice(2).replaceAll("\t", " ")}`
-  )
-    .join("\n");
 }

@@ -1,17 +1,13 @@
 import type { Context } from "../core/context.ts";
-import { countPieces } from "../core/count_pieces.ts";
 import { RefusedError } from "../core/errors.ts";
 import { removeTree } from "../core/files.ts";
 import type { LockOwner } from "../core/lock.ts";
-import { Pool } from "../core/concurrency.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../store/blob_memory.ts";
 import { checkOut, diverged, keepBranch, missingBranch, refuseDirty } from "../git/branch.ts";
-import { type Blob, collectBlob, findMissing, readBlobs, withScratchObjects } from "../git/blobs.ts";
+import { findMissing, withScratchObjects } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import { moveWorktree, settleJournal } from "../git/journal.ts";
-import { lfsMissing } from "../git/git_error.ts";
-import { hasLfs, readLfsContent } from "../git/lfs.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import type { Relation } from "../git/commits.ts";
 import { Registry } from "../git/registry.ts";
@@ -26,11 +22,11 @@ import {
 } from "../git/tree.ts";
 import { reportClutter } from "../release/clutter.ts";
 import { findForeignChange } from "../git/other_writer.ts";
-import { type LfsPointer, parsePointer } from "../release/lfs_pointer.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { findClaimProblem, offeredFiles, readClaim } from "./git_manifest.ts";
+import { stageBlobs } from "./stage_git_blobs.ts";
 import type { ManifestClaim, Offer, OtherWriter, Revision, Source } from "./carrier.ts";
 
 export interface GitSourceOptions {
@@ -47,10 +43,6 @@ export interface GitSourceOptions {
   /** A folder for temporary objects; removed at the end. */
   readonly scratch: string;
 }
-
-/** Small files are written in parallel: most of their time is waiting for the disk. */
-const SMALL_FILE_BYTES_MAX = 1024 * 1024;
-const PARALLEL_WRITES_MAX = 8;
 
 /** An inspected commit, and how to read its files. */
 interface Opened {
@@ -165,7 +157,7 @@ export class GitSource implements Source {
     // Each file is on the disk twice: as git's object and as the staged file.
     await staging.requireSpace(bytes * 2);
     await this.#fetchBlobs(opened, [...wanted.keys()]);
-    await this.#writeFiles(opened, staging, wanted, bytes);
+    await stageBlobs(this.#context, opened, staging, wanted, bytes);
     this.#rememberBlobs(files, staging);
   }
 
@@ -259,74 +251,6 @@ export class GitSource implements Source {
     if (missing.length === 0) return;
     await opened.registry.fetchObjects(opened.git, missing);
     for (const id of missing) opened.missing.delete(id);
-  }
-
-  async #writeFiles(
-    opened: Opened,
-    staging: Staging,
-    wanted: ReadonlyMap<ObjectId, readonly TreeFile[]>,
-    totalBytes: number,
-  ): Promise<void> {
-    const pool = new Pool(PARALLEL_WRITES_MAX);
-    let doneBytes = 0;
-    try {
-      for await (const blob of readBlobs(opened.git, [...wanted.keys()])) {
-        const files = wanted.get(blob.id) ?? [];
-        const show = (bytes: number) =>
-          this.#context.log.progress("verifying", doneBytes + bytes, totalBytes || undefined);
-        if (blob.bytes <= SMALL_FILE_BYTES_MAX) {
-          const content = await collectBlob(blob);
-          await pool.add(async () => {
-            for (const file of files) await this.#writeSmallFile(opened, staging, file, content);
-          });
-        } else {
-          await this.#writeLargeFile(staging, files, { ...blob, content: countPieces(blob.content, show) });
-        }
-        show(blob.bytes);
-        doneBytes += blob.bytes;
-      }
-    } catch (error) {
-      // Writes in progress must end before a second attempt writes the same files.
-      await pool.settle();
-      throw error;
-    }
-    await pool.drain();
-  }
-
-  async #writeSmallFile(
-    opened: Opened,
-    staging: Staging,
-    file: TreeFile,
-    content: Uint8Array,
-  ): Promise<void> {
-    const pointer = parsePointer(content);
-    if (pointer === undefined) await staging.write(file.path, content.length, [content]);
-    else await this.#writeLfsFile(opened, staging, file, pointer);
-  }
-
-  async #writeLfsFile(opened: Opened, staging: Staging, file: TreeFile, pointer: LfsPointer): Promise<void> {
-    if (await staging.link(file.path, pointer.sha256)) return;
-    if (!await hasLfs(opened.registry)) throw lfsMissing(`${file.path} is stored with Git LFS`);
-    await staging.requireSpace(pointer.bytes * 2);
-    const content = readLfsContent(this.#context, opened.registry, file.path, pointer);
-    const staged = await staging.write(file.path, pointer.bytes, content);
-    if (staged.sha256 !== pointer.sha256) {
-      throw new RefusedError(
-        `Cannot accept ${file.path}: Git LFS returned SHA-256 ${staged.sha256}, its pointer says ${pointer.sha256}`,
-        {
-          code: "DIGEST_MISMATCH",
-          hint: "push the file again from the training side; the active release is untouched",
-        },
-      );
-    }
-  }
-
-  /** Streams the bytes into the first file, and links the others with the same content to it. */
-  async #writeLargeFile(staging: Staging, files: readonly TreeFile[], blob: Blob): Promise<void> {
-    const [first, ...others] = files;
-    if (first === undefined) return;
-    const staged = await staging.write(first.path, blob.bytes, blob.content);
-    for (const other of others) await staging.linkStaged(other.path, staged);
   }
 
   #rememberBlobs(files: readonly TreeFile[], staging: Staging): void {

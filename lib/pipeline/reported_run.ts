@@ -1,6 +1,6 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
-import { makeControlLock } from "../store/control_lock.ts";
+import { makeControlLock } from "../store/reserve.ts";
 import type { Store, StoreLocation } from "../store/store.ts";
 import type { CurrentRun } from "./current_run.ts";
 import { openSinks } from "./open_sinks.ts";

@@ -74,3 +74,11 @@ function reserveDir(store: Store): string {
 function listNames(fs: FileSystem, folder: string): string[] {
   return ifFound(() => Array.from(fs.readDirSync(folder), ({ name }) => name)) ?? [];
 }
+
+/** Creates the lock file of `pause`, `resume` and `run-now` if it is missing, also on a full disk. */
+export function makeControlLock(store: Store): void {
+  withReserve(
+    store,
+    () => store.fs.openSync(join(store.root, "control.lock"), { write: true, create: true }).close(),
+  );
+}

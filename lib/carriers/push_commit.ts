@@ -1,0 +1,74 @@
+import type { Context } from "../core/context.ts";
+import { FailedError, ModelSyncError } from "../core/errors.ts";
+import { redactUrls } from "../core/secret.ts";
+import { askPushHook } from "../git/ask_hooks.ts";
+import { giveUpUnpushed } from "../git/branch.ts";
+import { restoredPaths } from "../git/commit_models.ts";
+import { BRANCH_NAME_TAKEN } from "../git/git_error.ts";
+import { HOOK_REFUSED } from "../git/hooks.ts";
+import { pushLfs } from "../git/lfs.ts";
+import type { ObjectId } from "../git/object_id.ts";
+import type { Registry } from "../git/registry.ts";
+import type { PublisherPlace } from "./take_over_clone.ts";
+
+/** A push that the remote rejects because its branch has moved. */
+const RACE =
+  /^!.*\[(?:rejected|remote rejected)\].*(?:fetch first|non-fast-forward|cannot lock ref|failed to update ref|stale info)/m;
+
+/**
+ * Pushes exactly this commit, after the pre-push hook and its files in Git LFS. Undoes a commit that the remote declines.
+ *
+ * @param tip the commit of the remote branch before
+ * @returns the error if the remote seems to have commits that the clone lacks
+ */
+export async function pushCommit(
+  context: Context,
+  registry: Registry,
+  place: PublisherPlace,
+  commit: ObjectId,
+  tip: ObjectId | undefined,
+): Promise<Error | undefined> {
+  const { remote, branch } = registry.settings;
+  const action = `push to ${redactUrls(registry.remoteUrl.url)}`;
+  context.log.info(`pushing to ${registry.remoteBranch}`);
+  await askHook(context, registry, place, commit, tip);
+  await pushLfs(registry, commit, place.subdir);
+  const args = ["push", "--progress", "--porcelain", remote, `${commit}:refs/heads/${branch}`];
+  const result = await registry.git.attempt(args, { action, transfer: true });
+  if (result.code === 0) return void await registry.sync();
+  const report = new TextDecoder().decode(result.stdout);
+  const error = registry.remoteError(action, {
+    code: result.code,
+    stderr: `${result.stderr}\n${rejections(report)}`,
+  });
+  const isTaken = error instanceof ModelSyncError && error.code === BRANCH_NAME_TAKEN;
+  if (RACE.test(report) && !isTaken) return error;
+  if (/^!.*\[remote rejected\]/m.test(report)) await giveUpUnpushed(context, registry, tip);
+  throw error;
+}
+
+/** Asks the pre-push hook. Undoes a refused commit: otherwise the next publish would build on it and be refused, too. */
+async function askHook(
+  context: Context,
+  registry: Registry,
+  place: PublisherPlace,
+  commit: ObjectId,
+  tip: ObjectId | undefined,
+): Promise<void> {
+  const paths = restoredPaths(registry, place);
+  try {
+    await askPushHook(context, registry, { commit, tip, paths });
+  } catch (error) {
+    if (error instanceof FailedError && error.code === HOOK_REFUSED) {
+      await giveUpUnpushed(context, registry, tip);
+    }
+    throw error;
+  }
+}
+
+/** Returns the rejections of git's report as lines of errors. */
+function rejections(report: string): string {
+  return report.split("\n").filter((line) => line.startsWith("!"))
+    .map((line) => `error: ${line.slice(2).replaceAll("\t", " ")}`)
+    .join("\n");
+}

@@ -1,0 +1,106 @@
+import { Pool } from "../core/concurrency.ts";
+import type { Context } from "../core/context.ts";
+import { countPieces } from "../core/count_pieces.ts";
+import { RefusedError } from "../core/errors.ts";
+import { type Blob, collectBlob, readBlobs } from "../git/blobs.ts";
+import type { Git } from "../git/git.ts";
+import { lfsMissing } from "../git/git_error.ts";
+import { hasLfs, readLfsContent } from "../git/lfs.ts";
+import type { ObjectId } from "../git/object_id.ts";
+import type { Registry } from "../git/registry.ts";
+import type { TreeFile } from "../git/tree.ts";
+import { type LfsPointer, parsePointer } from "../release/lfs_pointer.ts";
+import type { Staging } from "../store/staging.ts";
+
+/** Small files are written in parallel: most of their time is waiting for the disk. */
+const SMALL_FILE_BYTES_MAX = 1024 * 1024;
+const PARALLEL_WRITES_MAX = 8;
+
+/** Where git objects are read from. */
+export interface BlobPlace {
+  readonly registry: Registry;
+  /** Reads the objects of the clone and of the scratch folder. */
+  readonly git: Git;
+}
+
+/**
+ * Writes the content of git objects into staging, and downloads the content of Git LFS pointers.
+ *
+ * @param wanted the files of each object; the objects are fetched already
+ * @param totalBytes for the progress; 0 if it is unknown
+ * @throws {RefusedError} code `DIGEST_MISMATCH` for content that differs from its LFS pointer
+ */
+export async function stageBlobs(
+  context: Context,
+  place: BlobPlace,
+  staging: Staging,
+  wanted: ReadonlyMap<ObjectId, readonly TreeFile[]>,
+  totalBytes: number,
+): Promise<void> {
+  const pool = new Pool(PARALLEL_WRITES_MAX);
+  let doneBytes = 0;
+  try {
+    for await (const blob of readBlobs(place.git, [...wanted.keys()])) {
+      const files = wanted.get(blob.id) ?? [];
+      const show = (bytes: number) =>
+        context.log.progress("verifying", doneBytes + bytes, totalBytes || undefined);
+      if (blob.bytes <= SMALL_FILE_BYTES_MAX) {
+        const content = await collectBlob(blob);
+        await pool.add(async () => {
+          for (const file of files) await writeSmallFile(context, place, staging, file, content);
+        });
+      } else {
+        await writeLargeFile(staging, files, { ...blob, content: countPieces(blob.content, show) });
+      }
+      show(blob.bytes);
+      doneBytes += blob.bytes;
+    }
+  } catch (error) {
+    // Writes in progress must end before a second attempt writes the same files.
+    await pool.settle();
+    throw error;
+  }
+  await pool.drain();
+}
+
+async function writeSmallFile(
+  context: Context,
+  place: BlobPlace,
+  staging: Staging,
+  file: TreeFile,
+  content: Uint8Array,
+): Promise<void> {
+  const pointer = parsePointer(content);
+  if (pointer === undefined) await staging.write(file.path, content.length, [content]);
+  else await writeLfsFile(context, place, staging, file, pointer);
+}
+
+async function writeLfsFile(
+  context: Context,
+  { registry }: BlobPlace,
+  staging: Staging,
+  file: TreeFile,
+  pointer: LfsPointer,
+): Promise<void> {
+  if (await staging.link(file.path, pointer.sha256)) return;
+  if (!await hasLfs(registry)) throw lfsMissing(`${file.path} is stored with Git LFS`);
+  await staging.requireSpace(pointer.bytes * 2);
+  const content = readLfsContent(context, registry, file.path, pointer);
+  const staged = await staging.write(file.path, pointer.bytes, content);
+  if (staged.sha256 === pointer.sha256) return;
+  throw new RefusedError(
+    `Cannot accept ${file.path}: Git LFS returned SHA-256 ${staged.sha256}, its pointer says ${pointer.sha256}`,
+    {
+      code: "DIGEST_MISMATCH",
+      hint: "push the file again from the training side; the active release is untouched",
+    },
+  );
+}
+
+/** Streams the bytes into the first file, and links the others with the same content to it. */
+async function writeLargeFile(staging: Staging, files: readonly TreeFile[], blob: Blob): Promise<void> {
+  const [first, ...others] = files;
+  if (first === undefined) return;
+  const staged = await staging.write(first.path, blob.bytes, blob.content);
+  for (const other of others) await staging.linkStaged(other.path, staged);
+}
