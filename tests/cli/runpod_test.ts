@@ -263,7 +263,7 @@ Deno.test("what is missing or wrong is told before anything is started", async (
     assert.match(result.stderr, says);
     assert.equal(result.stdout, "");
   };
-  await expect(2, /it must be a JSON object/, "--headers-json", "[1]");
+  await expect(2, /its value must be a JSON object/, "--headers-json", "[1]");
   await expect(
     2,
     /status_url_template: must be an http address with \{job_id\}/,

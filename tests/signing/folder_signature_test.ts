@@ -131,7 +131,7 @@ Deno.test("files that no signature can cover are refused, and no signature is wr
   };
   await refused("missing", "FOLDER_MISSING", /there is no such folder/);
   writeFiles(dir.path, { "only-git/.git/config": "", "only-git/.gitignore": "" });
-  await refused("only-git", "FOLDER_EMPTY", /no file in it that could be signed/);
+  await refused("only-git", "FOLDER_EMPTY", /it contains no files to sign/);
   writeFiles(dir.path, { "link/a": "a" });
   Deno.symlinkSync("a", join(dir.path, "link/b"));
   await refused("link", "FOLDER_UNFIT", /"b" is a symbolic link/);

@@ -288,7 +288,7 @@ const REFUSED: Readonly<Record<string, Refusal>> = {
   "a name that differs by case alone": {
     ...withResources([...rest, resource("A.onnx", "one")]),
     code: "SIGNATURE_MISMATCH",
-    says: /A\.onnx is missing/,
+    says: /A\.onnx was signed and is missing/,
   },
   "a file that is not listed": {
     folder: (dir) => Deno.writeTextFileSync(`${dir}/sub/extra`, ""),
