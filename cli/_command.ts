@@ -115,7 +115,7 @@ function readEnvironment(world: Pick<World, "fs" | "variables">): Environment {
   return { get: (name) => variables.get(name), toObject: () => Object.fromEntries(inherited) };
 }
 
-/** A folder called `.env` is a Python virtual environment, and no mistake. */
+/** A folder named `.env` is a Python virtual environment and is ignored. */
 function readDotenv(fs: FileSystem): string {
   return isFolder(fs, DOTENV_FILE) ? "" : findText(fs, DOTENV_FILE, CONFIG_BYTES_MAX) ?? "";
 }
@@ -124,7 +124,7 @@ function isFolder(fs: FileSystem, path: string): boolean {
   try {
     return fs.statSync(path).isDirectory;
   } catch {
-    // Reading it says what is wrong.
+    // The read that follows reports the fault.
     return false;
   }
 }
@@ -228,38 +228,38 @@ export async function main(program: Program): Promise<never> {
 function logLevel(flags: CommonFlags): "debug" | "info" | "warn" | "silent" {
   if (flags.verbose) return "debug";
   if (flags.quiet) return "warn";
-  // A script that reads JSON wants nothing but the error object on standard error, unless it asks for a log.
+  // With --json, standard error holds nothing but an error object, unless --log-format asks for a log.
   return flags.json && flags.logFormat === undefined ? "silent" : "info";
 }
 
-/** Why a command ended: the signal, unless the error says more of how it ended then. */
+/** Returns why a command ended: the signal, unless the error says more about the end. */
 function endOf(error: unknown, signal: AbortSignal): unknown {
-  const isTold = error instanceof InterruptedError || error instanceof RolledBackError;
-  return signal.aborted && !isTold ? signal.reason : error;
+  const saysMore = error instanceof InterruptedError || error instanceof RolledBackError;
+  return signal.aborted && !saysMore ? signal.reason : error;
 }
 
 export interface StopSignal extends Disposable {
-  /** Aborted by the first signal that asks the process to end. */
+  /** Aborted by the first signal. */
   readonly signal: AbortSignal;
-  /** How long the work may go on after the signal. */
+  /** How long the work may continue after the signal. */
   timeoutMs: number;
 }
 
-/** Until the configuration is read. */
+/** Applies until the configuration is read. */
 const STOP_TIMEOUT_MS = 60_000;
 
 /**
- * Asks the work to end with the first signal, and ends the process where the work does not. Until the result is disposed
- * of.
+ * Stops the work with the first signal, and ends the process if the work has not ended in time. It listens until the
+ * result is disposed.
  */
 export function stopOnSignals(world: World, output: Output): StopSignal {
   const [stopping, ended] = [new AbortController(), new AbortController()];
   const listening = world.onStop((signal) => {
-    output.log.warn(`${signal}: stopping; once more ends at once`);
+    output.log.warn(`${signal}: stopping; a second signal ends the process immediately`);
     stopping.abort(
-      new InterruptedError(`Cannot go on: stopped by ${signal}`, {
+      new InterruptedError(`Cannot continue: stopped by ${signal}`, {
         code: "INTERRUPTED",
-        hint: "nothing half-done is left; run it again when you like",
+        hint: "no partial work is left; run the command again",
       }),
     );
     const { timeoutMs } = stop;
@@ -280,8 +280,11 @@ export function stopOnSignals(world: World, output: Output): StopSignal {
 }
 
 function stopTimeout(timeoutMs: number): InterruptedError {
-  return new InterruptedError(`Cannot stop cleanly: the work goes on after ${formatDuration(timeoutMs)}`, {
-    code: "STOP_TIMEOUT",
-    hint: "the next run finishes or undoes what this one left; model_sync.stop_timeout_sec allows more time",
-  });
+  return new InterruptedError(
+    `Cannot stop cleanly: the work did not end within ${formatDuration(timeoutMs)}`,
+    {
+      code: "STOP_TIMEOUT",
+      hint: "the next run completes or undoes this one; to allow more time, set model_sync.stop_timeout_sec",
+    },
+  );
 }

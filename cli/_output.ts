@@ -9,9 +9,9 @@ import type { ChangeList } from "../lib/release/changes.ts";
 import type { Screen, Terminal } from "./_world.ts";
 import { Progress } from "./_progress.ts";
 
-/** How a command talks: results to standard output, everything else to standard error. */
+/** Results go to standard output, everything else to standard error. */
 export interface OutputOptions {
-  /** One JSON object on standard output; standard error stays silent but for errors. */
+  /** One JSON object on standard output, and nothing but errors on standard error. */
   readonly json: boolean;
   readonly logFormat: "text" | "json";
   /** The least level that is shown. */
@@ -23,7 +23,7 @@ export type Style = keyof typeof STYLES;
 
 const OWN_STYLE = new RegExp(`(\\u001b\\[(?:${[0, ...Object.values(STYLES)].join("|")})m)`);
 
-/** Text that another program reads to the byte, such as a patch. A terminal gets it as it gets every other text. */
+/** Text that another program reads byte by byte, such as a patch. On a terminal, it is made safe like any other text. */
 export class Verbatim {
   readonly text: string;
 
@@ -32,13 +32,13 @@ export class Verbatim {
   }
 }
 
-/** A yes has three letters. */
+/** More than any answer needs. */
 const ANSWER_BYTES_MAX = 1024;
 
-/** How much of the output of programs a quiet command keeps, to show it if the command fails. */
+/** How much of the programs' output a quiet command keeps, to show it if the command fails. */
 const HELD_BYTES_MAX = 64 * 1024;
 
-/** Returns the lines that a result shows to people. */
+/** Returns a result as text. */
 type Lines = () => readonly (string | Verbatim)[];
 
 /** The only writer to the terminal. */
@@ -48,7 +48,7 @@ export class Output {
   readonly #encoder = new TextEncoder();
   readonly #progressShown: Progress;
   readonly #warnings: Warnings;
-  /** The end of what programs printed while the output is quiet. */
+  /** The end of the programs' output, while this output is quiet. */
   #held: Uint8Array[] = [];
   #heldBytes = 0;
 
@@ -64,27 +64,24 @@ export class Output {
     this.#warnings = warnings;
   }
 
-  /**
-   * Shows what a command did: lines for people, which `--quiet` leaves out, or an object for machines, with the
-   * warnings that were logged.
-   */
+  /** Shows what a command did: as text, which `--quiet` leaves out, or as an object with the logged warnings. */
   result(object: object, lines: Lines): void {
     this.#dropHeld();
     if (this.options.json || this.#shows("info")) this.answer(object, lines);
   }
 
-  /** Shows what a command was asked for, such as a state, a plan or what is wrong: as a result, `--quiet` or not. */
+  /** Shows the answer to a question, such as a state, a plan or a fault: as a result, with `--quiet` too. */
   answer(object: object, lines: Lines): void {
     this.document({ ...object, warnings: this.#warnings.take() }, lines);
   }
 
-  /** Shows the result of a check: as an answer where it found a problem, so that `--quiet` does not hide it. */
+  /** Shows the result of a check: a problem is an answer, which `--quiet` does not hide. */
   verdict(isGood: boolean, object: object, lines: Lines): void {
     if (isGood) this.result(object, lines);
     else this.answer(object, lines);
   }
 
-  /** Shows a document with a form of its own, such as a JSON schema: as an answer, without warnings. */
+  /** Shows a document with a format of its own, such as a JSON schema: an answer without warnings. */
   document(object: unknown, lines: Lines): void {
     this.#clearBar();
     this.#endLine();
@@ -94,13 +91,13 @@ export class Output {
     if (text !== "") this.#write(this.#screen.stdout, `${text}\n`);
   }
 
-  /** Whether a person is there to answer. */
+  /** Whether a question can be answered at the terminal. */
   get canAsk(): boolean {
     const { stdin, stderr } = this.#screen;
     return !this.options.json && this.#shows("info") && stdin?.isTerminal() === true && stderr.isTerminal();
   }
 
-  /** Asks a person for a yes. Anything else is a no. @throws the signal's reason */
+  /** Asks a question at the terminal. Anything but a yes is a no. @throws the signal's reason */
   async ask(question: string, signal: AbortSignal): Promise<boolean> {
     const { stdin } = this.#screen;
     if (stdin === undefined) return false;
@@ -120,12 +117,12 @@ export class Output {
     }
   }
 
-  /** Shows text that was asked for as it is: help, a version. */
+  /** Shows text unchanged, such as the help. */
   text(text: string): void {
     this.#write(this.#screen.stdout, `${text}\n`);
   }
 
-  /** Shows an error in one line with its hint, or as one JSON object. @returns the exit code that it stands for */
+  /** Shows an error in one line with its hint, or as one JSON object. @returns its exit code */
   error(error: unknown): ExitCode {
     this.#clearBar();
     this.showHeld();
@@ -147,7 +144,7 @@ export class Output {
     return shown.exitCode;
   }
 
-  /** Files and servers are quoted in results: known secrets go, and of what a terminal obeys all but our colours. */
+  /** Makes a line safe that quotes files and servers: without known secrets, and without control codes but our colours. */
   #shownLine(line: string | Verbatim): string {
     const { stdout, noColor } = this.#screen;
     const isTerminal = stdout.isTerminal();
@@ -157,7 +154,7 @@ export class Output {
     return text.split(OWN_STYLE).map((part, index) => index % 2 === 1 ? part : printableLines(part)).join("");
   }
 
-  /** Shows what a program that we run prints, as it comes. `--quiet` shows the end of it if the command fails. */
+  /** Shows the output of a program that we run as it arrives. `--quiet` keeps its end in case the command fails. */
   passThrough(chunk: Uint8Array): void {
     this.#clearBar();
     if (this.options.level !== "warn") {
@@ -173,7 +170,7 @@ export class Output {
     }
   }
 
-  /** Shows the output of programs that a quiet command kept, once the work that they were started for failed. */
+  /** Shows the output of programs that a quiet command kept, after their work failed. */
   showHeld(): void {
     let tooMany = this.#heldBytes - HELD_BYTES_MAX;
     for (const chunk of this.#held) {
@@ -189,23 +186,23 @@ export class Output {
     this.#heldBytes = 0;
   }
 
-  /** Colours a part of a result, where that is a terminal that wants it. */
+  /** Colours a part of a result, on a terminal that shows colours. */
   paint(style: Style, text: string): string {
     return this.options.json ? text : this.#colored(this.#screen.stdout, style, text);
   }
 
-  /** The same output with a log that leaves nothing out, unless the command line says `--quiet`. */
+  /** Returns the same output with debug messages, unless `--quiet` was given. */
   inDetail(): Output {
     if (this.options.level === "warn") return this;
     return new Output({ ...this.options, level: "debug" }, this.#screen, this.#progressShown, this.#warnings);
   }
 
-  /** The same output for one run among several: its results carry its own warnings. */
+  /** Returns the same output for one of several runs, with warnings of its own. */
   forOneRun(): Output {
     return new Output(this.options, this.#screen, this.#progressShown);
   }
 
-  /** The log of a run. */
+  /** The log of the command. */
   readonly log: Log = {
     debug: (message, fields) => this.#logLine("debug", message, fields),
     info: (message, fields) => this.#logLine("info", message, fields),
@@ -250,14 +247,14 @@ export class Output {
     if (line !== undefined) this.#logLine("info", line, { doneBytes, totalBytes });
   }
 
-  /** Before anything else is printed. */
+  /** Erases the progress bar before anything else is printed. */
   #clearBar(): void {
     const erased = this.#progressShown.erase();
     this.#progressShown.spoke();
     if (erased !== "") this.#write(this.#screen.stderr, erased);
   }
 
-  /** Ends the line that another program left open. */
+  /** Ends another program's open line. */
   #endLine(): void {
     const ended = this.#progressShown.endLine();
     if (ended !== "") this.#write(this.#screen.stderr, ended);
@@ -280,7 +277,7 @@ export class Output {
       let offset = 0;
       while (offset < bytes.length) offset += stream.writeSync(bytes.subarray(offset));
     } catch (error) {
-      // Whoever read the output has gone (`| head`): that must not fail a run.
+      // The reader has ended (`| head`), which must not fail a run.
       if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
     }
   }
@@ -316,10 +313,10 @@ function describeError(thrown: unknown): ShownError {
   };
 }
 
-/** More warnings than this say nothing new; the rest are counted. */
+/** More warnings say nothing new; they are counted. */
 const WARNINGS_MAX = 100;
 
-/** What was logged as a warning or an error since the last result: `--json` has it in the result. */
+/** The warnings and errors that were logged since the last result, for the result of `--json`. */
 class Warnings {
   #messages: string[] = [];
   #leftOut = 0;
@@ -329,7 +326,7 @@ class Warnings {
     else this.#leftOut++;
   }
 
-  /** Returns the messages and forgets them: a command that runs for long has many results. */
+  /** Returns the messages and removes them, because a long-running command has many results. */
   take(): string[] {
     const messages = this.#leftOut === 0
       ? this.#messages

@@ -3,24 +3,24 @@ import { formatBytes, formatDuration } from "../lib/core/format.ts";
 import { oneLine } from "../lib/core/quote.ts";
 import { cutToWidth, textWidth } from "../lib/core/text_width.ts";
 
-/** A bar that moves more often than this flickers and costs time; work that is done sooner shows none. */
+/** A bar that is drawn more often flickers and costs time. Work that ends sooner shows no bar. */
 const DRAW_EVERY_MS = 100;
 
 /** Without a terminal, a log line is written this often during long work: some CI services end silent jobs. */
 const SAY_EVERY_MS = 15_000;
 
-/** A bar that moved this recently is not replaced by work of which nothing but its duration is known. */
+/** A bar that moved this recently is not replaced by work whose only known figure is its duration. */
 const MOVING_MS = 2_000;
 
-/** Work that has reported nothing for this long is over, and the same label begins again: a network may pause. */
+/** Work without a report for this long has ended, and its label starts over. Networks pause for less. */
 const OVER_AFTER_MS = 60_000;
-/** The same for work of which only the time is known: that is reported every second. */
+/** The same for work that only reports its duration, which it does every second. */
 const STILL_OVER_AFTER_MS = 3_000;
 
-/** The roles of a daemon work side by side, each at one thing. */
+/** The roles of a daemon run in parallel, each with one piece of work at a time. */
 const WORKS_MAX = 8;
 
-/** The usual width of a terminal, where its size is not known. */
+/** The usual width of a terminal, for one whose size is unknown. */
 const DEFAULT_COLUMNS = 80;
 
 const [LONG_BAR, SHORT_BAR] = [24, 10];
@@ -30,10 +30,10 @@ const NEWLINE = "\n".charCodeAt(0);
 /** How far work is. */
 export interface Amount {
   readonly doneBytes: number;
-  /** `undefined` while it is not known. With no bytes done either, only the time that passed is shown. */
+  /** `undefined` while it is unknown. Without bytes done either, only the elapsed time is shown. */
   readonly totalBytes: number | undefined;
   readonly elapsedMs: number;
-  /** Where the work began: a download may continue one of before. */
+  /** The bytes at the start, which a resumed download already has. */
   readonly startedBytes: number;
 }
 
@@ -46,7 +46,7 @@ interface Work {
 
 export interface ProgressScreen {
   readonly clock: Clock;
-  /** The width of the terminal now; `undefined` where it is not known. */
+  /** Returns the present width of the terminal; `undefined` where it is unknown. */
   columns(): number | undefined;
 }
 
@@ -63,7 +63,7 @@ export class Progress {
     this.#screen = screen;
   }
 
-  /** Returns the text that draws the bar on the terminal's last line; an empty one while it is too early to redraw. */
+  /** Returns the text that draws the bar on the terminal's last line; empty while it is too early to redraw. */
   draw(label: string, doneBytes: number, totalBytes: number | undefined): string {
     const nowMs = this.#screen.clock.monotonicMs();
     const amount = this.#amount(label, doneBytes, totalBytes, nowMs);
@@ -88,7 +88,7 @@ export class Progress {
     return bar === undefined || bar.width === 0 ? "" : eraseLine(bar.width, this.#columns());
   }
 
-  /** Returns a line for a log, where none was printed for a while; `undefined` while it is too early. */
+  /** Returns a line for the log; `undefined` until the last line is old enough. */
   say(label: string, doneBytes: number, totalBytes: number | undefined): string | undefined {
     const nowMs = this.#screen.clock.monotonicMs();
     const amount = this.#amount(label, doneBytes, totalBytes, nowMs);
@@ -98,20 +98,17 @@ export class Progress {
     return `${label}: ${describeAmount(amount)}`;
   }
 
-  /** Something else was printed: the next line for a log is not due for a while. */
+  /** Notes that something else was printed, which postpones the next line for the log. */
   spoke(): void {
     this.#spokenMs = this.#screen.clock.monotonicMs();
   }
 
-  /**
-   * Another program printed this. While its line has no end, such as that of a progress bar of its own, no bar is drawn
-   * over it.
-   */
+  /** Notes the output of another program. While its last line is open, as that of its own progress bar, none is drawn. */
   passed(chunk: Uint8Array): void {
     if (chunk.length > 0) this.#isMidLine = chunk.at(-1) !== NEWLINE;
   }
 
-  /** Returns the newline that ends a line which another program left open; an empty text where none is. */
+  /** Returns the newline that ends another program's open line; empty where none is open. */
   endLine(): string {
     const isOpen = this.#isMidLine;
     this.#isMidLine = false;
@@ -119,7 +116,7 @@ export class Progress {
   }
 
   #columns(): number {
-    // A terminal without a size says that it has no columns.
+    // A terminal without a size reports 0 columns.
     return this.#screen.columns() || DEFAULT_COLUMNS;
   }
 
@@ -138,14 +135,14 @@ export class Progress {
   }
 }
 
-/** Whether nothing but the time that passed is known. */
+/** Whether only the elapsed time is known. */
 function isStill({ doneBytes, totalBytes }: Amount): boolean {
   return doneBytes === 0 && totalBytes === undefined;
 }
 
 /**
- * Returns what erases a line that was drawn, with the cursor at its end. A terminal that became narrower since has
- * wrapped it into several rows.
+ * Returns the text that erases a drawn line, with the cursor at its end. A terminal that has become narrower since then
+ * shows the line in several rows.
  */
 function eraseLine(width: number, columns: number): string {
   const rows = Math.max(1, Math.ceil(width / columns));
@@ -153,8 +150,8 @@ function eraseLine(width: number, columns: number): string {
 }
 
 /**
- * Returns the line of a progress bar that fits into so many columns: a narrow terminal gets a shorter bar, or none, and
- * then less and less of the rest.
+ * Returns the line of a progress bar that fits into the columns: a narrow terminal gets a shorter bar, then none, and
+ * then fewer of the figures.
  *
  * @example
  * ```ts
@@ -192,7 +189,7 @@ function describeAmount(amount: Amount): string {
   return factsOf(amount).join(", ");
 }
 
-/** Returns the facts about the work, the most important first. */
+/** Returns the figures of the work, the most important first. */
 function factsOf(amount: Amount): string[] {
   const { doneBytes, totalBytes, elapsedMs, startedBytes } = amount;
   if (isStill(amount)) return [`${formatDuration(elapsedMs)} so far`];

@@ -15,7 +15,7 @@ import type { Timed } from "../lib/pipeline/run_report.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { findStore, placeOf, type Store } from "../lib/store/store.ts";
-import { changeLines, Output } from "./_output.ts";
+import { changeLines, type Output } from "./_output.ts";
 import { OTHER_WRITERS_OPTION, PULLING_OPTIONS } from "./_options.ts";
 import { narrowPermissions, type Need, type Session } from "./_session.ts";
 import { otherWriterText } from "../lib/store/recorded_writer.ts";

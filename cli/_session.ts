@@ -10,9 +10,9 @@ import { findStore, openStore, type Store, type StoreLocation } from "../lib/sto
 import { FollowedSettings } from "../lib/daemon/followed_settings.ts";
 import { DEFAULT_CONFIG_FILE } from "./_options.ts";
 import type { Permissions } from "./_world.ts";
-import { Output } from "./_output.ts";
+import type { Output } from "./_output.ts";
 
-/** What a command's work gets. */
+/** The configuration and the outside world of a command. */
 export interface Session {
   readonly context: Context;
   readonly output: Output;
@@ -21,15 +21,15 @@ export interface Session {
   readonly settings: ModelSync;
   /** The model folder and its store. */
   readonly location: StoreLocation;
-  /** Gives the work this long to end after the first signal, instead of `model_sync.stop_timeout_sec`. */
+  /** Sets how long the work may continue after the first signal, instead of `model_sync.stop_timeout_sec`. */
   readonly stopWithin: (timeoutMs: number) => void;
-  /** Whether its runs wait for one that holds the store, as a daemon's do, instead of failing. */
+  /** Whether a run waits for the store's lock, as a daemon's does, instead of failing. */
   readonly waitsForLock?: boolean;
-  /** Makes of a log the one that its runs write to, where that is not the command's own. */
+  /** Returns the log of a daemon's run, which names the role. */
   readonly wrapLog?: (log: Log) => Log;
 }
 
-/** What a command gets that works without a valid configuration, or reads it more than once. */
+/** As {@link Session}, for commands that need no valid configuration or read it more than once. */
 export interface PlainSession {
   readonly context: Context;
   readonly output: Output;
@@ -37,11 +37,11 @@ export interface PlainSession {
   readonly cron: Cron;
   /** Reads the configuration. @throws {ConfigError} */
   readonly load: () => Promise<LoadedConfig>;
-  /** Gives the work this long to end after the first signal, instead of `model_sync.stop_timeout_sec`. */
+  /** Sets how long the work may continue after the first signal, instead of `model_sync.stop_timeout_sec`. */
   readonly stopWithin: (timeoutMs: number) => void;
 }
 
-/** Reads the configuration as it is now. */
+/** Reads the configuration and returns the session with it. */
 export async function openSession(plain: PlainSession): Promise<Session> {
   const { context, output, permissions, load, stopWithin } = plain;
   const config = await load();
@@ -50,9 +50,9 @@ export async function openSession(plain: PlainSession): Promise<Session> {
   return { context, output, permissions, config, settings, location, stopWithin };
 }
 
-/** The configuration and the folder that a command reports on. */
+/** The configuration file and the model folder at the top of a report. */
 export interface Heading {
-  /** The absolute path of the configuration file; `null` when there is none. */
+  /** The absolute path of the configuration file; `null` without a file. */
   readonly configFile: string | null;
   readonly modelsDir: string;
 }
@@ -70,7 +70,7 @@ export function headingLines({ context: { fs } }: Session, { configFile, modelsD
 }
 
 /**
- * The store of a command that works on what an earlier pull left. Making an empty one would only hide a wrong path.
+ * Returns the store of an earlier pull. Creating an empty one would hide a wrong path.
  *
  * @throws {UsageError} code `STORE_MISSING`
  */
@@ -79,7 +79,7 @@ export function openExistingStore(session: Session): Store {
   return openStore(session.context.fs, session.location, session.context.log);
 }
 
-/** As {@link openExistingStore} for a command that changes nothing. */
+/** As {@link openExistingStore}, for commands that change nothing. */
 export function requireStore(session: Session): Store {
   const store = findStore(session.context.fs, session.location, session.context.log);
   if (store !== undefined) return store;
@@ -93,15 +93,15 @@ export function requireStore(session: Session): Store {
 }
 
 const NARROWED = ["net", "run"] as const;
-/** What a command may need for its carrier, or for what is configured around it. */
+/** A permission that depends on the carrier and the configuration. */
 export type Need = (typeof NARROWED)[number];
 
 /**
- * Gives up what neither the command nor the configuration needs, as soon as that is known: a pull from git without
- * hooks cannot open a connection, whatever a model makes it do.
+ * Gives up the permissions that neither the command nor the configuration needs, before any model is read. A pull from
+ * git without hooks cannot open a connection, even if a model exploits a flaw of this program.
  *
- * @param needs what the command needs whatever is configured
- * @throws {UsageError} code `PERMISSION_GIVEN_UP` when a configuration that changed needs what was given up
+ * @param needs the permissions that the command needs under every configuration
+ * @throws {UsageError} code `PERMISSION_GIVEN_UP` when the configuration changed and now needs a permission given up
  */
 export function narrowPermissions(
   { settings, permissions }: Pick<Session, "settings" | "permissions">,
@@ -117,7 +117,7 @@ export function narrowPermissions(
   }
 }
 
-/** Gives up what a command does not need that neither pulls nor activates, but is reported. */
+/** Gives up what a command does not need that only records and reports a run. */
 export function narrowToReporting(
   { settings, permissions }: Pick<Session, "settings" | "permissions">,
 ): void {
@@ -125,7 +125,7 @@ export function narrowToReporting(
   if (!reportsByNet(settings)) permissions.giveUp("net");
 }
 
-/** Permissions of which these are not given up: something else in this process needs them. */
+/** Returns permissions that keep those that other roles of this process need. */
 export function keepPermissions(permissions: Permissions, needs: readonly Need[]): Permissions {
   const kept: readonly string[] = needs;
   return {
@@ -137,18 +137,18 @@ export function keepPermissions(permissions: Permissions, needs: readonly Need[]
 function givenUpError(name: Need): UsageError {
   const what = name === "net" ? "open connections" : "run programs";
   return new UsageError(
-    `Cannot use what is configured under activation, alerts or report: this process gave up the permission to ${what} ` +
-      "when nothing needed it",
-    { code: "PERMISSION_GIVEN_UP", hint: "start the daemon again" },
+    "Cannot use the changed settings of activation, alerts or report: when it started, this process gave up the " +
+      `permission to ${what}, which no setting needed`,
+    { code: "PERMISSION_GIVEN_UP", hint: "restart the daemon" },
   );
 }
 
-/** What hooks, metrics, alerts and reports need. */
+/** Returns the permissions that hooks, metrics, alerts and reports need. */
 function configuredNeeds(settings: ModelSync): Need[] {
   const { validate, reload, canary } = settings.activation;
   const types = [...reload, ...canary.metrics].map(({ type }) => type);
   const usesNet = types.some((type) => !LOCAL_TYPES.includes(type)) || reportsByNet(settings);
-  // Models are tried in a process of their own.
+  // ONNX models are loaded in a process of their own.
   const runs = validate.enabled || types.some((type) => RUNNING_TYPES.includes(type));
   return [...(usesNet ? ["net" as const] : []), ...(runs ? ["run" as const] : [])];
 }
@@ -158,16 +158,16 @@ function reportsByNet({ alerts, report }: ModelSync): boolean {
     report.url !== undefined || report.ping.url_env !== undefined;
 }
 
-/** Sending a signal counts as running, for the runtime. */
+/** Deno counts sending a signal as running a program. */
 const RUNNING_TYPES = ["command", "signal"];
 
 const LOCAL_TYPES = [...RUNNING_TYPES, "file"];
 
 /**
- * Returns the settings of a command that runs for long: read again when their file has changed.
+ * Returns the settings of a long-running command, which reads them again when their file changes.
  *
- * @param config `--config`
- * @param settings as they were read at the start
+ * @param config the value of `--config`
+ * @param settings the settings at the start
  */
 export function followSettings(
   plain: PlainSession,

@@ -7,32 +7,32 @@ import type { Cron } from "../lib/daemon/ticks.ts";
 /** A stream that commands print to. */
 export interface Terminal {
   writeSync(bytes: Uint8Array): number;
-  /** Whether a person sees it: then it may show colours and a progress bar. */
+  /** Whether it shows colours and a progress bar. */
   isTerminal(): boolean;
 }
 
-/** The stream that a person may answer on. */
+/** The stream that a question's answer comes from. */
 export interface Input {
   read(buffer: Uint8Array): Promise<number | null>;
   isTerminal(): boolean;
 }
 
-/** The terminal of a command: its output, and where it asks. */
+/** The terminal of a command. */
 export interface Screen {
-  /** Missing where no person can answer. */
+  /** Missing where no question can be answered. */
   readonly stdin?: Input;
   readonly stdout: Terminal;
   readonly stderr: Terminal;
   /** `NO_COLOR` is set and not empty: https://no-color.org */
   readonly noColor: boolean;
   readonly clock: Clock;
-  /** How wide the terminal is now; `undefined` without one. */
+  /** Returns the present width of the terminal; `undefined` without a terminal. */
   columns(): number | undefined;
 }
 
 export type PermissionName = "net" | "run" | "write";
 
-/** What the process may do. It cannot take back what it gave up. */
+/** The permissions of the process. What is given up stays given up. */
 export interface Permissions {
   readonly givenUp: ReadonlySet<PermissionName>;
   giveUp(name: PermissionName): void;
@@ -48,9 +48,9 @@ export interface World extends Screen, Pick<Context, "fs" | "spawn" | "http" | "
   readonly permissions: Permissions;
   /** The environment variables, without those of `.env`. */
   variables(): Readonly<Record<string, string>>;
-  /** Calls `stop` with the first signal that asks the process to end, until the result is disposed. */
+  /** Calls `stop` with the first signal that ends processes, until the result is disposed. */
   onStop(stop: (signal: Deno.Signal) => void): Disposable;
-  /** Ends the process and the programs that it started, at once. */
+  /** Ends the process and the programs that it started immediately. */
   endNow(code: ExitCode): void;
   readonly cron: Cron;
 }
@@ -70,7 +70,7 @@ export const processWorld: World = {
   clock: systemClock,
   columns: consoleColumns,
   freeBytes,
-  // Read when a command needs it: the help needs no permission.
+  // A getter, because reading it needs a permission that the help does without.
   get host() {
     return Deno.hostname();
   },
@@ -82,7 +82,7 @@ export const processWorld: World = {
     },
   },
   variables() {
-    // Deleted rather than left out: programs that we start inherit the variables of this process.
+    // Deleted, because the programs that we start inherit the variables of this process.
     for (const name of GIT_VARIABLES) Deno.env.delete(name);
     const variables = Deno.env.toObject();
     for (const name of SERVICE_VARIABLES) Deno.env.delete(name);
@@ -90,7 +90,7 @@ export const processWorld: World = {
   },
   onStop: stopOnSignals,
   endNow,
-  // Found when it is called: only a daemon needs it, and the runtime has it with `"unstable": ["cron"]` alone.
+  // A function, because Deno.cron exists only with `"unstable": ["cron"]`, which only the daemon needs.
   cron: (name, schedule, options, callBack) => Deno.cron(name, schedule, options, callBack),
 };
 
@@ -99,10 +99,10 @@ function endNow(code: ExitCode): never {
   Deno.exit(code);
 }
 
-/** What a service manager says to this process alone: a program that it starts must not report in its name. */
+/** Variables with which systemd addresses this process: programs that it starts must not report in its name. */
 export const SERVICE_VARIABLES: readonly string[] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
 
-/** Variables by which a git hook, or a git in another repository, would lead our git astray. */
+/** Variables that a git hook sets, and that would point our git at another repository. */
 const GIT_VARIABLES = [
   "GIT_DIR",
   "GIT_WORK_TREE",
@@ -125,29 +125,29 @@ const GIT_VARIABLES = [
   "GIT_ICASE_PATHSPECS",
 ];
 
-/** Asked for whenever a line is drawn: a window may be resized at any time. */
+/** Read for each line that is drawn, because a window may be resized at any time. */
 function consoleColumns(): number | undefined {
   try {
     return Deno.consoleSize().columns;
   } catch {
-    // There is no terminal, or not one with a size.
+    // There is no terminal, or it has no size.
     return undefined;
   }
 }
 
-/** Loaded when it is asked for: the module costs every command's start some milliseconds. */
+/** Loads node:fs only when it is called: the module costs some milliseconds at start. */
 async function freeBytes(path: string): Promise<number | undefined> {
   const { statfsSync } = await import("node:fs");
   try {
     const { bavail, bsize } = statfsSync(path);
     return bavail * bsize;
   } catch {
-    // Not every system tells; then the disk itself says when it is full.
+    // Some systems do not report it. A full disk then shows as a failed write.
     return undefined;
   }
 }
 
-/** A first signal asks the run to stop, a second one ends the process. */
+/** The first signal stops the run, the second one ends the process. */
 function stopOnSignals(stop: (signal: Deno.Signal) => void): Disposable {
   let isStopping = false;
   const signals: Deno.Signal[] = Deno.build.os === "windows"

@@ -13,7 +13,7 @@ import { type Options, switchOption } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
 import { command, type CommandFlags, main, plainCommand, type Program } from "./_command.ts";
 import type { PlainSession } from "./_session.ts";
-import { Output } from "./_output.ts";
+import type { Output } from "./_output.ts";
 
 const INIT_OPTIONS = {
   force: switchOption({ group: "Options", brief: "Replace a file that exists" }),

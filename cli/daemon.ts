@@ -5,7 +5,7 @@ import { refuseDisabled } from "../lib/daemon/disabled_setting.ts";
 import { type RoleRun, runDaemon, scheduleOf } from "../lib/daemon/run_daemon.ts";
 import { openDatagramSocket } from "../lib/daemon/datagram_socket.ts";
 import { type ListenAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
-import { type Role } from "../lib/config/roles.ts";
+import type { Role } from "../lib/config/roles.ts";
 import { openStore } from "../lib/store/store.ts";
 import { SUMMARIES } from "./_help.ts";
 import {
@@ -17,9 +17,8 @@ import {
   RUNPOD_OPTIONS,
   TRAINING_OPTIONS,
 } from "./_options.ts";
-import { integerOption, type Options, switchOption, textOption } from "./_declaration.ts";
+import { type Flags, integerOption, type Options, switchOption, textOption } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
-import { ROLE_JOBS } from "./_role_jobs.ts";
 import { type CommandFlags, main, plainCommand, type Program } from "./_command.ts";
 import {
   followSettings,
@@ -31,7 +30,12 @@ import {
   type Session,
 } from "./_session.ts";
 import type { Output } from "./_output.ts";
-import { publishChoices } from "./publish.ts";
+import { publishChoices, type PublishFlags, runPublish } from "./publish.ts";
+import { runArtifactPull } from "./artifact_pull.ts";
+import { runHfPull } from "./hf_pull.ts";
+import { type PullFlags, runPull } from "./pull.ts";
+import { runReferencesSync } from "./references_sync.ts";
+import { runRunPodPull } from "./runpod_pull.ts";
 
 /** The seeds' default, and the least that it is clamped to. */
 const POLL_INTERVAL_SEC = 30;
@@ -158,5 +162,32 @@ async function openJob(
 function connectionNeeds({ env }: Context, listen: ListenAddress | undefined): Need[] {
   return listen !== undefined || (env.get("NOTIFY_SOCKET") ?? "") !== "" ? ["net"] : [];
 }
+
+/** The options of a daemon that its roles' commands have, too. */
+type RoleFlags = PublishFlags & PullFlags & Flags<typeof RUNPOD_OPTIONS>;
+
+/** How a command runs for a daemon. */
+interface RoleJob {
+  /** What it needs besides what is configured around it. */
+  readonly needs: readonly Need[];
+  readonly run: (session: Session, flags: RoleFlags) => Promise<void>;
+}
+
+const ROLE_JOBS: Readonly<Record<Role, RoleJob>> = {
+  publisher: { needs: ["run"], run: runPublish },
+  client: { needs: ["run"], run: runPull },
+  runpod_client: { needs: ["net"], run: runRunPodPull },
+  artifact_client: {
+    needs: ["net"],
+    // Its options are the configuration's: the daemon's --branch belongs to the git roles.
+    run: (session, { allowDowngrade = false }) => runArtifactPull(session, { allowDowngrade }),
+  },
+  huggingface_client: {
+    needs: ["net"],
+    run: (session, { allowDowngrade = false, acceptOtherWriters = false }) =>
+      runHfPull(session, { allowDowngrade, acceptOtherWriters }),
+  },
+  references: { needs: ["net", "run"], run: runReferencesSync },
+};
 
 if (import.meta.main) await main(program);

@@ -8,7 +8,7 @@ import { SUMMARIES } from "./_help.ts";
 import type { Options } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
 import { headingLines, headingOf, type Session } from "./_session.ts";
-import { Output } from "./_output.ts";
+import type { Output } from "./_output.ts";
 
 const OPTIONS = {
   role: {

@@ -10,7 +10,7 @@ import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { refuseMissingModels } from "../lib/release/model_set.ts";
 import { openStore } from "../lib/store/store.ts";
-import { changeLines, Output } from "./_output.ts";
+import { changeLines, type Output } from "./_output.ts";
 import { HUB_OPTIONS, PUBLISHING_OPTIONS } from "./_options.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Session } from "./_session.ts";

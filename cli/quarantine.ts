@@ -5,7 +5,7 @@ import { type QuarantineEntry, readQuarantine } from "../lib/store/quarantine.ts
 import { findStore } from "../lib/store/store.ts";
 import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
-import { Output } from "./_output.ts";
+import type { Output } from "./_output.ts";
 import { type Options, textOption } from "./_declaration.ts";
 import { NO_OPERANDS, oneOperand } from "./_arguments.ts";
 

@@ -12,7 +12,7 @@ import { findStore, openStore } from "../lib/store/store.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Session } from "./_session.ts";
 import { formatDuration } from "../lib/core/format.ts";
-import { Output } from "./_output.ts";
+import type { Output } from "./_output.ts";
 import { SUMMARIES } from "./_help.ts";
 import { type Flags, integerOption, type Options, switchOption, textOption } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";

@@ -1,4 +1,4 @@
-import { EXIT, type ExitCode } from "../lib/core/errors.ts";
+import { EXIT, type ExitCode, messageOf, ModelSyncError } from "../lib/core/errors.ts";
 import {
   failureOfSync,
   NO_CHOICES,
@@ -7,12 +7,11 @@ import {
   watchAndSync,
 } from "../lib/references/prepare_sync.ts";
 import { exitCodeOf, failuresOf } from "../lib/references/sync_failures.ts";
-import { type SyncReport } from "../lib/references/sync_references.ts";
+import type { CategoryReport, RepositoryReport, SyncReport } from "../lib/references/sync_references.ts";
 import type { WatchEvent } from "../lib/references/watch_event.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Session } from "./_session.ts";
 import { watchLines } from "../lib/references/watch_lines.ts";
-import { reportJson, reportLines } from "./_references_report.ts";
 import { SUMMARIES } from "./_help.ts";
 import {
   choiceOption,
@@ -23,6 +22,15 @@ import {
   textOption,
 } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
+import { plural } from "../lib/core/format.ts";
+import { oneLine } from "../lib/core/quote.ts";
+import { changeLines } from "../lib/references/change_lines.ts";
+import { namesOf } from "../lib/references/compare_records.ts";
+import { nameBlocks } from "../lib/references/describe_changes.ts";
+import { fieldChanges } from "../lib/references/field_changes.ts";
+import { renderInline } from "../lib/references/json/render_json.ts";
+import type { KeptWork } from "../lib/references/proposal.ts";
+import { type Output, type Style, Verbatim } from "./_output.ts";
 
 const REFERENCES = "References";
 
@@ -169,6 +177,180 @@ function show({ output, settings }: Session, report: SyncReport): void {
   const json = reportJson(report, isDryRun);
   const text = () => reportLines(output, report, isDryRun);
   output.verdict(!isDryRun && failuresOf(report).length === 0, json, text);
+}
+
+const STYLES = { added: "green", removed: "red", modified: "yellow" } as const satisfies Record<
+  string,
+  Style
+>;
+
+/** How many models a summary names of each kind; a dry run names all. */
+const NAMES_MAX = 5;
+
+/** The report for people. */
+function reportLines(output: Output, report: SyncReport, isDryRun: boolean): (string | Verbatim)[] {
+  const changed = report.categories.flatMap((category) => categoryLines(output, category, isDryRun));
+  const missing = report.categories.filter(({ status }) => status === "no-reference-file");
+  return [
+    ...changed,
+    ...(missing.length === 0
+      ? []
+      : [`no reference file: ${missing.map(({ category }) => category).join(", ")}`, ""]),
+    ...summaryLines(output, report, isDryRun),
+    ...hintsOf(report).map((hint) => `${output.paint("dim", "next")}:  ${hint}`),
+  ];
+}
+
+/** What to do about what failed; each once: when the server is down, all categories say the same. */
+function hintsOf(report: SyncReport): string[] {
+  const hints = failuresOf(report).map((error) => error instanceof ModelSyncError ? error.hint : undefined);
+  return [...new Set(hints.filter((hint) => hint !== undefined))];
+}
+
+function categoryLines(output: Output, report: CategoryReport, isDryRun: boolean): string[] {
+  if (report.status === "failed") {
+    return [output.paint("red", `✗ ${report.category}: Failed to scan - ${messageOf(report.error)}`), ""];
+  }
+  if (report.status !== "compared" || report.plan.changes.length === 0) return [];
+  const { changes, files } = report.plan;
+  const paths = [...files.keys()].join(", ");
+  return [
+    output.paint("bold", report.category) +
+    output.paint("dim", `  ${report.repository} ${paths}, ${plural(changes.length, "change")}`),
+    ...(isDryRun
+      ? changes.flatMap(changeLines).map(({ kind, text }) => `  ${output.paint(STYLES[kind], text)}`)
+      : nameBlocks(changes, NAMES_MAX).flat().map((line) => `  ${line}`)),
+    "",
+  ];
+}
+
+function summaryLines(
+  output: Output,
+  { categories, repositories, patchPath }: SyncReport,
+  isDryRun: boolean,
+): (string | Verbatim)[] {
+  const compared = categories.filter(({ status }) => status !== "no-reference-file");
+  const lost = repositories.flatMap((report) => report.kind === "failed" ? [report.repository] : []);
+  const failed = compared.filter((report) =>
+    report.status === "failed" ||
+    (report.status === "compared" && report.plan.changes.length > 0 && lost.includes(report.repository))
+  );
+  const created = repositories.filter((report) => report.kind === "proposed" && report.outcome === "created");
+  const isClean = failed.length === 0 &&
+    repositories.every((report) => !("changes" in report && report.changes > 0));
+  return [
+    ...(isClean ? ["No changes detected across any categories", ""] : []),
+    `Categories processed: ${compared.length}`,
+    `Successful: ${compared.length - failed.length}`,
+    failed.length === 0 ? "Failed: 0" : output.paint(
+      "red",
+      `Failed: ${failed.length} (${failed.map(({ category }) => category).join(", ")})`,
+    ),
+    ...(isDryRun ? [] : [`PRs created: ${created.length}`]),
+    ...repositories.flatMap((report) => repositoryLines(output, report)),
+    ...(patchPath === undefined ? [] : [`  wrote ${patchPath}`]),
+  ];
+}
+
+function repositoryLines(output: Output, report: RepositoryReport): (string | Verbatim)[] {
+  const { repository } = report;
+  switch (report.kind) {
+    case "shown":
+      return report.changes === 0
+        ? []
+        : [`  ${repository}: a pull request with ${plural(report.changes, "change")} would be made`];
+    case "below-threshold":
+      return [tooFew(report)];
+    case "written":
+      return [
+        ...(report.written.length === 0 ? [new Verbatim(report.patch)] : []),
+        ...report.written.map((path) => `  wrote ${path}`),
+      ];
+    case "proposed": {
+      const { outcome, pullRequest } = report;
+      if (outcome === "below-threshold") return [tooFew(report)];
+      if (pullRequest === undefined) return [];
+      return [`  ${output.paint("cyan", pullRequest.url)} ${outcome}`, ...keptLines(report.kept)];
+    }
+    case "failed":
+      return [output.paint("red", `  ${repository}: ${messageOf(report.error)}`)];
+  }
+}
+
+function keptLines(kept: KeptWork | undefined): string[] {
+  if (kept === undefined) return [];
+  const { commits, models } = kept;
+  const shown = models.slice(0, NAMES_MAX).map(oneLine).join(", ");
+  const more = models.length > NAMES_MAX ? ` and ${models.length - NAMES_MAX} more` : "";
+  const edits = models.length === 0
+    ? ""
+    : `; PRIMARY's records do not replace their edits of: ${shown}${more}`;
+  return [`    keeps ${plural(commits, "commit")} of people on its branch${edits}`];
+}
+
+function tooFew({ repository, changes }: RepositoryReport): string {
+  return `  ${repository}: ${plural(changes, "change")}, fewer than min_changes_threshold`;
+}
+
+/** The report for machines. Values are as JSON text: their numbers may not fit into a machine's. */
+function reportJson({ categories, repositories, patchPath }: SyncReport, isDryRun: boolean): object {
+  return {
+    dryRun: isDryRun,
+    patch: patchPath ?? null,
+    categories: categories.map((report) => ({
+      category: report.category,
+      repository: report.repository,
+      status: report.status,
+      ...(report.status === "compared"
+        ? {
+          added: namesOf(report.plan.changes, "added"),
+          removed: namesOf(report.plan.changes, "removed"),
+          modified: namesOf(report.plan.changes, "modified"),
+          warnings: report.plan.warnings,
+          ...(isDryRun ? { fields: modifiedFields(report) } : {}),
+        }
+        : {}),
+      ...(report.status === "failed" ? { error: errorJson(report.error) } : {}),
+    })),
+    repositories: repositories.map((report) => ({
+      repository: report.repository,
+      outcome: report.kind === "proposed" ? report.outcome : report.kind,
+      changes: report.changes,
+      ...(report.kind === "proposed"
+        ? {
+          pullRequest: report.pullRequest === undefined
+            ? null
+            : { number: report.pullRequest.number, url: report.pullRequest.url },
+          ...(report.kept === undefined ? {} : { kept: report.kept }),
+          ...(report.pending === undefined ? {} : { pending: report.pending }),
+        }
+        : {}),
+      ...(report.kind === "written" ? { written: report.written } : {}),
+      ...(report.kind === "failed" ? { error: errorJson(report.error) } : {}),
+    })),
+  };
+}
+
+function modifiedFields(report: Extract<CategoryReport, { status: "compared" }>): object {
+  return Object.fromEntries(
+    report.plan.changes.flatMap((change) => {
+      if (change.kind !== "modified") return [];
+      const fields = fieldChanges(change.before, change.after).map(({ path, before, after }) => ({
+        path,
+        before: before === undefined ? null : renderInline(before),
+        after: after === undefined ? null : renderInline(after),
+      }));
+      return [[change.name, fields]];
+    }),
+  );
+}
+
+function errorJson(error: unknown): object {
+  return {
+    code: error instanceof ModelSyncError ? error.code : "UNEXPECTED",
+    message: messageOf(error),
+    hint: error instanceof ModelSyncError ? error.hint ?? null : null,
+  };
 }
 
 if (import.meta.main) await main(program);

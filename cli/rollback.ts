@@ -2,7 +2,7 @@ import { planRollback, rollback, type RollbackPlan, type RollbackReport } from "
 import type { Timed } from "../lib/pipeline/run_report.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
-import { Output } from "./_output.ts";
+import type { Output } from "./_output.ts";
 import { reportedRun } from "../lib/pipeline/reported_run.ts";
 import { safeguardsOf } from "../lib/pipeline/safeguards.ts";
 import { SUMMARIES } from "./_help.ts";

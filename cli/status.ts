@@ -12,7 +12,7 @@ import { otherWriterText } from "../lib/store/recorded_writer.ts";
 import { SUMMARIES } from "./_help.ts";
 import { integerOption, type Options } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
-import { Output } from "./_output.ts";
+import type { Output } from "./_output.ts";
 
 /** As many runs as fit on a screen with the rest. */
 const RUNS_SHOWN = 5;

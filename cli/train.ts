@@ -14,7 +14,7 @@ import { TRAINING_OPTIONS, trainingOptions } from "./_options.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Session } from "./_session.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
-import { Output } from "./_output.ts";
+import type { Output } from "./_output.ts";
 import { SUMMARIES } from "./_help.ts";
 import { jsonOption, type Options, switchOption, textOption } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";

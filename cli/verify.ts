@@ -8,7 +8,7 @@ import { SUMMARIES } from "./_help.ts";
 import { plural } from "../lib/core/format.ts";
 import { type Options, switchOption } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
-import { Output } from "./_output.ts";
+import type { Output } from "./_output.ts";
 
 const OPTIONS = {
   deep: switchOption({

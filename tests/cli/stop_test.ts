@@ -66,7 +66,7 @@ Deno.test(
     const daemon = new StubbornTraining(trainer, "daemon", args, "stop_timeout_sec: 0.2");
     const { code, stderr } = await daemon.stop(1);
     assert.equal(code, 130, stderr);
-    assert.match(stderr, /^error: Cannot stop cleanly: the work goes on after 200 ms$/m);
+    assert.match(stderr, /^error: Cannot stop cleanly: the work did not end within 200 ms$/m);
     const next = await runCli("publish", ["--skip-training", "--json"], { cwd: trainer });
     assert.equal(next.code, 0, next.stderr);
     assert.equal(JSON.parse(next.stdout).outcome, "published");
