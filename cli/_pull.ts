@@ -28,15 +28,15 @@ import type { CommandFlags } from "./_command.ts";
 /** Options of every command that pulls. */
 export type PullingFlags = CommandFlags<typeof PULLING_OPTIONS>;
 
-/** Of the commands whose carrier other programs write to. */
+/** The option of commands whose carrier other programs write to. */
 export type OtherWriterFlags = Flags<typeof OTHER_WRITERS_OPTION>;
 
-/** How a command pulls, and what it needs for that. */
+/** How a command pulls. */
 export interface Pulling<Pulled extends Source> extends PullCommand<Pulled> {
   readonly command: CommandName;
-  /** What the carrier needs, besides what is configured around it. */
+  /** The permissions that the carrier needs. */
   readonly needs: readonly Need[];
-  /** Checks the settings of the carrier before there is a store. @throws {UsageError} */
+  /** Checks the settings of the carrier before a store is created. @throws {UsageError} */
   readonly check?: () => unknown;
 }
 
@@ -69,7 +69,7 @@ function choices(
   };
 }
 
-/** Whether a folder that this machine trains into may be replaced: by the option, or by a person at the terminal. */
+/** Whether the pull may replace a folder that this machine trains into: with --adopt, or after a question. */
 async function mayAdopt(session: Session, store: Store, flags: PullingFlags): Promise<boolean> {
   const { context, output, settings, waitsForLock = false } = session;
   if (flags.adopt === true) return true;
@@ -95,20 +95,20 @@ function show(output: Output, { report, details, canary, canaryFault }: EndedPul
 
 function canaryHint(canary: CanaryState | undefined, fault: string | undefined): string[] {
   if (fault !== undefined) {
-    return [`  nobody can tell whether it is watched: ${fault}`, `  ${UNREADABLE_MEND}`];
+    return [`  the state of its canary is unknown: ${fault}`, `  ${UNREADABLE_MEND}`];
   }
   if (canary === undefined) return [];
   return [
-    `  its canary is ${canary.status}; a daemon, or any pull with --wait-canary, gives the verdict`,
-    "  look at it with: model-sync canary status",
+    `  its canary is ${canary.status}; a daemon, or a pull with --wait-canary, completes it`,
+    "  follow it with: model-sync canary status",
   ];
 }
 
 /**
- * What a pull would do, found out without a trace.
+ * Prints what a pull would change, and leaves no trace.
  *
- * @param open opens the carrier with a scratch folder that is removed afterwards; the store is missing before the
- * first pull
+ * @param open opens the carrier with a scratch folder, which is removed afterwards; before the first pull, the store is
+ * `undefined`
  */
 export async function previewPulling(
   session: Session,
@@ -170,7 +170,7 @@ function pullLines(output: Output, report: Timed<PullSummary>): string[] {
       `  ${changed} changed, ${formatBytes(writtenBytes)} written, in ${formatDuration(durationMs)}`,
       ...(previous === undefined
         ? []
-        : [`  go back with: model-sync rollback   (to ${shortDigest(previous)})`]),
+        : [`  roll back with: model-sync rollback   (to ${shortDigest(previous)})`]),
     );
   }
   if (report.unreached !== undefined) {
@@ -179,7 +179,7 @@ function pullLines(output: Output, report: Timed<PullSummary>): string[] {
   return lines;
 }
 
-/** Returns how a pull changes a model folder that shows no release of the store yet. */
+/** Returns how the first pull into a model folder changes the folder. */
 export function folderLines(
   modelsDir: string,
   folder: PlannedFolder | undefined,
@@ -187,7 +187,7 @@ export function folderLines(
 ): string[] {
   if (folder === undefined) return [];
   const present = {
-    release: ": its present models are kept as a release, which model-sync rollback activates again",
+    release: ": its present models are kept as a release; model-sync rollback activates them again",
     aside: `: its present content is kept in ${modelsDir}.before-RUN`,
     none: "",
   };

@@ -96,7 +96,7 @@ export const program: Program = {
   }),
 };
 
-/** One pull of a workflow's artifacts, recorded and shown. */
+/** Pulls a workflow's artifacts as a recorded run, and prints the result. */
 export async function runArtifactPull(session: Session, flags: ArtifactPullFlags): Promise<void> {
   const { context } = session;
   await runPulling(session, flags, {
@@ -122,7 +122,7 @@ export async function runArtifactPull(session: Session, flags: ArtifactPullFlags
   });
 }
 
-/** Downloads into a folder that is thrown away: an archive shows what is in it only when it is there. */
+/** Prints what a pull would change. Only a downloaded archive shows its content, so it goes to a temporary folder. */
 async function previewArtifactPull(session: Session, flags: ArtifactPullFlags): Promise<void> {
   let downloads = 0;
   const place = (scratch: string) => () => Promise.resolve(join(scratch, `artifact-${++downloads}`));

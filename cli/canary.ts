@@ -51,7 +51,9 @@ function status({ context, output, settings, location }: Session): void {
 
 function statusLines(canary: CanaryDescription | null): string[] {
   return canary === null
-    ? ["no release was put under watch yet: a first one is not, the next ones are, see activation.canary"]
+    ? [
+      "no release has been in canary yet: the first one has none, later ones do if activation.canary has metrics",
+    ]
     : canaryLines(canary);
 }
 

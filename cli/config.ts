@@ -133,19 +133,19 @@ function settingRows(config: LoadedConfig): SettingRow[] {
   });
 }
 
-/** Of a setting that is a map, whose entries were set one by one: the first of them. */
+/** Returns the origin of a map whose entries were set one by one: that of the first entry. */
 function originBelow(config: LoadedConfig, name: string): Origin | undefined {
   for (const [path, origin] of config.origins) if (path.startsWith(`${name}.`)) return origin;
   return undefined;
 }
 
-/** A setting whose value is a secret, whatever it looks like. */
+/** Settings whose value is always a secret. */
 const SECRET_SETTING = /(?:^|_)(?:api_key|token|secret|password)$/;
 
-/** A setting whose maps have names of ours alone: the windows of a schedule. */
+/** Settings whose maps have no keys of the user's own: the windows of a schedule. */
 const PLAIN_SETTING = /^deny$/;
 
-/** A value without what may be a secret. */
+/** Returns the value of a setting without possible secrets. */
 function shownValue(key: ConfigKey, config: LoadedConfig): unknown {
   let value: unknown = config.settings;
   for (const name of key.path) value = new Map(Object.entries(value ?? {})).get(name);
@@ -154,7 +154,7 @@ function shownValue(key: ConfigKey, config: LoadedConfig): unknown {
   return withoutSecrets(value) ?? null;
 }
 
-/** Every entry of a map stays out: headers and payloads have names of the user's own. */
+/** Hides every entry of a map: the user chooses the names in headers and payloads. */
 function withoutSecrets(value: unknown): unknown {
   if (typeof value === "string") return redactArguments([value])[0];
   if (Array.isArray(value)) {

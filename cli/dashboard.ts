@@ -112,7 +112,7 @@ async function run(plain: PlainSession, flags: DashboardFlags): Promise<void> {
   context.log.info("dashboard stopped");
 }
 
-/** Runs parts until each has ended; when one fails, the signal of the others is aborted. */
+/** Runs parts until all have ended. If one fails, the signal of the others is aborted. */
 async function untilOneFails(
   stop: AbortSignal,
   parts: readonly ((signal: AbortSignal) => Promise<void>)[],
@@ -129,7 +129,7 @@ async function untilOneFails(
   }));
 }
 
-/** Longer input is not a password, and is not read. */
+/** Longer input is not a password and is not read. */
 const PASSWORD_BYTES_MAX = 4 * PASSWORD_CHARS_MAX + 2;
 
 async function printHash({ output }: Session): Promise<void> {
@@ -137,7 +137,7 @@ async function printHash({ output }: Session): Promise<void> {
   output.answer({ hash }, () => [hash]);
 }
 
-/** Stores the hash of a password from standard input. Sessions of the previous password end. */
+/** Stores the hash of a password from standard input, which ends the sessions of the previous password. */
 async function setPassword({ context, output }: Session, kv: Deno.Kv): Promise<void> {
   const password = await readLine(Deno.stdin.readable, PASSWORD_BYTES_MAX);
   await changeSettings(kv, { passwordHash: await hashPassword(password) });
@@ -145,14 +145,14 @@ async function setPassword({ context, output }: Session, kv: Deno.Kv): Promise<v
   const source = passwordOfEnvironment(context.env);
   if (source !== undefined) {
     context.log.warn(
-      "the environment sets a password, too, which comes before the stored one: " +
+      "the password of the environment takes precedence over the stored one: " +
         `remove ${HASH_VARIABLE} and ${PASSWORD_VARIABLE} to use the new password`,
     );
   }
   output.result({ changed: true }, () => ["The password is set. Sign in with it at the dashboard."]);
 }
 
-/** The first line, without its end. */
+/** Returns the first line, without its line end. */
 async function readLine(stream: ReadableStream<Uint8Array>, bytesMax: number): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
@@ -163,7 +163,7 @@ async function readLine(stream: ReadableStream<Uint8Array>, bytesMax: number): P
   return text.split(/\r?\n/, 1)[0] ?? "";
 }
 
-/** By default the database is in a folder of its own: SQLite keeps three files. */
+/** Returns the file or the address of the database. The default file has a folder of its own: SQLite keeps three files. */
 function databaseOf({ context, location }: Session, { kv }: DashboardFlags): string {
   if (kv === undefined) return join(stateDirOf(context.fs, location), "dashboard", "kv.sqlite3");
   return kv === ":memory:" || /^[a-z]+:\/\//i.test(kv)

@@ -42,14 +42,14 @@ export const program: Program = {
   }),
 };
 
-/** One pull from the hub, recorded and shown. */
+/** Pulls from the hub as a recorded run, and prints the result. */
 export async function runHfPull(session: Session, flags: HfPullFlags): Promise<void> {
   const options = sourceOptions(session, flags);
   await runPulling(session, flags, {
     command: "hf-pull",
     needs: ["net"],
     open: (store) => new HuggingFaceSource(session.context, options, store),
-    // Python's libraries go on with what they have, too.
+    // With HF_HUB_OFFLINE, Hugging Face's libraries also continue with the files that they have.
     isOfflineOk: flags.offlineOk === true || options.hub.isOffline === true,
   });
 }

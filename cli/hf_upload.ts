@@ -86,7 +86,7 @@ export async function runHfUpload(session: Session, flags: HfUploadFlags): Promi
   const redeploy = flags.redeploy || flags.wait || flags.revertOnFailure
     ? await prepareRedeployment(session, redeployChoices(flags))
     : undefined;
-  // A mistyped name must not leave a store beside it.
+  // A mistyped folder must not get a store.
   refuseMissingModels(context, location.modelsDir);
   const store = openStore(context.fs, location, context.log);
   const report = await recordedUpload(session, store, choices(flags));
@@ -153,7 +153,7 @@ function uploadLines(output: Output, report: RecordedUpload): string[] {
     `  ${changed} changed, to ${repoId} ${branch} as ${commit.slice(0, 12)}, in ${
       formatDuration(durationMs)
     }`,
-    ...(pullRequestUrl === undefined ? [] : [`  waits to be merged: ${pullRequestUrl}`]),
+    ...(pullRequestUrl === undefined ? [] : [`  merge it: ${pullRequestUrl}`]),
   ];
 }
 
@@ -161,9 +161,9 @@ function previewLines(output: Output, preview: UploadPreview): string[] {
   const { repoId, branch, missing, changes } = preview;
   const target = `${repoId} ${branch}`;
   if (preview.outcome === "unchanged") return [`nothing to upload: ${target} holds these models already`];
-  const made = missing === undefined ? [] : [`would make the ${missing} first`];
+  const created = missing === undefined ? [] : [`would create the ${missing} first`];
   return [
-    ...made,
+    ...created,
     `would publish release ${
       output.paint("bold", shortDigest(preview.release))
     } (sequence ${preview.sequence}) to ${target}, ` +

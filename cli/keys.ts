@@ -95,7 +95,7 @@ function generate({ context, output }: PlainSession, flags: GenerateFlags): Prom
   const publicKey = expandHome(flags.publicKey, context.env);
   const keyHint = generateKeyFiles(context.fs, privateKey, publicKey);
   output.result({ privateKey, publicKey, keyHint }, () => [
-    `${output.paint("green", "✓")} wrote ${privateKey}, which stays on the publishing side, and ${publicKey}`,
+    `${output.paint("green", "✓")} wrote ${privateKey}, which stays on the publisher, and ${publicKey}`,
     `  publishers: model_sync.signing.private_key: ${privateKey}`,
     `  clients:    model_sync.signing.public_keys: [${publicKey}]`,
   ]);

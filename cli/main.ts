@@ -7,17 +7,17 @@ import type { Program } from "./_command.ts";
 import { Output } from "./_output.ts";
 
 /**
- * The entry that is compiled into one executable. It picks the command, gives up the permissions that the command does
- * not need, and only then loads it. Its own help loads nothing else, so that it is there at once.
+ * The entry that is compiled into one executable. It finds the command, gives up the permissions that the command does
+ * not need, and only then loads the command. The list of commands loads no command, so that it appears immediately.
  */
 
 interface Entry {
-  /** What the command does not need, and therefore loses. */
+  /** The permissions that the command does not need. */
   readonly revoked: readonly PermissionName[];
   readonly load: () => Promise<{ readonly program: Program }>;
 }
 
-/** Every command with what it gives up: exported for the test that compares it with the permission sets. */
+/** All commands with the permissions that they give up. Exported for a test that compares them with `deno.json`. */
 export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
   publish: { revoked: [], load: () => import("./publish.ts") },
   pull: { revoked: [], load: () => import("./pull.ts") },
@@ -44,7 +44,7 @@ export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
   config: { revoked: ["net", "run"], load: () => import("./config.ts") },
 };
 
-/** Runs the command that the arguments of a world name, or shows help. @returns the exit code */
+/** Runs the command that the arguments name, or shows help. @returns the exit code */
 export async function run(world: World): Promise<number> {
   const [name = "", ...rest] = world.args;
   if (name === "help" && rest.length > 0) {

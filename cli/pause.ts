@@ -72,12 +72,12 @@ async function run(
   ]);
 }
 
-/** @throws {UsageError} code `DURATION_INVALID` */
+/** Returns the length of the pause in milliseconds. @throws {UsageError} code `DURATION_INVALID` */
 function durationMs(text: string): number {
   try {
     const parsed = parseDuration(text);
     if (parsed > 0) return parsed;
-    throw new RangeError(`"${text}" is no time at all`);
+    throw new RangeError(`"${text}" is no length of time`);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw new UsageError(`Cannot use --for: ${cause.message}`, { code: "DURATION_INVALID", cause });

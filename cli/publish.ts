@@ -113,7 +113,7 @@ function planLines(output: Output, plan: PublishPlan, command: readonly string[]
   const target = `${plan.remote}/${plan.branch}`;
   const trained = command === null
     ? []
-    : [`would train first: ${command.join(" ")}`, "and then, with the models as they are now:"];
+    : [`would train first: ${command.join(" ")}`, "and then, if the training changes nothing:"];
   if (plan.outcome === "unchanged") {
     return [...trained, `nothing to publish: ${target} holds these models already`];
   }

@@ -38,7 +38,7 @@ export const program: Program = {
   }),
 };
 
-/** One pull from the git registry, recorded and shown. */
+/** Pulls from the git registry as a recorded run, and prints the result. */
 export async function runPull(session: Session, flags: PullFlags): Promise<void> {
   const { context, location } = session;
   await runPulling(session, flags, {
@@ -54,7 +54,7 @@ export async function runPull(session: Session, flags: PullFlags): Promise<void>
   });
 }
 
-/** A missing clone is made elsewhere and thrown away. */
+/** Prints what a pull would change. A missing clone is created in a temporary folder. */
 async function previewPull(session: Session, flags: PullFlags): Promise<void> {
   const { context, location } = session;
   await previewPulling(session, flags, (store, scratch) =>

@@ -51,7 +51,7 @@ export const REDEPLOY_OPTIONS = {
 
 export type RedeployFlags = Flags<typeof REDEPLOY_OPTIONS>;
 
-/** Returns what the options say of waiting and reverting. */
+/** Returns what the options say about waiting and reverting. */
 export function redeployChoices(flags: RedeployFlags): RedeployChoices {
   return { waits: flags.wait === true, revertsOnFailure: flags.revertOnFailure === true };
 }
@@ -133,7 +133,7 @@ function parseRelease(text: string): Digest {
   const result = Digest.safeParse(text.startsWith("sha256:") ? text : `sha256:${text}`);
   if (result.success) return result.data;
   throw new UsageError(
-    `Cannot use --release ${text}: it ${result.error.issues[0]?.message ?? "is no digest"}`,
+    `Cannot use --release ${text}: it ${result.error.issues[0]?.message ?? "is not a digest"}`,
     {
       code: "DIGEST_INVALID",
       hint: "model-sync status --json shows a release's whole digest",

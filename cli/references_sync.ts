@@ -148,11 +148,11 @@ async function run(session: Session, flags: SyncFlags): Promise<ExitCode> {
   const { output } = plain;
   const onEvent = (event: WatchEvent) => output.result(event, () => watchLines(event));
   await watchAndSync(plain, sync, (report) => show(plain, report), onEvent);
-  // A watch ends only when it is stopped: that is not a failure.
+  // A watch ends when it is stopped, which is not a failure.
   return EXIT.done;
 }
 
-/** Runs one sync as configured, whatever is configured of a watch. @throws the first failure of an incomplete sync */
+/** Runs one sync as configured, without a watch. @throws the first failure of an incomplete sync */
 export async function runReferencesSync(session: Session): Promise<void> {
   const plain = session.settings.references.verbose ? inDetail(session) : session;
   const failure = failureOfSync(await syncOnce(plain, await prepareSync(plain, NO_CHOICES)));
@@ -165,7 +165,7 @@ async function syncOnce(session: Session, sync: PreparedSync): Promise<SyncRepor
   return report;
 }
 
-/** `HORDE_GITHUB_SYNC_VERBOSE_LOGGING` is known only when the configuration is read. */
+/** Returns the session with debug messages, for `HORDE_GITHUB_SYNC_VERBOSE_LOGGING`, which is part of the configuration. */
 function inDetail(session: Session): Session {
   const output = session.output.inDetail();
   const log = session.wrapLog?.(output.log) ?? output.log;
@@ -184,10 +184,10 @@ const STYLES = { added: "green", removed: "red", modified: "yellow" } as const s
   Style
 >;
 
-/** How many models a summary names of each kind; a dry run names all. */
+/** The number of models of each kind that a summary names; a dry run names all. */
 const NAMES_MAX = 5;
 
-/** The report for people. */
+/** Returns the report as text. */
 function reportLines(output: Output, report: SyncReport, isDryRun: boolean): (string | Verbatim)[] {
   const changed = report.categories.flatMap((category) => categoryLines(output, category, isDryRun));
   const missing = report.categories.filter(({ status }) => status === "no-reference-file");
@@ -201,7 +201,7 @@ function reportLines(output: Output, report: SyncReport, isDryRun: boolean): (st
   ];
 }
 
-/** What to do about what failed; each once: when the server is down, all categories say the same. */
+/** Returns the hints of the failures, each once: all categories fail alike when the server is down. */
 function hintsOf(report: SyncReport): string[] {
   const hints = failuresOf(report).map((error) => error instanceof ModelSyncError ? error.hint : undefined);
   return [...new Set(hints.filter((hint) => hint !== undefined))];
@@ -230,10 +230,10 @@ function summaryLines(
   isDryRun: boolean,
 ): (string | Verbatim)[] {
   const compared = categories.filter(({ status }) => status !== "no-reference-file");
-  const lost = repositories.flatMap((report) => report.kind === "failed" ? [report.repository] : []);
+  const unreached = repositories.flatMap((report) => report.kind === "failed" ? [report.repository] : []);
   const failed = compared.filter((report) =>
     report.status === "failed" ||
-    (report.status === "compared" && report.plan.changes.length > 0 && lost.includes(report.repository))
+    (report.status === "compared" && report.plan.changes.length > 0 && unreached.includes(report.repository))
   );
   const created = repositories.filter((report) => report.kind === "proposed" && report.outcome === "created");
   const isClean = failed.length === 0 &&
@@ -285,14 +285,14 @@ function keptLines(kept: KeptWork | undefined): string[] {
   const edits = models.length === 0
     ? ""
     : `; PRIMARY's records do not replace their edits of: ${shown}${more}`;
-  return [`    keeps ${plural(commits, "commit")} of people on its branch${edits}`];
+  return [`    keeps ${plural(commits, "commit")} of other authors on its branch${edits}`];
 }
 
 function tooFew({ repository, changes }: RepositoryReport): string {
   return `  ${repository}: ${plural(changes, "change")}, fewer than min_changes_threshold`;
 }
 
-/** The report for machines. Values are as JSON text: their numbers may not fit into a machine's. */
+/** Returns the report as an object. Values are JSON text, because their numbers may exceed a double. */
 function reportJson({ categories, repositories, patchPath }: SyncReport, isDryRun: boolean): object {
   return {
     dryRun: isDryRun,

@@ -94,8 +94,8 @@ function rollbackLines(output: Output, report: Timed<RollbackReport>): string[] 
   ];
   if (outcome === "rolled-back" && previous !== undefined) {
     lines.push(
-      `  release ${shortDigest(previous)} is quarantined: no pull brings it back`,
-      `  take it again with: model-sync rollback --to ${shortDigest(previous)}`,
+      `  release ${shortDigest(previous)} is quarantined: pulls refuse it`,
+      `  activate it again with: model-sync rollback --to ${shortDigest(previous)}`,
     );
   }
   return lines;
@@ -112,11 +112,11 @@ function planLines(output: Output, plan: RollbackPlan): string[] {
   const { from, target, changed } = plan;
   const { digest, sequence, createdAt } = target.manifest;
   if (from === digest) return [`nothing to do: release ${shortDigest(digest)} is active already`];
-  const left = from === undefined ? "" : `, and quarantine ${shortDigest(from)}`;
+  const quarantined = from === undefined ? "" : `, and quarantine ${shortDigest(from)}`;
   return [
     `would activate release ${
       output.paint("bold", shortDigest(digest))
-    } (sequence ${sequence}, made ${createdAt})${left}`,
+    } (sequence ${sequence}, made ${createdAt})${quarantined}`,
     `  ${plural(changed, "file")} changed`,
   ];
 }

@@ -49,7 +49,7 @@ async function run(
   if (flags.wait !== true) {
     output.result({ outcome, runs, runId }, () => [
       `${output.paint("green", "✓")} requested: ${roles.join(", ")}`,
-      "  the daemon starts the run within 5 seconds, or after the one that is going on",
+      "  the daemon starts it within 5 seconds, or after the present run",
     ]);
     return;
   }

@@ -13,7 +13,7 @@ import { SUMMARIES } from "./_help.ts";
 import { type Options, switchOption, textOption } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
 
-/** The original script takes these for every command. A RunPod job ignores them, and command lines stay valid. */
+/** The original script accepts these for every command. A RunPod job ignores them, so that command lines stay valid. */
 const IGNORED = { hidden: true, brief: "Ignored: an option of the git commands" } as const;
 const IGNORED_OPTIONS = {
   repoDir: textOption({ group: "Git registry", placeholder: "DIR", ...IGNORED }),
@@ -49,7 +49,7 @@ export const program: Program = {
   }),
 };
 
-/** One pull from RunPod, recorded and shown. */
+/** Pulls from RunPod as a recorded run, and prints the result. */
 export async function runRunPodPull(session: Session, flags: RunPodPullFlags): Promise<void> {
   const options = sourceOptions(session, flags);
   await inStoreOfPull(session, async (store) => {
@@ -122,7 +122,7 @@ function sourceOptions(session: Session, flags: RunPodPullFlags): RunPodSourceOp
   };
 }
 
-/** A signed address is a credential in its query. */
+/** Removes the query, which is a credential in a signed address. */
 function withoutQuery(address: string): string {
   const url = new URL(address);
   url.search = "";

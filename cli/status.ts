@@ -14,7 +14,7 @@ import { integerOption, type Options } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
 import type { Output } from "./_output.ts";
 
-/** As many runs as fit on a screen with the rest. */
+/** The number of runs that fits on a screen with the rest. */
 const RUNS_SHOWN = 5;
 
 const OPTIONS = {
@@ -56,7 +56,7 @@ async function run(session: Session, flags: CommandFlags<typeof OPTIONS>): Promi
   ]);
 }
 
-/** Loaded only where there is a canary. */
+/** Returns the lines of the canary. The code is loaded only if there is one. */
 async function canaryWords(canary: CanaryDescription): Promise<string[]> {
   const { canaryLines } = await import("../lib/canary/describe_canary.ts");
   return canaryLines(canary);
@@ -117,7 +117,7 @@ function runningLines(output: Output, { running }: Status, now: Date): string[] 
   return [
     output.paint("bold", "running now"),
     ...running.map(({ startedAt, command, step }) =>
-      `  ${startedAt}  ${command.padEnd(8)}  ${step ?? "begins"}  (started ${age(startedAt, now)})`
+      `  ${startedAt}  ${command.padEnd(8)}  ${step ?? "starting"}  (started ${age(startedAt, now)})`
     ),
   ];
 }
@@ -145,8 +145,8 @@ function canaryStatusLines(
   const fault = canaryFault === null
     ? []
     : [`${output.paint("red", "the active release has no canary")}: ${canaryFault}`, UNREADABLE_MEND];
-  const told = [...canary, ...fault];
-  return told.length === 0 ? [] : [output.paint("bold", "canary"), ...told.map((line) => `  ${line}`)];
+  const lines = [...canary, ...fault];
+  return lines.length === 0 ? [] : [output.paint("bold", "canary"), ...lines.map((line) => `  ${line}`)];
 }
 
 function quarantineLines(output: Output, status: Status): string[] {

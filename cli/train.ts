@@ -19,7 +19,7 @@ import { SUMMARIES } from "./_help.ts";
 import { jsonOption, type Options, switchOption, textOption } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
 
-/** Where the original's script writes it. */
+/** The path of the original script. */
 const ARCHIVE_PATH = "artifacts/exports/models_latest.zip";
 
 const OPTIONS = {
@@ -63,9 +63,9 @@ export const program: Program = {
 /** Trains as a recorded run, and prints the result. */
 async function runTrain(session: Session, flags: TrainFlags): Promise<void> {
   if (flags.testInput !== undefined) {
-    throw new UsageError("Cannot do the job of --test-input: --test-input goes with --serve-runpod", {
+    throw new UsageError("Cannot use --test-input: it needs --serve-runpod", {
       code: "FLAGS_CONFLICT",
-      hint: "add --serve-runpod to do the job, or leave --test-input out to train",
+      hint: "add --serve-runpod to do the job, or remove --test-input to train",
     });
   }
   const { report, json } = await recordedTraining(session, choices(session, flags));

@@ -58,19 +58,23 @@ function lines(output: Output, report: VerifyReport, flags: VerifyFlags): string
     return [`${output.paint("green", "✓")} ${name} is intact: ${plural(files, "file")}, ${how}`, ...signed];
   }
   return [
-    `${output.paint("red", "✗")} ${name} is not what its manifest says:`,
+    `${output.paint("red", "✗")} ${name} differs from its manifest:`,
     ...problems.map(({ path, problem }) => `  ${path} ${problem}`),
     ...extra.map((path) => `  ${path} is not part of it`),
     ...(problems.length > 0
-      ? [flags.deep ? DEEP_REPAIR : "  mend it with: model-sync pull   or go back with: model-sync rollback"]
-      : ["  remove what does not belong: consumers see it, and no pull brings or takes it"]),
+      ? [
+        flags.deep
+          ? DEEP_REPAIR
+          : "  repair it with: model-sync pull   or roll back with: model-sync rollback",
+      ]
+      : ["  remove these files: consumers see them, and pulls neither add nor remove them"]),
   ];
 }
 
 /**
- * Pulls and rollbacks trust size and times, which damage that only --deep finds does not change; releases share files,
- * so that the previous release may be damaged, too.
+ * A pull or a rollback would not repair this damage: both trust size and times, which it left unchanged. Releases share
+ * files, so the previous release may be damaged, too.
  */
-const DEEP_REPAIR = "  mend it with: model-sync pull --force, which reads every byte as well";
+const DEEP_REPAIR = "  repair it with: model-sync pull --force, which also reads every byte";
 
 if (import.meta.main) await main(program);

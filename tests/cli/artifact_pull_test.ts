@@ -60,7 +60,7 @@ class BotWorld implements AsyncDisposable {
   }
 }
 
-Deno.test("artifact-pull does with seed 2's appsettings.json what its document says, under its own permissions", async () => {
+Deno.test("artifact-pull works with seed 2's appsettings.json as documented, under its own permissions", async () => {
   await using bot = new BotWorld();
   const run = await bot.train(MODELS);
   const result = await bot.spawn([]);
@@ -85,7 +85,7 @@ Deno.test("artifact-pull prints the JSON that scripts rely on", async () => {
   assert.deepEqual([report.run.id, report.run.number, report.run.attempt], [run, 1, 1]);
 });
 
-Deno.test("artifact-pull skips a pull that comes too soon, says so as seed 2 does, and records it", async () => {
+Deno.test("artifact-pull skips a pull that comes too soon, logs seed 2's phrase, and records the run", async () => {
   await using bot = new BotWorld();
   await bot.train(MODELS);
   await bot.run([]);
@@ -110,7 +110,7 @@ Deno.test("artifact-pull skips a pull that comes too soon, says so as seed 2 doe
   }
 });
 
-Deno.test("artifact-pull is not kept waiting by a start that lies ahead, nor by one of another source", async () => {
+Deno.test("artifact-pull ignores a start in the future and the starts of other sources", async () => {
   await using bot = new BotWorld();
   await bot.train(MODELS);
   await bot.run([]);
@@ -125,7 +125,7 @@ Deno.test("artifact-pull is not kept waiting by a start that lies ahead, nor by 
   );
 });
 
-Deno.test("artifact-pull counts a start that failed, and a run that was too soon counts for nothing", async () => {
+Deno.test("artifact-pull counts a start that failed, and does not count a skipped run", async () => {
   await using bot = new BotWorld();
   assert.equal((await bot.run([])).code, 4);
   assert.match((await bot.run([])).stderr, /skipping/);
@@ -134,7 +134,7 @@ Deno.test("artifact-pull counts a start that failed, and a run that was too soon
   assert.equal(JSON.parse(nothing.stdout).release, null);
 });
 
-Deno.test("artifact-pull without a token says so once, in seed 2's words, and ends with 3", async () => {
+Deno.test("artifact-pull without a token logs seed 2's phrase once, and exits with 3", async () => {
   await using bot = new BotWorld();
   const result = await bot.run([], { env: { GITHUB_TOKEN: "" } });
   assert.equal(result.code, 3);
@@ -144,7 +144,7 @@ Deno.test("artifact-pull without a token says so once, in seed 2's words, and en
   assert.deepEqual(bot.github.requests, []);
 });
 
-Deno.test("artifact-pull takes a token from appsettings.json, and says that it belongs elsewhere", async () => {
+Deno.test("artifact-pull uses a token from appsettings.json, and warns about a token in a file", async () => {
   await using bot = new BotWorld({ ...APPSETTINGS, GitHub: { ...APPSETTINGS.GitHub, Token: TOKEN } });
   await bot.train(MODELS);
   const result = await bot.run([], { env: { GITHUB_TOKEN: "" } });
@@ -158,7 +158,7 @@ Deno.test("artifact-pull takes a token from appsettings.json, and says that it b
   assert.deepEqual(readFiles(bot.models), MODELS);
 });
 
-Deno.test("artifact-pull takes its names from flags and from seed 2's variables, and asks for them where none is set", async () => {
+Deno.test("artifact-pull reads names from options and from seed 2's variables, and exits with 2 if one is missing", async () => {
   await using bot = new BotWorld({});
   await bot.train(MODELS);
   const unset = await bot.run([]);
@@ -183,7 +183,7 @@ Deno.test("artifact-pull takes its names from flags and from seed 2's variables,
   assert.equal(oneWord.code, 0, oneWord.stderr);
 });
 
-Deno.test("artifact-pull --dry-run shows what would come, and leaves no trace", async () => {
+Deno.test("artifact-pull --dry-run shows what would change, and leaves no trace", async () => {
   await using bot = new BotWorld();
   await bot.train(MODELS);
   const before = listing(bot.dir.path);
@@ -201,7 +201,7 @@ Deno.test("artifact-pull --dry-run shows what would come, and leaves no trace", 
   assert.deepEqual(listing(bot.dir.path), after);
 });
 
-Deno.test("artifact-pull runs in the one executable with what it keeps, and does not run with less", async () => {
+Deno.test("artifact-pull runs through main.ts with the permissions that it keeps, and does not run with fewer", async () => {
   await using bot = new BotWorld();
   await bot.train(MODELS);
   const main = await bot.spawn([], { entry: "main" });
@@ -215,7 +215,7 @@ Deno.test("artifact-pull runs in the one executable with what it keeps, and does
   }
 });
 
-Deno.test("config print shows which settings are the bot's own", async () => {
+Deno.test("config print shows the settings that come from the bot's files", async () => {
   await using bot = new BotWorld();
   const { stdout, code } = await runCli("config", ["print", "--json"], { cwd: bot.dir.path });
   assert.equal(code, 0);

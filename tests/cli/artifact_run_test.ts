@@ -6,7 +6,7 @@ import { runCli } from "../helpers/run_cli.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";
 import { readFiles, tempDir } from "../helpers/temp_dir.ts";
 
-Deno.test("artifact-pull --run takes an older run at once, where the newest one's artifacts have expired", async () => {
+Deno.test("artifact-pull --run pulls an older run if the newest run's artifacts have expired", async () => {
   await using github = startGitHubServer(systemClock);
   using dir = tempDir();
   const files = { "rf.bin": "old" };

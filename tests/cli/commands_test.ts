@@ -5,7 +5,7 @@ import { listing, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts"
 import { bareRepository, git, GIT_ENV } from "../helpers/test_git.ts";
 import { MODELS, run, runJson, world } from "../helpers/seed_world.ts";
 
-Deno.test("the commands of seed 0 do what its document says", async () => {
+Deno.test("the commands of seed 0 work as documented", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
   const published = await run(
@@ -104,7 +104,7 @@ Deno.test("publish, pull and rollback print the JSON that scripts rely on", asyn
   assert.equal(typeof back["durationMs"], "number");
 });
 
-Deno.test("a dry run says what would happen and leaves every file as it was", async () => {
+Deno.test("a dry run shows what would change, and leaves every file unchanged", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
   await runJson(trainer, "publish", "--skip-training");
@@ -139,7 +139,7 @@ Deno.test("a dry run says what would happen and leaves every file as it was", as
   assert.deepEqual(listing(dir.path), published);
 });
 
-Deno.test("each fault ends with its exit code and one line that says what to do next", async () => {
+Deno.test("each fault has its exit code, and one line with the next step", async () => {
   using dir = tempDir();
   const { trainer, bot, registry } = world(dir);
   const expect = async (cwd: string, code: number, says: RegExp, command: string, ...args: string[]) => {
@@ -174,7 +174,7 @@ Deno.test("each fault ends with its exit code and one line that says what to do 
   await expect(bot, 4, /registry\.git/, "pull");
 });
 
-Deno.test("publish trains first, and publishes nothing when the training fails or is not configured", async () => {
+Deno.test("publish trains first, and publishes nothing if the training fails or is not configured", async () => {
   using dir = tempDir();
   const { trainer } = world(dir);
   const config = join(trainer, "configs/bot.yaml");
@@ -225,7 +225,7 @@ Deno.test("the token comes from .env, and is never shown", async () => {
 });
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  Deno.test(`${signal} in the middle of a publish ends it with 130, on record, and with everything as it was`, async () => {
+  Deno.test(`${signal} during a publish ends it with 130, on record, and leaves everything unchanged`, async () => {
     using dir = tempDir();
     const { trainer } = world(dir);
     const config = join(trainer, "configs/bot.yaml");
@@ -257,7 +257,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("a relative repo_url is a path from the working directory, and a dry run with another leaves the clone", async () => {
+Deno.test("a relative repo_url starts at the working directory, and a dry run with another address leaves the clone unchanged", async () => {
   using dir = tempDir();
   const { trainer } = world(dir);
   writeFiles(trainer, {
@@ -274,7 +274,7 @@ Deno.test("a relative repo_url is a path from the working directory, and a dry r
   assert.deepEqual(listing(join(trainer, ".model-sync/registry")), before);
 });
 
-Deno.test("publish and pull get over what a killed run and its gits left, under their own permissions", async () => {
+Deno.test("publish and pull recover from a killed run and its git processes, under their own permissions", async () => {
   using dir = tempDir();
   const { registry, trainer, bot } = world(dir);
   const config = `model_sync: {repo_url: ${

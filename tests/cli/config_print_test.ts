@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { runCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
-Deno.test("config print shows the times and the denied windows of a schedule, and hides what a payload holds", async () => {
+Deno.test("config print shows the times and the denied windows of a schedule, and hides the values of a payload", async () => {
   using dir = tempDir();
   writeFiles(dir.path, {
     "configs/bot.yaml": `model_sync:

@@ -56,7 +56,7 @@ Deno.test("pause, resume and run-now act on a running daemon, also while another
   assert.equal(await daemon.exitCode, 0);
 });
 
-Deno.test("run-now --wait ends as the run ended, with its error and its exit code", async () => {
+Deno.test("run-now --wait ends with the run's error and exit code", async () => {
   using dir = tempDir();
   const { registry, bot } = world(dir);
   Deno.removeSync(registry, { recursive: true });
@@ -73,7 +73,7 @@ Deno.test("run-now --wait ends as the run ended, with its error and its exit cod
   assert.equal(await daemon.exitCode, 0);
 });
 
-Deno.test("run-now says so where no daemon has the role, and what to run instead", async () => {
+Deno.test("run-now without a daemon with the role fails, and names the command to run instead", async () => {
   using dir = tempDir();
   const { bot } = world(dir);
   const context = testContext();
@@ -86,11 +86,11 @@ Deno.test("run-now says so where no daemon has the role, and what to run instead
     /^error: Cannot request a run: no daemon with the roles publisher, runpod_client runs /m,
   );
   assert.match(stderr, /^next: {2}run model-sync publish and model-sync runpod-pull instead/m);
-  // Nothing is requested of the one that is there either.
+  // The daemon that is running gets no request either.
   assert.throws(() => Deno.statSync(join(store.root, "run_now.json")), Deno.errors.NotFound);
 });
 
-/** Starts `run-now client --wait` beside what passes for a daemon, and waits until it has requested the run. */
+/** Starts `run-now client --wait` beside a fake daemon, and waits until it has requested the run. */
 async function waitingFor(store: Store, bot: string) {
   const waiting = startCli("run-now", ["client", "--wait"], { cwd: bot });
   while (findWaitingRequest(store, "client") === undefined) {
@@ -99,7 +99,7 @@ async function waitingFor(store: Store, bot: string) {
   return waiting;
 }
 
-Deno.test("run-now --wait does not wait for a daemon that is gone", async () => {
+Deno.test("run-now --wait does not wait for a daemon that has ended", async () => {
   using dir = tempDir();
   const { bot } = world(dir);
   const store = openStore(Deno, { modelsDir: join(bot, "models") });
@@ -133,7 +133,7 @@ Deno.test("run-now --wait that is interrupted leaves the run to the daemon", asy
   assert.ok(findWaitingRequest(store, "client"));
 });
 
-Deno.test("what is not a role, and what is not a time, is refused with the right ones named", async () => {
+Deno.test("an unknown role or duration is refused, and the valid ones are named", async () => {
   using dir = tempDir();
   const { bot } = world(dir);
   openStore(Deno, { modelsDir: join(bot, "models") });
@@ -141,9 +141,9 @@ Deno.test("what is not a role, and what is not a time, is refused with the right
     [["pause", "clients"], /there is no such role; did you mean "client"\?/],
     [["resume", "everything"], /there is no such role/],
     [["run-now", "Client"], /there is no such role; did you mean "client"\?/],
-    [["run-now"], /at least 1/i],
+    [["run-now"], /ROLE is missing/],
     [["pause", "--for", "2"], /Cannot use --for: "2" is not a duration such as/],
-    [["pause", "--for", "0s"], /Cannot use --for: "0s" is no time at all/],
+    [["pause", "--for", "0s"], /Cannot use --for: "0s" is no length of time/],
   ];
   for (const [[command = "", ...args], message] of wrong) {
     const { code, stderr } = await runCli(command, args, { cwd: bot });
@@ -152,7 +152,7 @@ Deno.test("what is not a role, and what is not a time, is refused with the right
   }
 });
 
-Deno.test("pause without a role pauses every role, and says when no daemon runs that heeds it", async () => {
+Deno.test("pause without a role pauses every role, and says when no daemon is running", async () => {
   using dir = tempDir();
   const { bot } = world(dir);
   const missing = await run(bot, "pause");

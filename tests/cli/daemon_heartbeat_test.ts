@@ -5,7 +5,7 @@ import { runJson, world } from "../helpers/seed_world.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 
-Deno.test("a daemon sends heartbeats and what its runs did, under its own permission set, until it is stopped", async () => {
+Deno.test("a daemon sends heartbeats and reports its runs, under its own permission set, until it is stopped", async () => {
   using dir = tempDir();
   await using dashboard = new DashboardServer();
   const { trainer, bot } = world(dir);

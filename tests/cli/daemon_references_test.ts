@@ -13,7 +13,7 @@ const Runs = z.object({
   next: z.record(z.string(), z.string().nullable()),
 });
 
-Deno.test("a daemon with the role references syncs once and waits for its next time, whatever is set of a watch", async () => {
+Deno.test("a daemon with the role references syncs once and waits for its next time, even if a watch is configured", async () => {
   await using world = new ReferencesWorld({ dir: tempDir() });
   using dir = tempDir();
   world.commit(world.images, { "clip.json": "{}\n" });
@@ -52,7 +52,7 @@ Deno.test("a daemon with the role references syncs once and waits for its next t
   assert.match(next["references"] ?? "", /T\d\d:00:00\.000Z$/);
 });
 
-Deno.test("a role of a daemon that fails before it begins, for want of a token, is on record", async () => {
+Deno.test("a daemon's run that fails before it begins, without a token, is on record", async () => {
   using dir = tempDir();
   const stop = new AbortController();
   let seen = "";

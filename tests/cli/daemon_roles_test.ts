@@ -59,7 +59,7 @@ Deno.test("two roles that find the store locked wait for it and for each other, 
   ], text());
 });
 
-Deno.test("with several roles, each line of a run names its role; with one, none does", async () => {
+Deno.test("with several roles, each line of a run names its role; with one role, no line does", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
   await runJson(trainer, "publish", "--skip-training");
@@ -91,7 +91,7 @@ Deno.test("with several roles, each line of a run names its role; with one, none
   }
 });
 
-Deno.test("a role that needs no network leaves it to one that does", async () => {
+Deno.test("a role that needs no network keeps the permission for a role that does", async () => {
   await using hub = new HubWorld();
   await hub.json("trainer", "hf-upload");
   const cwd = join(hub.path, "bot");

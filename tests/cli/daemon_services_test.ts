@@ -18,7 +18,7 @@ Deno.test({
   async fn() {
     using dir = tempDir();
     const { trainer } = world(dir);
-    // Its training shows what a program of the daemon hears of systemd.
+    // Its training prints the systemd variables that a program of the daemon inherits.
     writeFiles(trainer, {
       "configs/bot.yaml": `model_sync:
   repo_dir: "../trainer-clone"
@@ -52,7 +52,7 @@ Deno.test({
   },
 });
 
-Deno.test("a daemon serves its health and its metrics where it is told to, and stops serving with its end", async () => {
+Deno.test("a daemon serves its health and metrics at the given address until it ends", async () => {
   using dir = tempDir();
   const { bot } = world(dir);
   const daemon = startCli("daemon", ["--role", "client", "--health-listen", "127.0.0.1:0"], { cwd: bot });
@@ -69,7 +69,7 @@ Deno.test("a daemon serves its health and its metrics where it is told to, and s
   await assert.rejects(fetch(`${address}/healthz`));
 });
 
-Deno.test("a daemon whose port is taken, or whose role another has, does not start and says why in one line", async () => {
+Deno.test("a daemon with a port or role that is taken does not start, and says why in one line", async () => {
   using dir = tempDir();
   const { bot } = world(dir);
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -93,7 +93,7 @@ Deno.test("a daemon whose port is taken, or whose role another has, does not sta
   assert.doesNotMatch(second.said, /stop it with Ctrl-C/);
 });
 
-Deno.test("a daemon whose store is removed ends with one line and 6 if another daemon has its role in the new one", async () => {
+Deno.test("a daemon whose store is removed exits with 6 and one line if another daemon has its role in the new store", async () => {
   using dir = tempDir();
   const { bot } = world(dir);
   const location = { modelsDir: join(bot, "models") };

@@ -35,7 +35,7 @@ Deno.test("one role that can never run keeps a daemon with others from starting"
   assert.match(stderr, /^error: Cannot sync references: no PRIMARY server is named$/m);
 });
 
-Deno.test("a publisher without a training command does not start as a daemon, unless it is to skip the training", async () => {
+Deno.test("a publisher without a training command does not start as a daemon, except with --skip-training", async () => {
   using dir = tempDir();
   const { trainer } = world(dir);
   writeFiles(trainer, { "configs/bot.yaml": "model_sync: {repo_dir: ../trainer-clone}" });
@@ -48,7 +48,7 @@ Deno.test("a publisher without a training command does not start as a daemon, un
   assert.equal(await daemon.exitCode, 0);
 });
 
-Deno.test("what options say of a role counts at the start, and a token may come later", async () => {
+Deno.test("options of a role are checked at the start, and a token may be set later", async () => {
   using dir = tempDir();
   const args = ["--role", "runpod_client", "--trigger-url", "https://api.runpod.ai/v2/e/run"];
   const status = ["--status-url-template", "https://api.runpod.ai/v2/e/status/{job_id}"];

@@ -30,7 +30,7 @@ async function runUntilIdle(cwd: string, role: string) {
   return { stdout, seen };
 }
 
-Deno.test("the daemon runs at once when told to, says when it runs next, and stops cleanly on SIGTERM", async () => {
+Deno.test("the daemon runs immediately with --run-on-start, logs its next run, and stops cleanly on SIGTERM", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
   await runJson(trainer, "publish", "--skip-training");
@@ -72,14 +72,14 @@ Deno.test("the daemon pulls from Hugging Face in that role, under the same permi
   assert.deepEqual(readFiles(join(hub.path, "bot/models")), HUB_MODELS);
 });
 
-Deno.test("a daemon's job that fails is told, and the daemon goes on", async () => {
+Deno.test("a daemon logs a run that fails, and continues", async () => {
   await using hub = new HubWorld();
   const { seen } = await runUntilIdle(join(hub.path, "bot"), "huggingface_client");
   assert.match(seen, /huggingface_client sync job failed: .*you\/models/);
   assert.match(seen, /daemon stopped/);
 });
 
-Deno.test("a daemon that cannot tell when to run does not start, and says which option is wrong", async () => {
+Deno.test("a daemon without a valid schedule does not start, and names the wrong option", async () => {
   using dir = tempDir();
   const { bot } = world(dir);
   const args = ["--role", "client", "--at", "now"];

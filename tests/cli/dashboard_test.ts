@@ -73,7 +73,7 @@ class OpenPages {
     this.#address = address;
   }
 
-  /** Reads a page again with each change of the fleet, until it shows what is wanted. */
+  /** Reads a page after each change of the fleet, until it matches. */
   async until(path: string, pattern: RegExp): Promise<void> {
     let text = "";
     let streams = 0;
@@ -88,7 +88,7 @@ class OpenPages {
   }
 }
 
-Deno.test("a dashboard shows what its machine has done, and what it does from then on", async () => {
+Deno.test("a dashboard shows the past and the later runs of its machine", async () => {
   using dir = tempDir();
   const { trainer, bot, registry } = world(dir);
   await runCli("publish", [], { cwd: trainer });
@@ -115,7 +115,7 @@ Deno.test("a dashboard shows what its machine has done, and what it does from th
   await assert.rejects(fetch(address));
 });
 
-Deno.test("a dashboard that starts again goes on where it was, and counts no run twice", async () => {
+Deno.test("a restarted dashboard continues where it stopped, and counts no run twice", async () => {
   using dir = tempDir();
   const { trainer } = world(dir);
   await runCli("publish", [], { cwd: trainer });
@@ -147,7 +147,7 @@ Deno.test("an address that other machines reach needs a password, which standard
   assert.equal(await dashboard.exitCode, 0);
 });
 
-Deno.test("the hash of a password is printed for the variable that takes it, and opens no database", async () => {
+Deno.test("--hash-password prints the hash for the variable, and opens no database", async () => {
   using dir = tempDir();
   const { code, stdout } = await dashboardWith("--hash-password", `${PASSWORD}\n`, dir.path);
   assert.equal(code, 0);
@@ -157,7 +157,7 @@ Deno.test("the hash of a password is printed for the variable that takes it, and
   assert.deepEqual(Array.from(Deno.readDirSync(dir.path)), []);
 });
 
-Deno.test("a port that another program has, and a database that is none, each end in one line", async () => {
+Deno.test("a port that is taken, and a file that is not a database, are errors of one line", async () => {
   using dir = tempDir();
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr;

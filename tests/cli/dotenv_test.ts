@@ -11,7 +11,7 @@ async function statusIn(cwd: string, ...args: string[]): Promise<CliResult> {
 }
 
 for (const kind of ["a folder", "a folder with files"]) {
-  Deno.test(`a .env that is ${kind} is a virtual environment, and says nothing`, async () => {
+  Deno.test(`a .env that is ${kind} is a virtual environment, and is ignored without a message`, async () => {
     using dir = tempDir();
     damage(join(dir.path, ".env"), kind);
     const { code, stderr } = await statusIn(dir.path);
@@ -20,7 +20,7 @@ for (const kind of ["a folder", "a folder with files"]) {
   });
 }
 
-Deno.test("a .env that is a link to a folder says nothing either", async () => {
+Deno.test("a .env that is a link to a folder is ignored without a message", async () => {
   using dir = tempDir();
   writeFiles(dir.path, { "venv/bin/python": "" });
   Deno.symlinkSync("venv", join(dir.path, ".env"));

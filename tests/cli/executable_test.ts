@@ -8,13 +8,13 @@ import { classifier, endless } from "../helpers/onnx_bytes.ts";
 import { bareRepository, GIT_ENV } from "../helpers/test_git.ts";
 
 /**
- * The program as it is released. `DENORT_BIN` and `DENO_COMPILE_BIN` name a runtime stub and the Deno that goes with it
+ * The released program. `DENORT_BIN` and `DENO_COMPILE_BIN` name a runtime stub and the Deno that goes with it
  * where Deno's own download site cannot be reached.
  */
 interface Build {
   readonly dir: ReturnType<typeof tempDir>;
   readonly path: string;
-  /** Why there is none; a program that does not compile is no such reason. */
+  /** Why it was not built; a compile error is not accepted as a reason. */
   readonly missing: string | undefined;
 }
 
@@ -119,7 +119,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: `the executable knows its version and holds nothing of the tests${SKIPPED}`,
+  name: `the executable knows its version and commit, and contains no test${SKIPPED}`,
   ignore: BUILD.missing !== undefined,
   fn() {
     const { stdout } = new Deno.Command(BUILD.path, { args: ["--version", "--json"] }).outputSync();

@@ -61,7 +61,7 @@ Deno.test("the first pull --dry-run lists what the folder loses, and says that i
   assert.deepEqual([done["outcome"], "folder" in done], ["unchanged", false]);
 });
 
-Deno.test("a first pull of what the folder holds already is a change: the folder becomes a link", async () => {
+Deno.test("a first pull of the files that the folder already holds is a change: the folder becomes a link", async () => {
   using dir = tempDir();
   const { bot } = await published(dir);
   writeFiles(join(bot, "models"), { "a.bin": "one", "b.bin": "two" });
@@ -73,7 +73,7 @@ Deno.test("a first pull of what the folder holds already is a change: the folder
   }]);
 });
 
-Deno.test("the first pull --dry-run says what becomes of a folder that no release can hold, or that is missing", async () => {
+Deno.test("the first pull --dry-run says what happens to a folder that is missing or that no release can hold", async () => {
   using dir = tempDir();
   const { bot } = await published(dir);
   assert.deepEqual((await runJson(bot, "pull", "--dry-run"))["folder"], {
@@ -105,7 +105,7 @@ Deno.test("a mirrored folder gets copies, and a dry run says so", async () => {
   assert.match(stdout, /bot\/models gets copies of its files: its present models are kept as a release/);
 });
 
-Deno.test("a pull does not replace the folder that this machine trains into, without a yes", async () => {
+Deno.test("a pull replaces the folder that this machine trains into only with --adopt or a yes", async () => {
   using dir = tempDir();
   const { trainer } = await published(dir);
   const models = readFiles(join(trainer, "models"));
@@ -126,14 +126,14 @@ Deno.test("a pull does not replace the folder that this machine trains into, wit
     "refused",
     "TRAINED_FOLDER",
   ]);
-  // The next training goes on as before.
+  // The next training works as before.
   writeFiles(join(trainer, "models"), { "a.bin": "three" });
   assert.equal((await runJson(trainer, "publish"))["sequence"], 2);
   assert.equal((await runJson(trainer, "pull", "--adopt"))["outcome"], "activated");
   assert.equal(Deno.lstatSync(join(trainer, "models")).isSymlink, true);
 });
 
-Deno.test("a pull in mirror mode does not replace it either, nor a rollback after the link was taken away", async () => {
+Deno.test("in mirror mode, a pull does not replace that folder either, nor does a rollback after the link was removed", async () => {
   using dir = tempDir();
   const { trainer } = await published(dir);
   const mirrored = await runCli("pull", ["--json"], {
@@ -152,7 +152,7 @@ Deno.test("a pull in mirror mode does not replace it either, nor a rollback afte
   assert.equal(Deno.readTextFileSync(join(trainer, "models/a.bin")), "four");
 });
 
-Deno.test("at a terminal, a person is asked; only y is a yes", async () => {
+Deno.test("at a terminal, the pull asks a question; only y is a yes", async () => {
   using dir = tempDir();
   const { trainer } = await published(dir);
   for (const [answer, expected] of [["\n", 5], ["no\n", 5], ["", 5], ["y\n", 0]] as const) {
@@ -195,7 +195,7 @@ Deno.test("a question that is interrupted ends the pull", async () => {
   assert.equal(code, 130);
 });
 
-Deno.test("a failed pull in an empty directory leaves no .model-sync, whatever its carrier", async () => {
+Deno.test("a failed pull in an empty directory leaves no .model-sync, with every carrier", async () => {
   const origin = unreachableOrigin();
   await using runpod = startRunPod();
   const addresses = ["--trigger-url", runpod.triggerUrl, "--status-url-template", runpod.statusUrlTemplate];
@@ -222,7 +222,7 @@ Deno.test("a failed pull in an empty directory leaves no .model-sync, whatever i
   }
 });
 
-Deno.test("a failed first pull keeps what may be paid for: a RunPod job whose start got no answer", async () => {
+Deno.test("a failed first pull remembers a RunPod job whose start got no answer, because it may cost money", async () => {
   using dir = tempDir();
   // A port that fetch refuses, which does not say whether anything was sent.
   const origin = "http://127.0.0.1:1";
@@ -236,7 +236,7 @@ Deno.test("a failed first pull keeps what may be paid for: a RunPod job whose st
   assert.match(Deno.readTextFileSync(join(dir.path, ".model-sync/runpod_jobs.json")), /"asked"/);
 });
 
-Deno.test("a failed first pull stays on record where alerts are sent: the next failure sends no second one", async () => {
+Deno.test("a failed first pull stays on record if alerts are configured, so that the next failure sends no second alert", async () => {
   using dir = tempDir();
   const env = { MODEL_SYNC_ALERTS_WEBHOOK_URL: unreachableOrigin() };
   assert.notEqual((await runCli("pull", ["--repo-url", "missing.git"], { cwd: dir.path, env })).code, 0);
@@ -250,7 +250,7 @@ function unreachableOrigin(): string {
   return `http://127.0.0.1:${listener.addr.port}`;
 }
 
-Deno.test("a failed first pull where something is configured is on record", async () => {
+Deno.test("a failed first pull with a configuration file is on record", async () => {
   await using hub = new HubWorld();
   assert.equal((await hub.run("bot", "hf-pull")).code, 4);
   const { runs } = JSON.parse((await hub.run("bot", "status", "--json")).stdout);

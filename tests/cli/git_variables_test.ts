@@ -18,7 +18,7 @@ const LEADING_ASTRAY = {
   GIT_NAMESPACE: "elsewhere",
 };
 
-Deno.test("publish and pull work in their own repositories, whatever git's variables name", async () => {
+Deno.test("publish and pull work in their own repositories, even if git's variables name others", async () => {
   using dir = tempDir();
   const { registry, trainer, bot } = configuredPair(dir.path);
   writeFiles(trainer, { "models/rf.json": "[1]" });

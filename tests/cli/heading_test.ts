@@ -6,7 +6,7 @@ import { runCli } from "../helpers/run_cli.ts";
 import { run, runJson, world } from "../helpers/seed_world.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
-Deno.test("status and doctor begin with the configuration file and the folder that they speak of", async () => {
+Deno.test("status and doctor begin with the configuration file and the model folder", async () => {
   using dir = tempDir();
   const { bot } = world(dir);
   const config = join(bot, "configs/bot.yaml");
@@ -25,7 +25,7 @@ Deno.test("status and doctor begin with the configuration file and the folder th
   );
 });
 
-Deno.test("without a configuration file they say that there is none, and show no role", async () => {
+Deno.test("without a configuration file, status and doctor say so and show no role", async () => {
   using dir = tempDir();
   const none = `configuration  none: there is no configs/bot.yaml and no appsettings.json in ${dir.path}\n`;
   const status = await run(dir.path, "status");
@@ -38,7 +38,7 @@ Deno.test("without a configuration file they say that there is none, and show no
   assert.deepEqual([...Deno.readDirSync(dir.path)], []);
 });
 
-Deno.test("they show only roles that are configured", async () => {
+Deno.test("status and doctor show only roles that are configured", async () => {
   await using hub = new HubWorld();
   const status = await hub.run("bot", "status");
   assert.match(status.stdout, /next run of a daemon with the role\n {2}huggingface_client [^\n]*\n$/);
@@ -89,7 +89,7 @@ Deno.test("doctor --role fails for a role whose runs lack a setting", async () =
 Deno.test("status does not advise a pull where models are trained", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
-  // Before anything was published, the folder holds what was trained.
+  // Before the first publish, the folder holds the trained models.
   const before = await run(trainer, "status");
   assert.doesNotMatch(before.stdout, /model-sync (hf-)?pull/);
   assert.match(
@@ -101,7 +101,7 @@ Deno.test("status does not advise a pull where models are trained", async () => 
   const after = await run(trainer, "status");
   assert.match(after.stdout, /no release is active: this machine trains into the folder \(publish of .*\)/);
   assert.doesNotMatch(after.stdout, /model-sync pull/);
-  // An operator who fell for it takes the link away and goes on training.
+  // An operator who pulled by mistake removes the link and continues to train.
   await runJson(trainer, "pull", "--adopt");
   Deno.removeSync(join(trainer, "models"));
   writeFiles(join(trainer, "models"), { "a.bin": "new" });

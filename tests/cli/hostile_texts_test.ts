@@ -63,7 +63,7 @@ async function pulled(dir: TempDir) {
   return { ...made, store, digest: `sha256:${hex}` };
 }
 
-Deno.test("no escape that another hand wrote into the store's files reaches an output", async () => {
+Deno.test("no escape sequence that another program wrote into the store's files reaches an output", async () => {
   using dir = tempDir();
   const { bot, store, digest } = await pulled(dir);
   const other = `sha256:${"ab".repeat(32)}`;
@@ -125,7 +125,7 @@ Deno.test("no escape that another hand wrote into the store's files reaches an o
   for (const command of ["doctor", "verify", "pull", "status"]) await assertPlain(bot, command);
 });
 
-Deno.test("no escape that a damaged file of the store holds reaches an output", async () => {
+Deno.test("no escape sequence of a damaged file of the store reaches an output", async () => {
   using dir = tempDir();
   const { bot, store } = await pulled(dir);
   for (const name of ["store.json", "quarantine.json", "intent.json", "canary.json", "revisions.json"]) {
@@ -143,7 +143,7 @@ Deno.test("no escape that a damaged file of the store holds reaches an output", 
   for (const command of ["status", "doctor", "verify"]) await assertPlain(bot, command);
 });
 
-Deno.test("no escape of a registry's hook, commits or file names reaches an output", async () => {
+Deno.test("no escape sequence of a registry's hook, commits or file names reaches an output", async () => {
   using dir = tempDir();
   const { registry, trainer, bot } = await pulled(dir);
   const hook = join(registry, "hooks/pre-receive");
@@ -169,7 +169,7 @@ Deno.test("no escape of a registry's hook, commits or file names reaches an outp
   await assertPlain(bot, "pull");
 });
 
-Deno.test("no escape of a model's file name, a configuration or a command line reaches an output", async () => {
+Deno.test("no escape sequence of a model's file name, a configuration or a command line reaches an output", async () => {
   using dir = tempDir();
   for (const name of ["a\u001b[31m.bin", "b\u009b2J.bin", "c\u202e.bin", "d\u200b.bin"]) {
     writeFiles(dir.path, { [`models/${name}`]: "x" });
@@ -194,7 +194,7 @@ Deno.test("no escape of a model's file name, a configuration or a command line r
   for (const args of [[`--${HOSTILE}`], [HOSTILE]]) await assertPlain(dir.path, "pull", ...args);
 });
 
-Deno.test("a patch is printed to the byte, but spelled out on a terminal", () => {
+Deno.test("a patch is printed unchanged into a pipe, and made safe on a terminal", () => {
   for (const isTerminal of [false, true]) {
     const stdout = new Screen(isTerminal);
     const output = new Output({ json: false, logFormat: "text", level: "info" }, {

@@ -59,7 +59,7 @@ Deno.test("hf-upload and hf-pull print the JSON that scripts rely on", async () 
   ]);
 });
 
-Deno.test("flags win over the configuration, and stand for its settings", async () => {
+Deno.test("options replace the settings of the configuration", async () => {
   await using world = new HubWorld();
   const flags = [
     "--repo-id",
@@ -84,7 +84,7 @@ Deno.test("flags win over the configuration, and stand for its settings", async 
   assert.deepEqual(Object.keys(world.server.files(REPO)), ["model-sync.json", "model.bin"]);
 });
 
-Deno.test("dry runs say what would happen, and change nothing on either side", async () => {
+Deno.test("dry runs show what would change, and change nothing on either side", async () => {
   await using world = new HubWorld();
   const first = await world.json("trainer", "hf-upload", "--dry-run");
   assert.deepEqual([first["outcome"], first["missing"], world.server.repos.size], [
@@ -113,11 +113,11 @@ Deno.test("dry runs say what would happen, and change nothing on either side", a
   assert.deepEqual(listing(join(world.path, "bot")), bot);
 });
 
-Deno.test("--offline-ok starts from the last good release while the hub is away, and says so", async () => {
+Deno.test("--offline-ok keeps the last good release while the hub is unreachable, and says so", async () => {
   await using world = new HubWorld();
   await world.json("trainer", "hf-upload");
   const { release, revision } = await world.json("bot", "hf-pull");
-  // A port on which nobody listens any more.
+  // A port that no server uses any more.
   const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = gone.addr;
   gone.close();
@@ -169,7 +169,7 @@ Deno.test("both commands need what their permission sets hold, and no more", asy
   }
 });
 
-Deno.test("what is missing is told with what to do, and with the exit code of its kind", async () => {
+Deno.test("a missing setting, folder or token is an error with its next step and exit code", async () => {
   await using world = new HubWorld();
   writeFiles(join(world.path, "bot"), { "configs/bot.yaml": "model_sync: {}\n" });
   const unset = await world.run("bot", "hf-pull");
@@ -305,7 +305,7 @@ function startTlsProxy(endpoint: string, cert: string, key: string) {
   };
 }
 
-Deno.test("--offline-ok is no excuse for a repository that does not exist", async () => {
+Deno.test("--offline-ok does not hide that a repository does not exist", async () => {
   await using world = new HubWorld();
   await world.json("trainer", "hf-upload");
   await world.json("bot", "hf-pull");
@@ -314,7 +314,7 @@ Deno.test("--offline-ok is no excuse for a repository that does not exist", asyn
   assert.match(stderr, /you\/mistyped/);
 });
 
-Deno.test("hf-pull says that a release with a manifest comes whole, whatever the patterns", async () => {
+Deno.test("hf-pull says that a release with a manifest is pulled whole, despite --include and --exclude", async () => {
   await using world = new HubWorld();
   await world.json("trainer", "hf-upload");
   const { code, stderr } = await world.run("bot", "hf-pull", "--include", "*.json");

@@ -46,7 +46,7 @@ Deno.test("--json results carry the warnings of the run, which standard error le
   assert.equal("warnings" in await runJson(bot, "config", "schema"), false);
 });
 
-Deno.test("the warnings of a result are bounded, and belong to one run of a process that has many", () => {
+Deno.test("the warnings of a result are bounded, and belong to one run of a long-running process", () => {
   let text = "";
   const stdout = {
     writeSync: (bytes: Uint8Array) => {
@@ -91,7 +91,7 @@ Deno.test("the error object of a pull that was refused before the first release 
   assert.deepEqual([exitCode, outcome, release, previous, sequence], [5, "refused", null, null, null]);
 });
 
-Deno.test("the error object of a pull that was rolled back says where it went and from where", async () => {
+Deno.test("the error object of a pull that was rolled back names both releases", async () => {
   using dir = tempDir();
   const { trainer, bot } = configuredPair(dir.path);
   const good = await publish(trainer, "one");
@@ -105,7 +105,7 @@ Deno.test("the error object of a pull that was rolled back says where it went an
   assert.deepEqual([release, previous, sequence], [good, bad, 1]);
 });
 
-Deno.test("the error object of a publish that was refused says so, and that no release came of it", async () => {
+Deno.test("the error object of a refused publish says so, and that no release was published", async () => {
   using dir = tempDir();
   const { trainer } = configuredPair(dir.path);
   writeFiles(join(trainer, "models"), {

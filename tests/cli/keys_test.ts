@@ -11,7 +11,7 @@ import { git } from "../helpers/test_git.ts";
 const PAIR = ["--private-key", "key.pem", "--public-key", "pub.pem"];
 const SIGNATURE = ["--signature", "models/model.sig"];
 
-Deno.test("keys makes a pair, signs a folder and verifies it, under its own permission set", async () => {
+Deno.test("keys generates a pair, signs a folder and verifies it, under its own permission set", async () => {
   using dir = tempDir();
   writeFiles(dir.path, {
     "models/BTC/rf.onnx": "one",
@@ -63,7 +63,7 @@ Deno.test("keys makes a pair, signs a folder and verifies it, under its own perm
   assert.deepEqual([nothing.code, JSON.parse(nothing.stderr).code], [2, "SIGNATURE_MISSING"]);
 });
 
-Deno.test("publish signs with the configured key, and pull and verify demand it", async () => {
+Deno.test("publish signs with the configured key, and pull and verify require the signature", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
   const keys = (...args: string[]) => runCli("keys", args, { cwd: dir.path });

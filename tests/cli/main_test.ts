@@ -6,7 +6,7 @@ import { cliArgs, spawnCli } from "../helpers/run_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { runJson, world } from "../helpers/seed_world.ts";
 
-Deno.test("each command runs under the permission set of its name, and not with less", async () => {
+Deno.test("each command runs under the permission set of its name, and not with fewer permissions", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
   await runJson(trainer, "publish", "--skip-training");
@@ -52,7 +52,7 @@ Deno.test("each command runs under the permission set of its name, and not with 
   }
 });
 
-Deno.test("the one executable gives up what is not in the permission set of the command", () => {
+Deno.test("main.ts gives up the permissions that the command's permission set lacks", () => {
   const { permissions } = z.object({
     permissions: z.record(z.string(), z.record(z.string(), z.unknown())),
   }).parse(config);
@@ -63,7 +63,7 @@ Deno.test("the one executable gives up what is not in the permission set of the 
   }
 });
 
-Deno.test("the one executable runs commands with what they keep", async () => {
+Deno.test("main.ts runs commands with the permissions that they keep", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
   for (
@@ -81,7 +81,7 @@ Deno.test("the one executable runs commands with what they keep", async () => {
   }
 });
 
-Deno.test("help comes without reading anything, and unknown commands are told apart", async () => {
+Deno.test("help needs no permission, and an unknown command gets a suggestion", async () => {
   const help = await new Deno.Command(Deno.execPath(), {
     args: cliArgs("--help", [], { permissions: [] }),
     env: { NO_COLOR: "1" },

@@ -20,7 +20,7 @@ async function botWithMetrics(dir: TempDir) {
   return { bot, registry, file, read: () => parseMetrics(Deno.readTextFileSync(file)) };
 }
 
-Deno.test("every run rewrites the metrics file, one that fails too, and promtool takes what they write", async () => {
+Deno.test("every run rewrites the metrics file, even if it fails, and promtool accepts the file", async () => {
   using dir = tempDir();
   const { bot, registry, file, read } = await botWithMetrics(dir);
   Deno.mkdirSync(join(dir.path, "textfile"));
@@ -64,7 +64,7 @@ Deno.test("a command writes the metrics with the permissions that it has, free s
   if (Deno.build.os !== "windows") assert.ok((valueOf(read(), "model_sync_store_free_bytes") ?? 0) > 0);
 });
 
-Deno.test("a metrics file whose folder is missing is one warning, and the run ends as it would have", async () => {
+Deno.test("a missing folder of the metrics file is one warning, and does not change how the run ends", async () => {
   using dir = tempDir();
   const { bot } = await botWithMetrics(dir);
   const { code, stderr } = await runCli("pull", [], { cwd: bot });
@@ -77,7 +77,7 @@ Deno.test("a metrics file whose folder is missing is one warning, and the run en
   );
 });
 
-Deno.test("a metrics file inside the models folder or the store is refused, by doctor too, and no release gets it", async () => {
+Deno.test("a metrics file inside the model folder or the store is refused, also by doctor, and is part of no release", async () => {
   using dir = tempDir();
   const { bot, registry } = await botWithMetrics(dir);
   assert.equal((await runCli("pull", [], { cwd: bot })).code, 0);

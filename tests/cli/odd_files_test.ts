@@ -61,9 +61,9 @@ interface Case {
   readonly words: readonly string[];
   readonly model_sync?: unknown;
   readonly env?: Record<string, string>;
-  /** For what can be read, and says nothing: a signature that is no signature is refused. */
+  /** Exit code for a readable file without content: an empty signature is refused. */
   readonly codeOfContent?: number;
-  /** Kinds that are such a file after all. */
+  /** Kinds that are valid for this file. */
   readonly usable?: readonly string[];
 }
 
@@ -76,7 +76,7 @@ const CASES: readonly Case[] = [
 ];
 
 for (const { file, words, model_sync, env = {}, codeOfContent = 2, usable = [] } of CASES) {
-  Deno.test(`${words.slice(0, 2).join(" ")}: ${file}, where it is no such file, ends in one line, without a wait`, async () => {
+  Deno.test(`${words.slice(0, 2).join(" ")}: ${file}, if it is another kind of file, is an error of one line, without a wait`, async () => {
     using dir = tempDir();
     await signed(dir.path, model_sync);
     for (const kind of UNUSABLE.filter((kind) => !usable.includes(kind))) {
@@ -109,7 +109,7 @@ for (const kind of ["a folder", "a folder with files", "a named pipe"]) {
   });
 }
 
-Deno.test("sanity vectors that are no file of vectors end in one line that names them, without a wait", () => {
+Deno.test("a file of sanity vectors that holds none is an error of one line that names it, without a wait", () => {
   using dir = tempDir();
   const path = join(dir.path, "v.json");
   const inputs = [{ name: "x", type: "float32", shape: undefined }];
@@ -131,7 +131,7 @@ Deno.test("sanity vectors that are no file of vectors end in one line that names
   }
 });
 
-Deno.test("train writes its archive although a pipe or a file was left where it is made", async () => {
+Deno.test("train writes its archive even if a pipe or a file is in the place of its scratch file", async () => {
   using dir = tempDir();
   writeFiles(dir.path, { "models/a.bin": "x", "configs/bot.yaml": "model_sync: {}" });
   for (const kind of ["a named pipe", "random bytes", "a dangling link"]) {

@@ -55,7 +55,7 @@ async function complaintsOf(cwd: string, yaml: string, shown: string): Promise<n
 const complete = await completeSettings();
 
 for (const [first, value] of VALUES.entries()) {
-  Deno.test(`commands say of a setting that is ${value.slice(0, 40)} in one line what is wrong, or take it`, async () => {
+  Deno.test(`commands say of a setting that is ${value.slice(0, 40)} in one line what is wrong, or accept it`, async () => {
     using dir = tempDir();
     let count = 0;
     for (const [index, settings] of [...withMarks(complete)].entries()) {

@@ -64,7 +64,7 @@ async function run(cwd: string, words: readonly string[]): Promise<CliResult> {
   });
   assert.doesNotMatch(result.stderr, /unexpected: |bug in model-sync|\n {4}at /, shown);
   const errors = result.stderr.split("\n").filter((line) => line.startsWith("error: "));
-  // A doctor's and a sync's failures are results.
+  // doctor and references-sync print failures as results.
   assert.ok(errors.length <= 1, shown);
   assert.ok(result.code === 0 || errors.length === 1 || result.stdout !== "", shown);
   for (const hidden of ["\0", "\x1b"]) assert.ok(!(result.stderr + result.stdout).includes(hidden), shown);
@@ -84,7 +84,7 @@ function commandsOf(program: Program): Described[] {
   }));
 }
 
-/** Options that a command cannot do without. */
+/** Required options with values. */
 function requiredOf(command: Command, but: string): string[] {
   return Object.entries(command.options).flatMap(([name, option]) =>
     option.kind === "switch" || option.required !== true || name === but
@@ -93,7 +93,7 @@ function requiredOf(command: Command, but: string): string[] {
   );
 }
 
-/** What follows the options: a folder or a digest. */
+/** The operands that a command needs: a folder or a digest. */
 function operandsOf({ operands: { usage } }: Command): string[] {
   return ["RELEASE", "FOLDER"].includes(usage) ? ["models"] : [];
 }
@@ -109,7 +109,7 @@ function isRefused(option: Option, value: string): boolean {
   }
 }
 
-/** With a value that they take, they run until they are stopped. */
+/** Commands that run until they are stopped. */
 const SERVING: readonly string[] = ["daemon", "dashboard"];
 
 for (const [name, entry] of Object.entries(ENTRIES)) {
@@ -121,7 +121,7 @@ for (const [name, entry] of Object.entries(ENTRIES)) {
     for (const { words, command } of commandsOf(program)) {
       const positional = operandsOf(command);
       for (const [flagName, flag] of Object.entries(command.options)) {
-        // Those of every command are tried with one.
+        // The common options are tried with one command.
         if (Object.hasOwn(COMMON_OPTIONS, flagName) && name !== "status") continue;
         const option = optionName(flagName);
         const start = [...words, ...requiredOf(command, flagName)];
@@ -150,7 +150,7 @@ for (const [name, entry] of Object.entries(ENTRIES)) {
   });
 }
 
-/** Values that an option as such takes, but not the setting that it stands for. */
+/** Values that the option accepts, and its setting refuses. */
 const REFUSED_SETTINGS: ReadonlyArray<readonly [words: readonly string[], values: readonly string[]]> = [
   [["status", "--models-dir"], ["", "a\0b", "\ud800"]],
   [["status", "--state-dir"], ["", "a\0b", "\ud800"]],

@@ -11,7 +11,7 @@ function edit(machine: string, from: string, to: string): void {
   Deno.writeTextFileSync(file, Deno.readTextFileSync(file).replace(from, to));
 }
 
-Deno.test("a daemon starts with the file of the original, which ships enabled: false, and says so", async () => {
+Deno.test("a daemon starts with the original's file, which has enabled: false, and warns about it", async () => {
   using dir = tempDir();
   const { bot } = world(dir);
   edit(bot, "model_sync:\n", "model_sync:\n  enabled: false\n  runpod: {enabled: false}\n");
@@ -46,7 +46,7 @@ for (
   });
 }
 
-Deno.test("folders written as ./models/ and ~/models are published and pulled like models", async () => {
+Deno.test("./models/ and ~/models are published and pulled like models", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
   for (const machine of [trainer, bot]) {

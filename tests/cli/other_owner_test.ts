@@ -7,7 +7,7 @@ import { rootedFs } from "../helpers/rooted_fs.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
-/** A file system on which root owns a path and what is below it: nothing there can be changed. */
+/** A file system on which root owns a path with its content, which no other user can change. */
 function ownedByRoot(fs: FileSystem, owned: string): FileSystem {
   const refuse = (action: string, path: string | URL) => {
     if (!`${path}/`.startsWith(`${owned}/`)) return;
@@ -37,7 +37,7 @@ function ownedByRoot(fs: FileSystem, owned: string): FileSystem {
   };
 }
 
-Deno.test("files of the store that one run under sudo left to root are named with chown of the whole store", async () => {
+Deno.test("files of the store that a run under sudo left to root are an error that suggests chown of the whole store", async () => {
   using dir = tempDir();
   const { trainer, bot } = configuredPair(dir.path);
   const publish = async (text: string) => {
@@ -51,7 +51,7 @@ Deno.test("files of the store that one run under sudo left to root are named wit
   for (const path of ["", "/releases", "/staging", "/lock", "/history.jsonl"]) {
     const fs = ownedByRoot(rootedFs(bot), store + path);
     const { code, stderr } = await runCli("pull", [], { cwd: bot, world: { fs } });
-    // A run that cannot be recorded did what it was asked for.
+    // A run that cannot be recorded still does its work.
     assert.equal(code, path === "/history.jsonl" ? 0 : 7, `${path}: ${stderr}`);
     assert.ok(stderr.includes(`after a run under sudo: sudo chown -R "$(id -un)" ${store}`), stderr);
     assert.ok(!stderr.includes("UNEXPECTED") && !/^ {4}at /m.test(stderr), stderr);

@@ -4,7 +4,7 @@ import { run, runJson, world } from "../helpers/seed_world.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { clone, commitAll } from "../helpers/test_git.ts";
 
-Deno.test("pull takes another program's commit by option or by setting, and status shows whose it is", async () => {
+Deno.test("pull accepts another program's commit with an option or a setting, and status shows its author", async () => {
   using dir = tempDir();
   const { registry, trainer, bot } = world(dir);
   await runJson(trainer, "publish", "--skip-training");

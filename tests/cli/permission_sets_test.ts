@@ -23,7 +23,7 @@ interface Work {
   readonly says: RegExp;
 }
 
-/** In this order: each finds what those before it left. */
+/** The order matters: each command needs the results of those before. */
 const WORK: Readonly<Record<Exclude<CommandName, Elsewhere>, Work>> = {
   doctor: { at: "bot", args: [], says: /pass {2}registry writable: / },
   publish: { at: "trainer", args: [], says: /published release [0-9a-f]{12} \(sequence 2\)/ },
@@ -49,7 +49,7 @@ const WORK: Readonly<Record<Exclude<CommandName, Elsewhere>, Work>> = {
   config: { at: "bot", args: ["check"], says: /no complaints/ },
 };
 
-Deno.test("each command does its whole work as a process, under the permission set of its name", async () => {
+Deno.test("each command does all of its work as a process, under the permission set of its name", async () => {
   using dir = tempDir();
   const machines = world(dir);
   const { trainer, bot } = machines;

@@ -52,7 +52,7 @@ const LABELS = [
   "a label that is longer than any line ".repeat(5),
 ];
 
-Deno.test("progress takes one row of a terminal of any width, and none once the work is done", () => {
+Deno.test("progress occupies one row of a terminal of any width, and none after the work", () => {
   for (const columns of [200, 80, 79, 40, 20, 9, 1]) {
     for (const label of LABELS) {
       const { clock, terminal, output } = onTerminal(columns);
@@ -87,7 +87,7 @@ Deno.test("a terminal that is resized while a bar is drawn keeps no stale row", 
   assert.deepEqual(terminal.rows, ["→ begin", "→ end"]);
 });
 
-Deno.test("a narrow terminal loses the bar and then the rest, the most important last", () => {
+Deno.test("a narrow terminal shows no bar, then fewer figures, the most important last", () => {
   const seen = [100, 80, 60, 40, 20, 12].map((columns) => {
     const { clock, terminal, output } = onTerminal(columns);
     output.log.progress("copying", 0, 512 * MIB);
@@ -105,7 +105,7 @@ Deno.test("a narrow terminal loses the bar and then the rest, the most important
   ]);
 });
 
-Deno.test("a terminal that does not say how wide it is gets lines of 79 columns", () => {
+Deno.test("a terminal without a width gets lines of 79 columns", () => {
   const { clock, terminal, output } = onTerminal(0);
   output.log.progress("copying", 0, 512 * MIB);
   clock.advance(2_000);
@@ -113,7 +113,7 @@ Deno.test("a terminal that does not say how wide it is gets lines of 79 columns"
   assert.equal(terminal.columns, 0);
 });
 
-Deno.test("work of which only the time is known shows it, and does not replace a bar that moves", () => {
+Deno.test("work whose only figure is its duration shows it, and does not replace a moving bar", () => {
   const { clock, terminal, output } = onTerminal(80);
   {
     using _work = new Working({ clock, log: output.log }, "git push");
@@ -131,7 +131,7 @@ Deno.test("work of which only the time is known shows it, and does not replace a
   assert.deepEqual(terminal.rows, ["  git push 7.0 s so far"]);
 });
 
-Deno.test("without a terminal, work says every 15 seconds that it goes on, and nothing in between", () => {
+Deno.test("without a terminal, work logs a line every 15 seconds, and nothing in between", () => {
   const { clock, output, lines } = onPipe();
   output.log.info("pushing to origin/main");
   {
@@ -152,7 +152,7 @@ Deno.test("without a terminal, work says every 15 seconds that it goes on, and n
   ]);
 });
 
-Deno.test("a line of the log counts as a sign of life; --quiet has none, and --log-format json says the bytes", () => {
+Deno.test("a log line postpones the next line of progress; --quiet has none, and --log-format json has the bytes", () => {
   const { clock, output, lines } = onPipe();
   output.log.progress("hashing", 0, MIB);
   clock.advance(14_000);
@@ -197,7 +197,7 @@ Deno.test({
     using dir = tempDir();
     writeFiles(dir.path, { "bot.yaml": "model_sync: {repo_url: ./registry.git}\n", "models/a.bin": "" });
     bareRepository(join(dir.path, "registry.git"));
-    // A sparse file: nothing of it is on the disk, and it takes a moment to be hashed.
+    // A sparse file uses no disk space, and hashing it takes a moment.
     Deno.truncateSync(join(dir.path, "models/a.bin"), 128 * MIB);
     for (const columns of [80, 40]) {
       const args = ["publish", "--skip-training", "--dry-run", "--config", "bot.yaml"];
@@ -213,7 +213,7 @@ Deno.test({
   },
 });
 
-Deno.test("no progress bar is drawn over the open line of another program, and a log line begins a new one", () => {
+Deno.test("no progress bar is drawn over another program's open line, and a log line begins a new line", () => {
   const { clock, terminal, output } = onTerminal(80);
   const program = (text: string) => output.passThrough(new TextEncoder().encode(text));
   const wait = () => {
@@ -230,7 +230,7 @@ Deno.test("no progress bar is drawn over the open line of another program, and a
   assert.deepEqual(terminal.rows.slice(0, 3), ["epoch 1", "epoch 2: 40%", "→ done"]);
 });
 
-Deno.test("an error and a result do not continue the open line of another program, with --quiet neither", () => {
+Deno.test("an error and a result begin a new line after another program's open line, with --quiet too", () => {
   for (const level of ["info", "warn"] as const) {
     const { terminal, output } = onTerminal(80, level);
     output.passThrough(new TextEncoder().encode("Traceback: no data"));

@@ -87,7 +87,7 @@ Deno.test("--quiet prints nothing when a reference sync succeeds, and the failur
   assert.match(failed.stdout, /Failed: 1/);
 });
 
-Deno.test("--quiet still prints what was asked for: a state, a plan, a setting, the JSON object", async () => {
+Deno.test("--quiet still prints answers: a state, a plan, a setting, the JSON object", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
   assert.match((await run(trainer, "publish", "--dry-run", "-q")).stdout, /would publish/);
@@ -98,7 +98,7 @@ Deno.test("--quiet still prints what was asked for: a state, a plan, a setting, 
   assert.match((await run(bot, "config", "print", "-q")).stdout, /repo_dir/);
 });
 
-Deno.test("--quiet shows what is wrong: damage that verify finds, and the output of a training that fails", async () => {
+Deno.test("--quiet shows problems: damage that verify finds, and the output of a training that fails", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
   await run(trainer, "publish", "-q");

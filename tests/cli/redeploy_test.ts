@@ -6,7 +6,7 @@ import { HurriedClock } from "../helpers/hurried_clock.ts";
 import { runCli, spawnCli } from "../helpers/run_cli.ts";
 import { writeFiles } from "../helpers/temp_dir.ts";
 
-/** A host with a deploy hook, and the backend behind it, which loads what the hub has whenever it is deployed. */
+/** A host with a deploy hook and a backend, which loads the hub's release with each deployment. */
 function startBackend(world: HubWorld, serves: (release: string) => string) {
   const hooks: string[] = [];
   let release = "none";
@@ -59,7 +59,7 @@ Deno.test("hf-upload --redeploy --wait uploads, deploys and sees the backend ser
   assert.deepEqual([outcome, release, deployments.length], ["redeployed", backend.release, 1]);
 });
 
-Deno.test("a backend that does not come up fails the command, and --revert-on-failure brings the release before back", async () => {
+Deno.test("a backend that does not serve the release fails the command, and --revert-on-failure redeploys the previous release", async () => {
   await using world = new HubWorld();
   const bad = new Set<string>();
   await using backend = startBackend(world, (release) => bad.has(release) ? "sha256:crashing" : release);
@@ -90,7 +90,7 @@ Deno.test("a backend that does not come up fails the command, and --revert-on-fa
   assert.equal((await world.json("bot", "hf-pull"))["release"], good);
 });
 
-Deno.test("what a redeployment is missing is told before anything is uploaded", async () => {
+Deno.test("a missing setting of a redeployment is an error before anything is uploaded", async () => {
   await using world = new HubWorld();
   const hookless = await runAt(world, "hf-upload", ["--redeploy"], {});
   assert.equal(hookless.code, 2);
@@ -121,7 +121,7 @@ Deno.test("redeploy fails when a hook does, and --dry-run calls none", async () 
   assert.doesNotMatch(stderr, /s3cret/);
 });
 
-Deno.test("where there is nothing to go back to, the release that failed is still what is told", async () => {
+Deno.test("without a previous release to redeploy, the error still names the release that failed", async () => {
   await using world = new HubWorld();
   await using backend = startBackend(world, () => "sha256:crashing");
   const { code, stderr } = await runAt(
@@ -146,7 +146,7 @@ Deno.test("hf-upload redeploys nothing for a pull request, which no backend can 
   assert.deepEqual([world.server.repos.size, backend.hooks.length], [0, 0]);
 });
 
-Deno.test("a token with characters that no header takes is told as such", async () => {
+Deno.test("a token with characters that no header may hold is an error that says so", async () => {
   await using world = new HubWorld();
   const { code, stderr } = await runAt(world, "hf-upload", [], { HF_TOKEN: "hf_s3cret\u2013x" });
   assert.equal(code, 3);

@@ -96,7 +96,7 @@ Deno.test("a dry run reads the reference files through a proxy for GitHub, and m
   assert.deepEqual(world.git.requests, []);
 });
 
-Deno.test("references-sync opens pull requests, says so for machines, and is recorded", async () => {
+Deno.test("references-sync opens pull requests, prints them as JSON, and is recorded", async () => {
   await using world = new CliWorld();
   const { code, stdout, stderr } = await world.run(["--json"]);
   assert.deepEqual([code, stderr], [0, ""]);
@@ -146,7 +146,7 @@ Deno.test("--verbose and HORDE_GITHUB_SYNC_VERBOSE_LOGGING show addresses, count
   }
 });
 
-Deno.test("references-sync says which commits of people are kept on the branch, in text and in JSON", async () => {
+Deno.test("references-sync says which commits of other authors stay on the branch, in text and in JSON", async () => {
   await using world = new CliWorld();
   const only = ["--categories", "clip"];
   await world.run(only);
@@ -154,7 +154,7 @@ Deno.test("references-sync says which commits of people are kept on the branch, 
   const { stdout } = await world.run(only);
   assert.match(
     stdout,
-    /\/pull\/1 unchanged\n {4}keeps 1 commit of people on its branch; PRIMARY's records do not replace their edits of: ViT-L\/14, new\n/,
+    /\/pull\/1 unchanged\n {4}keeps 1 commit of other authors on its branch; PRIMARY's records do not replace their edits of: ViT-L\/14, new\n/,
   );
   const json = JSON.parse((await world.run([...only, "--json"])).stdout);
   assert.deepEqual(json.repositories[0].kept, { commits: 1, models: ["ViT-L/14", "new"] });
@@ -172,7 +172,7 @@ Deno.test("references-sync opens a pull request as a process, under its own perm
   assert.equal(world.images.pulls.pulls.length, 1);
 });
 
-Deno.test("references-sync says on one line what is missing or wrong, with the exit code for it", async () => {
+Deno.test("references-sync names a missing or wrong setting in one line, with its exit code", async () => {
   await using world = new CliWorld();
   const cases = [
     [
@@ -214,7 +214,7 @@ Deno.test("references-sync exits with 3 when GitHub refuses the token, to list o
   }
 });
 
-Deno.test("references-sync --watch goes on although PRIMARY lacks a category, and syncs the others", async () => {
+Deno.test("references-sync --watch continues although PRIMARY lacks a category, and syncs the others", async () => {
   await using world = new CliWorld();
   world.primary.records.delete("blip");
   const watch = startCli("references-sync", ["--watch", "--watch-interval", "1", "--watch-startup-sync"], {
@@ -262,7 +262,7 @@ Deno.test("references-sync --watch prints the original's banner and lines, syncs
   assert.equal(await watch.exitCode, 0);
 });
 
-Deno.test("a sync that is stopped in its middle ends at once: 130, or 0 while watching", async () => {
+Deno.test("a sync that is stopped ends immediately: with 130, or with 0 while watching", async () => {
   await using world = new CliWorld();
   for (const [args, code] of [[["--watch-startup-sync", "--watch-interval", "1"], 0], [[], 130]] as const) {
     const before = world.primary.requests.length;

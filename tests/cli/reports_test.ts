@@ -34,7 +34,7 @@ Deno.test("verify finds flipped bits, missing files and files that do not belong
   assert.equal((await run(bot, "verify", "--deep")).code, 0);
 });
 
-Deno.test("status shows what is active, what happened, what comes next and what is quarantined", async () => {
+Deno.test("status shows the active release, the last runs, the next runs and the quarantine", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
   assert.match((await run(bot, "status")).stdout, /no release is active/);
@@ -71,7 +71,7 @@ Deno.test("status shows what is active, what happened, what comes next and what 
   }
 });
 
-Deno.test("doctor says pass, warn or fail of each thing and how to mend it, and changes nothing", async () => {
+Deno.test("doctor reports pass, warn or fail for each check with a fix, and changes nothing", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
   await runJson(trainer, "publish", "--skip-training");
@@ -128,7 +128,7 @@ Deno.test("config init, check, print and schema work together", async () => {
   assert.equal(JSON.parse((await run(cwd, "config", "schema")).stdout).type, "object");
 });
 
-Deno.test("config print keeps secrets to itself, and says where maps come from", async () => {
+Deno.test("config print hides secrets, and shows the origin of maps", async () => {
   using dir = tempDir();
   const { trainer } = world(dir);
   writeFiles(trainer, {
@@ -160,7 +160,7 @@ Deno.test("config print keeps secrets to itself, and says where maps come from",
   assert.doesNotMatch(preview.stdout + preview.stderr, /hunter2|hf_abc/);
 });
 
-Deno.test("verify names links and other things that do not belong, beside what is missing", async () => {
+Deno.test("verify names links and other entries that do not belong, beside missing files", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
   await runJson(trainer, "publish", "--skip-training");
@@ -168,12 +168,12 @@ Deno.test("verify names links and other things that do not belong, beside what i
   Deno.symlinkSync("/etc/hostname", join(bot, "models/link"));
   const extra = await run(bot, "verify");
   assert.equal(extra.code, 5);
-  assert.match(extra.stdout, /link is not part of it\n {2}remove what does not belong/);
+  assert.match(extra.stdout, /link is not part of it\n {2}remove these files/);
   Deno.removeSync(join(bot, "models/BTC_USDC/rf.bin"));
   assert.match((await run(bot, "verify")).stdout, /rf\.bin is missing\n {2}link is not part of it/);
 });
 
-Deno.test("files and folders in the wrong place are told in one line, and leave nothing behind", async () => {
+Deno.test("files and folders in the wrong place are errors of one line, and leave nothing behind", async () => {
   using dir = tempDir();
   const { trainer } = world(dir);
   const cases = [

@@ -8,7 +8,7 @@ import { run, runJson } from "../helpers/seed_world.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { configuredPair } from "../helpers/configured_pair.ts";
 
-Deno.test("rollback --to takes the sequence number that status shows", async () => {
+Deno.test("rollback --to accepts the sequence number that status shows", async () => {
   using dir = tempDir();
   const { trainer, bot } = configuredPair(dir.path);
   const digests: unknown[] = [];
@@ -52,7 +52,7 @@ async function install(store: Store, index: number, sequence: number): Promise<D
   return manifest.digest;
 }
 
-Deno.test("a number is a sequence before it is the beginning of a digest, and sha256: says which", async () => {
+Deno.test("a number is a sequence rather than the beginning of a digest, and sha256: marks a digest", async () => {
   using dir = tempDir();
   const { store, digests } = await storeWith(dir.path, Array.from({ length: 300 }, (_, index) => index + 1));
   const numeric = digests.find((digest) => /^sha256:[1-9]\d{3}/.test(digest)) ??
@@ -64,7 +64,7 @@ Deno.test("a number is a sequence before it is the beginning of a digest, and sh
   assert.equal(planRollback(store, `sha256:${typed}`).target.manifest.digest, numeric);
 });
 
-Deno.test("what is neither a sequence number nor a digest is refused as that", async () => {
+Deno.test("a text that is neither a sequence number nor a digest is refused", async () => {
   using dir = tempDir();
   const { store } = await storeWith(dir.path, [1, 2]);
   for (const to of ["", "2.5", "-1", "two", "sha256:", "abc"]) {

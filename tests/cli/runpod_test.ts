@@ -65,7 +65,7 @@ model_sync:
     return JSON.parse(result.stdout);
   }
 
-  /** A pull of which the test sees what it says, and that it may end. */
+  /** A running pull, whose output the test reads and which the test may stop. */
   spawn(...args: string[]): Deno.ChildProcess {
     return new Deno.Command(Deno.execPath(), {
       args: cliArgs("runpod-pull", args, { entry: "script" }),
@@ -113,7 +113,7 @@ async function signalAt(child: Deno.ChildProcess, text: string, signal: Deno.Sig
   return said;
 }
 
-Deno.test("runpod-pull does what seed 1 says, under its own permissions, and prints the original's keys besides its own", async () => {
+Deno.test("runpod-pull works as seed 1 documents, under its own permissions, and prints the original's keys beside its own", async () => {
   await using seed = new Seed();
   await seed.world.offer(MODELS, 1);
   const args = ["--config", "configs/bot.yaml", "--models-dir", "models"];
@@ -155,7 +155,7 @@ Deno.test("runpod-pull does what seed 1 says, under its own permissions, and pri
   assert.doesNotMatch(shown, /rpa_test_account_key|signed-secret/);
 });
 
-Deno.test("the options of seed 1 go before the configuration, and those of git are taken and not used", async () => {
+Deno.test("seed 1's options replace settings, and its git options are accepted and ignored", async () => {
   await using seed = new Seed();
   await seed.world.offer({ ...MODELS }, 1);
   const { triggerUrl, statusUrlTemplate } = seed.world.api;
@@ -180,7 +180,7 @@ Deno.test("the options of seed 1 go before the configuration, and those of git a
   });
 });
 
-Deno.test("a dry run shows what would be sent or gone on with, and sends and writes nothing", async () => {
+Deno.test("a dry run shows the request or the job to continue with, and sends and writes nothing", async () => {
   await using seed = new Seed();
   await seed.world.offer(MODELS, 1);
   const before = listing(seed.bot);
@@ -255,7 +255,7 @@ Deno.test("a key on the command line or in the file works, with a warning, and i
   }
 });
 
-Deno.test("what is missing or wrong is told before anything is started", async () => {
+Deno.test("a missing or wrong setting is an error before a job is started", async () => {
   await using seed = new Seed();
   const expect = async (code: number, says: RegExp, ...args: string[]) => {
     const result = await seed.run(...args);
@@ -295,7 +295,7 @@ Deno.test("what is missing or wrong is told before anything is started", async (
   assert.equal(seed.world.api.requests.length, 0);
 });
 
-Deno.test("a refused key is named by where it is from", async () => {
+Deno.test("an error about a refused key names the key's origin", async () => {
   await using seed = new Seed();
   const ask = async (...args: string[]) => {
     const { faults } = seed.world.api;
@@ -310,7 +310,7 @@ Deno.test("a refused key is named by where it is from", async () => {
   assert.match(await ask("--headers-json", header), /^next: +check the API key in runpod\.headers,/m);
 });
 
-Deno.test("a pull killed while its job runs is gone on with by the next one, which starts no job", async () => {
+Deno.test("after a pull was killed while its job runs, the next pull continues with the job and starts none", async () => {
   await using seed = new Seed();
   await seed.world.offer(MODELS, 1);
   const output = { models_archive_url: seed.world.archiveUrl };
@@ -376,7 +376,7 @@ for (const cancels of [true, false]) {
   });
 }
 
-Deno.test("train prints the original's keys, and its archive is what runpod-pull takes", async () => {
+Deno.test("train prints the original's keys, and runpod-pull accepts its archive", async () => {
   await using seed = new Seed();
   const flags = ["--paper", "--symbol", "BTC/USDC", "--train-missing-only"];
   const options = { cwd: seed.trainer };
@@ -487,7 +487,7 @@ Deno.test("a worker trains for each job, uploads the archive, and runpod-pull ac
   assert.deepEqual(readFiles(join(seed.bot, "models")), readFiles(join(seed.trainer, "models")));
 });
 
-Deno.test("a worker that gets SIGTERM trains to the end, hands over the archive and ends well", async () => {
+Deno.test("a worker that gets SIGTERM completes its training, uploads the archive and exits with 0", async () => {
   await using seed = new Seed();
   await using storage = startStorage();
   seed.world.api.script = undefined;
@@ -544,7 +544,7 @@ Deno.test("a worker can be tried without RunPod", async () => {
   assert.equal(good.code, 0, good.stderr);
   assert.equal(JSON.parse(good.stdout).output.models_archive_url, storage.downloadUrl);
   const alone = await runCli("train", ["--test-input", JSON.stringify(job)], options);
-  assert.deepEqual([alone.code, /--test-input goes with --serve-runpod/.test(alone.stderr)], [2, true]);
+  assert.deepEqual([alone.code, /--test-input: it needs --serve-runpod/.test(alone.stderr)], [2, true]);
   const bad = await runCli("train", ["--serve-runpod", "--test-input", '{"input": {}}', "--json"], options);
   assert.equal(bad.code, 1);
   assert.equal(JSON.parse(JSON.parse(bad.stdout).error).error_type, "UPLOAD_TARGET_MISSING");
@@ -563,7 +563,7 @@ Deno.test("a worker can be tried without RunPod", async () => {
 });
 
 Deno.test({
-  name: `what scikit-learn trains in a worker loads on the bot${WITHOUT_PYTHON}`,
+  name: `a model that scikit-learn trained in a worker loads on the bot${WITHOUT_PYTHON}`,
   ignore: PYTHON === undefined,
   async fn() {
     await using seed = new Seed();

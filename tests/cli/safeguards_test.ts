@@ -95,7 +95,7 @@ function startDaemon(cwd: string) {
   };
 }
 
-Deno.test("pull --wait-canary stays until the release has proved itself", async () => {
+Deno.test("pull --wait-canary waits until the release has passed its canary", async () => {
   using world = new World();
   await world.publish("one");
   await world.json("bot", "pull", "--wait-canary");
@@ -109,7 +109,7 @@ Deno.test("pull --wait-canary stays until the release has proved itself", async 
   assert.equal(runs[0].outcome, "promoted");
 });
 
-Deno.test("pull --wait-canary goes back when the release is worse than the one before, with exit code 8", async () => {
+Deno.test("pull --wait-canary rolls back a release that is worse than the previous one, with exit code 8", async () => {
   using world = new World();
   const good = await world.publish("one");
   await world.json("bot", "pull");
@@ -126,7 +126,7 @@ Deno.test("pull --wait-canary goes back when the release is worse than the one b
   assert.equal(status.quarantine[0].digest, bad);
 });
 
-Deno.test("canary promote and abort end the watch by an operator's word", async () => {
+Deno.test("canary promote and abort end the canary", async () => {
   using world = new World();
   await world.publish("one");
   await world.json("bot", "pull");
@@ -143,7 +143,7 @@ Deno.test("canary promote and abort end the watch by an operator's word", async 
   assert.deepEqual([aborted.outcome, aborted.release], ["rolled-back", promoted]);
 });
 
-Deno.test("quarantine list, add and lift decide what a pull may bring", async () => {
+Deno.test("quarantine add and lift decide which releases a pull accepts", async () => {
   using world = new World();
   const release = await world.publish("one");
   const elsewhere = await world.run("bot", "quarantine", ["add", release]);
@@ -163,7 +163,7 @@ Deno.test("quarantine list, add and lift decide what a pull may bring", async ()
   assert.equal((await world.json("bot", "pull")).release, next);
 });
 
-Deno.test("quarantine add keeps that a release was left, whose sequence counts on", async () => {
+Deno.test("quarantine add keeps the mark and the sequence of a release that was rolled back", async () => {
   using world = new World();
   await world.publish("one");
   await world.json("bot", "pull");
@@ -177,7 +177,7 @@ Deno.test("quarantine add keeps that a release was left, whose sequence counts o
   assert.equal(after.sequence, before.sequence);
 });
 
-Deno.test("status shows the rest where the quarantine cannot be read, and says so", async () => {
+Deno.test("status with an unreadable quarantine says so, and shows the rest", async () => {
   using world = new World();
   const release = await world.publish("one");
   await world.json("bot", "pull");
@@ -194,7 +194,7 @@ Deno.test("status shows the rest where the quarantine cannot be read, and says s
   assert.match(status.quarantineFault, /is not a list of quarantined releases/);
 });
 
-Deno.test("a daemon watches what it activates, and goes back by itself", async () => {
+Deno.test("a daemon runs the canary of the releases that it activates, and rolls back", async () => {
   using world = new World();
   const good = await world.publish("one");
   await world.json("bot", "pull");
@@ -207,7 +207,7 @@ Deno.test("a daemon watches what it activates, and goes back by itself", async (
   assert.equal((await world.json("bot", "status")).current.digest, good);
 });
 
-Deno.test("a verdict that nobody acted upon is acted upon by the next one who waits, while no other run holds the store", async () => {
+Deno.test("a verdict that a killed run left is executed by the next daemon, as soon as no other run holds the store", async () => {
   using world = new World();
   const good = await world.publish("one");
   await world.json("bot", "pull");
@@ -234,7 +234,7 @@ Deno.test("a verdict that nobody acted upon is acted upon by the next one who wa
   ]);
 });
 
-Deno.test("a damaged state of a canary is told by status, by who waits for a verdict, and by the daemon", async () => {
+Deno.test("a damaged canary state is reported by status, by a pull that waits, and by the daemon", async () => {
   using world = new World();
   await world.publish("one");
   await world.json("bot", "pull");
@@ -250,7 +250,7 @@ Deno.test("a damaged state of a canary is told by status, by who waits for a ver
   assert.match(pulled.canaryFault, /canary\.json is not JSON/);
 });
 
-Deno.test("a command gives up what nothing around it needs", async () => {
+Deno.test("a command gives up the permissions that no setting needs", async () => {
   using world = new World();
   await world.publish("one");
   world.configure("bot", {

@@ -8,7 +8,7 @@ import { git } from "../helpers/test_git.ts";
 // As processes: a test's own process has every permission, and the runtime lets it in.
 
 Deno.test({
-  name: "publish goes on where the user turns hooks off by /dev/null, under its own permissions",
+  name: "publish works if the user turns hooks off with /dev/null, under its own permissions",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using dir = tempDir();
@@ -23,7 +23,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "models in /dev/shm are refused in one line, which says where they may lie",
+  name: "models in /dev/shm are refused in one line, which suggests other folders",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     using dir = tempDir();

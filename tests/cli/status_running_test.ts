@@ -6,7 +6,7 @@ import { runCli } from "../helpers/run_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
-Deno.test("status shows the runs that are going on and what each does, and none when they have ended", async () => {
+Deno.test("status shows the running commands with their steps, and none after they have ended", async () => {
   using dir = tempDir();
   const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
   {

@@ -37,7 +37,7 @@ class StubbornTraining {
     }).spawn();
   }
 
-  /** Sends SIGTERM as often as told, once the training runs. @returns how the process ended, after the training has */
+  /** Sends a number of SIGTERMs to a running training. @returns how the process ended, after the training ended */
   async stop(signals: number): Promise<{ code: number; stderr: string }> {
     // Opening a pipe waits for its writer.
     using pipe = await Deno.open(this.#pipe, { read: true });
@@ -73,12 +73,16 @@ Deno.test(
   },
 );
 
-Deno.test("a second SIGTERM ends a command at once, and the programs that it started", onPosix, async () => {
-  using dir = tempDir();
-  const { trainer } = world(dir);
-  const publish = new StubbornTraining(trainer, "publish", [], "stop_timeout_sec: 3600");
-  const { code, stderr } = await publish.stop(2);
-  assert.equal(code, 130, stderr);
-  assert.doesNotMatch(stderr, /Cannot stop cleanly/);
-  assert.ok(readFiles(join(trainer, "models"))["BTC_USDC/rf.bin"]);
-});
+Deno.test(
+  "a second SIGTERM immediately ends a command and the programs that it started",
+  onPosix,
+  async () => {
+    using dir = tempDir();
+    const { trainer } = world(dir);
+    const publish = new StubbornTraining(trainer, "publish", [], "stop_timeout_sec: 3600");
+    const { code, stderr } = await publish.stop(2);
+    assert.equal(code, 130, stderr);
+    assert.doesNotMatch(stderr, /Cannot stop cleanly/);
+    assert.ok(readFiles(join(trainer, "models"))["BTC_USDC/rf.bin"]);
+  },
+);

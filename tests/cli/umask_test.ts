@@ -4,7 +4,7 @@ import { PROJECT } from "../helpers/run_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 
-/** May hold a login, what an API answered about an account, or addresses that start paid work. */
+/** These files may hold a login, an API's answer about an account, or addresses that start paid work. */
 const PRIVATE = /\/registry\/\.git\/config$|\/(?:answers|runpod_jobs)\.json$/;
 
 /** What consumers read. */
