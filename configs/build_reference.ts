@@ -1,6 +1,8 @@
 import { join } from "node:path";
+import { optionName } from "../cli/_help.ts";
+import { ENTRIES } from "../cli/main.ts";
 import { jsonSchema } from "../lib/config/keys.ts";
-import { renderReference } from "../lib/config/reference.ts";
+import { renderReference, type SettingOptions } from "../lib/config/reference.ts";
 import { renderStarter } from "../lib/config/starter.ts";
 
 /** Writes the files that are derived from the schema of the configuration: `deno task build-reference`. */
@@ -9,9 +11,23 @@ import { renderStarter } from "../lib/config/starter.ts";
 const [START, END] = ["<!-- deno-fmt-ignore-start -->\n", "<!-- deno-fmt-ignore-end -->\n"];
 
 /** Returns the configuration guide with a current reference of all settings. */
-export function buildGuide(guide: string): string {
+export async function buildGuide(guide: string): Promise<string> {
   const [written = ""] = guide.split(START);
-  return `${written}${START}\n${renderReference(new Map())}\n${END}`;
+  return `${written}${START}\n${renderReference(await settingOptions())}\n${END}`;
+}
+
+/** Returns the options of all commands that stand for a setting, by the setting. */
+async function settingOptions(): Promise<SettingOptions> {
+  const names = new Map<string, Set<string>>();
+  for (const { load } of Object.values(ENTRIES)) {
+    const { program } = await load();
+    const commands = "command" in program ? [program.command] : Object.values(program.commands);
+    for (const [name, { setting, hidden }] of commands.flatMap(({ options }) => Object.entries(options))) {
+      if (setting === undefined || hidden === true) continue;
+      names.set(setting, (names.get(setting) ?? new Set()).add(optionName(name)));
+    }
+  }
+  return new Map(Array.from(names, ([setting, options]) => [setting, [...options].sort()]));
 }
 
 /** Returns `configs/bot.yaml`: the output of `config init`, with a line for editors. */
@@ -22,7 +38,7 @@ export function buildBotYaml(): string {
 if (import.meta.main) {
   const root = join(import.meta.dirname ?? ".", "..");
   const guide = join(root, ".github/guides/configuration.md");
-  Deno.writeTextFileSync(guide, buildGuide(Deno.readTextFileSync(guide)));
+  Deno.writeTextFileSync(guide, await buildGuide(Deno.readTextFileSync(guide)));
   Deno.writeTextFileSync(join(root, "configs/bot.yaml"), buildBotYaml());
   Deno.writeTextFileSync(
     join(root, "configs/model-sync.schema.json"),

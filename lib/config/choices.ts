@@ -1,24 +1,24 @@
-/** Choices that the configuration offers and more than one part of the program has to know. */
+/** Choices of settings that more than one part of the program uses. */
 
 export const ACTIVATION_SETTINGS = ["auto", "symlink", "mirror"] as const;
-/** How a release is made the one that consumers see. */
+/** How a release replaces the active one, as configured. */
 export type ActivationSetting = (typeof ACTIVATION_SETTINGS)[number];
 
-/** How a run does it in fact. */
+/** How a run activates a release, after `auto` is resolved. */
 export type ActivationMode = Exclude<ActivationSetting, "auto">;
 
 export const LFS_SETTINGS = ["auto", "always", "never"] as const;
-/** Which files go to Git LFS: those that GitHub would refuse otherwise, all, or none. */
+/** Which files Git LFS stores: those that GitHub refuses otherwise, all, or none. */
 export type LfsSetting = (typeof LFS_SETTINGS)[number];
 
 export const DRIFT_SETTINGS = ["warn", "refuse", "ignore"] as const;
-/** What follows when the tensors of a file are not those of the active release's file. */
+/** What to do if a file's tensors differ from those in the active release. */
 export type DriftSetting = (typeof DRIFT_SETTINGS)[number];
 
 export const PICKLE_SETTINGS = ["check", "refuse", "ignore"] as const;
-/** Whether pickle files are held against the allow-list, refused altogether, or let through. */
+/** Whether pickle files are checked against the allow-list, always refused, or never checked. */
 export type PickleSetting = (typeof PICKLE_SETTINGS)[number];
 
 export const OTHER_WRITER_SETTINGS = ["refuse", "accept"] as const;
-/** Whether a client takes files that another program changed after model-sync published their manifest. */
+/** What to do with files that another program changed after model-sync published their manifest. */
 export type OtherWriterSetting = (typeof OTHER_WRITER_SETTINGS)[number];

@@ -22,7 +22,7 @@ const VALUES = [
   "!!binary AAAA",
 ];
 
-/** What no setting may hold, whatever its type. */
+/** Fails for values that no setting may have, whatever its type. */
 function refuseUnfit(value: unknown, path: string): void {
   if (typeof value === "number") assert.ok(Number.isFinite(value), path);
   if (typeof value === "string") assert.ok(!value.includes("\0") && value.isWellFormed(), path);
