@@ -27,7 +27,7 @@ export const ROLE_COMMANDS = {
   references: "references-sync",
 } as const satisfies Record<Role, string>;
 
-/** Returns the roles whose runs have the settings that they need, such as a registry or something to train with. */
+/** Returns the roles with all settings that their command needs, such as a registry or a training command. */
 export function configuredRoles(settings: ModelSync): Role[] {
   const { repo_dir, repo_url, publisher } = settings;
   const hasRegistry = (repo_dir ?? repo_url) !== undefined;
@@ -49,7 +49,7 @@ type TimingSettings = Pick<ModelSync["client"], keyof typeof TIMING>;
 /**
  * Returns the schedule of a role.
  *
- * @param at instead of the configured times: one, or several separated as {@link splitTimes} says
+ * @param at replaces the configured times: one time, or several in the form of {@link splitTimes}
  * @throws {RangeError} when `at` is not a schedule, or names no day that exists
  */
 export function roleSchedule(role: Role, settings: ModelSync, at?: string): RoleSchedule {
@@ -69,7 +69,7 @@ export function roleSchedule(role: Role, settings: ModelSync, at?: string): Role
   };
 }
 
-/** Returns when a daemon with the role would next start a run, before the delay that its machine draws. */
+/** Returns the next start of a daemon with the role, without the delay of its machine. */
 export function nextStart({ calendar, deny }: RoleSchedule, now: Date): Date | undefined {
   const due = calendar.next(now);
   return due === undefined ? undefined : firstAllowed(deny, due);
