@@ -59,7 +59,7 @@ const STATE: CanaryState = {
   ],
 };
 
-Deno.test("a canary is told in a line for its state, one for its time, and one for each metric", () => {
+Deno.test("canaryLines() has a line for the state, one for the time, and one for each metric", () => {
   assert.deepEqual(canaryLines(describeCanary(STATE, SETTINGS)), [
     "release a1a1a1a1a1a1 (sequence 7): watching",
     `watched for 5 min since 2026-11-21T06:00:00Z, 5 samples, the last at ${AT}, 25 min left`,
@@ -71,7 +71,7 @@ Deno.test("a canary is told in a line for its state, one for its time, and one f
   ]);
 });
 
-Deno.test("a metric without a value is told as such, with the reason", () => {
+Deno.test("canaryLines() gives the reason of a metric without a value", () => {
   const [metric] = STATE.metrics;
   const reading = { kind: "no-data", reason: "there is no file /a" } as const;
   const state = { ...STATE, metrics: [{ ...metric ?? assert.fail(), samples: [{ at: AT, reading }] }] };
@@ -82,7 +82,7 @@ Deno.test("a metric without a value is told as such, with the reason", () => {
   assert.match(roundLine(state, SETTINGS), /^win_rate has no value \(there is no file \/a\); 25 min left$/);
 });
 
-Deno.test("a paused canary says why, since when, and that its time stands still; one with a verdict what is next", () => {
+Deno.test("canaryLines() says why and since when a canary is paused, and what follows a verdict", () => {
   const lines = (changed: Partial<CanaryState>) =>
     canaryLines(describeCanary({ ...STATE, statusSince: AT, ...changed, metrics: [] }, SETTINGS));
   assert.deepEqual(lines({ status: "paused", reason: "win_rate has no data" }), [
@@ -99,7 +99,7 @@ Deno.test("a paused canary says why, since when, and that its time stands still;
   assert.match(lines({ status: "promoted" })[1] ?? "", /ended at 2026-11-21T06:05:00Z$/);
 });
 
-Deno.test("the description of a canary is plain data, with null for what is not known", () => {
+Deno.test("describeCanary() returns plain data, with null for unknown values", () => {
   const described = describeCanary(STATE, SETTINGS);
   assert.deepEqual(JSON.parse(JSON.stringify(described)), described);
   assert.deepEqual([described.watchedMs, described.leftMs, described.failureLimit], [300_000, 1_500_000, 2]);

@@ -66,7 +66,7 @@ function judgeOne(
 /** The last round of the time. */
 const LAST = { watchedMs: 540_000 } as const;
 
-Deno.test("judge() goes on until the time is over, and then passes a release that is not degraded", () => {
+Deno.test("judge() continues until the time is over, and then passes a release that is not degraded", () => {
   const early = judgeOne(value(0.6));
   assert.deepEqual(early.verdict, { kind: "continue", reason: "" });
   assert.deepEqual([early.state.watchedMs, early.state.rounds, early.state.status], [60_000, 1, "watching"]);
@@ -75,13 +75,13 @@ Deno.test("judge() goes on until the time is over, and then passes a release tha
   assert.deepEqual([last.verdict.kind, last.state.status, last.state.statusSince], ["passed", "passed", AT]);
 });
 
-Deno.test("judge() tolerates a sample exactly at the limit, whatever binary fractions make of it", () => {
+Deno.test("judge() tolerates a sample exactly at the limit, despite binary fractions", () => {
   assert.equal(judgeOne(value(0.51), LAST).verdict.kind, "passed");
   assert.equal(judgeOne(value(0.5099), LAST).verdict.kind, "continue");
   assert.equal(judgeOne(value(0.9), LAST).verdict.kind, "passed");
 });
 
-Deno.test("judge() counts degraded samples over the whole time, and says what they were", () => {
+Deno.test("judge() counts degraded samples over the whole time, and names them", () => {
   const settings = settingsOf({ failure_limit: 1 });
   const first = judgeOne(value(0.3), { settings });
   assert.deepEqual(first.verdict, {
@@ -114,7 +114,7 @@ Deno.test("judge() does not pass a release on a tolerated sample when the time i
   assert.equal(judge(late.state, settingsOf(), { readings, at: AT, elapsedMs: 1 }).verdict.kind, "passed");
 });
 
-Deno.test("judge() acts at once beyond a catastrophic limit, baseline or not", () => {
+Deno.test("judge() fails at once beyond a catastrophic limit, with or without a baseline", () => {
   const settings = settingsOf({ failure_limit: 100 }, { catastrophic: 0.3 });
   for (const baseline of [value(0.6), value(0), SILENT, NAN]) {
     const { verdict, state } = judgeOne(value(0.29), { settings, baseline });
@@ -145,7 +145,7 @@ Deno.test("judge() compares with a baseline of zero by difference, and with a ne
   assert.equal(judgeOne(value(-1.4), { settings: sharpe, baseline: value(-1) }).verdict.kind, "degraded");
 });
 
-Deno.test("a metric without data stops the time, counts as degraded, or is done without, as the policy says", () => {
+Deno.test("a metric without data pauses the canary, counts as degraded, or is ignored, as the policy says", () => {
   for (const [reading, key] of [[SILENT, "no_data"], [NAN, "nan"]] as const) {
     const paused = judgeOne(reading, { ...LAST, settings: settingsOf({ [key]: "pause" }) });
     assert.deepEqual([paused.verdict.kind, paused.state.status, paused.state.watchedMs], [
@@ -163,7 +163,7 @@ Deno.test("a metric without data stops the time, counts as degraded, or is done 
   }
 });
 
-Deno.test("a metric without a baseline is a metric without data, also when that was not a number", () => {
+Deno.test("a metric without a baseline, or with NaN as its baseline, is a metric without data", () => {
   for (const baseline of [SILENT, NAN]) {
     const kinds = CANARY_POLICIES.map((no_data) =>
       judgeOne(value(0.1), {
@@ -178,14 +178,14 @@ Deno.test("a metric without a baseline is a metric without data, also when that 
   }
 });
 
-Deno.test("a paused canary goes on where it was when there is data again", () => {
+Deno.test("a paused canary continues when there is data again", () => {
   const paused = judgeOne(SILENT, { watchedMs: 120_000 });
   const readings = new Map([["win_rate", value(0.6)]]);
   const resumed = judge(paused.state, settingsOf(), { readings, at: AT, elapsedMs: 60_000 });
   assert.deepEqual([resumed.state.status, resumed.state.watchedMs], ["watching", 180_000]);
 });
 
-Deno.test("a limit that was lowered while the release is watched counts for what was seen before", () => {
+Deno.test("a limit that is lowered during the canary applies to earlier samples, too", () => {
   const { verdict } = judgeOne(value(0.6), { settings: settingsOf({ failure_limit: 1 }), failures: 2 });
   assert.deepEqual(verdict, {
     kind: "degraded",
@@ -193,7 +193,7 @@ Deno.test("a limit that was lowered while the release is watched counts for what
   });
 });
 
-Deno.test("of a long pause between two rounds two intervals count as watched, and of a clock set back nothing", () => {
+Deno.test("at most two intervals between two rounds count as watched, and none when the clock is set back", () => {
   assert.equal(judgeOne(value(0.6), { elapsedMs: 8 * 3_600_000 }).state.watchedMs, 120_000);
   assert.equal(judgeOne(value(0.6), { elapsedMs: -5_000 }).state.watchedMs, 0);
 });
@@ -209,7 +209,7 @@ Deno.test("the state keeps the last twenty samples of a metric", () => {
   ]);
 });
 
-// What holds for every number.
+// Properties that hold for every number.
 
 const SEVERITY: Readonly<Record<RoundVerdict["kind"], number>> = {
   passed: 0,
@@ -317,14 +317,14 @@ Deno.test("a release never passes before its time, with a sample beyond its limi
   );
 });
 
-Deno.test("what is not a number never counts as good", () => {
+Deno.test("a reading that is not a number never counts as good", () => {
   fc.assert(
     fc.property(situation, fc.constantFrom(NAN, SILENT), (situation, missing) => {
       const { verdict } = judgeAll(withFirst(situation, missing));
       const isIgnored = situation[missing.kind === "nan" ? "nan" : "no_data"] === "ignore";
       if (verdict.kind === "passed") assert.ok(isIgnored && verdict.reason.includes("ignored: a "));
       if (isIgnored || situation.metrics[0]?.baseline.kind !== "value") return;
-      // Nor is it better than the best value there is.
+      // It is not better than the best value either.
       const best = value(situation.metrics[0]?.direction === "higher" ? Number.MAX_VALUE : -Number.MAX_VALUE);
       assert.ok(SEVERITY[verdict.kind] >= severity(withFirst(situation, best)));
     }),

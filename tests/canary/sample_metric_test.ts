@@ -45,7 +45,7 @@ function assertNoData(reading: Reading, reason: RegExp): void {
   assert.match(reading.kind === "no-data" ? reading.reason : "", reason);
 }
 
-Deno.test("a path leads through objects and lists, by names that are quoted where they have to be", () => {
+Deno.test("a path leads through objects and lists, with quoted names where needed", () => {
   for (
     const [path, steps] of [
       ["a", ["a"]],
@@ -62,7 +62,7 @@ Deno.test("a path leads through objects and lists, by names that are quoted wher
   }
 });
 
-Deno.test("a number in JSON is a number, a text of one, or one that Python writes and JSON does not know", () => {
+Deno.test("a number in JSON is a number, a text of a number, or Python's NaN and Infinity", () => {
   const json = '{"n": 0.61, "t": " -1.5e3 ", "nan": NaN, "inf": -Infinity, "quoted": "NaN \\" Infinity", ' +
     '"huge": 1e999, "null": null, "flag": true, "list": [7], "nested": {"NaN": 2}}';
   const read = (path: string) => readJsonNumber(json, path);
@@ -81,7 +81,7 @@ Deno.test("a number in JSON is a number, a text of one, or one that Python write
   assertNoData(readJsonNumber('\\"'.repeat(200_000) + "NaN", "a"), /it is not JSON/);
 });
 
-Deno.test("a metric over HTTP is the number at its path, asked for with its token", async () => {
+Deno.test("a metric over HTTP is the number at its path, and its request carries the token", async () => {
   await using server = startServer(() => Response.json({ bots: [{ win_rate: "0.61" }] }));
   const metric = metricOf({
     type: "http",
@@ -97,7 +97,7 @@ Deno.test("a metric over HTTP is the number at its path, asked for with its toke
   assert.equal(server.requests.length, 1);
 });
 
-Deno.test("a metric over HTTP without a path is an answer that is a number", async () => {
+Deno.test("a metric over HTTP without a path is the number that the whole response is", async () => {
   await using server = startServer(() => new Response("0.25\n"));
   assert.deepEqual(
     await sampleMetric(quietContext(), metricOf({ type: "http", url: server.origin })),
@@ -105,7 +105,7 @@ Deno.test("a metric over HTTP without a path is an answer that is a number", asy
   );
 });
 
-Deno.test("a metric over HTTP that fails, is a page, is endless or is nowhere has no data", async () => {
+Deno.test("a metric over HTTP that fails, returns a page, never ends or lacks the path has no data", async () => {
   const endless = () =>
     new Response(
       new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(64 * 1024).fill(0x31)) }),
@@ -204,7 +204,7 @@ Deno.test("a server that is not Prometheus gives no data", async () => {
   assertNoData(await sampleMetric(quietContext(), metric), /the response is not Prometheus'/);
 });
 
-Deno.test("a metric in a file is its number, or the number at a place in its JSON", async () => {
+Deno.test("a metric in a file is its number, or the number at a path in its JSON", async () => {
   using dir = tempDir();
   writeFiles(dir.path, {
     "number": "0.61\n",
@@ -244,7 +244,7 @@ Deno.test("a file that is a pipe, too long, not text or not readable has no data
 const shell = (script: string, keys: Record<string, unknown> = {}) =>
   metricOf({ type: "command", command: ["sh", "-c", script], ...keys });
 
-Deno.test("a metric of a command is the last line that it prints, or a place in JSON", async () => {
+Deno.test("a metric of a command is its last line, or a number at a path in JSON", async () => {
   const context = quietContext({ env: fixedEnvironment({ ...Deno.env.toObject(), RATE: "0.61" }) });
   assert.deepEqual(await sampleMetric(context, shell('echo reading; echo "$RATE"; echo')), value(0.61));
   const path = "a.b";

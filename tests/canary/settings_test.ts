@@ -28,7 +28,7 @@ Deno.test("the defaults of a canary are a sample a minute, 15 %, two tolerated, 
   });
 });
 
-Deno.test("every type of metric has keys of its own, and takes no others", () => {
+Deno.test("every type of metric has its own keys, and refuses others", () => {
   const common = { name: "a", direction: "lower", max_degradation: 0.3, catastrophic: -2 };
   const url = "http://127.0.0.1:9090/prometheus";
   const metrics = [
@@ -57,7 +57,7 @@ Deno.test("every type of metric has keys of its own, and takes no others", () =>
   }
 });
 
-Deno.test("metrics of one name, a canary that has none, and more than twenty are refused", () => {
+Deno.test("metrics with the same name, a canary without metrics, and more than twenty metrics are refused", () => {
   assert.match(complaint({ metrics: [FILE, FILE] }), /metrics: two metrics have the same name/);
   const many = Array.from({ length: 21 }, (_, index) => ({ ...FILE, name: `m${index}` }));
   assert.match(complaint({ metrics: many }), /metrics: Too big/);

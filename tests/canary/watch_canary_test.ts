@@ -41,7 +41,7 @@ interface Bot extends Disposable {
   write(winRate: number | string): void;
   state(): CanaryState;
   start(): Promise<CanaryState>;
-  /** Watches; `onRound` is told how many rounds there were, and what the last one said. */
+  /** Watches the canary; calls `onRound` with the number of rounds and the last verdict. */
   watch(
     onRound?: (rounds: number, verdict: RoundVerdict) => void,
     replaced?: Partial<Context>,
@@ -86,7 +86,7 @@ function newBot(keys: Record<string, unknown> = {}): Bot {
   };
 }
 
-Deno.test("a release whose metrics stay as they were passes after its time, and says each round in one line", async () => {
+Deno.test("a release whose metrics stay unchanged passes after its time, and each round is one log line", async () => {
   using bot = newBot();
   await bot.start();
   const verdict = await bot.watch((rounds) => bot.write(0.6 + rounds / 100));
@@ -99,7 +99,7 @@ Deno.test("a release whose metrics stay as they were passes after its time, and 
   assert.match(lines[9] ?? "", /^info canary of release a1a1a1a1a1a1 passed: no metric is degraded$/);
 });
 
-/** The system's clock: a pause has no fractions of a millisecond, and every look at it takes a moment. */
+/** The system's clock: sleeps have whole milliseconds, and reading it takes time. */
 class CoarseClock extends QuickClock {
   override monotonicMs(): number {
     this.advance(0.07);
@@ -112,14 +112,14 @@ class CoarseClock extends QuickClock {
   }
 }
 
-Deno.test("no pause between two rounds is shorter than none, however coarse the clock is", async () => {
+Deno.test("the pause between two rounds is never negative, however coarse the clock is", async () => {
   using bot = newBot();
   await bot.start();
   const clock = new CoarseClock("2026-11-21T00:00:00Z", INTERVAL_SECONDS * 1000);
   assert.equal((await bot.watch(undefined, { clock })).kind, "passed");
 });
 
-Deno.test("a degraded release is found out after the tolerated samples, and the verdict waits to be acted upon", async () => {
+Deno.test("a degraded release fails after the tolerated samples, and its verdict stays until a run acts on it", async () => {
   using bot = newBot();
   await bot.start();
   const kinds: string[] = [];
@@ -149,7 +149,7 @@ Deno.test("a catastrophic sample ends a canary at once", async () => {
   assert.equal(bot.state().rounds, 1);
 });
 
-Deno.test("a canary of three seconds is long enough to find a degraded release out", async () => {
+Deno.test("a canary of three seconds detects a degraded release", async () => {
   for (const [winRate, kind] of [[0.1, "degraded"], [0.6, "passed"]] as const) {
     using bot = newBot({ duration_minutes: 0.05, interval_seconds: 60 });
     assert.equal((await bot.start()).intervalMs, 1_000);
@@ -159,7 +159,7 @@ Deno.test("a canary of three seconds is long enough to find a degraded release o
   }
 });
 
-Deno.test("a canary that is stopped stays as it is, and the next process goes on where it was", async () => {
+Deno.test("a stopped canary stays unchanged, and the next process continues it", async () => {
   using bot = newBot();
   await bot.start();
   bot.write(0.4);
@@ -189,7 +189,7 @@ Deno.test("a canary that is stopped and started at every round takes no longer t
   assert.equal((await bot.watch()).kind, "passed");
 });
 
-Deno.test("a machine that slept through a canary has not watched it", async () => {
+Deno.test("the time that a machine was suspended does not count as watched", async () => {
   using bot = newBot();
   await bot.start();
   const clock = new QuickClock("2026-11-21T00:00:00Z", INTERVAL_SECONDS * 1000);
@@ -202,7 +202,7 @@ Deno.test("a machine that slept through a canary has not watched it", async () =
   assert.deepEqual([bot.state().rounds, bot.state().watchedMs], [5, 100_000]);
 });
 
-Deno.test("a process killed between a verdict and the rollback leaves the verdict to the next one", async () => {
+Deno.test("when a process is killed between the verdict and the rollback, the next one acts on the verdict", async () => {
   using bot = newBot();
   await bot.start();
   bot.write(0.05);
@@ -219,7 +219,7 @@ Deno.test("a process killed between a verdict and the rollback leaves the verdic
   assert.equal(bot.state().status, "degraded");
 });
 
-Deno.test("a canary without data waits, says so once, and goes on when there is some", async () => {
+Deno.test("a canary without data pauses, logs it once, and continues when there is data", async () => {
   using bot = newBot();
   await bot.start();
   bot.write("starting");
@@ -236,7 +236,7 @@ Deno.test("a canary without data waits, says so once, and goes on when there is 
   ]);
 });
 
-Deno.test("an operator promotes or aborts a canary, also a paused one, and whoever watches it hears of it", async () => {
+Deno.test("an operator promotes or aborts a canary, also a paused one, and its watchers notice", async () => {
   for (const [settle, kind] of [[promoteCanary, "promoted"], [abortCanary, "aborted"]] as const) {
     using bot = newBot();
     await bot.start();
@@ -254,7 +254,7 @@ Deno.test("an operator promotes or aborts a canary, also a paused one, and whoev
   }
 });
 
-Deno.test("an operator's word is heeded within seconds, however long the interval is", async () => {
+Deno.test("an operator's verdict is noticed within seconds, however long the interval is", async () => {
   using bot = newBot({ duration_minutes: 600, interval_seconds: 3_600 });
   await bot.start();
   let looks = 0;
@@ -272,7 +272,7 @@ Deno.test("an operator's word is heeded within seconds, however long the interva
   ]);
 });
 
-Deno.test("an operator's word that comes while a round is sampled is not lost", async () => {
+Deno.test("an operator's verdict during a round is not lost", async () => {
   using bot = newBot();
   await bot.start();
   const openSync: typeof Deno.openSync = (path, options) => {
@@ -283,14 +283,14 @@ Deno.test("an operator's word that comes while a round is sampled is not lost", 
   assert.equal(bot.state().rounds, 0);
 });
 
-Deno.test("nothing is promoted or aborted where nothing is watched", () => {
+Deno.test("promoteCanary() and abortCanary() refuse when no release is in canary", () => {
   using bot = newBot();
   assert.throws(() => promoteCanary(bot.context, bot.statePath), { code: "NO_CANARY" });
   writeFiles(bot.dir, { "canary.json": "{" });
   assert.throws(() => abortCanary(bot.context, bot.statePath), { code: "CANARY_STATE_INVALID", exitCode: 1 });
 });
 
-Deno.test("a canary whose place another one took, or that was removed, ends without a verdict", async () => {
+Deno.test("a canary that was replaced or removed ends without a verdict", async () => {
   using bot = newBot();
   await bot.start();
   const next = { ...RELEASE, runId: "run-8", digest: `sha256:${"c3".repeat(32)}` } as const;
@@ -300,7 +300,7 @@ Deno.test("a canary whose place another one took, or that was removed, ends with
   });
   assert.deepEqual(superseded, { kind: "superseded" });
   assert.deepEqual([bot.state().runId, bot.state().rounds], ["run-8", 0]);
-  // The old one's end is not written into the new one's state.
+  // The end of the old canary is not written into the state of the new one.
   abortCanary(bot.context, bot.statePath);
   concludeCanary(bot.context, bot.statePath, { ...bot.state(), runId: "run-7" });
   assert.equal(bot.state().concludedAt, null);
@@ -326,7 +326,7 @@ Deno.test("processes that watch one canary count each round once", async () => {
   assert.ok(bot.state().watchedMs <= 40_000, `${bot.state().watchedMs}`);
 });
 
-Deno.test("after a round of another process the next one is due an interval later", async () => {
+Deno.test("after a round of another process, the next round is due an interval later", async () => {
   using bot = newBot();
   await bot.start();
   const clock = new QuickClock("2026-11-21T00:00:00Z", INTERVAL_SECONDS * 1000);
@@ -338,11 +338,11 @@ Deno.test("after a round of another process the next one is due an interval late
   };
   const times: string[] = [];
   await bot.watch(() => times.push(clock.now().toISOString()), { clock });
-  // Seen after five seconds.
+  // Noticed after five seconds.
   assert.equal(times[0], "2026-11-21T00:00:15.000Z");
 });
 
-Deno.test("a state that is damaged while it is watched is mended, and one that was before is told", async () => {
+Deno.test("a state that is damaged during the watch is replaced; one that was damaged before is an error", async () => {
   using bot = newBot();
   await bot.start();
   const verdict = await bot.watch((rounds) => {
@@ -367,7 +367,7 @@ Deno.test("a state that is damaged while it is watched is mended, and one that w
   }
 });
 
-Deno.test("a canary whose metrics have no baselines waits, and only catastrophe or an operator ends it", async () => {
+Deno.test("a canary without baselines is paused, and only a catastrophic sample or an operator ends it", async () => {
   using bot = newBot();
   startCanary(
     bot.context,
@@ -386,7 +386,7 @@ Deno.test("a canary whose metrics have no baselines waits, and only catastrophe 
   assert.equal(verdict.kind, "degraded");
 });
 
-Deno.test("a baseline is tried for again, and what does not answer has none", async () => {
+Deno.test("a baseline is retried, and a metric that does not answer has none", async () => {
   using bot = newBot();
   bot.write("starting");
   let pauses = 0;
@@ -410,7 +410,7 @@ Deno.test("a baseline is tried for again, and what does not answer has none", as
   );
 });
 
-Deno.test("a metric that is configured while the release is watched has no baseline, and other limits count at once", async () => {
+Deno.test("a metric that is added during the canary has no baseline, and changed limits apply at once", async () => {
   using bot = newBot({ no_data: "ignore" });
   await bot.start();
   const [metric] = bot.settings.metrics;
@@ -475,7 +475,7 @@ Deno.test("updateCanary() keeps the old state on a full disk", async () => {
   assert.equal((await bot.watch()).kind, "passed");
 });
 
-Deno.test("updateCanary() loses no change of processes that change one state at the same time", async () => {
+Deno.test("updateCanary() loses no change when processes change one state at once", async () => {
   using bot = newBot();
   await bot.start();
   const count = () =>
@@ -488,7 +488,7 @@ Deno.test("updateCanary() loses no change of processes that change one state at 
   assert.equal(bot.state().rounds, 150);
 });
 
-Deno.test("watchCanary() on the system's clock takes its time, and ends at once when it is told to", async () => {
+Deno.test("watchCanary() on the system clock waits its time, and ends at once when its signal is aborted", async () => {
   using bot = newBot({ duration_minutes: 0.005, failure_limit: 1 });
   assert.equal((await bot.start()).intervalMs, 150);
   const startedMs = performance.now();

@@ -13,7 +13,7 @@ function nextOf(
   return nextStart(roleSchedule(role, settings, at), NOW)?.toISOString();
 }
 
-Deno.test("roleSchedule() is due when the seeds say, each role by its own setting", () => {
+Deno.test("roleSchedule() has the seeds' times by default, each role with its own setting", () => {
   assert.equal(nextOf("publisher"), "2026-11-22T00:00:00.000Z");
   assert.equal(nextOf("client"), "2026-11-22T06:00:00.000Z");
   assert.equal(nextOf("runpod_client"), "2026-11-22T03:00:00.000Z");
@@ -26,7 +26,7 @@ Deno.test("roleSchedule() is due when the seeds say, each role by its own settin
   assert.equal(nextOf("runpod_client", { runpod_client: { schedule: "13:00" } }), "2026-11-21T13:00:00.000Z");
 });
 
-Deno.test("roleSchedule() follows --at whatever the role, and refuses what is no schedule", () => {
+Deno.test("roleSchedule() follows --at for every role, and refuses a text that is not a schedule", () => {
   assert.equal(nextOf("artifact_client", {}, "*/30 * * * *"), "2026-11-21T12:30:00.000Z");
   assert.throws(() => nextOf("client", {}, "now"), RangeError);
   for (const at of ["0 0 30 2 *", "06:00; 0 0 31 4,6 *"]) {
@@ -35,7 +35,7 @@ Deno.test("roleSchedule() follows --at whatever the role, and refuses what is no
   assert.equal(nextOf("client", {}, "0 0 29 2 *"), "2028-02-29T00:00:00.000Z");
 });
 
-Deno.test("roleSchedule() has the reference sync hourly, and artifacts at times instead of intervals where they are set", () => {
+Deno.test("roleSchedule() runs the reference sync hourly, and artifacts at configured times instead of intervals", () => {
   assert.equal(nextOf("references"), "2026-11-21T13:00:00.000Z");
   const artifacts = { schedule: ["06:00", "18:00"] };
   assert.equal(nextOf("artifact_client", { artifacts }), "2026-11-21T18:00:00.000Z");
@@ -43,7 +43,7 @@ Deno.test("roleSchedule() has the reference sync hourly, and artifacts at times 
   assert.ok(roleSchedule("artifact_client", ModelSync.parse({})).isInterval);
 });
 
-Deno.test("roleSchedule() takes several times for --at, and a window puts off what status shows", () => {
+Deno.test("roleSchedule() accepts several times for --at, and a denied window postpones the next start", () => {
   assert.equal(nextOf("client", {}, "06:00,13:30"), "2026-11-21T13:30:00.000Z");
   assert.equal(nextOf("client", {}, "06:00; 0 14,15 * * *"), "2026-11-21T14:00:00.000Z");
   assert.throws(() => nextOf("client", {}, "06:00; 0 14"), RangeError);

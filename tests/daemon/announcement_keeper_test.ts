@@ -8,10 +8,10 @@ import { QuickClock } from "../helpers/fake_clock.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
-/** Of processes that wait for a lock no longer than they have to. */
+/** For processes that wait for a lock no longer than needed. */
 const others = () => testContext({ clock: new QuickClock("2026-11-29T12:00:00Z") });
 
-/** A daemon with the roles client and publisher in a store of its own, which looks after each change. */
+/** A daemon with the roles client and publisher in its own store, which checks it after each change. */
 async function announced(path: string) {
   const context = testContext();
   const location = { modelsDir: join(path, "models") };
@@ -26,7 +26,7 @@ async function announced(path: string) {
   return { context, store, location, announcement, step, roles };
 }
 
-Deno.test("a daemon whose store is removed announces itself in a new one, which then refuses a second daemon", async () => {
+Deno.test("a daemon whose store is removed announces itself in a new one, and a second daemon is refused there", async () => {
   using dir = tempDir();
   const { context, store, announcement, step, roles } = await announced(dir.path);
   using _announcement = announcement;
@@ -36,7 +36,7 @@ Deno.test("a daemon whose store is removed announces itself in a new one, which 
     () => Deno.removeSync(join(store.root, "daemons/client.lock")),
     () => Deno.renameSync(store.root, `${store.root}.away`),
     () => {
-      // A file of the same name is not the one that is locked.
+      // The lock is on the file, not on its name.
       Deno.removeSync(join(store.root, "daemons/publisher.lock"));
       Deno.writeTextFileSync(join(store.root, "daemons/publisher.lock"), "");
     },
@@ -83,7 +83,7 @@ Deno.test("a daemon whose store is removed ends if another daemon has its role i
   assert.ok((await roles()).includes("publisher"));
 });
 
-Deno.test("a store that cannot be made again is one warning, and the daemon is announced once it can", async () => {
+Deno.test("a store that cannot be recreated is one warning, and the daemon announces itself when it can", async () => {
   using dir = tempDir();
   const { context, store, announcement, step, roles } = await announced(dir.path);
   using _announcement = announcement;

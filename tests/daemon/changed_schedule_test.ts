@@ -5,7 +5,7 @@ import { ModelSync } from "../../lib/config/schema.ts";
 import { roleSchedule } from "../../lib/config/roles.ts";
 import { RoleStage, utcSchedule, utcWindow } from "../helpers/role_stage.ts";
 
-/** Changes the schedule of a role at a time; what is `undefined` is a configuration that cannot be used. */
+/** Changes the schedule of a role at a time; `undefined` is an invalid configuration. */
 function changeAt(s: RoleStage, changes: readonly (readonly [string, RoleSchedule | undefined])[]): void {
   const left = [...changes];
   const first = s.schedule;
@@ -38,7 +38,7 @@ Deno.test("a schedule that is changed while the role waits is followed within a 
   assert.deepEqual(s.shortRuns, ["21T02:30", "22T02:30"]);
 });
 
-Deno.test("a change that leaves the schedule alone is followed in silence", async () => {
+Deno.test("a change of other settings is not logged as a change of the schedule", async () => {
   const s = new RoleStage("2026-11-21T02:00:00Z", utcSchedule("06:00", { splayMs: 3_600_000 }));
   changeAt(s, [["2026-11-21T06:00:30Z", utcSchedule("06:00", { splayMs: 3_600_000 })]]);
   await s.runUntil("2026-11-21T12:00:00Z");
@@ -46,7 +46,7 @@ Deno.test("a change that leaves the schedule alone is followed in silence", asyn
   assert.equal(announcements(s).length, 2);
 });
 
-Deno.test("a configuration that is broken meanwhile is one warning, and the schedule stays", async () => {
+Deno.test("a configuration that becomes invalid is one warning, and the schedule stays", async () => {
   const s = new RoleStage("2026-11-21T02:00:00Z", "06:00");
   changeAt(s, [["2026-11-21T02:10:00Z", undefined]]);
   await s.runUntil("2026-11-21T05:59:00Z");
@@ -55,7 +55,7 @@ Deno.test("a configuration that is broken meanwhile is one warning, and the sche
   ]);
 });
 
-Deno.test("another time zone, another window and another delay are another schedule", async () => {
+Deno.test("a changed time zone, window or delay is a changed schedule", async () => {
   const inZone = (zone: string) =>
     roleSchedule("client", ModelSync.parse({ time_zone: zone, client: { schedule: "06:00" } }));
   for (
@@ -72,7 +72,7 @@ Deno.test("another time zone, another window and another delay are another sched
   }
 });
 
-Deno.test("a change of the schedule drops no due time that was reached: not in a pause, nor one that waits for its retry", async () => {
+Deno.test("a change of the schedule keeps reached due times, also in a pause and before a retry", async () => {
   const paused = new RoleStage("2026-11-21T05:30:00Z", "06:00");
   changeAt(paused, [["2026-11-21T06:30:00Z", utcSchedule("02:30")]]);
   paused.control = {

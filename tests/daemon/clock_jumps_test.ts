@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { RoleStage } from "../helpers/role_stage.ts";
 
-Deno.test("a clock that is set back over a due time does not bring it back, also when the daemon restarts meanwhile", async () => {
+Deno.test("a due time does not run again when the clock is set back over it, also across a restart", async () => {
   for (const restarts of [false, true]) {
     const s = new RoleStage("2026-11-21T05:00:00Z", "06:00");
     s.jumps = [["2026-11-21T06:30:00Z", "2026-11-21T05:30:00Z"]];
@@ -16,7 +16,7 @@ Deno.test("a clock that is set back over a due time does not bring it back, also
   }
 });
 
-Deno.test("a clock that is set back over many due times brings none of them back, and the others are on time", async () => {
+Deno.test("no due time runs again when the clock is set back over many, and the others run on time", async () => {
   const s = new RoleStage("2026-11-21T05:50:00Z", "*/15 * * * *");
   s.jumps = [["2026-11-21T07:05:00Z", "2026-11-21T05:55:00Z"]];
   await s.runUntil("2026-11-21T07:31:00Z");
@@ -31,7 +31,7 @@ Deno.test("a clock that is set back over many due times brings none of them back
   ]);
 });
 
-Deno.test("a clock that leaps ahead and is set right again neither doubles a run nor postpones the others", async () => {
+Deno.test("a clock that jumps ahead and is corrected neither doubles a run nor postpones others", async () => {
   const s = new RoleStage("2026-11-21T05:00:00Z", "0 6,7,8 * * *");
   s.jumps = [["2026-11-21T05:30:00Z", "2027-11-21T05:30:00Z"], [
     "2027-11-21T05:40:00Z",
@@ -47,7 +47,7 @@ Deno.test("a clock that leaps ahead and is set right again neither doubles a run
   ]);
 });
 
-Deno.test("a machine that starts with the clock of another year follows the right time as soon as it is set", async () => {
+Deno.test("a machine that starts with the wrong year follows the right time when the clock is set", async () => {
   for (const wrong of ["2031-03-05T01:00:00Z", "1999-03-05T01:00:00Z"]) {
     const s = new RoleStage(wrong, "06:00");
     s.jumps = [[new Date(Date.parse(wrong) + 60_000).toISOString(), "2026-11-21T05:00:00Z"]];
@@ -56,7 +56,7 @@ Deno.test("a machine that starts with the clock of another year follows the righ
   }
 });
 
-Deno.test("a clock that is set back while a run goes on, or as one is requested, postpones nothing", async () => {
+Deno.test("a clock that is set back during a run, or at a request, postpones nothing", async () => {
   const stop = new AbortController();
   const during: RoleStage = new RoleStage("2027-11-21T05:59:00Z", "06:00", (run) => {
     if (run === 1) during.clock.advance(Date.parse("2026-11-21T05:00:00Z") - during.clock.now().getTime());
@@ -84,7 +84,7 @@ Deno.test("a clock that is set back while a run goes on, or as one is requested,
   assert.deepEqual(requested.runs.map((run) => run.slice(2, 16)), ["26-11-21T05:00", "26-11-21T06:00"]);
 });
 
-Deno.test("whatever jumps the clock makes, no due time that the clock shows is run twice", async () => {
+Deno.test("no due time runs twice, whatever jumps the clock makes", async () => {
   const jump = fc.tuple(fc.integer({ min: 1, max: 600 }), fc.integer({ min: -900, max: 900 }));
   await fc.assert(
     fc.asyncProperty(
@@ -101,7 +101,7 @@ Deno.test("whatever jumps the clock makes, no due time that the clock shows is r
             s.clock.advance(durationMs);
             passed += durationMs / 60_000;
             if (passed >= nextAt) {
-              // Never to a full minute: a run that makes up for another due time then starts at none that the clock shows.
+              // Never to a full minute: then no run that catches up starts at a due time.
               s.clock.advance((left.shift()?.[1] ?? 0) * 60_000 + 17_000);
               nextAt = passed + (left[0]?.[0] ?? Infinity);
             }
@@ -109,7 +109,7 @@ Deno.test("whatever jumps the clock makes, no due time that the clock shows is r
             return Promise.resolve();
           },
         });
-        // Runs on time are for the due time that the clock shows.
+        // A run on time serves the due time that the clock shows.
         const due = s.runs.filter((run) => /T\d\d:(00|15|30|45):00\.000/.test(run));
         assert.equal(new Set(due).size, due.length, due.join(" "));
         assert.ok(s.runs.length >= 1);

@@ -52,7 +52,7 @@ class World {
   }
 }
 
-Deno.test("a role is paused as soon as an operator pauses it, until it is resumed, and others are not", () => {
+Deno.test("a pause takes effect at once, for its role only, until it is resumed", () => {
   using dir = tempDir();
   const world = new World(dir);
   const control = world.control();
@@ -69,7 +69,7 @@ Deno.test("a role is paused as soon as an operator pauses it, until it is resume
   ]);
 });
 
-Deno.test("a pause with an end is over at that time, also for those who ask the store", () => {
+Deno.test("a pause with an end is over at that time, also in the store", () => {
   using dir = tempDir();
   const world = new World(dir);
   const control = world.control();
@@ -83,7 +83,7 @@ Deno.test("a pause with an end is over at that time, also for those who ask the 
   assert.deepEqual(readPauses(world.store, new Date(0)), {});
 });
 
-/** A clock whose wall time jumps while its monotonic time goes on. */
+/** A clock whose wall time jumps while its monotonic time advances. */
 class JumpingClock extends FakeClock {
   jumpMs = 0;
 
@@ -109,7 +109,7 @@ Deno.test("a clock that is set back does not prolong a pause, not even across a 
   assert.equal(restarted.pausedUntil("client"), undefined);
 });
 
-Deno.test("a daemon that starts knows the pauses of before, and says nothing of those that are over", () => {
+Deno.test("a starting daemon knows earlier pauses, and does not log those that are over", () => {
   using dir = tempDir();
   const world = new World(dir);
   world.pause("client");
@@ -121,7 +121,7 @@ Deno.test("a daemon that starts knows the pauses of before, and says nothing of 
   assert.doesNotMatch(world.log, /publisher/);
 });
 
-Deno.test("a requested run is taken once, also while the role is paused, and the store says how it ended", async () => {
+Deno.test("a requested run is taken once, also while the role is paused, and the store has its end", async () => {
   using dir = tempDir();
   const world = new World(dir);
   const control = world.control();
@@ -140,7 +140,7 @@ Deno.test("a requested run is taken once, also while the role is paused, and the
   assert.match(world.log, /client: running now, as requested at 2026-11-29T12:00:00\.000Z on bot/);
 });
 
-Deno.test("the end of a requested run that fails is its error, which the loop still gets", async () => {
+Deno.test("a requested run that fails is noted with its error, and the error reaches the loop", async () => {
   using dir = tempDir();
   const world = new World(dir);
   const control = world.control();
@@ -159,7 +159,7 @@ Deno.test("the end of a requested run that fails is its error, which the loop st
   }
 });
 
-Deno.test("a request that comes while its role runs is another run", async () => {
+Deno.test("a request during a run of its role starts another run", async () => {
   using dir = tempDir();
   const world = new World(dir);
   const control = world.control();
@@ -171,7 +171,7 @@ Deno.test("a request that comes while its role runs is another run", async () =>
   assert.equal(control.takeRequest("client"), true);
 });
 
-Deno.test("a daemon that starts takes the requests of the last hour and drops older ones", () => {
+Deno.test("a starting daemon takes the requests of the last hour and drops older ones", () => {
   using dir = tempDir();
   const world = new World(dir);
   world.request("publisher", "old");
@@ -184,7 +184,7 @@ Deno.test("a daemon that starts takes the requests of the last hour and drops ol
   assert.match(world.log, /warn publisher: dropped the run requested at 2026-11-29T12:00:00\.000Z/);
 });
 
-Deno.test("a daemon that starts ends the requests whose runs its predecessor did not finish", () => {
+Deno.test("a starting daemon ends the requests whose runs its predecessor did not finish", () => {
   using dir = tempDir();
   const world = new World(dir);
   world.request("client", "one");
@@ -194,7 +194,7 @@ Deno.test("a daemon that starts ends the requests whose runs its predecessor did
   assert.deepEqual([end?.exitCode, end?.message], [130, "the daemon ended before the run did"]);
 });
 
-Deno.test("a busy daemon does not drop a request, however long it waits", () => {
+Deno.test("a busy daemon keeps a request, however long it waits", () => {
   using dir = tempDir();
   const world = new World(dir);
   const control = world.control();
@@ -203,7 +203,7 @@ Deno.test("a busy daemon does not drop a request, however long it waits", () => 
   assert.equal(control.takeRequest("client"), true);
 });
 
-Deno.test("the loops are woken within five seconds of an operator's word, and at the end of a pause", async () => {
+Deno.test("the loops wake within five seconds of an operator's command, and at the end of a pause", async () => {
   using dir = tempDir();
   const world = new World(dir);
   const control = world.control();
@@ -228,7 +228,7 @@ Deno.test("the loops are woken within five seconds of an operator's word, and at
   await watching;
 });
 
-Deno.test("a disk that takes no more does not keep a requested run from running, once", () => {
+Deno.test("on a full disk, a requested run runs, and only once", () => {
   using dir = tempDir();
   let isFull = false;
   const fs = {
@@ -249,7 +249,7 @@ Deno.test("a disk that takes no more does not keep a requested run from running,
   assert.match(world.log, /Cannot write .*run_now\.json: the disk is full/);
 });
 
-Deno.test("files of the control that are damaged, or no files, stop no daemon", () => {
+Deno.test("damaged control files, and other entries in their place, stop no daemon", () => {
   using dir = tempDir();
   const world = new World(dir);
   const control = world.control();
@@ -265,12 +265,12 @@ Deno.test("files of the control that are damaged, or no files, stop no daemon", 
   assert.equal(control.takeRequest("client"), false);
 });
 
-Deno.test("a damaged list of pauses is replaced by who writes it, and warned of once", () => {
+Deno.test("a damaged list of pauses is replaced by the next writer, and logged once", () => {
   for (const damage of ["{", "[]", '{"client": {"since": 5}}', "\0\0\0"]) {
     using dir = tempDir();
     const world = new World(dir);
     Deno.writeTextFileSync(pausesPath(world.store), damage);
-    // Who only reads leaves it.
+    // A reader leaves it.
     readPauses(world.store, new Date());
     assert.equal(Deno.readTextFileSync(pausesPath(world.store)), damage);
     const daemon = new World(dir);

@@ -24,7 +24,7 @@ Deno.test("a daemon is alive while each of its loops ticks or runs its job, howe
   assert.ok(health.isAlive());
 });
 
-Deno.test("a loop that never begins to tick, or stops after its job, is stuck", () => {
+Deno.test("a loop that never checks its schedule, or stops after its job, is stuck", () => {
   const clock = new FakeClock("2026-11-29T12:00:00Z");
   const health = new DaemonHealth(clock, ["client"]);
   clock.advance(3 * MINUTE_MS);
@@ -37,7 +37,7 @@ Deno.test("a loop that never begins to tick, or stops after its job, is stuck", 
   assert.ok(!health.isAlive());
 });
 
-Deno.test("a daemon's roles in one line say what runs, what comes next and what is paused", () => {
+Deno.test("describeRoles() says in one line what runs, what comes next and what is paused", () => {
   const clock = new FakeClock("2026-11-29T12:00:00Z");
   let changes = 0;
   const health = new DaemonHealth(clock, ["client", "publisher", "runpod_client"], () => void changes++);

@@ -13,7 +13,7 @@ const CASES = [
   ["Australia/Lord_Howe", "01:45", "2026-04-03T12:00:00Z", ["03T14:45", "04T14:45", "05T15:15"]],
 ] as const;
 
-Deno.test("a daemon runs exactly once on each day on which clocks are set, whether it is up all the time or restarted", async () => {
+Deno.test("a daemon runs exactly once on each day on which clocks are set, also when it is restarted", async () => {
   for (const [zone, time, start, expected] of CASES) {
     const schedule = utcSchedule(time, { calendar: parseCalendar(time, zone) });
     const end = Date.parse(start) + 3 * 24 * HOUR_MS - 6 * HOUR_MS;
@@ -24,12 +24,12 @@ Deno.test("a daemon runs exactly once on each day on which clocks are set, wheth
     for (let until = Date.parse(start); until < end; until += 30 * 60_000) {
       await restarted.runUntil(new Date(until).toISOString());
     }
-    // One that is due just as the daemon stops is made up for at its start, at the same time on this clock.
+    // A due time at which the daemon stops runs at its restart, at the same time on this clock.
     assert.deepEqual(restarted.shortRuns, expected, `${time} in ${zone}, restarted`);
   }
 });
 
-Deno.test("a daemon that is off over the hour that is skipped or repeated makes up for its due time once", async () => {
+Deno.test("a daemon that is stopped during the skipped or repeated hour catches up once", async () => {
   for (const [zone, time, start] of CASES) {
     const s = new RoleStage(start, utcSchedule(time, { calendar: parseCalendar(time, zone) }));
     await s.runUntil(new Date(Date.parse(start) + 20 * HOUR_MS).toISOString());

@@ -5,7 +5,7 @@ import { RoleStage, utcSchedule, utcWindow } from "../helpers/role_stage.ts";
 
 const HOUR_MS = 3_600_000;
 
-Deno.test("a run is delayed by up to its splay, by the same time after a restart, and still runs once", async () => {
+Deno.test("a run is delayed by up to its splay, equally after a restart, and runs once", async () => {
   const schedule = utcSchedule("06:00", { splayMs: 2 * HOUR_MS });
   const steady = new RoleStage("2026-11-21T05:00:00Z", schedule);
   await steady.runUntil("2026-11-22T12:00:00Z");
@@ -38,7 +38,7 @@ Deno.test("a daemon that is first started between a due time and its delayed run
   assert.deepEqual(s.runs, []);
 });
 
-Deno.test("a run that is due in a denied window starts when the window ends, once for all that were due in it", async () => {
+Deno.test("runs that are due in a denied window are one run at its end", async () => {
   const s = new RoleStage(
     "2026-11-21T20:00:00Z",
     utcSchedule("0 21,23,1,5,7 * * *", { deny: [utcWindow("22:00", 8)] }),
@@ -47,14 +47,14 @@ Deno.test("a run that is due in a denied window starts when the window ends, onc
   assert.deepEqual(s.shortRuns, ["21T21:00", "22T06:00", "22T07:00"]);
 });
 
-Deno.test("windows that overlap or touch put a run off once, to the end of the last", async () => {
+Deno.test("windows that overlap or touch postpone a run to the end of the last", async () => {
   const deny = [utcWindow("05:30", 1), utcWindow("06:00", 2), utcWindow("08:00", 1)];
   const s = new RoleStage("2026-11-21T05:00:00Z", utcSchedule("06:00", { deny }));
   await s.runUntil("2026-11-21T12:00:00Z");
   assert.deepEqual(s.shortRuns, ["21T09:00"]);
 });
 
-Deno.test("a restart in a denied window keeps what was put off, and a daemon that was off until later makes up for it", async () => {
+Deno.test("a restart in a denied window keeps the postponed run, and a daemon that starts later catches up", async () => {
   const schedule = utcSchedule("23:00", { deny: [utcWindow("22:00", 8)] });
   const s = new RoleStage("2026-11-21T20:00:00Z", schedule);
   await s.runUntil("2026-11-22T00:00:00Z");
@@ -66,7 +66,7 @@ Deno.test("a restart in a denied window keeps what was put off, and a daemon tha
   assert.deepEqual(s.shortRuns, ["22T06:00", "23T10:00"]);
 });
 
-Deno.test("what is made up for starts in no denied window either, and is not too old when the window ends", async () => {
+Deno.test("a run that catches up starts in no denied window, and only if it is not too old at its end", async () => {
   for (const [catchUpMs, expected] of [[Infinity, ["21T10:00"]], [HOUR_MS, []]] as const) {
     const s = new RoleStage(
       "2026-11-21T05:00:00Z",
@@ -78,7 +78,7 @@ Deno.test("what is made up for starts in no denied window either, and is not too
   }
 });
 
-Deno.test("a role that runs at intervals runs at its start, unless a window denies that, and again so long after each run", async () => {
+Deno.test("a role with an interval runs at its start, outside denied windows, and again after the interval", async () => {
   const interval = { calendar: everyMinutes(15), isInterval: true };
   const s = new RoleStage("2026-11-21T05:00:00Z", utcSchedule([], interval), () => {
     s.clock.advance(60_000);
@@ -94,7 +94,7 @@ Deno.test("a role that runs at intervals runs at its start, unless a window deni
   assert.deepEqual(denied.shortRuns, ["21T06:00"]);
 });
 
-Deno.test("a run that has begun before a window is finished, and a requested one starts in it", async () => {
+Deno.test("a run that began before a denied window ends normally, and a requested run starts in the window", async () => {
   const s = new RoleStage(
     "2026-11-21T05:58:00Z",
     utcSchedule("06:00", { deny: [utcWindow("06:10", 1)] }),
@@ -112,7 +112,7 @@ Deno.test("a run that has begun before a window is finished, and a requested one
   assert.deepEqual(s.shortRuns, ["21T06:00", "21T06:30"]);
 });
 
-Deno.test("the delay counts after a window too, where every machine has waited for its end", async () => {
+Deno.test("the delay also applies after a denied window", async () => {
   const changed = { deny: [utcWindow("05:00", 2)], splayMs: HOUR_MS };
   const s = new RoleStage("2026-11-21T04:00:00Z", utcSchedule("06:00", changed));
   await s.runUntil("2026-11-21T12:00:00Z");

@@ -29,7 +29,7 @@ function followed(dir: string) {
   return { context, path, write, settings, schedule, reads: () => reads };
 }
 
-Deno.test("the configuration is read once after each change of its file, and not otherwise", async () => {
+Deno.test("the configuration is read once after each change of its file, and only then", async () => {
   using dir = tempDir();
   const { settings, write, schedule, reads, path } = followed(dir.path);
   const [client, publisher] = [settings.watch(), settings.watch()];
@@ -46,7 +46,7 @@ Deno.test("the configuration is read once after each change of its file, and not
   assert.equal(reads(), 3);
 });
 
-Deno.test("a file that is broken is one warning, and the last good configuration stays until it is fixed", async () => {
+Deno.test("an invalid file is one warning, and the last valid configuration stays until it is fixed", async () => {
   using dir = tempDir();
   const { context, write, schedule } = followed(dir.path);
   write("broken");
@@ -59,7 +59,7 @@ Deno.test("a file that is broken is one warning, and the last good configuration
   assert.equal(context.log.lines.length, 1);
 });
 
-Deno.test("a file that is missing or empty, as while an editor writes it, changes nothing", async () => {
+Deno.test("a missing or empty file, as during an editor's write, changes nothing", async () => {
   using dir = tempDir();
   const { context, path, write, schedule } = followed(dir.path);
   write("");

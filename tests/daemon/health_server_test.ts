@@ -33,7 +33,7 @@ async function get({ address }: HealthServer, path: string, method = "GET") {
   return { response, status: response.status, body: await response.text() };
 }
 
-Deno.test("/healthz says of each role when it ticked, what runs, what is due and what is paused", async () => {
+Deno.test("/healthz reports the last check, the run, the due time and the pause of each role", async () => {
   await using world = daemon();
   const { health, clock } = world;
   health.ticked("client");
@@ -79,7 +79,7 @@ Deno.test("/healthz answers 503 while a loop is stuck", async () => {
   assert.deepEqual([alive, roles.client.alive, roles.publisher.alive], [false, false, true]);
 });
 
-Deno.test("/metrics answers what is rendered, as Prometheus' text format", async () => {
+Deno.test("/metrics returns the rendered metrics in Prometheus' text format", async () => {
   await using world = daemon();
   const { response, status, body } = await get(world.server, "/metrics?x=1");
   assert.equal(status, 200);
@@ -87,7 +87,7 @@ Deno.test("/metrics answers what is rendered, as Prometheus' text format", async
   assert.equal(body, "model_sync_up 1\n");
 });
 
-Deno.test("metrics that cannot be read are answered with 503, the reason goes to the log alone", async () => {
+Deno.test("metrics that cannot be read are answered with 503, and only the log has the reason", async () => {
   for (
     const renderMetrics of [
       () => Promise.reject(new Error("secret place")),
@@ -126,7 +126,7 @@ Deno.test("metrics that take too long are answered with 503, and the next reques
   assert.equal((await next).status, 200);
 });
 
-Deno.test("HEAD answers the headers alone; other methods get 405, other paths 404", async () => {
+Deno.test("HEAD returns only headers; other methods get 405, other paths 404", async () => {
   await using world = daemon();
   for (const path of ["/healthz", "/metrics"]) {
     const { status, response, body } = await get(world.server, path, "HEAD");
@@ -142,7 +142,7 @@ Deno.test("HEAD answers the headers alone; other methods get 405, other paths 40
   }
 });
 
-Deno.test("a request whose Host makes no address is a bad request, and the log stays quiet", async () => {
+Deno.test("a request with an invalid Host header gets 400, and nothing is logged", async () => {
   await using world = daemon();
   const { hostname, port } = world.server.address;
   using connection = await Deno.connect({ hostname, port });
@@ -153,8 +153,8 @@ Deno.test("a request whose Host makes no address is a bad request, and the log s
   assert.equal(world.log.lines.length, 1);
 });
 
-Deno.test("a closed server lets go of its port and of open connections", async () => {
-  // An address of its own: on the usual one another test may take the port at once.
+Deno.test("a closed server frees its port and closes its connections", async () => {
+  // Its own address: on the usual one, another test may use the port at once.
   const hostname = Deno.build.os === "linux" ? "127.0.0.77" : "127.0.0.1";
   const world = daemon({ renderMetrics: () => new Promise(() => {}), address: { hostname, port: 0 } });
   const { port } = world.server.address;
@@ -166,7 +166,7 @@ Deno.test("a closed server lets go of its port and of open connections", async (
   using _again = Deno.listen({ hostname, port });
 });
 
-Deno.test("a port in use and an address that is not this machine's are one clear line each", () => {
+Deno.test("a used port and an address of another machine are one clear line each", () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   assert.throws(() => daemon({ address: { hostname: "127.0.0.1", port: taken.addr.port } }), (error) => {
     assert.ok(error instanceof FailedError);
@@ -183,7 +183,7 @@ Deno.test("a port in use and an address that is not this machine's are one clear
   }
 });
 
-Deno.test("a server that others in the network reach is said to be open, one on loopback is not", async () => {
+Deno.test("a server that the network reaches is logged as open, one on loopback is not", async () => {
   for (const [hostname, isOpen] of [["0.0.0.0", true], ["127.0.0.1", false], ["localhost", false]] as const) {
     await using world = daemon({ address: { hostname, port: 0 } });
     assert.equal(/warn .*open to the network/.test(world.log.lines.join("\n")), isOpen, hostname);
@@ -191,7 +191,7 @@ Deno.test("a server that others in the network reach is said to be open, one on 
   }
 });
 
-Deno.test("an address is a host and a port, and what is not is named", () => {
+Deno.test("parseListenAddress() accepts a host and a port, and names a text that is not", () => {
   const good = {
     "127.0.0.1:9464": ["127.0.0.1", 9464],
     "[::1]:0": ["::1", 0],

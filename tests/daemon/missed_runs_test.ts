@@ -6,7 +6,7 @@ import { RoleStage, utcSchedule } from "../helpers/role_stage.ts";
 
 const HOUR_MS = 3_600_000;
 
-Deno.test("a machine that was asleep through two due times, or two hundred, runs once when it is back", async () => {
+Deno.test("a machine that was suspended over two or two hundred due times runs once afterwards", async () => {
   for (const schedule of ["06:00", "*/15 * * * *"]) {
     const s = new RoleStage("2026-11-21T05:58:00Z", schedule);
     s.jumps = [["2026-11-21T05:59:00Z", "2026-11-23T07:20:00Z"]];
@@ -15,7 +15,7 @@ Deno.test("a machine that was asleep through two due times, or two hundred, runs
   }
 });
 
-Deno.test("a daemon that was off through two due times, or two hundred, runs once when it is back", async () => {
+Deno.test("a daemon that was stopped over two or two hundred due times runs once at its start", async () => {
   for (const schedule of ["06:00", "*/15 * * * *"]) {
     const s = new RoleStage("2026-11-21T05:50:00Z", schedule);
     await s.runUntil("2026-11-21T05:58:00Z");
@@ -28,7 +28,7 @@ Deno.test("a daemon that was off through two due times, or two hundred, runs onc
   }
 });
 
-Deno.test("without catch_up a missed due time is logged and left, and the next one is on time", async () => {
+Deno.test("without catch_up a missed due time is logged and skipped, and the next one is on time", async () => {
   const s = new RoleStage("2026-11-21T05:58:00Z", utcSchedule("06:00", { catchUpMs: 0 }));
   s.jumps = [["2026-11-21T05:59:00Z", "2026-11-21T06:05:00Z"]];
   await s.runUntil("2026-11-22T05:00:00Z");
@@ -39,7 +39,7 @@ Deno.test("without catch_up a missed due time is logged and left, and the next o
   assert.deepEqual(left.map((line) => line.slice(23, 34)), ["2026-11-21T", "2026-11-22T"]);
 });
 
-Deno.test("without catch_up a due time still runs when the daemon is back within two minutes", async () => {
+Deno.test("without catch_up a due time still runs when the daemon restarts within two minutes", async () => {
   const s = new RoleStage("2026-11-21T05:58:00Z", utcSchedule("06:00", { catchUpMs: 0 }));
   await s.runUntil("2026-11-21T05:59:00Z");
   s.clock.advance(2 * 60_000);
@@ -47,7 +47,7 @@ Deno.test("without catch_up a due time still runs when the daemon is back within
   assert.deepEqual(s.shortRuns, ["21T06:01"]);
 });
 
-Deno.test("catch_up_within makes up for the latest missed due time if it is not longer ago, and for none otherwise", async () => {
+Deno.test("catch_up_within catches up with the last missed due time within that age, and with none otherwise", async () => {
   for (
     const [back, expected] of [
       ["2026-11-21T08:00:00Z", ["21T08:00"]],
@@ -63,7 +63,7 @@ Deno.test("catch_up_within makes up for the latest missed due time if it is not 
   }
 });
 
-Deno.test("due times that pass during a pause are made up for once after it, as far as catch_up allows", async () => {
+Deno.test("due times that pass during a pause are one run after it, if catch_up allows it", async () => {
   for (const [catchUpMs, expected] of [[Infinity, ["21T08:00", "21T09:00"]], [0, ["21T09:00"]]] as const) {
     const s = new RoleStage("2026-11-21T05:30:00Z", utcSchedule("0 6,7,9 * * *", { catchUpMs }));
     s.control = {
@@ -75,7 +75,7 @@ Deno.test("due times that pass during a pause are made up for once after it, as 
   }
 });
 
-Deno.test("a run that an operator requests starts at once, even in a pause, and takes no due time's place", async () => {
+Deno.test("a requested run starts at once, also in a pause, and replaces no due time", async () => {
   const s = new RoleStage("2026-11-21T05:30:00Z", "06:00", () => {
     s.clock.advance(60_000);
     return Promise.resolve();
@@ -89,7 +89,7 @@ Deno.test("a run that an operator requests starts at once, even in a pause, and 
   assert.deepEqual(s.shortRuns, ["21T05:40", "21T06:00"]);
 });
 
-Deno.test("a daemon that is started in a pause does not run at its start before the pause is over", async () => {
+Deno.test("a daemon that starts in a pause runs only after it", async () => {
   const s = new RoleStage("2026-11-21T05:30:00Z", "06:00");
   s.control = {
     pausedUntil: () => s.clock.now() < new Date("2026-11-21T05:50:00Z") ? "resumed" : undefined,
@@ -99,7 +99,7 @@ Deno.test("a daemon that is started in a pause does not run at its start before 
   assert.deepEqual(s.shortRuns, ["21T05:50", "21T06:00"]);
 });
 
-Deno.test("a due time that is missed by a passing fault keeps its retries, and is served when one of them succeeds", async () => {
+Deno.test("a due time whose run had a passing fault keeps its retries, and is served when one succeeds", async () => {
   const s = new RoleStage(
     "2026-11-21T05:59:00Z",
     "0 6,7 * * *",
@@ -113,7 +113,7 @@ Deno.test("a due time that is missed by a passing fault keeps its retries, and i
   ]]);
 });
 
-Deno.test("a daemon that is started again between two retries goes on with the next one", async () => {
+Deno.test("a daemon that is restarted between two retries continues with the next one", async () => {
   const s = new RoleStage(
     "2026-11-21T05:59:00Z",
     "06:00",
@@ -126,7 +126,7 @@ Deno.test("a daemon that is started again between two retries goes on with the n
   assert.deepEqual(s.shortRuns.slice(4), ["22T06:00"]);
 });
 
-Deno.test("whenever the daemon is on and off, each due time runs on time or is made up for once at the next start", async () => {
+Deno.test("each due time runs on time or once at the next start, whenever the daemon is stopped and started", async () => {
   const spans = fc.array(
     fc.record({ on: fc.integer({ min: 1, max: 400 }), off: fc.integer({ min: 0, max: 3_000 }) }),
     {
@@ -148,7 +148,7 @@ Deno.test("whenever the daemon is on and off, each due time runs on time or is m
         for (const { on, off } of spans) {
           const start = s.clock.now();
           const end = new Date(start.getTime() + on * 60_000);
-          // The last due time that passed while it was off, unless it is too old; on time is up to two minutes late.
+          // The last due time while it was stopped, unless it is too old. Up to two minutes late counts as on time.
           const missed = lastBetween(schedule, settled, start);
           const isRecent = missed !== undefined &&
             start.getTime() - missed.getTime() <= Math.max(schedule.catchUpMs, 120_000);
@@ -157,7 +157,7 @@ Deno.test("whenever the daemon is on and off, each due time runs on time or is m
             expected.push(due.toISOString());
           }
           await s.runUntil(end.toISOString());
-          // What is due as the daemon stops is made up for.
+          // A due time at which the daemon stops runs at its restart.
           settled = new Date(s.clock.now().getTime() - 1);
           s.clock.advance(off * 60_000);
         }

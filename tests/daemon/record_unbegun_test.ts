@@ -21,7 +21,7 @@ function recorded(store: Store): string[] {
   return readHistory(store, 10).map(({ command, outcome, error }) => `${command} ${outcome} ${error?.code}`);
 }
 
-Deno.test("a job that fails before it begins a run is on record, with its reason, each time", async () => {
+Deno.test("each job that fails before its run begins is recorded with its reason", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   const context = testContext({ clock: new FakeClock("2026-11-21T06:00:00Z") });
@@ -31,7 +31,7 @@ Deno.test("a job that fails before it begins a run is on record, with its reason
   assert.deepEqual(recorded(store), ["pull failed TOKEN_MISSING", "pull failed TOKEN_MISSING"]);
 });
 
-Deno.test("a job whose run is on record already, or that is stopped, gets no second line", async () => {
+Deno.test("a job whose run is recorded, or that is stopped, gets no second record", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   const context = testContext({ clock: new FakeClock("2026-11-21T06:00:00Z") });
@@ -51,7 +51,7 @@ Deno.test("a job whose run is on record already, or that is stopped, gets no sec
   assert.deepEqual(recorded(store), ["pull failed X"]);
 });
 
-Deno.test("a failure is on record also where the settings cannot be read, which costs the notifications", async () => {
+Deno.test("a failure is recorded without alerts when the settings cannot be read", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   const context = testContext();

@@ -61,7 +61,7 @@ Deno.test("a requested run that fails leaves a due time its retry, also across a
   }
 });
 
-Deno.test("requested runs that fail spend no retry of a due time", async () => {
+Deno.test("failed requested runs use up no retry of a due time", async () => {
   const s = stage({
     start: "2027-01-10T05:50:00Z",
     requests: ["05:55", "06:00", "06:02", "06:05", "06:09"].map((time) => `2027-01-10T${time}:20Z`),
@@ -85,7 +85,7 @@ Deno.test("a requested run that succeeds serves the due time that waits for its 
   assert.deepEqual(s.shortRuns, ["10T06:00", "10T06:00", "11T06:00"]);
 });
 
-Deno.test("a due time that a pause put off is made up for unless a requested run succeeded meanwhile", async () => {
+Deno.test("a due time that a pause postponed runs afterwards, unless a requested run succeeded meanwhile", async () => {
   for (const [failure, madeUpFor] of [[broken(), ["10T07:00"]], [undefined, []]] as const) {
     const s = stage({
       start: "2027-01-10T05:50:00Z",
@@ -98,7 +98,7 @@ Deno.test("a due time that a pause put off is made up for unless a requested run
   }
 });
 
-Deno.test("the retry of a requested run takes no due time's place", async () => {
+Deno.test("the retry of a requested run replaces no due time", async () => {
   const s: RoleStage = stage({
     start: "2027-01-10T05:50:00Z",
     requests: ["2027-01-10T05:58:50Z"],

@@ -4,7 +4,7 @@ import { RoleStage, utcSchedule } from "../helpers/role_stage.ts";
 
 const HOUR_MS = 3_600_000;
 
-Deno.test("runRole() runs the job at each of its times, and once a time", async () => {
+Deno.test("runRole() runs the job once at each of its times", async () => {
   const s = new RoleStage("2026-11-21T05:00:00Z", "06:00");
   await s.runUntil("2026-11-23T12:00:00Z");
   assert.deepEqual(s.runs, [
@@ -15,20 +15,20 @@ Deno.test("runRole() runs the job at each of its times, and once a time", async 
   assert.equal(s.remembered?.next.toISOString(), "2026-11-24T06:00:00.000Z");
 });
 
-Deno.test("runRole() runs at once when told to, and then at its times", async () => {
+Deno.test("runRole() runs at the start with runOnStart, and then at its times", async () => {
   const s = new RoleStage("2026-11-21T05:00:00Z", "06:00");
   await s.runUntil("2026-11-21T07:00:00Z", { runOnStart: true });
   assert.deepEqual(s.runs, ["2026-11-21T05:00:00.000Z", "2026-11-21T06:00:00.000Z"]);
 });
 
-Deno.test("runRole() makes up once for runs that were missed while it was down", async () => {
+Deno.test("runRole() catches up once with runs that were missed while it was stopped", async () => {
   const s = new RoleStage("2026-11-21T05:00:00Z", "06:00");
   s.remembered = { next: new Date("2026-11-17T06:00:00Z"), due: undefined, served: [] };
   await s.runUntil("2026-11-21T07:00:00Z");
   assert.deepEqual(s.runs, ["2026-11-21T05:00:00.000Z", "2026-11-21T06:00:00.000Z"]);
 });
 
-Deno.test("runRole() makes up once for runs that a sleeping machine missed, and never overlaps", async () => {
+Deno.test("runRole() catches up once with runs that a suspended machine missed, and never overlaps", async () => {
   const s = new RoleStage("2026-11-21T05:00:00Z", "*/15 * * * *", () => {
     // The job takes longer than its period.
     s.clock.advance(40 * 60_000);
@@ -58,7 +58,7 @@ Deno.test("runRole() does not wait for the old time when the clock is set back",
   assert.deepEqual(s.runs, ["2026-11-21T06:00:00.000Z"]);
 });
 
-Deno.test("runRole() tries a passing fault again after 1, 2, 4, 8, 16 and 30 minutes, then waits for the next time", async () => {
+Deno.test("runRole() retries a passing fault after 1, 2, 4, 8, 16 and 30 minutes, then waits for the next time", async () => {
   const s = new RoleStage(
     "2026-11-21T05:59:30Z",
     "06:00",
@@ -72,7 +72,7 @@ Deno.test("runRole() tries a passing fault again after 1, 2, 4, 8, 16 and 30 min
   assert.ok(s.log.lines.includes("error [2026-11-21T06:00:00Z] client sync job failed: no network"));
 });
 
-Deno.test("runRole() goes on after a failure that does not pass, and after one that nobody foresaw", async () => {
+Deno.test("runRole() continues after a lasting failure, and after an unexpected error", async () => {
   const s = new RoleStage(
     "2026-11-21T05:00:00Z",
     "06:00",
@@ -82,7 +82,7 @@ Deno.test("runRole() goes on after a failure that does not pass, and after one t
   assert.equal(s.runs.length, 3);
 });
 
-Deno.test("runRole() follows a schedule that is changed, and keeps the old one while the new one is broken", async () => {
+Deno.test("runRole() follows a changed schedule, and keeps the old one while the new one is invalid", async () => {
   const s = new RoleStage("2026-11-21T05:00:00Z", "06:00");
   const schedules = ["06:00", "08:00", undefined, undefined];
   s.schedule = () => {
@@ -95,7 +95,7 @@ Deno.test("runRole() follows a schedule that is changed, and keeps the old one w
   assert.ok(s.log.lines.some((line) => line.startsWith("warn keeping the schedule")));
 });
 
-Deno.test("runRole() stops when it is told to, also in the middle of a job", async () => {
+Deno.test("runRole() stops when its signal is aborted, also during a job", async () => {
   const stop = new AbortController();
   const s = new RoleStage("2026-11-21T05:00:00Z", "06:00", () => {
     stop.abort();

@@ -16,7 +16,7 @@ function storeIn(dir: TempDir, fs: Store["fs"] = Deno): Store {
   return openStore(fs, { modelsDir: join(dir.path, "models") });
 }
 
-/** Roles whose loops share a clock, which goes on by a minute once each of them waits. */
+/** Roles whose loops share a clock, which advances by a minute when all of them wait. */
 class Daemon {
   readonly clock = new FakeClock("2026-11-21T05:30:00Z");
   readonly log = recordedLog();
@@ -106,7 +106,7 @@ Deno.test("a role whose run takes hours delays no other, and each keeps its own 
   assert.deepEqual(daemon.next.slice(0, 2), [["publisher", "21T06:00"], ["client", "21T06:00"]]);
 });
 
-Deno.test("a role that fails every time is tried again by itself, and the others know nothing of it", async () => {
+Deno.test("a role that always fails has its own retries, and the others are not affected", async () => {
   using dir = tempDir();
   const daemon = new Daemon(storeIn(dir), "2026-11-22T06:30:00Z");
   const failing = daemon.job(
@@ -123,7 +123,7 @@ Deno.test("a role that fails every time is tried again by itself, and the others
   ]);
 });
 
-Deno.test("what one loop did not foresee ends the daemon, not only the loop", async () => {
+Deno.test("an unexpected error of one loop ends the daemon", async () => {
   using dir = tempDir();
   const daemon = new Daemon(storeIn(dir), "2026-11-22T06:30:00Z");
   const broken = {
@@ -147,7 +147,7 @@ Deno.test("roles of one daemon and of several lose none of each other's times, a
   assert.deepEqual(findRoleTimes(store, "references")?.served, []);
 });
 
-Deno.test("a disk that takes no more costs the memory of the times and a warning, not the daemon", async () => {
+Deno.test("a full disk loses the remembered times with a warning, and the daemon continues", async () => {
   using dir = tempDir();
   const full: Store["fs"] = {
     ...Deno,

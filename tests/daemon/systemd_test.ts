@@ -80,7 +80,7 @@ Deno.test(
     await asleepAgain();
     clock.advance(10_000);
     await asleepAgain();
-    // Nothing came: the next message is this one.
+    // No message came in between: the next one is this.
     manager.status("stuck");
     assert.deepEqual(await receiver.next(), ["STATUS=stuck"]);
     assert.equal(context.log.lines.filter((line) => /stuck/.test(line)).length, 1);
@@ -120,7 +120,7 @@ Deno.test(
   },
 );
 
-Deno.test("without a service manager nothing is opened and nothing is said", async () => {
+Deno.test("without a service manager nothing is opened and nothing is logged", async () => {
   for (const variables of [{}, { NOTIFY_SOCKET: "" }]) {
     const context = testContext({ env: fixedEnvironment({ ...variables, WATCHDOG_USEC: "1000" }) });
     const openSocket = () => assert.fail("a socket was opened");
@@ -157,7 +157,7 @@ Deno.test("a service manager that cannot be reached costs one warning", async ()
   }
 });
 
-Deno.test("a manager that comes back is reported to again", onLinux, async () => {
+Deno.test("a manager that restarts gets reports again", onLinux, async () => {
   using dir = tempDir();
   const address = join(dir.path, "notify");
   const spawn = () => assert.fail("no such program");
@@ -171,7 +171,7 @@ Deno.test("a manager that comes back is reported to again", onLinux, async () =>
   await manager.close();
 });
 
-Deno.test("a socket that takes no message does not hold up the daemon's end", async () => {
+Deno.test("a socket that accepts no message does not delay the end of the daemon", async () => {
   const clock = new FakeClock("2026-11-29T12:00:00Z");
   const context = testContext({
     env: fixedEnvironment({ NOTIFY_SOCKET: "/run/full" }),
@@ -223,7 +223,7 @@ Deno.test("where the socket cannot be used, systemd-notify reports, from the fir
 Deno.test("a socket with a file of its own leaves none behind", onLinux, async () => {
   using dir = tempDir();
   using receiver = new NotifyReceiver(join(dir.path, "notify"));
-  // As in runtimes that do not know abstract names.
+  // As in runtimes without abstract names.
   const bind = (path: string) => {
     if (path.startsWith("\0")) throw new TypeError("paths must not contain interior null bytes");
     return Deno.listenDatagram({ transport: "unixpacket", path });

@@ -10,7 +10,7 @@ async function checksOf(written: object, env: Readonly<Record<string, string>> =
   return checks.map(({ name, status, detail }) => `${status} ${name}: ${detail}`);
 }
 
-Deno.test("checkAlerts() says nothing where nobody is told", async () => {
+Deno.test("checkAlerts() returns nothing without channels", async () => {
   assert.deepEqual(await checksOf({}), []);
 });
 
@@ -33,14 +33,14 @@ Deno.test("checkAlerts() logs in at the mail server, and sends no mail", async (
   assert.deepEqual(server.messages, []);
 });
 
-Deno.test("checkAlerts() says which mail server is away", async () => {
-  // No server listens on port 1: a port that was free a moment ago may be another test's by now.
+Deno.test("checkAlerts() names a mail server that does not answer", async () => {
+  // No server listens on port 1. A free port could be used by another test meanwhile.
   const email = { host: "127.0.0.1", port: 1, from: "bot@example.com", to: "you@example.com" };
   const [away = ""] = await checksOf({ email });
   assert.match(away, /^fail alerts: Cannot send mail by 127\.0\.0\.1:1: .*ECONNREFUSED/);
 });
 
-Deno.test("checkAlerts() finds webhooks and channels without posting, and shows no address", async () => {
+Deno.test("checkAlerts() reaches webhooks and channels without posting, and shows no address", async () => {
   const asked: string[] = [];
   await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
     asked.push(`${request.method} ${new URL(request.url).pathname}`);

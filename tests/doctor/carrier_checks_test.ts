@@ -24,11 +24,11 @@ async function checksOf(
   return checks.map(({ name, status, detail }) => `${status} ${name}: ${detail}`);
 }
 
-Deno.test("checkCarriers() looks at what is configured, and at nothing else", async () => {
+Deno.test("checkCarriers() checks only configured carriers", async () => {
   assert.deepEqual(await checksOf({}, {}), []);
 });
 
-Deno.test("checkCarriers() asks RunPod how the endpoint is, without starting a job", async () => {
+Deno.test("checkCarriers() requests the health of the RunPod endpoint, without starting a job", async () => {
   const asked: string[] = [];
   await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
     asked.push(`${request.method} ${new URL(request.url).pathname}`);
@@ -90,7 +90,7 @@ const RUNPOD = {
   status_url_template: "https://api.runpod.ai/v2/ep1/status/{job_id}",
 };
 
-Deno.test("checkCarriers() does not fail a machine with a git registry for a RunPod that it has no key for", async () => {
+Deno.test("checkCarriers() does not fail a machine with a git registry for a missing RunPod key", async () => {
   const [shared = ""] = await checksOf({ runpod: RUNPOD, repo_dir: "/srv/registry" }, {});
   assert.match(shared, /^warn runpod: not set up on this machine: .*RUNPOD_API_KEY is not set/);
   const { status_url_template: _, ...half } = RUNPOD;
@@ -98,7 +98,7 @@ Deno.test("checkCarriers() does not fail a machine with a git registry for a Run
   assert.match(url, /^warn runpod: .*status_url_template is not set/);
 });
 
-Deno.test("checkCarriers() fails for the key where RunPod is the only carrier, or was used before", async () => {
+Deno.test("checkCarriers() fails for a missing key where RunPod is the only carrier, or was used before", async () => {
   const missing = /^fail runpod: .*RUNPOD_API_KEY is not set/;
   assert.match((await checksOf({ runpod: RUNPOD }, {}))[0] ?? "", missing);
   const both = { runpod: RUNPOD, repo_dir: "/srv/registry" };

@@ -15,7 +15,7 @@ async function cloneCheck(dir: string, registry: RegistrySettings): Promise<stri
   return `${check?.status} ${check?.detail}`;
 }
 
-Deno.test("doctor names what of a clone is damaged, of its own and of a user's, and changes nothing", async (test) => {
+Deno.test("doctor names the damage of a clone, the store's or a user's, and changes nothing", async (test) => {
   using dir = tempDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -40,7 +40,7 @@ Deno.test("doctor names what of a clone is damaged, of its own and of a user's, 
       assert.deepEqual(listing(own.repoDir), before);
       restoreUser();
       await damage(join(user.repoDir, ".git"));
-      // Without its `.git` it is no clone, and without a remote none that can be pulled from: that has other words.
+      // Without its `.git` or its remote it is not a clone to pull from: that is another message.
       assert.match(
         await cloneCheck(dir.path, user),
         ["no git folder", "an empty config", "a config without a remote"].includes(what)
@@ -51,7 +51,7 @@ Deno.test("doctor names what of a clone is damaged, of its own and of a user's, 
   }
 });
 
-Deno.test("doctor sees settings in its own clone that the next run removes", async () => {
+Deno.test("doctor warns of settings in the store's clone that the next run removes", async () => {
   using dir = tempDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);

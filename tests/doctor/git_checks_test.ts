@@ -17,7 +17,7 @@ import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
 
 const TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
 
-Deno.test("checkTokenScopes() tells a token that is refused from one that may do too little", async () => {
+Deno.test("checkTokenScopes() distinguishes a refused token from one without the scope repo", async () => {
   const answers: Record<string, { readonly status: number; readonly scopes?: string }> = {
     refused: { status: 401 },
     "fine-grained": { status: 200 },
@@ -43,7 +43,7 @@ Deno.test("checkTokenScopes() tells a token that is refused from one that may do
   for (const kind of Object.keys(answers)) assert.ok(!JSON.stringify(await check(kind)).includes(TOKEN));
 });
 
-Deno.test("checkTokenScopes() warns when GitHub cannot be asked", async () => {
+Deno.test("checkTokenScopes() warns when GitHub does not answer", async () => {
   const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = closed.addr;
   closed.close();
@@ -52,7 +52,7 @@ Deno.test("checkTokenScopes() warns when GitHub cannot be asked", async () => {
   assert.match(check.detail, /cannot check it at 127\.0\.0\.1/);
 });
 
-Deno.test("checkRegistry() over HTTP sees who may read and write, and whose clock is off, and changes nothing", async () => {
+Deno.test("checkRegistry() over HTTP checks read and write access and the clock, and changes nothing", async () => {
   using dir = tempDir();
   const bare = bareRepository(join(dir.path, "repositories/registry.git"));
   const hand = clone(bare, join(dir.path, "hand"));
@@ -69,7 +69,7 @@ Deno.test("checkRegistry() over HTTP sees who may read and write, and whose cloc
     const checks = await checkRegistry(testContext({ clock }), settings, scratch);
     return Object.fromEntries(checks.map(({ name, status, detail }) => [name, `${status} ${detail}`]));
   };
-  // A server that lets nobody push is what a bot usually meets.
+  // A bot usually has no write access.
   const bot = await statuses(TOKEN);
   assert.match(bot["registry readable"] ?? "", /^pass .*main is at [0-9a-f]{12}$/);
   assert.match(bot["registry writable"] ?? "", /^warn /);
@@ -88,7 +88,7 @@ Deno.test("checkRegistry() over HTTP sees who may read and write, and whose cloc
   assert.equal(git(bare, "for-each-ref"), before);
 });
 
-Deno.test("checkPrograms() says why a git that is there does not run, instead of calling it missing", async () => {
+Deno.test("checkPrograms() says why an installed git does not run, instead of calling it missing", async () => {
   const spawn: SpawnProcess = (request) =>
     isolatedSpawn({ ...request, env: { ...request.env, GIT_CONFIG_COUNT: "many" } });
   const checks = await checkPrograms(testContext({ spawn }));

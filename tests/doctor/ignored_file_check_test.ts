@@ -43,7 +43,7 @@ Deno.test("checkIgnoredFile() names what an appsettings.json alone holds beside 
   ]);
 });
 
-Deno.test("checkIgnoredFile() says nothing where all of it is given elsewhere, or is no setting", async () => {
+Deno.test("checkIgnoredFile() returns nothing where the settings are given elsewhere, or are not settings", async () => {
   const yaml = "model_sync: {artifacts: {owner: a, repository: b, interval_minutes: 5}}";
   assert.deepEqual(await detailsOf(yaml, BOT, { GITHUB_TOKEN: "ghp_456" }), []);
   assert.deepEqual(await detailsOf("", '{"CloudSync": {"IntervalMinutes": 15, "Enabled": true}}'), []);

@@ -8,11 +8,11 @@ import { testContext } from "../helpers/test_context.ts";
 
 const NOTHING = { public_keys: [], required: false };
 
-Deno.test("doctor says nothing of signing where no key is configured", async () => {
+Deno.test("checkKeys() returns nothing without configured keys", async () => {
   assert.deepEqual(await checkKeys(testContext(), NOTHING, UNUSED), []);
 });
 
-Deno.test("doctor says which configured keys can be used, and which are at their end", async () => {
+Deno.test("checkKeys() says which configured keys can be used, and which end soon", async () => {
   using dir = tempDir();
   const key = testKey();
   const path = (name: string) => join(dir.path, name);
@@ -39,7 +39,7 @@ Deno.test("doctor says which configured keys can be used, and which are at their
   ]);
 });
 
-Deno.test("doctor says how to mend a key that cannot be used", async () => {
+Deno.test("checkKeys() says how to fix a key that cannot be used", async () => {
   using dir = tempDir();
   const settings = { ...NOTHING, private_key: join(dir.path, "none.pem"), public_keys: [dir.path] };
   const checks = await checkKeys(testContext(), settings, UNUSED);

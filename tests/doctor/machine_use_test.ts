@@ -46,7 +46,7 @@ Deno.test("machineUse() knows a machine by its runs and its daemons", async () =
   assert.deepEqual(await useOf([]), { roles: [], neverTrains: false });
 });
 
-Deno.test("machineUse() of a folder without a store is nothing yet", async () => {
+Deno.test("machineUse() of a folder without a store is unused", async () => {
   using dir = tempDir();
   const location = { modelsDir: `${dir.path}/models`, stateDir: undefined };
   assert.deepEqual(await machineUse(testContext(), location), UNUSED);

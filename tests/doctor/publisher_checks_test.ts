@@ -36,12 +36,12 @@ Deno.test("checkPublisher() fails for a publisher that would train, without a tr
   ]);
 });
 
-Deno.test("checkPublisher() asks nothing of a machine without the section, or that has only pulled so far", async () => {
+Deno.test("checkPublisher() returns nothing without the section, and on a machine that has only pulled", async () => {
   assert.deepEqual(await checksOf({}, false), []);
   assert.deepEqual(await checksOf({}, true, { neverTrains: true }), []);
 });
 
-Deno.test("checkPublisher() looks for the training program, and for models inside the clone", async () => {
+Deno.test("checkPublisher() fails for a missing training program, and for models inside the clone", async () => {
   using dir = tempDir();
   writeFiles(dir.path, { "clone/models/a.bin": "a", "models/a.bin": "a" });
   const publisher = { train_command: ["sh", "train.sh"] };

@@ -12,7 +12,7 @@ async function diagnose(world: ReferencesWorld, env: Readonly<Record<string, str
   return checks.map(({ status, name, detail }) => `${status} ${name}: ${detail}`);
 }
 
-Deno.test("doctor says whether PRIMARY answers, and whether the token may write to the repositories", async () => {
+Deno.test("checkReferences() checks that PRIMARY answers, and that the token may write to the repositories", async () => {
   await using world = new ReferencesWorld();
   world.primary.lastUpdated = 1_729_864_800;
   assert.deepEqual(await diagnose(world, {}), [
@@ -30,6 +30,6 @@ Deno.test("doctor says whether PRIMARY answers, and whether the token may write 
   assert.deepEqual(world.github.writes, []);
 });
 
-Deno.test("doctor has nothing to say about references where no PRIMARY server is named", async () => {
+Deno.test("checkReferences() returns nothing without a PRIMARY server", async () => {
   assert.deepEqual(await checkReferences(testContext(), References.parse({})), []);
 });

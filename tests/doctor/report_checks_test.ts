@@ -24,7 +24,7 @@ async function checksOf(
   );
 }
 
-Deno.test("checkReporting() says nothing where nothing is reported", async () => {
+Deno.test("checkReporting() returns nothing where nothing is reported", async () => {
   assert.deepEqual(await checksOf({}), []);
 });
 
@@ -39,7 +39,7 @@ Deno.test("checkReporting() sends the dashboard an empty batch with the token, a
   assert.equal(dashboard.events.size, 0);
 });
 
-Deno.test("checkReporting() tells a wrong token, a missing one, a page, a redirect and nobody apart", async () => {
+Deno.test("checkReporting() distinguishes a wrong and a missing token, a page, a redirect and no answer", async () => {
   await using dashboard = new DashboardServer();
   const { origin } = dashboard;
   const check = async (url: string, token: string) =>
@@ -70,7 +70,7 @@ Deno.test("checkReporting() tells a wrong token, a missing one, a page, a redire
   assert.match(await check("http://127.0.0.1:9", dashboard.token) ?? "", /^fail report: .* did not answer/);
 });
 
-Deno.test("checkReporting() warns of a dashboard without TLS, but for one on this machine", async () => {
+Deno.test("checkReporting() warns of a dashboard without TLS, except on this machine", async () => {
   const http = () => Promise.resolve(new Response());
   const env = { MODEL_SYNC_REPORT_TOKEN: "t" };
   assert.deepEqual(await checksOf({ url: "http://models.example.com" }, env, { http }), [
@@ -89,7 +89,7 @@ Deno.test("checkReporting() warns of a dashboard without TLS, but for one on thi
   );
 });
 
-Deno.test("checkReporting() knocks at the monitor's server, and sends no ping", async () => {
+Deno.test("checkReporting() reaches the monitor's server, and sends no ping", async () => {
   await using monitor = startRecordingHost(() => new Response("", { status: 405 }));
   const ping = { url_env: "PING" };
   const [check = ""] = await checksOf({ ping }, { PING: `${monitor.origin}/secret-uuid-1` });

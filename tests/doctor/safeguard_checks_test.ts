@@ -17,7 +17,7 @@ async function checksOf(
   return checks.map(({ name, status, detail }) => `${status} ${name}: ${detail}`);
 }
 
-/** A server on loopback that keeps what it was asked for. */
+/** A server on loopback that records its requests. */
 function startServer(answer: (path: string) => Response) {
   const asked: string[] = [];
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
@@ -38,11 +38,11 @@ async function deadUrl(): Promise<string> {
   return server.url;
 }
 
-Deno.test("checkSafeguards() says nothing where nobody is told and nothing is watched", async () => {
+Deno.test("checkSafeguards() returns nothing without consumers and metrics", async () => {
   assert.deepEqual(await checksOf({}), []);
 });
 
-Deno.test("checkSafeguards() finds consumers over HTTP without telling them anything", async () => {
+Deno.test("checkSafeguards() reaches consumers over HTTP without notifying them", async () => {
   await using server = startServer((path) =>
     new Response(null, { status: path.startsWith("/v2") ? 200 : 404 })
   );
@@ -60,7 +60,7 @@ Deno.test("checkSafeguards() finds consumers over HTTP without telling them anyt
   assert.match(dead, /^fail reload: .*did not answer/);
 });
 
-Deno.test("checkSafeguards() says of a Triton that is not ready, and of a serving API that is away", async () => {
+Deno.test("checkSafeguards() reports a Triton that is not ready, and a serving API that does not answer", async () => {
   await using server = startServer(() => new Response("loading", { status: 400 }));
   const reload = [
     { type: "triton", url: server.url },
@@ -73,7 +73,7 @@ Deno.test("checkSafeguards() says of a Triton that is not ready, and of a servin
   assert.equal(alone, "pass reload: TensorFlow Serving in served has no url: pulls do not wait for it");
 });
 
-Deno.test("checkSafeguards() looks for the programs of hooks, and runs none", async () => {
+Deno.test("checkSafeguards() checks that the programs of hooks exist, and runs none", async () => {
   using dir: TempDir = tempDir();
   writeFiles(dir.path, { "reload.sh": `#!/bin/sh\ntouch ${dir.path}/told`, "data.txt": "no program" });
   Deno.chmodSync(`${dir.path}/reload.sh`, 0o755);
@@ -110,7 +110,7 @@ Deno.test(
       `pass reload: the process of ${file} is running (${service.pid}); it was sent no signal`,
     ]);
     await service.stdin.close();
-    // Not by a signal: it ended because its input did.
+    // It ended with its input, not by a signal.
     assert.equal((await service.status).code, 0);
     assert.deepEqual(await checksOf({ reload }), [`fail reload: process ${service.pid} does not exist`]);
     Deno.writeTextFileSync(file, "bot");
@@ -118,7 +118,7 @@ Deno.test(
     assert.match(wrong, /^fail reload: .*holds "bot", which is not the pid of another process/);
     Deno.removeSync(file);
     assert.deepEqual(await checksOf({ reload }), [`fail reload: ${file} does not exist`]);
-    // As for a file that is another user's: what the system says is a result, too.
+    // As for a file of another user: the error of the system is a result, too.
     Deno.symlinkSync("bot.pid", file);
     assert.match((await checksOf({ reload }))[0] ?? "", /^fail reload: .*symbolic links/);
   },
@@ -144,7 +144,7 @@ Deno.test("checkSafeguards() samples every metric once, and warns of one without
   assert.deepEqual(await checksOf({ canary: { metrics, duration_minutes: 0 } }), []);
 });
 
-Deno.test("checkStore() finds records that cannot be read, which every pull goes by", async () => {
+Deno.test("checkStore() fails for unreadable records that every pull depends on", async () => {
   using dir: TempDir = tempDir();
   const context = testContext();
   const location = { modelsDir: `${dir.path}/models`, stateDir: undefined };

@@ -4,7 +4,7 @@ import { checkStore } from "../../lib/doctor/store_checks.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
-Deno.test("doctor names what keeps a first pull from keeping the model folder as a release", async () => {
+Deno.test("doctor names the files that keep a first pull from keeping the model folder as a release", async () => {
   using dir = tempDir();
   const location = { modelsDir: join(dir.path, "models"), stateDir: undefined };
   const found = async () =>
@@ -17,7 +17,7 @@ Deno.test("doctor names what keeps a first pull from keeping the model folder as
   assert.match(check?.detail ?? "", /latest is a symbolic link$/);
 });
 
-Deno.test("doctor fails for a store inside the models folder, with which every pull fails", async () => {
+Deno.test("doctor fails for a store inside the model folder, as every pull does", async () => {
   using dir = tempDir();
   const modelsDir = join(dir.path, "models");
   for (const stateDir of [modelsDir, join(modelsDir, ".model-sync")]) {

@@ -53,7 +53,7 @@ Deno.test("two processes that end runs at once count each run once, and the file
   assert.equal(world.pulls(), 30);
 });
 
-Deno.test("counts go on after the history was rotated, over runs that it no longer holds too", async () => {
+Deno.test("counts continue after the history was rotated, and keep runs that it no longer holds", async () => {
   using world = new MetricsWorld();
   const { history } = world.store;
   world.record(2);
@@ -110,7 +110,7 @@ Deno.test("a run that the disk did not take is counted, and does not hide the ru
   assert.deepEqual([world.pulls(), world.pulls("failed")], [2, 1]);
 });
 
-Deno.test("counters never fall while the state cannot be written", async () => {
+Deno.test("counters never decrease while the state cannot be written", async () => {
   using world = new MetricsWorld();
   world.record(1);
   const full = testContext({
@@ -130,7 +130,7 @@ Deno.test("counters never fall while the state cannot be written", async () => {
   assert.deepEqual([world.pulls(), world.pulls("failed")], [2, 0]);
 });
 
-Deno.test("a collector that reads at any moment sees the old file or the new one, and no other file of its kind", async () => {
+Deno.test("a collector sees the old or the new file at any time, and no other .prom file", async () => {
   using world = new MetricsWorld();
   world.record(1);
   await world.deliver();
@@ -181,7 +181,7 @@ Deno.test({
   },
 });
 
-Deno.test("a folder that is missing, and a file whose place is taken, are one warning and change nothing", async () => {
+Deno.test("a missing folder, and another entry at the file's path, are one warning and change nothing", async () => {
   using world = new MetricsWorld();
   world.record(1);
   const taken = join(world.collected, "taken.prom");
@@ -203,7 +203,7 @@ Deno.test("a folder that is missing, and a file whose place is taken, are one wa
   assert.throws(() => Deno.statSync(join(world.root, "nowhere")), Deno.errors.NotFound);
 });
 
-Deno.test("a run that was interrupted is delivered, too, and a status that cannot be read costs its metrics alone", async () => {
+Deno.test("an interrupted run is delivered, too, and an unreadable status only removes its own metrics", async () => {
   using world = new MetricsWorld();
   world.record(1);
   const readDirSync = () => {
@@ -219,7 +219,7 @@ Deno.test("a run that was interrupted is delivered, too, and a status that canno
   assert.deepEqual(context.log.lines, ["warn cannot read the status for metrics: no such folder"]);
 });
 
-Deno.test("two stores that write one file are told so", async () => {
+Deno.test("two stores that write one file get a warning", async () => {
   using world = new MetricsWorld();
   using other = new MetricsWorld();
   world.record(1);

@@ -34,13 +34,13 @@ Deno.test({
   ignore: !HAS_PROMTOOL,
   async fn() {
     for (const source of SOURCES) assert.equal(await promtoolSays(metricsText(source)), "");
-    // A tool that always said nothing would prove nothing.
+    // A tool that never reports an error would prove nothing.
     assert.notEqual(await promtoolSays("# TYPE seen gauge\nseen 1 2 3\n"), "");
     assert.notEqual(await promtoolSays("# TYPE seen counter\nseen 1\n"), "");
   },
 });
 
-Deno.test("the metrics say what the status and the runs say, in seconds and bytes", () => {
+Deno.test("the metrics show the status and the runs, in seconds and bytes", () => {
   const families = parseMetrics(metricsText(SOURCE));
   const expected: [string, Labels, number | undefined][] = [
     ["model_sync_build_info", { version: "1.2.3", deno_version: "2.9.6" }, 1],
@@ -165,7 +165,7 @@ const HOSTILE = fc.oneof(
   }),
 );
 
-Deno.test("a label's value is read back as it was, whatever it holds", () => {
+Deno.test("a label's value is read back unchanged, whatever it holds", () => {
   fc.assert(fc.property(HOSTILE, HOSTILE, (store, help) => {
     const text = textFormat([{ name: "model_sync_x", type: "gauge", help, samples: [{ value: 1 }] }], {
       store,

@@ -39,7 +39,7 @@ Deno.test("every rendering shows the status and the runs of its moment", async (
   assert.equal(pullsIn(await render(world)), 3);
 });
 
-Deno.test("the metrics name when the roles of running daemons are due, and whether they are paused; others never run", async () => {
+Deno.test("the metrics show due times and pauses of running daemons only", async () => {
   using world = new MetricsWorld();
   const has = (text: string, role: string) =>
     ["model_sync_next_run_timestamp_seconds", "model_sync_role_paused"].map((name) =>
@@ -82,7 +82,7 @@ Deno.test("the endpoint and the file count the same runs, each once", async () =
   }
 });
 
-Deno.test("requests that come at once cost one reading, and the next one sees what came since", async () => {
+Deno.test("simultaneous requests share one reading, and the next request sees newer runs", async () => {
   using world = new MetricsWorld();
   world.record(1);
   let readings = 0;

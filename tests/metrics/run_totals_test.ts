@@ -55,7 +55,7 @@ function counts({ commands, bytes }: RunTotals): unknown {
   };
 }
 
-Deno.test("totals do not depend on the order of the runs, but for what was last", () => {
+Deno.test("totals do not depend on the order of the runs, except for the last ones", () => {
   fc.assert(fc.property(
     fc.array(anyRun).chain((runs) =>
       fc.tuple(fc.constant(runs), fc.shuffledSubarray(runs, { minLength: runs.length }))
@@ -109,7 +109,7 @@ Deno.test("the last run in the history is the last one, although the clock was s
   assert.equal(commands[0]?.lastOutcome, "activated");
 });
 
-Deno.test("a failed, refused, interrupted or reverted run is no success; an operator's rollback and a completed one are", () => {
+Deno.test("failed, refused, interrupted and rolled-back runs are not successes; an operator's rollback is", () => {
   const isSuccess = (fields: Partial<CountedRun>) =>
     countRuns(NO_RUNS, [run(fields)]).commands[0]?.lastSuccessMs === START_MS + 200;
   for (const outcome of ["failed", "refused", "interrupted"] as const) {
@@ -137,7 +137,7 @@ Deno.test("a failure keeps the time of the last success", () => {
   );
 });
 
-Deno.test("names that are no command's, and commands beyond some thirty, are counted together", () => {
+Deno.test("names that are not commands, and commands beyond about thirty, are counted together", () => {
   const hostile = ['a"b', "x\ny", "", "__proto__", "A".repeat(300), "pull ", "ä"];
   const { commands } = countRuns(NO_RUNS, hostile.map((command) => run({ command })));
   assert.deepEqual(commands.map(({ command, outcomes }) => [command, outcomes.unchanged]), [[
@@ -165,7 +165,7 @@ Deno.test("absurd numbers and times in the history leave totals that can be read
   assert.equal(totals.commands[0]?.outcomes.unchanged, absurd.length);
 });
 
-Deno.test("totals by other bounds of durations, or with a command twice, are not taken", () => {
+Deno.test("totals with other bounds of durations, or with a command twice, are rejected", () => {
   const totals = countRuns(NO_RUNS, [run()]);
   assert.equal(RunTotals.safeParse({ ...totals, bounds: [1, 2] }).success, false);
   assert.equal(

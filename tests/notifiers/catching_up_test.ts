@@ -12,7 +12,7 @@ import { alerts } from "../helpers/alert_world.ts";
 import { HurriedClock } from "../helpers/hurried_clock.ts";
 import { mountObstacle, tmpfsAt } from "../helpers/small_disk.ts";
 import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
-import { testContext } from "../helpers/test_context.ts";
+import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 
 function storeIn(dir: TempDir): Store {
   return openStore(Deno, { modelsDir: join(dir.path, "models") });
@@ -47,7 +47,7 @@ async function runOf(
 const titlesOf = (host: ReturnType<typeof startRecordingHost>) =>
   host.requests.map(({ body }) => /"text":"\*(.*?)\*/.exec(body)?.[1]);
 
-Deno.test("a channel that was away gets what it missed with the next run, once and in order; others get nothing twice", async () => {
+Deno.test("an unreachable channel gets its alerts at the next run, once and in order; others get none twice", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   let isAway = true;
@@ -77,7 +77,25 @@ Deno.test("a channel that was away gets what it missed with the next run, once a
   assert.deepEqual([away.requests.length, there.requests.length], [5, 5]);
 });
 
-Deno.test("a run that was killed is told by the next run, whatever it is, and that the command works again after it", async () => {
+Deno.test("an alert that the next run sends again has the same webhook-id", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  let status = 403;
+  await using host = startRecordingHost(() => new Response("", { status }));
+  const settings = alerts({ webhook: { url: host.origin, secret_env: "ALERTS_SECRET" } });
+  const context = { ...hurried(), env: fixedEnvironment({ ALERTS_SECRET: "s3cret" }) };
+  await runOf(context, store, settings, "pull", "DISK");
+  status = 200;
+  await runOf(context, store, settings, "prune");
+  const ids = host.requests.map(({ headers }) => headers.get("webhook-id"));
+  assert.equal(ids.length, 3);
+  assert.equal(ids[1], ids[0]);
+  assert.notEqual(ids[2], ids[0]);
+  await runOf(context, store, settings, "quarantine");
+  assert.equal(host.requests.length, 4);
+});
+
+Deno.test("the next run sends the alert of a killed run, and the recovery after it", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   await using host = startRecordingHost(() => new Response("ok"));
@@ -108,7 +126,7 @@ Deno.test("alerts that a killed run did not send are sent by the next one", asyn
   await using host = startRecordingHost(() => new Response("ok"));
   const settings = alerts({ chat: [{ type: "slack", url: host.origin }] });
   await runOf(hurried(), store, settings, "pull");
-  // It wrote its line, and was killed before it told anyone.
+  // It wrote its record, and was killed before it sent alerts.
   appendHistory(store, recordOf("r1", { outcome: "refused", error: { code: "DIGEST", message: "x" } }));
   await runOf(hurried(), store, settings, "prune", "DISK");
   assert.deepEqual(titlesOf(host).slice(1), [
@@ -117,7 +135,7 @@ Deno.test("alerts that a killed run did not send are sent by the next one", asyn
   ]);
 });
 
-Deno.test("a channel that is new hears of nothing that was before, and of the run that it is new in", async () => {
+Deno.test("a new channel gets alerts from the run on in which it is new", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   for (let count = 0; count < 3; count++) {
@@ -128,7 +146,7 @@ Deno.test("a channel that is new hears of nothing that was before, and of the ru
   assert.deepEqual(titlesOf(host), ["Model sync failed on bot-1 (prune): DISK"]);
 });
 
-Deno.test("failures that an earlier version told are not told again", async () => {
+Deno.test("failures that an earlier version alerted are not alerted again", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   Deno.writeTextFileSync(
@@ -141,7 +159,7 @@ Deno.test("failures that an earlier version told are not told again", async () =
   assert.deepEqual(titlesOf(host), []);
 });
 
-Deno.test("an alert that a channel never takes is given up after a week, and keeps no later one back", async () => {
+Deno.test("an alert that a channel never accepts is given up after a week, and blocks no later one", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   await using host = startRecordingHost(
@@ -184,7 +202,7 @@ function recordOf(runId: string, changed: Partial<RunRecord>): RunRecord {
   };
 }
 
-Deno.test("a history that cannot be read keeps no run from its work, and costs a warning", async () => {
+Deno.test("an unreadable history is a warning, and no run fails because of it", async () => {
   using dir = tempDir();
   const real = storeIn(dir);
   appendHistory(real, recordOf("r1", {}));
@@ -199,7 +217,7 @@ Deno.test("a history that cannot be read keeps no run from its work, and costs a
   assert.match(context.log.lines.join("\n"), /^warn cannot send alerts: /m);
 });
 
-Deno.test("a channel that missed very many alerts gets twenty with each run, and the record that no disk took besides", async () => {
+Deno.test("a channel that missed very many alerts gets twenty with each run, besides records that are not on disk", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
   await using host = startRecordingHost(() => new Response("ok"));
@@ -217,7 +235,7 @@ Deno.test("a channel that missed very many alerts gets twenty with each run, and
 });
 
 const obstacle = mountObstacle("tmpfs");
-const name = "on a full disk an alert is sent once, although nothing new fits beside what was told";
+const name = "on a full disk an alert is sent once, although the state cannot grow";
 
 Deno.test({
   name: obstacle === undefined ? name : `${name} (skipped: ${obstacle})`,

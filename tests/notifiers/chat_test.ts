@@ -31,7 +31,7 @@ const DiscordMessage = z.strictObject({
   allowed_mentions: z.strictObject({ parse: z.array(z.string()) }),
 });
 
-Deno.test("Discord gets a content that mentions nobody and is not longer than it takes", async () => {
+Deno.test("Discord gets a content without mentions, within its length limit", async () => {
   using dir = tempDir();
   await using host = startRecordingHost();
   const event = eventOf({ error: { code: "X", message: `@everyone **big** ${"*".repeat(5_000)}` } });
@@ -57,7 +57,7 @@ Deno.test("Discord gets a content that mentions nobody and is not longer than it
   assert.match(second.content, /\nReason: @everyone \\\*\\\*big\\\*\\\* \\\(Y\\\)\n/);
 });
 
-Deno.test("no warning shows a part of a channel's address, whatever its server says", async () => {
+Deno.test("no warning shows a part of a channel's address, whatever its server answers", async () => {
   using dir = tempDir();
   await using host = startRecordingHost(
     () => new Response(`no_service for ${SECRET_PATH} s3cretS3cretS3cret`, { status: 404 }),
@@ -76,7 +76,7 @@ Deno.test("no warning shows a part of a channel's address, whatever its server s
   ]);
 });
 
-Deno.test("a channel that is busy is told again; one that wants a longer pause than alerts have is not waited for", async () => {
+Deno.test("a busy channel is retried, but not after a pause longer than the time of alerts", async () => {
   using dir = tempDir();
   await using busy = startRecordingHost(
     () => new Response("slow down", { status: 429, headers: { "retry-after": "2" } }),
@@ -96,7 +96,7 @@ Deno.test("a channel that is busy is told again; one that wants a longer pause t
   assert.match(context.log.lines.at(-1) ?? "", /trying again|answered 429/);
 });
 
-Deno.test("a channel has its address in one place", () => {
+Deno.test("a channel's address comes from one setting", () => {
   assert.ok(!Alerts.safeParse({ chat: [{ type: "slack" }] }).success);
   assert.ok(!Alerts.safeParse({ chat: [{ type: "slack", url: "https://a.example", url_env: "X" }] }).success);
   assert.ok(!Alerts.safeParse({ chat: [{ type: "irc", url_env: "X" }] }).success);

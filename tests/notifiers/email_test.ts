@@ -52,7 +52,7 @@ Deno.test("a failure is mailed with what failed and why, escaped in HTML and in 
   assert.match(message, /<td>Cannot read &lt;b&gt;the branch&lt;\/b&gt; &amp; more:/);
 });
 
-Deno.test("whoever has a user logs in, and a wrong password is a warning that does not show it", async () => {
+Deno.test("with a user the mail client logs in, and a wrong password is a warning that does not show it", async () => {
   using dir = tempDir();
   await using server = await startMailServer({
     onAuth({ username, password }, _session, done) {
@@ -77,7 +77,7 @@ Deno.test("whoever has a user logs in, and a wrong password is a warning that do
   ]);
 });
 
-Deno.test("a server that cannot log anybody in gets no mail of who has a password", async () => {
+Deno.test("with a password, a server without login gets no mail", async () => {
   using dir = tempDir();
   await using server = await startMailServer({ disabledCommands: ["AUTH", "STARTTLS"] });
   const context = alertContext({ SMTP_PASSWORD: "s3cret" });
@@ -87,7 +87,7 @@ Deno.test("a server that cannot log anybody in gets no mail of who has a passwor
   assert.equal(context.log.lines.length, 1);
 });
 
-Deno.test("a recipient that the server refuses is a warning, one that it puts off is tried again", async () => {
+Deno.test("a refused recipient is a warning, a deferred one is retried", async () => {
   using dir = tempDir();
   let attempts = 0;
   await using server = await startMailServer({
@@ -119,7 +119,7 @@ Deno.test("no password is sent without TLS to another machine", async () => {
     },
   });
   const context = alertContext({ SMTP_PASSWORD: "s3cret" });
-  // The same machine, by a name that does not say so.
+  // The same machine by another name.
   const settings = mail(server.port, { host: "127.1", user: "bot", password_env: "SMTP_PASSWORD" });
   await alertOf(context, settings, `${dir.path}/alerts`, eventOf());
   assert.equal(attempts, 0);
@@ -127,7 +127,7 @@ Deno.test("no password is sent without TLS to another machine", async () => {
   assert.match(context.log.lines.at(-1) ?? "", /STARTTLS/);
 });
 
-Deno.test("a mail server that is not there, or never answers, costs no more than the time for alerts", async () => {
+Deno.test("a missing or silent mail server costs no more than the time of alerts", async () => {
   using dir = tempDir();
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const silent = alertContext();
@@ -144,7 +144,7 @@ Deno.test("a mail server that is not there, or never answers, costs no more than
   assert.match(gone.log.lines.at(-1) ?? "", /cannot send the alert by e-mail: .*ECONNREFUSED|refused/i);
 });
 
-Deno.test("the configuration of mail has the usual port, and says what is missing", () => {
+Deno.test("the configuration of mail has the usual port, and names missing settings", () => {
   const settings = mail(587).email;
   assert.equal(settings.port, 587);
   assert.equal(alerts({}).email.host, undefined);

@@ -6,7 +6,7 @@ import { hasOpenssl, makeCertificates } from "../helpers/certificates.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 
-/** smtp-server asks a connection for its protocol, which Deno 2.6 does not know. */
+/** smtp-server reads the protocol of a connection, which Deno 2.6 does not have. */
 const CAN_SERVE_TLS = "getProtocol" in TLSSocket.prototype;
 
 const TLS = { ignore: !CAN_SERVE_TLS || !hasOpenssl() };
@@ -17,7 +17,7 @@ const Result = z.strictObject({
   warnings: z.array(z.string()),
 });
 
-/** In a process of its own, which is told whom to trust, and has the permissions of a command. */
+/** Runs in its own process, with its own certificate authorities and the permissions of a command. */
 function mail(folder: string, begin: string, trust: readonly string[]): z.infer<typeof Result> {
   const { success, stdout, stderr } = new Deno.Command(Deno.execPath(), {
     args: [

@@ -40,7 +40,7 @@ Deno.test("a webhook gets an alert that a node is down, and its recovery with th
   assert.equal(back?.headers.get("webhook-id"), `${DOWN.incident}-recovered`);
 });
 
-Deno.test("a chat and a mail name the node, the reason and the length", async () => {
+Deno.test("a chat message and a mail name the node, the reason and the duration", async () => {
   await using host = startRecordingHost();
   await using server = await startMailServer();
   const settings = alerts({
@@ -65,7 +65,7 @@ Deno.test("a chat and a mail name the node, the reason and the length", async ()
   assert.match(server.messages[1] ?? "", /^Subject: bot-paris\/client recovered after 2 h 14 min\r?$/m);
 });
 
-Deno.test("a hostile name adds no line to a mail, and a clock that was set back no negative length", () => {
+Deno.test("a hostile name adds no line to a mail, and a clock that was set back no negative duration", () => {
   const { text, data } = nodeMessage({
     ...BACK,
     node: "bot\r\nBcc: evil@example.com\u202e",

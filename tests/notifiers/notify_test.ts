@@ -13,7 +13,7 @@ import { countingFs } from "../helpers/counting_fs.ts";
 import { NEW_DIGEST, OLD_DIGEST } from "../helpers/reload_world.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 
-/** What a chat channel is told of runs, one after the other, and how it remembers. */
+/** The alerts that a chat channel gets for runs, one after the other, and the state of the channel. */
 function startChannel(on?: readonly string[], ...answers: (() => Response | Promise<Response>)[]) {
   const dir = tempDir();
   const host = startRecordingHost(...answers);
@@ -41,7 +41,7 @@ function startChannel(on?: readonly string[], ...answers: (() => Response | Prom
 
 const FINE = { outcome: "unchanged", error: undefined } as const;
 
-Deno.test("a failure that repeats is told once, until it changes", async () => {
+Deno.test("a repeated failure is alerted once, until it changes", async () => {
   await using channel = startChannel();
   for (let count = 0; count < 3; count++) await channel.run({ runId: `run-${count}` });
   assert.equal(channel.host.requests.length, 1);
@@ -59,7 +59,7 @@ Deno.test("a failure that repeats is told once, until it changes", async () => {
   ]);
 });
 
-Deno.test("a release that was told of is not told again each time that its quarantine refuses it", async () => {
+Deno.test("a failed release is not alerted again whenever its quarantine refuses it", async () => {
   await using channel = startChannel();
   const quarantined = { outcome: "refused", error: { code: "QUARANTINED", message: "x" } } as const;
   await channel.run({ outcome: "rolled-back", error: { code: "RELOAD_FAILED", message: "x" } });
@@ -74,7 +74,7 @@ Deno.test("a release that was told of is not told again each time that its quara
   ]);
 });
 
-Deno.test("a command that works again is told once, with how long it had not", async () => {
+Deno.test("a command that works again is alerted once, with how long it had failed", async () => {
   await using channel = startChannel();
   await channel.run({ startedAt: "2026-11-21T02:47:53Z" });
   await channel.run({ error: { code: "DISK", message: "x" } });
@@ -91,7 +91,7 @@ Deno.test("a command that works again is told once, with how long it had not", a
   assert.equal(channel.host.requests.length, 4);
 });
 
-Deno.test("new models end a failure in one alert, which says both", async () => {
+Deno.test("new models after a failure are one alert, which says both", async () => {
   await using channel = startChannel(["failed", "recovered", "activated"]);
   await channel.run({ startedAt: "2026-11-21T05:00:00Z" });
   await channel.run({ outcome: "activated", error: undefined });
@@ -101,7 +101,7 @@ Deno.test("new models end a failure in one alert, which says both", async () => 
   assert.doesNotMatch(channel.host.requests[2]?.body ?? "", /Down for/);
 });
 
-Deno.test("only what is configured is told, and a failure that was not told does not recover", async () => {
+Deno.test("only configured kinds are alerted, and a failure without an alert has no recovery", async () => {
   await using channel = startChannel(["published", "recovered"]);
   for (const outcome of OUTCOMES) await channel.run({ outcome });
   assert.deepEqual(channel.titles(), ["New models published - version 2026-11-21T06:00:00Z"]);
@@ -111,14 +111,14 @@ Deno.test("only what is configured is told, and a failure that was not told does
   assert.deepEqual(Object.values(kept.channels).map(({ failing }) => failing), [{}]);
 });
 
-Deno.test("every outcome can be told, each with a title of its own", async () => {
+Deno.test("every outcome can be alerted, each with its own title", async () => {
   assert.deepEqual(new Set<string>(ALERT_KINDS), new Set<string>([...OUTCOMES, "recovered"]));
   await using channel = startChannel([...ALERT_KINDS]);
   for (const outcome of OUTCOMES) await channel.run({ outcome, command: `c-${outcome}`, error: undefined });
   assert.equal(new Set(channel.titles()).size, OUTCOMES.length);
 });
 
-Deno.test("a failure that nobody could be told of is told next time", async () => {
+Deno.test("a failure whose alert could not be sent is alerted at the next run", async () => {
   await using channel = startChannel(
     undefined,
     () => new Response("no", { status: 403 }),
@@ -130,7 +130,7 @@ Deno.test("a failure that nobody could be told of is told next time", async () =
   assert.equal(channel.host.requests.length, 2);
 });
 
-Deno.test("one channel that fails keeps no other from being told", async () => {
+Deno.test("a channel that fails does not affect the others", async () => {
   using dir = tempDir();
   await using broken = startRecordingHost(() => new Response("no", { status: 403 }));
   await using working = startRecordingHost(() => new Response("ok"));
@@ -144,7 +144,7 @@ Deno.test("one channel that fails keeps no other from being told", async () => {
   await alertOf(context, settings, `${dir.path}/alerts`, eventOf());
   assert.equal(working.requests.length, 1);
   const warnings = context.log.lines.filter((line) => line.startsWith("warn cannot send"));
-  // Each is tried again at the end of every run.
+  // Each is retried at the end of every run.
   assert.deepEqual(warnings.map((line) => line.split(":")[0]).sort(), [
     "warn cannot send the alert by e-mail",
     "warn cannot send the alert by e-mail",
@@ -155,7 +155,7 @@ Deno.test("one channel that fails keeps no other from being told", async () => {
   ]);
 });
 
-Deno.test("channels that do not answer cost no more than the time for alerts in all", async () => {
+Deno.test("channels that do not answer cost no more than the time of alerts in all", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const asked = Promise.withResolvers<void>();
   await using channel = startChannel(undefined, async () => {
@@ -171,7 +171,7 @@ Deno.test("channels that do not answer cost no more than the time for alerts in 
   assert.match(channel.context.log.lines.at(-1) ?? "", /^warn cannot send the alert to slack: /);
 });
 
-Deno.test("a run that was interrupted is told, too", async () => {
+Deno.test("an interrupted run is alerted, too", async () => {
   await using channel = startChannel(["interrupted"]);
   const stopped = AbortSignal.abort(new InterruptedError("stopped", { code: "INTERRUPTED" }));
   const store = openStore(Deno, { modelsDir: `${channel.stateDir}-models`, stateDir: channel.stateDir });
@@ -184,7 +184,7 @@ Deno.test("a run that was interrupted is told, too", async () => {
   assert.deepEqual(channel.titles(), ["Model sync interrupted on bot-1 (pull)"]);
 });
 
-Deno.test("a memory that is damaged, or cannot be written, changes nothing but what is told twice", async () => {
+Deno.test("with a damaged or unwritable state, the only effect is that alerts may repeat", async () => {
   await using channel = startChannel();
   Deno.mkdirSync(channel.stateDir);
   for (const damage of ["{", "[]", '{"pull":{"what":1}}', '{"pull":{"what":"x","since":"yesterday"}}']) {

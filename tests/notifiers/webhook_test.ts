@@ -32,7 +32,7 @@ Deno.test("an alert is posted as JSON, signed over id, timestamp and body", asyn
   assert.equal(request.headers.get("webhook-signature"), `v1,${expected}`);
 });
 
-Deno.test("a webhook that fails in passing is called again, one that refuses is a warning without secrets", async () => {
+Deno.test("a passing fault of a webhook is retried, a refusal is a warning without secrets", async () => {
   using dir = tempDir();
   await using busy = startRecordingHost(
     () => new Response("busy", { status: 503 }),

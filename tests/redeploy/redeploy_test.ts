@@ -16,7 +16,7 @@ const REQUEST_MS = 24 * 3_600_000;
 
 const quickContext = () => testContext({ clock: new QuickClock("2026-11-21T00:00:00Z") });
 
-Deno.test("deployTargets() takes the hooks that are configured, else those whose usual variables are set", () => {
+Deno.test("deployTargets() returns the configured hooks, else those whose usual variables are set", () => {
   const env = fixedEnvironment({
     RENDER_DEPLOY_HOOK: "https://api.render.com/deploy/srv-1?key=a",
     MY_HOOK: "https://hooks.example/b",
@@ -29,7 +29,7 @@ Deno.test("deployTargets() takes the hooks that are configured, else those whose
   assert.deepEqual([target.url.reveal(), target.method], ["https://hooks.example/b", "GET"]);
 });
 
-Deno.test("deployTargets() says which variable is missing or holds no address, and not what it holds", () => {
+Deno.test("deployTargets() names a variable that is missing or not an address, and never shows its value", () => {
   assert.throws(() => deployTargets([], fixedEnvironment({})), { code: "HOOKS_UNSET", exitCode: 2 });
   const { hooks } = Redeploy.parse({ hooks: [{ type: "vercel" }] });
   assert.throws(() => deployTargets(hooks, fixedEnvironment({})), (error) => {
@@ -48,7 +48,7 @@ function hookAt(url: string): DeployTarget {
   return { kind: "hook", type: "vercel", url: new Secret(url), method: "POST" };
 }
 
-Deno.test("triggerDeploy() posts to a hook and returns the host's name for the deployment", async () => {
+Deno.test("triggerDeploy() posts to a hook and returns the host's id of the deployment", async () => {
   await using host = startRecordingHost(
     () => Response.json({ job: { id: "okzC", state: "PENDING" } }),
     () => Response.json({ deploy: { id: "dep-1" } }),
@@ -65,7 +65,7 @@ Deno.test("triggerDeploy() posts to a hook and returns the host's name for the d
   );
 });
 
-Deno.test("triggerDeploy() fails where the host refuses, without a word of the hook's address", async () => {
+Deno.test("triggerDeploy() fails where the host refuses, and does not show the hook's address", async () => {
   await using host = startRecordingHost(() => new Response("no such hook: /prj_1/s3cret", { status: 404 }));
   await assert.rejects(
     triggerDeploy(quickContext(), hookAt(`${host.origin}/prj_1/s3cret?key=k1`), REQUEST_MS),
@@ -99,7 +99,7 @@ Deno.test("triggerDeploy() shows no part of a hook's address that its host repea
   assert.equal((await triggerDeploy(quickContext(), hook, REQUEST_MS)).id, undefined);
 });
 
-Deno.test("triggerDeploy() does not take a page for people for a started deployment", async () => {
+Deno.test("triggerDeploy() does not take an HTML page for a started deployment", async () => {
   const page = () => new Response("<html>log in</html>", { headers: { "content-type": "text/html" } });
   await using host = startRecordingHost(page);
   await assert.rejects(triggerDeploy(quickContext(), hookAt(`${host.origin}/x`), REQUEST_MS), {
@@ -108,7 +108,7 @@ Deno.test("triggerDeploy() does not take a page for people for a started deploym
   });
 });
 
-Deno.test("triggerDeploy() tries again after a passing fault", async () => {
+Deno.test("triggerDeploy() retries a passing fault", async () => {
   await using host = startRecordingHost(
     () => new Response("busy", { status: 503 }),
     () => new Response("OK"),
@@ -186,7 +186,7 @@ Deno.test("waitForRelease() waits through whatever a starting backend answers", 
   );
 });
 
-Deno.test("waitForRelease() takes the digest whole or shortened, from the field that is named, with a token", async () => {
+Deno.test("waitForRelease() accepts a whole or shortened digest from the configured field, and sends the token", async () => {
   const shown = { model: { version: DIGEST.slice("sha256:".length, "sha256:".length + 12) } };
   await using host = startRecordingHost(() => Response.json(shown));
   const options = waitingAt(host.origin, { field: "model.version", token: new Secret("t1") });

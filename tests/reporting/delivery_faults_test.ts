@@ -76,7 +76,7 @@ for (const [name, { answer, says }] of Object.entries(FAULTS)) {
   });
 }
 
-Deno.test("a dashboard that takes no connection costs nothing but the delay", async () => {
+Deno.test("a dashboard that accepts no connection only delays the run", async () => {
   await using world = new ReportWorld();
   world.record(1);
   const http = (url: string | URL | Request, init?: RequestInit) =>
@@ -87,7 +87,7 @@ Deno.test("a dashboard that takes no connection costs nothing but the delay", as
   assert.equal((await world.deliver()).delivered, 1);
 });
 
-Deno.test("a dashboard that does not answer is given five seconds, and what it may have taken is sent again", async () => {
+Deno.test("a silent dashboard costs five seconds, and events that it may have stored are sent again", async () => {
   await using world = new ReportWorld();
   world.record(1);
   world.dashboard.fault = () => world.dashboard.hang(() => world.clock.advance(5_000));
@@ -112,7 +112,7 @@ Deno.test("a slow dashboard gets as many batches as fit into the time, and the r
   assert.deepEqual(await world.deliver(), { delivered: 200, problem: undefined });
 });
 
-Deno.test("a dashboard that asks for a pause is left alone for as long, and for an hour at most", async () => {
+Deno.test("a dashboard that requests a pause gets no requests for that time, an hour at most", async () => {
   for (
     const [status, retryAfter, pauseMs] of [[429, "120", 120_000], [503, "31536000", 3_600_000]] as const
   ) {
@@ -135,11 +135,11 @@ Deno.test("a batch that is too large for the dashboard is halved until it fits",
   world.dashboard.fault = ({ count }) => count > 30 ? new Response("", { status: 413 }) : undefined;
   assert.deepEqual(await world.deliver(), { delivered: 100, problem: undefined });
   assert.deepEqual(world.dashboard.ids(), finishedFrom(1, 100));
-  // What fits is known from then on.
+  // From then on the size that fits is known.
   assert.deepEqual(world.dashboard.requests.map(({ count }) => count), [100, 50, 25, 25, 25, 25]);
 });
 
-Deno.test("an event that is too large by itself goes without its lists, and what no dashboard can find too large is kept", async () => {
+Deno.test("an event that is too large by itself is sent without its lists, and kept if that is refused, too", async () => {
   await using world = new ReportWorld();
   const files = Array.from(
     { length: 1_000 },

@@ -4,7 +4,7 @@ import { systemClock } from "../../lib/core/clock.ts";
 import { appendHistory, type RunRecord } from "../../lib/store/history.ts";
 import { finished, finishedFrom, ReportWorld, runRecordOf } from "../helpers/report_world.ts";
 
-Deno.test("each run of the history is reported once, oldest first, and only what is new after that", async () => {
+Deno.test("each run of the history is reported once, oldest first", async () => {
   await using world = new ReportWorld();
   world.record(1, 2, 3);
   assert.deepEqual(await world.deliver(), { delivered: 3, problem: undefined });
@@ -13,11 +13,11 @@ Deno.test("each run of the history is reported once, oldest first, and only what
   world.record(4);
   assert.deepEqual(await world.deliver(), { delivered: 1, problem: undefined });
   assert.deepEqual(world.dashboard.ids(), finished(1, 2, 3, 4));
-  // Nothing to say: nothing is asked.
+  // Nothing to report: no request is sent.
   assert.deepEqual(world.dashboard.requests.map(({ count }) => count), [3, 1]);
 });
 
-Deno.test("an event says who reports what, in the format of the shared schema", async () => {
+Deno.test("an event names its node and its run, in the format of the shared schema", async () => {
   await using world = new ReportWorld();
   appendHistory(
     world.store,
@@ -59,7 +59,7 @@ Deno.test("an event says who reports what, in the format of the shared schema", 
   });
 });
 
-Deno.test("a run that was killed is reported as its line says", async () => {
+Deno.test("a killed run is reported with its record", async () => {
   await using world = new ReportWorld();
   const error = { code: "KILLED", message: "the run was killed; the next run has undone its work" };
   appendHistory(world.store, runRecordOf(1, { outcome: "interrupted", durationMs: 0, error }));
@@ -78,7 +78,7 @@ Deno.test("a record that the disk did not take is reported after the history, an
   assert.deepEqual(await world.deliver(), { delivered: 1, problem: undefined });
 });
 
-Deno.test("odd records are cut to the bounds of the schema, and one without a time is passed over", async () => {
+Deno.test("odd records are cut to the bounds of the schema, and one without a time is skipped", async () => {
   await using world = new ReportWorld();
   const steps = Array.from({ length: 150 }, (_, index) => ({ name: "s", startMs: index, durationMs: 1 }));
   const log = Array.from({ length: 300 }, (_, index) => `${index} ${"x".repeat(500)}`);
@@ -97,7 +97,7 @@ Deno.test("odd records are cut to the bounds of the schema, and one without a ti
   assert.ok(JSON.stringify(event).length < 64 * 1024);
 });
 
-Deno.test("no number, time or host of a record keeps it, or those that follow it, from being understood", async () => {
+Deno.test("a record with odd numbers, times or hosts is valid, and so are those after it", async () => {
   await using world = new ReportWorld();
   const odd: readonly Partial<RunRecord>[] = [
     { durationMs: 1e300 },
@@ -124,7 +124,7 @@ Deno.test("no number, time or host of a record keeps it, or those that follow it
 Deno.test("several processes that deliver at once send each run once, in order", async () => {
   await using world = new ReportWorld();
   world.recordMany(1, 1_100);
-  // Each waits for the others' batches.
+  // Each waits for the batches of the others.
   const deliveries = await Promise.all([1, 2, 3].map(() => world.deliver({ clock: systemClock })));
   assert.deepEqual(deliveries.map(({ problem }) => problem), [undefined, undefined, undefined]);
   assert.deepEqual(world.dashboard.ids(), finishedFrom(1, 1_100));

@@ -11,7 +11,7 @@ import { markRun } from "../../lib/store/running.ts";
 import { digestOf } from "../helpers/report_events.ts";
 import { finished, ReportWorld } from "../helpers/report_world.ts";
 
-/** The heartbeats of a daemon with these roles, as the page reads them. */
+/** Returns the heartbeats of a daemon with these roles, as the dashboard reads them. */
 async function heartbeats(world: ReportWorld, roles: readonly string[], settings: object, at?: string) {
   const context = world.context({ freeBytes: () => Promise.resolve(123) });
   const texts = await heartbeatTexts(context, { store: world.store, roles, at }, ModelSync.parse(settings));
@@ -29,7 +29,7 @@ function dataOf(events: readonly EventOf<"heartbeat">[]): EventOf<"heartbeat">["
   return event.data;
 }
 
-Deno.test("a heartbeat says what is active, what is due when and where, and who sends it how often", async () => {
+Deno.test("a heartbeat has the active release, the due times, the node and its interval", async () => {
   await using world = new ReportWorld();
   const events = await heartbeats(world, ["client"], {
     time_zone: "Asia/Kolkata",
@@ -51,7 +51,7 @@ Deno.test("a heartbeat says what is active, what is due when and where, and who 
   ]);
 });
 
-Deno.test("the times that a daemon was given instead of the configured ones are those that it reports", async () => {
+Deno.test("a daemon with --at reports those times", async () => {
   await using world = new ReportWorld();
   const { status } = dataOf(await heartbeats(world, ["client"], { time_zone: "UTC" }, "13:15"));
   assert.deepEqual([status.next, status.schedules["client"]?.times], [
@@ -75,7 +75,7 @@ Deno.test("a machine that publishes and pulls is two nodes with a heartbeat each
   assert.deepEqual(Object.keys(dataOf(named).status.next), ["publisher", "client"]);
 });
 
-Deno.test("the roles of another daemon with the same store belong to the node, those of no daemon do not", async () => {
+Deno.test("the roles of other daemons with the same store belong to the node, roles without a daemon do not", async () => {
   await using world = new ReportWorld();
   using _other = await announceDaemon(world.context(), world.store, ["publisher"]);
   const named = await heartbeats(world, ["references"], { report: { node: "one" } });
@@ -83,7 +83,7 @@ Deno.test("the roles of another daemon with the same store belong to the node, t
   assert.deepEqual(dataOf(named).status.daemons.map(({ role }) => role), ["publisher"]);
 });
 
-Deno.test("a heartbeat stays small and keeps secrets to itself, whatever the store holds", async () => {
+Deno.test("a heartbeat stays small and shows no secrets, whatever the store holds", async () => {
   await using world = new ReportWorld();
   for (let number = 0; number < 60; number++) {
     addQuarantine(world.store, {
@@ -102,7 +102,7 @@ Deno.test("a heartbeat stays small and keeps secrets to itself, whatever the sto
   assert.doesNotMatch(text, /hunter22/);
 });
 
-Deno.test("odd marks of runs, pauses and hosts leave a heartbeat that is understood", async () => {
+Deno.test("odd marks of runs, pauses and hosts leave a valid heartbeat", async () => {
   await using world = new ReportWorld();
   const context = world.context();
   using _odd = markRun(context, world.store, {
@@ -125,7 +125,7 @@ Deno.test("odd marks of runs, pauses and hosts leave a heartbeat that is underst
   assert.equal(status.schedules["client"]?.paused?.host.length, 255);
 });
 
-Deno.test("the fingerprint is the same for the same settings, and another one for others", async () => {
+Deno.test("equal settings have equal fingerprints, different ones different fingerprints", async () => {
   await using world = new ReportWorld();
   const fingerprint = async (settings: object) =>
     dataOf(await heartbeats(world, ["client"], settings)).configFingerprint;
@@ -164,7 +164,7 @@ Deno.test("the loop sends a heartbeat at once and at each interval, with the bac
   await loop;
 });
 
-Deno.test("a dashboard that is away is one warning, however often it is tried, and its return is logged", async () => {
+Deno.test("an unreachable dashboard is one warning, however often it is tried, and its return is logged", async () => {
   await using world = new ReportWorld();
   world.record(1);
   const stop = new AbortController();

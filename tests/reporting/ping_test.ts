@@ -21,7 +21,7 @@ function contextOf(address: string) {
   return { ...testContext({ clock, env: fixedEnvironment({ PING_URL: address }) }), clock };
 }
 
-/** One run with its pings. @returns what the monitor got: method, path and body */
+/** One run with its pings. @returns the requests of the monitor: method, path and body */
 async function pings(path: string, style: "healthchecks" | "plain", changed: Partial<RunRecord>) {
   using dir = tempDir();
   await using monitor = startRecordingHost(() => new Response("OK"));
@@ -37,7 +37,7 @@ async function pings(path: string, style: "healthchecks" | "plain", changed: Par
   return monitor.requests.map(({ method, path, body }) => [method, path, body] as const);
 }
 
-Deno.test("Healthchecks hears of the start and of the success, which it can tell belong together", async () => {
+Deno.test("Healthchecks gets a ping for the start and one for the success, with the same rid", async () => {
   const [start, end, ...more] = await pings("/ping/5bf66975?create=1", "healthchecks", {});
   assert.equal(more.length, 0);
   const [, rid = ""] = /rid=([\da-f-]+)$/.exec(start?.[1] ?? "") ?? [];
@@ -46,7 +46,7 @@ Deno.test("Healthchecks hears of the start and of the success, which it can tell
   assert.deepEqual(end, ["POST", `/ping/5bf66975?create=1&rid=${rid}`, "pull: unchanged"]);
 });
 
-Deno.test("Healthchecks hears of a failure by its exit code, with the error, its hint and the log's end", async () => {
+Deno.test("Healthchecks gets the exit code of a failure, with the error, its hint and the end of the log", async () => {
   const log = Array.from({ length: 100 }, (_, index) => `line ${index} ${"x".repeat(200)}`);
   const [, end] = await pings("/abc/", "healthchecks", { outcome: "failed", error: FAILURE, log });
   assert.match(end?.[1] ?? "", /^\/abc\/3\?rid=/);
@@ -77,7 +77,7 @@ for (
   });
 }
 
-Deno.test("Uptime Kuma gets one GET at the end, over what its own address suggests", async () => {
+Deno.test("Uptime Kuma gets one GET at the end, which replaces the values of the shown address", async () => {
   const copied = "/api/push/TOKEN123?status=up&msg=OK&ping=";
   const up = await pings(copied, "plain", { outcome: "activated", durationMs: 1_234 });
   assert.deepEqual(up, [["GET", "/api/push/TOKEN123?status=up&msg=pull%3A+activated&ping=1234", ""]]);
@@ -130,7 +130,7 @@ Deno.test("a ping that was not delivered is not sent later, when an old success 
   ]);
 });
 
-Deno.test("a monitor that refuses, hangs or has no address is one warning that hides the address", async () => {
+Deno.test("a monitor that refuses, hangs or has an invalid address is one warning that hides the address", async () => {
   using dir = tempDir();
   await using monitor = startRecordingHost((path) => new Response(`Cannot GET ${path}`, { status: 404 }));
   const store = storeIn(dir.path);

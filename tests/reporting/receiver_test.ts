@@ -19,7 +19,7 @@ Deno.test("events go to /api/v1/events below the dashboard's address, however th
   assert.equal(receiverOf(env, Report.parse({})), undefined);
 });
 
-Deno.test("report.node is a name that a page can show, and report.url holds no password", () => {
+Deno.test("report.node must be a name that a page can show, and report.url must not hold a password", () => {
   for (const node of ["bot-1", "bot-1/live", "Büro 2", "a", "x".repeat(128)]) {
     assert.equal(Report.safeParse({ node }).success, true, node);
   }

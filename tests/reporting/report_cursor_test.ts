@@ -55,7 +55,7 @@ Deno.test("a history that was rotated in between loses no line", async () => {
   assert.deepEqual(world.dashboard.ids(), finishedFrom(1, 8));
 });
 
-Deno.test("a history that was lost begins again with its oldest line", async () => {
+Deno.test("a lost history is reported again from its oldest line", async () => {
   await using world = new ReportWorld();
   world.recordMany(1, 3);
   await world.deliver();
@@ -65,7 +65,7 @@ Deno.test("a history that was lost begins again with its oldest line", async () 
   assert.deepEqual(world.dashboard.ids(), finishedFrom(1, 4));
 });
 
-Deno.test("a run that is killed before, while or after it delivers leaves nothing out and nothing twice", async () => {
+Deno.test("a run that is killed before, during or after its delivery loses nothing and stores nothing twice", async () => {
   const deliver = (world: ReportWorld, { fs, http, clock }: Context) =>
     world.deliver({ fs, http, clock }, [], { ...world.store, fs });
   const alive = new MortalProcess(0);
@@ -87,11 +87,11 @@ Deno.test("a run that is killed before, while or after it delivers leaves nothin
     world.record(4);
     assert.deepEqual(await world.deliver(), { delivered: 1, problem: undefined }, `step ${diesAt}`);
   }
-  // Deaths on both sides of the request.
+  // The process is killed on both sides of the request.
   assert.ok(sentBefore > 0 && sentBefore < alive.steps, `${sentBefore} of ${alive.steps}`);
 });
 
-Deno.test("a disk that takes no cursor costs one warning and a resend, and loses no record that it did not take either", async () => {
+Deno.test("a disk that takes no cursor costs one warning and a resend, and no record is lost", async () => {
   await using world = new ReportWorld();
   world.recordMany(1, 600);
   const fs: FileSystem = {
@@ -113,7 +113,7 @@ Deno.test("a disk that takes no cursor costs one warning and a resend, and loses
   assert.deepEqual(world.dashboard.ids(), finishedFrom(1, 601));
 });
 
-Deno.test("a dashboard that was away for a day has everything after one delivery", async () => {
+Deno.test("a dashboard that was unreachable for a day has everything after one delivery", async () => {
   await using world = new ReportWorld();
   world.dashboard.fault = () => new Response("", { status: 502 });
   for (let run = 1; run <= 96; run++) {
@@ -125,7 +125,7 @@ Deno.test("a dashboard that was away for a day has everything after one delivery
   assert.deepEqual(world.dashboard.ids(), finishedFrom(1, 96));
 });
 
-Deno.test("a dashboard that was away for a month has everything after a few deliveries", async () => {
+Deno.test("a dashboard that was unreachable for a month has everything after a few deliveries", async () => {
   await using world = new ReportWorld();
   const [history = "", older = ""] = historyFiles(world.store);
   // Every five minutes.
@@ -136,7 +136,7 @@ Deno.test("a dashboard that was away for a month has everything after a few deli
   world.dashboard.fault = ({ count, body }) => {
     assert.ok(count <= 500 && body.length <= 512 * 1024);
     answers++;
-    // As long as a batch of 500 takes a page that ingests 2,000 events a second.
+    // The time that a dashboard with 2,000 events a second needs for a batch of 500.
     world.clock.advance(250);
     return Response.json({ taken: count });
   };
@@ -153,7 +153,7 @@ Deno.test("a dashboard that was away for a month has everything after a few deli
   assert.ok(answers <= Math.ceil(runs / 500) + deliveries - 1, String(answers));
 });
 
-Deno.test("a record of a later version is passed over, and so is a torn line", async () => {
+Deno.test("a record of a later version is skipped, and so is a torn line", async () => {
   await using world = new ReportWorld();
   world.record(1);
   Deno.writeTextFileSync(world.store.history, '{"runId": "later", "outcome": "teleported"}\n{"torn\n', {

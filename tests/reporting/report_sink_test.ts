@@ -37,7 +37,7 @@ Deno.test("commands report that they began and how they ended, and a publish its
   assert.equal((await run("bot", "pull")).code, 0);
   assert.equal(dashboard.unusable, 0);
   const kinds = dashboard.ids().map((id) => id.split("/")[1]);
-  // That a run began may arrive after its end.
+  // The report of the start may arrive after that of the end.
   assert.deepEqual(kinds.sort(), ["finished", "finished", "published", "started", "started"]);
   const published = Array.from(dashboard.events.values()).find(({ id }) => id.endsWith("/published"));
   assert.ok(published?.type === "model-sync.release.published.v1");
@@ -47,7 +47,7 @@ Deno.test("commands report that they began and how they ended, and a publish its
   assert.deepEqual([filesTotal, filesLeftOut, bytes], [2, 0, 6]);
 });
 
-Deno.test("a command whose dashboard is not there ends as it would have, with one line about it", async () => {
+Deno.test("an unreachable dashboard does not change the result of a command, and is one log line", async () => {
   using dir = tempDir();
   await using dashboard = new DashboardServer();
   const run = machines(dir.path, dashboard, { url: "http://127.0.0.1:9" });
@@ -59,7 +59,7 @@ Deno.test("a command whose dashboard is not there ends as it would have, with on
   assert.match(lines[0] ?? "", /Cannot send reports: 127\.0\.0\.1:9 did not answer .*sent later: 1 run/);
 });
 
-Deno.test("a token that cannot be one is a warning that does not show it", async () => {
+Deno.test("an invalid token is a warning that does not show it", async () => {
   await using world = new ReportWorld();
   world.record(1);
   const env = { get: () => "two words", toObject: () => ({}) };
@@ -77,7 +77,7 @@ Deno.test("a token that cannot be one is a warning that does not show it", async
   assert.doesNotMatch(warnings.join(), /two words/);
 });
 
-Deno.test("a token that is missing sends none, and the refusal says which variable to set", async () => {
+Deno.test("without a token none is sent, and the refusal says which variable to set", async () => {
   await using world = new ReportWorld();
   world.record(1);
   const context = world.context({ env: { get: () => undefined, toObject: () => ({}) } });
@@ -86,7 +86,7 @@ Deno.test("a token that is missing sends none, and the refusal says which variab
   assert.match(context.log.lines.join("\n"), /set MODEL_SYNC_REPORT_TOKEN to this node's token/);
 });
 
-Deno.test("that a run began is told once, best effort, and not to a dashboard that asked for a pause", async () => {
+Deno.test("the start of a run is reported once, best effort, and not to a dashboard that requested a pause", async () => {
   await using world = new ReportWorld();
   const context = world.context();
   const sink = new ReportSink(world.store, world.settings({ node: "my bot" }));
@@ -103,7 +103,7 @@ Deno.test("that a run began is told once, best effort, and not to a dashboard th
   assert.equal(context.log.lines.filter((line) => line.startsWith("warn")).length, 1);
 });
 
-Deno.test("of a run that has ended before it could tell that it began, the end is reported alone", async () => {
+Deno.test("a run that ends before its start is reported has only the report of its end", async () => {
   await using world = new ReportWorld();
   const sink = new ReportSink(world.store, world.settings());
   const context = world.context();
@@ -118,7 +118,7 @@ Deno.test("secrets are hidden in reports, wherever a record repeats them", async
   await using world = new ReportWorld();
   const context = world.context();
   await new ReportSink(world.store, world.settings()).deliver(context, []);
-  // The token of this node is known by now; the other one shows by its shape.
+  // The token of this node is known by now; the other one is recognised by its shape.
   const message = `fatal: https://me:hunter22@host/x and ${world.dashboard.token} and ghp_${
     "a1B2".repeat(9)
   }`;

@@ -11,7 +11,7 @@ import { bareRepository } from "../helpers/test_git.ts";
 
 const KEY = fixedKey();
 
-/** What the events of a node's newest run say of the signer, by their types. */
+/** Returns the signer in the events of a node's newest run, by type. */
 function reportedSigners(record: RunRecord | undefined): Record<string, string | undefined> {
   assert.ok(record !== undefined);
   const facts = { name: "node", host: "host", modelsDir: "/srv/models" };
@@ -23,7 +23,7 @@ function reportedSigners(record: RunRecord | undefined): Record<string, string |
   );
 }
 
-Deno.test("publisher and consumer report whose key signed a release, from their histories", async () => {
+Deno.test("publisher and consumer report the key that signed a release, from their histories", async () => {
   using dir = memoryDir();
   const registry = bareRepository(join(dir.path, "registry.git"));
   const [trainer, bot] = [machine(dir.path, "trainer", registry), machine(dir.path, "bot", registry)];
@@ -54,7 +54,7 @@ Deno.test("a consumer that trusts no keys reports no signer: it did not check th
   assert.equal((await pullTo(context, bot)).signer, undefined);
 });
 
-Deno.test("a signer in a history that another hand wrote is cut to what a report may hold", () => {
+Deno.test("an odd signer in a history is cut to the bounds of a report", () => {
   const record = (signer: string): RunRecord => ({
     runId: "run-1",
     command: "publish",

@@ -4,7 +4,7 @@ import * as events from "../helpers/web_events.ts";
 
 const NAMES = ["bot-1", "bot 1/client", "böt"];
 
-Deno.test("the events that the dashboard's tests are made of are valid ones, and of one node each", () => {
+Deno.test("the events of the dashboard's tests are valid, and each is of one node", () => {
   for (const node of NAMES) {
     const batch = [
       events.started(node),
@@ -20,7 +20,7 @@ Deno.test("the events that the dashboard's tests are made of are valid ones, and
   }
 });
 
-Deno.test("runs that differ in time or command have ids that differ, and equal arguments make equal events", () => {
+Deno.test("runs with different times or commands have different ids, and equal arguments make equal events", () => {
   const later = "2026-11-29T06:00:01.000Z";
   const ids = [
     events.started("bot-1"),

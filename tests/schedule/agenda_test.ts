@@ -36,7 +36,7 @@ Deno.test("a planned run is in the future, in no denied window, and no due time 
   );
 });
 
-Deno.test("each machine and role draws delays of its own, spread over the whole splay, and keeps them", () => {
+Deno.test("each machine and role has its own delays, spread over the whole splay, and keeps them", () => {
   const schedule = utcSchedule("06:00", { splayMs: 60 * MINUTE_MS });
   const due = new Date("2026-11-21T06:00:00Z");
   const delaysMin = Array.from({ length: 400 }, (_, machine) => {
@@ -50,7 +50,7 @@ Deno.test("each machine and role draws delays of its own, spread over the whole 
   }
 });
 
-Deno.test("a span is that of all windows that overlap or touch, and one that never ends is said to", () => {
+Deno.test("deniedSpanAt() joins windows that overlap or touch, and returns no end for endless ones", () => {
   const windows = [utcWindow("22:00", 3), utcWindow("0 1 * * *", 2), utcWindow("02:30", 1)];
   const span = deniedSpanAt(windows, new Date("2026-11-21T02:45:00Z"));
   assert.deepEqual(span, { start: new Date("2026-11-20T22:00:00Z"), end: new Date("2026-11-21T03:30:00Z") });

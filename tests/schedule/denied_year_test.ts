@@ -6,7 +6,7 @@ import { type ShownMinute, walkYear, type ZoneYear } from "../helpers/zone_year.
 const ZONES = ["Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"];
 const YEAR = 2026;
 const MINUTE_MS = 60_000;
-/** The walk knows of no window that began the year before, and of none that ends in the next. */
+/** The walk does not see windows that began in the previous year, or end in the next. */
 const FIRST = Date.UTC(YEAR, 0, 3);
 const LAST = Date.UTC(YEAR, 11, 29);
 

@@ -27,7 +27,7 @@ const SETTINGS = ModelSync.parse({
   },
 });
 
-Deno.test("the state is what the shared schema says, from the store and the settings", async () => {
+Deno.test("readStatus() returns the state of the store and the settings, valid in the shared schema", async () => {
   using dir = memoryDir();
   const { bot } = await pulledReleases(dir.path, [{ "a.bin": "1" }, { "a.bin": "22" }]);
   const context = testContext({ clock: CLOCK, freeBytes: () => Promise.resolve(4096) });
@@ -65,7 +65,7 @@ Deno.test("the state is what the shared schema says, from the store and the sett
   assert.deepEqual(status.daemons.map(({ role, pid }) => [role, pid]), [["client", Deno.pid]]);
 });
 
-Deno.test("a machine without a store has a state, too: what is configured is due", async () => {
+Deno.test("readStatus() without a store returns the configured due times", async () => {
   using dir = memoryDir();
   const location = { modelsDir: `${dir.path}/models` };
   const context = testContext({ clock: CLOCK });
@@ -76,7 +76,7 @@ Deno.test("a machine without a store has a state, too: what is configured is due
   assert.deepEqual(Object.keys(status.next), ["publisher", "client"]);
 });
 
-Deno.test("a damaged quarantine is a fault in the state, beside everything else", async () => {
+Deno.test("readStatus() reports a damaged quarantine as a fault; the rest is complete", async () => {
   using dir = memoryDir();
   const { bot } = await pulledReleases(dir.path, [{ "a.bin": "1" }]);
   const context = testContext({ clock: CLOCK });
@@ -87,7 +87,7 @@ Deno.test("a damaged quarantine is a fault in the state, beside everything else"
   assert.equal(status.current?.sequence, 1);
 });
 
-Deno.test("when a release was activated is known also when its record is too far back", async () => {
+Deno.test("readStatus() knows the time of an activation that is not in the history any more", async () => {
   using dir = memoryDir();
   const { bot } = await pulledReleases(dir.path, [{ "a.bin": "1" }]);
   const context = testContext();
@@ -109,7 +109,7 @@ Deno.test("when a release was activated is known also when its record is too far
   assert.ok(Math.abs(Date.parse(later) - Date.parse(activatedAt)) < 60_000, `${activatedAt} ${later}`);
 });
 
-Deno.test("the state names the roles of running daemons, also those that are not configured", async () => {
+Deno.test("readStatus() names the roles of running daemons, also those that are not configured", async () => {
   using dir = memoryDir();
   const location = { modelsDir: `${dir.path}/models` };
   const context = testContext({ clock: CLOCK });
@@ -143,7 +143,7 @@ Deno.test("a due time that passed stays while a daemon has the role, until a run
   assert.equal(await next(), "2026-11-21T05:30:00.000Z");
 });
 
-Deno.test("the state names the roles that are configured, and no others", async () => {
+Deno.test("readStatus() names only configured roles", async () => {
   using dir = memoryDir();
   const location = { modelsDir: `${dir.path}/models` };
   const context = testContext({ clock: CLOCK });

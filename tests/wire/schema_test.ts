@@ -27,21 +27,21 @@ const FINISHED = {
   },
 } as const;
 
-Deno.test("a batch survives JSON: whatever a node sends is what the page reads", () => {
+Deno.test("a batch survives JSON: the dashboard reads exactly what a node sends", () => {
   fc.assert(fc.property(fc.array(anyEvent, { maxLength: 5 }), (events) => {
     const sent = JSON.parse(JSON.stringify(events));
     assert.deepEqual(parseBatch(sent), { events: sent, unknownTypes: 0, invalid: 0 });
   }));
 });
 
-Deno.test("reading a batch never throws, whatever it holds, and counts what it did not take", () => {
+Deno.test("parseBatch() never throws, whatever a batch holds, and counts the rest", () => {
   fc.assert(fc.property(fc.array(fc.anything()), (items) => {
     assert.deepEqual(parseBatch(items), { events: [], unknownTypes: 0, invalid: items.length });
   }));
   assert.deepEqual(parseBatch({ events: [] }), { events: [], unknownTypes: 0, invalid: 1 });
 });
 
-Deno.test("an old page accepts a new node: unknown fields, outcomes and steps are read over", () => {
+Deno.test("an old dashboard accepts a new node: unknown fields, outcomes and steps are ignored", () => {
   const { data } = FINISHED;
   const newer = {
     ...FINISHED,
@@ -70,7 +70,7 @@ Deno.test("types of a later version are counted and skipped, the events around t
   assert.deepEqual([events.length, unknownTypes, invalid], [1, 2, 0]);
 });
 
-Deno.test("an event outside its bounds is invalid and costs no other", () => {
+Deno.test("an event outside its bounds is invalid and does not affect others", () => {
   const { data } = FINISHED;
   const bad = [
     { ...FINISHED, specversion: "2.0" },
@@ -103,7 +103,7 @@ Deno.test("every name of a node has one source, and every source one name", () =
   }));
 });
 
-Deno.test("what the page shares imports nothing but Zod and touches no API of a runtime", () => {
+Deno.test("the shared schema imports only Zod and uses no API of a runtime", () => {
   const imports = {
     schema: ["zod", "./event_names.ts"],
     parse_batch: ["./event_names.ts", "./schema.ts"],

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { throttleArtifacts } from "../../lib/carriers/artifact_throttle.ts";
+import { githubActionsSettings } from "../../lib/carriers/github_actions_settings.ts";
+import { ModelSync } from "../../lib/config/schema.ts";
+import { openStore } from "../../lib/store/store.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { fixedEnvironment } from "../helpers/test_context.ts";
+
+const SKIPPED = "Rate limiting - skipping sync";
+
+Deno.test("throttleArtifacts() skips a pull within five minutes of the last start, unless it is forced", () => {
+  using dir = tempDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  const settings = (branch: string) =>
+    githubActionsSettings(
+      ModelSync.parse({ artifacts: { owner: "you", repository: "bot", branch } }),
+      fixedEnvironment({ GITHUB_TOKEN: "ghp_0123456789abcdefghijklmnopqrstuvwxyz" }),
+      undefined,
+      undefined,
+    );
+  const pullAt = (time: string, { isForced = false, branch = "main" } = {}) =>
+    throttleArtifacts(new FakeClock(`2026-11-30T${time}Z`), store, settings(branch), {
+      minIntervalMinutes: 5,
+      isForced,
+    });
+  assert.equal(pullAt("06:00:00"), undefined);
+  assert.equal(pullAt("06:04:59"), SKIPPED);
+  // A skipped pull is not a start.
+  assert.equal(pullAt("06:05:00"), undefined);
+  assert.equal(pullAt("06:05:01", { branch: "next" }), undefined);
+  assert.equal(pullAt("06:06:00", { isForced: true }), undefined);
+  assert.equal(pullAt("06:10:59"), SKIPPED);
+  // The clock was set back: a start in the future delays nothing.
+  assert.equal(pullAt("05:00:00"), undefined);
+  assert.equal(pullAt("05:01:00"), SKIPPED);
+});
