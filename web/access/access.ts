@@ -10,7 +10,7 @@ import { crossSiteFault } from "./cross_site.ts";
 import { type Denial, denialJson, denialText, REFUSALS } from "./refusals.ts";
 import { nextPage } from "./next_page.ts";
 import { passwordOfEnvironment, passwordOfSettings, type PasswordSource } from "./password_source.ts";
-import { EVENTS_BYTES_MAX, FORM_BYTES_MAX, readBody } from "./read_body.ts";
+import { EVENTS_BYTES_MAX, FORM_BYTES_MAX, formFields, readBody } from "./read_body.ts";
 import { isLoopbackName } from "./request_host.ts";
 import { withSecurityHeaders } from "./security_headers.ts";
 import {
@@ -95,6 +95,14 @@ export class Access {
   deny(c: Asked, denial: Denial): Response {
     return isForPrograms(c.req.path) ? denialJson(denial) : denialText(denial);
   }
+
+  /** Returns the handler of a form, which gets its fields. A body of another content type is denied. */
+  readonly form =
+    (handle: (c: Asked, fields: URLSearchParams) => Response | Promise<Response>) =>
+    async (c: Asked): Promise<Response> => {
+      const fields = await formFields(c);
+      return fields === undefined ? this.deny(c, REFUSALS.formType) : await handle(c, fields);
+    };
 
   #answer(c: Asked, refusal: Denial | SignInNeeded): Response {
     if (refusal !== SIGN_IN_NEEDED) return this.deny(c, refusal);

@@ -108,11 +108,11 @@ export async function revokeToken(web: Web, id: string): Promise<TokenRow | unde
     revoked = token?.row;
     return token === undefined || await removeToken(web.kv, token);
   });
-  if (revoked?.kind === "node") await forgetUnreported(web.kv, revoked.name);
+  if (revoked?.kind === "node") await removeUnreported(web.kv, revoked.name);
   return revoked;
 }
 
-async function forgetUnreported(kv: Deno.Kv, node: string): Promise<void> {
+async function removeUnreported(kv: Deno.Kv, node: string): Promise<void> {
   const isLast = !(await readTokens(kv)).some(({ row }) => row.kind === "node" && row.name === node);
   if (isLast) await withdrawNode(kv, node);
 }

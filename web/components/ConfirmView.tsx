@@ -51,7 +51,7 @@ function wordsOf(question: Question): Words {
         "Its runs and incidents are deleted and cannot be restored. Its token stays valid until you revoke it: a " +
         "node that still reports comes back with what it reports from then on.",
       button: "Remove the node",
-      action: SETTINGS_FORMS.forgetNode,
+      action: SETTINGS_FORMS.removeNode,
     };
   }
   const { what, token } = question;

@@ -37,7 +37,7 @@ export function SettingsView({ facts, notice, typed = {} }: SettingsViewProps) {
       {notice}
       <NodeTokens tokens={facts.tokens.filter(({ kind }) => kind === "node")} typed={typed.node} />
       <ReadTokens tokens={facts.tokens.filter(({ kind }) => kind === "read")} typed={typed.purpose} />
-      <ForgetNode typed={typed.forgotten} />
+      <RemoveNode typed={typed.forgotten} />
       <PublicPage isPublic={facts.settings.isPublic} hasPassword={facts.password !== "none"} />
       <Retention days={typed.days ?? String(facts.settings.retentionDays)} />
       <PasswordSection password={facts.password} />
@@ -136,7 +136,7 @@ function CreateToken({ kind, label, note, placeholder, charsMax, typed }: Create
 }
 
 /** Renders the form that leads to the question. It changes nothing itself. */
-function ForgetNode({ typed }: { readonly typed: string | undefined }) {
+function RemoveNode({ typed }: { readonly typed: string | undefined }) {
   return (
     <Section id="forget" title="Remove a node" note="For a machine that no longer exists.">
       <form class="form" method="get" action={addresses.settings()}>

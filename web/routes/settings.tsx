@@ -4,9 +4,7 @@ import { ModelSyncError } from "../../lib/core/errors.ts";
 import { quote } from "../../lib/core/quote.ts";
 import type { Access } from "../access/access.ts";
 import { checkTypedPassword, type PasswordCheck } from "../access/check_password.ts";
-import { formFields } from "../access/read_body.ts";
 import { hashPassword, normalized } from "../access/password_hash.ts";
-import { REFUSALS } from "../access/refusals.ts";
 import {
   createToken,
   findToken,
@@ -24,7 +22,7 @@ import type { App, AppEnv, Dashboard, Guarded } from "./dashboard.ts";
 import { pageFacts } from "./page_facts.ts";
 import { renderPage } from "./render_page.tsx";
 import { isKnownNode } from "../store/known_nodes.ts";
-import { forgetNode } from "../store/forget_node.ts";
+import { removeNode } from "../store/remove_node.ts";
 import {
   changeSettings,
   readSettings,
@@ -52,6 +50,7 @@ const DONE: ReadonlyMap<string, string> = new Map([
 /** The settings page and its forms. Read tokens are not admitted here. */
 export function settingsRoutes(dashboard: Guarded & Pick<Dashboard, "live">): App {
   const settings = new SettingsPages(dashboard);
+  const { form } = dashboard.access;
   return new Hono<AppEnv>()
     .use("/settings/*", async (context, next) => {
       await next();
@@ -59,13 +58,13 @@ export function settingsRoutes(dashboard: Guarded & Pick<Dashboard, "live">): Ap
       if (context.req.method === "POST") dashboard.live.close();
     })
     .get("/settings", (context) => settings.show(context))
-    .post(SETTINGS_FORMS.createToken, (context) => settings.createToken(context))
-    .post(SETTINGS_FORMS.rotateToken, (context) => settings.rotateToken(context))
-    .post(SETTINGS_FORMS.revokeToken, (context) => settings.revokeToken(context))
-    .post(SETTINGS_FORMS.forgetNode, (context) => settings.forgetNode(context))
-    .post(SETTINGS_FORMS.publicPage, (context) => settings.setPublic(context))
-    .post(SETTINGS_FORMS.retention, (context) => settings.setRetention(context))
-    .post(SETTINGS_FORMS.password, (context) => settings.setPassword(context))
+    .post(SETTINGS_FORMS.createToken, form((context, fields) => settings.createToken(context, fields)))
+    .post(SETTINGS_FORMS.rotateToken, form((context, fields) => settings.rotateToken(context, fields)))
+    .post(SETTINGS_FORMS.revokeToken, form((context, fields) => settings.revokeToken(context, fields)))
+    .post(SETTINGS_FORMS.removeNode, form((context, fields) => settings.removeNode(context, fields)))
+    .post(SETTINGS_FORMS.publicPage, form((context, fields) => settings.setPublic(context, fields)))
+    .post(SETTINGS_FORMS.retention, form((context, fields) => settings.setRetention(context, fields)))
+    .post(SETTINGS_FORMS.password, form((context, fields) => settings.setPassword(context, fields)))
     .post(SETTINGS_FORMS.signEveryoneOut, (context) => settings.signEveryoneOut(context));
 }
 
@@ -81,7 +80,7 @@ class SettingsPages {
   async show(context: Asked): Promise<Response> {
     const node = context.req.query("node")?.trim();
     if (context.req.query("ask") === "forget" && node !== undefined) {
-      return await this.#askToForget(context, node);
+      return await this.#askToRemove(context, node);
     }
     const question = await this.#question(context.req.query("ask"), context.req.query("token") ?? "");
     if (question === "gone") return done(context, "gone");
@@ -94,9 +93,7 @@ class SettingsPages {
     });
   }
 
-  async createToken(context: Asked): Promise<Response> {
-    const fields = await formFields(context);
-    if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
+  async createToken(context: Asked, fields: URLSearchParams): Promise<Response> {
     const kind = fields.get("kind") === "read" ? "read" : "node";
     const name = fields.get("name") ?? "";
     try {
@@ -106,42 +103,32 @@ class SettingsPages {
     }
   }
 
-  async rotateToken(context: Asked): Promise<Response> {
-    const fields = await formFields(context);
-    if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
+  async rotateToken(context: Asked, fields: URLSearchParams): Promise<Response> {
     const rotated = await rotateToken(this.#web, fields.get("token") ?? "");
     return rotated === undefined ? done(context, "gone") : await this.#secret(context, rotated);
   }
 
-  async revokeToken(context: Asked): Promise<Response> {
-    const fields = await formFields(context);
-    if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
+  async revokeToken(context: Asked, fields: URLSearchParams): Promise<Response> {
     const revoked = await revokeToken(this.#web, fields.get("token") ?? "");
     return done(context, revoked === undefined ? "gone" : "revoked");
   }
 
-  async forgetNode(context: Asked): Promise<Response> {
-    const fields = await formFields(context);
-    if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
+  async removeNode(context: Asked, fields: URLSearchParams): Promise<Response> {
     const node = fields.get("node") ?? "";
     if (!await isKnownNode(this.#web.kv, node)) return await this.#unknownNode(context, node);
-    await forgetNode(this.#web, node);
+    await removeNode(this.#web, node);
     this.#web.log.info(`the node ${quote(node)} was removed on the settings page`);
     return done(context, "forgotten");
   }
 
-  async setPublic(context: Asked): Promise<Response> {
-    const fields = await formFields(context);
-    if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
+  async setPublic(context: Asked, fields: URLSearchParams): Promise<Response> {
     // Private unless the form clearly says otherwise.
     const isPublic = fields.get("public") === "on";
     await changeSettings(this.#web.kv, { isPublic });
     return done(context, isPublic ? "public" : "private");
   }
 
-  async setRetention(context: Asked): Promise<Response> {
-    const fields = await formFields(context);
-    if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
+  async setRetention(context: Asked, fields: URLSearchParams): Promise<Response> {
     const typed = fields.get("days")?.trim() ?? "";
     const days = /^\d{1,4}$/.test(typed) ? Number(typed) : 0;
     if (days < RETENTION_DAYS_MIN || days > RETENTION_DAYS_MAX) {
@@ -156,9 +143,7 @@ class SettingsPages {
     return done(context, "retention");
   }
 
-  async setPassword(context: Asked): Promise<Response> {
-    const fields = await formFields(context);
-    if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
+  async setPassword(context: Asked, fields: URLSearchParams): Promise<Response> {
     const source = await this.#access.password();
     if (source.kind === "set") {
       if (source.password.variable !== undefined) return done(context, "");
@@ -191,7 +176,7 @@ class SettingsPages {
     return context.redirect(addresses.signIn(), 303);
   }
 
-  async #askToForget(context: Asked, node: string): Promise<Response> {
+  async #askToRemove(context: Asked, node: string): Promise<Response> {
     if (!await isKnownNode(this.#web.kv, node)) return await this.#unknownNode(context, node);
     return await this.#page(context, "Settings", <ConfirmView question={{ what: "forget", node }} />);
   }

@@ -1,9 +1,7 @@
 import { type Context, Hono } from "hono";
 import { checkTypedPassword, type PasswordCheck } from "../access/check_password.ts";
-import { formFields } from "../access/read_body.ts";
 import { nextPage } from "../access/next_page.ts";
 import { PASSWORD_CHARS_MAX } from "../access/password_hash.ts";
-import { REFUSALS } from "../access/refusals.ts";
 import { addresses } from "../shared/addresses.ts";
 import { PageTitle } from "../components/PageTitle.tsx";
 import { PasswordNotice } from "../components/Notice.tsx";
@@ -26,22 +24,28 @@ export function signInRoutes(dashboard: Guarded): App {
       if (context.var.viewer === "operator") return context.redirect(next, 303);
       return context.html(page(context, next));
     })
-    .post("/sign-in", async (context) => {
-      const fields = await formFields(context);
-      if (fields === undefined) return access.deny(context, REFUSALS.formType);
-      const next = nextPage(fields.get("next"));
-      const source = await access.password();
-      // Without a password, every visitor who is admitted is an operator.
-      if (source.kind !== "set") return context.redirect(next, 303);
-      const { visit } = context.var;
-      const check = await checkTypedPassword(dashboard, visit, source.password, fields.get("password") ?? "");
-      if (check.kind === "right") {
-        context.header("set-cookie", await access.sessionCookie(visit));
-        return context.redirect(next, 303);
-      }
-      if (check.kind === "later") context.header("retry-after", String(check.retryAfterSec));
-      return context.html(page(context, next, check), statusOf(check));
-    })
+    .post(
+      "/sign-in",
+      access.form(async (context, fields) => {
+        const next = nextPage(fields.get("next"));
+        const source = await access.password();
+        // Without a password, every visitor who is admitted is an operator.
+        if (source.kind !== "set") return context.redirect(next, 303);
+        const { visit } = context.var;
+        const check = await checkTypedPassword(
+          dashboard,
+          visit,
+          source.password,
+          fields.get("password") ?? "",
+        );
+        if (check.kind === "right") {
+          context.header("set-cookie", await access.sessionCookie(visit));
+          return context.redirect(next, 303);
+        }
+        if (check.kind === "later") context.header("retry-after", String(check.retryAfterSec));
+        return context.html(page(context, next, check), statusOf(check));
+      }),
+    )
     .post("/sign-out", (context) => {
       context.header("set-cookie", access.noSessionCookie(context.var.visit));
       return context.redirect(addresses.signIn(), 303);

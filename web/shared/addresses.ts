@@ -40,7 +40,7 @@ export const SETTINGS_FORMS = {
   createToken: "/settings/tokens",
   rotateToken: "/settings/tokens/rotate",
   revokeToken: "/settings/tokens/revoke",
-  forgetNode: "/settings/forget-node",
+  removeNode: "/settings/forget-node",
   publicPage: "/settings/public",
   retention: "/settings/retention",
   password: "/settings/password",

@@ -58,7 +58,7 @@ async function ingestNode(
         operation.set(course.key, nextCourse(course.value, canary, node, utc(heartbeat.time)));
       }
     }
-    if (before.firstReceivedAt === null) await forgetAnnounced(kv, operation, node);
+    if (before.firstReceivedAt === null) await removeAnnounced(kv, operation, node);
     return { guards, operation };
   });
 }
@@ -73,7 +73,7 @@ function newestHeartbeat(events: readonly ReportEvent[]): EventOf<"heartbeat"> |
 }
 
 /** Removes the "never reported" entry of the token's name when a node below that name reports. */
-async function forgetAnnounced(kv: Deno.Kv, operation: Deno.AtomicOperation, node: string): Promise<void> {
+async function removeAnnounced(kv: Deno.Kv, operation: Deno.AtomicOperation, node: string): Promise<void> {
   const name = node.slice(0, node.lastIndexOf("/"));
   if (name === "" || !node.includes("/")) return;
   const entry = await kv.get(keys.node(name));

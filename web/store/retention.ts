@@ -1,6 +1,6 @@
 import type { FleetWeb } from "./fleet_memory.ts";
 import { committed } from "./commit.ts";
-import { sweepForgotten } from "./forget_node.ts";
+import { sweepRemoved } from "./remove_node.ts";
 import { keys } from "./keys.ts";
 import { type NodeRow, type Place, SWEEP_PHASES, type SweepPhase, SweepRow } from "./rows.ts";
 import { readSettings } from "./settings_row.ts";
@@ -32,7 +32,7 @@ export async function sweep(
 ): Promise<number> {
   const now = clock.now();
   const step = new SweepStep(kv, clock);
-  const forgotten = await sweepForgotten(step);
+  const forgotten = await sweepRemoved(step);
   const before = SweepRow.safeParse((await kv.get(keys.sweep())).value).data;
   let place = before === undefined || isDue(before, now) ? newRound(now) : before;
   if (forgotten && !place.isOver) {

@@ -12,7 +12,7 @@ import { SweepStep } from "./sweep_step.ts";
  *
  * @returns whether everything is deleted; otherwise the sweep continues
  */
-export async function forgetNode({ kv, clock }: Pick<Web, "kv" | "clock">, node: string): Promise<boolean> {
+export async function removeNode({ kv, clock }: Pick<Web, "kv" | "clock">, node: string): Promise<boolean> {
   const at = clock.now().toISOString();
   await compareAndSet(async () => {
     const [ofNode, ofIncident] = await kv.getMany([keys.node(node), keys.openIncident(node)]);
@@ -31,20 +31,20 @@ export async function forgetNode({ kv, clock }: Pick<Web, "kv" | "clock">, node:
     return { guards: [ofNode, ofIncident], operation };
   });
   const step = new SweepStep(kv, clock);
-  const isDone = await forgetSome(step, node);
+  const isDone = await removeSome(step, node);
   await step.flush();
   return isDone;
 }
 
 /** Continues to delete removed nodes. @returns whether nothing of them is left */
-export async function sweepForgotten(step: SweepStep): Promise<boolean> {
+export async function sweepRemoved(step: SweepStep): Promise<boolean> {
   for await (const { key } of step.kv.list({ prefix: keys.allForgetting() })) {
-    if (!await forgetSome(step, String(key.at(-1)))) return false;
+    if (!await removeSome(step, String(key.at(-1)))) return false;
   }
   return true;
 }
 
-async function forgetSome(step: SweepStep, node: string): Promise<boolean> {
+async function removeSome(step: SweepStep, node: string): Promise<boolean> {
   const { kv } = step;
   const entry = await kv.get(keys.forgetting(node));
   const forgetting = ForgettingRow.safeParse(entry.value).data;
@@ -58,7 +58,7 @@ async function forgetSome(step: SweepStep, node: string): Promise<boolean> {
         await step.delete(...incidentKeys(node, String(key.at(-1))));
       }) === undefined;
   if (!isDone) return false;
-  const after = isBack ? undefined : await forgetInReleases(step, node, forgetting.after ?? undefined);
+  const after = isBack ? undefined : await removeFromReleases(step, node, forgetting.after ?? undefined);
   await step.flush();
   if (after !== undefined) {
     const next: ForgettingRow = { ...forgetting, after };
@@ -70,7 +70,7 @@ async function forgetSome(step: SweepStep, node: string): Promise<boolean> {
 }
 
 /** Removes a node from the lists by release, and its pull requests. */
-async function forgetInReleases(
+async function removeFromReleases(
   step: SweepStep,
   node: string,
   after: Place | undefined,

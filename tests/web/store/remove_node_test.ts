@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { forgetNode } from "../../../web/store/forget_node.ts";
+import { removeNode } from "../../../web/store/remove_node.ts";
 import { setIncident } from "../../../web/store/incident_rows.ts";
 import type { IncidentRow } from "../../../web/store/rows.ts";
 import { sweep } from "../../../web/store/retention.ts";
@@ -52,7 +52,7 @@ Deno.test("a removed node disappears from every list, and no other node changes"
   setIncident(operation, incident(store.daysAgo(1), null));
   await operation.commit();
   assert.ok((await store.fleet.read()).rows.has(BOT));
-  assert.equal(await forgetNode(store, BOT), true);
+  assert.equal(await removeNode(store, BOT), true);
   const left = await store.keys();
   assert.deepEqual(
     left.filter((key) => !key.startsWith("pulse")),
@@ -71,7 +71,7 @@ Deno.test("a removed node with a long history disappears from the fleet immediat
       ),
     );
   }
-  assert.equal(await forgetNode(store, BOT), false);
+  assert.equal(await removeNode(store, BOT), false);
   assert.equal((await store.fleet.read()).rows.size, 0);
   let steps = 0;
   while ((await store.keysWith(BOT)).length > 0) {
@@ -89,7 +89,7 @@ Deno.test("a node that reports while it is being removed keeps its new reports",
       (_, index) => events.failed(BOT, { startedAt: store.daysAgo(1 + index / 1_000) }),
     ),
   );
-  assert.equal(await forgetNode(store, BOT), false);
+  assert.equal(await removeNode(store, BOT), false);
   store.clock.advance(60_000);
   const startedAt = store.daysAgo(0);
   await store.take(events.activated(BOT, 7, { startedAt }));
@@ -102,5 +102,5 @@ Deno.test("a node that reports while it is being removed keeps its new reports",
 
 Deno.test("removing an unknown node is not an error", async () => {
   using store = await openSwept();
-  assert.equal(await forgetNode(store, "nobody"), true);
+  assert.equal(await removeNode(store, "nobody"), true);
 });
