@@ -7,8 +7,7 @@ import { rollBackTo } from "./activate.ts";
 import { type ActivationEvent, notifyConsumers } from "./notify_consumers.ts";
 import { RolledBackError } from "./run_report.ts";
 import type { SwapOptions } from "./safeguards.ts";
-import { ValidRelease } from "./valid_release.ts";
-import { VerifiedRelease } from "./verified_release.ts";
+import { ValidRelease, VerifiedRelease } from "./checked_release.ts";
 
 /** An active release that failed, and the release to roll back to. */
 export interface FailedRelease {

@@ -7,7 +7,7 @@ import { hasReleaseDir, installRelease, releaseDir, writeManifest } from "../sto
 import type { Staging } from "../store/staging.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
-import type { VerifiedRelease } from "./verified_release.ts";
+import type { VerifiedRelease } from "./checked_release.ts";
 
 /**
  * Installs a verified release in the store; consumers do not see it yet. If the store holds it already, only its damaged

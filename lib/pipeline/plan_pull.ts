@@ -11,8 +11,13 @@ import { inspectModelFolder, planMode } from "../store/model_folder.ts";
 import { activeManifest } from "../store/pointers.ts";
 import { findRevision } from "../store/revisions.ts";
 import type { ModelPlace, Store } from "../store/store.ts";
-import { checkOffer, mayStayActive, refuseUnwanted, type TrustOptions } from "./check_offer.ts";
-import { recordedWriter } from "./other_writer.ts";
+import {
+  checkOffer,
+  mayStayActive,
+  recordedWriter,
+  refuseUnwanted,
+  type TrustOptions,
+} from "./check_offer.ts";
 import { presentModels, trainedModels } from "./trained_folder.ts";
 
 /** What a pull would change. */

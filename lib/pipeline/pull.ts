@@ -13,9 +13,16 @@ import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { CurrentRun } from "./current_run.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
-import { checkOffer, mayStayActive, refuseUnwanted, type TrustOptions, writerPolicy } from "./check_offer.ts";
+import {
+  checkKept,
+  checkOffer,
+  explainMismatch,
+  mayStayActive,
+  recordedWriter,
+  refuseUnwanted,
+  type TrustOptions,
+} from "./check_offer.ts";
 import { install } from "./install.ts";
-import { checkKept, explainMismatch, recordedWriter } from "./other_writer.ts";
 import { planPrune, pruneReleases } from "./prune.ts";
 import { damageSeenByConsumers, rereadActive } from "./release_damage.ts";
 import { RolledBackError, type RunReport } from "./run_report.ts";
@@ -23,8 +30,7 @@ import { NO_SAFEGUARDS, type Safeguards, type SwapOptions } from "./safeguards.t
 import { refuseTrainedFolder } from "./trained_folder.ts";
 import { finishSwap, swap } from "./swap.ts";
 import { actOnVerdict } from "./act_on_verdict.ts";
-import { ValidRelease } from "./valid_release.ts";
-import { VerifiedRelease } from "./verified_release.ts";
+import { ValidRelease, VerifiedRelease } from "./checked_release.ts";
 import { acceptPulled, liftQuarantine } from "../store/quarantine.ts";
 
 export interface PullOptions extends TrustOptions {
@@ -209,7 +215,7 @@ async function stage(
     try {
       return VerifiedRelease.ofStaged(staging, offer.claim);
     } catch (error) {
-      throw await explainMismatch(offer, error, writerPolicy(options));
+      throw await explainMismatch(offer, error, options);
     }
   }
   return await VerifiedRelease.ofUnclaimed(staging, {

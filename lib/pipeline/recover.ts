@@ -14,7 +14,7 @@ import { sweepPartials } from "../store/partials.ts";
 import { liftQuarantine, wasRolledBack } from "../store/quarantine.ts";
 import { removePartialReleases } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
-import { settleActivation } from "./settle_activation.ts";
+import { settleActivation } from "./activate.ts";
 
 /** An unfinished run that recovery settled, and the release that is active afterwards. */
 export interface Recovery {

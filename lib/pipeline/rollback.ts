@@ -18,8 +18,7 @@ import { activate, rollBackTo } from "./activate.ts";
 import type { CurrentRun } from "./current_run.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
 import type { RunReport } from "./run_report.ts";
-import { ValidRelease } from "./valid_release.ts";
-import { VerifiedRelease } from "./verified_release.ts";
+import { ValidRelease, VerifiedRelease } from "./checked_release.ts";
 
 /** The release that a rollback activates, and the one that it replaces. */
 export interface RollbackPlan {

@@ -7,11 +7,11 @@ import { releaseDir } from "../store/releases.ts";
 import { wasRolledBack } from "../store/quarantine.ts";
 import type { Store } from "../store/store.ts";
 import { activate } from "./activate.ts";
-import { measureBaseline, putInCanary } from "./put_in_canary.ts";
+import { measureBaseline, putInCanary } from "../canary/start_canary.ts";
 import { rollBackFailed } from "./automatic_rollback.ts";
 import type { Safeguards, SwapOptions } from "./safeguards.ts";
 import { type ActivationEvent, notifyConsumers } from "./notify_consumers.ts";
-import type { ValidRelease } from "./valid_release.ts";
+import type { ValidRelease } from "./checked_release.ts";
 
 /**
  * Activates a release, notifies its consumers and puts it in canary. If consumers cannot load it, rolls back. The
@@ -33,7 +33,7 @@ export async function swap(
   const baseline = await measureBaseline(context, store, manifest.digest, safeguards.canary);
   if (replaced !== undefined) {
     await backUp(context, store, replaced, safeguards);
-    await putInCanary(
+    putInCanary(
       context,
       store,
       { manifest, previous: replaced.digest, run, baseline },
@@ -46,7 +46,7 @@ export async function swap(
   const { previous } = await run.step("activate", () => activate(context, store, release, run, choice));
   if (replaced === undefined && previous !== undefined) {
     // The activation made a release of the model folder that was there before this store.
-    await putInCanary(context, store, { manifest, previous, run, baseline }, safeguards.canary);
+    putInCanary(context, store, { manifest, previous, run, baseline }, safeguards.canary);
   } else if (replaced === undefined && safeguards.canary !== undefined) {
     context.log.info("canary: the first release has none, because there is no release to roll back to");
   }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { activate } from "../../lib/pipeline/activate.ts";
-import { ValidRelease } from "../../lib/pipeline/valid_release.ts";
-import { VerifiedRelease } from "../../lib/pipeline/verified_release.ts";
+import { ValidRelease, VerifiedRelease } from "../../lib/pipeline/checked_release.ts";
 import { chooseMode } from "../../lib/store/model_folder.ts";
 import { listReleases } from "../../lib/store/releases.ts";
 import { machine, publishFrom, pullTo, storeOf } from "../helpers/machines.ts";
