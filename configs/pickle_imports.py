@@ -2,31 +2,30 @@
 """Writes lib/validators/pickle/rules/library_imports.json: what pickles of known libraries may import.
 
     python3 configs/pickle_imports.py                                # the installed libraries
-    python3 configs/pickle_imports.py sklearn=1.7.2:~/scikit-learn   # a source tree, and what to call its version
+    python3 configs/pickle_imports.py sklearn=1.7.2:~/scikit-learn   # a source tree, and its version
     python3 configs/pickle_imports.py --output=FILE ...              # to another file, for tests
     deno fmt lib/validators/pickle/rules/library_imports.json
 
-The script reads source code and imports none of it. What earlier runs found stays in the file, so that models of older
-and newer versions pass: run it with each version that counts, and review the difference before you commit it. To drop
-a name, delete it from the file.
+The script reads source code and imports none of it. Names that earlier runs found stay in the file, so that models of
+older and newer versions pass. Run it with each relevant version, and review the difference before you commit it. To
+remove a name, delete it from the file.
 
 Threat model
 ------------
-The attacker writes every byte of a pickle. Its opcodes import anything by name (GLOBAL), call what they imported with
-arguments of their choice (REDUCE), make objects without their constructor (NEWOBJ), and set attributes of their choice
-(BUILD). A name in the file gets no more than its kind needs, and REDUCE calls none of them:
+The attacker writes every byte of a pickle. Its opcodes import anything by name (GLOBAL), call imports with any arguments
+(REDUCE), create objects without their constructor (NEWOBJ), and set any attributes (BUILD). A name in the file is allowed
+no more than its kind needs, and REDUCE may call none of them:
 
-- functions are stored: a model that was told to compute with one refers to it. A model may call it later, with its
-  data and parameters from the file. So functions come from modules of numerics alone (MODULES), are part of the public
-  API (`__all__`), and neither they nor their parameters have to do with files, caches, code or callables.
-- classes are made by NEWOBJ without arguments, and BUILD stores a dictionary in them. So they are written in Python,
-  and no class is listed that Python would run a hook of (HOOKS), in itself or in a class that it is derived from, or
-  whose bases are unknown.
-- a name counts in all modules of a package (`sklearn.svm.*`), because versions move their modules. So a name is
-  dropped that any of these modules has from elsewhere: from another library, or from a module that is compiled.
+- Functions are only stored, because models refer to the functions that they compute with. A model may call one later,
+  with data and parameters from the file. So functions come only from numeric modules (MODULES), are part of the public
+  API (`__all__`), and neither they nor their parameters involve files, caches, code or callables.
+- Classes are created by NEWOBJ without arguments, and BUILD stores a dictionary in them. So they are written in Python.
+  A class is not listed if Python would run a hook (HOOKS) of it or of a base class, or if a base is unknown.
+- A name counts in all modules of a package (`sklearn.svm.*`), because versions move their modules. So a name is not
+  listed if any of these modules imports the same name from another library or from a compiled module.
 
-What a hook needs, such as those of pandas and scipy.stats, has a rule of its own, written and reviewed by hand:
-the `*_rules.ts` beside it. allow_list.ts refuses known gadgets whatever stands in this file.
+Classes with hooks, such as those of pandas and scipy.stats, have rules that are written and reviewed by hand: the
+`*_rules.ts` beside the file. allow_list.ts refuses known gadgets whatever is in the file.
 """
 
 import ast
@@ -50,14 +49,14 @@ LIBRARIES = {
     "scipy": "scipy",
 }
 
-# Packages below which classes are taken.
+# The packages whose classes are listed.
 CLASSES = re.compile(
     r"^(sklearn\.(?!utils|datasets|inspection|experimental|externals|callback)\w+|imblearn\.(?!utils|datasets|keras|tensorflow)\w+"
     r"|hmmlearn\.\w+|statsmodels\.(regression|genmod|discrete|tsa|robust|base|duration|gam|miscmodels|nonparametric"
     r"|multivariate))(\.|$)"
 )
 
-# Modules whose `__all__` names functions that only compute.
+# Modules with functions in `__all__` that only compute.
 MODULES = re.compile(
     r"^(sklearn\.(metrics|feature_selection|preprocessing|covariance|cluster|decomposition|linear_model|manifold|neighbors"
     r"|isotonic)(\.(pairwise|cluster))?"
@@ -72,19 +71,19 @@ SKIPPED = re.compile(
     r"|_?plotting|graphics|sandbox|examples|benchmarks|estimator_checks|tools|iolib|compat|_export|_reingold_tilford)(\.|$)"
 )
 
-# What Python calls while it loads a pickle, hashes a key or frees an object.
+# The methods that Python calls while it loads a pickle, hashes a key or frees an object.
 HOOKS = {
     "__setstate__", "__setattr__", "__getattr__", "__getattribute__", "__new__", "__del__", "__hash__", "__set_name__",
     "__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__", "__slots__", "__missing__", "__dir__",
 }
 
-# Hooks that were read. BaseEstimator compares and prints a version, which has to be text: see `isForged`.
+# Reviewed hooks. BaseEstimator compares and prints a version, which has to be text: see `isForged`.
 READ = {("BaseEstimator", "__setstate__")}
 
-# Bases that have no hooks.
+# Base classes without hooks.
 BASES = {"object", "ABC", "Generic", "Protocol"}
 
-# Whose use in a body says that it reads, writes, loads, runs or looks up something.
+# Calls that show that a function reads, writes, loads, runs or looks up something.
 CALLS = {
     "open", "exec", "eval", "compile", "__import__", "Memory", "check_memory", "load", "dump", "loads", "dumps", "fromfile", "tofile",
     "loadtxt", "savetxt", "genfromtxt", "memmap", "save", "import_module", "system", "Popen", "run", "urlopen", "read_csv", "dmatrix",
@@ -92,14 +91,14 @@ CALLS = {
 }
 PARAMETERS = re.compile(r"file|path|fname|folder|directory|memory|cache|url|backend|func|callable|callback|mmap|dispatch", re.I)
 
-# Makers of callables, of other programs' objects, or of settings of the process.
+# Functions that create callables or change settings of the process, and constants.
 EXCLUDED = re.compile(r"^(frompyfunc|(get|set)err\w*|get_scorer\w*|make_scorer|check_scoring|\w*errstate|errprint|ERR\w+|vectorize|e|pi|euler_gamma)$")
 
 
 class Library:
-    """The source code of one library: its modules by their names, parsed. Of stubs, only those of ufuncs are read."""
+    """The parsed modules of one library, by name. Of stubs, only those of ufuncs are read."""
 
-    # All that are read, by their names.
+    # All opened libraries, by name.
     opened = {}
 
     def __init__(self, name, folder):
@@ -121,7 +120,7 @@ class Library:
             yield from ((module, node) for node in tree.body if isinstance(node, kinds))
 
     def public(self, module):
-        """The names in a module's `__all__`; those of ufuncs, where it is a stub of them."""
+        """Returns the names in a module's `__all__`, or the names of ufuncs in their stub."""
         names = set()
         for node in self.modules[module][0].body:
             if isinstance(node, (ast.Assign, ast.AugAssign)):
@@ -134,7 +133,7 @@ class Library:
 
     @functools.cache
     def foreign(self, package):
-        """Names that the modules of a package have from outside of the library's Python code."""
+        """Returns the names that the modules of a package import from outside the library's Python code."""
         names = set()
         for module, (tree, _) in self.modules.items():
             if module == package or module.startswith(package + "."):
@@ -147,7 +146,7 @@ class Library:
         return names
 
     def origin(self, module, node):
-        """The module that an import from another one names."""
+        """Returns the module that a `from` import in another module names."""
         if node.level == 0:
             return node.module
         parts = module.split(".")
@@ -156,7 +155,7 @@ class Library:
         return ".".join([*parts, node.module] if node.module else parts)
 
     def defines(self, module, name, depth=8):
-        """Whether a module of a library that is read defines a class or a function, or has it from one that does."""
+        """Whether a module of an opened library defines a class or function, or imports it from one that does."""
         library = Library.opened.get((module or "").split(".")[0])
         if library is not None and library is not self:
             return library.defines(module, name, depth)
@@ -195,7 +194,7 @@ def members(node):
 
 
 class Classes:
-    """All classes of all libraries, to follow what they are derived from."""
+    """All classes of all libraries, to follow their bases."""
 
     def __init__(self, libraries):
         self.named = {}
@@ -205,7 +204,7 @@ class Classes:
 
     @functools.cache
     def is_plain(self, name):
-        """Whether Python runs nothing of any class of that name, or of its bases, while it makes an object of it."""
+        """Whether no class of that name, and none of its bases, has a hook that runs when an object is created."""
         names, found = [name], {name}
         while names:
             one = names.pop()
@@ -241,18 +240,18 @@ def find_functions(library):
             continue
         for name in library.public(module):
             nodes = defined.get(name, [])
-            # A ufunc is defined in C.
+            # Ufuncs are defined in C.
             is_ufunc = not nodes and name[0].islower() and re.search(r"\.(umath|_ufuncs)$", module) is not None
             if not (nodes or is_ufunc) or name.startswith("_") or EXCLUDED.match(name) or not all(map(computes, nodes)):
                 continue
             for package in packages_of(module):
-                # The names of numpy's functions are in all of its modules, also those of its compiled ones.
+                # numpy's functions are in all of its modules, including the compiled ones.
                 if is_ufunc or library.name == "numpy" or name not in library.foreign(package):
                     yield package, name
 
 
 def packages_of(module):
-    """numpy's functions say that they are numpy's own; ufuncs are found where C defines them."""
+    """numpy's functions name `numpy` as their module; ufuncs name the module in C."""
     if module.startswith("numpy."):
         return ["numpy", "numpy.core", "numpy._core"]
     return [package_of(module)]
@@ -284,7 +283,7 @@ def main(arguments):
     versions = {name: set(text.split()) for name, text in before.get("versions", {}).items()}
 
     names = list(trees) if trees else list(LIBRARIES)
-    # sklearn's classes are bases of others'.
+    # Classes of sklearn are bases of classes in other libraries.
     opened = {name: open_library(name, trees[name][1] if name in trees else None) for name in {*names, "sklearn"}}
     libraries = [library for library in opened.values() if library is not None]
     classes = Classes(libraries)

@@ -3,7 +3,7 @@ import type { Page } from "playwright-core";
 import { BATCH_CONTENT_TYPE } from "../../lib/wire/event_names.ts";
 import { addresses } from "../../web/shared/addresses.ts";
 import { browserTest, type TestBrowser } from "../helpers/browser.ts";
-import { type FilledDashboard, serveFilledDashboard } from "../helpers/filled_dashboard.ts";
+import { type FilledDashboard, serveFilledDashboard } from "../helpers/served_dashboard.ts";
 import { failed } from "../helpers/web_events.ts";
 import { signIn } from "./dashboard_pages.ts";
 

@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { addresses } from "../../web/shared/addresses.ts";
-import type { FilledDashboard } from "../helpers/filled_dashboard.ts";
+import type { FilledDashboard } from "../helpers/served_dashboard.ts";
 
 /** A page of the filled dashboard. */
 export interface DashboardPage {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { browserTest, type TestBrowser } from "../helpers/browser.ts";
-import { checkAccessibility, WCAG_TAGS } from "../helpers/check_accessibility.ts";
-import { type FilledDashboard, serveFilledDashboard } from "../helpers/filled_dashboard.ts";
+import { checkAccessibility, WCAG_TAGS } from "./check_accessibility.ts";
+import { type FilledDashboard, serveFilledDashboard } from "../helpers/served_dashboard.ts";
 import { type DashboardPage, dashboardPages, signIn } from "./dashboard_pages.ts";
 
 /** Chromium reports the status of an error page as an error of the console. */

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { staticFiles } from "../../web/routes/static.ts";
 import { browserTest } from "../helpers/browser.ts";
-import { checkAccessibility } from "../helpers/check_accessibility.ts";
-import { openSite, type SitePage } from "../helpers/web_site.ts";
+import { checkAccessibility } from "./check_accessibility.ts";
+import { openSite, type SitePage } from "./web_site.ts";
 import { renderSample, SAMPLES } from "../web/gallery.tsx";
 
 const NAMES = Object.keys(SAMPLES);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { browserTest, openBrowser } from "../helpers/browser.ts";
-import { checkAccessibility } from "../helpers/check_accessibility.ts";
-import { openSite } from "../helpers/web_site.ts";
+import { checkAccessibility } from "./check_accessibility.ts";
+import { openSite } from "./web_site.ts";
 
 const HTML = { "content-type": "text/html" };
 

@@ -5,7 +5,7 @@ import { PageTitle } from "../../web/components/PageTitle.tsx";
 import { Time } from "../../web/components/Time.tsx";
 import { renderPage } from "../../web/routes/render_page.tsx";
 import { staticFiles } from "../../web/routes/static.ts";
-import { CONTENT_SECURITY_POLICY, openSite, type SitePage, type WebSite } from "../helpers/web_site.ts";
+import { CONTENT_SECURITY_POLICY, openSite, type SitePage, type WebSite } from "./web_site.ts";
 
 /** The content of the site's page. Tests change it while the page is open. */
 export interface Shown {

@@ -8,7 +8,7 @@
  */
 import { join } from "node:path";
 import { openBrowser, type TestBrowser } from "../helpers/browser.ts";
-import { type FilledDashboard, serveFilledDashboard } from "../helpers/filled_dashboard.ts";
+import { type FilledDashboard, serveFilledDashboard } from "../helpers/served_dashboard.ts";
 import { dashboardPages, signIn } from "./dashboard_pages.ts";
 
 const VIEWS = {

@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { HubServer } from "../../fakes/hub_server.ts";
 import { publisherOptions, uploadFrom } from "../helpers/hub_machines.ts";
-import { publishFrom } from "../helpers/machines.ts";
+import { MODELS, newTrainer, publishFrom } from "../helpers/machines.ts";
 import { memoryDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { MODELS, newTrainer } from "../helpers/trainer.ts";
 
 const SIZE = Object.values(MODELS).join("").length;
 

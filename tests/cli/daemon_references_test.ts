@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Terminal } from "../../cli/_world.ts";
 import { z } from "zod";
-import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { HurriedClock } from "../helpers/fake_clock.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";

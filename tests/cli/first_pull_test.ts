@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { World } from "../../cli/_world.ts";
-import { type ConfiguredPair, configuredPair } from "../helpers/configured_pair.ts";
+import { type ConfiguredPair, configuredPair } from "../helpers/machines.ts";
 import { startRunPod } from "../../fakes/runpod_server.ts";
-import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { HurriedClock } from "../helpers/fake_clock.ts";
 import { HubWorld } from "../helpers/hub_world.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { run, runJson } from "../helpers/seed_world.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Output } from "../../cli/_output.ts";
 import { processWorld } from "../../cli/_world.ts";
-import { configuredPair } from "../helpers/configured_pair.ts";
+import { configuredPair } from "../helpers/machines.ts";
 import { git } from "../helpers/test_git.ts";
 import { run, runJson } from "../helpers/seed_world.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { announceDaemon } from "../../lib/store/daemons.ts";
 import { openStore } from "../../lib/store/store.ts";
-import { configuredPair } from "../helpers/configured_pair.ts";
+import { configuredPair } from "../helpers/machines.ts";
 import { familyIn, parseMetrics, valueOf } from "../helpers/parse_metrics.ts";
 import { HAS_PROMTOOL, promtoolSays } from "../helpers/promtool.ts";
 import { runCli, spawnCli } from "../helpers/run_cli.ts";

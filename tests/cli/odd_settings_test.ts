@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { completeSettings, MARK, withMarks } from "../helpers/complete_settings.ts";
 import { withoutPipes } from "../helpers/damage.ts";
-import { readOnlyFs } from "../helpers/read_only_fs.ts";
-import { rootedFs } from "../helpers/rooted_fs.ts";
+import { readOnlyFs, rootedFs } from "../helpers/fake_fs.ts";
 import { type CliResult, runCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 

@@ -6,9 +6,8 @@ import { optionName } from "../../cli/_help.ts";
 import { COMMON_OPTIONS } from "../../cli/_options.ts";
 import { ENTRIES } from "../../cli/main.ts";
 import { withoutPipes } from "../helpers/damage.ts";
-import { HurriedClock } from "../helpers/hurried_clock.ts";
-import { readOnlyFs } from "../helpers/read_only_fs.ts";
-import { rootedFs } from "../helpers/rooted_fs.ts";
+import { HurriedClock } from "../helpers/fake_clock.ts";
+import { readOnlyFs, rootedFs } from "../helpers/fake_fs.ts";
 import { type CliResult, runCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 

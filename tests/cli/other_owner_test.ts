@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { FileSystem } from "../../lib/core/files.ts";
 import { gitError } from "../../lib/git/git_error.ts";
-import { configuredPair } from "../helpers/configured_pair.ts";
-import { rootedFs } from "../helpers/rooted_fs.ts";
+import { configuredPair } from "../helpers/machines.ts";
+import { rootedFs } from "../helpers/fake_fs.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 

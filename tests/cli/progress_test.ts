@@ -5,9 +5,8 @@ import { FailedError } from "../../lib/core/errors.ts";
 import { textWidth } from "../../lib/core/text_width.ts";
 import { Working } from "../../lib/core/working.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
-import { HAS_PTY, runOnTerminal } from "../helpers/pty.ts";
+import { FakeTerminal, HAS_PTY, runOnTerminal } from "./terminal.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { FakeTerminal } from "../helpers/terminal.ts";
 import { bareRepository } from "../helpers/test_git.ts";
 
 const MIB = 1024 ** 2;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { systemClock } from "../../lib/core/clock.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
 import { HubWorld } from "../helpers/hub_world.ts";
-import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { HurriedClock } from "../helpers/fake_clock.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
 import { type CliResult, runCli } from "../helpers/run_cli.ts";
 import { RunPodWorld } from "../helpers/runpod_world.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { REPO } from "../helpers/hub_machines.ts";
 import { HubWorld } from "../helpers/hub_world.ts";
-import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { HurriedClock } from "../helpers/fake_clock.ts";
 import { runCli, spawnCli } from "../helpers/run_cli.ts";
 import { writeFiles } from "../helpers/temp_dir.ts";
 

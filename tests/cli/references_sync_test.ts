@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { TOKEN } from "../../fakes/github_server.ts";
-import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { HurriedClock } from "../helpers/fake_clock.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
 import { cliArgs, runCli, spawnCli } from "../helpers/run_cli.ts";
 import { startCli } from "../helpers/start_cli.ts";

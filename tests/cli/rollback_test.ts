@@ -6,7 +6,7 @@ import { installRelease } from "../../lib/store/releases.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { run, runJson } from "../helpers/seed_world.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { configuredPair } from "../helpers/configured_pair.ts";
+import { configuredPair } from "../helpers/machines.ts";
 
 Deno.test("rollback --to accepts the sequence number that status shows", async () => {
   using dir = tempDir();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { startStorage } from "../../fakes/storage_server.ts";
-import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { HurriedClock } from "../helpers/fake_clock.ts";
 import { cliArgs, PROJECT, runCli, spawnCli } from "../helpers/run_cli.ts";
 import { RunPodWorld } from "../helpers/runpod_world.ts";
 import { PYTHON, TRAIN, useModels, WITHOUT_PYTHON } from "../helpers/scikit_learn.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { updateCanary } from "../../lib/canary/canary_state.ts";
-import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { HurriedClock } from "../helpers/fake_clock.ts";
 import { cliArgs, type CliResult, runCli, spawnCli } from "../helpers/run_cli.ts";
 import { type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository, GIT_ENV } from "../helpers/test_git.ts";

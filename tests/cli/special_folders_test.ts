@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { configuredPair } from "../helpers/configured_pair.ts";
+import { configuredPair } from "../helpers/machines.ts";
 import { spawnCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { git } from "../helpers/test_git.ts";

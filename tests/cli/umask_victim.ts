@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { HurriedClock } from "../helpers/fake_clock.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { RunPodWorld } from "../helpers/runpod_world.ts";
 import { writeFiles } from "../helpers/temp_dir.ts";

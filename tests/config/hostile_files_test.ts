@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { runCli } from "../helpers/run_cli.ts";
 import { damage, DAMAGES, withoutPipes } from "../helpers/damage.ts";
-import { rootedFs } from "../helpers/rooted_fs.ts";
+import { rootedFs } from "../helpers/fake_fs.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);

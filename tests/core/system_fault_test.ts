@@ -13,7 +13,7 @@ import { systemFault } from "../../lib/core/system_fault.ts";
 import { Output } from "../../cli/_output.ts";
 import { processWorld } from "../../cli/_world.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
-import { osError } from "../helpers/two_releases.ts";
+import { osError } from "../helpers/fake_fs.ts";
 
 const KINDS = {
   EACCES: DiskError,

@@ -7,7 +7,7 @@ import { GitHubClient } from "../../lib/github/github_client.ts";
 import { NO_STEPS } from "../../lib/pipeline/current_run.ts";
 import { openSyncParts } from "../../lib/references/open_sync_parts.ts";
 import { syncReferences } from "../../lib/references/sync_references.ts";
-import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { HurriedClock } from "../helpers/fake_clock.ts";
 import { fixedEnvironment } from "../helpers/test_context.ts";
 import { dieAt } from "./die_at.ts";
 

@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { checkRegistry } from "../../lib/doctor/git_checks.ts";
 import type { RegistrySettings } from "../../lib/git/registry_settings.ts";
 import { FILE_DAMAGES, OBJECT_DAMAGES } from "../helpers/clone_damages.ts";
-import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { checkpoint, listing, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { clone, git } from "../helpers/test_git.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 async function cloneCheck(dir: string, registry: RegistrySettings): Promise<string> {
   const checks = await checkRegistry(testContext(), registry, Deno.makeTempDirSync({ dir }));

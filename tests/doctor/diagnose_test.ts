@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { diagnose } from "../../lib/doctor/diagnose.ts";
 import { startGitServer } from "../../fakes/git_server.ts";
 import { loadText } from "../helpers/complete_settings.ts";
-import { rootedFs } from "../helpers/rooted_fs.ts";
+import { rootedFs } from "../helpers/fake_fs.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 import { bareRepository } from "../helpers/test_git.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { loadConfig } from "../../lib/config/load.ts";
 import { checkIgnoredFile } from "../../lib/doctor/ignored_file_check.ts";
 import { damage } from "../helpers/damage.ts";
-import { rootedFs } from "../helpers/rooted_fs.ts";
+import { rootedFs } from "../helpers/fake_fs.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { runJson, world } from "../helpers/seed_world.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";

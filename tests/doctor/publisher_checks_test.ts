@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { type MachineUse, UNUSED } from "../../lib/doctor/machine_use.ts";
 import { checkPublisher } from "../../lib/doctor/publisher_checks.ts";
-import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 async function checksOf(
   settings: object,

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { readOnlyFs } from "../helpers/read_only_fs.ts";
-import { rootedFs } from "../helpers/rooted_fs.ts";
+import { readOnlyFs, rootedFs } from "../helpers/fake_fs.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { listing, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository } from "../helpers/test_git.ts";

@@ -4,7 +4,7 @@ import { Report } from "../../lib/config/sections/report.ts";
 import { checkReporting } from "../../lib/doctor/report_checks.ts";
 import { DashboardServer } from "../../fakes/dashboard_server.ts";
 import { startRecordingHost } from "../../fakes/recording_host.ts";
-import { readOnlyFs } from "../helpers/read_only_fs.ts";
+import { readOnlyFs } from "../helpers/fake_fs.ts";
 import { listing, tempDir } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 

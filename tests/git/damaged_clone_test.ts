@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Context } from "../../lib/core/context.ts";
 import { FILE_DAMAGES, OBJECT_DAMAGES } from "../helpers/clone_damages.ts";
-import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { type Machine, machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { checkpoint, memoryDir, readFiles, type TempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, type RecordedLog, testContext } from "../helpers/test_context.ts";
 import { clone, git } from "../helpers/test_git.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 /** More than any command of these tests needs, fewer than one second of lazy fetches starts. */
 const PROCESSES_MAX = 60;

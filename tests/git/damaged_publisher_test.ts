@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FILE_DAMAGES, INDEX_DAMAGES, OBJECT_DAMAGES } from "../helpers/clone_damages.ts";
-import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { git } from "../helpers/test_git.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 Deno.test("publish() publishes the next release whatever of its own clone is damaged", async (test) => {
   using dir = memoryDir();

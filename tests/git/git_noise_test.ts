@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, type RecordedLog, testContext } from "../helpers/test_context.ts";
 import { clone, git } from "../helpers/test_git.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 /** What makes git, or the system that starts it, say more than git's own complaints. */
 const NOISE = {

@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { HOOK_REFUSED } from "../../lib/git/hooks.ts";
-import { publishFrom } from "../helpers/machines.ts";
+import { newTrainer, publishFrom, registryOf } from "../helpers/machines.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, git } from "../helpers/test_git.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 const MODELS = { "BTC/metadata.json": '{"b":1}', "BTC/rf.joblib": "one" };
 

@@ -7,8 +7,7 @@ import { type GitServer, startGitServer } from "../../fakes/git_server.ts";
 import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
-import { bareRepository, git } from "../helpers/test_git.ts";
-import { testWithLfs } from "../helpers/with_lfs.ts";
+import { bareRepository, git, testWithLfs } from "../helpers/test_git.ts";
 
 const TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
 

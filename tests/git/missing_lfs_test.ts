@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { publishFrom, pullTo } from "../helpers/machines.ts";
+import { newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
-import { clone, commitAll, git, GIT_ENV } from "../helpers/test_git.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
-import { hasLfs } from "../helpers/with_lfs.ts";
+import { clone, commitAll, git, GIT_ENV, hasLfs } from "../helpers/test_git.ts";
 
 const CAN_RUN = hasLfs && Deno.build.os !== "windows";
 const SKIPPED = CAN_RUN ? "" : " (skipped: no git-lfs here, or Windows)";

@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { spawnInOurGroup } from "../../lib/core/subprocess.ts";
-import { publishFrom } from "../helpers/machines.ts";
+import { newTrainer, publishFrom } from "../helpers/machines.ts";
 import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { newTrainer } from "../helpers/trainer.ts";
 
 Deno.test("publish() goes on where the folder for hooks holds none, whatever it is", async (t) => {
   using dir = memoryDir();

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { clone } from "../helpers/test_git.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 /** Names of folders with what git, its lists and its configuration give a meaning. */
 const NAMES = [

@@ -3,11 +3,20 @@ import { join } from "node:path";
 import { RefusedError } from "../../lib/core/errors.ts";
 import { findWriterOf } from "../../lib/store/revisions.ts";
 import { readHistory } from "../../lib/store/history.ts";
-import { type Machine, machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import {
+  type Machine,
+  machine,
+  MODELS,
+  newTrainer,
+  publishFrom,
+  pullTo,
+  registryOf,
+  rollBack,
+  storeOf,
+} from "../helpers/machines.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
-import { MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
 
 const ACCEPT = { otherWriters: "accept" } as const;
 

@@ -3,11 +3,18 @@ import { join } from "node:path";
 import { GitSource } from "../../lib/carriers/git_source.ts";
 import { planPull } from "../../lib/pipeline/plan_pull.ts";
 import { ifFound } from "../../lib/core/files.ts";
-import { type Machine, machine, publishFrom, pullTo, storeOf } from "../helpers/machines.ts";
+import {
+  type Machine,
+  machine,
+  newTrainer,
+  publishFrom,
+  pullTo,
+  registryOf,
+  storeOf,
+} from "../helpers/machines.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 /** A program that leaves a mark when it runs, whatever it is asked. */
 function marker(dir: string): { readonly program: string; readonly ran: () => boolean } {

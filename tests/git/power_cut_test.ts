@@ -3,12 +3,11 @@ import { join } from "node:path";
 import { systemClock } from "../../lib/core/clock.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { countingFs, countingSpawn, type OnStep } from "../helpers/counting_fs.ts";
-import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
-import { type CutDisk, cutDisk, whyNoCutDisk } from "../helpers/power_cut.ts";
+import { type Machine, machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
+import { type CutDisk, cutDisk, whyNoCutDisk } from "./power_cut.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { git } from "../helpers/test_git.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 const why = whyNoCutDisk();
 /** Said in the names of tests that are skipped. */

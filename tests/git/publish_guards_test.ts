@@ -2,11 +2,19 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { refuseModelsInClone } from "../../lib/carriers/git_publish_guards.ts";
 import { SEQUENCE_MAX } from "../../lib/release/manifest.ts";
-import { machine, planFrom, publishFrom, pullTo } from "../helpers/machines.ts";
+import {
+  assertRefused,
+  machine,
+  MODELS,
+  newTrainer,
+  planFrom,
+  publishFrom,
+  pullTo,
+  registryOf,
+} from "../helpers/machines.ts";
 import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
-import { assertRefused, MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
 
 Deno.test("publish() refuses a dirty worktree, untracked files too, and leaves it as it is", async () => {
   using dir = memoryDir();

@@ -2,11 +2,18 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Context } from "../../lib/core/context.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
-import { type Machine, machine, planFrom, publishFrom, pullTo } from "../helpers/machines.ts";
+import {
+  type Machine,
+  machine,
+  newTrainer,
+  planFrom,
+  publishFrom,
+  pullTo,
+  registryOf,
+} from "../helpers/machines.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 const MODELS = {
   "BTC/metadata.json": '{"b":1,"a":[1,2]}',

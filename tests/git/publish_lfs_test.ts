@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FakeClock } from "../helpers/fake_clock.ts";
-import { machine, planFrom, publishFrom, pullTo } from "../helpers/machines.ts";
+import {
+  machine,
+  MODELS,
+  newTrainer,
+  planFrom,
+  publishFrom,
+  pullTo,
+  registryOf,
+} from "../helpers/machines.ts";
 import { ageFiles, memoryDir, noise, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
-import { clone, commitAll, git } from "../helpers/test_git.ts";
-import { MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
-import { testWithLfs } from "../helpers/with_lfs.ts";
+import { clone, commitAll, git, testWithLfs } from "../helpers/test_git.ts";
 
 testWithLfs("publish() keeps a file over 100 MiB in Git LFS, and pull() brings it back", async () => {
   using dir = memoryDir();

@@ -4,11 +4,10 @@ import { type Clock, systemClock } from "../../lib/core/clock.ts";
 import { FailedError, InterruptedError } from "../../lib/core/errors.ts";
 import type { SpawnProcess } from "../../lib/core/subprocess.ts";
 import { ifFound } from "../../lib/core/files.ts";
-import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 Deno.test("publish() sends a commit that an earlier run could not push, and says so", async () => {
   using dir = memoryDir();

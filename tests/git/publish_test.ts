@@ -3,11 +3,19 @@ import { join } from "node:path";
 import { ifFound } from "../../lib/core/files.ts";
 import { parseManifest } from "../../lib/release/manifest.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
-import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import {
+  assertRefused,
+  type Machine,
+  machine,
+  MODELS,
+  newTrainer,
+  publishFrom,
+  pullTo,
+  registryOf,
+} from "../helpers/machines.ts";
 import { ageFiles, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
-import { assertRefused, MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
 
 Deno.test("publish() to an empty remote makes the branch, the manifest and a commit with trailers", async () => {
   using dir = memoryDir();

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll } from "../helpers/test_git.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 Deno.test({
   name: "what git fetches for a pull lies where nobody else can write it, also for a user's clone",

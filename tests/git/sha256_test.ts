@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { checkRegistry } from "../../lib/doctor/git_checks.ts";
-import { machine, planFrom, publishFrom, pullTo } from "../helpers/machines.ts";
+import {
+  machine,
+  MODELS,
+  newTrainer,
+  planFrom,
+  publishFrom,
+  pullTo,
+  registryOf,
+} from "../helpers/machines.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
-import { MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
 
 /** An empty registry that names its objects by SHA-256. */
 function sha256Registry(path: string): string {

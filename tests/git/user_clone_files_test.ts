@@ -5,11 +5,10 @@ import { checkRegistry } from "../../lib/doctor/git_checks.ts";
 import { ofRemote } from "../../lib/git/clone_damage.ts";
 import { gitError } from "../../lib/git/git_error.ts";
 import { damage } from "../helpers/damage.ts";
-import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { checkpoint, memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone } from "../helpers/test_git.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 /** A git on so small a clone ends within milliseconds; one that waits is ended, and fails the test. */
 const context = () =>

@@ -11,7 +11,7 @@ import { githubCredentials, githubToken } from "../../lib/github/github_credenti
 import { GitHubPullsServer } from "../../fakes/github_pulls_server.ts";
 import { problem } from "../../fakes/github_server.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
-import { rootedFs } from "../helpers/rooted_fs.ts";
+import { rootedFs } from "../helpers/fake_fs.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 

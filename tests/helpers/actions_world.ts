@@ -27,10 +27,10 @@ import { testContext } from "./test_context.ts";
 
 export type Files = Readonly<Record<string, string | Uint8Array>>;
 
-/** Longer than any test: what is limited by time is not what most tests are about. */
+/** Longer than any test: most tests are not about time limits. */
 const NEVER_MS = 24 * 3_600_000;
 
-/** A GitHub on loopback, a bot that pulls from it, and a clock on which no retry waits. */
+/** A GitHub server on loopback, a bot that pulls from it, and a clock on which retries do not wait. */
 export class ActionsWorld implements AsyncDisposable {
   readonly clock = new QuickClock("2026-11-21T00:00:00Z");
   readonly github: GitHubServer = startGitHubServer(this.clock);
@@ -46,7 +46,7 @@ export class ActionsWorld implements AsyncDisposable {
     }
   }
 
-  /** A run of the workflow that uploads these files, as its only artifact. @returns the run's id */
+  /** Adds a run of the workflow with these files as its only artifact. @returns the run's id */
   async train(files: Files, details: RunDetails = {}): Promise<number> {
     const run = this.github.addRun(details);
     await this.github.addArtifact(run, {
@@ -67,7 +67,7 @@ export class ActionsWorld implements AsyncDisposable {
       store,
       { command: "artifact-pull", lock: "store", sinks: [] },
       async (run) => {
-        // The lock is waited for on the clock that runs.
+        // Waiting for the lock needs the real clock.
         await using source = openActions({ ...context, clock: this.clock }, this.github, store, changed);
         return await pull(context, store, source, run, {
           allowDowngrade: false,
@@ -81,8 +81,8 @@ export class ActionsWorld implements AsyncDisposable {
   }
 }
 
-/** What tests change of how a source is opened. */
-export interface ChangedOptions {
+/** The options of a source that tests change. */
+interface ChangedOptions {
   readonly workflow: string | undefined;
   readonly branch: string;
   readonly conclusion: "success" | "neutral" | "any";
@@ -92,7 +92,7 @@ export interface ChangedOptions {
   readonly run: number;
 }
 
-/** A source on a GitHub of a test. */
+/** Opens a source on the GitHub server of a test. */
 export function openActions(
   context: Context,
   github: GitHubServer,
@@ -122,7 +122,7 @@ export function openActions(
   return new GitHubActionsSource(context, options, store);
 }
 
-/** Files with the manifest that describes them, as `model-sync train` puts both into an archive. */
+/** Returns files with their manifest, as `model-sync train` puts them into an archive. */
 export async function withManifest(files: Files, sequence: number, seal?: Seal): Promise<Files> {
   using dir = tempDir();
   writeFiles(dir.path, files);

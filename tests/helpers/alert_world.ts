@@ -7,18 +7,18 @@ import { openStore } from "../../lib/store/store.ts";
 import { FakeClock, QuickClock } from "./fake_clock.ts";
 import { fixedEnvironment, testContext } from "./test_context.ts";
 
-/** Pauses between attempts are over at once, time limits last until time has passed. */
+/** Returns a context whose clock skips pauses between attempts, but not time limits. */
 export function alertContext(variables: Readonly<Record<string, string>> = {}) {
   const clock: FakeClock = new QuickClock("2026-11-21T06:00:05Z", 5_000);
   return { ...testContext({ clock, env: fixedEnvironment(variables) }), clock };
 }
 
-/** Alerts as the configuration file has them. */
+/** Parses alerts as in the configuration file. */
 export function alerts(written: object): AlertsSettings {
   return Alerts.parse(written);
 }
 
-/** A pull that failed, or what else a test makes of it. */
+/** Returns a failed pull, with a test's changes. */
 export function eventOf(changed: Partial<AlertEvent> = {}): AlertEvent {
   return {
     outcome: "failed",
@@ -37,7 +37,7 @@ export function eventOf(changed: Partial<AlertEvent> = {}): AlertEvent {
   };
 }
 
-/** A run that ends so in the store of a folder, and whatever alerts that has. */
+/** Records a run in the store of a folder and delivers its alerts. */
 export async function alertOf(
   context: Context,
   settings: AlertsSettings,

@@ -15,7 +15,7 @@ export interface ApiChoice {
   readonly alerting?: Alerting;
 }
 
-/** The dashboard on a database in memory. Without a password, readers are operators. */
+/** The dashboard on a database in memory. Without a password, every reader is an operator. */
 export class ApiWorld implements AsyncDisposable {
   readonly clock = new FakeClock("2026-11-29T07:00:00Z");
   readonly log: RecordedLog = recordedLog();
@@ -52,7 +52,7 @@ export class ApiWorld implements AsyncDisposable {
     return (await createToken(this.dashboard, "node", node)).secret;
   }
 
-  /** Posts a batch as a node does. */
+  /** Posts a batch like a node. */
   async post(
     secret: string,
     body: BodyInit | readonly unknown[],

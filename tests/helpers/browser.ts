@@ -3,7 +3,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from "playwrig
 import { tempDir } from "./temp_dir.ts";
 
 /** The view of a page in a test. */
-export interface PageOptions {
+interface PageOptions {
   readonly scheme?: "light" | "dark";
   /** CSS pixels. */
   readonly width?: number;
@@ -25,8 +25,8 @@ export interface TestBrowser extends AsyncDisposable {
   /** Returns the faults of all pages so far, and expected ones that did not happen. */
   faults(): Promise<string[]>;
   /**
-   * Writes a picture of the whole page as `NAME.png` and returns its path: into the folder that
-   * MODEL_SYNC_SCREENSHOTS names, else into one that is removed with the browser.
+   * Writes a screenshot of the whole page as `NAME.png` and returns its path: in the folder in MODEL_SYNC_SCREENSHOTS, or in
+   * one that is removed with the browser.
    */
   screenshot(page: Page, name: string): Promise<string>;
 }
@@ -35,7 +35,7 @@ export interface TestBrowser extends AsyncDisposable {
 const CHROMIUM = "/usr/bin/chromium";
 
 /** Why browser tests cannot run on this machine; `undefined` if they can. */
-export function browserObstacle(): string | undefined {
+function browserObstacle(): string | undefined {
   try {
     Deno.statSync(CHROMIUM);
     return undefined;

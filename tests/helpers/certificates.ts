@@ -10,7 +10,7 @@ export function hasOpenssl(): boolean {
   }
 }
 
-/** `server.pem` for localhost with `server.key`, vouched for by `ca.pem`. */
+/** Creates `server.pem` for localhost with `server.key`, signed by `ca.pem`. */
 export function makeCertificates(folder: string): void {
   Deno.writeTextFileSync(join(folder, "extensions"), "subjectAltName=DNS:localhost");
   for (

@@ -13,19 +13,19 @@ function packs(gitDir: string, suffix: string): string[] {
   return names.filter((name) => name.endsWith(suffix)).map((name) => join(dir, name));
 }
 
-/** Cuts a read-only file off. */
+/** Truncates a read-only file. */
 function truncate(path: string, length: number): void {
   Deno.chmodSync(path, 0o644);
   Deno.truncateSync(path, length);
 }
 
-/** Puts a file in the place of whatever is there. */
+/** Replaces whatever is at a path by a file. */
 function replace(path: string, content: string | Uint8Array): void {
   ifFound(() => Deno.removeSync(path, { recursive: true }));
   writeFiles(dirname(path), { [basename(path)]: content });
 }
 
-/** Puts a folder with a file in the place of whatever is there. */
+/** Replaces whatever is at a path by a folder with a file. */
 function replaceByFolder(path: string): void {
   ifFound(() => Deno.removeSync(path, { recursive: true }));
   writeFiles(path, { file: "" });
@@ -44,7 +44,7 @@ function replaceByPipe(path: string): void {
 
 const GARBAGE = noise(200, 3);
 
-/** Makes loose objects of the packs, and returns the file of HEAD's commit. */
+/** Unpacks the packs to loose objects, and returns the file of HEAD's commit. */
 async function unpack(gitDir: string): Promise<string> {
   const [dir, moved] = [join(gitDir, "objects/pack"), join(gitDir, "moved")];
   Deno.renameSync(dir, moved);
@@ -57,7 +57,7 @@ async function unpack(gitDir: string): Promise<string> {
   return join(gitDir, "objects", head.slice(0, 2), head.slice(2));
 }
 
-/** What happens to the objects of a clone. */
+/** Damages to the objects of a clone. */
 export const OBJECT_DAMAGES: Readonly<Record<string, Damage>> = {
   "a truncated pack": (dir) => packs(dir, ".pack").forEach((path) => truncate(path, 100)),
   "an empty pack": (dir) => packs(dir, ".pack").forEach((path) => truncate(path, 0)),
@@ -73,7 +73,7 @@ export const OBJECT_DAMAGES: Readonly<Record<string, Damage>> = {
   "garbage for alternates": (dir) => replace(join(dir, "objects/info/alternates"), GARBAGE),
 };
 
-/** What happens to the other files of a clone. */
+/** Damages to the other files of a clone. */
 export const FILE_DAMAGES: Readonly<Record<string, Damage>> = {
   "an empty HEAD": (dir) => replace(join(dir, "HEAD"), ""),
   "garbage for HEAD": (dir) => replace(join(dir, "HEAD"), GARBAGE),
@@ -107,7 +107,7 @@ export const FILE_DAMAGES: Readonly<Record<string, Damage>> = {
   "no git folder": (dir) => replace(dir, ""),
 };
 
-/** What happens to the index of a clone with a worktree. */
+/** Damages to the index of a clone with a worktree. */
 export const INDEX_DAMAGES: Readonly<Record<string, Damage>> = {
   "an empty index": (dir) => replace(join(dir, "index"), ""),
   "garbage for an index": (dir) => replace(join(dir, "index"), GARBAGE),

@@ -17,7 +17,7 @@ export async function loadText(
   });
 }
 
-/** The configuration with every example of `configs/bot.yaml`, as it is after defaults. */
+/** Returns the configuration with every example of `configs/bot.yaml`, with defaults. */
 export async function completeSettings(): Promise<unknown> {
   const text = Deno.readTextFileSync(`${PROJECT}configs/bot.yaml`);
   const names = configKeys().map(({ path }) => path.at(-1)).join("|");
@@ -57,7 +57,7 @@ const METRICS = [
 /** Stands for the value that is replaced. */
 export const MARK = "@value@";
 
-/** The configuration as text, once for each value in it and each section, with a mark in that place. */
+/** Yields the configuration once for each value and each section in it, with a mark in its place. */
 export function* withMarks(value: unknown): Generator<unknown> {
   yield MARK;
   if (typeof value !== "object" || value === null) return;

@@ -5,45 +5,45 @@ import { isolatedSpawn } from "./test_context.ts";
 /** Called before each step that changes the disk; may throw a fault or end the process. */
 export type OnStep = (step: string) => void;
 
-/** The real file system, telling of every change before it is made. */
+/** The real file system, which reports every change before it makes it. */
 export function countingFs(onStep: OnStep): FileSystem {
-  const told =
+  const reporting =
     <Args extends unknown[], Result>(name: string, call: (...args: Args) => Result) =>
     (...args: Args): Result => {
       onStep(`${name} ${args.filter((arg) => typeof arg === "string").join(" ")}`);
       return call(...args);
     };
   return {
-    chmodSync: told("chmod", Deno.chmodSync),
+    chmodSync: reporting("chmod", Deno.chmodSync),
     cwd: Deno.cwd,
-    linkSync: told("link", Deno.linkSync),
+    linkSync: reporting("link", Deno.linkSync),
     lstat: Deno.lstat,
     lstatSync: Deno.lstatSync,
-    makeTempDirSync: told("mkdtemp", Deno.makeTempDirSync),
-    mkdirSync: told("mkdir", Deno.mkdirSync),
+    makeTempDirSync: reporting("mkdtemp", Deno.makeTempDirSync),
+    mkdirSync: reporting("mkdir", Deno.mkdirSync),
     open: async (path, options) => {
       if (writes(options)) onStep(`open ${path}`);
-      return tellingFile(await Deno.open(path, options), String(path), onStep);
+      return reportingFile(await Deno.open(path, options), String(path), onStep);
     },
     openSync: (path, options) => {
       if (writes(options)) onStep(`open ${path}`);
-      return tellingFile(Deno.openSync(path, options), String(path), onStep);
+      return reportingFile(Deno.openSync(path, options), String(path), onStep);
     },
     readDirSync: Deno.readDirSync,
     readFileSync: Deno.readFileSync,
     readLinkSync: Deno.readLinkSync,
     readTextFileSync: Deno.readTextFileSync,
     realPathSync: Deno.realPathSync,
-    remove: told("remove", Deno.remove),
-    removeSync: told("remove", Deno.removeSync),
-    renameSync: told("rename", Deno.renameSync),
+    remove: reporting("remove", Deno.remove),
+    removeSync: reporting("remove", Deno.removeSync),
+    renameSync: reporting("rename", Deno.renameSync),
     statSync: Deno.statSync,
-    symlinkSync: told("symlink", Deno.symlinkSync),
-    utimeSync: told("utime", Deno.utimeSync),
+    symlinkSync: reporting("symlink", Deno.symlinkSync),
+    utimeSync: reporting("utime", Deno.utimeSync),
   };
 }
 
-/** The real programs, telling of each before it starts. */
+/** Starts real programs, and reports each before it starts. */
 export function countingSpawn(onStep: OnStep): SpawnProcess {
   return (request) => {
     onStep(`run ${request.command} ${request.args.slice(-4).join(" ")}`);
@@ -57,7 +57,7 @@ function writes(options: Deno.OpenOptions | undefined): boolean {
 
 const WRITING = new Set(["write", "writeSync", "sync", "syncSync", "truncateSync"]);
 
-function tellingFile(file: Deno.FsFile, path: string, onStep: OnStep): Deno.FsFile {
+function reportingFile(file: Deno.FsFile, path: string, onStep: OnStep): Deno.FsFile {
   return new Proxy(file, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name, target);

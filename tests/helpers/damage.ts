@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { FileSystem } from "../../lib/core/files.ts";
 import { noise } from "./temp_dir.ts";
 
-/** What disks, people and containers make of a file: each puts something else in the place of `path`. */
+/** Damages by disks, people and containers: each replaces the file at `path`. */
 export const DAMAGES: Readonly<Record<string, (path: string) => void>> = {
   "emptied": (path) => Deno.writeFileSync(path, new Uint8Array()),
   "random bytes": (path) => Deno.writeFileSync(path, noise(300, 7)),
@@ -38,14 +38,14 @@ export function damage(path: string, kind: string): void {
   apply(path);
 }
 
-/** A file system on which opening a named pipe fails the test at once, where it would wait for ever. */
+/** A file system on which opening a named pipe fails the test at once, instead of waiting forever. */
 export function withoutPipes(fs: FileSystem): FileSystem {
   const refuse = (path: string | URL, options: Deno.OpenOptions = { read: true }) => {
     let isFifo: boolean | null = false;
     try {
       isFifo = fs.statSync(path).isFifo;
     } catch {
-      // The call that follows says what is wrong.
+      // The call itself reports the error.
     }
     assert.ok(isFifo !== true, `a named pipe was opened: ${path} ${JSON.stringify(options)}`);
   };

@@ -1,6 +1,6 @@
-import type { Clock } from "../../lib/core/clock.ts";
+import { type Clock, systemClock } from "../../lib/core/clock.ts";
 
-/** A clock that stands still until it is told otherwise. */
+/** A clock that stands still until `advance` is called. */
 export class FakeClock implements Clock {
   #nowMs: number;
   readonly #tickers = new Set<{ readonly periodMs: number; dueMs: number; readonly work: () => void }>();
@@ -10,7 +10,7 @@ export class FakeClock implements Clock {
     this.#nowMs = Date.parse(start);
   }
 
-  /** How much longer each of those who sleep will. */
+  /** The remaining time of each pending sleep. */
   get sleepsMs(): number[] {
     return Array.from(this.#sleepers, ({ untilMs }) => untilMs - this.#nowMs);
   }
@@ -41,7 +41,7 @@ export class FakeClock implements Clock {
     return { [Symbol.dispose]: () => void this.#tickers.delete(ticker) };
   }
 
-  /** Lets time pass, or jump: also backwards. What is due several times is done once. */
+  /** Moves the time, possibly backwards. Periodic work that is due several times runs once. */
   advance(durationMs: number): void {
     this.#nowMs += durationMs;
     for (const ticker of this.#tickers) {
@@ -57,13 +57,13 @@ export class FakeClock implements Clock {
   }
 }
 
-/** A clock on which short pauses are over at once, as between two attempts; long ones last until time has passed. */
+/** A fake clock that skips short pauses, such as those between attempts; long ones last until time passes. */
 export class QuickClock extends FakeClock {
-  /** How long each short pause was, in milliseconds. */
+  /** The lengths of the short pauses. */
   readonly pausesMs: number[] = [];
   readonly #shortMs: number;
 
-  /** @param shortMs the longest pause that is over at once: less than whatever time limit is not to be */
+  /** @param shortMs the longest pause that is skipped: shorter than the time limits in the test */
   constructor(start: string, shortMs: number = SHORT_MS) {
     super(start);
     this.#shortMs = shortMs;
@@ -79,3 +79,42 @@ export class QuickClock extends FakeClock {
 }
 
 const SHORT_MS = 5 * 60_000;
+
+/** Longer than the pauses of a wait for a lock, which another process may hold for any time. */
+const SHORTEST_MS = 300;
+
+/**
+ * The system's clock, moved forward by each pause: pauses from a third of a second to `longestMs` are skipped. Time limits,
+ * which are longer, and the pauses of a wait for a lock, which are shorter, take real time.
+ */
+export class HurriedClock implements Clock {
+  #aheadMs: number;
+  readonly #longestMs: number;
+
+  /** @param aheadMs how far it is ahead at the start */
+  constructor(longestMs = 2_000, aheadMs = 0) {
+    this.#longestMs = longestMs;
+    this.#aheadMs = aheadMs;
+  }
+
+  now(): Date {
+    return new Date(systemClock.now().getTime() + this.#aheadMs);
+  }
+
+  monotonicMs(): number {
+    return systemClock.monotonicMs() + this.#aheadMs;
+  }
+
+  async sleep(durationMs: number, signal: AbortSignal): Promise<void> {
+    if (durationMs < SHORTEST_MS || durationMs > this.#longestMs) {
+      return await systemClock.sleep(durationMs, signal);
+    }
+    this.#aheadMs += durationMs;
+    // Yields to the event loop: a loop of pauses must not block other work.
+    await systemClock.sleep(0, signal);
+  }
+
+  every(periodMs: number, work: () => void): Disposable {
+    return systemClock.every(periodMs, work);
+  }
+}

@@ -18,10 +18,10 @@ import type { HubServer } from "../../fakes/hub_server.ts";
 export const REPO = "you/models";
 export const WHOLE_REPO: RepoLayout = { folder: "", include: [], exclude: [] };
 
-/** The limits of a test: no transfer takes a day. */
+/** A limit that no transfer in a test reaches. */
 const DAY_MS = 24 * 3_600_000;
 
-/** A machine's settings for a hub, with the token that may write. */
+/** Returns the settings of a machine for a hub, with a token that may write. */
 export function hubOf(server: HubServer, changed: Partial<HubSettings> = {}): HubSettings {
   return {
     endpoint: server.endpoint,
@@ -64,9 +64,7 @@ export function publisherOptions(
   };
 }
 
-/**
- * Publishes a folder, as `model-sync hf-upload` does. Taking the lock takes real time: its clock is never a fake one.
- */
+/** Publishes a folder like `model-sync hf-upload`. Taking the lock needs the real clock. */
 export async function uploadFrom(context: Context, modelsDir: string, options: HuggingFacePublisherOptions) {
   const store = openStore(context.fs, { modelsDir });
   const { layout } = options.rules;
@@ -85,7 +83,7 @@ export async function uploadFrom(context: Context, modelsDir: string, options: H
     ));
 }
 
-/** Pulls to a folder, as `model-sync hf-pull` does. */
+/** Pulls to a folder like `model-sync hf-pull`. */
 export async function pullTo(
   context: Context,
   modelsDir: string,

@@ -7,7 +7,7 @@ import { tempDir, writeFiles } from "./temp_dir.ts";
 
 export const MODELS = { "model.bin": "one", "scaler.bin": "two", "selected_features.json": "[]" };
 
-/** A hub, and a trainer and a bot that are configured for it. */
+/** A hub, with a trainer and a bot that are configured for it. */
 export class HubWorld implements AsyncDisposable {
   readonly #dir = tempDir();
   readonly server: HubServer;

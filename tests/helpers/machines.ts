@@ -13,11 +13,15 @@ import { recordedRun } from "../../lib/pipeline/run.ts";
 import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
 import type { Seal } from "../../lib/signing/seal.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
+import assert from "node:assert/strict";
+import { writeFiles } from "./temp_dir.ts";
+import { testContext } from "./test_context.ts";
+import { bareRepository, git } from "./test_git.ts";
 
 /** A machine's folder: `models`, its store, its clone of the registry. */
 export interface Machine {
   readonly modelsDir: string;
-  /** Instead of the default beside the models. */
+  /** The state directory, if it is not the default beside the models. */
   readonly stateDir?: string;
   readonly registry: RegistrySettings;
 }
@@ -50,7 +54,7 @@ export interface PublishSettings {
   readonly seal?: Seal | undefined;
 }
 
-/** Publishes a machine's models, as `model-sync publish --skip-training` does. */
+/** Publishes a machine's models like `model-sync publish --skip-training`. */
 export async function publishFrom(context: Context, from: Machine, settings: PublishSettings = {}) {
   const store = storeOf(context, from);
   return await recordedRun(
@@ -72,7 +76,7 @@ export async function publishFrom(context: Context, from: Machine, settings: Pub
   );
 }
 
-/** Says what {@link publishFrom} would do, as `model-sync publish --skip-training --dry-run` does. */
+/** Returns what {@link publishFrom} would do, like `model-sync publish --skip-training --dry-run`. */
 export async function planFrom(
   context: Context,
   from: Machine,
@@ -99,7 +103,7 @@ function publisherOptions(from: Machine, settings: PublishSettings): Omit<GitPub
   };
 }
 
-/** Pulls to a machine, as `model-sync pull` does. */
+/** Pulls to a machine like `model-sync pull`. */
 export async function pullTo(
   context: Context,
   to: Machine,
@@ -127,7 +131,7 @@ export async function pullTo(
   });
 }
 
-/** Rolls a machine back, as `model-sync rollback` does. */
+/** Rolls a machine back like `model-sync rollback`. */
 export async function rollBack(
   context: Context,
   on: Machine,
@@ -141,4 +145,79 @@ export async function rollBack(
     { command: "rollback", lock: "store", sinks: [] },
     (run) => rollback(context, store, run, planRollback(store, to), "auto", safeguards),
   );
+}
+
+/** The models of {@link newTrainer}. */
+export const MODELS = { "BTC/rf.joblib": "one", "BTC/metadata.json": "{}", "ETH/rf.joblib": "eth" };
+
+/** Creates a registry, and a trainer with models that are not published yet. */
+export function newTrainer(
+  root: string,
+  files: Readonly<Record<string, string | Uint8Array>> = MODELS,
+): Machine {
+  const trainer = machine(root, "trainer", bareRepository(join(root, "registry.git")));
+  writeFiles(trainer.modelsDir, files);
+  return trainer;
+}
+
+export function registryOf(trainer: Machine): string {
+  return trainer.registry.repoUrl ?? "";
+}
+
+/** Asserts that a publish fails with a code and exit code, and leaves the registry unchanged. */
+export async function assertRefused(
+  trainer: Machine,
+  code: string,
+  exitCode: number,
+  settings: PublishSettings = {},
+): Promise<void> {
+  const before = git(registryOf(trainer), "rev-parse", "--all");
+  await assert.rejects(publishFrom(testContext(), trainer, settings), { code, exitCode });
+  assert.equal(git(registryOf(trainer), "rev-parse", "--all"), before);
+}
+
+type Files = Readonly<Record<string, string>>;
+
+/** Publishes model sets one after the other, and pulls each to a bot. */
+export async function pulledReleases(
+  root: string,
+  sets: readonly Files[],
+  options: Partial<PullOptions> & { readonly bot?: Machine } = {},
+): Promise<{ readonly trainer: Machine; readonly bot: Machine }> {
+  const registry = bareRepository(join(root, "registry.git"));
+  const trainer = machine(root, "trainer", registry);
+  const { bot = machine(root, "bot", registry), ...pulling } = options;
+  for (const files of sets) {
+    await publishFiles(trainer, files);
+    await pullTo(testContext(), bot, pulling);
+  }
+  return { trainer, bot };
+}
+
+/** Replaces the trainer's model set and publishes it. */
+export async function publishFiles(trainer: Machine, files: Files): Promise<void> {
+  Deno.mkdirSync(trainer.modelsDir, { recursive: true });
+  for (const { name } of Deno.readDirSync(trainer.modelsDir)) {
+    Deno.removeSync(join(trainer.modelsDir, name), { recursive: true });
+  }
+  writeFiles(trainer.modelsDir, files);
+  await publishFrom(testContext(), trainer, { allowShrink: true });
+}
+
+/** The folders of a trainer and a bot that are configured for the same empty registry. */
+export interface ConfiguredPair {
+  readonly registry: string;
+  readonly trainer: string;
+  readonly bot: string;
+}
+
+/** Creates a registry, and the folders of a trainer and a bot with their configurations, below `root`. */
+export function configuredPair(root: string): ConfiguredPair {
+  const registry = bareRepository(join(root, "registry.git"));
+  const [trainer, bot] = [join(root, "trainer"), join(root, "bot")];
+  const settings = { repo_url: registry, publisher: { train_before_push: false } };
+  for (const cwd of [trainer, bot]) {
+    writeFiles(cwd, { "configs/bot.yaml": JSON.stringify({ model_sync: settings }) });
+  }
+  return { registry, trainer, bot };
 }

@@ -4,7 +4,7 @@ import { createManifest, formatManifest, type Manifest, releaseFile } from "../.
 import { tempDir, writeFiles } from "./temp_dir.ts";
 import { testContext } from "./test_context.ts";
 
-/** The text of a manifest that lists exactly these files, as sequence 3. */
+/** Returns the text of a manifest with exactly these files, and sequence 3. */
 export async function manifestOf(
   files: Readonly<Record<string, string>>,
   origin: Manifest["origin"],

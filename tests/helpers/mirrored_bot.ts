@@ -10,7 +10,7 @@ import { type Machine, storeOf } from "./machines.ts";
 import { readFiles } from "./temp_dir.ts";
 import { testContext } from "./test_context.ts";
 
-/** Activates a release of the store by mirroring, as `model-sync rollback --to` does. */
+/** Activates a release of the store by mirroring, like `model-sync rollback --to`. */
 export async function mirrorTo(context: Context, bot: Machine, sequence: number): Promise<RollbackReport> {
   const store = storeOf(context, bot);
   return await recordedRun(context, store, { command: "rollback", lock: "store", sinks: [] }, (run) => {
@@ -19,7 +19,7 @@ export async function mirrorTo(context: Context, bot: Machine, sequence: number)
   });
 }
 
-/** Starts a run that does nothing but settle what an earlier one left. */
+/** Starts a run that does nothing but complete an interrupted earlier run. */
 export async function settleLeft(context: Context, bot: Machine): Promise<void> {
   const store = storeOf(context, bot);
   await recordedRun(
@@ -30,14 +30,14 @@ export async function settleLeft(context: Context, bot: Machine): Promise<void> 
   );
 }
 
-/** The sequence of the release that `current` names. */
+/** Returns the sequence of the release in `current`. */
 export function activeSequence(bot: Machine): number | undefined {
   const store = storeOf(testContext(), bot);
   const active = readPointer(store, "current");
   return listReleases(store).find(({ manifest }) => manifest.digest === active)?.manifest.sequence;
 }
 
-/** The folder holds the files of the active release, those that belong to none, and no scratch. */
+/** Asserts that the folder holds the files of the active release, the foreign files, and no scratch files. */
 export function assertMirrored(
   bot: Machine,
   sets: readonly Readonly<Record<string, string>>[],

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import type { ModelFile } from "../../lib/validators/checker.ts";
 
-/** Writes a file into a folder, as one that was staged and verified. */
+/** Writes a file into a folder and returns it like a staged and verified file. */
 export function stagedFile(dir: string, path: string, content: string | Uint8Array): ModelFile {
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   const location = join(dir, path);
@@ -11,15 +11,15 @@ export function stagedFile(dir: string, path: string, content: string | Uint8Arr
   return { path, location, size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
-/** Writes files below a folder, and returns them as validators get them. */
+/** Writes files below a folder, and returns them in the form for validators. */
 export function modelFiles(root: string, files: Readonly<Record<string, string | Uint8Array>>): ModelFile[] {
   return Object.entries(files).map(([path, content]) => stagedFile(root, path, content));
 }
 
-/** A tensor of a made-up file: its type, its shape and how many bytes it takes. */
+/** A tensor of a generated file: its type, shape and size in bytes. */
 export type MadeTensor = readonly [dtype: string, shape: readonly number[], bytes: number];
 
-/** The header of a safetensors file for these tensors, one after the other. */
+/** Returns the header of a safetensors file with these tensors in order. */
 export function safetensorsHeader(
   tensors: Readonly<Record<string, MadeTensor>>,
   metadata?: Readonly<Record<string, string>>,
@@ -36,7 +36,7 @@ export function safetensorsHeader(
   });
 }
 
-/** A safetensors file with this header and so many bytes of tensors. */
+/** Returns a safetensors file with this header and so many bytes of tensors. */
 export function safetensorsBytes(header: string | Uint8Array, dataBytes: number): Uint8Array<ArrayBuffer> {
   const text = typeof header === "string" ? new TextEncoder().encode(header) : header;
   const bytes = new Uint8Array(8 + text.length + dataBytes);
@@ -45,7 +45,7 @@ export function safetensorsBytes(header: string | Uint8Array, dataBytes: number)
   return bytes;
 }
 
-/** A whole safetensors file of these tensors. */
+/** Returns a complete safetensors file with these tensors. */
 export function safetensors(tensors: Readonly<Record<string, MadeTensor>>): Uint8Array<ArrayBuffer> {
   const dataBytes = Object.values(tensors).reduce((sum, [, , bytes]) => sum + bytes, 0);
   return safetensorsBytes(safetensorsHeader(tensors), dataBytes);
@@ -82,7 +82,7 @@ export class GgufWriter {
     return this;
   }
 
-  /** Zeros up to a multiple. */
+  /** Pads with zeros to a multiple. */
   pad(multiple: number): this {
     while (this.#bytes.length % multiple !== 0) this.#bytes.push(0);
     return this;
@@ -93,8 +93,8 @@ export class GgufWriter {
   }
 }
 
-/** A tensor of a made-up GGUF file: the number of its type, its shape, where it starts. */
-export type GgufTensor = readonly [name: string, type: number, shape: readonly number[], start: number];
+/** A tensor of a generated GGUF file: the number of its type, its shape and offset. */
+type GgufTensor = readonly [name: string, type: number, shape: readonly number[], start: number];
 
 export interface GgufParts {
   readonly version?: number;
@@ -104,7 +104,7 @@ export interface GgufParts {
   readonly dataBytes?: number;
 }
 
-/** A GGUF file with keys of some types, and these tensors. */
+/** Returns a GGUF file with keys of some types, and these tensors. */
 export function gguf(parts: GgufParts = {}): Uint8Array<ArrayBuffer> {
   const { version = 3, littleEndian = true, alignment, tensors = GGUF_TENSORS, dataBytes = 160 } = parts;
   const writer = new GgufWriter(littleEndian).raw(new TextEncoder().encode("GGUF")).u32(version);
@@ -121,5 +121,5 @@ export function gguf(parts: GgufParts = {}): Uint8Array<ArrayBuffer> {
   return writer.pad(alignment || 32).raw(new Uint8Array(dataBytes)).bytes();
 }
 
-/** One of 4 × 4 floats, one of 64 packed in two blocks of 18 bytes. */
+/** A tensor of 4 × 4 floats, and one of 64 elements packed in two blocks of 18 bytes. */
 export const GGUF_TENSORS: readonly GgufTensor[] = [["a", 0, [4, 4], 0], ["b", 2, [64], 64]];

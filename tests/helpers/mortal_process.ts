@@ -5,16 +5,15 @@ import { systemClock } from "../../lib/core/clock.ts";
 import { countingFs } from "./counting_fs.ts";
 import { isolatedSpawn, testContext } from "./test_context.ts";
 
-/** What every call throws once the process is dead. */
+/** The error of every call after the death of the process. */
 class DeadProcessError extends Error {
   override readonly name = "DeadProcessError";
 }
 
 /**
- * A process that dies before its n-th step, inside the test's process. A step changes the disk, starts a program or
- * sends a request. From its death on nothing reaches the outside world, whatever the code tries in `catch`, `finally` or
- * a disposer; its files are closed and its locks are free, as the system does it for a killed process. Programs that it
- * started run to their end.
+ * Simulates, within the test's process, a process that dies before its n-th step. A step changes the disk, starts a program
+ * or sends a request. After the death, nothing that the code tries in `catch`, `finally` or a disposer reaches the outside
+ * world; files are closed and locks released, as the system does for a killed process. Started programs run to their end.
  */
 export class MortalProcess {
   readonly #diesAt: number;
@@ -28,8 +27,8 @@ export class MortalProcess {
   readonly #pending = new Set<Promise<unknown>>();
 
   /**
-   * @param diesAt 0 for one that lives to its end
-   * @param look returns everything that it changes; called before each step of one that lives
+   * @param diesAt the step; 0 for a process that does not die
+   * @param look returns everything that the process changes; called before each step of one that does not die
    */
   constructor(diesAt: number, look?: () => string) {
     this.#diesAt = diesAt;
@@ -37,19 +36,19 @@ export class MortalProcess {
   }
 
   /**
-   * The steps before which a death leaves something else behind than a death one step earlier. Most steps sync what is
-   * there, or ask git something; where nobody looks, every step counts.
+   * The steps before which a death leaves another state than a death one step earlier. Most steps do not: they sync, or query
+   * git. Without `look`, all steps are listed.
    */
   get newsAt(): readonly number[] {
     return this.#newsAt;
   }
 
-  /** The steps that it took, or began. */
+  /** The number of steps, including one that was interrupted. */
   get steps(): number {
     return this.#steps;
   }
 
-  /** Runs the work of a process. @returns whether it died; a failure of one that lived is thrown */
+  /** Runs the work of the process. @returns whether it died. Other failures are thrown. */
   async run(work: (context: Context) => Promise<unknown>): Promise<boolean> {
     try {
       await work(this.#context());
@@ -83,7 +82,7 @@ export class MortalProcess {
     return this.#guarded(countingFs(() => this.#step()), []);
   }
 
-  /** An object whose functions fail after death, but for those named. What they begin is waited for in the end. */
+  /** Wraps an object so that its functions, except those named, fail after the death. Their results are awaited at the end. */
   #guarded<Target extends object>(target: Target, immortal: readonly PropertyKey[]): Target {
     return new Proxy(target, {
       get: (_, name) => {
@@ -132,7 +131,7 @@ export class MortalProcess {
     };
   }
 
-  /** Waits for what is still going on, and lets go of all that the process held. */
+  /** Waits for pending work, and closes everything that the process held. */
   async #bury(): Promise<void> {
     for (const { stdout, exit } of this.#programs) {
       await drain(stdout);
@@ -147,7 +146,7 @@ async function drain(pieces: AsyncIterable<unknown>): Promise<void> {
   try {
     for await (const _ of pieces);
   } catch {
-    // It was cut short: there is nothing left to read.
+    // The stream was interrupted, so there is nothing left to read.
   }
 }
 

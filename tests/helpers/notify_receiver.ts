@@ -1,6 +1,6 @@
-/** What listens where `NOTIFY_SOCKET` leads, as systemd does. */
+/** Listens at the address in `NOTIFY_SOCKET` like systemd. */
 export class NotifyReceiver implements Disposable {
-  /** For the environment variable. */
+  /** The value of the environment variable. */
   readonly address: string;
   readonly #connection: Deno.DatagramConn;
 

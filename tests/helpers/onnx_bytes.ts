@@ -1,4 +1,4 @@
-/** Parts of ONNX files, as onnx.proto numbers them; models of any kind, also broken ones, are made of them. */
+/** Builds ONNX files, also broken ones, from fields with the numbers in onnx.proto. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 export const FLOAT = 1;
@@ -7,8 +7,8 @@ export const STRING = 8;
 export const BOOL = 9;
 export const FLOAT16 = 10;
 
-/** A size of a dimension: a number, a name, or nothing known. */
-export type Size = number | string | null;
+/** The size of a dimension: a number, a name, or unknown. */
+type Size = number | string | null;
 
 export function varint(value: number | bigint): Bytes {
   const bytes: number[] = [];
@@ -43,7 +43,7 @@ export function joined(...parts: readonly Bytes[]): Bytes {
   return whole;
 }
 
-/** The rest of a value's message: name and tensor type. */
+/** The fields of a value's message: name and tensor type. */
 function valueInfo(name: string, type: number, sizes: readonly Size[] | undefined): Bytes {
   const shape = sizes?.map((size) =>
     message(1, size === null ? new Uint8Array() : typeof size === "number" ? number(1, size) : text(2, size))
@@ -88,7 +88,7 @@ export function int64s(...values: readonly bigint[]): Bytes {
   return new Uint8Array(BigInt64Array.from(values).buffer);
 }
 
-/** A tensor that lies in another file; the id says of which message it is a field. */
+/** A tensor in an external file. @param id its field number, which depends on the message around it */
 export function externalTensor(
   id: number,
   name: string,
@@ -110,7 +110,7 @@ export function graphAttribute(name: string, ...graph: readonly Bytes[]): Bytes 
   return message(5, text(1, name), message(6, text(2, name), ...graph), number(20, 5));
 }
 
-/** A whole model around a graph. */
+/** A complete model around a graph. */
 export function model(...graph: readonly Bytes[]): Bytes {
   return joined(
     number(1, 8),
@@ -132,7 +132,7 @@ export function classifier(weights: readonly (readonly number[])[], batch: Size 
   );
 }
 
-/** A model that computes for longer than anybody waits. */
+/** A model that computes forever. */
 export function endless(): Bytes {
   const body = [
     node("Identity", ["condition"], ["again"]),

@@ -7,7 +7,7 @@ import { FakeClock } from "./fake_clock.ts";
 import { fixedEnvironment, recordedLog } from "./test_context.ts";
 
 /** An answer of the dashboard as a reader sees it. */
-export interface SeenPage {
+interface SeenPage {
   readonly status: number;
   readonly html: string;
   /** The text of the page, without tags and with entities decoded. */
@@ -17,7 +17,7 @@ export interface SeenPage {
 }
 
 /** A dashboard in process, on a database in memory. */
-export interface PagesWorld extends Disposable {
+interface PagesWorld extends Disposable {
   readonly kv: Deno.Kv;
   readonly clock: FakeClock;
   /** The state of the dashboard's local feed. */
@@ -55,7 +55,7 @@ export async function openPages(
 const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', "#39": "'" };
 
 /** Returns the words of HTML, with single spaces between them. */
-export function textOf(html: string): string {
+function textOf(html: string): string {
   // Values of attributes may contain ">".
   return html.replace(/<(?:"[^"]*"|[^>"])*>/g, " ")
     .replace(/&(lt|gt|amp|quot|#39);/g, (entity, name: string) => ENTITIES[name] ?? entity)

@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
 
-/** A family as a reader of the text format sees it. */
-export interface ParsedFamily {
+/** A metric family in the text format. */
+interface ParsedFamily {
   readonly type: string;
   readonly help: string;
   readonly samples: readonly ParsedSample[];
 }
 
-export interface ParsedSample {
+interface ParsedSample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
 /**
- * Reads Prometheus' text format 0.0.4, and refuses whatever the format does not promise or node_exporter does not take:
- * comments, times, families in pieces, series that occur twice. Written from the format's description alone.
+ * Parses Prometheus' text format 0.0.4 strictly: it refuses comments, timestamps, split families and duplicate series, which
+ * the format does not guarantee or node_exporter does not accept. Written from the format's description alone.
  */
 export function parseMetrics(text: string): ReadonlyMap<string, ParsedFamily> {
   assert.match(text, /\n$/, "the last line ends");
@@ -50,14 +50,14 @@ export function parseMetrics(text: string): ReadonlyMap<string, ParsedFamily> {
   return families;
 }
 
-/** A family that has to be there. */
+/** Returns a family, which has to exist. */
 export function familyIn(families: ReadonlyMap<string, ParsedFamily>, name: string): ParsedFamily {
   const family = families.get(name);
   assert.ok(family !== undefined, `no ${name}`);
   return family;
 }
 
-/** The value of the one series of a family that has these labels among others; `undefined` where there is none. */
+/** Returns the value of the only series with these labels, possibly among others; `undefined` if there is none. */
 export function valueOf(
   families: ReadonlyMap<string, ParsedFamily>,
   name: string,

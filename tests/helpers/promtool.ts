@@ -1,7 +1,7 @@
 /** Whether Prometheus' own tool is installed, in Debian's package `prometheus`. */
 export const HAS_PROMTOOL = isInstalled();
 
-/** What a test that needs it adds to its name. */
+/** The suffix for the names of tests that need it. */
 export const WITHOUT_PROMTOOL = HAS_PROMTOOL ? "" : " (skipped: no promtool here)";
 
 function isInstalled(): boolean {
@@ -13,7 +13,7 @@ function isInstalled(): boolean {
   }
 }
 
-/** Everything that `promtool check metrics` says of a text: nothing where it is valid and without lint. */
+/** Returns the output of `promtool check metrics` for a text: empty if it is valid and without lint. */
 export async function promtoolSays(text: string): Promise<string> {
   const promtool = new Deno.Command("promtool", {
     args: ["check", "metrics"],

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { FailedError } from "../../lib/core/errors.ts";
 import { findEntry } from "../../lib/core/files.ts";
 
-/** A Python, and the versions of what its scripts use. */
+/** A Python, with the versions of the libraries that scripts use. */
 export interface Python {
   readonly command: string;
   readonly versions: string;
@@ -16,7 +16,7 @@ from importlib.metadata import version
 print(sys.version, *(version(name) for name in ("joblib", "numpy", "scikit-learn", "scipy")))
 `;
 
-/** The first of these that has scikit-learn. To ask for versions takes a tenth of the time that an import takes. */
+/** Returns the first Python with scikit-learn. Querying versions takes a tenth of the time of an import. */
 export function findPython(commands: readonly string[]): Python | undefined {
   for (const command of commands) {
     try {
@@ -28,7 +28,7 @@ export function findPython(commands: readonly string[]): Python | undefined {
   return undefined;
 }
 
-/** Runs a script. @returns what it prints */
+/** Runs a script. @returns its output */
 export function runPython(command: string, script: string, cwd?: string): string {
   const { success, stdout, stderr } = new Deno.Command(command, {
     args: ["-c", script],
@@ -39,13 +39,13 @@ export function runPython(command: string, script: string, cwd?: string): string
 }
 
 /**
- * The folder that a script has filled, which may only be read. The script runs once for all tests of this user: training
- * takes seconds. What it prints is in the file that {@link SAID} names.
+ * Returns a folder that a script filled; tests only read it. The script runs once for all tests of this user, because
+ * training takes seconds. Its output is in the file {@link SAID}.
  */
 export function madeByPython({ command, versions }: Python, script: string): string {
   const root = ownFolder();
   const made = join(root, createHash("sha256").update(`${versions}\n${script}`).digest("hex").slice(0, 24));
-  // Whoever comes while another makes it waits here.
+  // Another process may be creating the folder: waits for it.
   using lock = Deno.openSync(`${made}.lock`, { write: true, create: true });
   lock.lockSync(true);
   if (findEntry(Deno, made) !== undefined) return made;
@@ -58,7 +58,7 @@ export function madeByPython({ command, versions }: Python, script: string): str
 
 export const SAID = "said.txt";
 
-/** Nobody else may put pickles there for our Python to load. */
+/** Other users cannot put pickles there for our Python to load. */
 function ownFolder(): string {
   const uid = Deno.uid();
   const path = join(tmpdir(), `model-sync-test-fixtures-${uid ?? "user"}`);

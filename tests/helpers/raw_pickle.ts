@@ -1,9 +1,9 @@
 import { joined } from "./raw_zip.ts";
 
-/** A part of a pickle that a test writes by hand: text is taken as ASCII, numbers as bytes. */
+/** A part of a handwritten pickle: text stands for ASCII, numbers for bytes. */
 export type PicklePart = string | number | Uint8Array;
 
-/** Puts opcodes and arguments together. */
+/** Joins opcodes and arguments. */
 export function rawPickle(...parts: readonly PicklePart[]): Uint8Array<ArrayBuffer> {
   return joined(parts.map((part) => {
     if (typeof part === "number") return new Uint8Array([part]);
@@ -36,7 +36,7 @@ export function uint32(value: number): Uint8Array {
   return bytes;
 }
 
-/** `numpy.dtype("f8")` with its state; other flags are a lie. */
+/** `numpy.dtype("f8")` with its state. @param flags other flags than the default are forged */
 export function float64(flags = 0): Uint8Array {
   return rawPickle(
     stackGlobal("numpy", "dtype"),
@@ -49,7 +49,7 @@ export function float64(flags = 0): Uint8Array {
   );
 }
 
-/** joblib's place-holder of a one-dimensional array, up to its BUILD; the array's bytes are to follow. */
+/** joblib's placeholder of a one-dimensional array, up to its BUILD; the array's bytes have to follow. */
 export function arrayWrapper(
   length: number,
   options: { isPadded?: boolean; flags?: number } = {},

@@ -3,25 +3,25 @@ import { joined } from "./raw_zip.ts";
 const encoder = new TextEncoder();
 const BLOCK = 512;
 
-/** What a header block says; what is left out is that of a regular file. */
+/** The fields of a header block; the defaults are those of a regular file. */
 export interface RawTarHeader {
   readonly name: string | Uint8Array;
   readonly type?: string;
   readonly content?: string | Uint8Array;
-  /** The size field: a number in octal, or the very bytes. */
+  /** The size field: a number, written in octal, or raw bytes. */
   readonly size?: number | Uint8Array;
   readonly mode?: number;
   readonly linkName?: string;
-  /** `ustar\0` and `00` unless given. */
+  /** The magic and version; `ustar\0` and `00` by default. */
   readonly magic?: string;
   readonly prefix?: string;
-  /** Bytes at any place of the block, put there last; the checksum counts them. */
+  /** Bytes that overwrite any part of the block before the checksum is computed. */
   readonly put?: readonly (readonly [offset: number, bytes: string | Uint8Array])[];
   /** Added to the right checksum. */
   readonly checksumOff?: number;
 }
 
-/** A header, its contents and what fills its last block. */
+/** A header, its contents and the padding of the last block. */
 export function tarMember(header: RawTarHeader): Uint8Array {
   const content = typeof header.content === "string" ? encoder.encode(header.content) : header.content;
   const data = content ?? new Uint8Array(0);
@@ -29,7 +29,7 @@ export function tarMember(header: RawTarHeader): Uint8Array {
   return joined([headerBlock(header, data.length), data, padding]);
 }
 
-/** A tar of these parts, with its end. */
+/** A tar of these parts, with its end blocks. */
 export function rawTar(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return joined([...parts, new Uint8Array(2 * BLOCK)]);
 }
@@ -43,7 +43,7 @@ export function paxHeader(records: Readonly<Record<string, string>>, type = "x")
   });
 }
 
-/** One record, whose length counts its own digits. */
+/** A pax record, whose length includes its own digits. */
 export function paxRecord(key: string, value: string): string {
   const rest = ` ${key}=${value}\n`;
   const bytes = encoder.encode(rest).length;

@@ -1,7 +1,7 @@
 import { crc32, deflateRawSync } from "node:zlib";
 
-/** What a header says; what is left out is what is true. */
-export interface RawHeader {
+/** The fields of a header; the defaults are the true values. */
+interface RawHeader {
   readonly name: string | Uint8Array;
   readonly flags: number;
   readonly method: number;
@@ -9,7 +9,7 @@ export interface RawHeader {
   readonly bytes: number;
   readonly compressedBytes: number;
   readonly extra: Uint8Array;
-  /** Unix mode. Of central headers only, as are the next three. */
+  /** The Unix mode. Like the next three, only in the central header. */
   readonly mode: number;
   /** The system that made the entry: 0 DOS, 3 Unix (default). */
   readonly host: number;
@@ -20,23 +20,23 @@ export interface RawHeader {
 export interface RawEntry {
   readonly name: string | Uint8Array;
   readonly content?: string | Uint8Array;
-  /** The bytes in the archive, where they are not the stored or deflated content. */
+  /** The bytes in the archive, if they differ from the stored or deflated content. */
   readonly data?: Uint8Array;
   /** 0 stored (default), 8 deflated. */
   readonly method?: number;
-  /** What both headers say, the central one alone, the local one alone. */
+  /** Fields of both headers, of the central one only, and of the local one only. */
   readonly both?: Partial<RawHeader>;
   readonly central?: Partial<RawHeader>;
   readonly local?: Partial<RawHeader>;
-  /** What stands behind the contents. */
+  /** The bytes behind the contents. */
   readonly behind?: Uint8Array;
-  /** Leaves out the local header and the contents, for entries that point at those of another. */
+  /** Omits the local header and the contents, for entries that point to those of another entry. */
   readonly isCentralOnly?: boolean;
-  /** Leaves out the central header. */
+  /** Omits the central header. */
   readonly isLocalOnly?: boolean;
 }
 
-/** What the end record says. */
+/** The fields of the end record. */
 interface RawEnd {
   readonly disk: number;
   readonly countHere: number;
@@ -52,7 +52,7 @@ export interface RawZip {
   readonly comment?: Uint8Array;
   readonly commentLength?: number;
   readonly suffix?: Uint8Array;
-  /** Writes the ZIP64 records too, with what they say in place of the truth. */
+  /** Also writes the ZIP64 records, with these fields instead of the true ones. */
   readonly zip64?: Partial<RawEnd> & { readonly recordBytes?: number; readonly recordOffset?: number };
 }
 
@@ -60,7 +60,7 @@ export const FLAG = { encrypted: 1, descriptor: 8, patch: 32, strong: 64, utf8: 
 
 const encoder = new TextEncoder();
 
-/** Builds a ZIP of which every field can lie. */
+/** Builds a ZIP in which every field can be forged. */
 export function rawZip(entries: readonly RawEntry[], zip: RawZip = {}): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = [zip.prefix ?? new Uint8Array(0)];
   const size = () => parts.reduce((sum, part) => sum + part.length, 0);
@@ -114,12 +114,12 @@ export function zip64Field(...values: readonly number[]): Uint8Array {
   return extraField(1, joined(values.map((value) => little(value, 8))));
 }
 
-/** Info-ZIP's Unicode name of an entry that is named `raw`. */
+/** Info-ZIP's Unicode name for an entry with the name `raw`. */
 export function unicodePathField(raw: Uint8Array, name: string): Uint8Array {
   return extraField(0x7075, joined([little(1, 1), little(crc32(raw), 4), encoder.encode(name)]));
 }
 
-/** What follows the contents of a streamed entry. */
+/** The data descriptor behind the contents of a streamed entry. */
 export function descriptor(
   fields: { readonly crc: number; readonly compressedBytes: number; readonly bytes: number },
   shape: { readonly hasSignature?: boolean; readonly isLong?: boolean } = {},
@@ -133,7 +133,7 @@ export function descriptor(
   ]);
 }
 
-/** An end record by itself. */
+/** An end record alone. */
 export function endRecord(end: RawEnd, commentLength: number): Uint8Array {
   return joined([
     little(0x06054b50, 4),

@@ -4,7 +4,7 @@ import { joined } from "./raw_zip.ts";
 import { tempDir } from "./temp_dir.ts";
 import { testContext } from "./test_context.ts";
 
-/** Reads all of an archive that is in memory, over a file of its own. */
+/** Returns every file of an archive in memory with its contents. */
 export async function readArchive(
   bytes: Uint8Array,
   limits: Partial<ArchiveLimits> = {},
@@ -15,7 +15,7 @@ export async function readArchive(
   return await readArchiveFile(path, limits);
 }
 
-/** Every file of an archive with its contents. */
+/** Returns every file of an archive with its contents. */
 export async function readArchiveFile(
   path: string,
   limits: Partial<ArchiveLimits> = {},

@@ -24,15 +24,15 @@ const NEVER_MS = 24 * 3_600_000;
 
 type Files = Readonly<Record<string, string>>;
 
-/** One of the two repositories: on the git host, on GitHub's API, and as a person has it. */
-export interface TargetWorld {
+/** One of the two repositories: on the git host, in GitHub's API, and as a person's clone. */
+interface TargetWorld {
   readonly bare: string;
   /** A person's clone. */
   readonly person: string;
   readonly pulls: PullsRepository;
 }
 
-/** How a test changes a sync. */
+/** A test's changes of a sync. */
 export interface SyncChanges extends Partial<ProposalOptions> {
   readonly categories?: readonly Category[];
   readonly mode?: "dry-run" | "timestamped" | { readonly outputDir: string | undefined };
@@ -41,7 +41,7 @@ export interface SyncChanges extends Partial<ProposalOptions> {
   readonly signal?: AbortSignal;
 }
 
-/** A PRIMARY server, GitHub with the two repositories of reference files, and a clock on which no pause lasts. */
+/** A PRIMARY server, a GitHub with the two repositories of reference files, and a clock that skips pauses. */
 export class ReferencesWorld implements AsyncDisposable {
   readonly clock: QuickClock = new QuickClock("2026-11-21T06:30:00Z");
   readonly primary = startPrimary();
@@ -53,8 +53,8 @@ export class ReferencesWorld implements AsyncDisposable {
   readonly context = testContext({ clock: this.clock });
 
   /**
-   * @param dir where Deno's processes have to come in, one on the disk
-   * @param images who may review in the repository of images
+   * @param dir a folder on the disk, if Deno processes have to access it
+   * @param images the possible reviewers in the repository of images
    */
   constructor(
     { dir = memoryDir(), images = {} }: { readonly dir?: TempDir; readonly images?: RepositoryDetails } = {},
@@ -76,12 +76,12 @@ export class ReferencesWorld implements AsyncDisposable {
     await this.github[Symbol.asyncDispose]();
   }
 
-  /** A folder for what a test writes. */
+  /** A folder for the files of a test. */
   get scratch(): string {
     return join(this.#dir.path, "scratch");
   }
 
-  /** The variables that lead a command here. */
+  /** The variables that point a command to these servers. */
   get env(): Record<string, string> {
     return {
       GITHUB_API_URL: this.github.apiUrl,
@@ -92,7 +92,7 @@ export class ReferencesWorld implements AsyncDisposable {
     };
   }
 
-  /** Puts files on the base branch of a repository. @returns the commit */
+  /** Commits files to the base branch of a repository. @returns the commit */
   commit({ person }: TargetWorld, files: Files, message = "a change by hand"): string {
     git(person, "fetch", "--quiet", "origin");
     if (git(person, "branch", "--remotes") !== "") {
@@ -102,7 +102,7 @@ export class ReferencesWorld implements AsyncDisposable {
     return commitAll(person, message);
   }
 
-  /** Puts files on another branch, as a reviewer does. @returns the commit */
+  /** Commits files to another branch like a reviewer. @returns the commit */
   edit({ person }: TargetWorld, branch: string, files: Files): string {
     git(person, "fetch", "--quiet", "origin");
     git(person, "checkout", "--quiet", "-B", branch, `origin/${branch}`);
@@ -112,7 +112,7 @@ export class ReferencesWorld implements AsyncDisposable {
     return git(person, "rev-parse", "HEAD");
   }
 
-  /** A file of a branch as it is on the git host, to the byte. */
+  /** Returns the bytes of a file of a branch on the git host. */
   read({ bare }: TargetWorld, branch: string, path: string): string {
     const { stdout } = new Deno.Command("git", { args: ["-C", bare, "show", `${branch}:${path}`] })
       .outputSync();
@@ -132,7 +132,7 @@ export class ReferencesWorld implements AsyncDisposable {
     };
     const settings = References.parse({
       primary_url: this.primary.origin,
-      // Longer than what the clock takes for a pause.
+      // Longer than the pauses that the clock skips.
       primary_timeout_sec: 600,
       temp_dir: this.scratch,
       target_dir: targetDir,

@@ -7,18 +7,18 @@ import { fixedEnvironment, testContext } from "./test_context.ts";
 export const NEW_DIGEST = `sha256:${"0123456789abcdef".repeat(4)}` as const;
 export const OLD_DIGEST = `sha256:${"fedcba9876543210".repeat(4)}` as const;
 
-/** Pauses between attempts are over at once, time limits last until time has passed. */
+/** Returns a context whose clock skips pauses between attempts, but not time limits. */
 export function reloadContext(variables: Readonly<Record<string, string>> = {}) {
   const clock = new QuickClock("2026-11-21T06:00:00Z", 5_000);
   return { ...testContext({ clock, env: fixedEnvironment(variables) }), clock };
 }
 
-/** Hooks as the configuration file has them. */
+/** Parses hooks as in the configuration file. */
 export function hooks(...written: object[]): ReloadHook[] {
   return Reload.parse(written);
 }
 
-/** A release of these files, in a folder that is gone at the end of the block. */
+/** Creates a release of these files, in a folder that is removed at the end of the block. */
 export function releaseOf(
   files: Readonly<Record<string, string>>,
 ): TempDir & { readonly news: ReloadNotification } {

@@ -10,7 +10,7 @@ import { QuickClock } from "./fake_clock.ts";
 import { type TempDir, tempDir } from "./temp_dir.ts";
 import { fixedEnvironment, type RecordedLog, testContext } from "./test_context.ts";
 
-/** The record of a run of this number. */
+/** Returns the record of the run with this number. */
 export function runRecordOf(number: number, changed: Partial<RunRecord> = {}): RunRecord {
   return {
     runId: `run-${number}`,
@@ -26,7 +26,7 @@ export function runRecordOf(number: number, changed: Partial<RunRecord> = {}): R
 /** A store whose history is reported to a dashboard on loopback. */
 export class ReportWorld implements AsyncDisposable {
   readonly dashboard = new DashboardServer();
-  /** Short waits, as for a lock, are over at once; the time limit of a delivery lasts until time passes. */
+  /** Skips short waits, such as for a lock, but not the time limit of a delivery. */
   readonly clock = new QuickClock("2026-11-29T12:00:00Z", 1_000);
   readonly store: Store;
   readonly #dir: TempDir = tempDir();
@@ -40,7 +40,7 @@ export class ReportWorld implements AsyncDisposable {
     for (const number of numbers) appendHistory(this.store, runRecordOf(number));
   }
 
-  /** As {@link record}, in one go, to any file of the history. */
+  /** Does the same at once, for any file of the history. */
   recordMany(from: number, to: number, path = this.store.history): void {
     const lines = Array.from(
       { length: to - from + 1 },
@@ -58,7 +58,7 @@ export class ReportWorld implements AsyncDisposable {
     return testContext({ clock: this.clock, env, ...replaced });
   }
 
-  /** Delivers as the end of a run does. */
+  /** Delivers like the end of a run. */
   async deliver(
     replaced: Partial<Context> = {},
     unwritten: readonly RunRecord[] = [],
@@ -70,7 +70,7 @@ export class ReportWorld implements AsyncDisposable {
     return await deliverReports(context, reporting, RUN_BUDGET_MS, unwritten);
   }
 
-  /** Waits until something has happened on loopback or the disk, while the clock stands still. */
+  /** Waits for an event on loopback or the disk while the clock stands still. */
   async until(hasHappened: () => boolean): Promise<void> {
     while (!hasHappened()) await new Promise((resolve) => setTimeout(resolve, 1));
   }
@@ -81,12 +81,12 @@ export class ReportWorld implements AsyncDisposable {
   }
 }
 
-/** The ids of the events that say how the runs of these numbers ended. */
+/** Returns the ids of the final events of the runs with these numbers. */
 export function finished(...numbers: readonly number[]): string[] {
   return numbers.map((number) => `run-${number}/finished`);
 }
 
-/** As {@link finished}, for each number from one to another. */
+/** Does the same for a range of numbers. */
 export function finishedFrom(from: number, to: number): string[] {
   return finished(...Array.from({ length: to - from + 1 }, (_, index) => from + index));
 }

@@ -7,7 +7,7 @@ import type { RoleTimes } from "../../lib/store/schedule_state.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { recordedLog } from "./test_context.ts";
 
-/** A schedule of these times in UTC, with whatever a test wants to be different. */
+/** Returns a schedule of these times in UTC, with a test's changes. */
 export function utcSchedule(
   times: string | readonly string[],
   changed: Partial<RoleSchedule> = {},
@@ -24,24 +24,24 @@ export function utcSchedule(
   };
 }
 
-/** A window in UTC in which nothing may begin. */
+/** A denied window in UTC. */
 export function utcWindow(start: string, hours: number): RoleSchedule["deny"][number] {
   return { start: parseCalendar(start, "UTC"), durationMs: hours * 3_600_000 };
 }
 
-/** The loop of a role whose sleeps pass at once, on a clock of its own. */
+/** The loop of a role on a clock that skips its sleeps. */
 export class RoleStage {
   readonly clock: FakeClock;
   readonly log = recordedLog();
-  /** When the job ran. */
+  /** The start times of the job. */
   readonly runs: string[] = [];
-  /** What the store would keep. */
+  /** The state that the store would keep. */
   remembered: RoleTimes | undefined;
   schedule: () => Promise<RoleSchedule>;
   /** Whether the file of the configuration has changed. */
   hasChanged = () => false;
   control: RoleControl = NO_CONTROL;
-  /** What happens when the clock first shows a time: it is set, or the machine was asleep until then. */
+  /** Actions at given times: setting the clock, or suspending the machine until then. */
   jumps: [when: string, to: string][] = [];
   readonly #work: (run: number) => Promise<void>;
 
@@ -56,12 +56,12 @@ export class RoleStage {
     this.#work = work;
   }
 
-  /** When the job ran, as `21T06:00`: the day of the month and the time. */
+  /** The start times of the job as `21T06:00`: day of the month and time. */
   get shortRuns(): string[] {
     return this.runs.map((run) => run.slice(8, 16));
   }
 
-  /** Lets a daemon run from now until its clock shows this, or a test stops it. */
+  /** Runs a daemon until its clock shows this time, or the test stops it. */
   async runUntil(end: string, changed: Partial<RoleLoopOptions> = {}): Promise<void> {
     const stop = new AbortController();
     const job: RoleJob = {

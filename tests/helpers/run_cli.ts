@@ -4,11 +4,11 @@ import { type PermissionName, processWorld, type Terminal, type World } from "..
 import { run } from "../../cli/main.ts";
 import { spawnInOurGroup } from "../../lib/core/subprocess.ts";
 import type { Cron } from "../../lib/daemon/ticks.ts";
-import { permitted } from "./permitted.ts";
-import { rootedFs } from "./rooted_fs.ts";
+import { rootedFs } from "./fake_fs.ts";
 import { GIT_ENV } from "./test_git.ts";
+import type { FileSystem } from "../../lib/core/files.ts";
 
-/** Nothing of the user's own: neither what git is told, nor the token that `hf auth login` left. */
+/** Hides the user's own settings: git's configuration, and the token of `hf auth login`. */
 const ISOLATED_ENV = { ...GIT_ENV, HF_HUB_DISABLE_IMPLICIT_TOKEN: "1", NO_COLOR: "1" };
 
 /** The project's folder. */
@@ -33,16 +33,16 @@ export interface RunOptions extends CliOptions {
 }
 
 export interface SpawnOptions extends CliOptions {
-  /** Run `cli/main.ts` with the union of permissions, or `cli/<command>.ts`, with underscores, under its own set. */
+  /** Runs `cli/main.ts` with the union of permissions, or `cli/<command>.ts` under its own permission set. */
   readonly entry?: "main" | "script";
-  /** Instead of the permission set of the entry. */
+  /** Replaces the permission set of the entry. */
   readonly permissions?: readonly string[];
 }
 
 /**
- * Runs a command of the program in this process: a folder, variables and output of its own, the rest of the world is
- * real, but for what the command gave up. What the process itself is asked for (its permission set, signals, a proxy)
- * takes {@link spawnCli}.
+ * Runs a command of the program in this process, with its own folder, variables and output. Everything else is real, except
+ * for the permissions that the command gave up. Tests of the process itself (its permission set, signals, a proxy) need
+ * {@link spawnCli}.
  */
 export async function runCli(
   command: string,
@@ -54,7 +54,7 @@ export async function runCli(
   const givenUp = new Set<PermissionName>();
   const reach: Pick<World, "fs" | "spawn" | "http"> = {
     fs: rootedFs(cwd),
-    // In our own group: a group for each program costs a copy of the page tables of this large process.
+    // In this process's group: a new group for each program would copy the page tables of this large process.
     spawn: (request) =>
       spawnInOurGroup({
         ...request,
@@ -86,13 +86,13 @@ export async function runCli(
 }
 
 /**
- * A cron whose time never comes. One of the runtime's that a test creates just before a full minute and ends at once
- * would keep every later one of the process from ending.
+ * A cron that never fires. A cron of the runtime that a test creates just before a full minute and ends at once would keep
+ * every later cron of the process from ending.
  */
 const silentCron: Cron = (_name, _schedule, { signal }) =>
   new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 
-/** Keeps what a command prints. */
+/** Collects the output of a command. */
 class Captured implements Terminal {
   readonly #decoder = new TextDecoder();
   text = "";
@@ -107,7 +107,7 @@ class Captured implements Terminal {
   }
 }
 
-/** The arguments that run a command from source under its permission set. */
+/** Returns the arguments that run a command from source under its permission set. */
 export function cliArgs(
   command: string,
   args: readonly string[],
@@ -129,7 +129,7 @@ export function cliArgs(
   ];
 }
 
-/** Runs a command of the program as a user would: another process, its own permissions. */
+/** Runs a command of the program like a user: as a process with its own permissions. */
 export async function spawnCli(
   command: string,
   args: readonly string[],
@@ -143,4 +143,60 @@ export async function spawnCli(
   }).output();
   const decoder = new TextDecoder();
   return { code: result.code, stdout: decoder.decode(result.stdout), stderr: decoder.decode(result.stderr) };
+}
+
+type Reach = Pick<World, "fs" | "spawn" | "http">;
+
+/** Returns a world that denies a command the permissions it gave up, as the runtime does for a process. */
+export function permitted({ fs, spawn, http }: Reach, givenUp: ReadonlySet<PermissionName>): Reach {
+  const check = (name: PermissionName, what: string) => {
+    if (givenUp.has(name)) throw new Deno.errors.NotCapable(`Requires ${name} access to "${what}"`);
+  };
+  return {
+    fs: guardWrites(fs, (path) => check("write", String(path))),
+    spawn(request) {
+      check("run", request.command);
+      return spawn(request);
+    },
+    async http(...request) {
+      check("net", String(request[0]));
+      return await http(...request);
+    },
+  };
+}
+
+/** @param check called with each path before it is changed */
+function guardWrites(fs: FileSystem, check: (path: string | URL) => void): FileSystem {
+  const guarded = <Path extends string | URL, Rest extends unknown[], Result>(
+    operation: (path: Path, ...rest: Rest) => Result,
+  ) =>
+  (path: Path, ...rest: Rest): Result => {
+    check(path);
+    return operation(path, ...rest);
+  };
+  const checkOpen = (path: string | URL, { write, append, create }: Deno.OpenOptions = {}) => {
+    if (write || append || create) check(path);
+  };
+  return {
+    ...fs,
+    chmodSync: guarded(fs.chmodSync),
+    linkSync: guarded(fs.linkSync),
+    mkdirSync: guarded(fs.mkdirSync),
+    open(path, options) {
+      checkOpen(path, options);
+      return fs.open(path, options);
+    },
+    openSync(path, options) {
+      checkOpen(path, options);
+      return fs.openSync(path, options);
+    },
+    remove: guarded(fs.remove),
+    removeSync: guarded(fs.removeSync),
+    renameSync: guarded(fs.renameSync),
+    symlinkSync: (target, path, options) => {
+      check(path);
+      fs.symlinkSync(target, path, options);
+    },
+    utimeSync: guarded(fs.utimeSync),
+  };
 }

@@ -19,7 +19,7 @@ import { testContext } from "./test_context.ts";
 
 type Files = Readonly<Record<string, string | Uint8Array>>;
 
-/** An account at RunPod whose jobs make archives, and another server that these archives lie on. */
+/** An account at RunPod whose jobs create archives, and another server that has these archives. */
 export class RunPodWorld implements AsyncDisposable {
   readonly api: FakeRunPod = startRunPod();
   readonly files: FileServer = startFileServer(new Uint8Array(0));
@@ -39,12 +39,12 @@ export class RunPodWorld implements AsyncDisposable {
     return `${this.files.url}?X-Amz-Signature=signed-secret`;
   }
 
-  /** A job that ends with this output. */
+  /** Lets the next job end with this output. */
   scriptOf(output: unknown): readonly JobState[] {
     return [{ status: "IN_PROGRESS", output: "training" }, { status: "COMPLETED", output }];
   }
 
-  /** The next job's archive holds these models; with a sequence also their manifest. */
+  /** Puts these models into the next job's archive, and with a sequence also their manifest. */
   async offer(models: Files, sequence?: number, seal?: Seal): Promise<void> {
     this.#models = models;
     this.#manifest = undefined;
@@ -64,13 +64,13 @@ export class RunPodWorld implements AsyncDisposable {
     await this.#write();
   }
 
-  /** Other bytes in an archive whose manifest stays. */
+  /** Changes bytes in an archive, but not its manifest. */
   async tamper(path: string, content: string): Promise<void> {
     this.#models = { ...this.#models, [path]: content };
     await this.#write();
   }
 
-  /** Another signature in an archive whose models and manifest stay. */
+  /** Changes the signature in an archive, but not its models and manifest. */
   async replaceSignature(text: string): Promise<void> {
     this.#signature = text;
     await this.#write();
@@ -116,7 +116,7 @@ export class RunPodWorld implements AsyncDisposable {
     };
   }
 
-  /** A source for one run; on a real clock it looks at the job without pausing. */
+  /** Creates a source for one run; on a real clock, it polls the job without pauses. */
   open(
     context: Context,
     store: Store,
@@ -136,14 +136,14 @@ export class RunPodWorld implements AsyncDisposable {
     }, store);
   }
 
-  /** Pulls to the machine whose models folder this is. */
+  /** Pulls to the machine with this model folder. */
   async pullTo(
     modelsDir: string,
     context: Context = testContext(),
     changed: Partial<RunPodSourceOptions> = {},
   ): Promise<PullReport> {
     const store = openStore(context.fs, { modelsDir });
-    // Taking the lock needs time that passes.
+    // Taking the lock needs the real clock.
     return await recordedRun({ ...context, clock: systemClock }, store, {
       command: "runpod-pull",
       lock: "store",
@@ -159,7 +159,7 @@ export class RunPodWorld implements AsyncDisposable {
     });
   }
 
-  /** Nobody answers at the API's address. */
+  /** Makes the API unreachable. */
   disconnect(): () => void {
     this.#isDown = true;
     return () => void (this.#isDown = false);
@@ -171,7 +171,7 @@ export class RunPodWorld implements AsyncDisposable {
   }
 }
 
-/** A port on which nobody listens. */
+/** Returns a port without a listener. */
 function closedPort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;

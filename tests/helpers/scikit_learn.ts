@@ -4,13 +4,13 @@ import { findPython, madeByPython, runPython, SAID } from "./python_fixture.ts";
 
 const FOUND = findPython(["python3", "/usr/bin/python3"]);
 
-/** A Python with scikit-learn, which is not always the first on the path; `undefined` where there is none. */
+/** A Python with scikit-learn, which is not always the first on the path; `undefined` if there is none. */
 export const PYTHON = FOUND?.command;
 
-/** What a test that needs it adds to its name. */
+/** The suffix for the names of tests that need it. */
 export const WITHOUT_PYTHON = PYTHON === undefined ? " (needs python3-joblib and python3-sklearn)" : "";
 
-/** Trains a forest and a scaler into the folder that it runs in, as scikit-learn's users store them. */
+/** Trains a forest and a scaler, and stores them in its working folder like users of scikit-learn. */
 export const TRAIN = `
 import joblib, pickle
 from sklearn.ensemble import RandomForestClassifier
@@ -27,23 +27,23 @@ model, scaler = joblib.load("rf.joblib"), joblib.load("scaler.joblib")
 print(model.predict([[1.0, 1.0], [2.0, 2.0]]).tolist(), scaler.mean_.tolist(), pickle.load(open("features.pkl", "rb")))
 `;
 
-/** A folder with what {@link TRAIN} makes, to be read. */
+/** Returns a read-only folder with the models of {@link TRAIN}. */
 export function trainedModels(): string {
   return madeBy(TRAIN);
 }
 
-/** What {@link useModels} says of the models of {@link trainedModels}. */
+/** Returns the output of {@link useModels} for the models of {@link trainedModels}. */
 export function trainedModelsSay(): string {
   return Deno.readTextFileSync(join(madeBy(TRAIN + USE), SAID));
 }
 
-/** A folder with what a script makes with scikit-learn, to be read. */
+/** Returns a read-only folder with the output of a script that uses scikit-learn. */
 export function madeBy(script: string): string {
   assert.ok(FOUND !== undefined, "there is no scikit-learn");
   return madeByPython(FOUND, script);
 }
 
-/** Loads what {@link TRAIN} made and uses it; equal models say the same. */
+/** Loads and uses the models of {@link TRAIN}; equal models have the same output. */
 export function useModels(folder: string): string {
   return runPython(PYTHON ?? "python3", USE, folder);
 }

@@ -6,7 +6,7 @@ import { bareRepository, clone } from "./test_git.ts";
 
 export const MODELS = { "BTC_USDC/metadata.json": "{}", "BTC_USDC/rf.bin": "one" };
 
-/** Seed 0's setting: a trainer and a bot, each with `configs/bot.yaml` and a clone of the registry. */
+/** The setup of seed 0: a trainer and a bot, each with `configs/bot.yaml` and a clone of the registry. */
 export function world(
   dir: TempDir,
 ): { readonly registry: string; readonly trainer: string; readonly bot: string } {

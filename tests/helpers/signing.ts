@@ -7,21 +7,21 @@ import { makeReleaseSigner } from "../../lib/signing/release_signature.ts";
 import type { Seal } from "../../lib/signing/seal.ts";
 import type { TrustedKey } from "../../lib/signing/verify_files.ts";
 
-/** A pair of keys, as both sides hold it. */
+/** A key pair in the forms of both sides. */
 export interface TestKey {
   readonly privatePem: string;
   readonly publicPem: string;
   readonly signing: SigningKey;
   readonly trusted: TrustedKey;
-  /** What a publisher with this key seals with. */
+  /** Returns the seal of a publisher with this key. */
   seal(validDays?: number): Seal;
-  /** What a client demands that trusts this key alone. */
+  /** Returns the requirements of a client that trusts only this key. */
   readonly required: SignaturePolicy;
-  /** What a client says that trusts this key alone, and takes unsigned releases all the same. */
+  /** Returns the requirements of a client that trusts only this key, and accepts unsigned releases, too. */
   readonly optional: SignaturePolicy;
 }
 
-/** One key for several processes: for tests alone, and worth nothing. */
+/** A key for several processes, only for tests and without any value. */
 export function fixedKey(): TestKey {
   const privateKey = createPrivateKey({ key: FIXED, format: "jwk" });
   const privatePem = String(privateKey.export({ type: "pkcs8", format: "pem" }));
@@ -29,7 +29,7 @@ export function fixedKey(): TestKey {
   return keyOf(privatePem, publicPem, "fixed.pem");
 }
 
-/** Whether this runtime has a curve: Deno 2.6 has no P-521. */
+/** Whether this runtime supports a curve: Deno 2.6 does not support P-521. */
 export function hasCurve(namedCurve: string): boolean {
   try {
     generateKeyPairSync("ec", { namedCurve });
@@ -64,7 +64,7 @@ function keyOf(privatePem: string, publicPem: string, name: string): TestKey {
   };
 }
 
-/** A wall clock that stands still; what is waited for passes as ever. */
+/** A clock whose wall time stands still; waiting takes real time. */
 export function clockAt(time: string): Clock {
   return {
     now: () => new Date(time),

@@ -3,9 +3,9 @@ import { statfsSync } from "node:fs";
 /** A file system of a few MiB, mounted at a folder until it is disposed of. */
 export interface SmallDisk extends Disposable {
   readonly path: string;
-  /** Mounts it again with other options: `ro`. */
+  /** Remounts it with other options: `ro`. */
   remount(options: string): void;
-  /** Takes every byte that is left. @returns gives them back */
+  /** Fills the disk. @returns a function that frees the space again */
   fill(): () => void;
 }
 
@@ -14,7 +14,7 @@ function run(command: string, ...args: string[]): boolean {
     return new Deno.Command(command, { args, stdin: "null", stdout: "null", stderr: "null" }).outputSync()
       .success;
   } catch {
-    // No such program here.
+    // The program is not installed.
     return false;
   }
 }
@@ -40,7 +40,7 @@ export function ext4At(path: string, mebibytes: number, ...mkfsOptions: string[]
   return diskAt(path);
 }
 
-/** A file system counts as busy while a program that another test starts holds copies of open files: milliseconds. */
+/** A file system is busy for milliseconds while a program that another test starts holds copies of open files. */
 const REMOUNT_TRIES = 100;
 
 function diskAt(path: string): SmallDisk {
@@ -60,7 +60,7 @@ function diskAt(path: string): SmallDisk {
   };
 }
 
-/** Pieces get smaller until not one byte fits, and files until not one more has a place. */
+/** Writes ever smaller pieces until no byte fits, and files until no further one can be created. */
 function fill(path: string): () => void {
   const filler = `${path}/filler`;
   using file = Deno.openSync(filler, { write: true, create: true });
@@ -79,13 +79,13 @@ function fits(write: () => unknown): boolean {
   }
 }
 
-/** Free bytes as the program asks for them. */
+/** Returns the free bytes like the program does. */
 export function freeBytes(path: string): Promise<number> {
   const { bavail, bsize } = statfsSync(path);
   return Promise.resolve(bavail * bsize);
 }
 
-/** Why the machine cannot mount a file system of the test's own; `undefined` where it can. */
+/** The reason why the machine cannot mount file systems for tests; `undefined` if it can. */
 export function mountObstacle(kind: "tmpfs" | "ext4"): string | undefined {
   if (Deno.build.os !== "linux" || Deno.uid() !== 0) return "mounting needs root on Linux";
   const probe = Deno.makeTempDirSync();

@@ -2,18 +2,18 @@ import assert from "node:assert/strict";
 import type { Terminal } from "../../cli/_world.ts";
 import { type CliResult, runCli, type RunOptions } from "./run_cli.ts";
 
-/** A command that runs in this process while a test looks on. */
+/** A command that runs in this process while the test observes it. */
 export interface StartedCli {
-  /** Waits until what it says after the last match matches. @returns that, up to the end of the match */
+  /** Waits until the output after the last match matches. @returns that output, up to the end of the match */
   until(pattern: RegExp): Promise<string>;
-  /** Everything that it has said until now, on both streams. */
+  /** All output so far, of both streams. */
   readonly said: string;
-  /** Asks it to stop, as a first SIGTERM does. */
+  /** Requests a stop like a first SIGTERM. */
   stop(): void;
   readonly exitCode: Promise<number>;
 }
 
-/** Starts a command as `runCli` runs it. */
+/** Starts a command like `runCli`. */
 export function startCli(command: string, args: readonly string[], options: RunOptions): StartedCli {
   const screen = new WatchedScreen();
   const stopping = new AbortController();

@@ -1,8 +1,8 @@
 import { crc32, deflateRawSync } from "node:zlib";
 
 /**
- * A ZIP as upload-artifact writes it: streamed, so that sizes and checksums follow each content in a data descriptor
- * (APPNOTE 4.3.9) and its header holds none.
+ * Builds a ZIP like upload-artifact: streamed, so that sizes and checksums are in a data descriptor behind each content
+ * (APPNOTE 4.3.9) instead of its header.
  */
 export function streamedZip(files: Readonly<Record<string, string | Uint8Array>>): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = [];

@@ -2,26 +2,26 @@ import { createHash } from "node:crypto";
 import { statfsSync } from "node:fs";
 import { ifFound } from "../../lib/core/files.ts";
 
-/** A folder that is removed at the end of its block, read-only files and all. */
+/** A folder that is removed at the end of its block, including read-only files. */
 export interface TempDir extends Disposable {
   readonly path: string;
 }
 
-/** A folder of a test's own. */
+/** Creates a folder for a test. */
 export function tempDir(): TempDir {
   return folderIn(undefined);
 }
 
 /**
- * As {@link tempDir}, in memory where the machine has room there: for tests that sync thousands of small files, which
- * takes a disk minutes. Only for work in the test's process and for programs other than Deno's: Deno lets nobody into
- * `/dev` who has not every permission.
+ * Creates a folder in memory, if the machine has space there: for tests that sync thousands of small files, which takes
+ * minutes on a disk. Only for the test's process and programs other than Deno, which denies access to `/dev` without all
+ * permissions.
  */
 export function memoryDir(): TempDir {
   return folderIn(memoryFolder());
 }
 
-/** A folder on another file system than that of {@link memoryDir}; `undefined` where there is none. */
+/** Creates a folder on another file system than {@link memoryDir}; `undefined` if there is none. */
 export function foreignDir(): TempDir | undefined {
   using usual = memoryDir();
   for (const parent of [undefined, MEMORY_FOLDER]) {
@@ -38,13 +38,13 @@ export function foreignDir(): TempDir | undefined {
   return undefined;
 }
 
-/** @param parent instead of the system's folder for temporary files */
+/** @param parent replaces the system's folder for temporary files */
 function folderIn(parent: string | undefined): TempDir {
   const made = Deno.makeTempDirSync({
     prefix: "model-sync-test-",
     ...(parent === undefined ? {} : { dir: parent }),
   });
-  // Resolved, because macOS passes out a link, and what the store prints is resolved too.
+  // Resolved: macOS returns a link, and the store prints resolved paths.
   const path = Deno.realPathSync(made);
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }
@@ -52,7 +52,7 @@ function folderIn(parent: string | undefined): TempDir {
 /** Linux's file system in memory. */
 const MEMORY_FOLDER = "/dev/shm";
 
-/** What the tests write at the same time, many times over: a container may have no more than 64 MiB. */
+/** Many times the space that concurrent tests need; a container may have no more than 64 MiB. */
 const MEMORY_BYTES_MIN = 2 * 1024 ** 3;
 
 function memoryFolder(): string | undefined {
@@ -64,7 +64,7 @@ function memoryFolder(): string | undefined {
   }
 }
 
-/** Copies what is in a folder with modes, times, links and hard links, in this process: `cp` would cost a fork of it. */
+/** Copies the contents of a folder with modes, times, links and hard links. `cp` would need a fork of this process. */
 export function copyTree(from: string, to: string): void {
   const copies = new Map<number | null, string>();
   const visit = (source: string, target: string) => {
@@ -96,7 +96,7 @@ function copyTimes(from: string, to: string): void {
   if (mode !== null) Deno.chmodSync(to, mode & 0o7777);
 }
 
-/** Keeps a copy of a folder, and returns the function that puts the folder back as it was. */
+/** Copies a folder, and returns a function that restores it. */
 export function checkpoint(folder: string, copy: string): () => void {
   Deno.mkdirSync(copy, { recursive: true });
   copyTree(folder, copy);
@@ -107,7 +107,7 @@ export function checkpoint(folder: string, copy: string): () => void {
   };
 }
 
-/** Writes files, given by path and content, below a folder. */
+/** Writes files, by path and content, below a folder. */
 export function writeFiles(root: string, files: Readonly<Record<string, string | Uint8Array>>): void {
   for (const [path, content] of Object.entries(files)) {
     const target = `${root}/${path}`;
@@ -118,8 +118,8 @@ export function writeFiles(root: string, files: Readonly<Record<string, string |
 }
 
 /**
- * Dates a folder and all that is in it back by a year, so that whatever a test does next to them shows: the kernel's
- * clock may not tick in between.
+ * Dates a folder and its contents back by a year, so that later changes show in their times: the kernel's clock may not tick
+ * in between.
  */
 export function ageFiles(root: string): void {
   for (const entry of Deno.readDirSync(root)) {
@@ -132,7 +132,7 @@ export function ageFiles(root: string): void {
 
 const LAST_YEAR = new Date("2025-01-01T00:00:00Z");
 
-/** Every file below a folder with its text, links followed; what a consumer sees. */
+/** Returns every file below a folder with its text, following links like a consumer. */
 export function readFiles(root: string): Record<string, string> {
   const files: Record<string, string> = {};
   const visit = (folder: string, prefix: string) => {
@@ -146,7 +146,7 @@ export function readFiles(root: string): Record<string, string> {
   return Object.fromEntries(Object.entries(files).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** Bytes that neither compress nor repeat, the same for the same seed. */
+/** Returns bytes that neither compress nor repeat, the same for the same seed. */
 export function noise(size: number, seed: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size);
   let state = (seed * 2654435761 + 1) >>> 0;
@@ -159,7 +159,7 @@ export function noise(size: number, seed: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** All that is below a folder, but for times: equal for equal trees. A file that vanishes meanwhile is left out. */
+/** Returns a text for the contents of a folder without times, equal for equal trees. Files that vanish are omitted. */
 export function contentOf(root: string): string {
   const hash = createHash("md5");
   const visit = (folder: string) => {
@@ -178,14 +178,14 @@ export function contentOf(root: string): string {
   return hash.digest("hex");
 }
 
-/** Every path below a folder with its size, times and link target. */
+/** Returns every path below a folder with its size, times and link target. */
 export function listing(root: string): string[] {
   const lines: string[] = [];
   const visit = (folder: string) => {
     for (const entry of Deno.readDirSync(folder)) {
       const path = `${folder}/${entry.name}`;
       const info = Deno.lstatSync(path);
-      // Looking at a worktree lets git note its times in the index, which says nothing about the worktree.
+      // Reading a worktree makes git update times in the index, which is not a change of the worktree.
       const times = /\.git(\/index)?$/.test(path) || info.isDirectory
         ? ""
         : `${info.size} ${info.mtime?.getTime()}`;

@@ -3,7 +3,7 @@ import type { Context, Environment } from "../../lib/core/context.ts";
 import type { Log } from "../../lib/core/log.ts";
 import { spawnInOurGroup, type SpawnProcess } from "../../lib/core/subprocess.ts";
 
-/** A log that keeps its lines. */
+/** A log that collects its lines. */
 export interface RecordedLog extends Log {
   readonly lines: string[];
 }
@@ -21,14 +21,14 @@ export function recordedLog(): RecordedLog {
   };
 }
 
-/** An environment of these variables alone. */
+/** Returns an environment with only these variables. */
 export function fixedEnvironment(variables: Readonly<Record<string, string>>): Environment {
   return { get: (name) => variables[name], toObject: () => ({ ...variables }) };
 }
 
 /**
- * The real programs, but git without whatever the machine's user configured; in our own group, because thousands are
- * started from a process that has grown large.
+ * Starts real programs, but git without the user's configuration. They run in this process's group, because thousands are
+ * started and a new group would copy the page tables of this large process.
  */
 export const isolatedSpawn: SpawnProcess = (request) =>
   spawnInOurGroup({
@@ -40,7 +40,7 @@ export const isolatedSpawn: SpawnProcess = (request) =>
     },
   });
 
-/** The real world, with whatever a test replaces. */
+/** Returns the real world, with a test's replacements. */
 export function testContext(replaced: Partial<Context> = {}): Context & { readonly log: RecordedLog } {
   return {
     fs: Deno,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-/** A git of the test's own making: no user configuration, one identity, a fixed default branch. */
+/** Isolates git: no user configuration, one identity, a fixed default branch. */
 export const GIT_ENV = {
   GIT_CONFIG_GLOBAL: Deno.build.os === "windows" ? "NUL" : "/dev/null",
   GIT_CONFIG_NOSYSTEM: "1",
@@ -17,7 +17,7 @@ export function git(cwd: string, ...args: string[]): string {
   return new TextDecoder().decode(result.stdout).trimEnd();
 }
 
-/** As {@link git}, with bytes on standard input. */
+/** Runs git with bytes on standard input. */
 export async function gitWithInput(
   cwd: string,
   input: Uint8Array<ArrayBuffer>,
@@ -40,24 +40,33 @@ export async function gitWithInput(
   return new TextDecoder().decode(result.stdout).trimEnd();
 }
 
-/** Makes an empty bare repository whose default branch is main. */
+/** Creates an empty bare repository with the default branch main. */
 export function bareRepository(path: string): string {
   Deno.mkdirSync(path, { recursive: true });
   git(path, "init", "--quiet", "--bare", "--initial-branch=main");
   return path;
 }
 
-/** Clones a repository, also an empty one. */
+/** Clones a repository, even an empty one. */
 export function clone(url: string, path: string): string {
   git(Deno.cwd(), "clone", "--quiet", "--config", "core.autocrlf=false", url, path);
   if (git(path, "branch", "--list") === "") git(path, "symbolic-ref", "HEAD", "refs/heads/main");
   return path;
 }
 
-/** Commits everything in a clone and pushes it; the commit. */
+/** Commits everything in a clone and pushes it. @returns the commit */
 export function commitAll(repository: string, message = "a change by hand"): string {
   git(repository, "add", "--all", "--force");
   git(repository, "commit", "--quiet", "--message", message);
   git(repository, "push", "--quiet", "origin", "HEAD:main");
   return git(repository, "rev-parse", "HEAD");
+}
+
+/** Whether this machine has git-lfs. */
+export const hasLfs =
+  new Deno.Command("git", { args: ["lfs", "version"], stdout: "null", stderr: "null" }).outputSync().success;
+
+/** Registers a test that needs git-lfs. Without it, the test is skipped, with the reason in its name. */
+export function testWithLfs(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name: hasLfs ? name : `${name} (skipped: no git-lfs here)`, ignore: !hasLfs, fn });
 }

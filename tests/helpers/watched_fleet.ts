@@ -10,7 +10,7 @@ import { type RecordedLog, recordedLog } from "./test_context.ts";
 import * as events from "./web_events.ts";
 
 /** The time at which a test starts. */
-export const WATCH_BEGINS = "2026-11-29T07:00:00.000Z";
+const WATCH_BEGINS = "2026-11-29T07:00:00.000Z";
 
 const MINUTE_MS = 60_000;
 

@@ -2,11 +2,11 @@ import { EVENT_TYPES, sourceOf } from "../../lib/wire/event_names.ts";
 import type { CanaryDescription, EventOf, Schedule, Status, StatusRelease } from "../../lib/wire/schema.ts";
 
 /**
- * Events for tests of the dashboard: valid ones, with defaults for everything that a test does not name. Equal arguments
- * make equal events; runs that start at different times, or by different commands, have different ids.
+ * Valid events for tests of the dashboard, with defaults for everything that a test does not set. Equal arguments give equal
+ * events; runs with different start times or commands have different ids.
  */
 
-/** When an event happens that names no time. */
+/** The default time of events. */
 export const EVENT_TIME = "2026-11-29T06:00:00.000Z";
 
 const MODELS_DIR = "/srv/bot/models";
@@ -38,7 +38,7 @@ export function started(node: string, changes: Partial<Data<"started">> = {}): E
   };
 }
 
-/** Returns an event that a run ended: a pull that left release 1 active. */
+/** Returns an event that a run ended: an unchanged pull, with release 1 active. */
 export function finished(node: string, changes: Partial<Data<"finished">> = {}): EventOf<"finished"> {
   return runEnded(node, {
     carrier: "git",
@@ -50,7 +50,7 @@ export function finished(node: string, changes: Partial<Data<"finished">> = {}):
   });
 }
 
-/** Returns an event that a pull activated the release with a number over the one before it. */
+/** Returns an event that a pull activated the release with a number, after the previous number. */
 export function activated(
   node: string,
   number: number,
@@ -168,7 +168,7 @@ export function pullRequest(
   };
 }
 
-/** What a test changes of a heartbeat. */
+/** A test's changes of a heartbeat. */
 export interface HeartbeatChanges extends Partial<Omit<Data<"heartbeat">, "status">> {
   readonly time?: string;
   readonly status?: Partial<Status>;
@@ -228,7 +228,7 @@ function nextSixOClock(time: string): string {
   return Date.parse(time) < Date.parse(today) ? today : laterBy(today, 24 * 3_600_000);
 }
 
-/** Returns the release with a number as a status names it. */
+/** Returns the release with a number in the form of a status. */
 export function statusRelease(number: number, changes: Partial<StatusRelease> = {}): StatusRelease {
   return {
     digest: digestOfRelease(number),
@@ -240,7 +240,7 @@ export function statusRelease(number: number, changes: Partial<StatusRelease> = 
   };
 }
 
-/** Returns when a role is due: daily at 06:00 UTC, a missed run made up for however late. */
+/** Returns a schedule: daily at 06:00 UTC; a missed run is made up for however late. */
 export function schedule(changes: Partial<Schedule> = {}): Schedule {
   return {
     times: ["06:00"],
@@ -253,7 +253,7 @@ export function schedule(changes: Partial<Schedule> = {}): Schedule {
   };
 }
 
-/** Returns the open canary of the release with a number: `win_rate` is where it was before. */
+/** Returns the open canary of the release with a number; `win_rate` is unchanged. */
 export function canary(number: number, changes: Partial<CanaryDescription> = {}): CanaryDescription {
   return {
     digest: digestOfRelease(number),

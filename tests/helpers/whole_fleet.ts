@@ -7,14 +7,14 @@ import {
 import { EVENT_TYPES, nodeOf } from "../../lib/wire/event_names.ts";
 import type { EventOf, ReportEvent } from "../../lib/wire/schema.ts";
 
-/** The type of event that a name stands for. */
+/** The event type of a name. */
 type Named = { readonly [Kind in "started" | "finished" | "published" | "heartbeat"]: EventOf<Kind> };
 
 function isOf<Kind extends keyof Named>(kind: Kind, event: ReportEvent): event is Named[Kind] & ReportEvent {
   return event.type === EVENT_TYPES[kind];
 }
 
-/** A simulated fleet, read whole. */
+/** A simulated fleet with all its events. */
 export class WholeFleet {
   readonly batches: readonly FleetBatch[];
   readonly events: readonly ReportEvent[];
@@ -26,7 +26,7 @@ export class WholeFleet {
     this.now = options.now;
   }
 
-  /** The events of a type that a node sent, oldest first. */
+  /** Returns a node's events of a type, oldest first. */
   of<Kind extends keyof Named>(kind: Kind, node?: string): Named[Kind][] {
     const found: Named[Kind][] = [];
     for (const event of this.events) {
@@ -35,7 +35,7 @@ export class WholeFleet {
     return found;
   }
 
-  /** The runs of a node with an outcome. */
+  /** Returns a node's runs with an outcome. */
   runs(node: string, outcome: string): EventOf<"finished">["data"][] {
     return this.of("finished", node).map(({ data }) => data).filter((run) => run.outcome === outcome);
   }
@@ -52,7 +52,7 @@ export class WholeFleet {
     return heartbeat;
   }
 
-  /** How many releases the active one of a node is behind those that a publisher has published. */
+  /** Returns the number of published releases that are newer than the active one of a node. */
   behind(node: string, publisher: string): number {
     const newest = this.of("published", publisher).at(-1)?.data.sequence;
     const active = this.of("finished", node).findLast(({ data }) => data.outcome === "activated")?.data
@@ -61,7 +61,7 @@ export class WholeFleet {
     return newest - active;
   }
 
-  /** How long before the end something happened, in hours. */
+  /** Returns the time between an event and the end of the simulation, in hours. */
   hoursAgo(time: string | null | undefined): number {
     assert.ok(typeof time === "string");
     return (this.now.getTime() - Date.parse(time)) / 3_600_000;

@@ -7,7 +7,7 @@ import { ModelSyncError } from "../../lib/core/errors.ts";
 import { hashFile } from "../../lib/core/hash.ts";
 import { type Fault, startFileServer } from "../../fakes/file_server.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
-import { slowLine } from "../helpers/slow_line.ts";
+import { slowLine } from "./slow_line.ts";
 import { noise, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 

@@ -11,7 +11,7 @@ import { describePartial, readPartial, removePartial } from "../../lib/http/part
 import { Secret } from "../../lib/core/secret.ts";
 import { type FileServer, startFileServer } from "../../fakes/file_server.ts";
 import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
-import { slowLine } from "../helpers/slow_line.ts";
+import { slowLine } from "./slow_line.ts";
 import { noise, type TempDir, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { MetricsSink } from "../../lib/metrics/metrics_sink.ts";
 import { appendHistory } from "../../lib/store/history.ts";
 import { openStore } from "../../lib/store/store.ts";
-import { pull, SETTINGS } from "../helpers/metrics_world.ts";
+import { pull, SETTINGS } from "./metrics_world.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 const [folder = "", file = "", count = ""] = Deno.args;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { metricsText } from "../../lib/metrics/metrics_text.ts";
-import { SOURCE } from "../helpers/metrics_source.ts";
+import { SOURCE } from "./metrics_source.ts";
 import { parseMetrics } from "../helpers/parse_metrics.ts";
 import { HAS_PROMTOOL, WITHOUT_PROMTOOL } from "../helpers/promtool.ts";
 import { guide } from "../helpers/pages.ts";

@@ -4,7 +4,7 @@ import { InterruptedError } from "../../lib/core/errors.ts";
 import { MetricsSink } from "../../lib/metrics/metrics_sink.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { damage, DAMAGES } from "../helpers/damage.ts";
-import { MetricsWorld, pull, SETTINGS } from "../helpers/metrics_world.ts";
+import { MetricsWorld, pull, SETTINGS } from "./metrics_world.ts";
 import { MortalProcess } from "../helpers/mortal_process.ts";
 import { parseMetrics, valueOf } from "../helpers/parse_metrics.ts";
 import { HAS_PROMTOOL, promtoolSays, WITHOUT_PROMTOOL } from "../helpers/promtool.ts";

@@ -5,7 +5,7 @@ import { DURATION_BOUNDS_SEC, NO_RUNS } from "../../lib/metrics/run_totals.ts";
 import type { ShownStatus } from "../../lib/metrics/status_families.ts";
 import { type Labels, textFormat } from "../../lib/metrics/text_format.ts";
 import { OUTCOMES } from "../../lib/store/history.ts";
-import { CANARY, CURRENT, DIGEST, SCHEDULE, SOURCE, STATUS } from "../helpers/metrics_source.ts";
+import { CANARY, CURRENT, DIGEST, SCHEDULE, SOURCE, STATUS } from "./metrics_source.ts";
 import { familyIn, parseMetrics, valueOf } from "../helpers/parse_metrics.ts";
 import { HAS_PROMTOOL, promtoolSays, WITHOUT_PROMTOOL } from "../helpers/promtool.ts";
 

@@ -7,10 +7,10 @@ import { announceDaemon } from "../../lib/store/daemons.ts";
 import { pauseRoles } from "../../lib/store/pauses.ts";
 import { addQuarantine } from "../../lib/store/quarantine.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
-import { MetricsWorld, pullsIn, SETTINGS } from "../helpers/metrics_world.ts";
+import { MetricsWorld, pullsIn, SETTINGS } from "./metrics_world.ts";
 import { parseMetrics, valueOf } from "../helpers/parse_metrics.ts";
 import { HAS_PROMTOOL, promtoolSays, WITHOUT_PROMTOOL } from "../helpers/promtool.ts";
-import { readOnlyFs } from "../helpers/read_only_fs.ts";
+import { readOnlyFs } from "../helpers/fake_fs.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { testContext } from "../helpers/test_context.ts";
 

@@ -9,7 +9,7 @@ import { markRun } from "../../lib/store/running.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { startRecordingHost } from "../../fakes/recording_host.ts";
 import { alerts } from "../helpers/alert_world.ts";
-import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { HurriedClock } from "../helpers/fake_clock.ts";
 import { mountObstacle, tmpfsAt } from "../helpers/small_disk.ts";
 import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";

@@ -29,7 +29,7 @@ function mail(folder: string, begin: string, trust: readonly string[]): z.infer<
       "--allow-net",
       "--allow-sys=hostname",
       ...trust,
-      "tests/helpers/tls_mailer.ts",
+      "tests/notifiers/tls_mailer.ts",
       folder,
       begin,
     ],

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { SUMMARIES } from "../../cli/_help.ts";
 import { type Block, guide, type Page, PAGES, README } from "../helpers/pages.ts";
-import { REGISTRY_URL, type StageName, STAGES } from "../helpers/page_stages.ts";
+import { REGISTRY_URL, type StageName, STAGES } from "./page_stages.ts";
 import { PROJECT, runCli, spawnCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";

@@ -7,11 +7,18 @@ import { readHistory } from "../../lib/store/history.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { listReleases } from "../../lib/store/releases.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
-import { type Machine, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import { osError } from "../helpers/fake_fs.ts";
+import {
+  type Machine,
+  publishFiles,
+  pulledReleases,
+  pullTo,
+  rollBack,
+  storeOf,
+} from "../helpers/machines.ts";
 import { activeSequence, settleLeft } from "../helpers/mirrored_bot.ts";
 import { checkpoint, memoryDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { osError, publishFiles, pulledReleases } from "../helpers/two_releases.ts";
 
 const SETS = [{ "a.bin": "one" }, { "a.bin": "two" }, { "a.bin": "three" }];
 

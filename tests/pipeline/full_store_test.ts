@@ -5,12 +5,11 @@ import { recordedRun } from "../../lib/pipeline/run.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { newestRolledBack, readQuarantine } from "../../lib/store/quarantine.ts";
 import { listReleases } from "../../lib/store/releases.ts";
-import { type Machine, machine, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import { type Machine, machine, pulledReleases, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { activeSequence } from "../helpers/mirrored_bot.ts";
 import { ext4At, mountObstacle, type SmallDisk, tmpfsAt } from "../helpers/small_disk.ts";
 import { readFiles, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { pulledReleases } from "../helpers/two_releases.ts";
 
 const SETS = ["1", "2", "3", "4"].map((version) => ({ "a.bin": version.repeat(5000), "b.bin": "same" }));
 

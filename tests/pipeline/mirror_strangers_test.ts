@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { verifyActive } from "../../lib/pipeline/verify.ts";
-import { type Machine, machine, pullTo, storeOf } from "../helpers/machines.ts";
+import { osError } from "../helpers/fake_fs.ts";
+import { type Machine, machine, publishFiles, pulledReleases, pullTo, storeOf } from "../helpers/machines.ts";
 import { activeSequence, mirrorTo } from "../helpers/mirrored_bot.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { osError, publishFiles, pulledReleases } from "../helpers/two_releases.ts";
 
 type Files = Readonly<Record<string, string>>;
 

@@ -12,13 +12,12 @@ import { runCustomCommand } from "../../lib/validators/custom_command.ts";
 import { validateRelease } from "../../lib/validators/validate_release.ts";
 import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
 import { publisherOptions, uploadFrom } from "../helpers/hub_machines.ts";
-import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { stagedFile } from "../helpers/model_files.ts";
 import { RunPodWorld } from "../helpers/runpod_world.ts";
 import { hooks, releaseOf } from "../helpers/reload_world.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 const START = "2026-11-21T00:00:00Z";
 const SECOND_MS = 1_000;

@@ -7,9 +7,15 @@ import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { findStore, type Store } from "../../lib/store/store.ts";
-import { readOnlyFs } from "../helpers/read_only_fs.ts";
-import { type Machine, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
-import { publishFiles, pulledReleases } from "../helpers/two_releases.ts";
+import { readOnlyFs } from "../helpers/fake_fs.ts";
+import {
+  type Machine,
+  publishFiles,
+  pulledReleases,
+  pullTo,
+  rollBack,
+  storeOf,
+} from "../helpers/machines.ts";
 import { ageFiles, listing, readFiles, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 

@@ -4,14 +4,20 @@ import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { isClutter, reportClutter } from "../../lib/release/clutter.ts";
 import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
 import { CLUTTER } from "../helpers/clutter_files.ts";
-import { machine, publishFrom, pullTo, storeOf } from "../helpers/machines.ts";
+import {
+  machine,
+  newTrainer,
+  publishFrom,
+  pulledReleases,
+  pullTo,
+  registryOf,
+  storeOf,
+} from "../helpers/machines.ts";
 import { manifestOf } from "../helpers/manifest_of.ts";
 import { memoryDir, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { recordedLog, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
 import { run, world } from "../helpers/seed_world.ts";
-import { newTrainer, registryOf } from "../helpers/trainer.ts";
-import { pulledReleases } from "../helpers/two_releases.ts";
 
 const MODELS = { "BTC/metadata.json": "{}", "BTC/rf.onnx": "one", "x.bin": "x" };
 

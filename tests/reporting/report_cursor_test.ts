@@ -7,7 +7,7 @@ import { reportingOf, RUN_BUDGET_MS } from "../../lib/reporting/report_run.ts";
 import { historyFiles } from "../../lib/store/history.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { MortalProcess } from "../helpers/mortal_process.ts";
-import { osError } from "../helpers/two_releases.ts";
+import { osError } from "../helpers/fake_fs.ts";
 import { finished, finishedFrom, ReportWorld, runRecordOf } from "../helpers/report_world.ts";
 
 function statePath(world: ReportWorld): string {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Agenda } from "../../lib/schedule/agenda.ts";
 import { anyOf, parseCalendar } from "../../lib/schedule/calendar.ts";
-import { type ShownMinute, walkYear, type ZoneYear } from "../helpers/zone_year.ts";
+import { type ShownMinute, walkYear, type ZoneYear } from "./zone_year.ts";
 
 const ZONES = ["Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"];
 const YEAR = 2026;

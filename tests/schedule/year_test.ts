@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseCalendar } from "../../lib/schedule/calendar.ts";
-import { type ShownMinute, walkYear, type ZoneYear } from "../helpers/zone_year.ts";
+import { type ShownMinute, walkYear, type ZoneYear } from "./zone_year.ts";
 
 const ZONES = ["Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"];
 const YEAR = 2026;

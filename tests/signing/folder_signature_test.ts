@@ -6,7 +6,7 @@ import { z } from "zod";
 import { preAuthEncoding } from "../../lib/signing/bundle.ts";
 import { signFolder, verifyFolder } from "../../lib/signing/folder_signature.ts";
 import { parsePublicKey } from "../../lib/signing/key_files.ts";
-import { bundleOf, RESOURCES, statementOf } from "../helpers/oms_folder.ts";
+import { bundleOf, RESOURCES, statementOf } from "./oms_folder.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { testKey } from "../helpers/signing.ts";
 import { noise, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";

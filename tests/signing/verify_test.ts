@@ -12,7 +12,7 @@ import {
   statementOf,
   type Tampering,
   verifyTampered,
-} from "../helpers/oms_folder.ts";
+} from "./oms_folder.ts";
 import { hasCurve, testKey } from "../helpers/signing.ts";
 
 const OTHER = testKey();

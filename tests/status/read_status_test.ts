@@ -10,11 +10,10 @@ import { markRun } from "../../lib/store/running.ts";
 import { rememberRoleTimes } from "../../lib/store/schedule_state.ts";
 import { findStore, openStore } from "../../lib/store/store.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
-import { storeOf } from "../helpers/machines.ts";
+import { pulledReleases, storeOf } from "../helpers/machines.ts";
 import { digestOf } from "../helpers/report_events.ts";
 import { memoryDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { pulledReleases } from "../helpers/two_releases.ts";
 
 const CLOCK = new QuickClock("2026-11-21T05:00:00Z");
 const SETTINGS = ModelSync.parse({

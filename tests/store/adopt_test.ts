@@ -3,10 +3,18 @@ import { join } from "node:path";
 import { DiskError } from "../../lib/core/errors.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
-import { type Machine, machine, publishFrom, pullTo, storeOf } from "../helpers/machines.ts";
+import {
+  type Machine,
+  machine,
+  MODELS,
+  newTrainer,
+  publishFrom,
+  pullTo,
+  registryOf,
+  storeOf,
+} from "../helpers/machines.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
 
 /** A published release, and a bot whose model folder is still a real folder. */
 async function newBot(root: string, files: Readonly<Record<string, string>>): Promise<Machine> {

@@ -9,12 +9,11 @@ import {
   findWaitingRequest,
   takeRunRequest,
 } from "../../lib/store/run_requests.ts";
-import { machine, storeOf } from "../helpers/machines.ts";
+import { machine, pulledReleases, storeOf } from "../helpers/machines.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { ext4At, mountObstacle, type SmallDisk, tmpfsAt } from "../helpers/small_disk.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { pulledReleases } from "../helpers/two_releases.ts";
 
 const DISKS: Readonly<Record<string, (path: string) => SmallDisk>> = {
   tmpfs: (path) => tmpfsAt(path, "size=8m"),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { STATE_ENTRIES } from "../../lib/store/state_entries.ts";
 import { damage, DAMAGES, withoutPipes } from "../helpers/damage.ts";
-import { rootedFs } from "../helpers/rooted_fs.ts";
+import { rootedFs } from "../helpers/fake_fs.ts";
 import { type CliResult, PROJECT, runCli } from "../helpers/run_cli.ts";
 import { checkpoint, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository } from "../helpers/test_git.ts";

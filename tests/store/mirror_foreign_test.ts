@@ -5,11 +5,11 @@ import { MIRROR_SCRATCH_NAME } from "../../lib/store/mirror_scratch.ts";
 import { setPointers } from "../../lib/store/pointers.ts";
 import { listReleases } from "../../lib/store/releases.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
-import { type Machine, machine, pullTo, storeOf } from "../helpers/machines.ts";
+import { osError } from "../helpers/fake_fs.ts";
+import { type Machine, machine, publishFiles, pulledReleases, pullTo, storeOf } from "../helpers/machines.ts";
 import { activeSequence, assertMirrored, mirrorTo, settleLeft } from "../helpers/mirrored_bot.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { osError, publishFiles, pulledReleases } from "../helpers/two_releases.ts";
 
 const V1 = { "a.bin": "one", "sub/b.bin": "one", "c.bin": "same" };
 const V2 = { "a.bin": "two", "d.bin": "two", "c.bin": "same" };

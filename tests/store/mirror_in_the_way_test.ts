@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { countingFs } from "../helpers/counting_fs.ts";
-import { type Machine, pullTo } from "../helpers/machines.ts";
+import { osError } from "../helpers/fake_fs.ts";
+import { type Machine, publishFiles, pulledReleases, pullTo } from "../helpers/machines.ts";
 import { activeSequence, mirrorTo, settleLeft } from "../helpers/mirrored_bot.ts";
 import { checkpoint, memoryDir, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { osError, publishFiles, pulledReleases } from "../helpers/two_releases.ts";
 
 type Files = Readonly<Record<string, string>>;
 

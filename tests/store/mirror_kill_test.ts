@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { FileSystem } from "../../lib/core/files.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
-import { type Machine, storeOf } from "../helpers/machines.ts";
+import { osError } from "../helpers/fake_fs.ts";
+import { type Machine, pulledReleases, storeOf } from "../helpers/machines.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { activeSequence, assertMirrored, mirrorTo, settleLeft } from "../helpers/mirrored_bot.ts";
 import { checkpoint, memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { osError, pulledReleases } from "../helpers/two_releases.ts";
 
 /** A file becomes a folder, a folder a file; files come, go, change and stay. */
 const V1 = {

@@ -7,10 +7,18 @@ import type { Safeguards } from "../../lib/pipeline/safeguards.ts";
 import { problemSeenByConsumers } from "../../lib/store/consumer_view.ts";
 import { activeManifest } from "../../lib/store/pointers.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
-import { type Machine, machine, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import { osError } from "../helpers/fake_fs.ts";
+import {
+  type Machine,
+  machine,
+  publishFiles,
+  pulledReleases,
+  pullTo,
+  rollBack,
+  storeOf,
+} from "../helpers/machines.ts";
 import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { osError, publishFiles, pulledReleases } from "../helpers/two_releases.ts";
 
 const V1 = { "a.onnx": "one", "b.json": "{}" };
 const V2 = { "a.onnx": "two!", "c.onnx": "three" };

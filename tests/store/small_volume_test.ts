@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readHistory } from "../../lib/store/history.ts";
 import { listReleases } from "../../lib/store/releases.ts";
-import { machine, pullTo, storeOf } from "../helpers/machines.ts";
+import { osError } from "../helpers/fake_fs.ts";
+import { machine, publishFiles, pulledReleases, pullTo, storeOf } from "../helpers/machines.ts";
 import { activeSequence, assertMirrored, mirrorTo, settleLeft } from "../helpers/mirrored_bot.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { freeBytes, mountObstacle, type SmallDisk, tmpfsAt } from "../helpers/small_disk.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { osError, publishFiles, pulledReleases } from "../helpers/two_releases.ts";
 
 const obstacle = mountObstacle("tmpfs");
 

@@ -5,7 +5,7 @@ import { openStore } from "../../lib/store/store.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { readFiles, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { osError } from "../helpers/two_releases.ts";
+import { osError } from "../helpers/fake_fs.ts";
 
 Deno.test("a file under a second path is linked, or copied if the disk has no links or is at its limit of links", async () => {
   for (const code of [undefined, "EPERM", "EMLINK", "ENOTSUP"]) {

@@ -78,7 +78,7 @@ async function start(
 }
 
 function createToken(runtime: string, file: string, node: string): string {
-  const script = `${PROJECT}tests/helpers/create_token.ts`;
+  const script = `${PROJECT}tests/web/create_token.ts`;
   const { success, stdout, stderr } = new Deno.Command(runtime, {
     args: ["run", "-q", "--allow-all", "--no-check", "--config", `${PROJECT}deno.json`, script, file, node],
     stdin: "null",

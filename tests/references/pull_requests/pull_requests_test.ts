@@ -4,7 +4,7 @@ import { closeOlder, closeReplaced } from "../../../lib/references/pull_requests
 import { dress } from "../../../lib/references/pull_requests/dress.ts";
 import { lostAnswer } from "../../../fakes/github_pulls_server.ts";
 import { problem, TOKEN } from "../../../fakes/github_server.ts";
-import { PullsWorld, REGISTRY } from "../../helpers/pulls_world.ts";
+import { PullsWorld, REGISTRY } from "./pulls_world.ts";
 
 const ROUTE = { ...REGISTRY, base: "main", head: "model-sync/references" };
 const PROPOSAL = { title: "Sync clip", body: "One model.", content: "sha256:aa", pending: [] };

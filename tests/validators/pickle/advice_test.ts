@@ -4,7 +4,7 @@ import { z } from "zod";
 import { Validate } from "../../../lib/config/sections/validate.ts";
 import { InvalidModelError } from "../../../lib/validators/invalid_model.ts";
 import { adviseImports } from "../../../lib/validators/pickle/refusals.ts";
-import { inspectBytes } from "../../helpers/inspect_bytes.ts";
+import { inspectBytes } from "./inspect_bytes.ts";
 import { global, PROTO_4, rawPickle, stackGlobal, text } from "../../helpers/raw_pickle.ts";
 import { rawZip } from "../../helpers/raw_zip.ts";
 

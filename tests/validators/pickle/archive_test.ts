@@ -3,7 +3,7 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { Validate } from "../../../lib/config/sections/validate.ts";
 import { InvalidModelError } from "../../../lib/validators/invalid_model.ts";
 import { validateRelease } from "../../../lib/validators/validate_release.ts";
-import { ANY_NAMES, inspectBytes, refusesBytes } from "../../helpers/inspect_bytes.ts";
+import { ANY_NAMES, inspectBytes, refusesBytes } from "./inspect_bytes.ts";
 import { safetensorsBytes, safetensorsHeader, stagedFile } from "../../helpers/model_files.ts";
 import {
   arrayWrapper,

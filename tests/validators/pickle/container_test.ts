@@ -1,5 +1,5 @@
 import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
-import { inspectBytes, refusesBytes } from "../../helpers/inspect_bytes.ts";
+import { inspectBytes, refusesBytes } from "./inspect_bytes.ts";
 import {
   global,
   type PicklePart,

@@ -8,7 +8,7 @@ import {
   text,
   uint32,
 } from "../../helpers/raw_pickle.ts";
-import { ANY_NAMES, inspectBytes, refusesBytes } from "../../helpers/inspect_bytes.ts";
+import { ANY_NAMES, inspectBytes, refusesBytes } from "./inspect_bytes.ts";
 import { joined, rawZip } from "../../helpers/raw_zip.ts";
 
 const make = (module: string, name: string) => rawPickle(stackGlobal(module, name), ")", 0x81);

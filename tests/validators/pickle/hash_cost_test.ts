@@ -1,6 +1,6 @@
-import { plain } from "../../helpers/raw_numpy.ts";
+import { plain } from "./raw_numpy.ts";
 import { PROTO_4, rawPickle, stackGlobal, text, uint32 } from "../../helpers/raw_pickle.ts";
-import { inspectBytes, refusesBytes } from "../../helpers/inspect_bytes.ts";
+import { inspectBytes, refusesBytes } from "./inspect_bytes.ts";
 import { joined } from "../../helpers/raw_zip.ts";
 
 const TOO_LONG = /keys that would take Python too long to hash/;

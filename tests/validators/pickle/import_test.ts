@@ -1,5 +1,5 @@
 import { deflateSync, gzipSync } from "node:zlib";
-import { inspectBytes, refusesBytes } from "../../helpers/inspect_bytes.ts";
+import { inspectBytes, refusesBytes } from "./inspect_bytes.ts";
 import { global, PROTO_4, rawPickle, stackGlobal, text, uint32 } from "../../helpers/raw_pickle.ts";
 import { rawTar, tarMember } from "../../helpers/raw_tar.ts";
 import { rawZip } from "../../helpers/raw_zip.ts";

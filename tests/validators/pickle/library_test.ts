@@ -3,7 +3,7 @@ import { inflateSync } from "node:zlib";
 import { z } from "zod";
 import imports from "../../../lib/validators/pickle/rules/library_imports.json" with { type: "json" };
 import { findRule } from "../../../lib/validators/pickle/rules/allow_list.ts";
-import { ANY_NAMES, inspectBytes, refusesBytes } from "../../helpers/inspect_bytes.ts";
+import { ANY_NAMES, inspectBytes, refusesBytes } from "./inspect_bytes.ts";
 import { PROTO_4, rawPickle, stackGlobal, text, uint32 } from "../../helpers/raw_pickle.ts";
 import samples from "./samples.json" with { type: "json" };
 

@@ -10,9 +10,9 @@ import {
   RAW_ARRAY,
   record,
   subArray,
-} from "../../helpers/raw_numpy.ts";
+} from "./raw_numpy.ts";
 import { type PicklePart, PROTO_4, rawPickle, stackGlobal, text, uint32 } from "../../helpers/raw_pickle.ts";
-import { inspectBytes, refusesBytes } from "../../helpers/inspect_bytes.ts";
+import { inspectBytes, refusesBytes } from "./inspect_bytes.ts";
 import { joined, rawZip } from "../../helpers/raw_zip.ts";
 
 const TOO_MUCH = /far more memory than the file has bytes/;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
-import { inspectBytes, refusesBytes } from "../../helpers/inspect_bytes.ts";
+import { inspectBytes, refusesBytes } from "./inspect_bytes.ts";
 import { global, PROTO_4, rawPickle, stackGlobal, text, uint32 } from "../../helpers/raw_pickle.ts";
 import { joined, rawZip } from "../../helpers/raw_zip.ts";
 

@@ -7,7 +7,7 @@ import {
   writtenInt,
   writtenLong,
 } from "../../../lib/validators/pickle/machine/written_number.ts";
-import { inspectBytes } from "../../helpers/inspect_bytes.ts";
+import { inspectBytes } from "./inspect_bytes.ts";
 import { runPython } from "../../helpers/python_fixture.ts";
 import { tempDir, writeFiles } from "../../helpers/temp_dir.ts";
 

@@ -9,9 +9,9 @@ import {
   RAW_ARRAY,
   record,
   subArray,
-} from "../../helpers/raw_numpy.ts";
+} from "./raw_numpy.ts";
 import { PROTO_4, rawPickle, text } from "../../helpers/raw_pickle.ts";
-import { inspectBytes, refusesBytes } from "../../helpers/inspect_bytes.ts";
+import { inspectBytes, refusesBytes } from "./inspect_bytes.ts";
 
 const NONE = rawPickle("N", 0x85);
 const PAIR = rawPickle("NJAAAA", 0x86);

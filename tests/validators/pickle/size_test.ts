@@ -1,5 +1,5 @@
 import { PROTO_4, rawPickle, stackGlobal } from "../../helpers/raw_pickle.ts";
-import { inspectBytes, refusesBytes } from "../../helpers/inspect_bytes.ts";
+import { inspectBytes, refusesBytes } from "./inspect_bytes.ts";
 
 /** 2^36, little-endian, in so many bytes. */
 function padded(bytes: number): Uint8Array {

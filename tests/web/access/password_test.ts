@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { anyText } from "../../helpers/any_text.ts";
+import { anyText } from "./any_text.ts";
 import { UsageError } from "../../../lib/core/errors.ts";
 import { mayListen, passwordOfEnvironment, passwordOfSettings } from "../../../web/access/password_source.ts";
 import { hashPassword, isPassword, parsePasswordHash } from "../../../web/access/password_hash.ts";

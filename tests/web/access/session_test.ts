@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { anyText } from "../../helpers/any_text.ts";
+import { anyText } from "./any_text.ts";
 import { hashPassword } from "../../../web/access/password_hash.ts";
 import {
   newSession,

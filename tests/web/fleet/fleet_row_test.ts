@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { HOUR_MS, laterBy, MINUTE_MS } from "../../helpers/node_rows.ts";
+import { HOUR_MS, laterBy, MINUTE_MS } from "../../helpers/web_rows.ts";
 import { openPages } from "../../helpers/pages_world.ts";
 import * as events from "../../helpers/web_events.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Lineages } from "../../../web/fleet/lag.ts";
-import { laterBy, MINUTE_MS, rowOf } from "../../helpers/node_rows.ts";
+import { laterBy, MINUTE_MS, rowOf } from "../../helpers/web_rows.ts";
 import * as events from "../../helpers/web_events.ts";
 
 const BEGIN = "2026-11-01T00:00:00.000Z";

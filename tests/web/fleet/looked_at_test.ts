@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { nodeState, patienceOf } from "../../../web/fleet/node_state.ts";
-import { DAY_MS, HOUR_MS, laterBy, MINUTE_MS, rowOf } from "../../helpers/node_rows.ts";
+import { DAY_MS, HOUR_MS, laterBy, MINUTE_MS, rowOf } from "../../helpers/web_rows.ts";
 import * as events from "../../helpers/web_events.ts";
 
 /** Reports of a store's state without a daemon: the next one is due in 0 seconds, and they have no roles. */

@@ -4,7 +4,7 @@ import { clockAheadMs } from "../../../web/store/node_clock.ts";
 import type { NodeState } from "../../../web/fleet/node_view.ts";
 import { unreportedNode } from "../../../web/store/reduce_node.ts";
 import type { NodeRow } from "../../../web/store/rows.ts";
-import { DAY_MS, HOUR_MS, laterBy, MINUTE_MS, rowOf, skewedRowOf } from "../../helpers/node_rows.ts";
+import { DAY_MS, HOUR_MS, laterBy, MINUTE_MS, rowOf, skewedRowOf } from "../../helpers/web_rows.ts";
 import * as events from "../../helpers/web_events.ts";
 
 const NODE = "bot-1/client";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Trouble } from "../../../web/fleet/node_view.ts";
 import { viewFleet } from "../../../web/fleet/view_fleet.ts";
 import type { NodeRow } from "../../../web/store/rows.ts";
-import { DAY_MS, HOUR_MS, laterBy, MINUTE_MS, rowOf, skewedRowOf } from "../../helpers/node_rows.ts";
+import { DAY_MS, HOUR_MS, laterBy, MINUTE_MS, rowOf, skewedRowOf } from "../../helpers/web_rows.ts";
 import * as events from "../../helpers/web_events.ts";
 
 const NODE = "bot-1/client";

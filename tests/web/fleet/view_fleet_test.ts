@@ -3,7 +3,7 @@ import { summarize } from "../../../web/fleet/summary.ts";
 import { byUrgency, viewFleet } from "../../../web/fleet/view_fleet.ts";
 import { unreportedNode } from "../../../web/store/reduce_node.ts";
 import type { NodeRow } from "../../../web/store/rows.ts";
-import { laterBy, MINUTE_MS, rowOf } from "../../helpers/node_rows.ts";
+import { laterBy, MINUTE_MS, rowOf } from "../../helpers/web_rows.ts";
 import * as events from "../../helpers/web_events.ts";
 
 const AT = "2026-11-29T06:00:00.000Z";

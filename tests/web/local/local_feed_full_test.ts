@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { LocalIntake } from "../../../web/local/local_intake.ts";
 import { localFeed } from "../../../web/local/local_feed.ts";
-import { WatchedStore } from "../../helpers/watched_store.ts";
+import { WatchedStore } from "./watched_store.ts";
 
 /** Waits until the feed sleeps after a check. */
 async function asleep({ clock }: WatchedStore): Promise<void> {

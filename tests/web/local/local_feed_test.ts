@@ -5,7 +5,7 @@ import { pauseRoles, resumeRoles } from "../../../lib/store/pauses.ts";
 import { addQuarantine, liftQuarantine } from "../../../lib/store/quarantine.ts";
 import { markRun } from "../../../lib/store/running.ts";
 import { rememberRoleTimes } from "../../../lib/store/schedule_state.ts";
-import { WatchedStore } from "../../helpers/watched_store.ts";
+import { WatchedStore } from "./watched_store.ts";
 import { digestOfRelease } from "../../helpers/web_events.ts";
 
 const MINUTE_MS = 60_000;

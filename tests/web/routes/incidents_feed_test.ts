@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createToken } from "../../../web/access/tokens.ts";
 import { apiWorld } from "../../helpers/api_world.ts";
-import { fillIncidents, incidentRow } from "../../helpers/incident_rows.ts";
+import { fillIncidents, incidentRow } from "../../helpers/web_rows.ts";
 
 /** The elements of a document as `name=text`; throws where tags do not match. */
 function elementsOf(xml: string): string[] {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { changeSettings } from "../../../web/store/settings_row.ts";
 import { type ApiWorld, apiWorld } from "../../helpers/api_world.ts";
-import { fillIncidents, incidentRow } from "../../helpers/incident_rows.ts";
+import { fillIncidents, incidentRow } from "../../helpers/web_rows.ts";
 import * as events from "../../helpers/web_events.ts";
 
 const BOT = "bot-paris/client";

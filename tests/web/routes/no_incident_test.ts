@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { changeSettings } from "../../../web/store/settings_row.ts";
 import { alertContext, alerts } from "../../helpers/alert_world.ts";
 import { type ApiWorld, apiWorld } from "../../helpers/api_world.ts";
-import { fillIncidents, incidentRow } from "../../helpers/incident_rows.ts";
+import { fillIncidents, incidentRow } from "../../helpers/web_rows.ts";
 import * as events from "../../helpers/web_events.ts";
 
 const PASSWORD = { MODEL_SYNC_DASHBOARD_PASSWORD: "correct horse battery staple" };

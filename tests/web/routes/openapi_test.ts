@@ -6,7 +6,7 @@ import { SUBSCRIBERS_MAX } from "../../../web/routes/live_feed.ts";
 import { changeSettings } from "../../../web/store/settings_row.ts";
 import { WITH_PASSWORD } from "../../helpers/access_world.ts";
 import { type ApiWorld, apiWorld } from "../../helpers/api_world.ts";
-import { DescribedAnswers } from "../../helpers/described_answers.ts";
+import { DescribedAnswers } from "./described_answers.ts";
 import * as events from "../../helpers/web_events.ts";
 
 const HOSTILE = ["bot 1/client", "100%", "a%2Fb", 'q"<script>', "böt/💥", "__proto__", "bot-1"];

@@ -3,7 +3,7 @@ import { FleetMemory } from "../../../web/store/fleet_memory.ts";
 import { ingest } from "../../../web/store/ingest.ts";
 import { keys, shardOf } from "../../../web/store/keys.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
-import { memoryKv } from "../../helpers/kv_tools.ts";
+import { memoryKv } from "./kv_tools.ts";
 import { tempDir } from "../../helpers/temp_dir.ts";
 import * as events from "../../helpers/web_events.ts";
 

@@ -8,7 +8,7 @@ import { readRelease } from "../../../web/store/read_release.ts";
 import { readRun } from "../../../web/store/read_runs.ts";
 import { NodeRow } from "../../../web/store/rows.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
-import { dumpOf, memoryKv } from "../../helpers/kv_tools.ts";
+import { dumpOf, memoryKv } from "./kv_tools.ts";
 import * as events from "../../helpers/web_events.ts";
 
 const clock = new FakeClock("2026-11-29T07:00:00.000Z");

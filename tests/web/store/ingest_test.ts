@@ -5,8 +5,8 @@ import { ingest } from "../../../web/store/ingest.ts";
 import { keys } from "../../../web/store/keys.ts";
 import { NodeRow } from "../../../web/store/rows.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
-import { CutOff, cutOffAt, dumpOf, memoryKv } from "../../helpers/kv_tools.ts";
-import { nodeStory } from "../../helpers/node_story.ts";
+import { CutOff, cutOffAt, dumpOf, memoryKv } from "./kv_tools.ts";
+import { nodeStory } from "./node_story.ts";
 import { tempDir } from "../../helpers/temp_dir.ts";
 import * as events from "../../helpers/web_events.ts";
 

@@ -4,9 +4,9 @@ import { ingest } from "../../../web/store/ingest.ts";
 import { kvFailure } from "../../../web/store/kv_failure.ts";
 import { openKv } from "../../../web/store/open_kv.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
-import { dumpOf, memoryKv } from "../../helpers/kv_tools.ts";
+import { dumpOf, memoryKv } from "./kv_tools.ts";
 import { ext4At, mountObstacle, type SmallDisk, tmpfsAt } from "../../helpers/small_disk.ts";
-import { lockDatabase } from "../../helpers/sqlite_lock.ts";
+import { lockDatabase } from "./sqlite_lock.ts";
 import { tempDir } from "../../helpers/temp_dir.ts";
 import * as events from "../../helpers/web_events.ts";
 

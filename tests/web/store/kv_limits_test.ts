@@ -10,7 +10,7 @@ import { readHeartbeat } from "../../../web/store/heartbeats.ts";
 import { readRun } from "../../../web/store/read_runs.ts";
 import { CanaryCourse, NodeRow } from "../../../web/store/rows.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
-import { cutOffAt, memoryKv } from "../../helpers/kv_tools.ts";
+import { cutOffAt, memoryKv } from "./kv_tools.ts";
 import { anyEvent } from "../../helpers/report_events.ts";
 import * as events from "../../helpers/web_events.ts";
 

@@ -5,8 +5,8 @@ import { ingest } from "../../../web/store/ingest.ts";
 import { keys } from "../../../web/store/keys.ts";
 import { CanaryCourse, NodeRow } from "../../../web/store/rows.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
-import { memoryKv } from "../../helpers/kv_tools.ts";
-import { DAY_MS, HOUR_MS, laterBy, MINUTE_MS } from "../../helpers/node_rows.ts";
+import { memoryKv } from "./kv_tools.ts";
+import { DAY_MS, HOUR_MS, laterBy, MINUTE_MS } from "../../helpers/web_rows.ts";
 import * as events from "../../helpers/web_events.ts";
 
 const NODE = "bot-1";

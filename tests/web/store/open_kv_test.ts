@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ModelSyncError } from "../../../lib/core/errors.ts";
 import { openKv } from "../../../web/store/open_kv.ts";
 import { mountObstacle, tmpfsAt } from "../../helpers/small_disk.ts";
-import { lockDatabase } from "../../helpers/sqlite_lock.ts";
+import { lockDatabase } from "./sqlite_lock.ts";
 import { tempDir } from "../../helpers/temp_dir.ts";
 
 function env(variables: Readonly<Record<string, string>> = {}) {

@@ -4,7 +4,7 @@ import { parseBatch } from "../../../lib/wire/parse_batch.ts";
 import type { ReportEvent } from "../../../lib/wire/schema.ts";
 import { reduceNode, unreportedNode } from "../../../web/store/reduce_node.ts";
 import type { NodeRow } from "../../../web/store/rows.ts";
-import { nodeStory } from "../../helpers/node_story.ts";
+import { nodeStory } from "./node_story.ts";
 import { anyEvent } from "../../helpers/report_events.ts";
 import { activated, digestOfRelease, finished, heartbeat, started } from "../../helpers/web_events.ts";
 

@@ -3,7 +3,7 @@ import { removeNode } from "../../../web/store/remove_node.ts";
 import { setIncident } from "../../../web/store/incident_rows.ts";
 import type { IncidentRow } from "../../../web/store/rows.ts";
 import { sweep } from "../../../web/store/retention.ts";
-import { openSwept, type SweptStore } from "../../helpers/swept_store.ts";
+import { openSwept, type SweptStore } from "./swept_store.ts";
 import * as events from "../../helpers/web_events.ts";
 
 const BOT = "bot-1/client";

@@ -3,7 +3,7 @@ import { keys } from "../../../web/store/keys.ts";
 import { readActivations } from "../../../web/store/read_activations.ts";
 import { readNews, readRuns } from "../../../web/store/read_runs.ts";
 import { ENTRIES_OF_NODE_MAX } from "../../../web/store/sweep_runs.ts";
-import { openSwept, type SweptStore } from "../../helpers/swept_store.ts";
+import { openSwept, type SweptStore } from "./swept_store.ts";
 import * as events from "../../helpers/web_events.ts";
 
 const BOT = "bot-1/client";

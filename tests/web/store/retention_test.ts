@@ -5,7 +5,7 @@ import { readRuns } from "../../../web/store/read_runs.ts";
 import { sweep } from "../../../web/store/retention.ts";
 import { changeSettings } from "../../../web/store/settings_row.ts";
 import { DELETIONS_MAX } from "../../../web/store/sweep_step.ts";
-import { openSwept } from "../../helpers/swept_store.ts";
+import { openSwept } from "./swept_store.ts";
 import * as events from "../../helpers/web_events.ts";
 
 const BOT = "bot-1/client";

@@ -17,7 +17,7 @@ Deno.test("two processes that take in runs of one node at the same time lose non
   const children = [0, 1].map((first) =>
     new Deno.Command(Deno.execPath(), {
       args: [
-        ...["run", "-A", "--no-check", "--unstable-kv", join(PROJECT, "tests/helpers/ingest_process.ts")],
+        ...["run", "-A", "--no-check", "--unstable-kv", join(PROJECT, "tests/web/store/ingest_process.ts")],
         ...[path, `${first}`, `${RUNS_EACH}`],
       ],
       stdin: "piped",

@@ -1,8 +1,8 @@
-/** Mails an alert to a server with TLS that it starts itself, and prints what came of it. */
+/** Mails an alert to a server with TLS that it starts itself, and prints the result. */
 import { startMailServer } from "../../fakes/mail_server.ts";
-import { alertContext, alertOf, alerts, eventOf } from "./alert_world.ts";
+import { alertContext, alertOf, alerts, eventOf } from "../helpers/alert_world.ts";
 
-/** A folder with `server.key` and `server.pem`, and whether TLS begins at once. */
+/** The arguments: a folder with `server.key` and `server.pem`, and whether TLS begins at once. */
 const [folder = "", begin] = Deno.args;
 
 const secure = begin === "tls";

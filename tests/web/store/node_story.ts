@@ -1,6 +1,14 @@
 import fc from "fast-check";
-import type { ReportEvent } from "../../lib/wire/schema.ts";
-import { activated, digestOfRelease, failed, finished, heartbeat, published, started } from "./web_events.ts";
+import type { ReportEvent } from "../../../lib/wire/schema.ts";
+import {
+  activated,
+  digestOfRelease,
+  failed,
+  finished,
+  heartbeat,
+  published,
+  started,
+} from "../../helpers/web_events.ts";
 
 /** The start of the stories of nodes. */
 const BEGIN_MS = Date.parse("2026-11-01T00:00:00Z");

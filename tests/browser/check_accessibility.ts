@@ -2,15 +2,15 @@ import axe from "axe-core";
 import type { Page } from "playwright-core";
 import { z } from "zod";
 
-/** What axe-core finds in a page, a line for each element. */
-export interface AccessibilityReport {
-  /** What WCAG 2.2 AA demands and the page misses, of impact serious or critical. */
+/** The findings of axe-core in a page, a line for each element. */
+interface AccessibilityReport {
+  /** Violations of WCAG 2.2 AA with the impact serious or critical. */
   readonly serious: string[];
-  /** Findings of less impact, and good practice. */
+  /** Findings with less impact, and best practices. */
   readonly notes: string[];
 }
 
-/** What axe-core calls the rules of WCAG 2.2 AA. */
+/** The tags of axe-core for the rules of WCAG 2.2 AA. */
 export const WCAG_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
 const AxeAnswer = z.object({
@@ -26,9 +26,9 @@ const AxeAnswer = z.object({
 });
 
 /**
- * Runs axe-core in a page as it is shown now. The page has to have JavaScript.
+ * Runs axe-core in the current state of a page, which needs JavaScript.
  *
- * @param only tags or ids of rules; without them all rules of WCAG 2.2 AA and of good practice
+ * @param only tags or ids of rules; all rules of WCAG 2.2 AA and best practices by default
  */
 export async function checkAccessibility(
   page: Page,
@@ -39,10 +39,10 @@ export async function checkAccessibility(
       "axe-core needs a page with JavaScript: without it no timer ends and the check would hang",
     );
   }
-  // Chromium's own protocol: what it evaluates is not subject to the page's content security policy.
+  // Evaluates by Chromium's own protocol, to which the page's content security policy does not apply.
   const session = await page.context().newCDPSession(page);
   const options = { runOnly: only ?? [...WCAG_TAGS, "best-practice"], resultTypes: ["violations"] };
-  // A page that was checked before has it.
+  // A page that was checked before has loaded it.
   await session.send("Runtime.evaluate", { expression: `if (!globalThis.axe) { ${axe.source} }` });
   const answer = await session.send("Runtime.evaluate", {
     expression: `axe.run(document, ${JSON.stringify(options)}).then(({ violations }) => violations)`,

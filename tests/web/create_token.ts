@@ -1,7 +1,7 @@
 import { systemClock } from "../../lib/core/clock.ts";
 import { createToken } from "../../web/access/tokens.ts";
 import { openKv } from "../../web/store/open_kv.ts";
-import { testContext } from "./test_context.ts";
+import { testContext } from "../helpers/test_context.ts";
 
 /**
  * Prints the secret of a new token for a node. Run it with the runtime that will read the database: older runtimes

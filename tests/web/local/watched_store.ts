@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { ModelSync } from "../../lib/config/schema.ts";
-import { appendHistory } from "../../lib/store/history.ts";
-import { openStore, type Store } from "../../lib/store/store.ts";
-import { nodeState } from "../../web/fleet/node_state.ts";
-import type { NodeState } from "../../web/fleet/node_view.ts";
-import { LocalFeed, type LocalMachine } from "../../web/local/local_feed.ts";
-import { FleetMemory } from "../../web/store/fleet_memory.ts";
-import type { NodeRow } from "../../web/store/rows.ts";
-import { FakeClock } from "./fake_clock.ts";
-import { runRecordOf } from "./report_world.ts";
-import { type TempDir, tempDir } from "./temp_dir.ts";
-import { testContext } from "./test_context.ts";
+import { ModelSync } from "../../../lib/config/schema.ts";
+import { appendHistory } from "../../../lib/store/history.ts";
+import { openStore, type Store } from "../../../lib/store/store.ts";
+import { nodeState } from "../../../web/fleet/node_state.ts";
+import type { NodeState } from "../../../web/fleet/node_view.ts";
+import { LocalFeed, type LocalMachine } from "../../../web/local/local_feed.ts";
+import { FleetMemory } from "../../../web/store/fleet_memory.ts";
+import type { NodeRow } from "../../../web/store/rows.ts";
+import { FakeClock } from "../../helpers/fake_clock.ts";
+import { runRecordOf } from "../../helpers/report_world.ts";
+import { type TempDir, tempDir } from "../../helpers/temp_dir.ts";
+import { testContext } from "../../helpers/test_context.ts";
 
 /** The store of this machine, `test-host`, which an in-process dashboard checks when the test says so. */
 export class WatchedStore implements AsyncDisposable {
@@ -41,7 +41,7 @@ export class WatchedStore implements AsyncDisposable {
     return world;
   }
 
-  /** Appends a run to the history: a pull, unless said otherwise. */
+  /** Appends a run to the history, by default a pull. */
   record(number: number, command = "pull"): void {
     appendHistory(this.store, runRecordOf(number, { command, host: this.context.host }));
   }

@@ -1,4 +1,4 @@
-import { type PicklePart, rawPickle, stackGlobal, text, uint32 } from "./raw_pickle.ts";
+import { type PicklePart, rawPickle, stackGlobal, text, uint32 } from "../../helpers/raw_pickle.ts";
 
 /** BININT, or LONG1 of eight bytes. */
 export function int(value: number): Uint8Array {
@@ -22,9 +22,9 @@ export const INT_64 = plain("i8");
 /** A reference to an object. */
 export const OBJECT = plain("O8", "|", 63);
 
-export type Field = readonly [name: string, dtype: Uint8Array, offset: number];
+type Field = readonly [name: string, dtype: Uint8Array, offset: number];
 
-/** A record of so many bytes; by its flags it holds objects. `size` replaces how the bytes are written. */
+/** A record of so many bytes, with the flags of objects. `size` replaces the opcode of the number of bytes. */
 export function record(
   fields: readonly Field[],
   bytes: number,
@@ -82,7 +82,7 @@ export function array(type: Uint8Array, length: number, ...content: PicklePart[]
   return rawPickle(RAW_ARRAY, "(K", 1, int(length), 0x85, type, 0x89, ...content, "tb");
 }
 
-/** A list of so many of the same. */
+/** A list with so many references to the same value. */
 export function listOf(count: number, item: Uint8Array): Uint8Array {
   return rawPickle("](", ...Array.from({ length: count }, () => item), "e");
 }

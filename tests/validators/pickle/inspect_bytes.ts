@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { InvalidModelError } from "../../lib/validators/invalid_model.ts";
-import { inspectPickle } from "../../lib/validators/pickle/inspect_pickle.ts";
-import { stagedFile } from "./model_files.ts";
-import { tempDir } from "./temp_dir.ts";
-import { testContext } from "./test_context.ts";
+import { InvalidModelError } from "../../../lib/validators/invalid_model.ts";
+import { inspectPickle } from "../../../lib/validators/pickle/inspect_pickle.ts";
+import { stagedFile } from "../../helpers/model_files.ts";
+import { tempDir } from "../../helpers/temp_dir.ts";
+import { testContext } from "../../helpers/test_context.ts";
 
-/** Inspects a file of these bytes; returns whether it has a pickle. */
+/** Inspects a file of these bytes. @returns whether it contains a pickle */
 export async function inspectBytes(
   content: Uint8Array,
   name: string,
@@ -30,5 +30,5 @@ export async function refusesBytes(
   }
 }
 
-/** Names of files that programs load whatever they are called. */
+/** Names under which programs load files by their content. */
 export const ANY_NAMES = ["m.pkl", "m.joblib", "weights.bin", "m.dat", "model", "model.onnx", "notes.txt"];

@@ -3,21 +3,21 @@ import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.
 import { HubServer } from "../../fakes/hub_server.ts";
 import { writeZip } from "../../lib/archive/zip_writer.ts";
 import { systemClock } from "../../lib/core/clock.ts";
-import { README } from "./pages.ts";
-import { ReferencesWorld } from "./references_world.ts";
-import { RunPodWorld } from "./runpod_world.ts";
-import { tempDir, writeFiles } from "./temp_dir.ts";
-import { testContext } from "./test_context.ts";
-import { bareRepository, GIT_ENV } from "./test_git.ts";
+import { README } from "../helpers/pages.ts";
+import { ReferencesWorld } from "../helpers/references_world.ts";
+import { RunPodWorld } from "../helpers/runpod_world.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { bareRepository, GIT_ENV } from "../helpers/test_git.ts";
 
 /** The address of the registry in the pages. */
 export const REGISTRY_URL = "https://github.com/you/your-models.git";
 
 /** Runs a script on a machine and returns its output, errors included. */
-export type RunScript = (machine: string, script: string) => Promise<string>;
+type RunScript = (machine: string, script: string) => Promise<string>;
 
 /** The servers that the commands of a page need, and what their machines need. */
-export interface Stage extends AsyncDisposable {
+interface Stage extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
   /** The configuration before a page shows one. */
   readonly standard?: string;

@@ -4,14 +4,14 @@ import type { Context } from "../../lib/core/context.ts";
 import { MetricsSink } from "../../lib/metrics/metrics_sink.ts";
 import { appendHistory, type RunRecord } from "../../lib/store/history.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
-import { parseMetrics, valueOf } from "./parse_metrics.ts";
-import { type TempDir, tempDir } from "./temp_dir.ts";
-import { testContext } from "./test_context.ts";
+import { parseMetrics, valueOf } from "../helpers/parse_metrics.ts";
+import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
 
 /** The defaults. */
 export const SETTINGS = ModelSync.parse({});
 
-/** A store, and the folder that a collector reads. */
+/** A store, and the folder that a metrics collector reads. */
 export class MetricsWorld implements Disposable {
   readonly #dir: TempDir = tempDir();
   readonly store: Store;
@@ -31,22 +31,22 @@ export class MetricsWorld implements Disposable {
     return join(this.collected, "model_sync.prom");
   }
 
-  /** The store as a context reaches it. */
+  /** Returns the store on the file system of a context. */
   storeOf({ fs }: Pick<Context, "fs">): Store {
     return { ...this.store, fs };
   }
 
-  /** Records pulls that ended well. */
+  /** Records successful pulls. */
   record(count: number, fields: Partial<RunRecord> = {}): void {
     for (let done = 0; done < count; done++) appendHistory(this.store, pull(fields));
   }
 
-  /** Ends a run: the sink delivers. */
+  /** Delivers like the end of a run. */
   async deliver(context: Context = testContext(), unwritten: readonly RunRecord[] = []): Promise<void> {
     await new MetricsSink(this.file, SETTINGS, this.storeOf(context)).deliver(context, unwritten);
   }
 
-  /** The pulls of an outcome that the file counts. */
+  /** Returns the file's count of pulls with an outcome. */
   pulls(outcome: RunRecord["outcome"] = "unchanged"): number | undefined {
     return pullsIn(this.text(), outcome);
   }
@@ -64,7 +64,7 @@ export function pullsIn(text: string, outcome: RunRecord["outcome"] = "unchanged
   return valueOf(parseMetrics(text), "model_sync_runs_total", { command: "pull", outcome });
 }
 
-/** A pull that ended well, unless something else is said. */
+/** Returns a successful pull, with a test's changes. */
 export function pull(fields: Partial<RunRecord> = {}): RunRecord {
   return {
     runId: crypto.randomUUID(),

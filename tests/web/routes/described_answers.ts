@@ -14,30 +14,30 @@ const Description = z.object({
   components: z.object({ schemas: Schemas }),
 });
 
-/** The API's own description, which answers are held against by a validator that shares nothing with it. */
+/** Checks answers against the API's own description, by an independent validator. */
 export class DescribedAnswers {
   readonly #description: z.infer<typeof Description>;
   readonly #ajv: Ajv2020;
-  /** The statuses that were seen, by operation: `get /api/v1/fleet`. */
+  /** The statuses seen so far, by operation: `get /api/v1/fleet`. */
   readonly seen = new Map<string, Set<number>>();
 
-  /** @param json what `/api/v1/openapi.json` answers */
+  /** @param json the answer of `/api/v1/openapi.json` */
   constructor(json: unknown) {
     this.#description = Description.parse(json);
     this.#ajv = new Ajv2020({ strict: true, allErrors: true, validateFormats: false, allowUnionTypes: true });
     this.#ajv.addVocabulary(["components"]);
-    // Stricter than the description, which allows fields to be added: each field of an answer has to be described.
+    // Stricter than the description, which allows further fields: each field of an answer has to be described.
     this.#ajv.addSchema({ $id: "description", components: closed(this.#description.components) });
   }
 
-  /** `get /api/v1/nodes/{node}` for each operation. */
+  /** The names of all operations: `get /api/v1/nodes/{node}`. */
   get operations(): string[] {
     return Object.entries(this.#description.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method} ${path}`)
     );
   }
 
-  /** Returns what is wrong with an answer; nothing where it is as described. */
+  /** Returns the differences between an answer and the description. */
   async problems(request: Request, response: Response): Promise<string[]> {
     const body = await response.text();
     const method = request.method.toLowerCase();
@@ -61,7 +61,7 @@ export class DescribedAnswers {
     );
   }
 
-  /** Returns what is wrong with a value according to the schema of a request's body. */
+  /** Returns the differences between a value and the schema of a request's body. */
   bodyProblems(path: string, value: unknown): string[] {
     const content = this.#description.paths[path]?.["post"]?.requestBody?.content ?? {};
     const [ref] = Object.values(content).flatMap(({ schema }) => schema === undefined ? [] : [schema.$ref]);
@@ -77,7 +77,7 @@ export class DescribedAnswers {
     );
   }
 
-  /** Literal paths go before those with places, as in the router. */
+  /** Literal paths come before those with parameters, like in the router. */
   #pathOf(pathname: string, method: string): string | undefined {
     return Object.keys(this.#description.paths)
       .filter((path) => method in (this.#description.paths[path] ?? {}))
@@ -91,7 +91,7 @@ function patternOf(path: string): RegExp {
   return new RegExp(`^${literals.join("[^]+")}$`);
 }
 
-/** The same schemas without room for fields that are not named. */
+/** Returns the schemas without additional properties. */
 function closed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(closed);
   if (typeof value !== "object" || value === null) return value;

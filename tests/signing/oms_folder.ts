@@ -3,27 +3,24 @@ import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { verifyFolder } from "../../lib/signing/folder_signature.ts";
 import type { TrustedKey } from "../../lib/signing/verify_files.ts";
-import { type TestKey, testKey } from "./signing.ts";
-import { tempDir, writeFiles } from "./temp_dir.ts";
-import { testContext } from "./test_context.ts";
+import { type TestKey, testKey } from "../helpers/signing.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
 
-/**
- * Signatures made by hand from the specification, without a line of the code that is tested, and every part of them
- * open to tampering.
- */
+/** Creates signatures by the specification, without any code under test, and allows tampering with every part of them. */
 
 const sha256 = (data: string | Uint8Array) => createHash("sha256").update(data).digest("hex");
 
-export const FILES = { "a.onnx": "one", "sub/b.bin": "", "sub/.dot": "three" };
+const FILES = { "a.onnx": "one", "sub/b.bin": "", "sub/.dot": "three" };
 
-/** Whatever JSON a tampered layer is. */
+/** The JSON of a tampered layer. */
 export type Layer = Record<string, unknown>;
 
 export function resource(name: string, content: string): Layer {
   return { name, digest: sha256(content), algorithm: "sha256" };
 }
 
-/** A statement about resources, whole and right. */
+/** Returns a valid statement about resources. */
 export function statementOf(resources: readonly Layer[]): {
   _type: unknown;
   subject: Layer[];
@@ -51,7 +48,7 @@ export const RESOURCES = Object.entries(FILES).sort(([a], [b]) => a < b ? -1 : 1
   resource(name, content)
 );
 
-/** Signs a payload as it is. */
+/** Signs a payload unchanged. */
 export function bundleOf(key: TestKey, payload: string): {
   mediaType: unknown;
   verificationMaterial: Layer;
@@ -72,15 +69,15 @@ export function bundleOf(key: TestKey, payload: string): {
   };
 }
 
-/** How a signed folder differs from a right one. */
+/** The changes that make a signed folder invalid. */
 export interface Tampering {
-  /** Changes what is signed, before it is signed. */
+  /** Changes the statement before it is signed. */
   readonly statement?: (statement: ReturnType<typeof statementOf>) => unknown;
-  /** The statement as text, where that matters. */
+  /** Replaces the text of the statement. */
   readonly layout?: (statement: unknown) => string;
-  /** Changes the bundle, after it was signed. */
+  /** Changes the bundle after it was signed. */
   readonly bundle?: (bundle: ReturnType<typeof bundleOf>) => unknown;
-  /** The very text of the file. */
+  /** Replaces the text of the signature file. */
   readonly text?: (text: string) => string;
   /** Changes the folder. */
   readonly folder?: (dir: string) => void;
@@ -90,7 +87,7 @@ export interface Tampering {
 
 export const KEY = testKey();
 
-/** Signs a folder, tampers with it as told, and verifies it. */
+/** Signs a folder, applies the changes, and verifies it. */
 export async function verifyTampered(tampering: Tampering): Promise<void> {
   const { key = KEY, trusts = [key.trusted], layout = JSON.stringify } = tampering;
   using dir = tempDir();

@@ -1,7 +1,29 @@
-import { resolve } from "node:path";
 import type { FileSystem } from "../../lib/core/files.ts";
+import { resolve } from "node:path";
 
-/** The real file system, whose relative paths start at a folder of the test's rather than at the process's. */
+/** A file system on which every change fails, by default like on one that is mounted read-only. */
+export function readOnlyFs(fs: FileSystem, code = "EROFS"): FileSystem {
+  const refuse = (): never => {
+    throw osError(code);
+  };
+  const writes = (options: Deno.OpenOptions = {}) => options.write === true || options.append === true;
+  return {
+    ...fs,
+    chmodSync: refuse,
+    linkSync: refuse,
+    makeTempDirSync: refuse,
+    mkdirSync: refuse,
+    remove: () => Promise.reject(osError(code)),
+    removeSync: refuse,
+    renameSync: refuse,
+    symlinkSync: refuse,
+    utimeSync: refuse,
+    open: (path, options) => writes(options) ? Promise.reject(osError(code)) : fs.open(path, options),
+    openSync: (path, options) => writes(options) ? refuse() : fs.openSync(path, options),
+  };
+}
+
+/** The real file system, with relative paths starting at a test's folder instead of the process's. */
 export function rootedFs(cwd: string): FileSystem {
   const at = <Path extends string | URL>(path: Path) => typeof path === "string" ? resolve(cwd, path) : path;
   return {
@@ -30,4 +52,12 @@ export function rootedFs(cwd: string): FileSystem {
     symlinkSync: (target, path, options) => Deno.symlinkSync(target, at(path), options),
     utimeSync: (path, atime, mtime) => Deno.utimeSync(at(path), atime, mtime),
   };
+}
+
+/** Returns an error of the operating system like those of Deno. */
+export function osError(
+  code: string,
+  make: (message: string) => Error = (message) => new Error(message),
+): Error {
+  return Object.assign(make(`simulated ${code}`), { code });
 }

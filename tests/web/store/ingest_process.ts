@@ -1,6 +1,6 @@
-import { ingest } from "../../web/store/ingest.ts";
-import { FakeClock } from "./fake_clock.ts";
-import * as events from "./web_events.ts";
+import { ingest } from "../../../web/store/ingest.ts";
+import { FakeClock } from "../../helpers/fake_clock.ts";
+import * as events from "../../helpers/web_events.ts";
 
 /**
  * A process that stores runs of one node, a batch a run: `ingest_process.ts FILE FIRST COUNT`. It starts when its

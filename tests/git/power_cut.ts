@@ -1,21 +1,21 @@
 import { join } from "node:path";
 import { ifFound } from "../../lib/core/files.ts";
-import { tempDir } from "./temp_dir.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
 
-/** Big enough for a clone, a store and their journal; sparse, so that a copy costs what is written. */
+/** Large enough for a clone, a store and their journal; sparse, so that a copy costs only the written bytes. */
 const IMAGE_BYTES = 64 * 1024 * 1024;
 
 /**
- * An ext4 file system on an image, whose bytes are what is on the "disk" after a power cut: what was written and not
- * synced is in the kernel's memory alone.
+ * An ext4 file system on an image. The bytes of the image are those on the "disk" after a power cut: writes that were not
+ * synced are only in the kernel's memory.
  */
 export interface CutDisk extends Disposable {
   readonly path: string;
-  /** Keeps what is on the disk at this moment. */
+  /** Saves the current contents of the disk. */
   cut(): void;
-  /** How many moments were kept. */
+  /** The number of saved moments. */
   readonly count: number;
-  /** Puts the disk back to a moment, as the system mounts it after a power cut. */
+  /** Restores the disk to a moment and mounts it like after a power cut. */
   restore(index: number): void;
 }
 
@@ -27,7 +27,7 @@ function run(command: string, ...args: string[]): string {
   return new TextDecoder().decode(result.stdout).trim();
 }
 
-/** Why this machine cannot have such a disk; `undefined` where it can. */
+/** The reason why this machine cannot mount such a disk; `undefined` if it can. */
 export function whyNoCutDisk(): string | undefined {
   if (Deno.build.os !== "linux" || Deno.uid() !== 0) return "mounting an image takes root on Linux";
   using dir = tempDir();
@@ -39,14 +39,14 @@ export function whyNoCutDisk(): string | undefined {
   }
 }
 
-/** In memory a disk is mounted and copied at once, whatever else the machine's disk is busy with. */
+/** In memory, a disk is mounted and copied at once, even if the machine's own disk is busy. */
 function imageFolder(): string {
   const memory = "/dev/shm";
   const isThere = ifFound(() => Deno.statSync(memory))?.isDirectory === true;
   return Deno.makeTempDirSync({ prefix: "model-sync-disk-", ...(isThere ? { dir: memory } : {}) });
 }
 
-/** A disk that is mounted in `folder`. Needs root. */
+/** Mounts a disk in `folder`. Needs root. */
 export function cutDisk(folder: string): CutDisk {
   const images = imageFolder();
   try {
@@ -62,7 +62,7 @@ function mountedDisk(folder: string, path: string): CutDisk {
   Deno.mkdirSync(path);
   let isMounted = false;
   const mount = (image: string) => {
-    // Nothing is written back by time while a test runs.
+    // The kernel does not write back on a timer while a test runs.
     run("mount", "-o", "loop,commit=600,noatime", image, path);
     isMounted = true;
   };

@@ -1,12 +1,12 @@
 import type { Context } from "../../lib/core/context.ts";
 import type { FileServer } from "../../fakes/file_server.ts";
-import type { FakeClock } from "./fake_clock.ts";
-import { testContext } from "./test_context.ts";
+import type { FakeClock } from "../helpers/fake_clock.ts";
+import { testContext } from "../helpers/test_context.ts";
 
 /**
- * Lets the next answer of a server pause for a second, so that a download that waits for it wants further connections.
+ * Pauses the next answer of a server for a second, so that a waiting download opens further connections.
  *
- * @param arrivedBytes how much arrived before that answer
+ * @param arrivedBytes the bytes that arrived before that answer
  */
 export function slowLine(server: FileServer, clock: FakeClock, arrivedBytes = 0): Context {
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
@@ -15,7 +15,7 @@ export function slowLine(server: FileServer, clock: FakeClock, arrivedBytes = 0)
   const context = testContext({ clock });
   context.log.progress = (_label, done) => {
     if (done !== arrivedBytes + afterBytes) return;
-    // By then, more is waited for.
+    // By then, the download waits for more.
     setTimeout(() => {
       clock.advance(1_000);
       release();

@@ -1,4 +1,4 @@
-/** A database in memory for a test. */
+/** Opens a database in memory for a test. */
 export function memoryKv(): Promise<Deno.Kv> {
   return Deno.openKv(":memory:");
 }

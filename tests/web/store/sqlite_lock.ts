@@ -1,5 +1,5 @@
-/** Another process that has locked a database in a file. */
-export interface SqliteLock extends AsyncDisposable {
+/** Another process that holds a lock on a database file. */
+interface SqliteLock extends AsyncDisposable {
   release(): Promise<void>;
 }
 

@@ -1,8 +1,10 @@
 import { textWidth } from "../../lib/core/text_width.ts";
+import { PROJECT } from "../helpers/run_cli.ts";
+import { GIT_ENV } from "../helpers/test_git.ts";
 
 interface Row {
   cells: string[];
-  /** The text goes on in the next row, because the terminal is no wider. */
+  /** Marks that the text continues in the next row, because the terminal is not wider. */
   isWrapped: boolean;
 }
 
@@ -10,8 +12,8 @@ const ESCAPE = String.fromCharCode(0x1b);
 const CONTROL = new RegExp(`${ESCAPE}\\[(\\d*)([A-Za-z])|[^]`, "gu");
 
 /**
- * A small terminal: carriage returns, line ends, wrapping, wide characters, the erasing sequences, the cursor up, and
- * rows that are wrapped again when it is resized, as those of most terminals are. Whatever else it gets it refuses.
+ * Emulates a terminal: carriage returns, line ends, wrapping, wide characters, erasing sequences, moving the cursor up, and
+ * wrapping rows again when it is resized, like most terminals. It throws on other control sequences.
  */
 export class FakeTerminal {
   #columns: number;
@@ -27,7 +29,7 @@ export class FakeTerminal {
     return this.#columns;
   }
 
-  /** What it shows, row by row, without what is empty at the end. */
+  /** The visible rows, without empty ones at the end. */
   get rows(): string[] {
     const rows = this.#rows.map(({ cells }) => Array.from(cells, (cell) => cell ?? " ").join("").trimEnd());
     while (rows.at(-1) === "") rows.pop();
@@ -100,4 +102,56 @@ export class FakeTerminal {
   get #current(): Row {
     return this.#rows[this.#row] ??= { cells: [], isWrapped: false };
   }
+}
+
+/** Runs a program on a terminal of a given width, without input, and copies its output. */
+const SCRIPT = `
+import fcntl, os, pty, struct, sys, termios
+columns, *command = sys.argv[1:]
+pid, terminal = pty.fork()
+if pid == 0:
+    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, int(columns), 0, 0))
+    os.execvp(command[0], command)
+while True:
+    try:
+        piece = os.read(terminal, 65536)
+    except OSError:
+        break
+    if not piece:
+        break
+    os.write(1, piece)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+`;
+
+/** Whether this machine can run programs on a terminal. */
+export const HAS_PTY = Deno.build.os !== "windows" && (() => {
+  try {
+    return new Deno.Command("python3", { args: ["-c", "import pty"], stderr: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+})();
+
+/** Runs a command of the program on a terminal. @returns its exit code and every byte that the terminal got */
+export async function runOnTerminal(
+  columns: number,
+  args: readonly string[],
+  { cwd }: { readonly cwd: string },
+): Promise<{ readonly code: number; readonly written: string }> {
+  const deno = [
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--config",
+    `${PROJECT}deno.json`,
+    "-A",
+    `${PROJECT}cli/main.ts`,
+  ];
+  const result = await new Deno.Command("python3", {
+    args: ["-c", SCRIPT, String(columns), Deno.execPath(), ...deno, ...args],
+    cwd,
+    env: { ...GIT_ENV, NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  return { code: result.code, written: new TextDecoder().decode(result.stdout) };
 }

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 
 /**
- * Any text, of any UTF-16 units: half surrogates, controls, letters. fast-check's own `binary` texts take two seconds to
- * prepare.
+ * Texts of any UTF-16 units: lone surrogates, control characters, letters. fast-check's own `binary` texts take two seconds
+ * to prepare.
  */
 export const anyText: fc.Arbitrary<string> = fc.oneof(
   fc.string(),

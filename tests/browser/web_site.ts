@@ -1,9 +1,9 @@
 /** A web site on loopback with the dashboard's content security policy. */
 export interface WebSite extends AsyncDisposable {
   readonly origin: string;
-  /** The paths with their queries that were requested, in their order. */
+  /** The requested paths with their queries, in order. */
   readonly requests: readonly string[];
-  /** Resolves once a request has made something true. */
+  /** Resolves when a condition is true after a request. */
   until(isTrue: () => boolean): Promise<void>;
 }
 
@@ -11,10 +11,10 @@ export const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
   "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/** A page, or how a request is answered. */
+/** A page, or a function that answers the request. */
 export type SitePage = string | ((request: Request) => Response | Promise<Response>);
 
-/** Serves pages by path. Texts are HTML but for `.js` and `.css`. */
+/** Serves pages by path. Texts are HTML, except for `.js` and `.css`. */
 export function openSite(pages: Readonly<Record<string, SitePage>>): WebSite {
   const requests: string[] = [];
   const waiting: (() => void)[] = [];
@@ -43,7 +43,7 @@ export function openSite(pages: Readonly<Record<string, SitePage>>): WebSite {
 }
 
 async function answer(page: SitePage | undefined, path: string, request: Request): Promise<Response> {
-  // Chromium asks for it by itself.
+  // Chromium requests it on its own.
   if (path === "/favicon.ico") return new Response(null, { status: 204 });
   if (page === undefined) return new Response("no such page", { status: 404 });
   if (typeof page !== "string") return await page(request);

@@ -1,8 +1,8 @@
-import { FleetMemory } from "../../web/store/fleet_memory.ts";
-import { ingest } from "../../web/store/ingest.ts";
-import { sweep } from "../../web/store/retention.ts";
-import type { ReportEvent } from "../../lib/wire/schema.ts";
-import { FakeClock } from "./fake_clock.ts";
+import { FleetMemory } from "../../../web/store/fleet_memory.ts";
+import { ingest } from "../../../web/store/ingest.ts";
+import { sweep } from "../../../web/store/retention.ts";
+import type { ReportEvent } from "../../../lib/wire/schema.ts";
+import { FakeClock } from "../../helpers/fake_clock.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -42,7 +42,7 @@ export class SweptStore implements Disposable {
     return removed;
   }
 
-  /** Every key as a text, without those of the sweep itself. */
+  /** Returns every key as a text, except those of the sweep itself. */
   async keys(): Promise<string[]> {
     const entries = await Array.fromAsync(this.kv.list({ prefix: [] }));
     return entries.map(({ key }) => key.slice(1).join(" ")).filter((key) => key !== "sweep");
@@ -58,7 +58,7 @@ export class SweptStore implements Disposable {
   }
 }
 
-/** An empty database in memory, at noon. */
+/** Opens an empty database in memory, at noon. */
 export async function openSwept(): Promise<SweptStore> {
   return new SweptStore(await Deno.openKv(":memory:"), new FakeClock("2026-11-29T12:00:00.000Z"));
 }

@@ -88,7 +88,7 @@ const RUNS: readonly CountedRun[] = [
   },
 ];
 
-/** Metrics of every family. */
+/** A source with metrics of every family. */
 export const SOURCE: MetricsSource = {
   store: "/srv/bot/.model-sync",
   build: { version: "1.2.3", deno: "2.9.6" },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-/** What clocks show at one minute. */
+/** The time that clocks show at one minute. */
 export interface ShownMinute {
   readonly timeMs: number;
   readonly month: number;
@@ -12,16 +12,16 @@ export interface ShownMinute {
   readonly isLastOfMonth: boolean;
 }
 
-/** Times that clocks do not show because they are set forward over them, and when they are. */
+/** A span of times that clocks skip when they are set forward, and the moment of the change. */
 interface Skipped {
   readonly timeMs: number;
   readonly minutes: readonly ShownMinute[];
 }
 
-/** Every minute of a year in a zone, with what its clocks show and what they skip. */
+/** Every minute of a year in a zone, with the times that its clocks show and skip. */
 export interface ZoneYear {
   readonly minutes: readonly ShownMinute[];
-  /** Whether clocks showed the same before, by the index of the minute. */
+  /** Whether clocks showed the same time before, by the index of the minute. */
   readonly isRepeated: readonly boolean[];
   readonly skipped: readonly Skipped[];
 }
@@ -31,8 +31,8 @@ const QUARTER_MS = 15 * MINUTE_MS;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /**
- * Walks a year minute by minute, by what the system's own calendar says of the first and the last minute of each quarter
- * of an hour: clocks are set at full quarters only. Uses no code of the program.
+ * Walks a year minute by minute, using the system's calendar for the first and the last minute of each quarter of an hour,
+ * because clocks are set only at full quarters. Independent of the program's code.
  */
 export function walkYear(timeZone: string, year: number): ZoneYear {
   const format = new Intl.DateTimeFormat("en-GB", {
