@@ -1,8 +1,8 @@
 /** Times in words. This file imports nothing, because the server and the page's script share it. */
 
 /**
- * How a time is written: `ago` as the distance from now (`2 h ago`, `in 38 min`), `clock` as day and time (`today
- * 06:00`, `12 Nov 06:00`), `exact` with seconds (`12 Nov 2026 06:00:09`), `date` as the day.
+ * How a time is written: `ago` as the distance from now (`2 h ago`, `in 38 min`), `clock` as day and time
+ * (`today 06:00`, `12 Nov 06:00`), `exact` with seconds (`12 Nov 2026 06:00:09`), `date` as the day.
  */
 export const TIME_STYLES = ["ago", "clock", "exact", "date"] as const;
 export type TimeStyle = (typeof TIME_STYLES)[number];

@@ -29,8 +29,8 @@ export async function findSearched(kv: Deno.Kv, search: string): Promise<string 
 export const MATCHES_MAX = 20;
 
 /**
- * Returns the releases whose digest begins with the typed digits, with or without `sha256:`: at most {@link
- * MATCHES_MAX}, and none if the text is not the beginning of a digest.
+ * Returns the releases whose digest begins with the typed digits, with or without `sha256:`: at most
+ * {@link MATCHES_MAX}, and none if the text is not the beginning of a digest.
  */
 export async function matchReleases(kv: Deno.Kv, typed: string): Promise<readonly ReleaseRow[]> {
   const digits = beginningOf(typed);
