@@ -22,7 +22,7 @@ export async function sampleMetric(
   timeoutMs: number = SAMPLE_TIMEOUT_MS,
 ): Promise<Reading> {
   try {
-    return await lookAt(context, metric, timeoutMs);
+    return await sample(context, metric, timeoutMs);
   } catch (error) {
     context.signal.throwIfAborted();
     if (!isSourceFault(error)) throw error;
@@ -50,7 +50,7 @@ export async function sampleMetrics(
   return readings;
 }
 
-async function lookAt(context: Context, metric: CanaryMetric, timeoutMs: number): Promise<Reading> {
+async function sample(context: Context, metric: CanaryMetric, timeoutMs: number): Promise<Reading> {
   switch (metric.type) {
     case "http":
       return await sampleHttp(context, metric, timeoutMs);

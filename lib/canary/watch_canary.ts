@@ -21,7 +21,7 @@ import { INTERVAL_MS_MIN } from "./start_canary.ts";
 import { alignMetrics } from "./take_baseline.ts";
 
 /** The longest time until an operator's verdict is noticed. A check reads some kilobytes. */
-const LOOK_MS = 5_000;
+const CHECK_MS = 5_000;
 
 export interface WatchOptions {
   readonly statePath: string;
@@ -94,7 +94,7 @@ async function waitForRound(
 ): Promise<CanaryState | undefined> {
   const dueMs = clock.monotonicMs() + pauseMs(state);
   for (;;) {
-    await clock.sleep(Math.max(0, Math.min(dueMs - clock.monotonicMs(), LOOK_MS)), signal);
+    await clock.sleep(Math.max(0, Math.min(dueMs - clock.monotonicMs(), CHECK_MS)), signal);
     const now = current(readCanary(fs, path), state);
     const isNews = now === undefined || !isOpen(now) || now.rounds !== state.rounds;
     if (isNews || clock.monotonicMs() >= dueMs) return now;

@@ -37,8 +37,8 @@ const CHECKS: Readonly<Record<Role, (scope: ConfiguredScope, choices: RoleChoice
 };
 
 /**
- * Refuses roles whose runs lack settings and could only fail. A missing token is no reason: it may be set by the time
- * of the run.
+ * Refuses roles whose runs lack settings and could only fail. A missing token does not count: it may be set by the
+ * time of the run.
  *
  * @throws what the command of the role throws
  */

@@ -25,7 +25,7 @@ import type { DaemonHealth } from "./daemon_health.ts";
 import type { RoleControl } from "./role_control.ts";
 
 /** The README promises operators five seconds. A check costs two system calls. */
-const LOOK_MS = 1_000;
+const CHECK_MS = 1_000;
 
 /** A daemon that starts also runs what was requested of its predecessor, up to this age. */
 const REQUEST_AGE_MS_MAX = 60 * 60_000;
@@ -68,11 +68,11 @@ export class FileControl implements RoleControl {
     this.#pausesFile = new ChangingFile(context.fs, pausesPath(store));
     this.#requestsFile = new ChangingFile(context.fs, runRequestsPath(store));
     this.#settleOldRequests();
-    this.#look();
+    this.#check();
   }
 
   pausedUntil(role: Role): Date | "resumed" | undefined {
-    this.#look();
+    this.#check();
     this.#health.ticked(role);
     const known = this.#pauses.get(role);
     if (known === undefined) return undefined;
@@ -80,7 +80,7 @@ export class FileControl implements RoleControl {
   }
 
   takeRequest(role: Role): boolean {
-    this.#look();
+    this.#check();
     const request = this.#waiting.get(role);
     if (request === undefined) return false;
     this.#waiting.delete(role);
@@ -118,14 +118,14 @@ export class FileControl implements RoleControl {
   async watch(wake: () => void, alsoCheck: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     const { clock, signal } = this.#context;
     while (!signal.aborted) {
-      if (this.#look() || this.#waiting.size > 0) wake();
+      if (this.#check() || this.#waiting.size > 0) wake();
       await alsoCheck();
-      await clock.sleep(LOOK_MS, signal).catch(() => {});
+      await clock.sleep(CHECK_MS, signal).catch(() => {});
     }
   }
 
   /** Reads the files that changed. @returns whether anything changed for a role */
-  #look(): boolean {
+  #check(): boolean {
     const hasRequests = this.#requestsFile.hasChanged() && this.#readRequests();
     const hasPauses = this.#pausesFile.hasChanged() && this.#readPauses();
     return this.#endPauses() || hasPauses || hasRequests;
@@ -157,7 +157,7 @@ export class FileControl implements RoleControl {
         this.#pauses.set(role, { pause, endsMs: this.#endMs(pause) });
         log.info(`${role}: ${describePause(pause)}`);
       }
-      this.#tellHealth(role);
+      this.#reportHealth(role);
     }
     return isChanged;
   }
@@ -178,7 +178,7 @@ export class FileControl implements RoleControl {
     if (ended.length === 0) return false;
     for (const [role] of ended) {
       this.#pauses.delete(role);
-      this.#tellHealth(role);
+      this.#reportHealth(role);
       log.info(`${role}: the pause is over`);
     }
     const pauses: Pauses = Object.fromEntries(ended.map(([role, { pause }]) => [role, pause]));
@@ -186,7 +186,7 @@ export class FileControl implements RoleControl {
     return true;
   }
 
-  #tellHealth(role: Role): void {
+  #reportHealth(role: Role): void {
     const until = this.#pauses.get(role)?.pause.until;
     this.#health.paused(role, until === undefined ? until : until === null ? "resumed" : new Date(until));
   }

@@ -23,7 +23,7 @@ export interface RequestedRun {
 export type EndedRun = RequestedRun & { readonly end: RunEnd };
 
 /** The time between two checks for the end of a run. A run takes seconds at least. */
-const LOOK_MS = 500;
+const CHECK_MS = 500;
 
 /**
  * Checks that a daemon with each of the roles runs with this store.
@@ -79,16 +79,16 @@ export async function awaitRuns(
 
 async function awaitRun(context: Context, store: Store, run: RequestedRun): Promise<EndedRun> {
   const { clock, log, signal } = context;
-  let isTold = false;
+  let isLogged = false;
   while (true) {
     // In this order: a daemon notes the end of a run before it ends itself.
     const hasDaemon = (await readDaemons(context, store)).some(({ role }) => role === run.role);
     const found = findRunRequest(store, run.role, run.requestId);
     if (found?.end !== undefined) return { ...run, end: found.end };
     if (!hasDaemon || found === undefined) throw daemonStopped(run.role, found?.takenAt !== undefined);
-    if (!isTold && found.takenAt !== undefined) log.info(`${run.role}: running since ${found.takenAt}`);
-    isTold = found.takenAt !== undefined;
-    await clock.sleep(LOOK_MS, signal);
+    if (!isLogged && found.takenAt !== undefined) log.info(`${run.role}: running since ${found.takenAt}`);
+    isLogged = found.takenAt !== undefined;
+    await clock.sleep(CHECK_MS, signal);
   }
 }
 

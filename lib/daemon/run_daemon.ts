@@ -28,7 +28,7 @@ export interface DaemonPlan extends Omit<DaemonOptions, "renderMetrics"> {
   /** The longest time between two checks of the schedule. */
   readonly pollMs: number;
   readonly cron: Cron;
-  /** Runs the command of a role once, as it is configured now. */
+  /** Runs the command of a role once, with the current configuration. */
   readonly perform: (role: Role, run: RoleRun) => Promise<void>;
 }
 
@@ -101,7 +101,7 @@ function jobOf(
   };
 }
 
-/** Returns the schedule of a role. @throws {UsageError} code `SCHEDULE_INVALID` where `--at` is no schedule */
+/** Returns the schedule of a role. @throws {UsageError} code `SCHEDULE_INVALID` where `--at` is not a schedule */
 export function scheduleOf(role: Role, settings: ModelSync, at: string | undefined): RoleSchedule {
   try {
     return roleSchedule(role, settings, at);

@@ -5,7 +5,7 @@ import { awaitVerdict } from "../pipeline/await_verdict.ts";
 import type { Store } from "../store/store.ts";
 
 /** The longest time between an activation and the start of its watch. */
-const LOOK_MS = 5_000;
+const CHECK_MS = 5_000;
 
 /**
  * Watches the canary of the active release until the signal is aborted. It runs beside the roles: the pull of a newer
@@ -31,6 +31,6 @@ export async function watchCanaries(
       lastFault = fault;
     }
     // The signal may end the sleep.
-    await clock.sleep(LOOK_MS, signal).catch(() => {});
+    await clock.sleep(CHECK_MS, signal).catch(() => {});
   }
 }

@@ -10,17 +10,17 @@ const PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 
 /** Returns the problems of addresses in the environment, a sentence each. */
 export function addressProblems(env: Environment): string[] {
-  const looks = [
+  const checks = [
     () => githubUrls(env),
     () => findWebAddress(env, HUB_VARIABLE),
     () => findWebAddress(env, RAILWAY_VARIABLE),
   ];
-  return [...looks.flatMap(problemOf), ...PROXY_VARIABLES.flatMap((name) => proxyProblems(env, name))];
+  return [...checks.flatMap(problemOf), ...PROXY_VARIABLES.flatMap((name) => proxyProblems(env, name))];
 }
 
-function problemOf(look: () => unknown): string[] {
+function problemOf(check: () => unknown): string[] {
   try {
-    look();
+    check();
     return [];
   } catch (error) {
     if (!(error instanceof ModelSyncError)) throw error;

@@ -135,7 +135,7 @@ async function checkActions(
   if (newest !== undefined) return pass("github actions", `run ${newest.id} of ${where} is the newest`);
   return warn(
     "github actions",
-    `${where} has no such run yet`,
+    `${where} has no such run`,
     "run the workflow, or check artifacts.workflow and branch",
   );
 }
@@ -151,6 +151,6 @@ async function checkHub(context: Context, settings: ModelSync): Promise<Check> {
     );
   }
   const { commit } = await hub.findCommit();
-  const who = token === undefined ? ", without a token: enough to pull, not to upload" : "";
-  return pass("hugging face", `${revision} of ${repoId} is at ${commit.slice(0, 12)}${who}`);
+  const access = token === undefined ? ", without a token: enough to pull, not to upload" : "";
+  return pass("hugging face", `${revision} of ${repoId} is at ${commit.slice(0, 12)}${access}`);
 }

@@ -45,9 +45,9 @@ function forClient(check: Check, use: MachineUse): Check {
   );
 }
 
-function checking(name: string, look: () => Check[]): Check[] {
+function checking(name: string, check: () => Check[]): Check[] {
   try {
-    return look();
+    return check();
   } catch (error) {
     if (!(error instanceof ModelSyncError)) throw error;
     return [fail(name, error.message, error.hint ?? "fix it and run again")];

@@ -23,7 +23,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 export async function checkAlerts(context: Context, settings: AlertsSettings): Promise<Check[]> {
   return await Promise.all(
     channelsOf(context.env, settings).map((channel) =>
-      tried("alerts", async () => pass("alerts", await channel.look(context)))
+      tried("alerts", async () => pass("alerts", await channel.check(context)))
     ),
   );
 }

@@ -40,24 +40,27 @@ export function decideAlert(
   const { outcome } = event;
   const isKilled = outcome === "interrupted" && event.error?.code === KILLED;
   // A killed run counts as a failure.
-  const told = on.find((kind) => kind === outcome || (isKilled && kind === "failed"));
+  const alerted = on.find((kind) => kind === outcome || (isKilled && kind === "failed"));
   // An operator's rollback has no error: it is not a failure.
   if ((FAILURES.includes(outcome) || isKilled) && event.error !== undefined) {
     const what = [outcome, event.error.code, event.release ?? ""].join(" ");
-    if (told === undefined || failing?.what === what || isEcho(event.error.code, memory)) {
+    if (alerted === undefined || failing?.what === what || isEcho(event.error.code, memory)) {
       return { alert: undefined, memory };
     }
     return {
-      alert: { kind: told, event, downForMs: undefined },
+      alert: { kind: alerted, event, downForMs: undefined },
       memory: bounded({ ...others, [event.command]: { what, since: failing?.since ?? event.startedAt } }),
     };
   }
   // A stopped run does not show whether the command works.
   if (failing === undefined || outcome === "interrupted") {
-    return { alert: told === undefined ? undefined : { kind: told, event, downForMs: undefined }, memory };
+    return {
+      alert: alerted === undefined ? undefined : { kind: alerted, event, downForMs: undefined },
+      memory,
+    };
   }
   const downForMs = Math.max(0, now.getTime() - Date.parse(failing.since));
-  const kind = told ?? on.find((kind) => kind === "recovered");
+  const kind = alerted ?? on.find((kind) => kind === "recovered");
   return { alert: kind === undefined ? undefined : { kind, event, downForMs }, memory: others };
 }
 

@@ -4,7 +4,6 @@ import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { FailedError, messageOf } from "../core/errors.ts";
-import { sha256Hex } from "../core/hash.ts";
 import { awaitLock } from "../core/lock.ts";
 import type { RunSink } from "../store/run_sink.ts";
 import type { RunRecord } from "../store/history.ts";
@@ -14,7 +13,7 @@ import type { AlertEvent } from "./alert.ts";
 import { decideAlert } from "./alert_memory.ts";
 import { runMessage } from "./alert_message.ts";
 import { type AlertState, type ChannelState, readAlertState, writeAlertState } from "./alert_state.ts";
-import { type Channel, channelsOf } from "./channels.ts";
+import { type Channel, channelKey, channelsOf } from "./channels.ts";
 
 /**
  * The time for all alerts: enough for three attempts at a channel. Service managers kill a stopped program after 90 s.
@@ -81,7 +80,7 @@ export class AlertSink implements RunSink {
     const known = readAlertState(context.fs, this.#path);
     const state = new Map(known.channels);
     await Promise.all(channels.map(async (channel) => {
-      const key = (await sha256Hex(channel.identity)).slice(0, KEY_CHARS);
+      const key = await channelKey(channel);
       const save = (next: ChannelState) => {
         state.set(key, next);
         remember(context, this.#path, state);
@@ -117,11 +116,11 @@ export class AlertSink implements RunSink {
     unwritten: readonly RunRecord[],
   ): Promise<void> {
     const reached = await this.#catchUp(context, channel, from, save);
-    if (reached === "away") return;
+    if (reached === "unreachable") return;
     let state = reached;
     for (const record of unwritten) {
-      const told = await this.#tell(context, channel, state, record);
-      if (told !== "failed") state = { ...state, failing: told.failing };
+      const result = await this.#sendAlert(context, channel, state, record);
+      if (result !== "failed") state = { ...state, failing: result.failing };
     }
     if (state !== from) save(state);
   }
@@ -132,20 +131,20 @@ export class AlertSink implements RunSink {
     channel: Channel,
     from: ChannelState,
     save: (state: ChannelState) => void,
-  ): Promise<ChannelState | "away"> {
+  ): Promise<ChannelState | "unreachable"> {
     const isKnown = readAfter(this.#store, from.cursor, 1).found;
     let state = isKnown ? from : { ...from, cursor: this.#beginning() };
     for (let [sent, isAtEnd] = [0, false]; !isAtEnd;) {
       const batch = readAfter(this.#store, state.cursor, RECORDS_MAX);
       for (const { record, cursor } of batch.entries) {
-        const told = await this.#tell(context, channel, state, record);
-        if (told === "failed") {
+        const result = await this.#sendAlert(context, channel, state, record);
+        if (result === "failed") {
           save(state);
-          return "away";
+          return "unreachable";
         }
-        state = { failing: told.failing, cursor };
-        if (told.isSent) save(state);
-        if (told.isSent && ++sent === ALERTS_MAX) return state;
+        state = { failing: result.failing, cursor };
+        if (result.isSent) save(state);
+        if (result.isSent && ++sent === ALERTS_MAX) return state;
       }
       isAtEnd = batch.atEnd;
     }
@@ -153,14 +152,14 @@ export class AlertSink implements RunSink {
   }
 
   /** Sends the alert of a run, if there is one. */
-  async #tell(
+  async #sendAlert(
     context: Context,
     channel: Channel,
     { failing }: ChannelState,
     record: RunRecord,
   ): Promise<Pick<ChannelState, "failing"> & { readonly isSent: boolean } | "failed"> {
-    const { steps: _steps, log: _log, ...told } = record;
-    const event: AlertEvent = { ...told, modelsDir: this.#store.modelsDir };
+    const { steps: _steps, log: _log, ...alerted } = record;
+    const event: AlertEvent = { ...alerted, modelsDir: this.#store.modelsDir };
     const endedMs = Date.parse(record.startedAt) + record.durationMs;
     const { alert, memory } = decideAlert(failing, event, this.#settings.on, new Date(endedMs));
     if (alert === undefined) return { failing: memory, isSent: false };
@@ -175,9 +174,6 @@ export class AlertSink implements RunSink {
     }
   }
 }
-
-/** The digits of a channel's key: enough to distinguish some channels. */
-const KEY_CHARS = 16;
 
 function remember(context: Context, path: string, channels: ReadonlyMap<string, ChannelState>): void {
   try {

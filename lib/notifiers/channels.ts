@@ -1,6 +1,7 @@
 import type { AlertsSettings, Chat } from "../config/sections/alerts.ts";
 import type { Context, Environment } from "../core/context.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
+import { sha256Hex } from "../core/hash.ts";
 import { knock } from "../http/knock.ts";
 import { absenceOf, findPassword } from "../core/read_secret.ts";
 import { Secret } from "../core/secret.ts";
@@ -26,7 +27,15 @@ export interface Channel {
    * @returns the result, for people
    * @throws {ModelSyncError} when an alert would not arrive
    */
-  look(context: Context): Promise<string>;
+  check(context: Context): Promise<string>;
+}
+
+/** The digits of a channel's key: enough to distinguish some channels. */
+const KEY_CHARS = 16;
+
+/** Returns the key under which the progress of a channel is stored. It is a hash: the identity may hold a secret. */
+export async function channelKey({ identity }: Channel): Promise<string> {
+  return (await sha256Hex(identity)).slice(0, KEY_CHARS);
 }
 
 /** Returns the configured channels. */
@@ -50,7 +59,7 @@ function emailChannel(env: Environment, settings: MailSettings): Channel {
     way: "by e-mail",
     identity: ["email", settings.host, settings.to].flat().join(" "),
     send: async (context, { text }) => await sendEmail(context, settings, password(), text),
-    look: async (context) => {
+    check: async (context) => {
       await tryMailServer(context, settings, password());
       const { host, port, user = "mail" } = settings;
       return `mail by ${host}:${port}: the server accepts ${user}; no mail was sent to try it`;
@@ -65,9 +74,9 @@ function webhookChannel(env: Environment, url: string, variable: string): Channe
     way: "by webhook",
     identity: `webhook ${url}`,
     send: async (context, message) => await sendWebhook(context, url, secret(), message),
-    look: async (context) => {
+    check: async (context) => {
       secret();
-      return await lookAtPost(context, "webhook", url);
+      return await checkPost(context, "webhook", url);
     },
   };
 }
@@ -79,11 +88,11 @@ function chatChannel(env: Environment, { type, url, url_env = "" }: Chat): Chann
     way: `to ${type}`,
     identity: `${type} ${url ?? url_env}`,
     send: async (context, { id, text }) => await sendChat(context, type, address(), id, text),
-    look: async (context) => await lookAtPost(context, type, address().reveal()),
+    check: async (context) => await checkPost(context, type, address().reveal()),
   };
 }
 
-async function lookAtPost(context: Context, channel: string, url: string): Promise<string> {
+async function checkPost(context: Context, channel: string, url: string): Promise<string> {
   const host = await knock(context, url, `the address of the ${channel}`, ALERT_REQUEST_TIMEOUT_MS);
   return `${channel}: ${host} answers; nothing was posted to try it`;
 }

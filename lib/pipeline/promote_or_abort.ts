@@ -44,7 +44,7 @@ export async function recordedAbort(scope: CommandScope, store: Store): Promise<
       await actOnVerdict(context, store, { run, choice, safeguards: safeguardsOf(settings) });
       return { outcome: "unchanged" };
     } catch (error) {
-      // An abort asks for the rollback: here it is the result, not a failure.
+      // The rollback is what an abort is for: here it is the result, not a failure.
       if (error instanceof RolledBackError) return error.report;
       throw error;
     }

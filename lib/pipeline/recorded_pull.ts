@@ -45,7 +45,7 @@ export interface PullChoices {
   readonly waitsForCanary: boolean;
 }
 
-/** What a pull reports: without a release where it was skipped and none is active. */
+/** The report of a pull. A skipped pull has no release where none is active. */
 export type PullSummary =
   & Pick<PullReport, "outcome" | "changed" | "writtenBytes" | "modelsDir">
   & Partial<PullReport>;

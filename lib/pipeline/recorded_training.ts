@@ -60,13 +60,13 @@ export async function trainingJobs(scope: CommandScope, choices: TrainingChoices
   };
   const upload = settings.huggingface.repo_id === undefined ? undefined : toHub(undefined);
   const defaults = { options: choices.options, upload, uploadToHub: toHub };
-  return async (jobContext, job, tell) => {
+  return async (jobContext, job, showStep) => {
     const { options, upload: send } = readTrainJob(job.input, defaults);
     const inJob = { ...scope, context: jobContext };
     const ofJob = { ...choices, options };
-    const { report, json } = await train(inJob, ofJob, () => Promise.resolve(seal), { id: job.id, tell });
+    const { report, json } = await train(inJob, ofJob, () => Promise.resolve(seal), { id: job.id, showStep });
     const { archivePath: path, archiveBytes: bytes } = report;
-    tell(`uploading the archive, ${formatBytes(bytes)}`);
+    showStep(`uploading the archive, ${formatBytes(bytes)}`);
     return { ...json, models_archive_url: await send(jobContext, { path, bytes }) };
   };
 }
@@ -87,7 +87,7 @@ async function train(
   scope: CommandScope,
   { skipsTraining, options, archivePath, show }: TrainingChoices,
   findSeal: () => Promise<Seal | undefined>,
-  job?: { readonly id: string; readonly tell: (doing: string) => void },
+  job?: { readonly id: string; readonly showStep: (doing: string) => void },
 ): Promise<RecordedTraining> {
   const { context, location } = scope;
   const settings = trainingSettings(scope);
@@ -98,7 +98,7 @@ async function train(
     const seal = await findSeal();
     const steps: Steps = {
       step: async (name, work) => {
-        job?.tell(DOING[name] ?? name);
+        job?.showStep(DOING[name] ?? name);
         return await run.step(name, work);
       },
     };

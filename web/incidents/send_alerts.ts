@@ -1,7 +1,7 @@
 import { withDeadline } from "../../lib/core/deadline.ts";
 import { FailedError, messageOf } from "../../lib/core/errors.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
-import { type Channel, channelsOf } from "../../lib/notifiers/channels.ts";
+import { type Channel, channelKey, channelsOf } from "../../lib/notifiers/channels.ts";
 import { type NodeAlert, nodeMessage } from "../../lib/notifiers/node_alert.ts";
 import { compareAndSet } from "../store/commit.ts";
 import { openIncidents, setIncident } from "../store/incident_rows.ts";
@@ -27,6 +27,9 @@ const CLAIM_MS = 5 * 60_000;
 /** A recovery that could not be sent for a day is outdated. */
 const RECOVERY_MS_MAX = 24 * 3_600_000;
 
+/** The digits of a node's hash in the id of an incident. */
+const NODE_HASH_CHARS = 16;
+
 interface KnownChannel {
   readonly key: string;
   readonly channel: Channel;
@@ -42,7 +45,7 @@ export async function sendAlerts(sender: Sender, { context, settings }: Alerting
   const { kv, clock } = sender;
   const channels = await Promise.all(
     channelsOf(context.env, settings).map(async (channel) => ({
-      key: (await sha256Hex(channel.identity)).slice(0, KEY_CHARS),
+      key: await channelKey(channel),
       channel,
     })),
   );
@@ -57,9 +60,6 @@ export async function sendAlerts(sender: Sender, { context, settings }: Alerting
     await Promise.all(some.map((incident) => sendAlert(sender, context, channels, incident)));
   }
 }
-
-/** Enough to distinguish a few channels. */
-const KEY_CHARS = 16;
 
 /**
  * Alerts that were not tried before come first, so that a broken channel does not delay others. Then down before late.
@@ -133,7 +133,7 @@ async function alertOf(incident: IncidentRow): Promise<NodeAlert> {
   const begun = startedAt.replaceAll(/[-:.]/g, "");
   return {
     kind: endedAt === null ? `node-${kind}` : "node-recovered",
-    incident: `${begun}-${(await sha256Hex(node)).slice(0, KEY_CHARS)}`,
+    incident: `${begun}-${(await sha256Hex(node)).slice(0, NODE_HASH_CHARS)}`,
     node,
     reason,
     startedAt,
