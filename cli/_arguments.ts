@@ -1,8 +1,14 @@
 import { parseArgs } from "node:util";
-import { suggestion } from "../lib/config/complaints.ts";
 import { messageOf, UsageError } from "../lib/core/errors.ts";
 import { optionName } from "./_help.ts";
-import type { Flags, Operands, Option, Options, ValueOption } from "./_declaration.ts";
+import {
+  type Flags,
+  type Operands,
+  type Option,
+  type Options,
+  UnknownWord,
+  type ValueOption,
+} from "./_declaration.ts";
 
 /** A parsed command line. */
 export interface Arguments<Declared, Operand> {
@@ -128,7 +134,10 @@ function parseValue(typed: string, option: ValueOption<unknown>, text: string): 
   try {
     return option.parse(text);
   } catch (cause) {
-    throw usageError(`Cannot use ${typed}: ${messageOf(cause)}`);
+    const message = `Cannot use ${typed}: ${messageOf(cause)}`;
+    throw cause instanceof UnknownWord
+      ? new UnknownWord(message, cause.typed, cause.known)
+      : usageError(message);
   }
 }
 
@@ -141,9 +150,11 @@ function switchValue(typed: string, value: Use): boolean {
 
 function unknownOption(typed: string, options: Options): UsageError {
   const known = Object.entries(options).flatMap(([name, { hidden }]) => hidden ? [] : [optionName(name)]);
-  const meant = typed.startsWith("--") ? suggestion(optionName(typed.slice(2)), known) : "";
   const text = typed.length > SHOWN_MAX ? `${typed.slice(0, SHOWN_MAX)}…` : typed;
-  return usageError(`Cannot use ${text}: there is no such option${meant}`);
+  const message = `Cannot use ${text}: there is no such option`;
+  return typed.startsWith("--")
+    ? new UnknownWord(message, optionName(typed.slice(2)), known)
+    : usageError(message);
 }
 
 /** Whether every required option has a value: then the values, which the options' own parsers made, are complete. */

@@ -1,6 +1,5 @@
 import { parseDotenv } from "../lib/config/dotenv.ts";
 import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
-import { suggestion } from "../lib/config/complaints.ts";
 import { CONFIG_BYTES_MAX, type FlagValue, loadConfig, type LoadedConfig } from "../lib/config/load.ts";
 import { type FileSystem, findText, findUtf8 } from "../lib/core/files.ts";
 import type { Context, Environment } from "../lib/core/context.ts";
@@ -12,7 +11,7 @@ import { ownerWrites } from "../lib/core/file_owner.ts";
 import { RolledBackError } from "../lib/pipeline/run_report.ts";
 import { asksForHelp, commandHelp, type CommandName, groupHelp, optionName, SUMMARIES } from "./_help.ts";
 import { COMMON_OPTIONS, type CommonFlags, DEFAULT_CONFIG_FILE } from "./_options.ts";
-import type { Declaration, Flags, Operands, Options } from "./_declaration.ts";
+import { type Declaration, type Flags, type Operands, type Options, UnknownWord } from "./_declaration.ts";
 import { parseArguments } from "./_arguments.ts";
 import { openSession, type PlainSession, type Session } from "./_session.ts";
 import { Output } from "./_output.ts";
@@ -168,9 +167,14 @@ export async function runProgram(
     }
     start = parsed(title, command, rest);
   } catch (error) {
-    return output.error(error);
+    return output.error(error instanceof UnknownWord ? await withSuggestion(error) : error);
   }
   return await start(world);
+}
+
+async function withSuggestion({ message, typed, known, code, hint }: UnknownWord): Promise<UsageError> {
+  const { suggestion } = await import("../lib/config/complaints.ts");
+  return new UsageError(`${message}${suggestion(typed, known)}`, { code, hint });
 }
 
 /** The command that a command line names. */
@@ -191,9 +195,8 @@ function route(program: Program, args: readonly string[]): Route {
   if (Object.hasOwn(program.commands, name)) {
     return { title: `${title} ${name}`, command: program.commands[name], rest };
   }
-  const meant = suggestion(name, Object.keys(program.commands));
-  throw new UsageError(`Cannot run "${program.name} ${name}": there is no such command${meant}`, {
-    code: "USAGE",
+  const message = `Cannot run "${program.name} ${name}": there is no such command`;
+  throw new UnknownWord(message, name, Object.keys(program.commands), {
     hint: `${title} --help lists the commands`,
   });
 }

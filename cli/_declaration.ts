@@ -1,4 +1,4 @@
-import { suggestion } from "../lib/config/complaints.ts";
+import { UsageError } from "../lib/core/errors.ts";
 import type { ModelSync } from "../lib/config/schema.ts";
 
 /** The dotted path of a setting below `model_sync`. */
@@ -163,5 +163,25 @@ function parseJsonObject(text: string): Record<string, unknown> {
 export function parseChoice<Choice extends string>(text: string, choices: readonly Choice[]): Choice {
   const choice = choices.find((choice) => choice === text);
   if (choice !== undefined) return choice;
-  throw new RangeError(`its value must be one of ${choices.join(", ")}${suggestion(text, choices)}`);
+  throw new UnknownWord(`its value must be one of ${choices.join(", ")}`, text, choices);
+}
+
+/**
+ * A word of a command line that is none of those known. The suggestion for it is added when the error is shown: its code
+ * is loaded only then, because it would cost every command 18 ms of processor time.
+ */
+export class UnknownWord extends UsageError {
+  readonly typed: string;
+  readonly known: readonly string[];
+
+  constructor(
+    message: string,
+    typed: string,
+    known: readonly string[],
+    { code = "USAGE", hint }: { readonly code?: string; readonly hint?: string | undefined } = {},
+  ) {
+    super(message, { code, hint });
+    this.typed = typed;
+    this.known = known;
+  }
 }

@@ -1,5 +1,4 @@
 import { UsageError } from "../lib/core/errors.ts";
-import { suggestion } from "../lib/config/complaints.ts";
 import { parseRate } from "../lib/http/rate_limit.ts";
 import { type Role, ROLES } from "../lib/config/roles.ts";
 import type { TrainingOptions } from "../lib/training/train.ts";
@@ -14,6 +13,7 @@ import {
   repeatableOption,
   switchOption,
   textOption,
+  UnknownWord,
 } from "./_declaration.ts";
 
 /** Read without `--config`; the file may be missing. */
@@ -330,7 +330,7 @@ export function parseRoles(typed: readonly string[]): Role[] {
   return Array.from(new Set(typed), (name) => {
     const role = ROLES.find((role) => role === name);
     if (role !== undefined) return role;
-    throw new UsageError(`Cannot use the role "${name}": there is no such role${suggestion(name, ROLES)}`, {
+    throw new UnknownWord(`Cannot use the role "${name}": there is no such role`, name, ROLES, {
       code: "ROLE_UNKNOWN",
       hint: `the roles are ${ROLES.join(", ")}`,
     });

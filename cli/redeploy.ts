@@ -24,7 +24,7 @@ export const REDEPLOY_OPTIONS = {
   wait: switchOption({ group: BACKEND, brief: "Wait until the backend reports the release" }),
   revertOnFailure: switchOption({
     group: BACKEND,
-    brief: "If it does not, redeploy the previous release",
+    brief: "Redeploy the previous release if the wait fails",
     note: "published to Hugging Face again; exit code 8",
   }),
   verifyUrl: textOption({

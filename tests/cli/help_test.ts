@@ -278,8 +278,21 @@ Deno.test("the commit of a clone is found on a branch, packed, detached and in a
 });
 
 Deno.test("the list of commands loads neither the configuration's schema nor a parser", () => {
+  const loaded = modulesOf("main");
+  assert.ok(loaded.some((specifier) => specifier.endsWith("cli/_help.ts")));
+  for (const specifier of loaded) assert.doesNotMatch(specifier, /^npm:|node:util|lib\/config|cli\/_command/);
+});
+
+Deno.test("no command loads the code of suggestions before a typing error", () => {
+  const loaded = modulesOf("status");
+  assert.ok(loaded.some((specifier) => specifier.endsWith("cli/_declaration.ts")));
+  for (const specifier of loaded) assert.doesNotMatch(specifier, /fastest-levenshtein/);
+});
+
+/** Returns the modules that a file of `cli` loads at its start, without those of dynamic imports. */
+function modulesOf(name: string): string[] {
   const { stdout } = new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", "--config", join(PROJECT, "deno.json"), join(PROJECT, "cli/main.ts")],
+    args: ["info", "--json", "--config", join(PROJECT, "deno.json"), join(PROJECT, `cli/${name}.ts`)],
   }).outputSync();
   const { roots, modules }: {
     roots: string[];
@@ -295,6 +308,5 @@ Deno.test("the list of commands loads neither the configuration's schema nor a p
       if (!isDynamic && code?.specifier !== undefined) loaded.add(code.specifier);
     }
   }
-  assert.ok([...loaded].some((specifier) => specifier.endsWith("cli/_help.ts")));
-  for (const specifier of loaded) assert.doesNotMatch(specifier, /^npm:|node:util|lib\/config|cli\/_command/);
-});
+  return [...loaded];
+}
