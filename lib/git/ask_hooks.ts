@@ -7,28 +7,28 @@ import { openJournal, restorePaths, scratchOf, takeBack } from "./journal.ts";
 import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
 
-/** In the order in which git asks them. */
+/** In the order in which git runs them. */
 const COMMIT_HOOKS = [
   "pre-commit",
   "prepare-commit-msg",
   "commit-msg",
 ] as const satisfies readonly HookName[];
 
-/** A commit before it is made, as its hooks see it. */
+/** The commit that hooks check before it is created. */
 export interface ProposedCommit {
   readonly tree: ObjectId;
-  /** An index that holds the tree. */
+  /** An index with the tree's content. */
   readonly index: string;
   readonly message: string;
-  /** The commit that it follows. */
+  /** The parent commit. */
   readonly parent: ObjectId | undefined;
-  /** What is taken back of the worktree afterwards, relative to the repository. */
+  /** Paths of the worktree that are restored afterwards, relative to the repository. */
   readonly paths: readonly string[];
 }
 
 /**
- * Lets the hooks of a commit refuse it. They get copies of the index and of the message, and what they change of the
- * branch and in the worktree is taken back: the commit is made of what was hashed, on top of what was seen.
+ * Runs the hooks that may refuse a commit. They get copies of the index and of the message. What they change in the
+ * branch and in the worktree is undone: the commit contains what was hashed, on top of the commit that was checked.
  *
  * @throws {FailedError} code `HOOK_REFUSED`
  */
@@ -57,8 +57,8 @@ export async function askCommitHooks(
 }
 
 /**
- * Lets the hook `pre-push` refuse a push, and takes back what it changed of the branch and of the paths that a publish
- * writes.
+ * Runs the `pre-push` hook, which may refuse a push. What it changes in the branch and in the paths that a publish
+ * writes is undone.
  *
  * @param tip the remote's commit; `undefined` where it has no such branch yet
  * @throws {FailedError} code `HOOK_REFUSED`
@@ -89,8 +89,8 @@ export async function askPushHook(
 }
 
 /**
- * A hook that commits, amends a commit or checks out another branch does not decide what the branch is, nor, in a clone
- * of our own, which one is checked out.
+ * A hook may commit, amend a commit or check out another branch. The branch is set back, and in a clone of our own also
+ * which branch is checked out.
  */
 async function takeBackBranch(
   context: Context,
@@ -114,7 +114,7 @@ async function takeBackBranch(
   );
   if (!registry.isOwn) await keepBranch(registry);
   if (commit === undefined) return void await git.bytes(["update-ref", "-d", ref], call);
-  // Where uncommitted changes stand in the way, only the branch goes back.
+  // If uncommitted changes prevent the checkout, only the branch is set back.
   if (isCheckedOut && (await git.attempt(["reset", "--keep", "--quiet", commit], call)).code === 0) return;
   await git.bytes(["update-ref", ref, commit], call);
 }

@@ -2,18 +2,18 @@ import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { findText, removeFile, replaceFile } from "../core/files.ts";
 
-/** Where a registry says what is in Git LFS. */
+/** The file of a registry that puts files into Git LFS. */
 export const ATTRIBUTES = ".gitattributes";
 
-/** What is read of it at most: a line for each of 200,000 files. */
+/** The size limit of the file: a line for each of 200,000 files. */
 export const ATTRIBUTES_BYTES_MAX = 64 * 1024 * 1024;
 
 const BEGIN = "# model-sync: begin (written by publish; other lines are yours)";
 const END = "# model-sync: end";
 
 /**
- * A pattern that names exactly one path, in the form of gitattributes(5): anchored, glob characters escaped, quoted
- * where the line would otherwise end early.
+ * Returns a pattern that matches exactly one path, in the form of gitattributes(5): anchored, with glob characters
+ * escaped, and quoted if the path contains whitespace or quotes.
  *
  * @example
  * ```ts
@@ -30,8 +30,8 @@ export function exactPattern(path: string): string {
 
 /**
  * Keeps git from converting what a publish writes (line endings, `$Id$`, encodings), whatever the registry's own
- * `.gitattributes` say: the model folder, and the files beside it, which no filter may rewrite either. Written to the
- * clone's `info/attributes`, which wins over them and is never committed.
+ * `.gitattributes` say. This covers the model folder and the files beside it, which no filter may rewrite either. The
+ * attributes are written to the clone's `info/attributes`, which takes precedence and is never committed.
  */
 export function forbidConversions(
   context: Context,
@@ -51,7 +51,8 @@ export function forbidConversions(
 }
 
 /**
- * Removes attributes that others put into a clone of our own: git would filter by them the files that it compares.
+ * Removes attributes that other programs put into a clone of our own: git would apply their filters to the files that
+ * it compares.
  *
  * @param objectsDir of the clone
  */
@@ -62,7 +63,7 @@ export function removeForeignAttributes({ fs, log }: Context, objectsDir: string
     return;
   }
   log.warn(
-    `removed ${path}: it is in a clone of model-sync's own; set attributes in the repository's ${ATTRIBUTES}`,
+    `removed ${path}: model-sync manages this clone; set attributes in the repository's ${ATTRIBUTES}`,
   );
   removeFile(fs, path);
 }
@@ -71,7 +72,7 @@ function attributesPath(objectsDir: string): string {
   return join(dirname(objectsDir), "info", "attributes");
 }
 
-/** The registry's `.gitattributes` with these paths kept in Git LFS; lines of others stay as they are. */
+/** Returns the registry's `.gitattributes` with these paths in Git LFS. Lines of others stay unchanged. */
 export function withLfsPaths(text: string, paths: readonly string[]): string {
   return replaceBlock(text, paths.map(lfsLine));
 }

@@ -8,7 +8,10 @@ import type { Git } from "./git.ts";
 import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
 
-/** The names of those blobs of a commit that a clone does not hold. A partial clone is not made to fetch them. */
+/**
+ * Returns the names of the commit's blobs that a clone does not hold. A partial clone does not fetch them for this
+ * check.
+ */
 export async function findMissing(git: Git, commit: ObjectId, ids: readonly ObjectId[]): Promise<ObjectId[]> {
   if (ids.length === 0) return [];
   const output = await git.text(
@@ -22,15 +25,15 @@ export async function findMissing(git: Git, commit: ObjectId, ids: readonly Obje
 }
 
 /**
- * The clone's git with a scratch folder for new objects. Blobs are fetched into it, read once, and thrown away: the
+ * Runs the clone's git with a temporary folder for new objects. Blobs are fetched into it, read once and deleted. The
  * store keeps the files, so a clone of our own does not grow with every release.
  */
 export function withScratchObjects(registry: Registry, fs: FileSystem, scratch: string): Git {
   const objects = join(scratch, "objects");
-  // Git makes what is inside with the umask, which in a clone of the user's may let everybody write it.
+  // Git creates files in it with the umask, which in a user's clone may let every user write them.
   fs.mkdirSync(objects, { recursive: true, mode: PRIVATE_FOLDER_MODE });
   return registry.git.with({
-    // What is gone before the disk would have to take it need not be waited for.
+    // Files that are deleted soon need not be synced.
     config: ["core.fsync=none"],
     env: {
       GIT_OBJECT_DIRECTORY: objects,
@@ -39,19 +42,19 @@ export function withScratchObjects(registry: Registry, fs: FileSystem, scratch: 
   });
 }
 
-/** A path as an entry of a list that git splits: quoted as in C where it holds the separator (git(1)). */
+/** Returns a path as an entry of a list that git splits: quoted as in C if it contains the separator (git(1)). */
 function listed(path: string): string {
   return path.includes(delimiter) ? `"${path.replace(/["\\]/g, "\\$&")}"` : path;
 }
 
-/** A blob's size and its bytes, which must be read before the next blob is asked for. */
+/** A blob's size and its bytes. Read all bytes before you request the next blob. */
 export interface Blob {
   readonly id: ObjectId;
   readonly bytes: number;
   readonly content: AsyncIterable<Uint8Array>;
 }
 
-/** Reads blobs in the order asked for, streamed. All of them have to be in the clone or the scratch folder. */
+/** Streams blobs in the order of `ids`. All of them must be in the clone or the temporary folder. */
 export async function* readBlobs(git: Git, ids: readonly ObjectId[]): AsyncGenerator<Blob> {
   if (ids.length === 0) return;
   const action = "read files from the clone";
@@ -77,7 +80,7 @@ export async function* readBlobs(git: Git, ids: readonly ObjectId[]): AsyncGener
       yield { id, bytes: Number(bytes), content: reader.readBytes(Number(bytes)) };
       await reader.readLine();
     }
-    // Leaving before the end would stop git.
+    // A caller that stops early would make git fail.
     for await (const _rest of reader.readAll());
   } finally {
     await reader.cancel();
@@ -87,9 +90,9 @@ export async function* readBlobs(git: Git, ids: readonly ObjectId[]): AsyncGener
 }
 
 /**
- * Reads one small file of the registry whole.
+ * Returns one small file of the registry.
  *
- * @throws {RefusedError} where it is larger than what is read of its kind
+ * @throws {RefusedError} the file exceeds the size limit of its kind
  */
 export async function readSmallBlob(git: Git, id: ObjectId, file: RegistryFile): Promise<Uint8Array> {
   for await (const blob of readBlobs(git, [id])) {
@@ -99,7 +102,7 @@ export async function readSmallBlob(git: Git, id: ObjectId, file: RegistryFile):
   throw new FailedError(`Cannot read object ${id}: git answered nothing`, { code: "GIT_OBJECT" });
 }
 
-/** Returns the content of a small blob in one piece. */
+/** Returns the content of a small blob. */
 export async function collectBlob(blob: Blob): Promise<Uint8Array> {
   const content = new Uint8Array(blob.bytes);
   let offset = 0;

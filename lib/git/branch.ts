@@ -6,26 +6,26 @@ import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
 import type { WorktreeStatus } from "./worktree_status.ts";
 
-/** The trailers of a publish commit: they tell our commits from those of people. */
+/** The trailers of a publish commit. They distinguish our commits from those of people. */
 export const RELEASE_TRAILER = "Model-Release";
 export const SEQUENCE_TRAILER = "Model-Sequence";
 
-/** More unpushed commits than this are not left-overs of failed runs. */
+/** More unpushed commits than this are not left over from failed runs. */
 const UNPUSHED_COMMITS_MAX = 1000;
 
-/** The configured branch, checked out and continuing the remote's. */
+/** The configured branch, checked out on top of the remote's. */
 export interface SyncedBranch {
-  /** Its commit; `undefined` on a branch that has none yet. */
+  /** Its newest commit; `undefined` on a branch without commits. */
   readonly head: ObjectId | undefined;
-  /** Whether it has commits that the remote has not. */
+  /** Whether it has commits that are not on the remote. */
   readonly unpushed: boolean;
-  /** The remote's commit that it continues; `undefined` where the remote has no such branch yet. */
+  /** The remote's commit that it builds on; `undefined` if the remote does not have the branch. */
   readonly tip: ObjectId | undefined;
 }
 
 /**
- * Checks out the configured branch and fast-forwards it to the remote's. Commits of ours that an earlier run could not
- * push are given up when the remote moved on meanwhile: they are made again on top of it.
+ * Checks out the configured branch and fast-forwards it to the remote's. If the remote has moved on, our commits that
+ * an earlier run could not push are dropped: the publish creates them again on top of the remote's.
  *
  * @param status of the worktree before; `undefined` in a clone that was never checked out
  * @param tip of the remote's branch; `undefined` where it does not exist yet
@@ -41,7 +41,7 @@ export async function syncBranch(
     return { head: tip, unpushed: false, tip };
   }
   if (tip !== undefined && await registry.findCommit(tip) === undefined) await registry.fetchCommit(tip);
-  // What is in a folder that was never checked out may be the user's.
+  // A folder that was never checked out may contain files of the user.
   const move = (work: () => Promise<unknown>) =>
     status === undefined && !registry.isOwn
       ? work()
@@ -69,14 +69,14 @@ export async function syncBranch(
       return { head: tip, unpushed: false, tip };
     case "diverged":
       if (!await areOurs(registry, tip, head)) throw diverged(registry, head, tip);
-      context.log.info("the remote moved on; publishing again on top of it");
-      // Unlike --hard, --keep stops rather than discard what is not committed.
+      context.log.info("the remote has new commits; publishing again on top of them");
+      // Unlike --hard, --keep fails instead of discarding uncommitted changes.
       await move(() => registry.git.bytes(["reset", "--keep", "--quiet", tip], call));
       return { head: tip, unpushed: false, tip };
   }
 }
 
-/** Puts HEAD on the configured branch: an existing one, the remote's, or a new one. */
+/** Puts HEAD on the configured branch: the existing one, the remote's, or a new one. */
 export async function checkOut(registry: Registry, tip: ObjectId | undefined): Promise<void> {
   const { branch } = registry.settings;
   const call = { action: `check out ${branch} in ${registry.git.repoDir}`, transfer: true };
@@ -84,7 +84,7 @@ export async function checkOut(registry: Registry, tip: ObjectId | undefined): P
   else if (await registry.findCommit(`refs/heads/${branch}`) !== undefined) {
     await registry.git.bytes(["checkout", "--quiet", branch], call);
   } else {
-    // By its commit: a clone of a single branch has no name for the remote's others.
+    // By its commit: a single-branch clone has no names for the remote's other branches.
     await registry.git.bytes(
       ["checkout", "--quiet", "-b", branch, ...(tip === undefined ? [] : [tip])],
       call,
@@ -94,7 +94,7 @@ export async function checkOut(registry: Registry, tip: ObjectId | undefined): P
   }
 }
 
-/** Gives the configured branch a second name, before it is reset to the remote's. */
+/** Creates a backup branch at the configured branch, before that is reset to the remote's. */
 export async function keepBranch(registry: Registry): Promise<void> {
   const ours = await registry.findCommit(`refs/heads/${registry.settings.branch}`);
   if (ours === undefined) return;
@@ -106,7 +106,7 @@ function keptName(registry: Registry, ours: ObjectId): string {
   return `${registry.settings.branch}-before-reset-${ours.slice(0, 7)}`;
 }
 
-/** Checks out a clone for the first time. Files in Git LFS stay pointers: publishing needs none of them. */
+/** Checks out a clone for the first time. Git LFS files stay pointers: publishing does not need their content. */
 async function populate(registry: Registry, tip: ObjectId | undefined): Promise<void> {
   const commit = await registry.findCommit("HEAD") ?? tip;
   if (commit === undefined) return;
@@ -120,8 +120,8 @@ async function populate(registry: Registry, tip: ObjectId | undefined): Promise<
 }
 
 /**
- * Takes back commits of ours that the remote declined: the next publish would build on them, and be declined for the
- * same reason for ever. Commits of people's stay, and so does everything where there is uncommitted work.
+ * Removes our commits that the remote rejected. Otherwise the next publish would build on them and be rejected for the
+ * same reason. Commits of people stay. If there is uncommitted work, all commits stay.
  */
 export async function giveUpUnpushed(
   context: Context,
@@ -131,7 +131,7 @@ export async function giveUpUnpushed(
   const status = await registry.status();
   if (status.head === undefined || status.dirty.length > 0) return;
   if (!await areOurs(registry, tip, status.head)) return;
-  const call = { action: `take back what was declined in ${registry.git.repoDir}`, transfer: true };
+  const call = { action: `remove the rejected commits from ${registry.git.repoDir}`, transfer: true };
   await moveWorktree(context, registry, status, async () => {
     if (tip !== undefined) return await registry.git.bytes(["reset", "--keep", "--quiet", tip], call);
     await registry.git.bytes(["update-ref", "-d", "HEAD"], call);
@@ -148,12 +148,12 @@ async function areOurs(registry: Registry, base: ObjectId | undefined, head: Obj
       `--format=%H=%(trailers:key=${RELEASE_TRAILER},valueonly,separator=%x2C)`,
       base === undefined ? head : `${base}..${head}`,
     ],
-    { action: "look at commits that were not pushed" },
+    { action: "list the commits that were not pushed" },
   );
   return log.split("\n").every((line) => /=sha256:[0-9a-f]{64}$/.test(line));
 }
 
-/** @throws {UsageError} code `WORKTREE_DIRTY`, naming some of the files */
+/** @throws {UsageError} code `WORKTREE_DIRTY`, with some of the files */
 export function refuseDirty(
   registry: Registry,
   dirty: readonly string[],
@@ -167,7 +167,7 @@ export function refuseDirty(
   });
 }
 
-/** The refusal of a branch that is no continuation of ours, with the commands that settle it. */
+/** Returns the error for a branch that diverged from the remote's, with the commands that resolve it. */
 export function diverged(registry: Registry, ours: ObjectId, theirs: ObjectId): RefusedError {
   const { branch, remote } = registry.settings;
   const git = `git -C ${registry.git.repoDir}`;
@@ -178,14 +178,14 @@ export function diverged(registry: Registry, ours: ObjectId, theirs: ObjectId): 
       `at ${registry.remoteBranch} have diverged`,
     {
       code: "DIVERGED",
-      hint: "to keep what is here under another name and follow the remote: " +
+      hint: "to back up the local branch and follow the remote: " +
         `${git} fetch ${remote} ${branch}; ${git} branch ${keptName(registry, ours)} ${ours.slice(0, 12)}; ` +
         `${git} reset --hard ${registry.remoteBranch} (pull does all three with --reset-to-remote)`,
     },
   );
 }
 
-/** The refusal of a branch that the remote does not have. */
+/** Returns the error for a branch that the remote does not have. */
 export function missingBranch(registry: Registry): UnreachableError {
   return new UnreachableError(
     `Cannot find the branch ${registry.settings.branch} in ${

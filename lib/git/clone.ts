@@ -14,14 +14,14 @@ import type { RegistrySettings } from "./registry_settings.ts";
 import { strictUmask } from "./strict_umask.ts";
 import { syncNewClone } from "./sync_clone.ts";
 
-/** How a clone is opened. */
+/** How a run opens the clone. */
 export interface CloneUse {
   readonly kind: CloneKind;
-  /** Where a run that may change nothing makes a clone that is missing or damaged, to try it out. */
+  /** Folder for a temporary clone, if a run that must not change anything finds the clone missing or damaged. */
   readonly scratch: string | undefined;
-  /** What is known to be damaged: a clone of our own is replaced. */
+  /** Damage found by an earlier attempt: a clone of our own is recreated. */
   readonly damage: string | undefined;
-  /** How the registry names its objects, where that is known. */
+  /** The registry's object format, if it is known. */
   readonly format: ObjectFormat | undefined;
   /** Throws if a registry cannot be reached. */
   readonly reach: (url: string) => Promise<void>;
@@ -32,31 +32,31 @@ export interface CloneUse {
 export interface OpenedClone {
   readonly git: Git;
   readonly facts: CloneFacts;
-  /** Why a run that changes nothing works in a clone in its scratch folder instead of the clone of our own. */
+  /** Why a run that changes nothing uses a temporary clone instead of the clone of our own. */
   readonly setAside?: string;
 }
 
-/** Why a clone cannot be used as it is found, and what can be done about it. */
+/** Why a clone cannot be used as it is, with the data to fix it. */
 type Obstacle =
   | { readonly kind: "missing" }
-  /** A clone of our own; the address it was made from, where that can still be read. */
+  /** A clone of our own, with its registry's address if that is readable. */
   | { readonly kind: "damaged"; readonly reason: string; readonly url: string | undefined }
   /** A clone of our own, of another registry than `repo_url`. */
   | { readonly kind: "moved"; readonly url: string }
-  /** A clone of our own without files, where all of them are needed. */
+  /** A clone of our own without files, but files are needed. */
   | { readonly kind: "blobless"; readonly url: string }
-  /** A clone of our own with other names of objects than the registry has. */
+  /** A clone of our own with another object format than the registry. */
   | { readonly kind: "misnamed"; readonly url: string }
-  /** A clone of our own with settings that do not belong there. */
+  /** A clone of our own with a configuration that other programs changed. */
   | { readonly kind: "configured"; readonly opened: OpenedClone; readonly url: string };
 
 type Found = { readonly kind: "usable"; readonly opened: OpenedClone } | Obstacle;
 
 /**
- * Finds the clone, or makes it. One of our own is replaced when it is damaged, when `repo_url` moved on to another
- * registry, and when it lacks what it is opened for.
+ * Opens the clone, or creates it. A clone of our own is recreated if it is damaged, if `repo_url` names another
+ * registry, or if it lacks files that are needed.
  *
- * @throws {CloneDamagedError} a clone of the user's, or one whose address is lost
+ * @throws {CloneDamagedError} a user's clone is damaged, or the address of one of our own is lost
  */
 export async function openClone(
   context: Context,
@@ -72,11 +72,11 @@ export async function openClone(
   const gitDir = join(settings.repoDir, ".git");
   const hasGitDir = ifFound(() => context.fs.statSync(gitDir))?.isDirectory === true;
   using _lock = hasGitDir ? await use.lock(gitDir) : undefined;
-  // Another run may have dealt with it until the lock was free.
+  // Another run may have fixed it while this one waited for the lock.
   return await overcome(context, settings, use, hasGitDir ? await findClone(context, settings, use) : found);
 }
 
-/** What a run that changes nothing works in. */
+/** Returns the clone for a run that changes nothing. */
 async function openUnchanged(
   context: Context,
   scratch: RegistrySettings,
@@ -99,7 +99,7 @@ async function openUnchanged(
       return { ...made, setAside: `it is damaged: ${oneLine(obstacle.reason)}` };
     }
     case "configured": {
-      // What earlier versions set does no harm to a run that checks first.
+      // Settings of earlier versions do no harm to a run that checks the history first.
       const { foreignKeys } = obstacle.opened.facts;
       if (foreignKeys.length === 0) return obstacle.opened;
       const made = await makeClone(context, { ...scratch, repoUrl: obstacle.url }, use);
@@ -139,7 +139,7 @@ function judgeOwn(context: Context, opened: OpenedClone, settings: RegistrySetti
     return { kind: "misnamed", url: repoUrl ?? url };
   }
   if (repoUrl !== undefined && repoUrl !== splitLogin(url).url) return { kind: "moved", url: repoUrl };
-  // A login that `repo_url` held, or holds, does not stay in the clone.
+  // A login in `repo_url`, now or before, is removed from the clone.
   const own = repoUrl ?? url;
   if (use.kind === "whole" && facts.kind === "blobless") return { kind: "blobless", url: own };
   const wanted = ownEntries(remote, own, facts.kind);
@@ -163,21 +163,21 @@ async function overcome(
     case "missing":
       return await makeClone(context, settings, use);
     case "misnamed":
-      context.log.debug(`the registry names its objects by ${use.format}: cloning it again`);
+      context.log.debug(`the registry uses the object format ${use.format}: cloning it again`);
       return await makeClone(context, { ...settings, repoUrl: found.url }, use);
     case "moved":
-      // A mistyped address must not cost the clone.
+      // A mistyped address must not destroy the clone.
       await use.reach(found.url);
-      context.log.info(`model_sync.repo_url changed: cloning ${redactUrls(found.url)} anew`);
+      context.log.info(`model_sync.repo_url changed: cloning ${redactUrls(found.url)}`);
       return await makeClone(context, settings, use);
     case "blobless":
       await use.reach(found.url);
-      context.log.info(`cloning ${redactUrls(found.url)} again: the clone in ${repoDir} is without files`);
+      context.log.info(`cloning ${redactUrls(found.url)} again: the clone in ${repoDir} has no files`);
       return await makeClone(context, { ...settings, repoUrl: found.url }, use);
     case "damaged": {
       const url = repoUrl ?? found.url;
       if (url === undefined) throw new CloneDamagedError(repoDir, found.reason);
-      context.log.warn(`${repoDir} is damaged and is cloned again: ${oneLine(found.reason)}`);
+      context.log.warn(`${repoDir} is damaged (${oneLine(found.reason)}); cloning it again`);
       return await makeClone(context, { ...settings, repoUrl: url }, use);
     }
     case "configured": {
@@ -185,8 +185,8 @@ async function overcome(
       if (facts.foreignKeys.length > 0) {
         const keys = oneLine(facts.foreignKeys.join(", "));
         context.log.warn(
-          `removed ${keys} from the configuration of ${repoDir}: it is a clone of model-sync's own; ` +
-            "set what git needs in your global configuration",
+          `removed ${keys} from the configuration of ${repoDir}: model-sync manages this clone; ` +
+            "set it in your global git configuration",
         );
       }
       writeOwnConfig(context, facts.gitDir, facts.entries, ownEntries(remote, found.url, facts.kind));
@@ -195,7 +195,7 @@ async function overcome(
   }
 }
 
-/** Whether a clone has to be made: nothing is there, or an empty folder. */
+/** Whether the clone is missing, or an empty folder. */
 function isMissing({ fs }: Context, { repoDir, repoUrl }: RegistrySettings): boolean {
   const entry = ifFound(() => fs.statSync(repoDir));
   if (entry === undefined) return true;
@@ -203,14 +203,14 @@ function isMissing({ fs }: Context, { repoDir, repoUrl }: RegistrySettings): boo
     fs.readDirSync(repoDir)[Symbol.iterator]().next().done === true;
 }
 
-/** Whether an error says that a clone is broken, and not that it may not be read or that a program is missing. */
+/** Whether an error means that the clone is damaged, and not a missing permission or program. */
 function isDamage(error: unknown): boolean {
   if (error instanceof CloneDamagedError) return true;
   return error instanceof ModelSyncError &&
     ["REPO_INVALID", "GIT_FAILED", "GIT_DAMAGED"].includes(error.code);
 }
 
-/** A damage of a user's clone by its name. */
+/** Returns damage of a user's clone as a {@link CloneDamagedError}, other errors unchanged. */
 function named(error: unknown, repoDir: string): unknown {
   const isDamaged = error instanceof ModelSyncError && ["GIT_FAILED", "GIT_DAMAGED"].includes(error.code);
   return isDamaged ? new CloneDamagedError(repoDir, reasonOf(error), error) : error;
@@ -225,7 +225,7 @@ function outdatedClone(repoDir: string): string {
   return join(dirname(repoDir), `.${basename(repoDir)}.old`);
 }
 
-/** Removes what a run that was killed while it replaced a clone left of the old one. Called under the clone's lock. */
+/** Removes the old clone that a run left when it was killed while replacing it. Called under the clone's lock. */
 export async function sweepOutdated({ fs }: Context, repoDir: string): Promise<void> {
   const outdated = outdatedClone(ifFound(() => fs.realPathSync(repoDir)) ?? repoDir);
   if (findEntry(fs, outdated) !== undefined) await removeTree(fs, outdated);
@@ -234,11 +234,11 @@ export async function sweepOutdated({ fs }: Context, repoDir: string): Promise<v
 function missingClone(repoDir: string): UsageError {
   return new UsageError(`Cannot open the models repository ${repoDir}: it does not exist`, {
     code: "REPO_MISSING",
-    hint: "clone it there, or set model_sync.repo_url and it is cloned for you",
+    hint: "clone it there, or set model_sync.repo_url: model-sync then clones it",
   });
 }
 
-/** Makes an empty clone in the place of whatever is there. */
+/** Creates an empty clone, and replaces what exists at its path. */
 async function makeClone(
   context: Context,
   settings: RegistrySettings,
@@ -247,9 +247,9 @@ async function makeClone(
   const { fs } = context;
   const { repoUrl } = settings;
   if (repoUrl === undefined) throw missingClone(settings.repoDir);
-  // A link to another disk stays.
+  // A symbolic link to another disk is kept.
   const repoDir = ifFound(() => fs.realPathSync(settings.repoDir)) ?? settings.repoDir;
-  // Made beside its place and moved there whole: a killed run leaves no half of a repository.
+  // Created beside its path and moved there complete: a killed run leaves no incomplete repository.
   const parent = dirname(repoDir);
   const temporary = join(parent, `.${basename(repoDir)}.new`);
   try {
@@ -267,24 +267,25 @@ async function makeClone(
       `--object-format=${format}`,
       `--initial-branch=${settings.branch}`,
     ], {
-      action: `make a clone in ${repoDir}`,
+      action: `create a clone in ${repoDir}`,
     });
     const { gitDir, entries } = await readFacts(context, git, { ...settings, repoDir: temporary });
     writeOwnConfig(context, gitDir, entries, ownEntries(settings.remote, repoUrl, kind));
     await syncNewClone(context, temporary);
-    // Moved away whole: a run that is killed while it removes leaves no half of a repository in its place.
+    // The old clone is moved away before it is deleted, so that a killed run leaves no incomplete repository in its
+    // place.
     if (findEntry(fs, repoDir) !== undefined) fs.renameSync(repoDir, outdatedClone(repoDir));
     fs.renameSync(temporary, repoDir);
     syncFolder(fs, parent);
     await removeTree(fs, outdatedClone(repoDir));
   } catch (error) {
-    throw error instanceof DiskError ? error : diskError(error, `make a clone in ${repoDir}`);
+    throw error instanceof DiskError ? error : diskError(error, `create a clone in ${repoDir}`);
   }
   const git = new Git(context, settings);
   return { git, facts: await readFacts(context, git, settings) };
 }
 
-/** The remote's URL as git itself resolves it. @throws {UsageError} code `REMOTE_MISSING` */
+/** Returns the remote's URL as git resolves it. */
 export async function askRemoteUrl(git: Git, settings: RegistrySettings): Promise<string> {
   const { remote, repoDir } = settings;
   const result = await git.attempt(["remote", "get-url", remote], { action: `read the remote ${remote}` });

@@ -10,7 +10,7 @@ import type { WorktreeStatus } from "./worktree_status.ts";
 
 /** A clone that git cannot work with. */
 export class CloneDamagedError extends DiskError {
-  /** What is wrong with it: `.git/HEAD is empty`. */
+  /** The damage: `.git/HEAD is empty`. */
   readonly damage: string;
 
   constructor(repoDir: string, damage: string, cause?: unknown) {
@@ -23,14 +23,14 @@ export class CloneDamagedError extends DiskError {
   }
 }
 
-/** What shows of a git folder without asking git. */
+/** Damage of a git folder that is visible without running git. */
 export interface GitFolderProblem {
-  /** `unreadable`: a git that is run there may wait for ever. */
+  /** `unreadable`: git would hang when it reads the folder. */
   readonly kind: "broken" | "unreadable";
   readonly reason: string;
 }
 
-/** The files of a git folder that git reads as soon as it is run there. */
+/** The files that git reads at every start. */
 const FILES = [
   "HEAD",
   "config",
@@ -46,27 +46,30 @@ const FILES = [
   "config.worktree",
   "logs/HEAD",
 ];
-/** Of these git reads every byte, however many; a user's are far below. */
+/** Git reads these files completely, whatever their size. A user's files are far smaller than the limit. */
 const SMALL_FILES = FILES.filter((name) => name !== "index" && name !== "packed-refs");
 const SMALL_BYTES_MAX = 16 * 1024 * 1024;
 const FOLDERS = ["objects", "refs"];
-/** Below these git opens files by names that only it knows. */
+/** In these folders, git opens files whose names only it knows. */
 const OPENED_FOLDERS = ["refs", "objects"];
 
-/** Clones of our own hold a few hundred; listing so many takes every run five milliseconds. Beyond, git's time limit holds. */
+/**
+ * Clones of our own have a few hundred entries. Listing this many costs every run five milliseconds; in larger clones,
+ * git's time limit applies.
+ */
 const ENTRIES_MAX = 2_000;
 
 /** A commit's name, or a reference to a branch. */
 const HEAD_TEXT = /^(?:ref: ?refs\/\S+|[0-9a-f]{40,64})\s*$/;
 
-/** HEAD holds one name; more than this is no HEAD. */
+/** A larger file is not a HEAD. */
 const HEAD_BYTES_MAX = 4096;
 
 /**
- * Says what is wrong with the `.git` folder of a clone, as far as that shows in its most important files; `undefined`
- * where nothing is, and where there is no such folder.
+ * Returns the damage of a clone's `.git` folder that its most important files show; `undefined` if there is none, or no
+ * such folder.
  *
- * @throws {DiskError} where the disk does not give a reference
+ * @throws {DiskError} a reference cannot be read from the disk
  */
 export function describeGitFolder(
   fs: FileSystem,
@@ -100,17 +103,20 @@ export function describeGitFolder(
   return isHead ? undefined : { kind: "broken", reason: ".git/HEAD holds no reference" };
 }
 
-/** What is at a path, links followed; `undefined` where there is nothing, or the system does not say. */
+/** Returns the entry at a path, links followed; `undefined` if there is none or it cannot be read. */
 function look(fs: FileSystem, path: string): Deno.FileInfo | undefined {
   try {
     return fs.statSync(path);
   } catch {
-    // Git finds out why, and says so.
+    // Git will report the reason.
     return undefined;
   }
 }
 
-/** What stands in the place of a file, if it is no file. A device is an empty file, as `/dev/null` is. */
+/**
+ * Returns what is in the place of a file: not a file, or a circle of links. A device counts as an empty file, as
+ * `/dev/null` does.
+ */
 function whyUnreadable(fs: FileSystem, path: string): string | undefined {
   try {
     const entry = fs.statSync(path);
@@ -121,7 +127,7 @@ function whyUnreadable(fs: FileSystem, path: string): string | undefined {
   }
 }
 
-/** To git a reference that the disk does not give is one that does not exist. @throws {DiskError} */
+/** Reads a reference: git treats one that the disk cannot read as missing. */
 function refuseDiskFault(fs: FileSystem, path: string): void {
   try {
     using file = fs.openSync(path, { read: true });
@@ -132,7 +138,7 @@ function refuseDiskFault(fs: FileSystem, path: string): void {
   }
 }
 
-/** The names of references and objects that are neither files nor folders, nor links to folders. */
+/** Returns the names of references and objects that are neither files nor folders, nor links to folders. */
 function oddNames(fs: FileSystem, gitDir: string): string[] {
   const names: string[] = [];
   let left = ENTRIES_MAX;
@@ -155,17 +161,17 @@ function packNames(fs: FileSystem, gitDir: string): string[] {
   return Array.from(fs.readDirSync(join(gitDir, folder)), ({ name }) => `${folder}/${name}`);
 }
 
-/** What a clone is asked about. */
+/** A clone to check. */
 export interface CheckedClone {
   readonly git: Git;
-  /** Git fetches missing objects by itself: such a clone is asked in a way by which it does not. */
+  /** Git fetches missing objects by itself, which a check must not cause. */
   readonly isLazy: boolean;
   readonly hasWorktree: boolean;
 }
 
 /**
- * Says what of a clone is damaged, as far as its references, its commits, the tree that is checked out and its index
- * show; `undefined` where nothing is. Contents of files are not read.
+ * Returns the damage of a clone's references, commits, checked-out tree and index; `undefined` if there is none.
+ * Contents of files are not read.
  */
 export async function findDamage({ git, isLazy, hasWorktree }: CheckedClone): Promise<string | undefined> {
   const action = `check the clone ${git.repoDir}`;
@@ -187,8 +193,8 @@ export async function findDamage({ git, isLazy, hasWorktree }: CheckedClone): Pr
 }
 
 /**
- * Says what of a clone's references and commits is damaged. This is asked before a fetch of a partial clone: a git that
- * fetches what it misses goes round in circles when what it already has is damaged.
+ * Returns the damage of a clone's references and commits. Called before a fetch in a partial clone: if existing commits
+ * are damaged, git fetches without end.
  */
 export async function findBrokenHistory(git: Git, isLazy: boolean): Promise<string | undefined> {
   const result = await git.attempt(
@@ -197,7 +203,7 @@ export async function findBrokenHistory(git: Git, isLazy: boolean): Promise<stri
     { action: `check the commits of ${git.repoDir}` },
   );
   if (result.code !== 0) return readGitWords(result.stderr).reason;
-  // A clone of a user's may do with an alternate that is gone.
+  // A user's clone may work although an alternate is missing.
   if (!isLazy && /^error: |^warning: ignoring broken ref/m.test(result.stderr)) {
     return readGitWords(result.stderr).reason;
   }
@@ -205,10 +211,10 @@ export async function findBrokenHistory(git: Git, isLazy: boolean): Promise<stri
   return missing === undefined ? undefined : `commit ${missing} is missing`;
 }
 
-/** Errors of git that nothing but the clone itself may explain. */
+/** Errors of git that damage of the clone may explain. */
 const UNEXPLAINED = ["GIT_FAILED", "GIT_OBJECT"];
 
-/** Says which damage of the clone made a call fail; `undefined` where the clone is not to blame. */
+/** Returns the damage of the clone that caused an error; `undefined` if the clone is not the cause. */
 export async function damageBehind(error: unknown, clone: CheckedClone): Promise<string | undefined> {
   if (error instanceof CloneDamagedError) return error.damage;
   if (!(error instanceof ModelSyncError)) return undefined;
@@ -217,7 +223,7 @@ export async function damageBehind(error: unknown, clone: CheckedClone): Promise
 }
 
 /**
- * What git says about the other side's objects says nothing about this clone, unless it names a file of the clone.
+ * Returns an error of a fetch. Damaged objects are those of the remote, unless git names a file of the clone.
  *
  * @param objectsDir of the clone
  */
@@ -231,20 +237,20 @@ export function ofRemote(error: unknown, objectsDir: string): unknown {
   return new FailedError(error.message, { code: "GIT_FAILED", cause: error });
 }
 
-/** The index of a million files; a larger one is not read for its checksum. */
+/** The size of an index of a million files. The checksum of a larger one is not verified. */
 const INDEX_BYTES_MAX = 256 * 1024 * 1024;
 
 /**
- * Returns what is wrong with the index of a clone; `undefined` where it is sound or missing. Git does not verify the
- * checksum, and `git status` writes what it made of a damaged index back with a good one, so this comes first.
+ * Returns the damage of a clone's index; `undefined` if it is valid or missing. Git does not verify the checksum, and
+ * `git status` rewrites a damaged index with a valid one, so call this first.
  */
 export function findIndexDamage(fs: FileSystem, gitDir: string): string | undefined {
   return isIndexSound(fs, join(gitDir, "index")) ? undefined : ".git/index does not match its checksum";
 }
 
 /**
- * Returns which damage makes the worktree of a clone of our own look changed; `undefined` where the changes are real.
- * Git takes a branch that lost its reference for a new one, and every file for an added one.
+ * Returns the damage that makes the worktree of a clone of our own look changed; `undefined` if the changes are real.
+ * If a branch lost its reference, git treats it as new, and every file as added.
  */
 export function findBranchDamage({ head, branch, dirty }: WorktreeStatus): string | undefined {
   if (head !== undefined || dirty.length === 0) return undefined;

@@ -18,31 +18,31 @@ import {
 } from "./own_config.ts";
 import type { RegistrySettings } from "./registry_settings.ts";
 
-/** What a clone is, before it is worked with. */
+/** The properties of a clone, read when it is opened. */
 export interface CloneFacts {
   readonly gitDir: string;
-  /** Where its objects are: in another folder for a linked worktree. */
+  /** Its folder of objects: elsewhere for a linked worktree. */
   readonly objectsDir: string;
   readonly isBare: boolean;
-  /** Made by this program: its upkeep is its business, and nobody works in it. */
+  /** Created and maintained by this program. No person works in it. */
   readonly isOwn: boolean;
-  /** What this program made it for; `whole` for a clone of the user's. */
+  /** The kind that this program created; `whole` for a user's clone. */
   readonly kind: CloneKind;
-  /** Git fetches missing objects by itself, whenever it looks for one. */
+  /** Whether git fetches missing objects by itself. */
   readonly isLazy: boolean;
-  /** As it stands in the configuration; `undefined` when there is none, or several. */
+  /** The remote's URL in the configuration; `undefined` if there is none, or several. */
   readonly configuredUrl: string | undefined;
-  /** As git uses it; `undefined` when git has to be asked, because URLs are rewritten. */
+  /** The remote's URL as git uses it; `undefined` if the configuration rewrites URLs, so that git must resolve it. */
   readonly remoteUrl: string | undefined;
   readonly format: ObjectFormat;
   /** The clone's own configuration. */
   readonly entries: readonly ConfigEntry[];
-  /** What is set in a clone of our own that does not belong there. */
+  /** Settings that other programs added to a clone of our own. */
   readonly foreignKeys: readonly string[];
 }
 
 /**
- * Reads what a clone is. No program that the clone's configuration names is run by that.
+ * Returns the properties of a clone. Reading them runs no program that the clone's configuration names.
  *
  * @throws {UsageError} code `REPO_INVALID`; {@link CloneDamagedError}
  */
@@ -55,7 +55,7 @@ export async function readFacts(
   if (/[\r\n]/.test(repoDir)) {
     throw new UsageError(`Cannot open the models repository ${oneLine(repoDir)}: its path has a line break`, {
       code: "REPO_INVALID",
-      hint: "use another folder: git tells paths in lines",
+      hint: "use another folder: git prints one path a line",
     });
   }
   const problem = describeGitFolder(context.fs, repoDir, settings);
@@ -102,7 +102,7 @@ export async function readFacts(
   };
 }
 
-/** Whether a clone that git cannot open is one of our own: by its place, or by the marks that are left in it. */
+/** Whether a clone that git cannot open is one of our own, by its path or by the marks in it. */
 export function looksOwn(context: Context, { repoDir, isInStore }: RegistrySettings): boolean {
   if (isInStore === true) return true;
   const gitDir = join(repoDir, ".git");
@@ -111,7 +111,7 @@ export function looksOwn(context: Context, { repoDir, isInStore }: RegistrySetti
   return /^\[model-sync\]\n\town = true$/m.test(readConfig(context, join(gitDir, "config")));
 }
 
-/** What is read of a configuration that git cannot read: ours have a few hundred bytes. */
+/** The size limit for a configuration that git cannot read; ours have a few hundred bytes. */
 const CONFIG_BYTES_MAX = 1024 * 1024;
 
 function readConfig({ fs }: Context, path: string): string {
@@ -135,7 +135,7 @@ function parseConfig(output: string): ScopedEntry[] {
   for (let index = 0; index + 1 < fields.length; index += 2) {
     const [scope = "", text = ""] = fields.slice(index, index + 2);
     const end = text.indexOf("\n");
-    // A key without a value is a switch that is on.
+    // A key without a value is a boolean that is true.
     entries.push(
       end === -1
         ? { scope, key: text, value: "true" }

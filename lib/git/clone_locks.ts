@@ -13,9 +13,9 @@ import { setAside } from "../core/set_aside.ts";
 import type { RegistrySettings } from "./registry_settings.ts";
 
 /**
- * Keeps other runs out of a clone until it is disposed of.
+ * Locks a clone against other runs until the lock is disposed of.
  *
- * @param owner `unlocked` for a run that changes nothing: it locks nothing
+ * @param owner `unlocked` for a run that changes nothing: nothing is locked
  * @throws {LockedError} another run works in it
  */
 export async function lockClone(
@@ -29,12 +29,12 @@ export async function lockClone(
   return await acquireLock(context.fs, path, owner, context.clock);
 }
 
-/** Frees the lock's place where something other than a file stands, which no run can hold. */
+/** Moves away an entry that is not a file, and which no run can hold as a lock. */
 function clearLock({ fs, log }: Context, path: string): void {
   const found = findEntry(fs, path);
   if (found === undefined || found.isFile || (found.isSymlink && leadsToFile(fs, path))) return;
   setAside(fs, path);
-  log.warn(`${path} was ${entryKind(found)}, not a file, and is rebuilt`);
+  log.warn(`${path} was ${entryKind(found)}, not a file, and is recreated`);
 }
 
 function leadsToFile(fs: FileSystem, path: string): boolean {
@@ -47,15 +47,15 @@ function leadsToFile(fs: FileSystem, path: string): boolean {
 }
 
 /**
- * A git that outlived its run ends its step within seconds, and takes its lock away. Nothing tells for sure whether
- * one is at work: Deno shows other processes only to programs that may do everything.
+ * A git process that outlives its run finishes its step within seconds and removes its lock. There is no certain way to
+ * find out whether it runs: Deno lists other processes only for programs with all permissions.
  */
 const STALE_AFTER_MS = 30_000;
 const LOOK_MS = 200;
 
 /**
- * Waits for lock files in a clone that nobody else works in, and removes those that a killed git left. Called under the
- * clone's own lock, so whoever holds one is a git of a run that was killed.
+ * Waits for lock files of git in a clone of our own, and removes those that a killed git left. Called under the clone's
+ * lock: only the git of a killed run can hold one.
  */
 export async function removeStaleLocks(
   context: Context,
@@ -70,7 +70,7 @@ export async function removeStaleLocks(
     }
     if (findEntry(context.fs, path) === undefined) continue;
     removeIfThere(context.fs, path);
-    context.log.warn(`removed ${path}, which a git left that was cut short`);
+    context.log.warn(`removed ${path}, which an interrupted git left`);
   }
 }
 
@@ -87,7 +87,7 @@ function lockPaths(gitDir: string, { remote, branch }: RegistrySettings): string
   ].map((name) => join(gitDir, `${name}.lock`));
 }
 
-/** Whether there is a lock whose holder may be alive. */
+/** Whether there is a lock whose process may still run. */
 function isYoung({ fs, clock }: Context, path: string): boolean {
   const writtenMs = findEntry(fs, path)?.mtime?.getTime();
   return writtenMs !== undefined && clock.now().getTime() - writtenMs < STALE_AFTER_MS;

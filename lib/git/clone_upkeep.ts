@@ -6,22 +6,22 @@ import type { Git } from "./git.ts";
 import { bloblessFetch } from "./git_options.ts";
 
 /**
- * A git that outlived its run writes on, and ends after a minute without bytes (`http.lowSpeedTime`); a
- * file that nobody wrote to for this long is nobody's.
+ * A git process that outlives its run keeps writing, and ends after a minute without bytes (`http.lowSpeedTime`). A
+ * file that is older than this is abandoned.
  */
 const ABANDONED_AFTER_MS = 60 * 60 * 1000;
 
-/** How git names objects, packs and their indexes until they are whole. */
+/** Names of objects, packs and indexes that git is still writing. */
 const TEMPORARY_NAME = /^tmp_(?:obj|pack|idx|rev|bitmap|mtimes)_/;
 const FAN_OUT_NAME = /^[0-9a-f]{2}$/;
 
-/** A download of a git-lfs that was killed. Of one that failed, git-lfs goes on with the rest: that ends in `.part`. */
+/** A download of a killed git-lfs. After a failed download, git-lfs resumes the file that ends in `.part`. */
 const HALF_DOWNLOAD = /^[0-9a-f]{64}[^.]+$/;
 
 /**
- * Removes the temporary files that killed gits and a killed git-lfs left among the objects of a clone. Git removes its
- * own only in a `gc`, which seldom runs there, and never in a clone of a user's. Called under the clone's lock, before
- * something is added: that is also how often there can be more of them.
+ * Removes temporary files of killed git and git-lfs processes from a clone. Git removes its own only in a `gc`, which
+ * rarely runs here. Called under the clone's lock before objects are added, which is also how often such files can
+ * appear.
  */
 export function sweepTemporaryObjects(context: Context, objectsDir: string): void {
   const { fs } = context;
@@ -44,17 +44,20 @@ function isOlder(entry: Deno.FileInfo | undefined, now: Date): boolean {
   return writtenMs !== undefined && now.getTime() - writtenMs > ABANDONED_AFTER_MS;
 }
 
-/** As many packs and loose objects as `git gc --auto` leaves alone (git-config(1), gc.autoPackLimit and gc.auto). */
+/**
+ * The numbers of packs and loose objects from which `git gc --auto` packs (git-config(1), gc.autoPackLimit and
+ * gc.auto).
+ */
 const PACKS_MAX = 50;
 const LOOSE_MAX = 6_700;
 
-/** A pack beyond this holds large models: to write it again costs time and disk space, and saves nothing. */
+/** A larger pack contains large models: rewriting it costs time and disk space, and saves nothing. */
 const LARGE_PACK_BYTES = 64 * 1024 * 1024;
 
-/** Loose objects are spread evenly over 256 folders: git counts those in this one, too. */
+/** Loose objects are spread evenly over 256 folders. Git, too, counts those in this one. */
 const SAMPLE = "17";
 
-/** A clone of our own: its objects, and whether it lacks blobs. */
+/** A clone of our own to pack. */
 export interface RepackedClone {
   readonly git: Git;
   readonly objectsDir: string;
@@ -63,15 +66,15 @@ export interface RepackedClone {
 }
 
 /**
- * Packs a clone of our own where many small packs and loose objects came together: each publish and each pull adds some,
- * and nothing else removes them. A failure costs a warning: the work of the run is done.
+ * Packs a clone of our own if it has many small packs or loose objects: each publish and pull adds some, and nothing
+ * else removes them. A failure is only a warning: the run has done its work.
  */
 export async function repackNowAndThen(context: Context, clone: RepackedClone): Promise<void> {
   const { git, objectsDir, remote, isBlobless } = clone;
   if (!isFull(context, objectsDir)) return;
   context.log.info(`packing the clone ${git.repoDir}`);
   const config = [`gc.bigPackThreshold=${LARGE_PACK_BYTES}`];
-  // Without blobs, only a git that knows that they are missing can walk its trees.
+  // In a blobless clone, git can walk trees only if it knows that blobs are missing.
   const packing = (isBlobless ? git.with(bloblessFetch(remote)) : git).with({ config });
   try {
     await packing.bytes(["gc", "--quiet", "--prune=now"], {

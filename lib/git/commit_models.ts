@@ -29,34 +29,34 @@ interface CommitSigner {
   sign(manifest: Manifest, text: string, folder: string): Promise<string>;
 }
 
-/** What a publish commit is made of. */
+/** The content of a publish commit. */
 export interface ModelCommit {
   readonly subdir: string;
   readonly set: ModelSet;
-  /** Paths within the set that are kept in Git LFS. */
+  /** Paths within the set to keep in Git LFS. */
   readonly lfsPaths: readonly string[];
-  /** The commit to build on. */
+  /** The parent commit. */
   readonly head: ObjectId | undefined;
-  /** What `head` holds, where this machine knows that its files and its manifest agree. */
+  /** The manifest of `head`, if this machine knows that it matches the files. */
   readonly base: Manifest | undefined;
-  /** The manifest that `head` holds is damaged, or of other models: it has to be replaced even if no model differs. */
+  /** The manifest of `head` is damaged or of other models: it is replaced even if no model changed. */
   readonly isManifestStale: boolean;
   readonly details: ManifestDetails;
   /** Signs the release. Without a signer, an existing signature is removed: it would belong to another release. */
   readonly signer: CommitSigner | undefined;
   readonly message: string;
-  /** The worktree or the index may hold other people's changes, which stay out of the commit. */
+  /** The worktree or the index may contain changes of people, which stay out of the commit. */
   readonly allowDirtyWorktree: boolean;
 }
 
-/** The paths of the repository that a publish writes: those of the model set, and what goes with it. */
+/** Returns the paths of the repository that a publish writes: the model set, and the files that accompany it. */
 export function writtenPaths(subdir: string): string[] {
   return [subdir, manifestPathOf(subdir), signaturePathOf(subdir), ATTRIBUTES];
 }
 
 /**
- * The paths of the worktree that a publish may take back: what it writes; and in a clone of our own that was clean
- * before, all of them, as nobody works there, and what a hook leaves behind would refuse the next publish.
+ * Returns the paths of the worktree that a publish may restore: what it writes. In a clone of our own that was clean
+ * before, these are all paths: no person works there, and files that a hook leaves would block the next publish.
  */
 export function restoredPaths(
   registry: Registry,
@@ -66,11 +66,11 @@ export function restoredPaths(
 }
 
 /**
- * Commits a model set to the clone: writes what differs into the worktree, stages exactly that, makes a tree of it
- * beside what else is staged, compares every object in it with the bytes that were hashed, and commits it. Hooks may
- * refuse the commit and change nothing in it. A kill at any point is taken back by the next publish.
+ * Commits a model set to the clone. Writes the changed files into the worktree, stages exactly these, builds a tree in
+ * a separate index, compares each object in it with the hashed bytes, and commits it. Hooks may refuse the commit, but
+ * not change it. If the run is killed, the next publish undoes its changes.
  *
- * @returns the new commit; `undefined` when there is nothing to change
+ * @returns the new commit; `undefined` if nothing changed
  */
 export async function commitModels(
   context: Context,
@@ -93,7 +93,7 @@ export async function commitModels(
   }
 }
 
-/** The rest is synced once it is pushed: until then the next publish makes it again. */
+/** Other files are synced after the push: until then, the next publish can recreate the commit. */
 async function syncCommit(context: Context, registry: Registry, change: ModelCommit): Promise<void> {
   using _working = new Working(context, "writing the commit to the disk");
   const inLfs = new Set(change.lfsPaths);
@@ -170,7 +170,7 @@ async function stageModels(
   return staged;
 }
 
-/** What the commit has to hold: files that stay as the commit before has them, and those that were written. */
+/** Returns the expected content of the commit: unchanged files as the parent has them, and the written files. */
 function expectedFiles(
   subdir: string,
   held: readonly TreeEntry[],
@@ -195,12 +195,14 @@ function withoutBlob({ blob: _, ...file }: WrittenFile): ReleaseFile {
   return file;
 }
 
-/** A signature that is there would be that of another release. */
+/** Removes an existing signature: it belongs to another release. */
 function removeSignature(context: Context, registry: Registry, subdir: string): void {
   const path = signaturePathOf(subdir);
   const present = join(registry.git.repoDir, path);
   if (findEntry(context.fs, present) === undefined) return;
-  context.log.warn(`removing ${path}: it signs an earlier release, and no signing key is configured here`);
+  context.log.warn(
+    `removing ${path}: it belongs to an earlier release, and no signing key is configured here`,
+  );
   removeFile(context.fs, present);
 }
 
@@ -209,7 +211,7 @@ function messageOf(change: ModelCommit, digest: Digest): string {
   return `${change.message.trimEnd()}\n\n${trailers.join("\n")}\n`;
 }
 
-/** Files with the content of before, kept where they were kept: inside Git LFS or outside. */
+/** Returns the files whose content, and whose storage inside or outside Git LFS, did not change. */
 function unchangedFiles(change: ModelCommit, wasLfs: (path: string) => boolean): Map<string, ReleaseFile> {
   const base = new Map(change.base?.files.map((file) => [file.path, file]));
   const lfsPaths = new Set(change.lfsPaths);
@@ -222,7 +224,7 @@ function unchangedFiles(change: ModelCommit, wasLfs: (path: string) => boolean):
   return unchanged;
 }
 
-/** Writes the LFS paths into `.gitattributes`; whether it has to be staged. */
+/** Writes the LFS paths into `.gitattributes`; returns whether the file changed. */
 function writeAttributes(
   context: Context,
   registry: Registry,
@@ -235,13 +237,13 @@ function writeAttributes(
   return true;
 }
 
-/** Files that the registry has and the set has not, relative to the model folder. */
+/** Returns the files of the registry that the set does not have, relative to the model folder. */
 function findGone({ subdir, set }: ModelCommit, held: readonly TreeEntry[]): string[] {
   const kept = new Set(set.files.map((file) => file.path));
   return held.map(({ path }) => posix.relative(subdir, path)).filter((path) => !kept.has(path));
 }
 
-/** `a/b/c` is in `a` and `a/b`. */
+/** Returns the folders above a path: `a` and `a/b` for `a/b/c`. */
 function foldersOf(path: string): string[] {
   return path.split("/").slice(0, -1).map((_, index, parts) => parts.slice(0, index + 1).join("/"));
 }

@@ -12,12 +12,15 @@ import type { Registry } from "./registry.ts";
 import { ATTRIBUTE_PLACES, type StagedEntry } from "./stage_models.ts";
 import { listTree } from "./tree.ts";
 
-/** An index of our own: what people staged in theirs stays out of the commit, and nobody else changes ours. */
+/**
+ * An index for this commit only. Files that people staged in the clone's index stay out of the commit, and no other
+ * process changes this index.
+ */
 export function scratchIndex(registry: Registry): string {
   return join(scratchOf(registry), "index");
 }
 
-/** Makes the tree of a commit with some entries replaced, and leaves it in {@link scratchIndex} as well. */
+/** Creates a commit's tree with some entries replaced. {@link scratchIndex} contains it as well. */
 export async function makeTree(
   context: Context,
   registry: Registry,
@@ -35,25 +38,24 @@ export async function makeTree(
   await git.bytes(["read-tree", head ?? "--empty"], { action });
   await git.bytes(["update-index", "--add", "--replace", "-z", "--index-info"], {
     action,
-    // What goes makes room first for what takes its place.
+    // Removals come first: a removed path may be in the way of a new one.
     stdin: [...entries].sort((a, b) => Number(a.mode) - Number(b.mode))
       .map(({ mode, blob, path }) => `${Number(mode) === 0 ? "0" : mode} ${blob}\t${path}\0`).join(""),
   });
-  // A clone without blobs lacks those of files that did not change.
+  // A blobless clone does not have the blobs of files that did not change.
   return await git.text(["write-tree", "--missing-ok"], { action });
 }
 
-/** What a tree has to hold for a file: one of these objects, or a Git LFS pointer to its bytes. */
+/** The objects that a tree may have for a file: its blob, or a Git LFS pointer to its bytes. */
 export interface ExpectedFile extends Pick<ReleaseFile, "size" | "sha256"> {
-  /** Git's name for it, from its bytes or from a commit that is known to be right. */
+  /** The blob's name, computed from the bytes or taken from a verified commit. */
   readonly blob: ObjectId;
 }
 
 /**
- * Compares a tree with what has to be in it, name by name and object by object. Other paths of the tree are not looked
- * at.
+ * Compares a tree with the expected files, by names and objects. Paths of the tree outside `paths` are not compared.
  *
- * @param paths where it has to hold these files and nothing else; a folder ends with a slash
+ * @param paths must contain exactly the expected files; a folder ends with a slash
  * @throws {FailedError} code `GIT_CONVERTS`
  */
 export async function checkTree(
@@ -65,11 +67,11 @@ export async function checkTree(
   const missing = new Set(expected.keys());
   for (const { path, mode, blob } of await listTree(registry.git, tree, paths)) {
     const file = expected.get(path);
-    if (file === undefined) throw converted(path, "the commit has it, and the models do not");
+    if (file === undefined) throw converted(path, "the commit contains it, but the model folder does not");
     missing.delete(path);
     if (mode !== "100644" && mode !== "100755") throw converted(path, `git stored it with mode ${mode}`);
     if (blob !== file.blob && !await isPointerTo(registry, blob, file)) {
-      throw converted(path, `git stored other bytes of it, as ${blob} instead of ${file.blob}`);
+      throw converted(path, `git stored different bytes, as ${blob} instead of ${file.blob}`);
     }
   }
   const [first] = missing;
@@ -95,18 +97,18 @@ function converted(path: string, problem: string): FailedError {
   return new FailedError(`Cannot publish ${path}: ${problem}`, {
     code: "GIT_CONVERTS",
     hint:
-      `a filter or another program in the clone rewrites it: remove that; filters are set by ${ATTRIBUTE_PLACES}`,
+      `remove the filter or program that rewrites it in the clone; filters are set by ${ATTRIBUTE_PLACES}`,
   });
 }
 
-/** How the repository names its objects. */
+/** Returns the hash by which the repository names its objects. */
 export async function formatOf(registry: Registry, head: ObjectId | undefined): Promise<ObjectFormat> {
   return objectFormatOf(
-    head ?? await registry.git.text(["mktree"], { action: "look at the repository's format", stdin: "" }),
+    head ?? await registry.git.text(["mktree"], { action: "read the repository's object format", stdin: "" }),
   );
 }
 
-/** Commits a tree to the branch, on top of what was seen there and of nothing else. No worktree takes part. */
+/** Commits a tree to the branch, on top of the commit that was checked. The worktree is not involved. */
 export async function commitTree(
   registry: Registry,
   commit: {

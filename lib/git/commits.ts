@@ -3,27 +3,26 @@ import type { ObjectId } from "./object_id.ts";
 
 const COMPLAINT = /^(?:fatal|error): |^warning: ignoring (?:broken|dangling) /;
 
-/** A clone of a user's may do without an alternate. */
+/** A user's clone may work although an alternate is missing. */
 const ALTERNATE_GONE =
   /^error: (?:object directory .* does not exist; check |unable to normalize alternate )/;
 
 /**
- * Returns the commit that a name stands for; `undefined` if the clone has no such reference, or does not hold such a
- * commit.
+ * Returns the commit of a reference, or the commit with this name; `undefined` if the clone does not have it.
  *
- * @param isLazy git fetches what it misses, and must not
- * @throws {FailedError} code `GIT_DAMAGED` when it has one that cannot be read
+ * @param isLazy git would fetch missing objects by itself, and must not
+ * @throws {FailedError} code `GIT_DAMAGED` if the commit cannot be read
  */
 export async function findCommit(git: Git, name: string, isLazy: boolean): Promise<ObjectId | undefined> {
-  const action = `look for ${name}`;
+  const action = `find ${name}`;
   const missing = isLazy ? ["--missing=allow-any"] : [];
   const result = await git.attempt(["rev-list", "--no-walk", "--max-count=1", ...missing, name, "--"], {
     action,
   });
   const commit = new TextDecoder().decode(result.stdout).trim();
   if (result.code === 0 && commit !== "") return commit;
-  // Of a name that stands for nothing git complains of nothing else. What it and the system say besides (warnings,
-  // GIT_TRACE, a library that cannot be preloaded) is no complaint.
+  // For an unknown name, git prints one of these lines. Other output (warnings, GIT_TRACE, a library that cannot be
+  // preloaded) does not matter.
   const complaints = result.stderr.split("\n").filter((line) => COMPLAINT.test(line));
   const isAbsent = complaints.every((line) =>
     line === `fatal: bad revision '${name}'` || ALTERNATE_GONE.test(line) ||

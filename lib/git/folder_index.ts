@@ -11,24 +11,24 @@ import { encodeIndex, INDEX_CHECKSUM_BYTES, type IndexEntry } from "./index_file
 import { Git } from "./git.ts";
 
 const Remembered = z.object({
-  /** Of the index that goes with this file. */
+  /** The checksum of the index that belongs to this file. */
   checksum: z.string(),
   root: z.string(),
   digest: Digest,
   files: z.number(),
   bytes: z.number(),
-  /** When a name in each folder last changed, mtime and ctime in milliseconds. */
+  /** When each folder last changed: its path, mtime and ctime in milliseconds. */
   folders: z.array(z.tuple([z.string(), z.number(), z.number()])),
 });
 type Remembered = z.infer<typeof Remembered>;
 
 /**
- * How long files must have been left alone before the folder is remembered. Git may compare whole seconds only, and
- * some file systems keep every other second.
+ * How long files must be unchanged before the folder is remembered. Git may compare whole seconds only, and some file
+ * systems store even seconds only.
  */
 const SETTLED_MS = 2_500;
 
-/** Nothing that somebody configured may make git's look at a file more lenient, or ask another program. */
+/** Settings that override the user's configuration, so that git checks files strictly and runs no other program. */
 const STRICT = [
   "core.checkStat=default",
   "core.trustctime=true",
@@ -39,15 +39,15 @@ const STRICT = [
 ];
 
 /**
- * Remembers a folder of models as a git index without a repository around it, so that git can say whether any of its
- * files changed: git looks at 20,000 files in 15 ms, on all processors, where this runtime takes 80. It is only ever an
- * accelerator: deleting it costs time, nothing else.
+ * Remembers a folder of models as a git index without a repository, so that git can check whether a file changed. An
+ * unchanged publish of 20,000 files costs 350 ms of processor time with it, and 880 ms without. The index only saves
+ * time: it can be deleted.
  */
 export class FolderIndex implements FolderMemory {
   readonly #context: Context;
   readonly #dir: string;
 
-  /** @param stateDir where it is kept: a folder `folder_index` is made there */
+  /** @param stateDir the store; the index is in its folder `folder_index` */
   constructor(context: Context, stateDir: string) {
     this.#context = context;
     this.#dir = join(stateDir, "folder_index");
@@ -67,12 +67,12 @@ export class FolderIndex implements FolderMemory {
 
   async remember(found: FoundFiles, set: ModelSet): Promise<void> {
     const { fs } = this.#context;
-    // Windows has neither inodes in its index nor times of changed attributes.
+    // Git indexes on Windows have no inodes, and no times of changed attributes.
     if (Deno.build.os === "windows" || found.followedLinks || !this.#isSettled(found)) {
       await removeTree(fs, this.#dir);
       return;
     }
-    // What is damaged of it is no reason for a publish to fail: all of it is written anew.
+    // A damaged entry must not make the publish fail: the whole folder is recreated.
     if (!this.#isSound()) await removeTree(fs, this.#dir);
     for (const folder of ["objects", "refs"]) fs.mkdirSync(join(this.#dir, folder), { recursive: true });
     replaceFile(fs, join(this.#dir, "HEAD"), "ref: refs/heads/none\n");
@@ -91,7 +91,7 @@ export class FolderIndex implements FolderMemory {
     this.#remembered.replace(remembered);
   }
 
-  /** Whether each entry is the kind of entry that is written there. */
+  /** Whether each existing entry has the right type. */
   #isSound(): boolean {
     const isKind = (name: string, kind: "isFile" | "isDirectory") => {
       const info = findEntry(this.#context.fs, join(this.#dir, name));
@@ -109,7 +109,7 @@ export class FolderIndex implements FolderMemory {
     return new StateFile<Remembered>(this.#context.fs, join(this.#dir, "folder.json"), Remembered);
   }
 
-  /** What goes with the index that is there: a run may have been killed after it wrote one of the two. */
+  /** Returns what belongs to the existing index; `undefined` if a run was killed between writing the two files. */
   #read(): Remembered | undefined {
     const read = this.#remembered.read();
     return read.kind === "found" && read.value.checksum === this.#readChecksum() ? read.value : undefined;
@@ -137,8 +137,8 @@ export class FolderIndex implements FolderMemory {
       env: { GIT_DIR: this.#dir, GIT_WORK_TREE: root, GIT_INDEX_FILE: this.#indexPath },
       config: STRICT,
     });
-    // The plumbing command compares times and sizes and reads no file, unlike `git diff`.
-    const { code } = await git.attempt(["diff-files", "--quiet"], { action: `look for changes in ${root}` });
+    // This plumbing command compares times and sizes only, unlike `git diff`.
+    const { code } = await git.attempt(["diff-files", "--quiet"], { action: `check ${root} for changes` });
     return code === 0;
   }
 
@@ -161,7 +161,7 @@ function entryOf({ path, info }: FoundFile, sha256: string): IndexEntry {
     uid: info.uid ?? 0,
     gid: info.gid ?? 0,
     size: info.size,
-    // Git would compare the object's name only if it read the file, which it is told not to; any other is as good.
+    // Git compares the object's name only when it reads the file, which it does not do here. Any other name works.
     object: sha256.slice(0, 40),
   };
 }

@@ -8,26 +8,26 @@ import { ACCESS_HINT, gitError } from "./git_error.ts";
 import { parseMoved, REFUSED_LOGIN } from "./git_words.ts";
 import { longWait } from "./lfs_error.ts";
 
-/** The oldest git that the program is tested with: 2.31 brought the partial clones and options that it relies on. */
+/** The oldest tested git. Version 2.31 added the options and partial clones that model-sync uses. */
 export const GIT_VERSION_MIN = "2.31";
 
-/** The exit code of a git that died of SIGBUS on Linux: a file that it maps cannot be read. It prints nothing then. */
+/** The exit code of git after a SIGBUS on Linux: a memory-mapped file cannot be read. Git prints nothing then. */
 const BUS_ERROR = 128 + 7;
 const BUS_ERROR_TEXT = "git died of a bus error: Input/output error";
 
-/** Git gives up after one refusal of a request, and a call makes two at most: a push, and what its hook does. */
+/** Git gives up after one refused login. A call sends at most two such requests: a push, and its hook. */
 const REFUSED_LOGINS_MAX = 3;
 
-/** Questions to a local repository or one round trip to a remote; far beyond any that is going to be answered. */
+/** For queries of a local repository, or one round trip to a remote. Far longer than either needs. */
 const QUERY_TIMEOUT_MS = 120_000;
 
-/** Git streams files above this size, so that memory stays flat, and writes new ones into a pack. */
+/** Git streams files above this size, which limits its memory, and writes new ones into a pack. */
 export const BIG_FILE_BYTES = 8 * 1024 * 1024;
 
 /**
- * Options of every call. Models do not compress, so git must not try: no zlib, no deltas; large files are streamed, and
- * packs mapped by small windows, so that memory stays flat. Nothing may rewrite bytes (`autocrlf`), ask questions, start a background `gc`, or sign with a key that
- * needs a pass phrase. A transfer under 1000 bytes/s for a minute is a dead one.
+ * Options of every call. Models do not compress, so zlib and deltas are off. Large files are streamed and packs are
+ * mapped in small windows, which limits memory. Git must not convert bytes (`autocrlf`), prompt, start a background
+ * `gc`, or sign with a key that needs a passphrase. A transfer below 1000 bytes/s for a minute is aborted.
  */
 const CONFIG = [
   "core.compression=0",
@@ -41,7 +41,8 @@ const CONFIG = [
   "core.safecrlf=false",
   "core.quotePath=false",
   "core.longPaths=true",
-  // What git says is done survives a power cut. Gits before 2.36 do not know it: `sync_clone.ts` syncs what is new.
+  // Completed writes survive a power cut. Git before 2.36 does not know these settings: `sync_clone.ts` syncs new
+  // files.
   "core.fsync=all",
   "core.fsyncMethod=batch",
   "gc.auto=0",
@@ -53,7 +54,7 @@ const CONFIG = [
   "http.lowSpeedLimit=1000",
   "http.lowSpeedTime=60",
   "advice.detachedHead=false",
-  // As `git lfs install` sets them, which not everybody has run; without LFS paths they are never used.
+  // As `git lfs install` sets them, which the user may not have run. They apply to LFS paths only.
   "filter.lfs.process=git-lfs filter-process",
   "filter.lfs.clean=git-lfs clean -- %f",
   "filter.lfs.smudge=git-lfs smudge -- %f",
@@ -61,9 +62,9 @@ const CONFIG = [
 ];
 
 /**
- * Never a prompt, always English. Git fetches what is asked for and nothing else: a fetch for each object that it
- * misses would start fetches of its own. Gits before 2.45 do not know the variable, so clones of our own are no partial
- * clones to git, and the objects of others are checked first.
+ * No prompts, English messages. Git does not fetch missing objects by itself: each fetch would trigger others. Git
+ * before 2.45 does not know this variable. So clones of our own are not marked as partial clones, and the history of
+ * others is checked first.
  */
 const ENV = {
   GIT_NO_LAZY_FETCH: "1",
@@ -79,15 +80,15 @@ const ENV = {
 export interface GitOptions {
   /** The repository's folder, or any existing folder for commands that need none. */
   readonly repoDir: string;
-  /** Longest time for a call that moves bytes. */
+  /** Time limit for a call that transfers data. */
   readonly transferTimeoutMs: number;
   /** Added to the environment: askpass variables, another object folder. */
   readonly env?: Readonly<Record<string, string>>;
   /** Configuration for every call, `name=value`. */
   readonly config?: readonly string[];
-  /** Blanked out of errors. */
+  /** Redacted in errors. */
   readonly secrets?: readonly Secret[];
-  /** Instead of that of this process; see `strict_umask.ts`. */
+  /** Replaces this process's umask; see `strict_umask.ts`. */
   readonly umask?: string | undefined;
 }
 
@@ -95,15 +96,15 @@ export interface CallOptions {
   /** Completes "Cannot …" in the error: `read the branch main`. */
   readonly action: string;
   readonly stdin?: string;
-  /** The call moves files or bytes over the network, and may take the transfer's time. */
+  /** Whether the call copies files or uses the network, so that the transfer's time limit applies. */
   readonly transfer?: boolean;
-  /** What the display calls it while it runs; the default is git's command. A stream is only shown with one. */
+  /** The label of the progress display; the default is git's command. A stream is displayed only with a label. */
   readonly label?: string;
-  /** Git runs a program of the user's: what that program says about a disk is not about ours. */
+  /** Git runs a program of the user's: disk errors in its output are not errors of our disk. */
   readonly isOfUser?: boolean;
 }
 
-/** A git repository as this program speaks to it: by the `git` program, with every call bounded and never asking. */
+/** Runs the `git` program in a repository. Every call has a time limit and never prompts. */
 export class Git {
   readonly #context: Context;
   readonly #options: GitOptions;
@@ -117,7 +118,7 @@ export class Git {
     return this.#options.repoDir;
   }
 
-  /** The same repository with more environment or configuration. */
+  /** Returns the same repository with additional options. */
   with(more: Pick<GitOptions, "env" | "config" | "secrets" | "umask">): Git {
     return new Git(this.#context, {
       ...this.#options,
@@ -128,7 +129,7 @@ export class Git {
     });
   }
 
-  /** The same repository, for cleaning up: its calls go on although the run is being stopped, within their time. */
+  /** Returns the same repository for clean-up: calls continue when the run is interrupted, within their time limits. */
   uninterrupted(): Git {
     return new Git(uninterrupted(this.#context), this.#options);
   }
@@ -146,10 +147,10 @@ export class Git {
   }
 
   /**
-   * Runs git and returns how it ended, for callers to whom a non-zero exit is an answer. A disk that fails is no answer:
-   * git would seem to say that there is no such branch, or no such setting.
+   * Runs git and returns its exit, for callers that expect a non-zero exit. A failing disk is thrown: otherwise git
+   * would seem to say that a branch or setting does not exist.
    *
-   * @throws {DiskError} when git says that the disk failed
+   * @throws {DiskError} when git reports a failing disk
    */
   async attempt(
     args: readonly string[],
@@ -163,7 +164,7 @@ export class Git {
     return result;
   }
 
-  /** Starts git with its output as a stream. The caller reads it all and then looks at `exit`. */
+  /** Starts git with its output as a stream. The caller reads all output, then checks `exit`. */
   start(args: readonly string[], call: CallOptions): RunningProcess {
     const request = this.#request(args, { ...call, transfer: true });
     if (call.label === undefined) return this.#context.spawn(request);
@@ -179,7 +180,7 @@ export class Git {
     }
   }
 
-  /** The error for a git that failed, without secrets. */
+  /** Returns the error for a failed call, without secrets. */
   error(action: string, exit: ProcessExit): ModelSyncError {
     const stderr = exit.code === BUS_ERROR ? `${exit.stderr}\nfatal: ${BUS_ERROR_TEXT}` : exit.stderr;
     return gitError(action, redact(stderr, this.#options.secrets ?? []), this.repoDir);
@@ -215,8 +216,8 @@ export class Git {
   }
 
   /**
-   * A folder that is no repository must not pass for one because a folder above it is. Git splits the variable, and
-   * knows no way to write a path with the separator in it: of such a path, the nearest folder above that is without.
+   * Keeps git from finding a repository in a folder above `repoDir`. Git splits the variable at a separator that cannot
+   * be escaped, so for a path that contains it, this is the nearest folder above without it.
    */
   #ceiling(): Record<string, string> {
     let ceiling = dirname(this.repoDir);
@@ -231,7 +232,7 @@ function titleOf(args: readonly string[]): string {
 }
 
 function refusedLogin(action: string): AuthenticationError {
-  return new AuthenticationError(`Cannot ${action}: the server refuses the credentials`, {
+  return new AuthenticationError(`Cannot ${action}: the server rejects the credentials`, {
     code: "GIT_AUTHENTICATION",
     hint: ACCESS_HINT,
   });

@@ -11,19 +11,19 @@ import { ownerHint } from "../core/file_owner.ts";
 import { PATH_HINT } from "../core/subprocess.ts";
 import { readGitWords } from "./git_words.ts";
 
-/** The code of the error when git-lfs is needed and is not on the PATH. */
+/** Error code: git-lfs is needed and not on the PATH. */
 export const LFS_MISSING = "LFS_MISSING";
 
-/** The code of the error when the repository takes no pushes any more. */
+/** Error code: the repository is archived and accepts no pushes. */
 export const REPOSITORY_ARCHIVED = "REPOSITORY_ARCHIVED";
 
-/** The code of the error when a hook or a rule of the remote refuses a push. */
+/** Error code: a hook or a rule of the remote refuses a push. */
 export const PUSH_DECLINED = "PUSH_DECLINED";
 
-/** The code of the error when a setting outside the clone, of git or of ssh, keeps git from working. */
+/** Error code: a setting of git or ssh outside the clone makes git fail. */
 const GIT_CONFIG = "GIT_CONFIG";
 
-/** The code of the error when the remote has a branch `a` and `a/b` is pushed, or the other way round. */
+/** Error code: the remote has a branch `a`, and `a/b` is pushed, or vice versa. */
 export const BRANCH_NAME_TAKEN = "BRANCH_NAME_TAKEN";
 
 const LFS_HINT =
@@ -34,31 +34,31 @@ const CERTIFICATE_HINT =
   "if your own certificate authority signed it, name the authority's PEM file in GIT_SSL_CAINFO or in git's " +
   "http.sslCAInfo; otherwise the connection may be intercepted";
 
-/** The advice for a registry that refuses access. */
+/** The hint for a registry that denies access. */
 export const ACCESS_HINT =
   "set model_sync.token_env to the variable that holds a token, or set up git's own access (SSH key, credential helper)";
 
 /**
- * curl's words: what a proxy answers, a proxy that is not found, and a connection to another host than that of the
- * address (before curl 8.8), or "via" one.
+ * Messages of curl: a proxy's answer, an unresolvable proxy, a connection to another host than the address has (before
+ * curl 8.8), or one "via" a proxy.
  */
 const PROXY_FAILED =
   /CONNECT tunnel failed|from proxy after CONNECT|Proxy CONNECT aborted|Could(?:n't| not) resolve proxy|'https?:\/\/(?:[^'/]*@)?([^'/:@]+)(?=[:/'])[^']*': Failed to connect to (?:(?!\1 )\S+ port \d+|\S+ port \d+ via )/i;
 
 interface Diagnosis {
   readonly pattern: RegExp;
-  /** What the other side says of itself does not count. */
+  /** Ignores lines from the remote: they describe the remote's machine. */
   readonly isLocal?: boolean;
   readonly toError: (message: string, match: RegExpExecArray, repoDir: string | undefined) => ModelSyncError;
 }
 
 /**
- * What git says (in English, LC_ALL=C) when something is wrong, and which error of ours that is. The first match wins:
- * a refused login also says "unable to access".
+ * Git's messages (in English, LC_ALL=C) and the error for each. The first match wins: a rejected login also prints
+ * "unable to access".
  */
 const DIAGNOSES: readonly Diagnosis[] = [
   {
-    // Git names a file of the clone by its relative path.
+    // Git prints the clone's own files as relative paths.
     pattern: /bad config [^\n]* in file '?((?:\/|[A-Za-z]:)[^'\n]*?)'?(?: at line \d+)?$/m,
     isLocal: true,
     toError: (message, match) =>
@@ -151,7 +151,8 @@ const DIAGNOSES: readonly Diagnosis[] = [
   },
   {
     pattern:
-      // Of a reference that cannot be written git gives no reason, and of a child that cannot read only the signal.
+      // Git gives no reason for a reference that cannot be written, and only the signal for a child process that cannot
+      // read.
       /No space left on device|Out of diskspace|Disk quota exceeded|Read-only file system|Input\/output error|Remote I\/O error|Structure needs cleaning|Stale file handle|File too large|couldn't (?:write|set) '[^']*refs\/|died of signal 7\b/i,
     isLocal: true,
     toError: (message) =>
@@ -188,7 +189,7 @@ const DIAGNOSES: readonly Diagnosis[] = [
     toError: (message) =>
       new UsageError(message, {
         code: "GIT_ADDRESS",
-        hint: "check the remote's address (model_sync.repo_url): git has no way to speak to it",
+        hint: "check the remote's address (model_sync.repo_url): git supports no such protocol",
       }),
   },
   {
@@ -213,7 +214,7 @@ const DIAGNOSES: readonly Diagnosis[] = [
     toError: (message) =>
       new UnreachableError(message, {
         code: "GIT_RATE_LIMITED",
-        hint: "the git server limits requests: run again later",
+        hint: "the git server limits requests; run again later",
       }),
   },
   {
@@ -221,7 +222,7 @@ const DIAGNOSES: readonly Diagnosis[] = [
     toError: (message) =>
       new UnreachableError(message, {
         code: "GIT_UNREACHABLE",
-        hint: "the git server fails: run again later",
+        hint: "the git server has an error; run again later",
       }),
   },
   {
@@ -245,17 +246,17 @@ const DIAGNOSES: readonly Diagnosis[] = [
   },
 ];
 
-/** A remote names its reason in the first lines; a hook that lists its checks names it in the last ones. */
+/** A remote states its reason in the first lines; a hook that lists its checks states it in the last ones. */
 const FIRST_LINES_MAX = 4;
 const LAST_LINES_MAX = 3;
 
 /**
- * Turns what a failed git said into an error of ours. `action` completes "Cannot …".
+ * Returns the error for a failed git. `action` completes "Cannot …".
  *
- * @param repoDir the clone, for advice that names it
+ * @param repoDir the clone, for hints
  */
 export function gitError(action: string, stderr: string, repoDir?: string): ModelSyncError {
-  // Git lists the files in lines of their own, below the one that says what is wrong.
+  // Git lists the files on separate lines, after the message.
   const overwritten = /would be overwritten by [\w-]+:\n((?:\t.+\n?)+)/.exec(stderr)?.[1];
   if (overwritten !== undefined) {
     const files = overwritten.trim().split(/\n\t/);
@@ -268,7 +269,7 @@ export function gitError(action: string, stderr: string, repoDir?: string): Mode
   if (/\[remote rejected\]/.test(stderr)) return declined(action, stderr);
   const { reason, text, isNamed } = readGitWords(stderr);
   const message = `Cannot ${action}: ${reason}`;
-  // Where git only says that the other side is gone, that is the diagnosis.
+  // If git only reports that the remote hung up, that is the diagnosis.
   return diagnose(message, text, repoDir) ??
     (isNamed ? undefined : diagnose(message, stderr, repoDir)) ??
     new FailedError(message, { code: "GIT_FAILED" });
@@ -283,12 +284,12 @@ function diagnose(message: string, text: string, repoDir: string | undefined): M
   return undefined;
 }
 
-/** The refusal of a job that git-lfs is needed for. */
+/** Returns the error for work that needs git-lfs. */
 export function lfsMissing(reason: string): UsageError {
-  return new UsageError(`Cannot go on without git-lfs: ${reason}`, { code: LFS_MISSING, hint: LFS_HINT });
+  return new UsageError(`Cannot continue without git-lfs: ${reason}`, { code: LFS_MISSING, hint: LFS_HINT });
 }
 
-/** Returns the error for a push that a hook or a rule of the remote refuses: only its own words say why. */
+/** Returns the error for a push that the remote rejects. Only the remote's own lines give the reason. */
 function declined(action: string, stderr: string): FailedError {
   const said = readGitWords(stderr);
   const words = said.text.split("\n").filter((line) => line.startsWith("remote:"))
@@ -298,16 +299,16 @@ function declined(action: string, stderr: string): FailedError {
     : /\[remote rejected\][^\n]*\(([^()\n]+)\)/.exec(stderr)?.[1] ?? said.reason;
   if (NAME_TAKEN.test(stderr)) {
     return new FailedError(
-      `Cannot ${action}: the remote has a branch that this name collides with: ${reason}`,
+      `Cannot ${action}: the name collides with another branch of the remote: ${reason}`,
       {
         code: BRANCH_NAME_TAKEN,
-        hint: "use another branch name, or remove the branch that is in the way",
+        hint: "use another branch name, or delete the other branch",
       },
     );
   }
-  return new FailedError(`Cannot ${action}: the remote declines it: ${reason}`, {
+  return new FailedError(`Cannot ${action}: the remote rejects it: ${reason}`, {
     code: PUSH_DECLINED,
-    hint: "fix what it complains about and publish again; nothing was published",
+    hint: "fix the reported problem and publish again; nothing was published",
   });
 }
 
@@ -316,10 +317,10 @@ function firstAndLast(lines: readonly string[]): readonly string[] {
   return [...lines.slice(0, FIRST_LINES_MAX), "…", ...lines.slice(-LAST_LINES_MAX)];
 }
 
-/** `a` and `a/b` cannot both be branches. GitHub says it in the second way. */
+/** `a` and `a/b` cannot both be branches. The second message is GitHub's. */
 const NAME_TAKEN = /'refs\/heads\/[^']*' exists; cannot create|directory file conflict/;
 
-/** The advice for files that a run under `sudo` left to root. */
+/** The hint for files that a run under `sudo` left to root. */
 function chownHint(repoDir: string | undefined): string {
   return repoDir === undefined ? "run as the user that owns the clone" : ownerHint(repoDir);
 }

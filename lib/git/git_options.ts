@@ -1,11 +1,11 @@
 import type { Git, GitOptions } from "./git.ts";
 
-/** A place where no hook is, on any system. */
+/** A path without hooks. */
 const NOWHERE = Deno.build.os === "windows" ? "NUL" : "/dev/null";
 
 /**
- * Options under which git runs no hook, looks at every file itself, and takes every object for what its name says: what
- * a publish writes must depend on the models alone, whatever is in the clone or in the user's configuration.
+ * Options with which git runs no hooks, checks every file itself and ignores replacement objects: what a publish writes
+ * must depend on the models only, not on the clone or the user's configuration.
  */
 export const PLAIN_GIT: Required<Pick<GitOptions, "config" | "env">> = {
   config: [`core.hooksPath=${NOWHERE}`, "core.fsmonitor=false", "core.ignoreStat=false"],
@@ -13,29 +13,29 @@ export const PLAIN_GIT: Required<Pick<GitOptions, "config" | "env">> = {
 };
 
 /**
- * As {@link PLAIN_GIT}, and no attributes but those that the repository and the clone hold: in a clone of our own, filters
- * and conversions that somebody has for all clones have nothing to do.
+ * As {@link PLAIN_GIT}, with the attributes of the repository and the clone only: the user's filters and conversions do
+ * not apply in a clone of our own.
  */
 export const OWN_GIT: Required<Pick<GitOptions, "config" | "env">> = {
   config: [...PLAIN_GIT.config, `core.attributesFile=${NOWHERE}`],
   env: { ...PLAIN_GIT.env, GIT_ATTR_NOSYSTEM: "1" },
 };
 
-/** Without blobs: the files of a release are fetched by name, and only those that the store does not hold. */
+/** Fetches no blobs. The files of a release are fetched by name, and only those that the store does not have. */
 export const BLOBLESS = "--filter=blob:none";
 
 /**
- * What a fetch with {@link BLOBLESS} is told, so that it does not write it down: by these settings git fetches whatever
- * it misses, in every command. The commits of the clone have to be known to be whole, or the fetch never ends.
+ * Returns the settings for a fetch with {@link BLOBLESS}. They keep git from storing the settings in the clone, with
+ * which every git command would fetch missing objects. The clone's commits must be complete, or the fetch never ends.
  */
 export function bloblessFetch(remote: string): Pick<GitOptions, "config"> {
   return { config: [`remote.${remote}.promisor=true`, `remote.${remote}.partialclonefilter=blob:none`] };
 }
 
-/** The settings by which a machine without a git identity commits as model-sync; none where it has one. */
+/** Returns settings with which git commits as model-sync on a machine without a git identity. */
 export async function missingIdentity(git: Git, host: string): Promise<string[]> {
   const identity = [["user.name", "model-sync"], ["user.email", `model-sync@${host}`]] as const;
-  // Each ends with NUL, and a line's end stands between its name and its value.
+  // Each entry ends with NUL, and a newline separates its name and value.
   const { stdout } = await git.attempt(["config", "-z", "--get-regexp", "^user\\.(name|email)$"], {
     action: "read the identity that git commits with",
   });

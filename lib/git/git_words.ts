@@ -1,13 +1,13 @@
 /**
- * The line that the credential helper prints when a server refuses the credentials. git-lfs before 3.4 requests them
- * again without end, and gets the same ones.
+ * The line that the credential helper prints when a server rejects the credentials. git-lfs before 3.4 requests the
+ * same credentials again without end.
  */
 export const REFUSED_LOGIN = "model-sync: the server refuses the credentials";
 
-/** Lines by which git, git-lfs or a server names what is wrong. GitHub writes `ERROR:` over SSH. */
+/** Lines in which git, git-lfs or a server states an error. GitHub writes `ERROR:` over SSH. */
 const TELLING = /^(?:fatal|error|remote|batch response|LFS)\b|!\s+\[/i;
 
-/** What git says last, after the program that it ran or the other side has said why. */
+/** Git's closing lines, printed after the reason. */
 const CONSEQUENCES = [
   "Could not read from remote repository",
   "Please make sure you have the correct access rights",
@@ -21,7 +21,7 @@ const CONSEQUENCES = [
 ];
 const CONSEQUENCE = new RegExp(`^(?:(?:fatal|error): )?(?:${CONSEQUENCES.join("|")})`, "i");
 
-/** Progress, advice, traces, and what ssh says of every connection. */
+/** Progress, advice, traces, and messages that ssh prints for every connection. */
 const NOISE = [
   "hint:",
   "(?:remote: +)?(?:Enumerating|Counting|Compressing|Receiving|Resolving|Writing|Unpacking|Filtering) ",
@@ -29,7 +29,7 @@ const NOISE = [
   "Warning: Permanently added ",
   "\\*\\* ",
   "@",
-  // GitLab frames its messages.
+  // GitLab puts frames around its messages.
   "(?:remote:)? *[=-]*$",
   "\\[signal SIG",
   "(?:Downloading|Uploading) .*\\(.*\\)",
@@ -40,28 +40,28 @@ const NOISE = [
 ];
 const NO_REASON = new RegExp(`^(?:${NOISE.join("|")})`);
 
-/** The calls that a git-lfs lists when it crashes, after it has said why. */
+/** The stack trace of a crashed git-lfs, printed after the reason. */
 const GO_STACK = /^goroutine \d+ \[.*(?:\n(?!fatal: |error: |warning: |\d\d:\d\d:).*)*/gm;
 
-/** Git names in the next line why it cannot connect to a `git://` address. */
+/** For a `git://` address, git prints the reason on the next line. */
 const ADDRESSES = /^(fatal: unable to connect to .*:)\n/gm;
 
-/** A reason that takes more lines than this is a story. */
+/** The number of lines that a reason keeps. */
 const LINES_MAX = 3;
 
-/** The output of a git that failed, sorted by use. */
+/** The output of a failed git, sorted by use. */
 export interface GitWords {
-  /** The lines that say why, without their prefixes, in one line. */
+  /** The reason, without prefixes, on one line. */
   readonly reason: string;
-  /** All lines that may say why, one below the other. */
+  /** All lines that may contain the reason. */
   readonly text: string;
-  /** Whether git, git-lfs or the server names the reason: what others printed may be a warning. */
+  /** Whether git, git-lfs or the server states the reason. Output of other programs may be a warning. */
   readonly isNamed: boolean;
 }
 
 /**
- * Returns the lines that say why a git failed: git's own, or else those of ssh, of a hook or of another program that git
- * ran. Of git's closing lines ("Could not read from remote repository") only where nothing else was said.
+ * Returns the lines with git's reason for a failure, or else those of ssh, a hook or another program that git ran.
+ * Git's closing lines ("Could not read from remote repository") are used only if there are no others.
  */
 export function readGitWords(stderr: string): GitWords {
   const lines = stderr.replace(GO_STACK, "").replace(ADDRESSES, "$1 ").split(/[\r\n]+/).map((line) =>
@@ -75,7 +75,7 @@ export function readGitWords(stderr: string): GitWords {
   const reason = [...new Set(chosen)].slice(-LINES_MAX)
     .map((line) => line.replace(/^(?:fatal|error): /i, "")).join("; ");
   return {
-    reason: reason || "git gave no reason",
+    reason: reason || "git printed no reason",
     text: (said ?? []).join("\n"),
     isNamed: (named ?? []).length > 0,
   };
@@ -84,7 +84,7 @@ export function readGitWords(stderr: string): GitWords {
 const UNIT_BYTES: Readonly<Record<string, number>> = { bytes: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 
 /**
- * Returns how many bytes git says that it received, or sent, so far; `undefined` where a text does not say that.
+ * Returns how many bytes git reports as received or sent so far; `undefined` for other output.
  *
  * @example
  * ```ts

@@ -6,30 +6,33 @@ import { redact } from "../core/secret.ts";
 import { LFS_MISSING, lfsMissing } from "./git_error.ts";
 import type { Registry } from "./registry.ts";
 
-/** The hooks that may refuse a publish. No other runs: those that come later can only alter what was decided. */
+/** The hooks that may refuse a publish. Hooks that run later are not run: they could only change a checked commit. */
 const REFUSING = ["pre-commit", "prepare-commit-msg", "commit-msg", "pre-push"] as const;
 export type HookName = (typeof REFUSING)[number];
 
-/** Where each hook is that is there and can be run. */
+/** The paths of the executable hooks. */
 export type Hooks = ReadonlyMap<HookName, string>;
 
-/** Looks for the hooks that the user has for this clone. */
+/** Returns the hooks that the user has for this clone. */
 export async function findHooks({ fs }: Context, registry: Registry): Promise<Hooks> {
   const folder = await hooksFolder(registry);
   const found = new Map<HookName, string>();
-  // As people turn hooks off; the runtime does not let us look there.
+  // People disable hooks with /dev/null, and Deno does not allow reading there.
   if (folder === "/dev/null") return found;
   for (const name of REFUSING) {
     const path = join(folder, name);
     const info = findTarget(fs, path);
-    // Git passes over a hook without the permission, too; Windows has none.
+    // Git ignores a hook that is not executable, too. Windows has no such permission.
     const isRunnable = info?.isFile === true && (info.mode === null || (info.mode & 0o111) !== 0);
     if (isRunnable) found.set(name, path);
   }
   return found;
 }
 
-/** What is at a path, links followed; nothing where a link leads in a circle, or no file can have such a name. */
+/**
+ * Returns the entry at a path, links followed; `undefined` if there is none, for a circle of links, and for an invalid
+ * name.
+ */
 function findTarget(fs: FileSystem, path: string): Deno.FileInfo | undefined {
   try {
     return ifFound(() => fs.statSync(path));
@@ -40,7 +43,7 @@ function findTarget(fs: FileSystem, path: string): Deno.FileInfo | undefined {
   }
 }
 
-/** In a clone of our own the clone's own settings do not decide which programs run; those of the machine's user do. */
+/** In a clone of our own, the clone's configuration does not choose programs; the user's own configuration does. */
 async function hooksFolder(registry: Registry): Promise<string> {
   const action = `look for the hooks of ${registry.git.repoDir}`;
   if (!registry.isOwn) {
@@ -54,7 +57,7 @@ async function hooksFolder(registry: Registry): Promise<string> {
   );
   const ofUser = new TextDecoder().decode(stdout).split("\n").map((line) => line.split("\t"))
     .findLast(([scope]) => scope === "system" || scope === "global");
-  // A hook runs at the top of the worktree, and a relative folder is meant from there (git-config(1)).
+  // Hooks run at the top of the worktree, and a relative folder is relative to it (git-config(1)).
   if (ofUser?.[1] !== undefined) return resolve(registry.git.repoDir, ofUser[1]);
   return join(dirname(registry.objectsDir), "hooks");
 }
@@ -69,15 +72,15 @@ export interface HookCall {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Git runs hooks by its own shell, which finds their interpreters also on Windows; and shows all that they print. */
+/** Git runs hooks with its own shell, which finds their interpreters on Windows, too, and forwards all their output. */
 const COMMAND = 'f() { "$MODEL_SYNC_HOOK" "$@" 1>&2; }; f';
 const ALIAS = `alias.model-sync-hook=!${COMMAND}`;
 
-/** Where that shell cannot start a hook, it names the command it was given, and a line in it. */
+/** If that shell cannot start a hook, its message begins with the command and a line number. */
 const SHELL_PREFIX = /^.*MODEL_SYNC_HOOK.*?; f: (?:line )?\d+: |^.*MODEL_SYNC_HOOK.*?; f: /;
 
 /**
- * Runs a hook, if it is there, as git does: at the top of the worktree. It may refuse; what it changes is not looked at.
+ * Runs a hook, if there is one, as git does: at the top of the worktree. Only its exit code counts, not its changes.
  *
  * @returns whether there was one
  * @throws {FailedError} code `HOOK_REFUSED`, with the last lines that it printed; {@link UsageError} `LFS_MISSING`
@@ -103,7 +106,7 @@ export async function runHook(
   });
   if (exit.code === 0) return true;
   const { token } = registry.settings;
-  // The hooks of `git lfs install` do nothing but call it.
+  // The hooks of `git lfs install` only call git-lfs.
   const { code } = git.error(`run the ${name} hook`, exit);
   if (code === LFS_MISSING) throw lfsMissing(`the ${name} hook of ${registry.git.repoDir} calls it`);
   const words = lastWords(redact(exit.stderr, token === undefined ? [] : [token]));
@@ -111,15 +114,15 @@ export async function runHook(
     `Cannot publish through ${registry.git.repoDir}: the ${name} hook refuses it${
       words === "" ? ` (exit code ${exit.code})` : `: ${words}`
     }`,
-    { code: HOOK_REFUSED, hint: `fix what it complains about, or change ${path}; nothing was published` },
+    { code: HOOK_REFUSED, hint: `fix the reported problem, or change ${path}; nothing was published` },
   );
 }
 
-/** What a hook says last is why it refuses. */
+/** The last lines of a hook say why it refuses. */
 const LINES_MAX = 5;
 const CHARACTERS_MAX = 500;
 
-/** Colours and the other sequences that terminals obey: a control character and what belongs to it. */
+/** Escape sequences for terminals, such as colours, and control characters. */
 const SEQUENCE = /\p{Cc}\[[0-?]*[ -/]*[@-~]/gu;
 
 function lastWords(output: string): string {

@@ -1,4 +1,4 @@
-/** A file as git's index remembers it. */
+/** A file's entry in a git index. */
 export interface IndexEntry {
   readonly path: string;
   readonly mtimeMs: number;
@@ -21,13 +21,13 @@ const ALIGNMENT = 8;
 const NAME_LENGTH_MAX = 0xfff;
 const REGULAR_FILE = 0o100644;
 const EXECUTABLE_FILE = 0o100755;
-/** SHA-1 of everything before it. */
+/** The SHA-1 checksum at the end of an index. */
 export const INDEX_CHECKSUM_BYTES = 20;
-/** Git holds an entry without bytes for changed when it has any other name. */
+/** Git treats an empty file with any other name as changed. */
 const EMPTY_OBJECT = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
 
 /**
- * A git index of these files, version 2 as gitformat-index(5) describes it.
+ * Returns a git index of these files, version 2 as gitformat-index(5) describes it.
  *
  * @param entries in the order of their paths' bytes
  */
@@ -56,7 +56,7 @@ export async function encodeIndex(
   return { bytes, checksum: checksum.toHex() };
 }
 
-/** Numbers of 64 bits keep their lower 32, as in git. */
+/** 64-bit numbers keep their lower 32 bits, as in git. */
 function numbersOf(entry: IndexEntry): number[] {
   const { mtimeMs, ctimeMs, device, inode, isExecutable, uid, gid, size } = entry;
   return [
@@ -76,7 +76,7 @@ function secondsAndNanoseconds(timeMs: number): [number, number] {
   return [seconds, Math.round((timeMs - seconds * 1000) * 1e6)];
 }
 
-/** One to eight NUL bytes end a path and fill its entry up. */
+/** One to eight NUL bytes end a path and pad its entry. */
 function entryBytes(path: Uint8Array): number {
   return Math.ceil((FIXED_BYTES + path.length + 1) / ALIGNMENT) * ALIGNMENT;
 }

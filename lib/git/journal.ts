@@ -10,25 +10,28 @@ import type { Registry } from "./registry.ts";
 import { syncWorktree } from "./sync_clone.ts";
 import type { WorktreeStatus } from "./worktree_status.ts";
 
-/** What a run is doing to a worktree that was clean before, so that whatever a kill leaves there is nobody's work. */
+/**
+ * What a run is changing in a clean worktree. If the run is killed, the next one can undo the change: no file there is
+ * a person's work.
+ */
 const Journal = z.union([
-  /** It goes to another commit. */
+  /** Another commit is being checked out. */
   z.strictObject({ phase: z.literal("moving") }),
-  /** A publish writes into it. Earlier versions named no phase. */
+  /** A publish is writing files. Earlier versions recorded no phase. */
   z.strictObject({
     phase: z.literal("writing").default("writing"),
-    /** The commit that was checked out before; null on a branch without commits. */
+    /** The commit that was checked out before; `null` on a branch without commits. */
     head: z.string().nullable(),
-    /** What is about to be written, relative to the repository. */
+    /** The paths that are written, relative to the repository. */
     paths: z.array(z.string()),
   }),
 ]);
 type Journal = z.infer<typeof Journal>;
 
-/** Earlier versions marked a move by an empty file of its own. */
+/** Earlier versions marked a checkout with an empty file. */
 const OLD_MOVE_MARK = "model-sync.moving";
 
-/** Scratch of this program inside the clone's git folder: on the worktree's file system, and seen by nobody. */
+/** A temporary folder inside the clone's git folder: on the worktree's file system, and ignored by git. */
 export function scratchOf(registry: Registry): string {
   return join(registry.gitDir, "model-sync.part");
 }
@@ -37,22 +40,22 @@ function journalFile({ fs }: Pick<Context, "fs">, registry: Registry): StateFile
   return new StateFile<Journal>(fs, join(registry.gitDir, "model-sync.journal"), Journal);
 }
 
-/** Announces, durably, what is about to happen to a clean worktree. */
+/** Records durably what is about to change in a clean worktree. */
 export function openJournal(context: Context, registry: Registry, journal: Journal): void {
   journalFile(context, registry).replace(journal);
 }
 
-/** What was announced is done, or was taken back, and is on the disk. */
+/** Removes the record: the change is complete or undone, and on the disk. */
 export function closeJournal(context: Context, registry: Registry): void {
   journalFile(context, registry).remove();
   removeState(context.fs, join(registry.gitDir, OLD_MOVE_MARK));
-  // A journal that a power cut brings back would take back what is done to the worktree until then.
+  // If a power cut restored the journal, the next run would undo later changes of the worktree.
   syncFolder(context.fs, registry.gitDir);
 }
 
 /**
- * Brings a worktree to another commit. If that is cut short, it is taken back: at once, or by the next run. Where
- * somebody's uncommitted work is in it, nothing is taken back.
+ * Checks out another commit. If that is interrupted, it is undone, at once or by the next run. A worktree with
+ * uncommitted work is not restored.
  */
 export async function moveWorktree(
   context: Context,
@@ -73,20 +76,17 @@ export async function moveWorktree(
 }
 
 /**
- * Takes back what a killed run did to the worktree, before anything else looks at it.
+ * Undoes a killed run's changes of the worktree. Called before anything else reads the worktree.
  *
  * @throws {UsageError} code `JOURNAL_DAMAGED` in a clone of the user's
  */
 export async function settleJournal(context: Context, registry: Registry): Promise<void> {
   if (await undo(context, registry, registry.git)) {
-    context.log.warn(`took back what a killed run left in ${registry.git.repoDir}`);
+    context.log.warn(`undid the changes of a killed run in ${registry.git.repoDir}`);
   }
 }
 
-/**
- * After a failure, or an interruption: the worktree becomes as clean as it was. If even that fails, the next run does
- * it.
- */
+/** Undoes this run's changes after a failure or an interruption. If that fails, too, the next run does it. */
 export async function takeBack(context: Context, registry: Registry): Promise<void> {
   try {
     await undo(context, registry, registry.git.uninterrupted());
@@ -99,9 +99,9 @@ export async function takeBack(context: Context, registry: Registry): Promise<vo
   }
 }
 
-/** @returns whether there was something to take back */
+/** @returns whether there was a change to undo */
 async function undo(context: Context, registry: Registry, git: Git): Promise<boolean> {
-  // On a full disk this makes the room that the rest needs.
+  // On a full disk, this frees the space that the rest needs.
   await removeTree(context.fs, scratchOf(registry));
   const journal = readJournal(context, registry);
   if (journal === undefined) return false;
@@ -112,7 +112,7 @@ async function undo(context: Context, registry: Registry, git: Git): Promise<boo
   return isUndone;
 }
 
-/** Without an index nothing is checked out, but before the first commit there may be files before there is one. */
+/** Without an index nothing is checked out. Before the first commit, though, there may be files without an index. */
 function canBeUndone(registry: Registry, journal: Journal): boolean {
   return registry.hasWorktree || (journal.phase === "writing" && journal.head === null);
 }
@@ -124,16 +124,15 @@ function readJournal(context: Context, registry: Registry): Journal | undefined 
   if (read.kind === "none") return undefined;
   if (read.kind === "found") return read.value;
   if (registry.isOwn) {
-    context.log.warn(
-      `${file.path} is damaged (${read.reason}): bringing all of the clone back to its commit`,
-    );
+    context.log.warn(`${file.path} is damaged (${read.reason}): restoring the whole worktree to its commit`);
     return { phase: "moving" };
   }
   throw new UsageError(
-    `Cannot tell what a killed run left in ${registry.git.repoDir}: ${file.path} is damaged, ${read.reason}`,
+    `Cannot undo the changes of a killed run in ${registry.git.repoDir}: ${file.path} is damaged, ${read.reason}`,
     {
       code: "JOURNAL_DAMAGED",
-      hint: `take back what is not yours (git -C ${registry.git.repoDir} status), then remove ${file.path}`,
+      hint:
+        `undo the changes that are not yours (git -C ${registry.git.repoDir} status), then remove ${file.path}`,
     },
   );
 }
@@ -158,10 +157,10 @@ async function restoreWritten(
   return true;
 }
 
-/** The paths that stand for the whole worktree. */
+/** The paths that mean the whole worktree. */
 export const WHOLE_WORKTREE: readonly string[] = ["."];
 
-/** Makes paths in the index and the worktree what the commit says; those that it has not are removed. */
+/** Restores paths in the index and the worktree to a commit. Paths that it does not have are removed. */
 export async function restorePaths(
   git: Git,
   head: string | undefined,

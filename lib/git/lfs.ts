@@ -15,23 +15,24 @@ import { isAnyInLfs } from "./stage_models.ts";
 import { syncFiles } from "./sync_clone.ts";
 import { listTree } from "./tree.ts";
 
-/** GitHub refuses larger files outside Git LFS, and warns from half of it (docs.github.com, "About large files"). */
+/**
+ * GitHub rejects larger files outside Git LFS, and warns from half of this size (docs.github.com, "About large files").
+ */
 export const LARGE_FILE_BYTES_MAX = 100 * 1024 * 1024;
 export const LARGE_FILE_BYTES_WARN = 50 * 1024 * 1024;
 
 /** Whether git-lfs is installed. */
 export async function hasLfs(registry: Registry): Promise<boolean> {
-  const result = await registry.git.attempt(["lfs", "version"], { action: "look for git-lfs" });
+  const result = await registry.git.attempt(["lfs", "version"], { action: "check for git-lfs" });
   return result.code === 0;
 }
 
-/** Options of a git-lfs whose failures {@link lfsError} explains: its trace has the status of each answer. */
+/** Options for git-lfs calls: {@link lfsError} reads the status of each answer from the trace. */
 const TRACED: Pick<GitOptions, "env"> = { env: { GIT_TRACE: "1" } };
 
 /**
- * Pushes the Git LFS files of the branch, before its commit: a commit must never name content that the registry does
- * not have. Attributes that keep models in Git LFS may stand in any folder above them, and in a user's clone outside
- * the repository.
+ * Pushes the branch's Git LFS files before its commit: a commit must never name content that the registry does not
+ * have. The attributes may be in any folder above the models, and in a user's clone outside the repository.
  *
  * @param subdir the model folder in the repository
  * @throws {UsageError} code `LFS_MISSING`; what {@link lfsFailure} makes of a failure
@@ -51,7 +52,7 @@ export async function pushLfs(registry: Registry, commit: ObjectId, subdir: stri
   if (result.code !== 0) throw await lfsFailure(registry, git, action, result);
 }
 
-/** Yields the content of a file in Git LFS, fetched by git-lfs, whose own copy in a clone of ours is removed. */
+/** Yields a file's content from Git LFS. In a clone of our own, git-lfs's copy is deleted afterwards. */
 export async function* readLfsContent(
   context: Context,
   registry: Registry,
@@ -61,7 +62,7 @@ export async function* readLfsContent(
   const action = `fetch ${path} from Git LFS`;
   const git = registry.git.with(TRACED).with({
     config: [`remote.lfsdefault=${registry.settings.remote}`],
-    // Somebody may have set it for clones by hand.
+    // The user may have set this variable for manual clones.
     env: { GIT_LFS_SKIP_SMUDGE: "0" },
   });
   const process = git.start(["lfs", "smudge", "--", path], {
@@ -76,10 +77,10 @@ export async function* readLfsContent(
 }
 
 /**
- * Returns the error for a git-lfs that failed. After a refused login, a clone of ours forgets that the server wants one:
- * git-lfs notes it in the clone's configuration, and from then on does not send a request without credentials.
+ * Returns the error for a failed git-lfs. After a rejected login, removes git-lfs's note from the configuration of a
+ * clone of our own: with it, git-lfs sends no requests without credentials.
  *
- * @param path the file that was fetched; without it, files were pushed
+ * @param path the fetched file; without it, the call pushed files
  */
 async function lfsFailure(
   registry: Registry,
@@ -94,18 +95,18 @@ async function lfsFailure(
 }
 
 async function forgetAccess({ git }: Registry): Promise<void> {
-  const call = { action: "read what git-lfs noted about the server" };
+  const call = { action: "read git-lfs's notes about the server" };
   const { stdout } = await git.attempt(
     ["config", "--local", "-z", "--name-only", "--get-regexp", "^lfs\\..*\\.access$"],
     call,
   );
   for (const key of new TextDecoder().decode(stdout).split("\0").filter((key) => key !== "")) {
-    // Another file's failure may have removed it already.
+    // The failure of another file may have removed it already.
     await git.attempt(["config", "--local", "--unset-all", key], call);
   }
 }
 
-/** Makes durable what Git LFS keeps of these files until they are pushed. */
+/** Syncs the files that git-lfs stores until they are pushed. */
 export async function syncLfsObjects(
   context: Context,
   registry: Registry,
@@ -115,7 +116,7 @@ export async function syncLfsObjects(
   await syncFiles(context, dirname(registry.objectsDir), paths);
 }
 
-/** Where git-lfs keeps an object in a clone. */
+/** Returns the path of a git-lfs object in a clone. */
 function lfsObjectPath(registry: Registry, sha256: Sha256): string {
   return join(registry.objectsDir, "..", "lfs", "objects", sha256.slice(0, 2), sha256.slice(2, 4), sha256);
 }

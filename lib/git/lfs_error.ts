@@ -7,44 +7,48 @@ import {
 } from "../core/errors.ts";
 import { ACCESS_HINT } from "./git_error.ts";
 
-/** An answer's status in git-lfs's trace, which its messages leave out where the server sends one of its own. */
+/** An answer's status in git-lfs's trace. The message does not contain it if the server sends its own text. */
 const STATUS = /\btrace git-lfs: HTTP: (\d{3})$/gm;
 
-/** GitHub: "This repository exceeded its LFS budget"; GitLab and others speak of quotas. */
+/** GitHub: "This repository exceeded its LFS budget". GitLab and others use the word quota. */
 const USED_UP = /\bbudget\b|\bquota\b|data limit|Bandwidth limit exceeded|Insufficient server storage/i;
 
 /**
- * Returns the error for a git-lfs that failed: its own words or the server's, with the status of the server's answer.
+ * Returns the error for a failed git-lfs: its message or the server's, with the status of the server's answer.
  *
- * @param path the file that was fetched; without it, files were pushed
+ * @param error the error for the failed call, from git's output alone
+ * @param path the fetched file; without it, the call pushed files
  */
 export function lfsError(action: string, stderr: string, error: ModelSyncError, path?: string): Error {
   const reason = reasonOf(error.message, action);
   const status = statusIn(stderr);
   const message = `Cannot ${action}: ${reason}${status === 0 ? "" : ` (HTTP ${status})`}`;
   const known = wrongContent(path, stderr) ?? ofStatus(message, status, stderr, path);
-  // What git's own words mean counts more than a status that nothing is known about.
+  // A known message of git takes precedence over a status that is not mapped.
   return known ??
     (status === 0 || error.code !== "GIT_FAILED" ? error : new FailedError(message, { code: "GIT_FAILED" }));
 }
 
-/** git-lfs's trace of the time that a server wants it to wait. */
+/** The trace of a wait that the server requires. */
 const RETRY = /\btrace git-lfs: tq: enqueue retry #\d+ after (\d+)\.\d+s\b/g;
 
-/** GitHub's limits are by the minute. A longer wait is left to the next run: it would hold the locks of this one. */
+/** GitHub's limits reset every minute. After a longer wait, the next run continues: this one would hold its locks. */
 const WAIT_SECONDS_MAX = 120;
 
-/** Returns the error where git-lfs goes to wait for longer than a run should; `undefined` otherwise. */
+/** Returns the error if git-lfs would wait longer than a run should; `undefined` otherwise. */
 export function longWait(action: string, trace: string): UnreachableError | undefined {
   const seconds = Math.max(0, ...[...trace.matchAll(RETRY)].map(([, seconds]) => Number(seconds)));
   if (seconds <= WAIT_SECONDS_MAX) return undefined;
-  return new UnreachableError(`Cannot ${action}: the Git LFS server asks to wait ${seconds} s`, {
+  return new UnreachableError(`Cannot ${action}: the Git LFS server requires a wait of ${seconds} s`, {
     code: "GIT_RATE_LIMITED",
-    hint: `the Git LFS server limits requests: run again in ${Math.ceil(seconds / 60)} min`,
+    hint: `the Git LFS server limits requests; run again in ${Math.ceil(seconds / 60)} min`,
   });
 }
 
-/** The status of the last answer that was a refusal. A 401 before other answers asked for the login that came then. */
+/**
+ * Returns the status of the last error answer; 0 without one. A 401 before other answers is a request for the login
+ * that followed.
+ */
 function statusIn(stderr: string): number {
   const statuses = [...stderr.matchAll(STATUS)].map(([, code]) => Number(code));
   const isLoginAsked = statuses.some((status) => status < 400);
@@ -53,10 +57,10 @@ function statusIn(stderr: string): number {
   ) ?? 0;
 }
 
-/** What a registry on this machine says, and what a server says of one object among others. */
+/** Messages of a registry on this machine, and of a server about one of several objects. */
 const ABSENT = /missing object|does not exist|\[404\]/i;
 
-/** What git-lfs says of a server that refused a login before, without a request to it. */
+/** git-lfs's message for a server that rejected the login before; no request is sent. */
 const NO_LOGIN = /Git credentials for .* not found/;
 
 function ofStatus(
@@ -70,7 +74,7 @@ function ofStatus(
   if (USED_UP.test(message) && status !== 429) {
     return new FailedError(message, {
       code: "LFS_QUOTA",
-      hint: "the host's quota for Git LFS is used up: raise it there, or remove files",
+      hint: "the host's quota for Git LFS is used up: raise the quota there, or remove files",
     });
   }
   if (status === 401 || (status === 403 && isBatch) || (status === 0 && NO_LOGIN.test(stderr))) {
@@ -80,7 +84,7 @@ function ofStatus(
     return new AuthenticationError(message, {
       code: "GIT_AUTHENTICATION",
       hint:
-        "the storage of the Git LFS server denies access to the file: check the clock of this machine and the access rules of the storage",
+        "the Git LFS server's storage denies access to the file: check this machine's clock and the storage's access rules",
     });
   }
   if (status === 404 && isBatch) {
@@ -93,27 +97,27 @@ function ofStatus(
   if (status === 429) {
     return new UnreachableError(message, {
       code: "GIT_RATE_LIMITED",
-      hint: "the Git LFS server limits requests: run again later",
+      hint: "the Git LFS server limits requests; run again later",
     });
   }
   if (status >= 500) {
     return new UnreachableError(message, {
       code: "GIT_UNREACHABLE",
-      hint: "the Git LFS server fails: run again later",
+      hint: "the Git LFS server has an error; run again later",
     });
   }
   return undefined;
 }
 
-/** The refusal of content that the server sent, and that is not what the pointer names. */
+/** Returns the error for content that does not match its pointer. */
 function wrongContent(path: string | undefined, stderr: string): RefusedError | undefined {
-  // The first from a server, the second from a registry on this machine.
+  // The first message is about a server, the second about a registry on this machine.
   const lies = /expected OID (?<wanted>[0-9a-f]{64}), got (?<got>[0-9a-f]{64})/.exec(stderr) ??
     /invalid hash (?<got>[0-9a-f]{64}), expected (?<wanted>[0-9a-f]{64})/.exec(stderr);
   if (path === undefined || lies?.groups === undefined) return undefined;
   const { wanted, got } = lies.groups;
   return new RefusedError(
-    `Cannot accept ${path}: Git LFS brought SHA-256 ${got}, its pointer says ${wanted}`,
+    `Cannot accept ${path}: the content from Git LFS has SHA-256 ${got}, its pointer says ${wanted}`,
     {
       code: "DIGEST_MISMATCH",
       hint: "push the file again from the training side; the active release is untouched",
@@ -131,7 +135,7 @@ function absent(path: string): RefusedError {
   );
 }
 
-/** Without git-lfs's own account of the call, which names the file and its digest twice. */
+/** Returns git-lfs's message without the prefixes that name the file and its digest. */
 function reasonOf(message: string, action: string): string {
   return message.slice(`Cannot ${action}: `.length)
     .replace(/^.*Smudge error: Error downloading .* \([0-9a-f]{64}\): /, "")

@@ -1,7 +1,7 @@
 import { UsageError } from "../core/errors.ts";
 import type { ObjectFormat } from "./object_id.ts";
 
-/** A clone whose objects have names of another format than those of its registry: neither takes from the other. */
+/** A clone with another object format than its registry: git cannot transfer objects between them. */
 export class ObjectFormatError extends UsageError {
   /** The format that the registry has. */
   readonly wanted: ObjectFormat;
@@ -17,17 +17,17 @@ export class ObjectFormatError extends UsageError {
   }
 }
 
-/** Git has two. */
+/** Git has two formats. */
 function other(format: ObjectFormat): ObjectFormat {
   return format === "sha1" ? "sha256" : "sha1";
 }
 
-/** Git's messages about two formats, in its versions and protocols, of a fetch and of a push. */
+/** Git's messages about different formats, of several versions and protocols, for fetches and pushes. */
 const MISMATCH =
   /mismatched algorithms|does not support this repository's (?:hash algorithm|object format)|object.format mismatch/i;
 
 /**
- * Returns the error of a git that failed because its clone has another object format than the registry.
+ * Returns the error if git failed because the clone and the registry have different object formats.
  *
  * @param ours the clone's format
  */

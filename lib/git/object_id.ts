@@ -6,12 +6,12 @@ export type ObjectId = string;
 /** The hash by which a repository names its objects. */
 export type ObjectFormat = "sha1" | "sha256";
 
-/** The format of a repository that has an object of this name. */
+/** Returns the format of a repository that has an object with this name. */
 export function objectFormatOf(id: ObjectId): ObjectFormat {
   return id.length === 64 ? "sha256" : "sha1";
 }
 
-/** Computes git's name for the content of a file, from the bytes alone: no filter and no setting of git's is asked. */
+/** Computes git's name for a file's content from the bytes, without git's filters and settings. */
 export class BlobHasher {
   readonly #hash: Hash;
 
@@ -19,7 +19,7 @@ export class BlobHasher {
     this.#hash = hash;
   }
 
-  /** @param bytes how many will come; git hashes their number first */
+  /** @param bytes the file's size, which git hashes first */
   static async create(format: ObjectFormat, bytes: number): Promise<BlobHasher> {
     const { createHash } = await import("node:crypto");
     return new BlobHasher(createHash(format).update(`blob ${bytes}\0`));
@@ -35,7 +35,7 @@ export class BlobHasher {
 }
 
 /**
- * Returns git's name for a text that is a file.
+ * Returns git's name for a file with this text.
  *
  * @example
  * ```ts

@@ -12,42 +12,45 @@ import type { Registry } from "./registry.ts";
 import { listTree, manifestPathOf, signaturePathOf, type TreeFile } from "./tree.ts";
 import { posix } from "node:path";
 
-/** A commit, with what it says of itself in one clean line each. */
+/** A commit with its author and subject, each as one clean line. */
 export interface CommitWords {
   readonly commit: ObjectId;
   readonly author: string;
   readonly subject: string;
 }
 
-/** Files that a commit changed while their manifest stayed that of an earlier one. */
+/** Files that a commit changed without updating their manifest. */
 export interface ForeignChange extends CommitWords {
-  /** The commit of model-sync's that the manifest describes. */
+  /** The commit by model-sync that the manifest describes. */
   readonly described: ObjectId;
-  /** Files that are still as that commit has them. */
+  /** Files that are unchanged since that commit. */
   readonly kept: readonly string[];
 }
 
-/** Where a commit is and what it holds. */
+/** A commit, and the means to read it. */
 export interface ForeignPlace {
   readonly registry: Registry;
-  /** Reads the clone and what was fetched for this run alone. */
+  /** Reads the clone and the objects that were fetched for this run. */
   readonly git: Git;
-  /** An existing folder that is removed after the run. */
+  /** An existing folder, deleted after the run. */
   readonly scratch: string;
   readonly subdir: string;
   readonly tip: ObjectId;
   readonly files: readonly TreeFile[];
 }
 
-/** How far back the commit is looked for that the manifest describes: first two months of daily commits, then years. */
+/**
+ * How many commits are searched for the one that the manifest describes: at first two months of daily commits, then
+ * years.
+ */
 const HISTORY_DEPTHS = [64, 1024];
 
 /**
- * Finds out whether another program changed the models of a commit after model-sync published them: the manifest is
- * unchanged since a commit of model-sync's that published it, and the files are not.
+ * Returns the files that another program changed after model-sync published a commit: the manifest is unchanged since
+ * then, and the files are not.
  *
- * @returns `undefined` where the manifest was changed by anybody but model-sync, or its commit has other files than it
- * lists, or no such commit is within reach
+ * @returns `undefined` if another program changed the manifest, if its commit does not have the files that it lists, or
+ * if the commit is not within reach
  */
 export async function findForeignChange(
   context: Context,
@@ -64,7 +67,10 @@ export async function findForeignChange(
   return undefined;
 }
 
-/** The commit that published the manifest, if that is the last one that changed it; `unknown` where the history is cut off. */
+/**
+ * The commit by model-sync that published the manifest, if it is the last one to change it; `unknown` if the history
+ * ends before.
+ */
 async function findPublishing(
   git: Git,
   { tip, subdir }: ForeignPlace,
@@ -101,19 +107,19 @@ async function compare(
   return { commit, author, subject, described, kept };
 }
 
-/** More commits of others than this are counted, not named. */
+/** The number of other programs' commits that are listed. Others are only counted. */
 const NAMED_MAX = 20;
 
 /**
- * The commits that changed the models, their manifest or its signature since model-sync last published, newest first;
- * at most {@link NAMED_MAX}.
+ * Returns the commits that changed the models, their manifest or its signature since model-sync last published, newest
+ * first; at most {@link NAMED_MAX}.
  */
 export async function listOtherWriters(git: Git, head: ObjectId, subdir: string): Promise<CommitWords[]> {
   const paths = [subdir, manifestPathOf(subdir), signaturePathOf(subdir)];
   const commits = await readLog(git, [`--max-count=${NAMED_MAX}`, head, "--", ...paths]);
   const last = commits.findIndex(({ release }) => release !== undefined);
   const others = last === -1 ? commits : commits.slice(0, last);
-  // Where the history is cut off, its first commit seems to have changed everything.
+  // In a shallow history, the first commit seems to have changed everything.
   const isCut = others.at(-1)?.isFirst === true && await isShallow(git);
   return others.slice(0, isCut ? -1 : undefined).map(({ commit, author, subject }) => ({
     commit,
@@ -123,13 +129,13 @@ export async function listOtherWriters(git: Git, head: ObjectId, subdir: string)
 }
 
 interface LoggedCommit extends CommitWords {
-  /** The release that model-sync published by it. */
+  /** The release, if model-sync published it. */
   readonly release: string | undefined;
-  /** It has no parent, as far as the clone goes back. */
+  /** The clone does not have its parent. */
   readonly isFirst: boolean;
 }
 
-/** So much of a name or a subject is shown. */
+/** Longer names and subjects are cut. */
 const WORDS_MAX = 80;
 
 async function readLog(git: Git, args: readonly string[]): Promise<LoggedCommit[]> {
@@ -141,7 +147,7 @@ async function readLog(git: Git, args: readonly string[]): Promise<LoggedCommit[
   );
   const fields = output.split("\0");
   const commits: LoggedCommit[] = [];
-  // Five fields, an empty one behind the format's last NUL, and the NUL of -z.
+  // Five fields, an empty one after the format's last NUL, and the NUL of -z.
   for (let at = 0; at + 4 < fields.length; at += 6) {
     const [commit = "", parents = "", release = "", author = "", subject = ""] = fields.slice(at, at + 5);
     commits.push({
@@ -157,16 +163,16 @@ async function readLog(git: Git, args: readonly string[]): Promise<LoggedCommit[
 
 async function isShallow(git: Git): Promise<boolean> {
   const answer = await git.text(["rev-parse", "--is-shallow-repository"], {
-    action: "look at the clone's history",
+    action: "read the clone's history",
   });
   return answer === "true";
 }
 
 /**
- * Fetches commits and folders, no files, into a repository of its own: deepening the clone would change it, also in a dry
- * run.
+ * Fetches commits and trees, without files, into a temporary repository. Deepening the clone would change it, also in a
+ * dry run.
  *
- * @returns `undefined` where that fails: it would only have explained a refusal
+ * @returns `undefined` if that fails: the history only explains a refusal
  */
 async function fetchHistory(
   context: Context,

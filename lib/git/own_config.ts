@@ -8,27 +8,27 @@ import { findEntry, PRIVATE_MODE, replaceFile } from "../core/files.ts";
  */
 export type CloneKind = "blobless" | "whole";
 
-/** A value of a clone's own configuration, not of the user's or the system's. */
+/** An entry of a clone's own configuration, not of the user's or the system's. */
 export interface ConfigEntry {
-  /** Section and name in small letters, the part in between as it was written. */
+  /** Section and name in lower case, the subsection as written. */
   readonly key: string;
   readonly value: string;
 }
 
-/** Marks clones that this program made, in their configuration. */
+/** The mark of a clone that this program created, in its configuration. */
 export const OWN_MARK = "model-sync.own";
 
-/** What kind of clone this program made. */
+/** The kind of a clone that this program created, in its configuration. */
 export const KIND_MARK = "model-sync.clone";
 
-/** Marks clones that this program made, where their configuration is lost. */
+/** The same mark as a file, in case the configuration is lost. */
 const MARK_FILE = "model-sync.own";
-const MARK_TEXT = "model-sync made this clone, and replaces it when it is damaged.\n";
+const MARK_TEXT = "model-sync created this clone, and recreates it when it is damaged.\n";
 
 /**
- * What the configuration of a clone of our own may hold: what this program, git and git-lfs write there, and settings
- * that say who commits and how HTTP connects. Everything else is removed. A list of what runs programs would be
- * outdated by the next git: `core.fsmonitor`, `core.hooksPath`, `core.sshCommand`, `filter.*`, `include.*` …
+ * The allowed settings of a clone of our own: those that this program, git and git-lfs write, and settings for the
+ * committer and for HTTP connections. All others are removed. A list of settings that run programs (`core.fsmonitor`,
+ * `core.hooksPath`, `core.sshCommand`, `filter.*`, `include.*` …) would be incomplete with the next git.
  */
 const KEPT = new RegExp(
   `^(?:${
@@ -42,35 +42,35 @@ const KEPT = new RegExp(
       "branch\\..*\\.(?:remote|merge)",
       "lfs\\.(?:repositoryformatversion|(?:.*\\.)?(?:access|locksverify))",
       "(?:user|author|committer)\\.(?:name|email)",
-      // Cookie files are written by git, wherever the setting points.
+      // Excluded: git would write a cookie file to any path.
       "http\\.(?:.*\\.)?(?!cookiefile$|savecookies$)[a-z0-9]+",
     ].join("|")
   })$`,
   "s",
 );
 
-/** What git-lfs noted about an address with a login; it notes it again. */
+/** git-lfs's notes about an address with a login. git-lfs adds them again. */
 const LFS_WITH_LOGIN = /^lfs\..*:\/\/[^/]*@/s;
 
-/** By these a git fetches what is missing whenever it looks for it; earlier versions of this program set them. */
+/** Settings with which git fetches missing objects by itself. Earlier versions of this program set them. */
 const LAZY = /^(?:remote\..*\.(?:promisor|partialclonefilter)|extensions\.partialclone)$/s;
 
-/** The settings of a clone of our own that neither this program nor git put there. */
+/** Returns the settings of a clone of our own that neither this program nor git added. */
 export function foreignKeys(entries: readonly ConfigEntry[]): string[] {
   return [...new Set(entries.map(({ key }) => key).filter((key) => !KEPT.test(key) && !LAZY.test(key)))];
 }
 
-/** Whether these settings let git fetch missing objects whenever it looks for them. */
+/** Whether git fetches missing objects by itself with these settings. */
 export function isLazy(entries: readonly ConfigEntry[]): boolean {
   return entries.some(({ key }) => LAZY.test(key));
 }
 
-/** What a clone of our own always says, also to a git that is run in it by hand. */
+/** Returns the settings of every clone of our own. They also apply when a person runs git in it. */
 export function ownEntries(remote: string, url: string, kind: CloneKind): ConfigEntry[] {
   return Object.entries({
     [OWN_MARK]: "true",
-    // Without git's own mark of a partial clone: git would fetch objects whenever it misses one, and for each that is
-    // damaged start fetches that start fetches.
+    // The clone is not marked as a partial clone for git: git would fetch every missing object by itself, and a damaged
+    // object would trigger fetches without end.
     [KIND_MARK]: kind,
     "core.compression": "0",
     "core.bigfilethreshold": "8m",
@@ -82,7 +82,7 @@ export function ownEntries(remote: string, url: string, kind: CloneKind): Config
   }).map(([key, value]) => ({ key, value }));
 }
 
-/** Writes the configuration of a clone of our own: what may stay of the one that is there, and our own settings. */
+/** Writes the configuration of a clone of our own: its allowed settings, and ours. */
 export function writeOwnConfig(
   context: Context,
   gitDir: string,
@@ -95,18 +95,18 @@ export function writeOwnConfig(
   replaceFile(context.fs, join(gitDir, MARK_FILE), MARK_TEXT);
 }
 
-/** Whether other users are kept out of the configuration: `http.*` may hold headers with tokens. */
+/** Whether only the owner can read the configuration: `http.*` may contain headers with tokens. */
 export function isPrivateConfig({ fs }: Context, gitDir: string): boolean {
   const { mode } = fs.statSync(join(gitDir, "config"));
   return Deno.build.os === "windows" || mode === null || (mode & 0o077) === 0;
 }
 
-/** Whether the mark of our own is beside the configuration. */
+/** Whether the mark file exists. */
 export function hasMarkFile(context: Context, gitDir: string): boolean {
   return findEntry(context.fs, join(gitDir, MARK_FILE)) !== undefined;
 }
 
-/** A setting as git-config(1) reads it, whatever characters it holds. */
+/** Returns an entry in the format of git-config(1), with special characters quoted. */
 function formatEntry({ key, value }: ConfigEntry): string {
   const [first, last] = [key.indexOf("."), key.lastIndexOf(".")];
   const section = key.slice(0, first);

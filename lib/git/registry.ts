@@ -26,20 +26,20 @@ import type { RemoteUrl } from "./remote_url.ts";
 import { syncGitFolder } from "./sync_clone.ts";
 import { parseStatus, type WorktreeStatus } from "./worktree_status.ts";
 
-/** The git repository that holds the models: a clone on this machine and its remote. Locked while it is open. */
+/** The git repository with the models: a clone on this machine and its remote. Locked while it is open. */
 export class Registry implements Disposable {
   readonly git: Git;
-  /** As {@link git}, in an environment that lets the clone's hooks run. */
+  /** As {@link git}, but the clone's hooks run. */
   readonly hookGit: Git;
   readonly gitDir: string;
-  /** Where its objects are: in another folder for a linked worktree. */
+  /** Its folder of objects: elsewhere for a linked worktree. */
   readonly objectsDir: string;
   readonly isBare: boolean;
-  /** Made by this program. */
+  /** Created by this program. */
   readonly isOwn: boolean;
   readonly remoteUrl: RemoteUrl;
   readonly settings: RegistrySettings;
-  /** Why a run that changes nothing does not work in the clone of our own. */
+  /** Why a run that changes nothing uses a temporary clone instead of the clone of our own. */
   readonly setAside: string | undefined;
   readonly #facts: CloneFacts;
   readonly #use: RegistryUse;
@@ -76,8 +76,8 @@ export class Registry implements Disposable {
   }
 
   /**
-   * After a call failed: replaces a clone of our own whose damage explains the failure, and returns it opened. Where
-   * the clone is not to blame, the error is thrown again. A clone is replaced once in a run.
+   * Called after an error: recreates a clone of our own if its damage explains the error, and returns it opened.
+   * Otherwise the error is thrown again. A clone is recreated at most once in a run.
    *
    * @throws {CloneDamagedError} a clone of the user's is damaged
    */
@@ -96,7 +96,9 @@ export class Registry implements Disposable {
     return await Registry.open(this.#context, this.settings, { ...this.#use, damage });
   }
 
-  /** Makes durable what git wrote into the git folder since the clone was opened; packs a clone of our own now and then. */
+  /**
+   * Syncs what git wrote into the git folder since the clone was opened. Packs a clone of our own when it needs that.
+   */
   async sync(): Promise<void> {
     if (this.isOwn) {
       await repackNowAndThen(this.#context, {
@@ -110,12 +112,12 @@ export class Registry implements Disposable {
     await syncGitFolder(this.#context, this);
   }
 
-  /** Says what of the clone is damaged; `undefined` where nothing is. */
+  /** Returns the damage of the clone; `undefined` if there is none. */
   async findDamage(): Promise<string | undefined> {
     return await findDamage(this.#checked);
   }
 
-  /** Makes sure of the commits before git fetches by itself, or for us: see {@link findBrokenHistory}. */
+  /** Requires a complete history before a fetch: see {@link findBrokenHistory}. */
   async requireHistory(): Promise<void> {
     if (this.#isChecked || !(this.#facts.isLazy || this.#facts.kind === "blobless")) return;
     const damage = await findBrokenHistory(this.git, this.#facts.isLazy);
@@ -131,31 +133,34 @@ export class Registry implements Disposable {
     this.#lock[Symbol.dispose]();
   }
 
-  /** The error of a git that spoke to the remote and failed: as {@link Git.error}, or an {@link ObjectFormatError}. */
+  /** Returns the error for a failed call to the remote: as {@link Git.error}, or an {@link ObjectFormatError}. */
   remoteError(action: string, exit: ProcessExit): Error {
     return findFormatMismatch(exit.stderr, this.git.repoDir, this.#facts.format) ??
       this.git.error(action, exit);
   }
 
-  /** The remote's branch as people write it: `origin/main`. */
+  /** The remote's branch: `origin/main`. */
   get remoteBranch(): string {
     return `${this.settings.remote}/${this.settings.branch}`;
   }
 
-  /** Whether somebody works in this clone's files: not bare, and checked out at least once. */
+  /** Whether this clone has a worktree: it is not bare, and was checked out at least once. */
   get hasWorktree(): boolean {
     return !this.isBare && findEntry(this.#context.fs, join(this.gitDir, "index")) !== undefined;
   }
 
-  /** The commit that the remote's branch is at, by one round trip; `undefined` when the remote has no such branch. */
+  /**
+   * Returns the newest commit of the remote's branch, with one round trip; `undefined` if the remote does not have the
+   * branch.
+   */
   async remoteTip(): Promise<ObjectId | undefined> {
     const { remote, branch } = this.settings;
     const result = await this.git.attempt(
       ["ls-remote", remote, `refs/heads/${branch}`],
-      { action: `ask ${redactUrls(this.remoteUrl.url)} for its branch ${branch}` },
+      { action: `query the branch ${branch} of ${redactUrls(this.remoteUrl.url)}` },
     );
     if (result.code !== 0) throw this.remoteError(`reach ${redactUrls(this.remoteUrl.url)}`, result);
-    // A pattern of ls-remote matches the ends of other names too.
+    // Patterns of ls-remote also match the ends of other names.
     const lines = new TextDecoder().decode(result.stdout).split("\n").map((line) => line.split("\t"));
     const tip = lines.find(([, name]) => name === `refs/heads/${branch}`)?.[0];
     if (tip !== undefined && objectFormatOf(tip) !== this.#facts.format) {
@@ -165,10 +170,10 @@ export class Registry implements Disposable {
   }
 
   /**
-   * Brings a commit of the remote branch and notes it as the branch's state. A clone of our own begins with the newest
-   * commit alone, and one for pulling takes no files along, so the cost does not grow with the history.
+   * Fetches a commit of the remote branch and records it as the branch's newest. The first fetch of a clone of our own
+   * is of one commit, and a blobless clone fetches no files, so the cost does not grow with the history.
    *
-   * @param ours what the clone's branch is at, if it is known
+   * @param ours the newest commit of the clone's branch, if known
    */
   async fetchCommit(commit: ObjectId, ours?: ObjectId): Promise<void> {
     this.sweep();
@@ -176,7 +181,10 @@ export class Registry implements Disposable {
     await this.#fetch(this.git, depth, [`+${commit}:refs/remotes/${this.remoteBranch}`]);
   }
 
-  /** Whether the clone holds nothing of the branch. A second shallow commit would have no history in common with it. */
+  /**
+   * Whether the clone has no commit of the branch. A second shallow commit would have no history in common with the
+   * first.
+   */
   async #isEmpty(): Promise<boolean> {
     for (const name of [`refs/remotes/${this.remoteBranch}`, `refs/heads/${this.settings.branch}`]) {
       if (await this.findCommit(name) !== undefined) return false;
@@ -184,18 +192,18 @@ export class Registry implements Disposable {
     return true;
   }
 
-  /** Before something is added to a clone of our own: takes away what killed gits left in it. */
+  /** Removes files that killed git processes left in a clone of our own. Called before objects are added. */
   sweep(): void {
     if (this.isOwn) sweepTemporaryObjects(this.#context, this.objectsDir);
   }
 
-  /** As {@link fetchCommit} into a scratch folder, with no trace in the clone; for dry runs. */
+  /** As {@link fetchCommit}, but into a temporary folder, without changing the clone; for dry runs. */
   async peekCommit(scratch: Git, commit: ObjectId): Promise<void> {
     const first = await this.findCommit("HEAD") === undefined;
     await this.#fetch(scratch, [...(first ? ["--depth=1"] : []), "--refmap="], [commit]);
   }
 
-  /** Brings objects by name, which the server has to allow (git's protocol 2 does). */
+  /** Fetches objects by name, which the server has to allow (git's protocol 2 does). */
   async fetchObjects(git: Git, ids: readonly ObjectId[]): Promise<void> {
     const scratch = git.with({ config: ["fetch.negotiationAlgorithm=noop"] });
     await this.#fetch(scratch, ["--stdin"], [], { stdin: ids.join("\n") + "\n" });
@@ -209,7 +217,7 @@ export class Registry implements Disposable {
   ): Promise<void> {
     const { remote, branch } = this.settings;
     await this.requireHistory();
-    // A filter would turn a user's whole clone into a partial one.
+    // A filter would make a user's whole clone a partial one.
     const isPartial = this.#facts.kind === "blobless" || this.#facts.isLazy;
     const filter = isPartial ? [BLOBLESS] : [];
     const fetching = isPartial ? git.with(bloblessFetch(remote)) : git;
@@ -228,7 +236,7 @@ export class Registry implements Disposable {
         { action: `fetch ${branch} from ${redactUrls(this.remoteUrl.url)}`, transfer: true, ...streams },
       );
     } catch (error) {
-      // The other side may be damaged as well: the clone is looked at by itself.
+      // The damage may be on the remote: the clone is checked separately.
       throw ofRemote(error, this.objectsDir);
     }
   }
@@ -243,17 +251,17 @@ export class Registry implements Disposable {
     return await relationOf(git, ours, theirs, this.#facts.isLazy);
   }
 
-  /** Looks at the worktree; untracked files count as dirty, as in `git status`. */
+  /** Returns the status of the worktree. Untracked files count as dirty, as in `git status`. */
   async status(): Promise<WorktreeStatus> {
     this.#refuse(findIndexDamage(this.#context.fs, this.gitDir));
     const output = await this.git.bytes(
       ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal"],
-      { action: `look at the worktree of ${this.git.repoDir}` },
+      { action: `read the worktree of ${this.git.repoDir}` },
     );
     const status = parseStatus(new TextDecoder().decode(output));
-    // To git a branch whose reference is damaged is one without commits, and every file of it is new.
+    // If a branch's reference is damaged, git shows the branch as one without commits, and every file as new.
     if (status.branch === "(unknown)") this.#refuse("the branch that is checked out cannot be read");
-    // A user's clone may be on a new branch; only this program checks out branches in its own.
+    // A user's clone may be on a new branch. In a clone of our own, only this program checks out branches.
     if (this.isOwn) this.#refuse(findBranchDamage(status));
     return status;
   }

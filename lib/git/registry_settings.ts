@@ -1,23 +1,23 @@
 import type { Secret } from "../core/secret.ts";
 import { type Login, splitLogin } from "./remote_url.ts";
 
-/** Where the models' git repository is and how to reach it. */
+/** The models' git repository, and how to reach it. */
 export interface RegistrySettings {
-  /** The clone on this machine. Made from `repoUrl` when there is none. */
+  /** The clone on this machine, created from `repoUrl` if there is none. */
   readonly repoDir: string;
-  /** As it is configured; in `Registry.settings` without its login. */
+  /** As configured; in `Registry.settings` without its login. */
   readonly repoUrl: string | undefined;
-  /** The user and the password that the configured address held. */
+  /** The user and the password of the configured address. */
   readonly login?: Login | undefined;
   readonly remote: string;
   readonly branch: string;
   readonly token: Secret | undefined;
   readonly transferTimeoutMs: number;
-  /** It is at the default place in the store: whatever is there is this program's own. */
+  /** It is at the default path in the store, so it is a clone of our own in any case. */
   readonly isInStore?: boolean;
 }
 
-/** Returns settings whose address is fit for git's configuration and command lines. */
+/** Returns settings whose address may appear in git's configuration and on command lines. */
 export function withoutLogin(settings: RegistrySettings): RegistrySettings {
   if (settings.repoUrl === undefined) return settings;
   const { url, login } = splitLogin(settings.repoUrl);

@@ -5,21 +5,24 @@ import { REFUSED_LOGIN } from "./git_words.ts";
 import type { RegistrySettings } from "./registry_settings.ts";
 import { type Login, parseRemoteUrl, type RemoteUrl } from "./remote_url.ts";
 
-/** Makes git's other side, where we run it ourselves, do as hosted ones do, and not compress what does not compress. */
+/** The remote's side of git for a local repository: with the abilities of hosted ones, and without compression. */
 const LOCAL_UPLOAD_PACK =
   "git -c uploadpack.allowFilter=true -c uploadpack.allowAnySHA1InWant=true -c core.compression=0 -c pack.compression=0 " +
   "-c pack.window=0 -c core.bigFileThreshold=8m -c core.packedGitWindowSize=16m -c core.packedGitLimit=64m upload-pack";
 
-/** As {@link LOCAL_UPLOAD_PACK}; `unpackLimit` keeps the pack that was sent instead of compressing its files again. */
+/** As {@link LOCAL_UPLOAD_PACK}; `unpackLimit` keeps the pushed pack instead of compressing its files again. */
 const LOCAL_RECEIVE_PACK =
   "git -c receive.unpackLimit=1 -c core.compression=0 -c core.bigFileThreshold=8m -c gc.auto=0 receive-pack";
 
 interface Aliases {
-  /** How the remote's address stands in git's configuration, where it has a login. */
+  /** The remote's address in git's configuration, if it contains a login. */
   readonly aliases?: readonly string[];
 }
 
-/** What git needs to reach the remote: options for one on this machine, a login or a token for its origin, an SSH that asks nothing. */
+/**
+ * Returns the options with which git reaches the remote: settings for a local repository, credentials for an HTTP
+ * origin, or an SSH that does not prompt.
+ */
 export async function remoteAccess(
   context: Context,
   git: Git,
@@ -48,7 +51,7 @@ function httpAccess(
   return signIn(env, { url, login: login ?? (isConfigured ? configured : undefined), token, aliases });
 }
 
-/** SSH as the machine has it, but it must not ask on the terminal. `GIT_SSH` names a program of another kind. */
+/** Returns the machine's own SSH command, without prompts. `GIT_SSH` names a program with other options. */
 async function sshEnv(context: Context, git: Git): Promise<Record<string, string>> {
   let command = context.env.get("GIT_SSH_COMMAND");
   if (command === undefined && context.env.get("GIT_SSH") !== undefined) return {};
@@ -62,9 +65,9 @@ async function sshEnv(context: Context, git: Git): Promise<Record<string, string
 }
 
 /**
- * The credential helper that git and git-lfs ask for a user name and a password. It answers for one origin alone, so a
- * redirect or a storage server on another host gets nothing. The secret comes in its environment, never on a command
- * line, and the helper is no file, so nothing is left when a run is killed.
+ * The credential helper for git and git-lfs. It answers for one origin only, so redirects and storage servers on other
+ * hosts get no credentials. The secret is in its environment, never on a command line. The helper is not a file, so a
+ * killed run leaves nothing.
  */
 const HELPER =
   `!f() { case "$1" in get) ;; erase) echo "${REFUSED_LOGIN}" >&2; return 0 ;; *) return 0 ;; esac; ` +
@@ -122,8 +125,8 @@ export function signIn(
 }
 
 /**
- * Returns variables that set configuration for git as `-c` does, for values that may be secrets: every user of the
- * machine may read a command line. Settings that the environment makes already stay.
+ * Returns environment variables that configure git as `-c` does, for values that may be secrets: every user of the
+ * machine can read command lines. Settings from existing variables stay.
  */
 function configInEnvironment(
   env: Environment,

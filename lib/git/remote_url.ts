@@ -1,20 +1,20 @@
 import { parseWebAddress } from "../http/web_address.ts";
 import { Secret } from "../core/secret.ts";
 
-/** The user and the password that an address holds. */
+/** The user and the password of an address. */
 export interface Login {
-  /** May be a token: some hosts take one as the user, with any password or none. */
+  /** May be a token: some hosts accept one as the user name, with any password or none. */
   readonly user: string;
-  /** `undefined` where the address has no colon: the password is to be asked for. */
+  /** `undefined` if the address has no colon: git then requests the password elsewhere. */
   readonly password: Secret | undefined;
 }
 
-/** Everything up to the last `@` of the authority, as the URL standard reads it: a password may hold an `@`. */
+/** Everything up to the last `@` of the authority, as in the URL standard: a password may contain an `@`. */
 const HTTP_LOGIN = /^(https?:\/\/)([^/?#]*)@/i;
 
 /**
- * Returns an `http(s)` address without its login, and the login. Git is given the two apart: an address gets into its
- * configuration and into the arguments of its helpers, which every user of the machine may read.
+ * Returns an `http(s)` address without its login, and the login. Git gets the two separately: addresses appear in its
+ * configuration and in the arguments of its helpers, which every user of the machine can read.
  *
  * @example
  * ```ts
@@ -27,7 +27,7 @@ const HTTP_LOGIN = /^(https?:\/\/)([^/?#]*)@/i;
  */
 export function splitLogin(address: string): { readonly url: string; readonly login: Login | undefined } {
   const [whole = "", scheme = "", authority = ""] = HTTP_LOGIN.exec(address) ?? [];
-  // Git knows schemes in small letters only.
+  // Git knows lower-case schemes only.
   const small = (text: string) => text.replace(/^https?:/i, (scheme) => scheme.toLowerCase());
   if (whole === "") return { url: small(address), login: undefined };
   const url = small(scheme + address.slice(whole.length));
@@ -35,7 +35,7 @@ export function splitLogin(address: string): { readonly url: string; readonly lo
   if (colon === -1) return { url, login: { user: decode(authority), password: undefined } };
   const user = decode(authority.slice(0, colon));
   const password = decode(authority.slice(colon + 1));
-  // Of `TOKEN:@` and `TOKEN:x-oauth-basic@` the user is the secret.
+  // In `TOKEN:@` and `TOKEN:x-oauth-basic@`, the user name is the secret.
   if (password === "" || password === "x-oauth-basic") new Secret(user);
   return { url, login: { user, password: new Secret(password) } };
 }
@@ -44,20 +44,20 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // A lone percent sign stands for itself.
+    // A percent sign that is not an escape stays.
     return text;
   }
 }
 
-/** What a remote's URL says about how to speak to it. */
+/** The parts of a remote's URL that decide how git reaches it. */
 export interface RemoteUrl {
-  /** As git understands it; without the login of an `http(s)` address. */
+  /** For git; without the login of an `http(s)` address. */
   readonly url: string;
-  /** What an `http(s)` address says of who signs in. */
+  /** The login of an `http(s)` address. */
   readonly login: Login | undefined;
-  /** A path or `file:` URL: git runs the other side itself, with options that we may give it. */
+  /** A path or `file:` URL: git runs the remote's side itself, and its options can be set. */
   readonly isLocal: boolean;
-  /** `https://github.com`: scheme, host and port, for `http(s)` only. A token goes there and nowhere else. */
+  /** `https://github.com`: scheme, host and port of an `http(s)` address. A token is sent to this origin only. */
   readonly origin: string | undefined;
 }
 
@@ -76,7 +76,7 @@ export interface RemoteUrl {
 export function parseRemoteUrl(address: string): RemoteUrl {
   const { url, login } = splitLogin(address);
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1]?.toLowerCase();
-  // What is no address belongs to no origin: git says what is wrong with it.
+  // An invalid address has no origin: git reports the problem.
   if (/^https?$/.test(scheme ?? "")) {
     return { url, login, isLocal: false, origin: parseWebAddress(url)?.origin };
   }
@@ -84,7 +84,7 @@ export function parseRemoteUrl(address: string): RemoteUrl {
   return { url, login, isLocal: isLocalPath(url), origin: undefined };
 }
 
-/** Git takes `host:path` for SSH unless a slash comes before the colon; `C:\` is a drive on Windows alone. */
+/** Git treats `host:path` as SSH unless a slash comes before the colon. `C:\` is a drive on Windows only. */
 function isLocalPath(url: string): boolean {
   if (Deno.build.os === "windows" && /^[a-z]:[\\/]/i.test(url)) return true;
   const colon = url.indexOf(":");

@@ -10,17 +10,16 @@ import type { Registry } from "./registry.ts";
 export interface StagedEntry {
   /** Relative to the repository. */
   readonly path: string;
-  /** `000000` of one that is gone. */
+  /** `000000` for a removed path. */
   readonly mode: string;
   readonly blob: ObjectId;
 }
 
 /**
- * Stages exactly these paths, present or gone, whatever ignore rules say; a file replaces a folder of its name.
+ * Stages exactly these paths, existing or removed, whatever the ignore rules say. A file replaces a folder of its name.
  *
- * Large files are staged apart from the others. Git writes them into a pack. With `core.fsyncMethod=batch`, a loose
- * object that is written before moves the unfinished pack away, and git 2.36 and later end with "unable to rename
- * temporary file".
+ * Large files are staged separately: git writes them into a pack. With `core.fsyncMethod=batch`, a loose object written
+ * before moves the unfinished pack away, and git 2.36 and later fail with "unable to rename temporary file".
  */
 export async function stagePaths(
   { fs }: Pick<Context, "fs">,
@@ -42,7 +41,7 @@ async function stageTogether(
   fsyncMethod: "batch" | "fsync",
 ): Promise<void> {
   if (paths.length === 0) return;
-  // In a partial clone git would ask the remote for every new file, to see whether it has it.
+  // In a partial clone, git would request every new file from the remote to see whether it has it.
   const git = registry.git.with({
     env: { GIT_NO_LAZY_FETCH: "1" },
     config: [`core.fsyncMethod=${fsyncMethod}`],
@@ -55,8 +54,8 @@ async function stageTogether(
 }
 
 /**
- * Removes the marks "assume unchanged" and "skip worktree" below these paths: git passes over files with the first, and
- * takes those with the second out of the index.
+ * Removes the marks "assume unchanged" and "skip worktree" below these paths. Git ignores changes of files with the
+ * first, and removes files with the second from the index.
  */
 export async function removeMarks(registry: Registry, paths: readonly string[]): Promise<void> {
   const action = `stage files in ${registry.git.repoDir}`;
@@ -75,7 +74,7 @@ function joined(paths: readonly string[]): string {
   return paths.map((path) => `${path}\0`).join("");
 }
 
-/** The entries of the index at these paths that differ from a commit, or from nothing. */
+/** Returns the index entries at these paths that differ from a commit; all of them without a commit. */
 export async function findStaged(
   registry: Registry,
   head: ObjectId | undefined,
@@ -109,7 +108,7 @@ export async function findStaged(
 }
 
 /**
- * Refuses filters that rewrite models: the next checkout would show other files than were published.
+ * Refuses filters that rewrite models: the next checkout would have other files than were published.
  *
  * @throws {FailedError} code `GIT_CONVERTS`, unless the filter is Git LFS's
  */
@@ -125,18 +124,18 @@ export async function refuseFilters(
       `Cannot publish ${posix.relative(subdir, path)}: the filter "${filter}" may rewrite it`,
       {
         code: "GIT_CONVERTS",
-        hint: `keep it off the models in the attributes that set it: ${ATTRIBUTE_PLACES}`,
+        hint: `exclude the models in the attributes that set the filter: ${ATTRIBUTE_PLACES}`,
       },
     );
   }
 }
 
-/** Whether attributes put any of these paths into Git LFS, wherever they stand. */
+/** Whether attributes of any file put one of these paths into Git LFS. */
 export async function isAnyInLfs(registry: Registry, paths: readonly string[]): Promise<boolean> {
   return (await filtersOf(registry, paths)).some(([, filter]) => filter === "lfs");
 }
 
-/** The filter that attributes set for each path: `lfs`, `unspecified` … */
+/** Returns the filter that attributes set for each path: `lfs`, `unspecified` … */
 async function filtersOf(
   registry: Registry,
   paths: readonly string[],
@@ -155,9 +154,9 @@ async function filtersOf(
   return filters;
 }
 
-/** Where git reads attributes, for hints. */
+/** The places of attributes, for hints. */
 export const ATTRIBUTE_PLACES =
   "the repository's .gitattributes, the clone's .git/info/attributes, or your own for all clones (core.attributesFile)";
 
-/** The mode of what is not there. */
+/** The mode of a missing entry. */
 export const GONE = "000000";

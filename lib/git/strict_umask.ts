@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import { type FileSystem, removeIfThere } from "../core/files.ts";
 
-/** Takes from other users what lets them write. */
+/** Removes the write permission of other users. */
 const STRICT_UMASK = "022";
 const OTHERS_WRITE = 0o022;
 const ANY_MODE = 0o666;
 
 /**
- * Returns the umask that git needs in `folder`, so that other users cannot write what it makes there; `undefined` where
- * that of this process does. Reading the umask would take the permission to read all that the runtime tells of the
- * system, so a file is made and looked at.
+ * Returns the umask with which git's new files in `folder` are not writable for other users; `undefined` if this
+ * process's umask is strict enough. Reading the umask needs a permission for all system information, so the mode of a
+ * test file is read instead.
  */
 export function strictUmask(fs: FileSystem, folder: string): string | undefined {
   if (Deno.build.os === "windows") return undefined;
@@ -21,7 +21,7 @@ export function strictUmask(fs: FileSystem, folder: string): string | undefined 
     removeIfThere(fs, probe);
     return (mode & OTHERS_WRITE) === 0 ? undefined : STRICT_UMASK;
   } catch {
-    // Where no file can be made, git makes none either.
+    // If no file can be created, git cannot create any either.
     return undefined;
   }
 }

@@ -5,16 +5,16 @@ import { type FileSystem, findEntry, ifFound, syncFolder } from "../core/files.t
 import { Pool } from "../core/concurrency.ts";
 import type { Git } from "./git.ts";
 
-/** Some file systems keep whole seconds, and FAT every other one. */
+/** Some file systems store whole seconds, and FAT even seconds only. */
 const CLOCK_GRAIN_MS = 2_000;
 
-/** Waits for the disk side by side: it writes down several at once. */
+/** The number of parallel syncs: the disk writes several files at once. */
 const PARALLEL_SYNCS_MAX = 8;
 
-/** Objects have their names in so many folders, and nothing but objects is in them. */
+/** The names of the folders of objects, which contain only objects. */
 const FAN_OUT = /^[0-9a-f]{2}$/;
 
-/** Logs tell people what happened; losing their end breaks nothing. What Git LFS keeps is synced by its name. */
+/** Losing the end of a log breaks nothing. Git LFS objects are synced by name. */
 const SKIPPED = ["logs", "lfs", "hooks"];
 
 /** A clone that this run has locked. */
@@ -27,8 +27,8 @@ interface LockedClone {
 }
 
 /**
- * Makes durable what git wrote into the git folder of a clone in this run. Git itself syncs objects, the index and
- * references (`core.fsync`, since 2.36), but not `HEAD`, `shallow`, `config`, and no folder.
+ * Syncs what git wrote into the git folder of a clone in this run. Git itself syncs objects, the index and references
+ * (`core.fsync`, since 2.36), but not `HEAD`, `shallow`, `config` or folders.
  */
 export async function syncGitFolder(context: Context, clone: LockedClone): Promise<void> {
   const sinceMs = beginOf(context, clone);
@@ -37,12 +37,12 @@ export async function syncGitFolder(context: Context, clone: LockedClone): Promi
   if (inside !== clone.gitDir) await syncTree(context, inside, sinceMs);
 }
 
-/** Makes durable every file and folder of a clone that nobody uses yet. */
+/** Syncs every file and folder of a clone that is not in use yet. */
 export async function syncNewClone(context: Context, root: string): Promise<void> {
   await syncTree(context, root, -Infinity);
 }
 
-/** Makes durable the tracked files of a worktree that were written in this run, and the folders that name them. */
+/** Syncs the tracked files of a worktree that were written in this run, and their folders. */
 export async function syncWorktree(context: Context, clone: LockedClone): Promise<void> {
   if (!clone.hasWorktree) return;
   const root = clone.git.repoDir;
@@ -52,7 +52,7 @@ export async function syncWorktree(context: Context, clone: LockedClone): Promis
   await syncFiles(context, root, paths.filter((path) => isNewer(findEntry(context.fs, path), sinceMs)));
 }
 
-/** Makes durable these files of a worktree, or of a clone, and the folders that name them. */
+/** Syncs files of a worktree or of a clone, and their folders. */
 export async function syncFiles(context: Context, root: string, paths: readonly string[]): Promise<void> {
   const { fs } = context;
   const folders = new Set<string>();
@@ -79,11 +79,11 @@ async function syncTree(context: Context, root: string, sinceMs: number): Promis
   const folders: string[] = [];
   collect(context.fs, root, sinceMs, files, folders);
   await syncFiles(context, root, files);
-  // A folder that lost a name, and holds none that is new, is not among those of the files.
+  // A folder from which only names were removed is not among the folders of the files.
   for (const folder of folders) ifFound(() => syncFolder(context.fs, folder));
 }
 
-/** Finds files and folders that changed since; of the folders of objects only those are read. */
+/** Collects files and folders that changed since. Folders of objects are read only if they changed. */
 function collect(fs: FileSystem, folder: string, sinceMs: number, files: string[], folders: string[]): void {
   const isChanged = isNewer(findEntry(fs, folder), sinceMs);
   if (isChanged) folders.push(folder);
@@ -97,7 +97,7 @@ function collect(fs: FileSystem, folder: string, sinceMs: number, files: string[
   }
 }
 
-/** When this run began, by the clock of the clone's file system: it has written the lock then. */
+/** Returns when this run began, by the clock of the clone's file system, on which the run has written its lock. */
 function beginOf({ fs }: Context, clone: LockedClone): number {
   const lock = findEntry(fs, join(clone.gitDir, "model-sync.lock"));
   return (lock?.mtime?.getTime() ?? -Infinity) - CLOCK_GRAIN_MS;
@@ -105,12 +105,12 @@ function beginOf({ fs }: Context, clone: LockedClone): number {
 
 function isNewer(entry: Deno.FileInfo | undefined, sinceMs: number): boolean {
   if (entry === undefined) return false;
-  // A rename changes the second of them alone.
+  // A rename changes only the ctime.
   return Math.max(entry.mtime?.getTime() ?? 0, entry.ctime?.getTime() ?? 0) >= sinceMs;
 }
 
 async function syncFile(fs: FileSystem, path: string): Promise<void> {
-  // Objects are read-only, and Windows syncs only what is open for writing.
+  // Objects are read-only, and Windows syncs only files that are open for writing.
   if (Deno.build.os === "windows") return;
   using file = await fs.open(path, { read: true });
   await file.sync();

@@ -15,12 +15,12 @@ export interface TreeFile {
   readonly blob: ObjectId;
 }
 
-/** What a commit holds of a model set. */
+/** A commit's files of a model set. */
 export interface ModelTree {
   readonly files: readonly TreeFile[];
-  /** Housekeeping files; a manifest may list them all the same. */
+  /** Housekeeping files (`.DS_Store` …). A manifest may list them nevertheless. */
   readonly clutter: readonly TreeFile[];
-  /** The manifest beside the model folder; registries written by the original scripts have none. */
+  /** The manifest beside the model folder. Registries of the original scripts have none. */
   readonly manifestBlob: ObjectId | undefined;
   /** The signature beside the manifest. */
   readonly signatureBlob: ObjectId | undefined;
@@ -29,18 +29,18 @@ export interface ModelTree {
 const REGULAR_FILES = ["100644", "100755"];
 const KINDS: Readonly<Record<string, string>> = { "120000": "a symbolic link", "160000": "a submodule" };
 
-/** Where the manifest of a model folder is in its repository: beside the folder. */
+/** Returns the manifest's path in the repository: beside the model folder. */
 export function manifestPathOf(subdir: string): string {
   return posix.join(posix.dirname(subdir), MANIFEST_NAME);
 }
 
-/** Where the signature of a release is in its repository: beside the manifest. */
+/** Returns the signature's path in the repository: beside the manifest. */
 export function signaturePathOf(subdir: string): string {
   return posix.join(posix.dirname(subdir), SIGNATURE_NAME);
 }
 
 /**
- * Lists whatever a commit or a tree has at these paths, folders with all that is in them.
+ * Returns the entries of a commit or a tree at these paths, folders with their content.
  *
  * @throws {RefusedError} code `REGISTRY_UNFIT` for a name that is not UTF-8
  */
@@ -52,8 +52,8 @@ export async function listTree(git: Git, tree: ObjectId, paths: readonly string[
 }
 
 /**
- * Lists the model folder, its manifest and its signature in a commit. Everything that is not a plain file with a
- * portable name is refused here, before anything of it touches a file system.
+ * Lists the model folder, its manifest and its signature in a commit. Entries that are not plain files with portable
+ * names are refused here, before any of them is written to a disk.
  *
  * @throws {RefusedError} code `REGISTRY_UNFIT`
  * @throws {UsageError} code `SUBDIR_MISSING`
@@ -99,7 +99,7 @@ export async function readModelTree(
   return { files, clutter, manifestBlob, signatureBlob };
 }
 
-/** Returns the files of a tree that belong to the release: also housekeeping files, where its manifest lists them. */
+/** Returns the files of a tree that belong to the release, with the housekeeping files that its manifest lists. */
 export function releaseFilesOf(
   { files, clutter }: Pick<ModelTree, "files" | "clutter">,
   manifest: Pick<Manifest, "files"> | undefined,
@@ -116,13 +116,13 @@ export function leftOutOf({ clutter }: Pick<ModelTree, "clutter">, release: read
   return clutter.filter((file) => !own.has(file)).map(({ path }) => path);
 }
 
-/** Returns the objects of all files of a tree, of its manifest and of its signature. */
+/** Returns the objects of all files, of the manifest and of the signature. */
 export function blobsOf({ files, clutter, manifestBlob, signatureBlob }: ModelTree): ObjectId[] {
   return [...[...files, ...clutter].map(({ blob }) => blob), manifestBlob, signatureBlob]
     .filter((id) => id !== undefined);
 }
 
-/** An entry of a tree, whatever it is. */
+/** An entry of a tree, of any kind. */
 export interface TreeEntry {
   readonly mode: string;
   readonly blob: ObjectId;
@@ -137,7 +137,7 @@ function* parseTree(output: Uint8Array, commit: ObjectId): Generator<TreeEntry> 
     const match = /^(\d{6}) \w+ ([0-9a-f]{40,64})\t([\s\S]+)$/.exec(line);
     const [, mode, blob, path] = match ?? [];
     if (mode === undefined || blob === undefined || path === undefined) {
-      throw unfit(commit, `git lists ${quote(line)}, which is no tree entry`);
+      throw unfit(commit, `git lists ${quote(line)}, which is not a tree entry`);
     }
     yield { mode, blob, path };
     start = end + 1;
@@ -156,6 +156,6 @@ function decode(decoder: TextDecoder, bytes: Uint8Array, commit: ObjectId): stri
 function unfit(commit: ObjectId, problem: string): RefusedError {
   return new RefusedError(`Cannot use commit ${commit.slice(0, 12)}: ${problem}`, {
     code: "REGISTRY_UNFIT",
-    hint: "mend the registry and pull again; the active release is untouched",
+    hint: "fix the registry and pull again; the active release is untouched",
   });
 }

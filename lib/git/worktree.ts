@@ -10,29 +10,29 @@ import { syncFiles } from "./sync_clone.ts";
 import { BlobHasher, type ObjectFormat, type ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
 
-/** What the worktree's model folder has to become. */
+/** The changes of the worktree's model folder. */
 export interface WorktreePlan {
   /** The model folder in the repository. */
   readonly subdir: string;
   readonly write: readonly SetFile[];
   /** Relative to the model folder. */
   readonly remove: readonly string[];
-  /** How the repository names its objects. */
+  /** The hash by which the repository names its objects. */
   readonly format: ObjectFormat;
 }
 
-/** A file that was written, with git's name for its bytes. */
+/** A written file, with git's name for its content. */
 export interface WrittenFile extends ReleaseFile {
   readonly blob: ObjectId;
 }
 
 /**
- * Brings the worktree's model folder to a plan: each file copied beside the worktree, its digest compared with what was
- * scanned, then renamed into place. Links in the way are removed, never followed: a registry cannot make a publisher
- * write elsewhere.
+ * Applies a plan to the worktree's model folder. Each file is copied beside the worktree, its digest is compared with
+ * the scan, and it is renamed into place. Links in the way are removed, never followed: a registry cannot make a
+ * publisher write elsewhere.
  *
  * @returns the manifest entries of the files that were written
- * @throws {FailedError} code `MODELS_CHANGING` when a file is no longer what was scanned
+ * @throws {FailedError} code `MODELS_CHANGING` when a file changed since the scan
  */
 export async function writeWorktree(
   context: Context,
@@ -73,7 +73,7 @@ export async function writeWorktree(
   }
 }
 
-/** Writes a small file of the worktree whole: no part of it, and no temporary, is ever seen there. */
+/** Writes a small file of the worktree atomically. */
 export function placeText(context: Context, registry: Registry, path: string, text: string): void {
   const { fs } = context;
   const temporary = join(scratchOf(registry), "text");
@@ -85,10 +85,10 @@ export function placeText(context: Context, registry: Registry, path: string, te
   syncFolder(fs, dirname(target));
 }
 
-/** The refusal of a model folder that somebody writes to right now. */
+/** Returns the error for a model folder that changes during the publish. */
 export function changing(path: string): FailedError {
   return new FailedError(`Cannot publish ${path}: it changed while it was being published`, {
     code: "MODELS_CHANGING",
-    hint: "wait until the training has ended and run again",
+    hint: "wait until the training has finished and run again",
   });
 }

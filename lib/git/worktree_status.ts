@@ -1,12 +1,12 @@
 import type { ObjectId } from "./object_id.ts";
 
-/** What `git status` says. */
+/** The result of `git status`. */
 export interface WorktreeStatus {
-  /** The commit that is checked out; `undefined` on a branch without commits. */
+  /** The checked-out commit; `undefined` on a branch without commits. */
   readonly head: ObjectId | undefined;
-  /** The branch that is checked out; `undefined` when none is. */
+  /** The checked-out branch; `undefined` for a detached HEAD. */
   readonly branch: string | undefined;
-  /** Paths that differ from the commit or are untracked. */
+  /** Paths that differ from the commit, or are untracked. */
   readonly dirty: readonly string[];
 }
 
@@ -35,7 +35,7 @@ export function parseStatus(output: string): WorktreeStatus {
     } else if (field.startsWith("1 ")) dirty.push(field.split(" ").slice(8).join(" "));
     else if (field.startsWith("2 ")) {
       dirty.push(field.split(" ").slice(9).join(" "));
-      // A rename's old path follows in a field of its own.
+      // A rename's old path follows in a separate field.
       index++;
     } else if (field.startsWith("u ")) dirty.push(field.split(" ").slice(10).join(" "));
     else if (field.startsWith("? ")) dirty.push(field.slice(2));

@@ -72,7 +72,7 @@ Deno.test("pull() pulls the next release whatever of its own clone is damaged, a
       assert.equal(readFiles(w.bot.modelsDir)["BTC/rf.joblib"], "second");
       const isHarmless = what === "no promisor mark";
       const warnings = context.log.lines.filter((line) =>
-        /^warn .* is damaged and is cloned again: ./.test(line)
+        /^warn .* is damaged \(.+\); cloning it again$/.test(line)
       );
       assert.equal(warnings.length, isHarmless ? 0 : 1, context.log.lines.join("\n"));
       rewind(w, 3);

@@ -189,11 +189,11 @@ Deno.test("gitError() of a declined push keeps the first and the last lines of t
   const lines = Array.from({ length: 200 }, (_, index) => `remote: line ${index + 1}\n`).join("");
   assert.equal(
     gitError("push", lines + rejected).message,
-    "Cannot push: the remote declines it: line 1; line 2; line 3; line 4; …; line 198; line 199; line 200",
+    "Cannot push: the remote rejects it: line 1; line 2; line 3; line 4; …; line 198; line 199; line 200",
   );
   assert.equal(
     gitError("push", rejected).message,
-    "Cannot push: the remote declines it: pre-receive hook declined",
+    "Cannot push: the remote rejects it: pre-receive hook declined",
   );
 });
 

@@ -182,7 +182,7 @@ testWithLfs(
     const unsent = await failureOf(publishFrom(testContext(), trainer, { lfs: "always" }));
     assert.match(
       unsent.message,
-      /^Cannot push Git LFS files to .*: the Git LFS server asks to wait 3\d{3} s$/,
+      /^Cannot push Git LFS files to .*: the Git LFS server requires a wait of 3\d{3} s$/,
     );
     server.intercept = () => undefined;
     await publishFrom(testContext(), trainer, { lfs: "always" });
@@ -191,7 +191,7 @@ testWithLfs(
     assert.deepEqual([error.exitCode, error.code], [4, "GIT_RATE_LIMITED"], error.message);
     assert.match(
       error.message,
-      /^Cannot fetch a\.onnx from Git LFS: the Git LFS server asks to wait 3\d{3} s$/,
+      /^Cannot fetch a\.onnx from Git LFS: the Git LFS server requires a wait of 3\d{3} s$/,
     );
     assert.match(error.hint ?? "", /run again in 60 min/);
   },

@@ -193,7 +193,7 @@ Deno.test("publish() to a branch that is locked at the remote says what the remo
   Deno.writeTextFileSync(lock, "");
   await assert.rejects(publishFrom(testContext(), trainer), {
     code: "PUSH_DECLINED",
-    message: /^Cannot push to \S+: the remote declines it: /,
+    message: /^Cannot push to \S+: the remote rejects it: /,
   });
   Deno.removeSync(lock);
   assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
