@@ -8,10 +8,9 @@ import {
 } from "../lib/references/prepare_sync.ts";
 import { exitCodeOf, failuresOf } from "../lib/references/sync_failures.ts";
 import type { CategoryReport, RepositoryReport, SyncReport } from "../lib/references/sync_references.ts";
-import type { WatchEvent } from "../lib/references/watch_event.ts";
+import { type WatchEvent, watchLines } from "../lib/references/watch_event.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Session } from "./_session.ts";
-import { watchLines } from "../lib/references/watch_lines.ts";
 import { SUMMARIES } from "./_help.ts";
 import {
   choiceOption,

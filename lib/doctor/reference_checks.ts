@@ -7,7 +7,7 @@ import { GitHubClient } from "../github/github_client.ts";
 import { githubRequest } from "../github/github_request.ts";
 import { fullName, type RepositoryAddress } from "../references/git/repository_address.ts";
 import { PrimaryClient } from "../references/primary_client.ts";
-import { referencesToken } from "../references/references_token.ts";
+import { referencesToken } from "../references/open_sync_parts.ts";
 import { type Check, pass, tried, warn } from "./check.ts";
 
 /** GitHub reports no permissions to Apps. */

@@ -10,8 +10,8 @@ import { planCategory } from "./plan_category.ts";
 import { readRecords } from "./read_records.ts";
 
 /**
- * What an open pull request proposes for categories that were not looked at this time: a run for one category must not
- * take the others out of it. The same changes, made to the files as they are now.
+ * Returns plans for the categories of an open pull request that this run did not compare, so that a run for one
+ * category keeps the others in the pull request. They contain the same changes, applied to the current files.
  */
 export async function carriedPlans(
   repository: TargetRepository,

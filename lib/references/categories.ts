@@ -3,7 +3,7 @@ import type { Category } from "../config/sections/references.ts";
 /** One of the two repositories that hold reference files. */
 export type RepositoryKind = "image" | "text";
 
-/** Known to PRIMARY, but the repositories have no file for them that holds records. */
+/** PRIMARY has these categories, but no file of the repositories contains their records. */
 const WITHOUT_FILE: readonly Category[] = [
   "controlnet_annotator",
   "video_generation",
@@ -12,15 +12,15 @@ const WITHOUT_FILE: readonly Category[] = [
   "ti",
 ];
 
-/** Where the records of a category are kept. */
+/** The files of a category's records. */
 export interface CategoryPlace {
   readonly repository: RepositoryKind;
-  /** At the root of the repository; the first holds the records. Empty: there is no such file. */
+  /** Paths at the root of the repository; the first file contains the records. Empty if there is no file. */
   readonly paths: readonly [string, ...string[]] | readonly [];
 }
 
 /**
- * The files of a category.
+ * Returns the files of a category.
  *
  * @example
  * ```ts

@@ -4,23 +4,23 @@ import { fieldChanges } from "./field_changes.ts";
 import { isJsonObject, type JsonValue } from "./json/json_value.ts";
 import { renderInline } from "./json/render_json.ts";
 
-/** A line of a difference that people read. */
+/** A line of a readable difference. */
 export interface ChangeLine {
   readonly kind: ModelChange["kind"];
   readonly text: string;
 }
 
-/** Descriptions are a sentence or two; the whole value is in the file. */
+/** Enough for a description of two sentences; the file has the whole value. */
 const VALUE_CHARS_MAX = 160;
 
-/** How much of two long values is shown before the place where they differ: enough to find it in the file. */
+/** The number of characters shown before the first difference of two long values: enough to find it in the file. */
 const COMMON_CHARS_MAX = 30;
 
-/** Half a letter at the edge of a piece. */
+/** Half of a surrogate pair at the edge of a piece. */
 const HALVES = /^[\udc00-\udfff]|[\ud800-\udbff]$/gu;
 
 /**
- * A model's change in lines: its name, and below it each field with what it was and what it becomes.
+ * Returns a model's change in lines: its name, then each field with its old and new value.
  *
  * @example
  * ```ts
@@ -62,7 +62,7 @@ function fieldsOf(record: JsonValue): string[] {
   return Array.from(record, ([key, value]) => `${oneLine(key)}: ${showValue(value)}`);
 }
 
-/** What a value was and what it becomes; where one is long, from shortly before the place where they differ. */
+/** Returns the old and the new value; of long values the part from shortly before the first difference. */
 function showPair(before: JsonValue, after: JsonValue): string {
   const [was, becomes] = [inOneLine(before), inOneLine(after)];
   const isLong = was.length > VALUE_CHARS_MAX || becomes.length > VALUE_CHARS_MAX;
@@ -74,7 +74,7 @@ function showValue(value: JsonValue | undefined): string {
   return value === undefined ? "nothing" : shorten(inOneLine(value), 0);
 }
 
-/** A value as JSON, but with letters of all scripts. */
+/** Returns a value as JSON, with non-ASCII letters unescaped. */
 function inOneLine(value: JsonValue): string {
   return typeof value === "string" ? quote(value) : oneLine(renderInline(value));
 }

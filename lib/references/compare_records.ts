@@ -2,7 +2,7 @@ import { compareUtf8 } from "../core/portable_path.ts";
 import { jsonEquals } from "./json/json_equals.ts";
 import type { JsonObject, JsonValue } from "./json/json_value.ts";
 
-/** One model that is not what it was. */
+/** A change of one model. */
 export type ModelChange =
   | { readonly kind: "added"; readonly name: string; readonly after: JsonValue }
   | { readonly kind: "removed"; readonly name: string; readonly before: JsonValue }
@@ -14,8 +14,8 @@ export type ModelChange =
   };
 
 /**
- * Which models differ, sorted by name as Python sorts, by code point. Values are compared as Python does: the order of
- * keys says nothing, and `1`, `1.0` and `true` are equal.
+ * Returns the models that differ, sorted by name as in Python: by code point. Values are compared as in Python: the
+ * order of keys does not matter, and `1`, `1.0` and `true` are equal.
  *
  * @example
  * ```ts
@@ -42,7 +42,7 @@ export function compareRecords(before: JsonObject, after: JsonObject): ModelChan
   return changes.sort((a, b) => compareUtf8(a.name, b.name));
 }
 
-/** The names of the models that changed in one way. */
+/** Returns the names of the models with one kind of change. */
 export function namesOf(changes: readonly ModelChange[], kind: ModelChange["kind"]): string[] {
   return changes.filter((change) => change.kind === kind).map(({ name }) => name);
 }

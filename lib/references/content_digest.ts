@@ -5,8 +5,8 @@ import { isJsonArray, isJsonObject, type JsonValue } from "./json/json_value.ts"
 import { renderInline } from "./json/render_json.ts";
 
 /**
- * Names what a pull request proposes: which models become what. Equal data gives an equal digest, whatever the order of
- * keys; the base branch does not matter, so a proposal is known again when something else was merged meanwhile.
+ * Returns a digest of a proposal's changes. Equal data gives an equal digest, whatever the order of keys. The base
+ * branch does not matter, so a proposal is recognized after other merges.
  *
  * @returns `sha256:` and 64 hexadecimal digits
  */
@@ -22,7 +22,7 @@ export function contentDigest(plans: readonly CategoryPlan[], format: FileFormat
   return `sha256:${hash.digest("hex")}`;
 }
 
-/** Keys sorted, and floats without a fraction as the integers that they are equal to. */
+/** Returns a value with sorted keys, and with whole floats as integers. */
 function normalized(value: JsonValue): JsonValue {
   if (isJsonObject(value)) {
     return new Map(

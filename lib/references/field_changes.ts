@@ -1,19 +1,19 @@
 import { jsonEquals } from "./json/json_equals.ts";
 import { isJsonArray, isJsonObject, type JsonValue } from "./json/json_value.ts";
 
-/** One field of a model that is not what it was. */
+/** A change of one field. */
 export interface FieldChange {
-  /** As in JavaScript: `config.files[0].sha256sum`; empty for the model as a whole. */
+  /** The path as in JavaScript: `config.files[0].sha256sum`; empty for the whole model. */
   readonly path: string;
-  /** `undefined` for a field that is new. */
+  /** `undefined` for a new field. */
   readonly before: JsonValue | undefined;
-  /** `undefined` for a field that is gone. */
+  /** `undefined` for a removed field. */
   readonly after: JsonValue | undefined;
 }
 
 /**
- * The fields in which two values differ, as deep as both have the same shape; lists of different lengths differ as a
- * whole.
+ * Returns the fields in which two values differ, at the deepest level with the same shape. Lists of different lengths
+ * differ as a whole.
  *
  * @example
  * ```ts

@@ -3,24 +3,26 @@ import type { ReferencesSettings } from "../config/sections/references.ts";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { redactUrls } from "../core/secret.ts";
-import { currentToken, type GitHubToken, githubUrls } from "../github/github_access.ts";
+import { currentToken, GITHUB_TIMEOUT_MS, type GitHubToken, githubUrls } from "../github/github_access.ts";
 import type { RepositoryKind } from "./categories.ts";
 import { type ClonePlace, TargetRepository } from "./git/target_repository.ts";
 import { fullName, type RepositoryAddress } from "./git/repository_address.ts";
 import { PrimaryClient } from "./primary_client.ts";
 import { readThroughProxy } from "./read_through_proxy.ts";
 import type { SyncParts } from "./sync_references.ts";
+import { findToken } from "../core/read_secret.ts";
+import { githubCredentials, githubToken } from "../github/github_credentials.ts";
 
-/** What a sync is made of besides the settings. */
+/** The parts of a sync that are not in the settings. */
 export interface SyncPartsOptions {
   readonly token: GitHubToken;
-  /** Nothing is kept or pushed. */
+  /** No clone is kept, and nothing is pushed. */
   readonly isDryRun: boolean;
-  /** Whether a kept clone may lose changes that were never pushed. */
+  /** Whether local changes in a kept clone may be discarded. */
   readonly discardLocalChanges: boolean;
 }
 
-/** Opens the outside world of a sync as the settings describe it. */
+/** Opens the services and clones of a sync from the settings. */
 export function openSyncParts(
   context: Context,
   settings: ReferencesSettings,
@@ -33,7 +35,7 @@ export function openSyncParts(
   );
   const proxy = settings.github_proxy_url_base;
   const { target_dir, temp_dir } = settings;
-  // Whole paths: git runs inside the clone, and would look for a relative one there.
+  // Absolute paths: git runs inside the clone and would resolve a relative path there.
   const place: ClonePlace = target_dir === undefined || isDryRun
     ? { kind: "temporary", parent: temp_dir === undefined ? undefined : resolve(temp_dir) }
     : { kind: "kept", root: resolve(target_dir), discardLocalChanges };
@@ -63,7 +65,7 @@ export function openSyncParts(
 
 function openPrimary(context: Context, settings: ReferencesSettings): PrimaryClient {
   if (settings.primary_url === undefined) {
-    throw new UsageError("Cannot sync references: no PRIMARY server is named", {
+    throw new UsageError("Cannot sync references: no PRIMARY server is set", {
       code: "PRIMARY_URL_MISSING",
       hint: "set --primary-url, HORDE_GITHUB_SYNC_PRIMARY_API_URL or model_sync.references.primary_url",
     });
@@ -72,4 +74,22 @@ function openPrimary(context: Context, settings: ReferencesSettings): PrimaryCli
     baseUrl: settings.primary_url,
     timeoutMs: settings.primary_timeout_sec * 1000,
   });
+}
+
+/** The variables that may hold a token; the first one set is used. */
+const TOKEN_NAMES = ["HORDE_GITHUB_SYNC_GITHUB_TOKEN", "GITHUB_TOKEN"];
+
+/**
+ * Returns the token of the reference sync: a GitHub App's, or the one that is set. Reading public repositories needs no
+ * token, so no App token is created for a dry run.
+ *
+ * @throws {UsageError} the App's settings are incomplete or invalid
+ */
+export function referencesToken(context: Context, isProposing: boolean): GitHubToken {
+  if (!isProposing) {
+    const tokens = TOKEN_NAMES.map((name) => findToken(context.env, name));
+    return tokens.find((token) => token !== undefined);
+  }
+  const credentials = githubCredentials(context, TOKEN_NAMES);
+  return githubToken(context, { ...githubUrls(context.env), timeoutMs: GITHUB_TIMEOUT_MS }, credentials);
 }

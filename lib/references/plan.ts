@@ -1,13 +1,16 @@
 import type { Category } from "../config/sections/references.ts";
 import type { ModelChange } from "./compare_records.ts";
 
-/** Reference files by their paths; a file that is not there is not in it. */
+/** The texts of reference files by their paths, without missing files. */
 export type FileTexts = ReadonlyMap<string, string>;
 
-/** `keep`: only what changed is written, in the file's own style. `canonical`: whole files, as Python writes JSON. */
+/**
+ * `keep` changes only the models that differ, in the file's own style. `canonical` rewrites whole files as Python
+ * writes JSON.
+ */
 export type FileFormat = "keep" | "canonical";
 
-/** How many of the models that a file has are removed, or stay without their content. */
+/** The number of a file's models that are removed or emptied. */
 export interface Shrink {
   readonly removed: number;
   /** See `isEmptied`. */
@@ -15,22 +18,22 @@ export interface Shrink {
   readonly before: number;
 }
 
-/** What has to be done for a category to be what PRIMARY says. */
+/** The changes that bring a category's files in line with PRIMARY. */
 export interface CategoryPlan {
   readonly category: Category;
   readonly changes: readonly ModelChange[];
-  /** The files that are to be written; none without changes. */
+  /** The new texts of changed files; empty without changes. */
   readonly files: FileTexts;
-  /** How many of its models go or are emptied, in the file that loses the larger share. */
+  /** Models removed or emptied, in the file with the larger share of losses. */
   readonly shrink: Shrink;
-  /** What PRIMARY says and the files cannot hold; nothing of it is in `changes`. */
+  /** Changes that the files cannot hold; not part of `changes`. */
   readonly skipped: readonly ModelChange[];
-  /** How many records each side has. */
+  /** The number of records on each side. */
   readonly counts: { readonly primary: number; readonly files: number };
   readonly warnings: readonly string[];
 }
 
-/** The files that plans write. */
+/** Returns the files that plans write. */
 export function filesOf(plans: readonly CategoryPlan[]): FileTexts {
   return new Map(plans.flatMap(({ files }) => [...files]));
 }

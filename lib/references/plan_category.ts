@@ -1,26 +1,25 @@
 import type { Category } from "../config/sections/references.ts";
 import { placeOf } from "./categories.ts";
 import { compareRecords, type ModelChange } from "./compare_records.ts";
-import { isEmptied } from "./emptied_record.ts";
+import { isEmptied, largerShrink } from "./shrink.ts";
 import { editJson } from "./json/edit_json.ts";
 import type { JsonObject, JsonValue } from "./json/json_value.ts";
 import { renderJson } from "./json/render_json.ts";
 import type { CategoryPlan, FileFormat, FileTexts, Shrink } from "./plan.ts";
 import { readRecords } from "./read_records.ts";
-import { largerShrink } from "./shrink.ts";
 import { planTextFiles } from "./text_generation/plan_text_files.ts";
 
 export interface PlanOptions {
   readonly format: FileFormat;
-  /** Models that are left as the files have them, whatever PRIMARY says. */
+  /** Models that stay unchanged in the files, whatever PRIMARY says. */
   readonly keep: ReadonlySet<string>;
 }
 
 /**
- * Brings the files of a category to what PRIMARY says, which is the truth: models that it no longer has are removed.
+ * Plans the changes that bring a category's files in line with PRIMARY. Models that PRIMARY no longer has are removed.
  *
- * @param files all files of the category, as they are
- * @param where they are, for errors: `you/image-models`
+ * @param files the current texts of the category's files
+ * @param where the repository, for errors: `you/image-models`
  */
 export function planCategory(
   category: Category,
@@ -46,7 +45,7 @@ export function planCategory(
     if (plan.csvText !== files.get(csvPath)) written.set(csvPath, plan.csvText);
   }
   const changes = compareRecords(current, wanted);
-  // Of a model that both files have, the row is what a person calls a model.
+  // For a model in both files, reviewers think of the row in `models.csv` as the model.
   const shrink = largerShrink(rows, shrinkOf(changes, current.size));
   const plan = {
     category,
@@ -80,7 +79,7 @@ function shrinkOf(changes: readonly ModelChange[], before: number): Shrink {
   };
 }
 
-/** PRIMARY's records, but for those that stay as they are. */
+/** Returns PRIMARY's records, with those of kept models from the files. */
 function withKept(primary: JsonObject, current: JsonObject, keep: ReadonlySet<string>): JsonObject {
   if (keep.size === 0) return primary;
   const wanted = new Map<string, JsonValue>();

@@ -11,18 +11,19 @@ import { redactUrls, Secret } from "../core/secret.ts";
 import { parseWebAddress } from "../http/web_address.ts";
 import type { Category } from "../config/sections/references.ts";
 
-/** Where FastAPI mounts the server behind its usual proxy; without one it also answers at the root. */
+/** The path of the API behind the server's usual proxy. Without a proxy, it is also at the root. */
 const API_PREFIX = "/api";
 
-/** The largest category has 1.1 MB. Text of 64 MiB, parsed, still fits into the memory of a small server. */
+/** The largest category has 1.1 MB. 64 MiB of text, parsed, fit into the memory of a small server. */
 const RECORDS_BYTES_MAX = 64 * 1024 * 1024;
 
-/** `{"last_updated": 1729864800}`, and room for fields that later servers may add. */
+/** Enough for `{"last_updated": 1729864800}`, and for fields of later servers. */
 const METADATA_BYTES_MAX = 1024 * 1024;
 
 /**
- * As the original: three attempts, 1 to 15 s apart; half of a pause is fixed, so the first is at least 1 s. A server
- * that asks for more than a minute is not waited for: who watches comes again, who does not has other categories.
+ * As in the original tool: three attempts, 1 to 15 s apart. Half of a pause is fixed, so the first is at least 1 s. If
+ * a server requires more than a minute, the client gives up: a watch polls again, and a single sync has other
+ * categories.
  */
 const RETRIES: RetryPolicy = {
   attemptsMax: 3,
@@ -31,53 +32,56 @@ const RETRIES: RetryPolicy = {
   retryAfterMsMax: 60_000,
 };
 
-/** Whoever watches asks again, and counts what fails; and a server that is away is not waited for ten times. */
+/**
+ * One attempt: the watch repeats polls and counts failures. An unreachable server is not retried for each category,
+ * either.
+ */
 const NO_RETRIES: RetryPolicy = { ...RETRIES, attemptsMax: 1 };
 
-/** The codes of errors without any answer. */
+/** The error codes for no answer. */
 const SILENCE: readonly string[] = ["UNREACHABLE", "TIMEOUT", "PROXY_REFUSED"];
 
 const LastUpdated = z.object({ last_updated: z.int().nullable() });
 
-/** Something that the server is asked for. */
+/** A request to the server. */
 interface Question {
-  /** Below the address, from its slash on. */
+  /** The path below the address, with its slash. */
   readonly path: string;
   /** For errors: `the records of clip`. */
   readonly what: string;
   readonly bytesMax: number;
   readonly retries: RetryPolicy;
-  /** The error for an answer with this status, where it means something of its own. */
+  /** Returns the error for a status with a special meaning. */
   readonly meaning: (status: number, said: UnreachableError) => UnreachableError | undefined;
 }
 
-/** What the server says where it has what was asked for, or why it seems to have no such place. */
+/** The server's answer, or the error if it seems to have no such path. */
 type Answer =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "absent" | "page"; readonly error: UnreachableError };
 
 export interface PrimaryClientOptions {
-  /** With or without `/api` at its end, and any number of slashes; may hold a user and a password. */
+  /** With or without `/api` at its end, and any number of slashes; may contain a login. */
   readonly baseUrl: string;
-  /** The longest time for one attempt. */
+  /** The time limit for one attempt. */
   readonly timeoutMs: number;
 }
 
 /**
- * A PRIMARY server: the database of model records that the reference files are made from (version 1 of its API, which
- * answers in the files' own format). Reading needs no key.
+ * A PRIMARY server: the database of model records from which the reference files are generated (version 1 of its API,
+ * which answers in the files' format). Reading needs no key.
  */
 export class PrimaryClient {
-  /** The server's address to show: no credentials, no slash at its end. */
+  /** The server's address for display: without credentials and a slash at its end. */
   readonly shownUrl: string;
   readonly #context: Pick<Context, "http" | "clock" | "log" | "signal">;
   readonly #timeoutMs: number;
   readonly #credentials: Credentials | undefined;
-  /** The addresses below which the API may be: the given one first. */
+  /** The addresses at which the API may be: the given one first. */
   readonly #bases: readonly string[];
-  /** The one that has answered. */
+  /** The address that has answered. */
   #answering: string | undefined;
-  /** Whether it answered nothing when it was asked last, however often. */
+  /** Whether the last request got no answer after all attempts. */
   #isAway = false;
 
   /** @throws {UsageError} code `ADDRESS_INVALID` */
@@ -96,11 +100,11 @@ export class PrimaryClient {
   }
 
   /**
-   * The records of a category, as the JSON text that the server keeps: an object of records by their names.
+   * Returns the records of a category as the server's JSON text: an object of records by name.
    *
    * @throws {UnreachableError} code `RECORDS_MISSING` where the server has none, `CATEGORY_UNKNOWN`, `ANSWER_INVALID`
    * (a page, other bytes than UTF-8, nothing), `ANSWER_TOO_LARGE`; {@link PassingError} after three attempts, or one
-   * where the question before had no answer either;
+   * if the request before got no answer either;
    * {@link RefusedError} code `REDIRECT_REFUSED`; {@link AuthenticationError}; the signal's reason
    */
   async records(category: Category): Promise<string> {
@@ -114,10 +118,10 @@ export class PrimaryClient {
   }
 
   /**
-   * When any record changed last, in seconds since 1970 by the server's clock; `null` while it knows of no change. One
-   * attempt.
+   * Returns when a record last changed, in seconds since 1970 by the server's clock; `null` while it has no timestamp.
+   * Makes one attempt.
    *
-   * @throws as {@link records}; {@link PassingError} code `HTTP_503` also from a server that is no PRIMARY
+   * @throws as {@link records}; {@link PassingError} code `HTTP_503` also from a server that is not a PRIMARY
    */
   async lastUpdated(): Promise<number | null> {
     const what = "when the records changed last";
@@ -140,7 +144,7 @@ export class PrimaryClient {
     return new URL(this.shownUrl).host;
   }
 
-  /** Asks at the address that has answered before, or else at both. */
+  /** Sends a request to the address that has answered before, or else to both. */
   async #ask(question: Question): Promise<string> {
     let refusal: UnreachableError | undefined;
     for (const base of this.#answering === undefined ? this.#bases : [this.#answering]) {
@@ -149,7 +153,7 @@ export class PrimaryClient {
         this.#answering = base;
         return answer.text;
       }
-      // A site may answer with its front page whatever it is asked for: whoever says "not found" knows better.
+      // Some sites answer every path with their front page: "not found" is more specific.
       if (refusal === undefined || answer.kind === "absent") refusal = answer.error;
     }
     throw refusal ?? new TypeError("a server without an address");
@@ -195,7 +199,7 @@ export class PrimaryClient {
     const error = question.meaning(status, said) ?? said;
     if (status === 404) return { kind: "absent", error };
     if (status < 500 || error instanceof PassingError) throw error;
-    // Whatever a server's fault is called, the next attempt may not meet it.
+    // A server error may be temporary whatever its status.
     throw new PassingError(error.message, { code: error.code, hint: error.hint });
   }
 }
@@ -209,20 +213,20 @@ function recordsError(status: number, category: Category): UnreachableError | un
       `${subject}: PRIMARY has no records for ${category} (missing or empty there)`,
       {
         code: "RECORDS_MISSING",
-        hint: "leave it out with --categories; where every category is missing, check the address",
+        hint: "omit it from --categories; if every category is missing, check the address",
       },
     );
   }
   if (status !== 422) return undefined;
   return new UnreachableError(`${subject}: PRIMARY does not know the category ${category}`, {
     code: "CATEGORY_UNKNOWN",
-    hint: "leave it out with --categories, or update the server",
+    hint: "omit it from --categories, or update the server",
   });
 }
 
 function metadataError(status: number, said: UnreachableError): UnreachableError | undefined {
   if (status === 404) {
-    return new UnreachableError("Cannot read when the records changed last: PRIMARY does not tell", {
+    return new UnreachableError("Cannot read when the records changed last: PRIMARY has no such endpoint", {
       code: "METADATA_MISSING",
       hint: CHECK_ADDRESS,
     });
@@ -239,13 +243,13 @@ function parseBase(baseUrl: string): URL {
   const text = baseUrl.trim();
   const address = parseWebAddress(text);
   if (address !== undefined) return address;
-  throw new UsageError(`Cannot ask PRIMARY: "${redactUrls(text)}" is not an http address`, {
+  throw new UsageError(`Cannot query PRIMARY: "${redactUrls(text)}" is not an http address`, {
     code: "ADDRESS_INVALID",
-    hint: "set --primary-url to something such as https://models.example.org/api",
+    hint: "set --primary-url to the server's address, for example https://models.example.org/api",
   });
 }
 
-/** A user and a password in an address, as the header that stands for them (RFC 7617). */
+/** Returns the header for a login in an address (RFC 7617). */
 function credentialsOf(url: URL): Credentials | undefined {
   if (url.username === "" && url.password === "") return undefined;
   const bytes = new TextEncoder().encode(`${decodePart(url.username)}:${decodePart(url.password)}`);
@@ -257,12 +261,12 @@ function decodePart(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // A lone percent sign stands for itself.
+    // A percent sign that is not an escape stays.
     return text;
   }
 }
 
-/** The same server over https is fine; another one's records are not what was asked for. */
+/** A redirect to the same server over https is allowed. Another server's records may be different. */
 async function refuseOtherHost(request: HttpRequest, response: Response): Promise<void> {
   if (!URL.canParse(response.url)) return;
   const [asked, answered] = [new URL(request.url), new URL(response.url)];
@@ -270,7 +274,7 @@ async function refuseOtherHost(request: HttpRequest, response: Response): Promis
   await response.body?.cancel();
   throw new RefusedError(`Cannot read ${request.what}: ${asked.host} redirects to ${answered.origin}`, {
     code: "REDIRECT_REFUSED",
-    hint: "if that is the server that was meant, set --primary-url to its address",
+    hint: "if that server is the right one, set --primary-url to its address",
   });
 }
 
@@ -278,9 +282,9 @@ async function readWhole(request: HttpRequest, response: Response, bytesMax: num
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   for await (const piece of readBody(response, request, bytesMax)) pieces.push(new Uint8Array(piece));
   const text = decodeUtf8(new Uint8Array(await new Blob(pieces).arrayBuffer()));
-  if (text === undefined) throw invalidAnswer(request, "did not answer in UTF-8");
-  if (text.trim() === "") throw invalidAnswer(request, "answered nothing");
-  // A mark that some editors put in front of a file is no part of its JSON.
+  if (text === undefined) throw invalidAnswer(request, "sent an answer that is not UTF-8");
+  if (text.trim() === "") throw invalidAnswer(request, "sent an empty answer");
+  // A byte order mark is not part of the JSON.
   return text.replace(/^\ufeff/, "");
 }
 

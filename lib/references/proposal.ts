@@ -9,15 +9,15 @@ import type { PullRequest } from "./pull_requests/pull_requests.ts";
 /** How changes are proposed. */
 export interface ProposalOptions extends Dress {
   readonly format: FileFormat;
-  /** The branch that is kept for proposals. */
+  /** The permanent branch for proposals. */
   readonly branch: string;
-  /** Fewer changes than this are not proposed yet. */
+  /** Fewer changes are not proposed yet. */
   readonly changesMin: number;
-  /** The largest share of a category's models that may be removed; the title says where it is more. */
+  /** The largest share of a category's models that may be removed. The title mentions larger removals. */
   readonly maxShrink: number;
-  /** Propose the removal of any number of models. */
+  /** Whether any number of models may be removed. */
   readonly allowShrink: boolean;
-  /** Named in the pull request. */
+  /** The address that the pull request names. */
   readonly primaryUrl: string;
 }
 
@@ -26,34 +26,34 @@ export type ProposalOutcome =
   | "updated"
   | "closed"
   | "unchanged"
-  /** A person closed the pull request with this content. */
+  /** A person has closed a pull request with this content. */
   | "declined"
   | "below-threshold";
 
-/** What became of the changes of a repository. */
+/** The outcome for a repository's changes. */
 export interface Proposal {
   readonly outcome: ProposalOutcome;
   readonly pullRequest: Pick<PullRequest, "number" | "url"> | undefined;
-  /** How many models the pull request changes. */
+  /** The number of changed models. */
   readonly changes: number;
-  /** The work of people that stays on its branch; absent where there is none. */
+  /** The work of people that stays on its branch, if there is any. */
   readonly kept?: KeptWork;
-  /** The parts that the next sync sets, because GitHub did not answer; absent where all are set. */
+  /** The parts that the next sync adds, because GitHub did not answer. */
   readonly pending?: readonly DressPart[];
 }
 
 /** Commits of people on the branch of an open pull request. */
 export interface KeptWork {
   readonly commits: number;
-  /** The models that they changed last: PRIMARY's word on them is not proposed. */
+  /** The models that people changed last. PRIMARY's version of them is not proposed. */
   readonly models: readonly string[];
 }
 
-/** A repository with what PRIMARY says about it. */
+/** A repository, with PRIMARY's records. */
 export interface RepositoryPlans {
   readonly repository: TargetRepository;
-  /** Of every category that was looked at, also without changes. */
+  /** The plan of every compared category, also without changes. */
   readonly plans: readonly CategoryPlan[];
-  /** PRIMARY's records of those categories. */
+  /** PRIMARY's records of these categories. */
   readonly primary: ReadonlyMap<Category, JsonObject>;
 }

@@ -6,28 +6,25 @@ import { placeOf } from "./categories.ts";
 import { carriedPlans } from "./carried_plans.ts";
 import { contentDigest } from "./content_digest.ts";
 import { codeSpan, pullRequestBody, pullRequestTitle, totalChanges } from "./describe_changes.ts";
-import { describeBranch } from "./describe_branch.ts";
-import { NO_WORK, readBranch, workOfPeople } from "./git/proposed_branch.ts";
+import { describeBranch, NO_WORK, readBranch, workOfPeople } from "./git/proposed_branch.ts";
 import { fullName } from "./git/repository_address.ts";
 import type { TargetRepository } from "./git/target_repository.ts";
 import type { CategoryPlan } from "./plan.ts";
 import type { Proposal, ProposalOptions, RepositoryPlans } from "./proposal.ts";
 import { closeReplaced } from "./pull_requests/close_older.ts";
-import { decide } from "./pull_requests/decide.ts";
 import { type Dress, dress, wantedParts } from "./pull_requests/dress.ts";
 import type { DressPart } from "./pull_requests/marker.ts";
-import { orWarn } from "./pull_requests/or_warn.ts";
-import { type PullRequest, PullRequests } from "./pull_requests/pull_requests.ts";
+import { orWarn, type PullRequest, PullRequests } from "./pull_requests/pull_requests.ts";
 import { pushProposal, type Wanted } from "./push_proposal.ts";
 import { shrinkNote } from "./shrink.ts";
-import { hasBackendPrefix } from "./text_generation/text_names.ts";
+import { hasBackendPrefix } from "./text_generation/cells.ts";
 
 /**
- * Brings the one pull request of a repository to what PRIMARY says: opens it, updates it in place, closes it when
- * nothing is left to do, or leaves it alone. Commits of other people on its branch stay, and models that they edited
- * stay as they left them. Categories that the pull request has, and that were not looked at this time, stay in it.
+ * Brings the single pull request of a repository in line with PRIMARY: opens, updates or closes it, or leaves it
+ * unchanged. Commits of people on its branch stay, and so do models that they edited. Categories of the pull request
+ * that this run did not compare stay in it.
  *
- * @throws {UsageError} code `BRANCH_TAKEN` when the branch is somebody else's
+ * @throws {UsageError} code `BRANCH_TAKEN` when the branch has no commits of ours
  */
 export async function propose(
   context: Context,
@@ -46,7 +43,7 @@ export async function propose(
     : [];
   const plans = inOrder([...looked.plans, ...carried].filter(({ changes }) => changes.length > 0));
   const changes = totalChanges(plans);
-  // What is open is kept up to date: somebody could merge what PRIMARY no longer says.
+  // An open pull request is always updated: otherwise it could be merged with outdated changes.
   if (open === undefined && changes > 0 && changes < options.changesMin) {
     return belowThreshold(context, repository, changes, options);
   }
@@ -56,14 +53,14 @@ export async function propose(
   const work = state.kind === "shared" && isOpen
     ? await workOfPeople(repository, state, plans.map(({ category }) => category))
     : NO_WORK;
-  context.log.debug(describeBranch(options.branch, repository, state, open));
+  context.log.debug(describeBranch(options.branch, repository, state, open?.url));
   const proposal: Wanted = { ...looked, plans, content, state, isOpen, work };
   switch (decision.kind) {
     case "none":
       return { outcome: "unchanged", pullRequest: undefined, changes };
     case "declined":
       context.log.warn(
-        `${decision.pullRequest.url} proposed just this and was closed: not proposed again; reopen it if you want it`,
+        `${decision.pullRequest.url} proposed the same changes and was closed by a person: not proposing them again. To propose them, reopen it`,
       );
       return { outcome: "declined", pullRequest: decision.pullRequest, changes };
     case "close":
@@ -90,7 +87,7 @@ export async function propose(
 /** The outcome of a sync that leaves a pull request open. */
 type Settled = Proposal & { readonly pullRequest: PullRequest };
 
-/** Opens a pull request, or gives the open one its new content. */
+/** Opens a pull request, or updates the open one. */
 async function write(
   context: Context,
   pulls: PullRequests,
@@ -109,14 +106,14 @@ async function write(
 
 function keptBy({ work }: Wanted): Pick<Proposal, "kept"> {
   const models = [...work.edited.values()].flatMap((names) => {
-    // A text model has a key for each backend as well, which comes with its own.
+    // A text model also has a key for each backend, which changes with it.
     const own = [...names].filter((name) => !hasBackendPrefix(name));
     return own.length === 0 ? [...names] : own;
   });
   return work.commits === 0 ? {} : { kept: { commits: work.commits, models } };
 }
 
-/** So few changes that nothing is proposed yet. */
+/** Returns the outcome for too few changes. */
 export function belowThreshold(
   { log }: Context,
   { address }: TargetRepository,
@@ -127,15 +124,15 @@ export function belowThreshold(
   return { outcome: "below-threshold", pullRequest: undefined, changes };
 }
 
-/** The same content has the same digest, whichever of it was looked at this time. */
+/** Sorts plans, so that the same content has the same digest whichever categories were compared. */
 function inOrder(plans: readonly CategoryPlan[]): CategoryPlan[] {
   return plans.toSorted((a, b) => CATEGORIES.indexOf(a.category) - CATEGORIES.indexOf(b.category));
 }
 
 /**
- * Gives an open pull request what it has not got yet, as a killed run leaves it; what does not work is a warning.
+ * Adds the labels and reviewers that a killed run did not add to an open pull request. A failure is only a warning.
  *
- * @returns what is left to the next sync
+ * @returns the parts that the next sync has to add
  */
 async function finishDress(
   context: Context,
@@ -150,12 +147,12 @@ async function finishDress(
   const { warnings, pending } = await dress(context, client, address, pullRequest, wanted, parts);
   for (const warning of warnings) context.log.warn(warning);
   if (pending.length > 0) {
-    context.log.warn(`the next sync sets what ${pullRequest.url} lacks: ${pending.join(", ")}`);
+    context.log.warn(`the next sync adds what ${pullRequest.url} lacks: ${pending.join(", ")}`);
   }
   if (pending.length === parts.length) return pending;
   await orWarn(
     context,
-    `The next sync sets the labels and reviewers of ${pullRequest.url} again`,
+    `The next sync adds the labels and reviewers of ${pullRequest.url} again`,
     async () => {
       await pulls.note(pullRequest, pending);
     },
@@ -163,7 +160,7 @@ async function finishDress(
   return pending;
 }
 
-/** Closes a pull request that has nothing left to say; where people have commits in it, only ours are taken back. */
+/** Closes a pull request without remaining changes. If people have commits in it, only our changes are reverted. */
 async function closeVanished(
   context: Context,
   pulls: PullRequests,
@@ -173,7 +170,9 @@ async function closeVanished(
 ): Promise<Proposal> {
   const { state, content } = proposal;
   if (state.kind === "shared") {
-    context.log.warn(`${pullRequest.url} has nothing of PRIMARY's left, but commits of others: left open`);
+    context.log.warn(
+      `${pullRequest.url} has no changes from PRIMARY left; it stays open because people have commits in it`,
+    );
     await pushProposal(context, proposal, options);
     const kept = keptBy(proposal);
     if (pullRequest.marker.content === content) {
@@ -189,7 +188,7 @@ async function closeVanished(
   return { outcome: "closed", pullRequest, changes: 0 };
 }
 
-/** Nothing new to say; but when the base branch changed the same files, the proposal is made anew on top of that. */
+/** Recreates an unchanged proposal if the base branch changed the same files. */
 async function refresh(
   context: Context,
   proposal: Wanted,
@@ -210,7 +209,7 @@ async function refresh(
   return { outcome: "updated", pullRequest, changes };
 }
 
-/** Title and body, without the marker. */
+/** Returns the title and the body, without the marker. */
 function pullRequestText(
   context: Context,
   proposal: Wanted,
@@ -232,5 +231,36 @@ function pullRequestText(
   };
 }
 
-/** People edit a few models by hand; more are told by the diff. */
+/** The number of edited models that a body lists; the diff shows all. */
 const EDITED_SHOWN_MAX = 20;
+
+/** The action for the pull request of a branch. */
+export type Decision =
+  | { readonly kind: "create" | "none" }
+  | { readonly kind: "update" | "unchanged" | "declined" | "close"; readonly pullRequest: PullRequest };
+
+/**
+ * Decides from a branch's open and earlier pull requests, newest first, what to do with a proposal.
+ *
+ * - `update` the newest open one if its content differs, otherwise it is `unchanged`.
+ *
+ * - `declined` if a person closed the newest one with the same content. Those that we closed, or that were merged, do
+ * not count.
+ *
+ * - `close` or `none` if nothing is proposed any more.
+ *
+ * @param content the digest of the proposal; `undefined` for none
+ */
+export function decide(existing: readonly PullRequest[], content: string | undefined): Decision {
+  const open = existing.find(({ isOpen }) => isOpen);
+  if (open !== undefined) {
+    if (content === undefined) return { kind: "close", pullRequest: open };
+    // A person has reopened a pull request that we closed: its text is rewritten.
+    const isSame = open.marker.content === content && !open.marker.isClosedByUs;
+    return { kind: isSame ? "unchanged" : "update", pullRequest: open };
+  }
+  if (content === undefined) return { kind: "none" };
+  const same = existing.find(({ marker }) => marker.content === content);
+  const isDeclined = same !== undefined && !same.isMerged && !same.marker.isClosedByUs;
+  return isDeclined ? { kind: "declined", pullRequest: same } : { kind: "create" };
+}

@@ -17,8 +17,8 @@ import { PullRequests } from "./pull_requests/pull_requests.ts";
 import { shrinkNote } from "./shrink.ts";
 
 /**
- * Proposes changes as the original did: on a new branch that is named by the time, with a new pull request; older ones
- * for the same categories are closed.
+ * Proposes changes as the original tool does: on a new branch named by the time, with a new pull request. Older pull
+ * requests for the same categories are closed.
  */
 export async function proposeTimestamped(
   context: Context,
@@ -48,7 +48,7 @@ export async function proposeTimestamped(
     title: pullRequestTitle(plans, context.clock.now()) + shrinkNote(plans, options.maxShrink),
     body: pullRequestBody(plans, options.primaryUrl, closing),
     content: contentDigest(plans, options.format),
-    // The next run makes a new pull request, and closes this one.
+    // The next run creates a new pull request and closes this one.
     pending: [],
   });
   const { warnings } = await dress(context, client, repository.address, pullRequest, options);
@@ -56,7 +56,7 @@ export async function proposeTimestamped(
   return { outcome: "created", pullRequest, changes };
 }
 
-/** `20261121-063000`, in the machine's time zone, as the original names its branches. */
+/** Returns `20261121-063000`, in the machine's time zone, as in the original's branch names. */
 function localStamp(now: Date): string {
   const two = (value: number) => String(value).padStart(2, "0");
   const date = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;

@@ -17,17 +17,17 @@ import { type FileFormat, filesOf, type FileTexts } from "./plan.ts";
 import { planCategory } from "./plan_category.ts";
 import type { RepositoryPlans } from "./proposal.ts";
 
-/** What a pull request shall say and hold. */
+/** The text and content of a pull request. */
 export interface Wanted extends RepositoryPlans {
   readonly content: string;
   readonly state: BranchState;
   readonly isOpen: boolean;
-  /** The commits and edits of people on the branch, which stay. */
+  /** The commits and edits of people on the branch, which are kept. */
   readonly work: WorkOfPeople;
 }
 
 /**
- * Pushes the branch of a pull request, unless it is already what it has to be.
+ * Pushes the branch of a pull request, unless it is up to date.
  *
  * @throws {UsageError} code `BRANCH_TAKEN` when no commit of ours is on the branch
  */
@@ -69,7 +69,7 @@ export async function pushProposal(
   context.log.info(`pushed ${branch} to ${fullName(repository.address)}`);
 }
 
-/** What is proposed on top of a branch on which people have commits. */
+/** Returns the plans on top of a branch with commits of people. */
 interface PlanOnBranch {
   readonly parent: ObjectId;
   readonly base: ObjectId;
@@ -84,12 +84,12 @@ async function planOnBranch(
 ): Promise<PlanOnBranch> {
   const where = `${fullName(repository.address)} at ${state.head}`;
   const files = new Map<string, string>();
-  // What was proposed once may have to be taken back.
+  // An earlier proposal may have to be reverted.
   const concerned = categoriesOf(state.commits).union(new Set(plans.map(({ category }) => category)));
   const categories = CATEGORIES.filter((category) => concerned.has(category));
   for (const category of categories) {
     const records = primary.get(category);
-    // The branch keeps the files of a category that this sync did not read.
+    // The files of a category that this sync did not read stay on the branch.
     if (records === undefined) continue;
     const keep = work.edited.get(category) ?? new Set();
     const current = await repository.read(state.head, placeOf(category).paths);
@@ -106,7 +106,7 @@ function branchTaken(repository: TargetRepository, branch: string): UsageError {
     }: no commit of this program is on it`,
     {
       code: "BRANCH_TAKEN",
-      hint: "set another branch in model_sync.references.pr.branch, or remove that one",
+      hint: "set another branch in model_sync.references.pr.branch, or delete this one",
     },
   );
 }

@@ -3,9 +3,9 @@ import { quote } from "../core/quote.ts";
 import type { Category } from "../config/sections/references.ts";
 import type { ModelChange } from "./compare_records.ts";
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./json/json_value.ts";
-import { parseJson } from "./json/parse_json.ts";
+import { parseJson } from "./json/read_nodes.ts";
 
-/** The records that the first file of a category holds. @throws {RefusedError} when it holds something else */
+/** Returns the records of a category's first file. */
 export function readRecords(path: string, text: string, where: string): JsonObject {
   const what = `${path} of ${where}`;
   return recordsOf(parseJson(text, what), what, "correct the file; nothing of this category was changed");
@@ -15,8 +15,8 @@ const CHECK_PRIMARY =
   "check PRIMARY and the proxies in front of it, which may have sent an error message; nothing of this category was changed";
 
 /**
- * Returns PRIMARY's records of a category by name. A server without records answers with a status: an answer that holds
- * nothing, or anything but one object for each model, is an error message, and must not remove every model.
+ * Returns PRIMARY's records of a category by name. A server without records answers with a status code. An empty
+ * answer, or anything but one object for each model, is an error message and must not remove every model.
  *
  * @throws {RefusedError} code `RECORDS_INVALID` or `RECORDS_EMPTY`
  */
@@ -39,13 +39,14 @@ export function readPrimaryRecords(category: Category, text: string): JsonObject
 }
 
 /**
- * Refuses an answer in which any entry is not a model's record, whatever is allowed: it is an error message, or part of
- * one. Every record of PRIMARY has a `name`, also of a model that the repository knows. A record of a new model is known
- * by its own name, or by its `config`, as every image model has one: `control_qr_sdxl` is named `control_qr_xl` in its
- * record. `{"error": {"code": 503}}` has neither. In a category whose records have no names at all none is asked for, as
- * long as the repository knows any of the models.
+ * Refuses an answer with an entry that is not a model's record, whatever the settings allow: it is an error message, or
+ * part of one.
  *
- * @param changes what the answer would change, as far as that may be no record
+ * Records of PRIMARY have a `name`, except in categories without any names. A record of a new model is recognized by
+ * its own name, or by its `config`, which every image model has: `control_qr_sdxl` is named `control_qr_xl` in its
+ * record. `{"error": {"code": 503}}` has neither.
+ *
+ * @param changes the changes by entries that may not be records
  * @throws {RefusedError} code `RECORDS_INVALID`
  */
 export function refuseForeignRecords(
@@ -76,7 +77,7 @@ export function refuseForeignRecords(
   );
 }
 
-/** What a changed record lacks to be a model's. */
+/** Returns what a changed record lacks to be a model's. */
 function recordProblem(change: ModelChange): string | undefined {
   if (change.kind === "removed") return undefined;
   const name = nameIn(change.after);
@@ -113,7 +114,7 @@ function kindOf(value: JsonValue): string {
   return typeof value === "string" ? "a text" : typeof value === "boolean" ? `${value}` : "a number";
 }
 
-/** Names of models are shorter; a key of an error message may be a whole text. */
+/** Names of models are shorter. A key of an error message may be a long text. */
 const NAME_CHARS_MAX = 100;
 
 function shown(name: string): string {

@@ -5,16 +5,16 @@ import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import type { RepositoryAddress } from "./git/repository_address.ts";
 import type { FileTexts } from "./plan.ts";
 
-/** The original's, for one file. */
+/** The original tool's limit for one file. */
 const TIMEOUT_MS = 30_000;
 
-/** GitHub's host of files as they are; the whole address is put behind the proxy's. */
+/** GitHub's host of raw files. The whole address is appended to the proxy's. */
 const RAW_HOST = "https://raw.githubusercontent.com";
 
 /**
- * Reads reference files through a proxy for places that GitHub cannot be reached from, as
- * `<proxy>/https://raw.githubusercontent.com/<owner>/<name>/refs/heads/<branch>/<path>`. Files that are not there are
- * left out. Needs net permission.
+ * Reads reference files through a proxy, for networks that cannot reach GitHub, as
+ * `<proxy>/https://raw.githubusercontent.com/<owner>/<name>/refs/heads/<branch>/<path>`. Missing files are left out.
+ * Needs net permission.
  */
 export async function readThroughProxy(
   context: Context,

@@ -9,10 +9,10 @@ import { failuresOf } from "./sync_failures.ts";
 import type { RepositoryReport, SyncReport } from "./sync_references.ts";
 
 /**
- * Runs one sync at a time, with a record whatever its outcome. A pull need not wait for GitHub: the lock is not the
- * store's.
+ * Runs one sync at a time, and records it whatever its outcome. It has its own lock, so that pulls do not wait for
+ * GitHub.
  *
- * @returns what the sync reports; what failed of it is in there, and on record
+ * @returns the sync's report; its failures are in the report and in the history
  */
 export async function recordedSync(
   context: Context,
@@ -46,7 +46,7 @@ function outcomeOf({ repositories }: SyncReport): Outcome {
     : "unchanged";
 }
 
-/** The pull request that a sync opened, changed or closed. */
+/** Returns the pull request that a sync opened, changed or closed. */
 function isNews(report: RepositoryReport): report is RepositoryReport & { readonly kind: "proposed" } {
   return report.kind === "proposed" && ["created", "updated", "closed"].includes(report.outcome);
 }

@@ -6,30 +6,30 @@ import { sha256Hex } from "../core/hash.ts";
 import type { Log } from "../core/log.ts";
 import { CATEGORIES, type Category } from "../config/sections/references.ts";
 
-/** Up to which timestamp of PRIMARY everything is synced. `null`: it had none; `undefined`: nothing is known. */
+/** The timestamp of PRIMARY up to which everything is synced. `null`: PRIMARY had none; `undefined`: unknown. */
 export type KnownTimestamp = number | null | undefined;
 
-/** What a watch knows across restarts. */
+/** The state of a watch that survives restarts. */
 export interface Known {
   readonly timestamp: KnownTimestamp;
-  /** Whether all of it is synced: what failed is tried again. */
+  /** Whether all categories are synced. Failed ones are retried. */
   readonly isComplete: boolean;
 }
 
-/** Where a watch keeps what it knows. */
+/** Stores the state of a watch. */
 export interface KnownTimestamps {
   find(): Known;
-  /** Durable when it returns. */
+  /** Written to the disk when it returns. */
   remember(timestamp: number | null, isComplete: boolean): void;
 }
 
-/** What is synced, and where to: a timestamp says nothing about another. */
+/** What a sync covers. A timestamp is valid for one scope only. */
 export interface ReferencesScope {
   /** Without credentials. */
   readonly primaryUrl: string;
   /** As `owner/name@branch`. */
   readonly repositories: readonly string[];
-  /** None: all. */
+  /** Empty for all categories. */
   readonly categories: readonly Category[];
 }
 
@@ -37,14 +37,14 @@ export interface ReferencesStateOptions {
   /** The store's root. */
   readonly folder: string;
   readonly scope: ReferencesScope;
-  /** For what syncs nothing, as a dry run: what was remembered is read, and nothing is written. */
+  /** For a dry run: the state is read but not written. */
   readonly isReadOnly: boolean;
 }
 
-/** In the store, with one file for each scope. */
+/** A folder in the store with one file for each scope. */
 const FOLDER_NAME = "references";
 
-/** As much of a digest as keeps the few scopes of one machine apart. */
+/** The length of a digest that distinguishes the scopes of one machine. */
 const NAME_CHARS = 16;
 
 const Scope = z.object({
@@ -60,9 +60,9 @@ const SyncedState = Scope.extend({
 type SyncedState = z.infer<typeof SyncedState>;
 
 /**
- * Opens what a watch of this scope knows. Needs read permission for the folder, and write permission to remember.
+ * Opens the state of a scope. Needs read permission for the folder, and write permission to store it.
  *
- * A damaged file is told of in the log, and counts as one from before any change: what is there is synced once more.
+ * A damaged file is logged and treated as older than any change: everything is compared once more.
  */
 export async function openReferencesState(
   { fs, log }: Pick<Context, "fs" | "log">,
@@ -82,7 +82,7 @@ export async function openReferencesState(
   };
 }
 
-/** The same for whatever means the same: an address with or without `/api`, categories in any order. */
+/** Returns the same scope for equivalent settings: an address with or without `/api`, categories in any order. */
 function normalScope({ primaryUrl, repositories, categories }: ReferencesScope): z.infer<typeof Scope> {
   return {
     primary_url: primaryUrl.replace(/\/+$/, "").replace(/(?<!\/)\/api$/, ""),
@@ -95,8 +95,6 @@ function readTimestamp(log: Log, file: StateFile<SyncedState>): Known {
   const read = file.read();
   if (read.kind === "none") return { timestamp: undefined, isComplete: true };
   if (read.kind === "found") return { timestamp: read.value.last_updated, isComplete: read.value.complete };
-  log.warn(
-    `${file.path} is damaged: nobody knows what is synced already, so everything is compared once more`,
-  );
+  log.warn(`${file.path} is damaged: comparing everything once more, because the synced state is unknown`);
   return { timestamp: null, isComplete: true };
 }

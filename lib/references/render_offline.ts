@@ -6,9 +6,9 @@ import { commitMessage } from "./describe_changes.ts";
 import { filesOf } from "./plan.ts";
 import type { RepositoryPlans } from "./proposal.ts";
 
-/** What would be proposed for a repository. */
+/** The changes that would be proposed for a repository. */
 export interface OfflineRendering {
-  /** Where files were written. */
+  /** The paths of the written files. */
   readonly written: readonly string[];
   /** The difference to the base branch. */
   readonly patch: string;
@@ -18,7 +18,7 @@ export interface OfflineRendering {
 export const PATCH_NAME = "changes.diff";
 
 /**
- * Commits the changes in the clone, under the branch that would be pushed, and writes the changed files to a folder.
+ * Commits the changes in the clone, on the branch that would be pushed, and writes the changed files to a folder.
  * Nothing is pushed.
  */
 export async function renderOffline(
@@ -53,7 +53,7 @@ function inTheWay(error: unknown, outputDir: string): DiskError | undefined {
   if (!(error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.NotADirectory)) {
     return undefined;
   }
-  return new DiskError(`Cannot write to ${outputDir}: a file is in its way, where a folder was wanted`, {
+  return new DiskError(`Cannot write to ${outputDir}: a file is in the place of the folder`, {
     code: "FOLDER_NOT_WRITABLE",
     cause: error,
     hint: "move the file away, or name another folder with --output-dir",

@@ -1,10 +1,11 @@
 import { RefusedError } from "../core/errors.ts";
 import type { CategoryPlan, Shrink } from "./plan.ts";
+import { isJsonArray, isJsonObject, type JsonValue } from "./json/json_value.ts";
 
-/** The share from which reviewers are to notice a removal at the first look: what is held back unless set otherwise. */
+/** The share from which a title mentions removals. Larger ones are refused unless the settings say otherwise. */
 const LARGE_SHARE = 0.5;
 
-/** Returns the one that loses the larger share; the first of equals. */
+/** Returns the shrinkage with the larger share of losses, `first` if they are equal. */
 export function largerShrink(first: Shrink, second: Shrink): Shrink {
   return lost(second) * first.before > lost(first) * second.before ||
       (first.before === 0 && second.before > 0)
@@ -13,8 +14,8 @@ export function largerShrink(first: Shrink, second: Shrink): Shrink {
 }
 
 /**
- * Whether more than a share of the models is removed or emptied. One of one is all of them: small categories are no
- * exception, because an error message replaces those as well.
+ * Whether more than a share of the models is removed or emptied. A category with one model is no exception: an error
+ * message could replace it, too.
  *
  * @example
  * ```ts
@@ -31,7 +32,7 @@ export function exceeds(shrink: Shrink, share: number): boolean {
 }
 
 /**
- * Holds back a plan that removes or empties more than a share of the models of its category.
+ * Refuses a plan that removes or empties more than a share of its category's models.
  *
  * @throws {RefusedError} code `SHRINK`
  */
@@ -42,7 +43,9 @@ export function refuseShrink({ category, shrink }: CategoryPlan, shareMax: numbe
     ? `${emptied} of its ${before} models would be emptied`
     : `${removed} of its ${before} models would be removed${emptied === 0 ? "" : ` and ${emptied} emptied`}`;
   throw new RefusedError(
-    `Cannot propose the changes of ${category}: ${what}, references.max_shrink allows ${percent(shareMax)}`,
+    `Cannot propose the changes of ${category}: ${what}, but references.max_shrink allows ${
+      percent(shareMax)
+    }`,
     {
       code: "SHRINK",
       hint:
@@ -51,7 +54,7 @@ export function refuseShrink({ category, shrink }: CategoryPlan, shareMax: numbe
   );
 }
 
-/** The end of a title: which categories lose a large share of their models; nothing where none does. */
+/** Returns the end of a title: the category that loses a large share of its models; empty if there is none. */
 export function shrinkNote(plans: readonly CategoryPlan[], shareMax: number): string {
   const large = plans.filter(({ shrink }) => exceeds(shrink, shareMax) || isLarge(shrink));
   const [first, ...others] = large;
@@ -65,7 +68,7 @@ export function shrinkNote(plans: readonly CategoryPlan[], shareMax: number): st
   return ` - ${what} of ${before} models${of}${more}`;
 }
 
-/** Just half is not held back, so that the title is where it is noticed. One of two is seen at a glance in the body. */
+/** Exactly half is not refused, so reviewers must see it in the title. One of two is obvious in the body. */
 function isLarge(shrink: Shrink): boolean {
   return lost(shrink) > 1 && lost(shrink) >= shrink.before * LARGE_SHARE;
 }
@@ -76,4 +79,49 @@ function lost({ removed, emptied }: Shrink): number {
 
 function percent(share: number): string {
   return `${Number((share * 100).toFixed(1))} %`;
+}
+
+/** The field with an image model's files. A worker cannot use a record without it. */
+const SUBSTANCE = "config";
+
+/**
+ * Whether a model's record loses its content: most of its fields, its `config`, or its own name. A field is lost if it
+ * becomes missing, empty or `null`, or keeps nothing of its content. This detects an answer of a failing server that
+ * has the names of all models but no content. Fields that PRIMARY removes from all records do not count.
+ *
+ * @param name the key of the record
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { isEmptied } from "./shrink.ts";
+ * const before = new Map([["name", "a"], ["version", "1"], ["style", "generalist"]]);
+ * assert.equal(isEmptied("a", before, new Map([["name", "a"]])), true);
+ * assert.equal(isEmptied("a", before, new Map([["name", "a"], ["version", "2"]])), false);
+ * ```
+ */
+export function isEmptied(name: string, before: JsonValue, after: JsonValue): boolean {
+  if (!isJsonObject(before) || !isJsonObject(after)) return isLost(before, after);
+  const held = [...before].filter(([, value]) => !isEmpty(value));
+  const lost = held.filter(([field, value]) => isLost(value, after.get(field))).map(([field]) => field);
+  const isRenamed = before.get("name") === name && after.get("name") !== name;
+  return isRenamed || lost.includes(SUBSTANCE) || lost.length * 2 > held.length;
+}
+
+/** Whether nothing remains of a value. A different number or text is a change, not a loss. */
+function isLost(before: JsonValue, after: JsonValue | undefined): boolean {
+  if (isEmpty(before)) return false;
+  if (after === undefined || isEmpty(after)) return true;
+  if (isJsonObject(before)) {
+    return !isJsonObject(after) ||
+      [...before].every(([key, value]) => isEmpty(value) || isLost(value, after.get(key)));
+  }
+  return isJsonArray(before) && !isJsonArray(after);
+}
+
+/** Whether a value is empty: `null`, an empty text, or a list or an object of empty values. */
+function isEmpty(value: JsonValue): boolean {
+  if (isJsonObject(value)) return [...value.values()].every(isEmpty);
+  if (isJsonArray(value)) return value.every(isEmpty);
+  return value === null || value === "";
 }

@@ -8,7 +8,7 @@ import {
 } from "../core/errors.ts";
 import type { RepositoryReport, SyncReport } from "./sync_references.ts";
 
-/** Returns the failures of a sync that went on to its end; a refused token first, because nothing works without it. */
+/** Returns the failures of a completed sync. A rejected token comes first, because nothing works without it. */
 export function failuresOf({ categories, repositories }: SyncReport): readonly unknown[] {
   const failures = [...categories, ...repositories].flatMap((report) =>
     "error" in report ? [report.error] : []
@@ -17,7 +17,7 @@ export function failuresOf({ categories, repositories }: SyncReport): readonly u
   return [...failures.filter(isRefusal), ...failures.filter((error) => !isRefusal(error))];
 }
 
-/** The exit code of a sync that went on to its end: 3 where a token or a login was refused, 1 where anything else failed. */
+/** Returns the exit code of a completed sync: 3 for a rejected token or login, 1 for other failures. */
 export function exitCodeOf(report: SyncReport): ExitCode {
   const [failure] = failuresOf(report);
   if (failure === undefined) return EXIT.done;
@@ -29,7 +29,7 @@ export type SyncResult =
   | { readonly kind: "complete" }
   /** Some parts failed; `error` is the first of the failures. */
   | { readonly kind: "incomplete"; readonly error: unknown; readonly failures: number }
-  /** PRIMARY or GitHub could not be reached, or does not let us in. */
+  /** PRIMARY or GitHub could not be reached, or denied access. */
   | { readonly kind: "outage"; readonly error: unknown };
 
 /**
@@ -50,19 +50,19 @@ export function resultOf(report: SyncReport): SyncResult {
   return { kind: "incomplete", error, failures: 1 + others.length };
 }
 
-/** A pull request without its labels or reviewers fails no sync, but is not complete. */
+/** Missing labels or reviewers are not a failure, but the sync is incomplete. */
 function pendingError(report: RepositoryReport): FailedError[] {
   if (report.kind !== "proposed" || report.pending === undefined) return [];
   const { pending, pullRequest, repository } = report;
   return [
     new FailedError(`Cannot set the ${pending.join(" and ")} of ${pullRequest?.url ?? repository}`, {
       code: "PULL_REQUEST_INCOMPLETE",
-      hint: "the next sync sets them",
+      hint: "the next sync adds them",
     }),
   ];
 }
 
-/** The codes of servers that give no usable answer: of requests, and of git, which has its own words for it. */
+/** The error codes for servers without a usable answer: of HTTP requests and of git. */
 const SILENCE: readonly string[] = [
   "UNREACHABLE",
   "TIMEOUT",
@@ -72,7 +72,7 @@ const SILENCE: readonly string[] = [
   "TLS_MISSING",
 ];
 
-/** Whether an error says that a server cannot be used at the moment. */
+/** Whether an error means that a server is unusable at the moment. */
 export function isOutage(error: unknown): boolean {
   if (error instanceof PassingError || error instanceof AuthenticationError) return true;
   return error instanceof ModelSyncError && SILENCE.includes(error.code);

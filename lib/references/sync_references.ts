@@ -20,49 +20,49 @@ import { readPrimaryRecords, refuseForeignRecords } from "./read_records.ts";
 import { type OfflineRendering, PATCH_NAME, renderOffline } from "./render_offline.ts";
 import { refuseShrink } from "./shrink.ts";
 
-/** What becomes of the changes that are found. */
+/** What a sync does with changes. */
 export type SyncMode =
-  /** They are shown. */
+  /** Only shows them. */
   | { readonly kind: "dry-run" }
-  /** They are written to a folder, and committed to the branch of proposals, in the clone alone. */
+  /** Writes them to a folder, and commits them in the clone to the branch for proposals. */
   | { readonly kind: "offline"; readonly outputDir: string | undefined }
   | { readonly kind: "propose"; readonly client: GitHubClient; readonly style: "fixed" | "timestamped" };
 
 export interface SyncOptions {
-  /** Takes the times of the sync's parts. */
+  /** Measures the steps of the sync. */
   readonly run: Steps;
-  /** Those that the user named; none: all that have a file. */
+  /** The categories that the user named; empty for all with a file. */
   readonly categories: readonly Category[];
   readonly mode: SyncMode;
   readonly proposal: ProposalOptions;
 }
 
-/** The outside world of a sync. */
+/** The services and clones of a sync. */
 export interface SyncParts {
   readonly primary: Pick<PrimaryClient, "records">;
   readonly addressOf: (kind: RepositoryKind) => RepositoryAddress;
-  /** Reads reference files without a clone; `undefined`: they are read from the clone. */
+  /** Reads reference files without a clone; `undefined` to read them from the clone. */
   readonly readRemotely:
     | ((address: RepositoryAddress, paths: readonly string[]) => Promise<FileTexts>)
     | undefined;
   readonly openRepository: (address: RepositoryAddress) => Promise<TargetRepository>;
 }
 
-/** What was found out about a category. */
+/** The result for a category. */
 export type CategoryReport =
   & { readonly category: Category; readonly repository: string }
   & (
     | { readonly status: "compared"; readonly plan: CategoryPlan }
-    /** The repository has no file for it. */
+    /** The repository has no file for the category. */
     | { readonly status: "no-reference-file" }
     | { readonly status: "failed"; readonly error: unknown }
   );
 
-/** What became of a repository's changes. */
+/** The result for a repository. */
 export type RepositoryReport =
   & { readonly repository: string }
   & (
-    /** Nothing was to be done: there are no changes, a dry run only shows them, or would not propose so few. */
+    /** Nothing was done: there are no changes, it is a dry run, or there are too few changes. */
     | { readonly kind: "shown" | "below-threshold"; readonly changes: number }
     | ({ readonly kind: "written"; readonly changes: number } & OfflineRendering)
     | ({ readonly kind: "proposed" } & Proposal)
@@ -72,13 +72,13 @@ export type RepositoryReport =
 export interface SyncReport {
   readonly categories: readonly CategoryReport[];
   readonly repositories: readonly RepositoryReport[];
-  /** Where an offline rendering wrote the difference. */
+  /** The patch of an offline rendering. */
   readonly patchPath: string | undefined;
 }
 
 /**
- * Compares the records of a PRIMARY server with the reference files of the repositories, and proposes what differs: one
- * pull request for each repository. What fails for one category or repository is in the report, and the others go on.
+ * Compares the records of a PRIMARY server with the reference files of the repositories, and proposes the changes in
+ * one pull request for each repository. Failures of a category or repository are in the report; the others continue.
  * Needs net permission, and read, write and run permission for clones.
  *
  * @throws the signal's reason when it is aborted
@@ -113,7 +113,7 @@ export async function syncReferences(
   return { categories: looked.map(({ records: _records, ...report }) => report), repositories, patchPath };
 }
 
-/** The clones of a sync, made when they are first needed, and once; one that failed fails every time. */
+/** The clones of a sync. Each is created once, when it is first needed; a failure is repeated at each use. */
 class Clones implements AsyncDisposable {
   readonly #parts: SyncParts;
   readonly #opened = new Map<RepositoryKind, Promise<TargetRepository>>();
@@ -175,7 +175,7 @@ async function lookAt(
     }
     const records = readPrimaryRecords(category, await parts.primary.records(category));
     const plan = planCategory(category, records, files, about.repository, { format, keep: new Set() });
-    // A record that a row can hold is a text model's: it has a number of parameters.
+    // A record that a row can hold has a number of parameters, so it is a text model's.
     refuseForeignRecords(category, records, kind === "image" ? plan.changes : plan.skipped);
     if (!allowShrink) refuseShrink(plan, maxShrink);
     const { primary, files: held } = plan.counts;
@@ -244,7 +244,7 @@ async function settleRepository(
   }
 }
 
-/** One file for both repositories: their files have different names. */
+/** One patch for both repositories: their files have different names. */
 function writePatch(
   { fs }: Context,
   mode: SyncMode,
@@ -263,11 +263,11 @@ function noFile(category: Category, path: string | undefined, repository: string
     `Cannot sync ${category}: ${
       path === undefined ? "no target repository has a file for it" : `${repository} has no ${path}`
     }`,
-    { code: "NO_REFERENCE_FILE", hint: "leave it out of --categories, or add the file to the repository" },
+    { code: "NO_REFERENCE_FILE", hint: "omit it from --categories, or add the file to the repository" },
   );
 }
 
-/** Being stopped ends the whole sync, and so does a bug of ours. */
+/** An interruption ends the whole sync, and so does a bug of ours. */
 function throwIfOurs({ signal }: Context, error: unknown): void {
   if (signal.aborted) throw signal.reason;
   if (!(error instanceof ModelSyncError)) throw error;

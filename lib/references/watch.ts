@@ -5,68 +5,68 @@ import type { Known, KnownTimestamp, KnownTimestamps } from "./references_state.
 import { isOutage, type SyncResult } from "./sync_failures.ts";
 import type { SyncReason, WatchEvent, WatchNews } from "./watch_event.ts";
 
-/** As the original promised: whoever started the watch, a container runtime mostly, is to notice. */
+/** The original tool's limit. The container runtime or the user who started the watch sees that it ended. */
 const ERRORS_MAX = 10;
 
-/** A server that is away for an hour is asked every quarter of it, and is back in sync as soon as it is back. */
+/** The longest pause after failures: an unreachable server is polled every quarter of an hour. */
 const BACKOFF_MS_MAX = 15 * 60_000;
 
-/** Limits of APIs are filled again within the hour; a server that asks for a longer pause is asked again all the same. */
+/** API limits reset within an hour, so a server that requires a longer pause is polled after an hour. */
 const RETRY_AFTER_MS_MAX = 3_600_000;
 
 /**
- * PRIMARY counts whole seconds: a record may change once more in the second of the timestamp that was read, and the
- * timestamp stays the same. What is read after that second is over has such a change too; another is for the time that
- * PRIMARY takes to write.
+ * PRIMARY's timestamps are whole seconds. A record may change again in the second of the timestamp that was read,
+ * without changing it. A sync that starts after that second includes the change; one more second is for the time that
+ * PRIMARY needs to write.
  */
 const SETTLE_MS = 2_000;
 
-/** The default interval of scheduled syncs: a category that PRIMARY lacks for good is retried no more often. */
+/** The default interval of scheduled syncs. A category that PRIMARY lacks permanently is not retried more often. */
 const RETRY_MS_MAX = 3_600_000;
 
-/** Clocks of servers differ by minutes at most. */
+/** The largest expected difference between the clocks of servers. */
 const FUTURE_MS_MAX = 24 * 3_600_000;
 
 export interface WatchOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** The server's address to show. */
+  /** The server's address for display. */
   readonly primaryUrl: string;
   readonly intervalSec: number;
   readonly initialDelaySec: number;
   readonly startupSync: boolean;
-  /** When the records changed last, in whole seconds since 1970; `null` while the server knows of no change. */
+  /** Returns when the records last changed, in whole seconds since 1970; `null` while the server has no timestamp. */
   readonly poll: (signal: AbortSignal) => Promise<number | null>;
-  /** Syncs everything. Rejects when nothing could be synced. */
+  /** Syncs all categories. Rejects if nothing could be synced. */
   readonly sync: (signal: AbortSignal) => Promise<SyncResult>;
-  /** Whether what a sync left out is tried again before the records change: not where each sync makes a pull request. */
+  /** Whether failed parts are retried before the records change. Not if each sync creates a pull request. */
   readonly retriesParts: boolean;
   readonly state: KnownTimestamps;
-  /** Told of everything that happens, as it happens. */
+  /** Receives every event. */
   readonly onEvent: (event: WatchEvent) => void;
 }
 
-/** What is known when an answer comes. */
+/** The state when an answer arrives. */
 export interface WatchState {
   readonly known: KnownTimestamp;
-  /** The sync that was asked for at the start has not succeeded yet. */
+  /** The sync at the start is still due. */
   readonly isStartupSyncDue: boolean;
-  /** What the last sync left out is to be tried again. */
+  /** The failed parts of the last sync are due. */
   readonly isRetryDue: boolean;
 }
 
-/** What an answer calls for. */
+/** The action for an answer. */
 export type WatchStep =
   | { readonly do: "nothing" }
   /** Changes are told from this. */
   | { readonly do: "remember"; readonly timestamp: number | null }
-  /** Once something was synced, the next change is a timestamp that differs from this one. */
+  /** After a sync, a different timestamp is the next change. */
   | { readonly do: "sync"; readonly reason: SyncReason; readonly timestamp: number | null };
 
 /**
- * What is to be done about a timestamp. Any other than the known one is a change, smaller ones too: a server that was
- * restored from a backup has other records. A server that had none at first has changed when it has one.
+ * Returns the action for a timestamp. Any other than the known one is a change, also a smaller one: a server that was
+ * restored from a backup has other records. A server's first timestamp is a change, too.
  *
  * @example
  * ```ts
@@ -92,13 +92,13 @@ export function nextStep(
 }
 
 /**
- * The pause after a round that failed, in milliseconds: it grows by half each time from the interval on, so that ten
- * rounds take some 75 intervals, and jitter adds up to half of it.
+ * Returns the pause after a failed round, in milliseconds. It starts at the interval and grows by half each time, so
+ * that ten rounds last about 75 intervals. Jitter adds up to half of the pause.
  *
- * @param errors how many rounds have failed in a row, from 1
- * @param retryAfterMs what a server asked for
+ * @param errors the number of failed rounds in a row, from 1
+ * @param retryAfterMs the pause that a server requires
  * @param jitter 0 to 1
- * @param longestMs where it stops growing
+ * @param longestMs the longest pause
  *
  * @example
  * ```ts
@@ -122,21 +122,21 @@ export function backoffMs(
   return Math.max(grownMs * (1 + jitter / 2), Math.min(retryAfterMs ?? 0, RETRY_AFTER_MS_MAX));
 }
 
-/** Gentler than doubling: a container runtime is to hear of ten errors while the cause is still fresh. */
+/** Slower than doubling: a container runtime should see ten errors while the cause is recent. */
 const GROWTH = 1.5;
 
 /**
- * Watches a PRIMARY server, and syncs when its records have changed, until the signal is aborted. The known timestamp
- * advances only after a sync, to what was read before that sync began: what changes meanwhile is found at the next look,
- * and what changed while nobody watched is found at the start.
+ * Watches a PRIMARY server, and syncs when its records have changed, until the signal is aborted. After a sync, the
+ * known timestamp advances to the one that was read before the sync began. So changes during a sync are found by the
+ * next poll, and changes while no watch runs are found at the start.
  *
- * A sync that is incomplete, because PRIMARY lacks a category or a record is refused, does not end the watch: it is
- * reported, its timestamp is remembered, and the rest is tried again with growing pauses of up to an hour. Only a PRIMARY
- * or a GitHub that cannot be reached counts as an error.
+ * A sync that is incomplete, because PRIMARY lacks a category or a record is refused, does not end the watch. It is
+ * reported, its timestamp is stored, and the failed parts are retried with growing pauses of up to an hour. Only an
+ * unreachable PRIMARY or GitHub counts as an error.
  *
- * @returns when the signal was aborted; `poll` and `sync` get it too, and are waited for
- * @throws {FailedError} code `TOO_MANY_ERRORS` after ten rounds in a row that failed; {@link AuthenticationError} with
- * the same code where the last one was refused a login
+ * @returns when the signal is aborted and `poll` and `sync`, which get the signal, too, have ended
+ * @throws {FailedError} code `TOO_MANY_ERRORS` after ten failed rounds in a row; {@link AuthenticationError} with the
+ * same code if the last one was refused a login
  */
 export async function watchReferences(options: WatchOptions): Promise<void> {
   const watch = new Watch(options);
@@ -152,13 +152,13 @@ class Watch {
   readonly #options: WatchOptions;
   #known: Known;
   #isStartupSyncDue: boolean;
-  /** When what the last sync left out is tried again, on the monotonic clock. */
+  /** When the failed parts are retried, on the monotonic clock. */
   #retryAtMs: number | undefined;
-  /** What the last look has seen; `undefined` before the first. */
+  /** The answer of the last poll; `undefined` before the first. */
   #seen: number | null | undefined;
-  /** Rounds in a row in which a server could not be reached. */
+  /** The number of rounds in a row with an unreachable server. */
   #errors = 0;
-  /** Syncs in a row that left something out. */
+  /** The number of incomplete syncs in a row. */
   #incomplete = 0;
 
   constructor(options: WatchOptions) {
@@ -186,7 +186,7 @@ class Watch {
     for (;;) await clock.sleep(await this.#round(), signal);
   }
 
-  /** Looks once, and syncs if that is due. @returns the pause after it, in milliseconds */
+  /** Polls once, and syncs if that is due. */
   async #round(): Promise<number> {
     const { clock, signal, poll, intervalSec } = this.#options;
     let current: number | null;
@@ -223,11 +223,11 @@ class Watch {
       const isReset = known !== null && current < known;
       return this.tell({ kind: "changed", from: known, to: current, isReset });
     }
-    // Where a first sync has failed, the same number comes again.
+    // After a failed first sync, the timestamp is the same.
     if (isNews) this.tell({ kind: "initialized", timestamp: current });
   }
 
-  /** Syncs, and remembers what is synced then. @returns the pause after it, in milliseconds */
+  /** Syncs, and stores the timestamp. */
   async #sync(reason: SyncReason, timestamp: number | null): Promise<number> {
     const { clock, signal, sync, intervalSec, retriesParts } = this.#options;
     this.tell({ kind: "sync-started", reason });
@@ -237,11 +237,11 @@ class Watch {
       result = await sync(signal);
     } catch (error) {
       signal.throwIfAborted();
-      // Another run has the lock, or the disk is full: nothing is synced, and no server is to blame.
+      // Another run holds the lock, or the disk is full: nothing was synced, and no server failed.
       if (error instanceof ModelSyncError && !isOutage(error)) return this.#leaveOut(error, 1, true);
       return this.#fail("sync-failed", error);
     }
-    // Interrupted, it may have left out a part; to sync once more changes nothing.
+    // An interrupted sync may be incomplete. Syncing once more is harmless.
     signal.throwIfAborted();
     if (result.kind === "outage") return this.#fail("sync-failed", result.error);
     this.#isStartupSyncDue = false;
@@ -256,7 +256,7 @@ class Watch {
     return intervalSec * 1000;
   }
 
-  /** A disk that fails is no reason to sync the same again: until the end of this process it is known. */
+  /** If the state cannot be written, it is kept until this process ends, so that the same is not synced again. */
   #remember(timestamp: number | null, isComplete: boolean): void {
     const { state, log } = this.#options;
     const isNews = timestamp !== this.#known.timestamp || isComplete !== this.#known.isComplete;
@@ -265,12 +265,12 @@ class Watch {
       if (isNews) state.remember(timestamp, isComplete);
     } catch (error) {
       log.warn(
-        `the next start may sync the same again, because what is known cannot be kept: ${messageOf(error)}`,
+        `the state cannot be stored, so the next start may sync the same again: ${messageOf(error)}`,
       );
     }
   }
 
-  /** Reports a sync that left something out although the servers answered. @returns the pause before the next attempt */
+  /** Reports an incomplete sync although the servers answered. */
   #leaveOut(error: unknown, failures: number, isRetried: boolean): number {
     this.#errors = 0;
     const pauseMs = this.#pauseMs(++this.#incomplete, error, RETRY_MS_MAX);
@@ -295,11 +295,11 @@ class Watch {
     const next = error instanceof ModelSyncError ? error.hint : undefined;
     const Kind = error instanceof AuthenticationError ? AuthenticationError : FailedError;
     throw new Kind(
-      `Cannot go on watching PRIMARY: too many errors, ${ERRORS_MAX} in a row: ${message}`,
+      `Cannot continue to watch PRIMARY: too many errors, ${ERRORS_MAX} in a row: ${message}`,
       {
         code: "TOO_MANY_ERRORS",
         cause: error,
-        hint: `${next ?? "correct what the errors say"}; a new start finds what changed meanwhile`,
+        hint: `${next ?? "correct what the errors say"}; a restart finds the changes since then`,
       },
     );
   }

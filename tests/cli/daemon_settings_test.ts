@@ -32,7 +32,7 @@ Deno.test("one role that can never run keeps a daemon with others from starting"
   const { bot } = world(dir);
   const { code, stderr } = await runCli("daemon", ["--role", "client,references"], { cwd: bot });
   assert.equal(code, 2);
-  assert.match(stderr, /^error: Cannot sync references: no PRIMARY server is named$/m);
+  assert.match(stderr, /^error: Cannot sync references: no PRIMARY server is set$/m);
 });
 
 Deno.test("a publisher without a training command does not start as a daemon, except with --skip-training", async () => {

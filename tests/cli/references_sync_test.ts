@@ -181,14 +181,14 @@ Deno.test("references-sync names a missing or wrong setting in one line, with it
       2,
       /--categories: .*: "clipp" is not a category; the categories are blip, clip, .*, ti; did you mean "clip"\?/,
     ],
-    [[], { HORDE_GITHUB_SYNC_PRIMARY_API_URL: "" }, 2, /no PRIMARY server is named/],
+    [[], { HORDE_GITHUB_SYNC_PRIMARY_API_URL: "" }, 2, /no PRIMARY server is set/],
     [["--output-dir", "preview"], {}, 2, /Cannot write to --output-dir preview and make pull requests/],
     [[], { HORDE_GITHUB_SYNC_GITHUB_TOKEN: "" }, 3, /no token is set/],
     [
       ["--categories", "lora,blip"],
       {},
       1,
-      /Failed to scan - Cannot sync lora: no target repository has a file[^]*\nnext: {2}leave it out of --categories/,
+      /Failed to scan - Cannot sync lora: no target repository has a file[^]*\nnext: {2}omit it from --categories/,
     ],
     [["--categories", "esrgan"], {}, 1, /Cannot sync esrgan: Haidra-Org\S+ has no esrgan\.json/],
   ] as const;

@@ -148,7 +148,7 @@ for (
     assert.equal(held.error?.code, "SHRINK");
     assert.equal(
       held.error.message,
-      "Cannot propose the changes of clip: 6 of its 10 models would be emptied, references.max_shrink allows 50 %",
+      "Cannot propose the changes of clip: 6 of its 10 models would be emptied, but references.max_shrink allows 50 %",
     );
     assert.match(held.error.hint ?? "", /--allow-shrink/);
     assert.equal(held.title, undefined);

@@ -217,8 +217,8 @@ Deno.test("an abort ends a request at once", async () => {
 Deno.test("answers that are no JSON of the API are refused by what they are", async () => {
   await using world = scene();
   const answers: readonly (readonly [BodyInit, RegExp])[] = [
-    [new Uint8Array([0x22, 0xe4, 0x22]), /did not answer in UTF-8$/],
-    [" \n", /answered nothing$/],
+    [new Uint8Array([0x22, 0xe4, 0x22]), /sent an answer that is not UTF-8$/],
+    [" \n", /sent an empty answer$/],
   ];
   for (const [body, message] of answers) {
     world.server.faults.push({ kind: "answer", make: () => new Response(body) });

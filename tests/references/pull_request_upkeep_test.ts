@@ -38,7 +38,7 @@ Deno.test("labels and reviewers that GitHub could not set are set by the next sy
   assert.match(pull.body ?? "", / pending=labels -->$/);
   assert.match(
     world.context.log.lines.join("\n"),
-    /^warn the next sync sets what https:\S+\/pull\/1 lacks: labels$/m,
+    /^warn the next sync adds what https:\S+\/pull\/1 lacks: labels$/m,
   );
   pull.reviewers.length = 0;
   const second = only(await world.sync(wanted));
@@ -64,7 +64,7 @@ Deno.test("what is pending survives an update of the pull request, and the loss 
   world.github.faults.push(undefined, undefined, undefined, ...Array(6).fill(lostAnswer));
   assert.equal(only(await world.sync()).outcome, "updated");
   assert.deepEqual(pull?.labels, LABELS);
-  assert.match(world.context.log.lines.join("\n"), /^warn The next sync sets the labels .* again/m);
+  assert.match(world.context.log.lines.join("\n"), /^warn The next sync adds the labels .* again/m);
   assert.equal(only(await world.sync()).outcome, "unchanged");
 });
 

@@ -102,7 +102,7 @@ Deno.test("a removal that is held back says how many models, what allows it, and
   const error = errorOf(await syncClip(world));
   assert.equal(
     error?.message,
-    "Cannot propose the changes of clip: 158 of its 161 models would be removed, references.max_shrink allows 50 %",
+    "Cannot propose the changes of clip: 158 of its 161 models would be removed, but references.max_shrink allows 50 %",
   );
   assert.match(error?.hint ?? "", /--dry-run --allow-shrink.*run it with --allow-shrink/);
 });

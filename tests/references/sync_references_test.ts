@@ -408,7 +408,7 @@ Deno.test("an output folder with a file in its way is told, and is no bug of our
   Deno.writeTextFileSync(outputDir, "");
   const [report] = (await world.sync({ mode: { outputDir } })).repositories;
   assert.ok(report?.kind === "failed" && report.error instanceof DiskError);
-  assert.match(report.error.message, /^Cannot write to \S+preview: a file is in its way/);
+  assert.match(report.error.message, /^Cannot write to \S+preview: a file is in the place of the folder$/);
 });
 
 Deno.test("the timestamped style makes a branch for each run, closes older ones, and collides with none", async () => {

@@ -11,8 +11,7 @@ import {
 import type { KnownTimestamp, KnownTimestamps } from "../../lib/references/references_state.ts";
 import type { SyncResult } from "../../lib/references/sync_failures.ts";
 import { watchReferences } from "../../lib/references/watch.ts";
-import type { WatchEvent } from "../../lib/references/watch_event.ts";
-import { watchLines } from "../../lib/references/watch_lines.ts";
+import { type WatchEvent, watchLines } from "../../lib/references/watch_event.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { recordedLog } from "../helpers/test_context.ts";
 
@@ -260,7 +259,7 @@ Deno.test("a startup sync goes without a timestamp, and then the first one is a 
 Deno.test("a smaller timestamp is a change, and told as a reset", async () => {
   const { syncs, disk, lines } = await play({ answers: [T, T - 500, T - 500] });
   assert.deepEqual([syncs, disk.known], [1, T - 500]);
-  assert.ok(lines.some((line) => line.endsWith("The timestamp went back: PRIMARY was reset or restored")));
+  assert.ok(lines.some((line) => line.endsWith("The timestamp decreased: PRIMARY was reset or restored")));
 });
 
 Deno.test("a timestamp in the far future is told once, and changes are told from it as from any other", async () => {
@@ -296,7 +295,7 @@ Deno.test("ten errors in a row, of looks and syncs, end the watch with exit code
   assert.deepEqual([error.code, error.exitCode, error.cause], ["TOO_MANY_ERRORS", 1, FAULT]);
   assert.match(
     error.message,
-    /^Cannot go on watching PRIMARY: too many errors, 10 in a row: Cannot read when/,
+    /^Cannot continue to watch PRIMARY: too many errors, 10 in a row: Cannot read when/,
   );
   assert.match(lines.at(-1) ?? "", /Sync failed \(error 10 of 10\): [^;]*$/);
 });
@@ -402,7 +401,7 @@ Deno.test("a disk that takes nothing does not make the same sync happen again", 
   const { syncs, log } = await play({ answers: [T + 1, T + 1], disk: { known: T, isBroken: true } });
   assert.equal(syncs, 1);
   assert.deepEqual(log, [
-    "warn the next start may sync the same again, because what is known cannot be kept: the disk is full",
+    "warn the state cannot be stored, so the next start may sync the same again: the disk is full",
   ]);
 });
 

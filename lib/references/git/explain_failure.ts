@@ -3,17 +3,17 @@ import type { Secret } from "../../core/secret.ts";
 import { BRANCH_NAME_TAKEN, PUSH_DECLINED, REPOSITORY_ARCHIVED } from "../../git/git_error.ts";
 import { fullName, type RepositoryAddress } from "./repository_address.ts";
 
-/** The work with a repository in which git failed. */
+/** The work during which git failed. */
 export interface FailedWork {
   readonly address: RepositoryAddress;
   readonly token: Secret | undefined;
-  /** The branch that was pushed; `undefined` when something was fetched. */
+  /** The pushed branch; `undefined` for a fetch. */
   readonly pushed?: string | undefined;
 }
 
 /**
- * Returns the error of a git that failed, with advice in the terms of a reference sync instead of those of `publish`:
- * its token, the repository, its rules and the branch for proposals. Other errors are returned unchanged.
+ * Returns the error of a failed git with hints for a reference sync instead of `publish`: its token, the repository,
+ * its rules and the branch for proposals. Other errors are returned unchanged.
  */
 export function explainFailure(error: unknown, { address, token, pushed }: FailedWork): unknown {
   if (!(error instanceof ModelSyncError)) return error;
@@ -26,15 +26,15 @@ export function explainFailure(error: unknown, { address, token, pushed }: Faile
   switch (code) {
     case REPOSITORY_ARCHIVED:
       return failed(
-        `unarchive ${name} on GitHub, or leave its categories out of model_sync.references.categories`,
+        `unarchive ${name} on GitHub, or remove its categories from model_sync.references.categories`,
       );
     case BRANCH_NAME_TAKEN:
       return failed(
-        `remove the branch of ${name} that is in the way of ${pushed}, or set model_sync.references.pr.branch`,
+        `delete the branch of ${name} whose name collides with ${pushed}, or set model_sync.references.pr.branch`,
       );
     case PUSH_DECLINED:
       return failed(
-        `let the token's user push ${pushed} in the rules of ${name}, or set model_sync.references.pr.branch; ` +
+        `allow the token's user to push ${pushed} in the rules of ${name}, or set model_sync.references.pr.branch; ` +
           "nothing was proposed",
       );
   }
@@ -51,9 +51,9 @@ export function explainFailure(error: unknown, { address, token, pushed }: Faile
 function accessHint(name: string, token: Secret | undefined, pushed: string | undefined): string {
   const verb = pushed === undefined ? "read" : "write to";
   if (token === undefined) {
-    return `set GITHUB_TOKEN, or the GITHUB_APP_* variables, to credentials that may ${verb} ${name}`;
+    return `set GITHUB_TOKEN, or the GITHUB_APP_* variables, to credentials that can ${verb} ${name}`;
   }
-  if (pushed === undefined) return `the token is wrong or expired, or may not read ${name}`;
-  return `the token may not write to ${name}: a fine-grained token and an App need read and write access to ` +
+  if (pushed === undefined) return `the token is invalid or expired, or cannot read ${name}`;
+  return `the token cannot write to ${name}: a fine-grained token and an App need read and write access to ` +
     'Contents and Pull requests, a classic token needs the scope "repo"';
 }

@@ -9,23 +9,23 @@ import type { ObjectId } from "../../git/object_id.ts";
 import { parseStatus } from "../../git/worktree_status.ts";
 import { fullName, type RepositoryAddress } from "./repository_address.ts";
 
-/** A clone that is kept from run to run. */
+/** A clone that is kept between runs. */
 export interface PersistentClone {
   readonly address: RepositoryAddress;
   readonly url: string;
-  /** Whether changes of the worktree and commits that were never pushed may be given up. */
+  /** Whether changes of the worktree and unpushed commits may be discarded. */
   readonly discardLocalChanges: boolean;
 }
 
-/** As many changed files as a message lists. */
+/** The number of changed files that a message lists. */
 const FILES_SHOWN_MAX = 10;
 
 /**
- * Clones a repository with its history, or brings a clone that is there to the newest commit of the base branch, which
- * is checked out.
+ * Clones a repository with its history, or updates an existing clone, and checks out the newest commit of the base
+ * branch.
  *
- * @throws {UsageError} code `CLONE_INVALID` it is no clone, `REPOSITORY_MISMATCH` it is one of something else,
- * `LOCAL_CHANGES` it has changes that may not be discarded
+ * @throws {UsageError} codes `CLONE_INVALID` for a folder that is not a clone, `REPOSITORY_MISMATCH` for a clone of
+ * another repository, `LOCAL_CHANGES` for changes that may not be discarded
  */
 export async function openPersistentClone(
   context: Context,
@@ -34,10 +34,10 @@ export async function openPersistentClone(
 ): Promise<ObjectId> {
   const { branch } = address;
   const remoteBranch = `refs/remotes/origin/${branch}`;
-  const call = { action: `bring the clone ${git.repoDir} up to date`, transfer: true };
+  const call = { action: `update the clone ${git.repoDir}`, transfer: true };
   const isNew = context.fs.readDirSync(git.repoDir)[Symbol.iterator]().next().done === true;
   if (isNew) {
-    // Git makes what is inside with the umask, which may let everybody write it.
+    // Git creates files in it with the umask, which may let every user write them.
     context.fs.mkdirSync(join(git.repoDir, ".git"), { mode: PRIVATE_FOLDER_MODE });
     await git.bytes(["init", "--quiet", `--initial-branch=${branch}`], call);
     await git.bytes(["remote", "add", "origin", url], call);
@@ -59,7 +59,7 @@ async function checkIdentity(
   if (findEntry(fs, join(git.repoDir, ".git")) === undefined) {
     throw new UsageError(`Cannot use ${git.repoDir}: it exists, but is not a git repository`, {
       code: "CLONE_INVALID",
-      hint: "remove it, or set another --target-dir; clones are made there as <owner>/<name>",
+      hint: "remove it, or set another --target-dir; clones are created there as <owner>/<name>",
     });
   }
   const result = await git.attempt(["config", "--get", "remote.origin.url"], {
@@ -79,8 +79,8 @@ async function checkIdentity(
 }
 
 /**
- * Which repository of a git host a remote's address names, in small letters, for `https:`, `ssh:` and `git@host:`
- * addresses; `undefined` when it is on another host.
+ * Returns the repository of a git host that a remote's address names, in lower case, for `https:`, `ssh:` and
+ * `git@host:` addresses; `undefined` for another host.
  *
  * @example
  * ```ts
@@ -108,9 +108,9 @@ export function repositoryOf(remote: string, host: URL): string | undefined {
   return repository?.toLowerCase();
 }
 
-/** Only what the checkout would cost counts: commits of other branches stay where they are. */
+/** Refuses changes that the checkout would lose. Commits of other branches stay. */
 async function refuseLocalChanges(git: Git, branch: string): Promise<void> {
-  const action = `look at the worktree of ${git.repoDir}`;
+  const action = `read the worktree of ${git.repoDir}`;
   const output = await git.bytes(
     ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"],
     { action },
@@ -121,7 +121,7 @@ async function refuseLocalChanges(git: Git, branch: string): Promise<void> {
     const more = status.dirty.length > FILES_SHOWN_MAX
       ? ` and ${status.dirty.length - FILES_SHOWN_MAX} more`
       : "";
-    throw localChanges(git, `${shown}${more} changed there`);
+    throw localChanges(git, `it has changes of ${shown}${more}`);
   }
   const isDetached = status.head !== undefined && status.branch === undefined;
   const unpushed = await git.text(
@@ -136,11 +136,11 @@ async function refuseLocalChanges(git: Git, branch: string): Promise<void> {
     ],
     { action },
   );
-  if (unpushed !== "0") throw localChanges(git, `commits there were never pushed: ${unpushed}`);
+  if (unpushed !== "0") throw localChanges(git, `it has unpushed commits: ${unpushed}`);
 }
 
 function localChanges(git: Git, what: string): UsageError {
-  return new UsageError(`Cannot bring the clone ${git.repoDir} up to date: ${what}`, {
+  return new UsageError(`Cannot update the clone ${git.repoDir}: ${what}`, {
     code: "LOCAL_CHANGES",
     hint: "commit and push them, or stash them; --yes discards them",
   });

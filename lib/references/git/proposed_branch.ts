@@ -10,42 +10,43 @@ import { csvToRecords } from "../text_generation/csv_to_records.ts";
 import type { BranchCommit, TargetRepository } from "./target_repository.ts";
 import { fullName } from "./repository_address.ts";
 import type { ObjectId } from "../../git/object_id.ts";
+import { plural } from "../../core/format.ts";
 
-/** A commit that this program made. */
+/** A commit that this program created. */
 export interface OwnCommit {
   readonly id: ObjectId;
   readonly tree: ObjectId;
   readonly parent: ObjectId;
-  /** The commit of the base branch that it was made for. */
+  /** The commit of the base branch for which it was created. */
   readonly base: ObjectId;
-  /** What it proposes: see `contentDigest`. */
+  /** The digest of the proposal: see `contentDigest`. */
   readonly content: string;
-  /** What it changes: see {@link changesDigest}. */
+  /** The digest of its changes: see {@link changesDigest}. */
   readonly changes: string;
-  /** Those whose files it changes, and those that are proposed. */
+  /** The categories whose files it changes, and those that are proposed. */
   readonly categories: readonly Category[];
 }
 
-/** What a branch for proposals holds. */
+/** The state of a branch for proposals. */
 export type BranchState =
   | { readonly kind: "absent" }
-  /** It has no commit that the base branch has not. */
+  /** It has no commits of its own. */
   | { readonly kind: "empty"; readonly head: ObjectId }
-  /** One commit of ours on the base branch, or several, and no other. */
+  /** One or several commits of ours on the base branch, and no others. */
   | { readonly kind: "ours"; readonly head: ObjectId; readonly last: OwnCommit }
-  /** People have commits on it, too. */
+  /** It has commits of ours and of people. */
   | {
     readonly kind: "shared";
     readonly head: ObjectId;
-    /** The newest that was ours, whatever people have made of it since. */
+    /** The newest commit that was ours, even if people have changed it since. */
     readonly last: OwnCommit;
-    /** Newest first, down to the first of ours. */
+    /** Newest first, down to our oldest. */
     readonly commits: readonly BranchCommit[];
   }
-  /** No commit of ours is on it. */
+  /** It has no commit of ours. */
   | { readonly kind: "foreign"; readonly head: ObjectId };
 
-/** The branches that have commits of ours. */
+/** The states of branches with commits of ours. */
 export type OwnBranchState = Extract<BranchState, { readonly last: OwnCommit }>;
 
 const TRAILERS = {
@@ -57,7 +58,7 @@ const TRAILERS = {
   parent: "Model-Sync-Parent",
 } as const;
 
-/** Puts at the end of a commit message what {@link readBranch} knows the commit by. */
+/** Appends the trailers by which {@link readBranch} recognizes a commit. */
 export function withTrailers(message: string, commit: Omit<OwnCommit, "id">): string {
   return `${message.trimEnd()}
 
@@ -70,7 +71,7 @@ ${TRAILERS.parent}: ${commit.parent}
 `;
 }
 
-/** Looks at a branch of the remote and at who made its commits. */
+/** Returns the state of a remote branch, by the authors of its commits. */
 export async function readBranch(repository: TargetRepository, branch: string): Promise<BranchState> {
   const head = await repository.remoteHead(branch);
   if (head === undefined) return { kind: "absent" };
@@ -84,12 +85,12 @@ export async function readBranch(repository: TargetRepository, branch: string): 
   return areOurs ? { kind: "ours", head, last } : { kind: "shared", head, last, commits: proposed };
 }
 
-/** The categories that our commits on a branch are about. */
+/** Returns the categories of our commits on a branch. */
 export function categoriesOf(commits: readonly BranchCommit[]): ReadonlySet<Category> {
   return new Set(commits.flatMap((commit) => claimOf(commit)?.categories ?? []));
 }
 
-/** What the message of a commit of ours says about it; people may have amended or rebased it since. */
+/** Returns the trailers of a commit of ours. People may have amended or rebased it since. */
 function claimOf(commit: BranchCommit): OwnCommit | undefined {
   const trailer = (name: string) => new RegExp(`^${name}: (.+)$`, "m").exec(commit.message)?.[1]?.trim();
   const [content, base, tree] = [TRAILERS.content, TRAILERS.base, TRAILERS.tree].map(trailer);
@@ -106,13 +107,16 @@ function claimOf(commit: BranchCommit): OwnCommit | undefined {
   };
 }
 
-/** Whether a commit is what this program made: the same content on the same commit. */
+/** Whether a commit is unchanged: the same content on the same parent. */
 function isUntouched(commit: BranchCommit): boolean {
   const claim = claimOf(commit);
   return claim?.tree === commit.tree && commit.parents.length === 1 && commit.parents[0] === claim.parent;
 }
 
-/** Whether a commit changes what this program changed with it: rebased it still does, amended or squashed it does not. */
+/**
+ * Whether a commit still contains the changes that this program made with it: true after a rebase, false after an amend
+ * or a squash.
+ */
 async function isOurs(repository: TargetRepository, commit: BranchCommit): Promise<boolean> {
   const claim = claimOf(commit);
   const [parent] = commit.parents;
@@ -122,7 +126,7 @@ async function isOurs(repository: TargetRepository, commit: BranchCommit): Promi
 }
 
 /**
- * Names what is made of which models between two commits, or trees.
+ * Returns a digest of the changes of models between two commits or trees.
  *
  * @returns `sha256:` and 64 hexadecimal digits
  */
@@ -146,21 +150,21 @@ export async function changesDigest(
   return `sha256:${hash.digest("hex")}`;
 }
 
-/** Whether a commit of ours was made directly on the base branch. */
+/** Whether a commit of ours was created directly on the base branch. */
 function isRoot(commit: BranchCommit): boolean {
   return isUntouched(commit) && commit.parents[0] === claimOf(commit)?.base;
 }
 
-/** The commits and edits of people on a branch of ours. */
+/** The commits and edits of people on a branch for proposals. */
 export interface WorkOfPeople {
   readonly commits: number;
-  /** The models that they changed last. */
+  /** The models that people changed last. */
   readonly edited: ReadonlyMap<Category, ReadonlySet<string>>;
 }
 
 export const NO_WORK: WorkOfPeople = { commits: 0, edited: new Map() };
 
-/** Returns the work of people on a branch: in the categories of our commits there, and in those that are named. */
+/** Returns the work of people on a branch, in the categories of our commits and in `categories`. */
 export async function workOfPeople(
   repository: TargetRepository,
   { commits }: Extract<BranchState, { readonly kind: "shared" }>,
@@ -176,8 +180,8 @@ export async function workOfPeople(
 }
 
 /**
- * The models of a category that people, and not this program, changed last on a branch. What a merge brought from the
- * base branch is nobody's edit.
+ * Returns the models of a category that people changed last on a branch. Changes that a merge took from the base branch
+ * do not count.
  */
 async function modelsEditedByPeople(
   repository: TargetRepository,
@@ -210,7 +214,7 @@ async function modelsEditedByPeople(
 
 const EMPTY: JsonObject = new Map();
 
-/** What each file of a category says about its models in a commit, or a tree. */
+/** Returns the records of each file of a category in a commit or a tree. */
 async function recordsAt(
   repository: TargetRepository,
   commit: ObjectId,
@@ -226,7 +230,7 @@ async function recordsAt(
   });
 }
 
-/** Without a header, or with rows of nobody's, it says nothing about models; the plan mends that, or tells of it. */
+/** Returns no records for an unreadable file. Planning the category fixes or reports it. */
 function recordsOfCsv(text: string): JsonObject {
   try {
     return csvToRecords(text).records;
@@ -244,4 +248,33 @@ function changedNames(before: JsonObject, after: JsonObject): string[] {
 function isSame(a: ReturnType<JsonObject["get"]>, b: ReturnType<JsonObject["get"]>): boolean {
   if (a === undefined || b === undefined) return a === b;
   return jsonEquals(a, b);
+}
+
+/** The length of a commit's short name. */
+const ID_CHARS = 7;
+
+/** Returns a line about the branch for proposals and its pull request, for the log. */
+export function describeBranch(
+  branch: string,
+  { address, base }: Pick<TargetRepository, "address" | "base">,
+  state: BranchState,
+  openUrl: string | undefined,
+): string {
+  const where = `${fullName(address)}: ${address.branch} is at ${base.slice(0, ID_CHARS)}`;
+  return `${where}, ${branch} ${stateOf(state)}, ${openUrl ?? "no open pull request"}`;
+}
+
+function stateOf(state: BranchState): string {
+  if (state.kind === "absent") return "does not exist";
+  const at = `is at ${state.head.slice(0, ID_CHARS)}`;
+  switch (state.kind) {
+    case "empty":
+      return `${at} without commits of its own`;
+    case "ours":
+      return `${at} with a commit of model-sync`;
+    case "shared":
+      return `${at} with ${plural(state.commits.length, "commit")}, some by people`;
+    case "foreign":
+      return `${at} without a commit of model-sync`;
+  }
 }

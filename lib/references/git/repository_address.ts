@@ -1,8 +1,8 @@
-/** One of the repositories that hold reference files, as the settings name it. */
+/** A repository of reference files, from the settings. */
 export interface RepositoryAddress {
   readonly owner: string;
   readonly name: string;
-  /** The branch that pull requests are made against. */
+  /** The base branch of pull requests. */
   readonly branch: string;
 }
 

@@ -10,12 +10,12 @@ import { fullName, type RepositoryAddress } from "./repository_address.ts";
 const PURPOSE = "references";
 const PREFIX = `model-sync-${PURPOSE}-`;
 
-/** A sync takes minutes; what is a day old was left by one that was killed. */
+/** A sync lasts minutes. A folder that is a day old is left over from a killed one. */
 const ABANDONED_AFTER_MS = 24 * 3_600_000;
 
 /**
- * A folder for a clone, which is removed with the resources; below `parent`, or where the system has such folders.
- * Those that killed runs have left there are removed.
+ * Creates a folder for a clone, below `parent` or in the system's temporary folder. It is deleted with the resources.
+ * Folders of killed runs are deleted now.
  */
 export async function temporaryFolder(
   { fs, clock }: Context,
@@ -27,7 +27,7 @@ export async function temporaryFolder(
   const beside = dirname(folder);
   for (const { name } of [...fs.readDirSync(beside)].filter(({ name }) => name.startsWith(PREFIX))) {
     const madeMs = findEntry(fs, join(beside, name))?.mtime?.getTime() ?? Infinity;
-    // Another user's folder in a shared place is theirs to remove.
+    // Folders of other users cannot be deleted.
     if (clock.now().getTime() - madeMs > ABANDONED_AFTER_MS) {
       await removeTree(fs, join(beside, name)).catch(() => {});
     }
@@ -35,7 +35,7 @@ export async function temporaryFolder(
   return folder;
 }
 
-/** The newest commit of the branch alone, and of its files only those that are read. */
+/** Clones the newest commit of the branch, without its files. Returns the commit. */
 export async function cloneShallow(
   { fs }: Context,
   git: Git,
@@ -60,7 +60,10 @@ export async function cloneShallow(
   return await git.text(["rev-parse", ref], call);
 }
 
-/** No mark of a partial clone: git would fetch by itself whatever it misses. The address has been through a URL parser: it holds no quote. */
+/**
+ * The clone is not marked as a partial one: git would fetch every missing object by itself. The address contains no
+ * quotes, because a URL parser has formatted it.
+ */
 function remoteConfig(url: string): string {
   return `[remote "origin"]\n\turl = "${url}"\n`;
 }

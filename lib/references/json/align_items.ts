@@ -1,17 +1,17 @@
 import { isJsonArray, isJsonObject, type JsonValue } from "./json_value.ts";
 
-/** The table of what two lists have in common grows with the product of their lengths; lists of tags have some tens. */
+/** The table of common items grows with the product of both lengths. Lists of tags have some tens of items. */
 const TABLE_MAX = 10_000;
 
-/** What becomes of a list: an old item that stays or is changed, or, without `index`, a new one. */
+/** An item of the new list: an old item that stays or changes, or, without `index`, a new one. */
 export interface AlignedItem {
   readonly index: number | undefined;
   readonly wanted: JsonValue;
 }
 
 /**
- * How a list becomes another with few changes: items that are equal stay, and between two that stay the others are
- * changed one into the other, in order; what is left over is removed or added.
+ * Returns how one list becomes another with few changes. Equal items stay. Between two of them, items are changed in
+ * order, and the rest is removed or added.
  *
  * @example
  * ```ts
@@ -52,10 +52,10 @@ export function alignItems(old: readonly JsonValue[], wanted: readonly JsonValue
   });
 }
 
-/** Places of the longest row of items that both lists have in the same order. */
+/** Returns the positions of the longest common subsequence. */
 function commonItems(a: readonly string[], b: readonly string[]): (readonly [number, number])[] {
   if (a.length * b.length > TABLE_MAX) return [];
-  // lengths[i][j]: how many items the rests from i and from j have in common.
+  // lengths[i][j]: the number of common items from i and from j on.
   const lengths = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
   const at = (i: number, j: number) => lengths[i]?.[j] ?? 0;
   for (let i = a.length - 1; i >= 0; i--) {
@@ -73,7 +73,7 @@ function commonItems(a: readonly string[], b: readonly string[]): (readonly [num
   return pairs;
 }
 
-/** The same text for values that Python finds equal, and for no others. */
+/** Returns the same text for values that are equal in Python, and for no others. */
 function fingerprint(value: JsonValue): string {
   if (isJsonArray(value)) return `[${value.map(fingerprint).join(",")}]`;
   if (isJsonObject(value)) {

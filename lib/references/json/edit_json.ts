@@ -9,12 +9,12 @@ import { isJsonScalar } from "./render_scalar.ts";
 import { renderJson } from "./render_json.ts";
 
 /**
- * Deeper values are not compared as a whole before they are taken apart, and deeper lists are changed item by item:
- * to compare means to read all that is inside, and the time would grow with the depth.
+ * Deeper values are not compared as a whole, and deeper lists are changed item by item: comparing reads everything
+ * inside, and the time would grow with the depth.
  */
 const COMPARED_DEPTH_MAX = 20;
 
-/** An item of a list that stays; without `wanted` its text stays as it is. */
+/** An item that stays; without `wanted`, its text is unchanged. */
 interface KeptSlot {
   readonly index: number;
   readonly wanted: JsonValue | undefined;
@@ -27,10 +27,10 @@ interface NewSlot {
   readonly wanted: JsonValue;
 }
 
-/** What becomes of a list: one slot after the other. */
+/** A list's changes: one slot after another. */
 type Slot = KeptSlot | NewSlot;
 
-/** A piece of the text that is replaced. */
+/** A piece of text to replace. */
 interface Patch {
   readonly start: number;
   readonly end: number;
@@ -38,23 +38,22 @@ interface Patch {
 }
 
 /**
- * Changes a JSON text so that it holds what is wanted, and as little of it as that takes. What is equal by
- * {@link jsonEquals} keeps its bytes, whatever its spelling, spacing and order of keys; of an object only the members
- * that differ change, of a list the items. What is removed goes with its line. What is new looks like its neighbours:
- * line ends, indentation, colons, lists on one line, escaping; a member stands behind the one that it follows in
- * `wanted`, and at the end if none of the text's follows it. Of a key that is there twice the last one is changed, and
- * all are removed. A text that holds neither an object nor a list, or the wrong one, becomes {@link renderJson} of what
- * is wanted.
+ * Changes a JSON text to the wanted value with as few edits as possible. Values that are equal by {@link jsonEquals}
+ * keep their bytes, with their spelling, spacing and order of keys. Only members of objects and items of lists that
+ * differ are changed. Removed ones go with their lines. New ones copy the style of their neighbours: line ends,
+ * indentation, colons, lists on one line, escaping. A new member comes after the one that it follows in `wanted`, or
+ * else at the end. Of duplicate keys, the last one is changed, and all are removed. A text that is neither an object
+ * nor a list, or the other of the two, becomes {@link renderJson} of the wanted value.
  *
- * The text's byte order mark and last line end stay; whoever decodes the file has to keep the mark (`ignoreBOM`).
+ * The text's byte order mark and last line end stay, so decode the file with its mark (`ignoreBOM`).
  *
- * @throws {RefusedError} code `JSON_INVALID`: `text`, which `what` names, is not JSON
+ * @throws {RefusedError} code `JSON_INVALID`: `text` is not JSON; `what` names it in the message
  *
  * @example
  * ```ts
  * import assert from "node:assert/strict";
  * import { editJson } from "./edit_json.ts";
- * import { parseJson } from "./parse_json.ts";
+ * import { parseJson } from "./read_nodes.ts";
  * const wanted = parseJson('{"b": {"tags": ["x", "z"], "nsfw": false, "size": 1}, "a": {"size": 3.0}}', "PRIMARY");
  * assert.equal(
  *   editJson('{\r\n\t"a": {"size":3},\r\n\t"b": {"size":1,"tags":["x","y"]}\r\n}\r\n', wanted, "clip.json"),
@@ -75,7 +74,7 @@ export function editJson(text: string, wanted: JsonValue, what: string): string 
 class Editor {
   readonly #text: string;
   readonly #layout: FileLayout;
-  /** In the order of the text; none overlaps another. */
+  /** In the order of the text, without overlaps. */
   readonly #patches: Patch[] = [];
 
   constructor(text: string, root: JsonNode) {
@@ -94,7 +93,7 @@ class Editor {
     return pieces.join("");
   }
 
-  /** Makes a value what is wanted. */
+  /** Changes a value to the wanted one. */
   edit(node: JsonNode, wanted: JsonValue, place: Place): void {
     const { key, value, children } = node;
     if (children.length > 0 && isJsonObject(value) && isJsonObject(wanted) && wanted.size > 0) {
@@ -108,7 +107,7 @@ class Editor {
 
   #editList(node: JsonNode, slots: readonly Slot[], place: Place): void {
     const list = new ListText(this.#text, node);
-    /** Where the last item that stays ends, its index, and the new items behind it. */
+    /** The end of the last item that stays, its index, and the new items after it. */
     let end = node.start + 1;
     let last = -1;
     let added = "";
@@ -137,7 +136,7 @@ class Editor {
     this.edit(node, wanted, list.placeOf(index, place));
   }
 
-  /** A new item and what stands before it. `last` is the item of the text behind which it comes, or -1. */
+  /** Returns a new item with its separator. `last` is the index of the text's item before it, or -1. */
   #newItem(
     node: JsonNode,
     list: ListText,
@@ -157,7 +156,7 @@ class Editor {
     return space + name + this.#layout.render(wanted, itemPlace, { key, neighbour });
   }
 
-  /** What stands before an item that stays, once what it followed has changed. */
+  /** Returns the separator before an item that stays, after its predecessor has changed. */
   #spaceBefore(list: ListText, index: number, isFirst: boolean): string {
     const gap = list.gap(index);
     if (isFirst) return gap === undefined ? list.lead : indentedLike(list.lead, gap);
@@ -169,7 +168,7 @@ class Editor {
   }
 }
 
-/** Members in the order of the text, and the new ones where the order of `wanted` puts them. */
+/** Returns members in the order of the text, and new ones in the order of `wanted`. */
 function memberSlots(children: readonly JsonNode[], wanted: JsonObject): Slot[] {
   const lastIndexes = new Map(children.map(({ key }, index) => [key, index]));
   const groups = new Map<number, Slot[]>();
@@ -183,14 +182,14 @@ function memberSlots(children: readonly JsonNode[], wanted: JsonObject): Slot[] 
   const slots: Slot[] = groups.get(-1) === group ? [] : [...groups.get(-1) ?? []];
   for (const [index, { key = "" }] of children.entries()) {
     const value = wanted.get(key);
-    // Of a key that is there twice all but the last are without meaning, and stay.
+    // Of duplicate keys, all but the last have no meaning and stay.
     if (value !== undefined) {
       slots.push({ index, wanted: lastIndexes.get(key) === index ? value : undefined });
     }
     const behind = groups.get(index) ?? [];
     if (behind !== group) slots.push(...behind);
   }
-  // What none of the text's members follows.
+  // The members after the text's last one.
   return [...slots, ...group];
 }
 

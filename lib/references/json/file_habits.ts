@@ -3,19 +3,19 @@ import { lastLineBreak, ListText, type Place } from "./list_text.ts";
 import type { JsonNode } from "./read_nodes.ts";
 import { isJsonScalar } from "./render_scalar.ts";
 
-/** How a file is laid out in general, where it has no example beside a new value. */
+/** The general layout of a file, for new values without an example beside them. */
 export interface FileHabits {
-  /** By how much a list indents its items: what most lists do. */
+  /** The indentation of list items: what most lists have. */
   readonly unit: string;
-  /** Between a key and its value: what the first member has. */
+  /** The text between a key and its value: what the first member has. */
   readonly colon: string;
-  /** Between the items of a list on one line. */
+  /** The text between the items of a list on one line. */
   readonly inlineGap: string;
-  /** Lists and objects that have items, the last of each {@link exampleId}. */
+  /** Lists and objects with items, the last of each {@link exampleId}. */
   readonly examples: ReadonlyMap<string, JsonNode>;
 }
 
-/** Objects, lists of plain values and lists of lists or objects are often laid out differently. */
+/** Objects, lists of plain values, and lists of lists or objects often have different layouts. */
 export type ListKind = "object" | "plain list" | "list";
 
 export function listKind(value: JsonValue): ListKind {
@@ -23,18 +23,18 @@ export function listKind(value: JsonValue): ListKind {
   return value.every(isJsonScalar) ? "plain list" : "list";
 }
 
-/** What an example is found by: its kind, and where it stands and under which key if that matters. */
+/** The key of an example: its kind, and its position and key if they matter. */
 export function exampleId(kind: ListKind, place?: Place, key?: string): string {
   return `${kind} ${place?.depth}${place?.lineBreak}${key === undefined ? "" : `:${key}`}`;
 }
 
-/** The place of the outermost value: on a line of its own, as the first line of the file ends. */
+/** The position of the outermost value: on its own line, which ends as the first line of the file does. */
 export function rootPlace(text: string): Place {
   const [lineBreak = "\n"] = /\r\n|\n|\r/.exec(text) ?? [];
   return { depth: 0, lineBreak, isInline: false };
 }
 
-/** Reads the habits of a file: it looks at each list and object once. */
+/** Returns the habits of a file, reading each list and object once. */
 export function readHabits(text: string, root: JsonNode): FileHabits {
   const examples = new Map<string, JsonNode>();
   const units = new Map<string, number>();

@@ -4,7 +4,7 @@ import { copiedSpace, hasLineBreak, lastLineBreak, ListText, type Place } from "
 import type { JsonNode } from "./read_nodes.ts";
 import { isJsonScalar, renderRawString, renderScalar, renderString } from "./render_scalar.ts";
 
-/** What stands between the items of a list. */
+/** The separators of a list. */
 interface ListLayout {
   readonly lead: string;
   readonly gap: string;
@@ -12,13 +12,13 @@ interface ListLayout {
   readonly colon: string;
 }
 
-/** What a new value is called, and a value in the same list that it should look like. */
+/** The key of a new value, and a value of the same list whose style it copies. */
 export interface NewValue {
   readonly key?: string | undefined;
   readonly neighbour?: JsonNode | undefined;
 }
 
-/** Writes new values so that they look like those that a file has. */
+/** Writes new values in the style of a file. */
 export class FileLayout {
   readonly #text: string;
   readonly #root: JsonNode;
@@ -28,11 +28,11 @@ export class FileLayout {
   constructor(text: string, root: JsonNode) {
     this.#text = text;
     this.#root = root;
-    // Who writes one character outside of ASCII as it is wants them so. The mark that a file may begin with is none.
+    // A file with one unescaped non-ASCII character has all of them unescaped. A byte order mark does not count.
     this.#isRaw = /[^\0-\x7f]/.test(text.slice(root.start, root.end));
   }
 
-  /** Numbers as Python writes them; texts escaped where the file escapes them. */
+  /** Returns numbers as Python writes them, and texts with the file's escaping. */
   render(value: JsonValue, place: Place, { key, neighbour }: NewValue = {}): string {
     const pieces: string[] = [];
     this.#write(pieces, value, place, { key, neighbour });
@@ -43,7 +43,7 @@ export class FileLayout {
     return this.#isRaw ? renderRawString(text) : renderString(text);
   }
 
-  /** What stands between a new item and another one, in a list that has items; before the item at `index`, or near it. */
+  /** Returns the separator between a new item and another one, from the item at `index` or near it. */
   gapNear(list: ListText, index: number): string {
     const gap = list.gap(index) ?? list.gap(1);
     if (gap !== undefined) return copiedSpace(gap);
@@ -93,7 +93,7 @@ export class FileLayout {
     for (const example of [named, beside, examples.get(exampleId(kind, place))]) {
       if (example === undefined) continue;
       const list = new ListText(this.#text, example);
-      // Nothing breaks the line of a list that is on one line, but what its other items do.
+      // A list on one line stays on one line, unless its other items have line breaks.
       if (example === beside || !place.isInline || list.isInline) return this.#layoutOf(list);
     }
     return this.#habitualLayout(kind, place);

@@ -1,8 +1,8 @@
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
 
 /**
- * Whether Python's `==` finds two values equal: the order of keys does not count, that of lists does; numbers are
- * compared exactly, whatever their kind; `true` is 1 and `false` is 0.
+ * Whether two values are equal by Python's `==`. The order of keys does not matter, that of lists does. Numbers are
+ * compared exactly, whatever their type; `true` is 1 and `false` is 0.
  *
  * @example
  * ```ts
@@ -25,7 +25,7 @@ function objectsEqual(a: JsonObject, b: JsonObject): boolean {
   if (a.size !== b.size) return false;
   for (const [key, value] of a) {
     const other = b.get(key);
-    // No value is `undefined`: the other has no such key.
+    // Values are never `undefined`: the other object lacks the key.
     if (other === undefined || !jsonEquals(value, other)) return false;
   }
   return true;
@@ -35,7 +35,7 @@ function arraysEqual(a: readonly JsonValue[], b: readonly JsonValue[]): boolean 
   return a.length === b.length && a.every((value, index) => jsonEquals(value, b[index] ?? null));
 }
 
-/** Exactly the number that a value is, whole ones always as an integer; `undefined` for what is none. */
+/** Returns the exact number of a value, whole ones as an integer; `undefined` for other values. */
 function numberOf(value: JsonValue): bigint | number | undefined {
   if (typeof value === "boolean") return value ? 1n : 0n;
   if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : value;

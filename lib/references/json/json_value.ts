@@ -1,6 +1,6 @@
 /**
- * A JSON value as Python's `json` module reads it: a number with neither point nor exponent is an exact integer
- * (`bigint`), any other a float (`number`); an object keeps the order of its keys, integer-like ones too.
+ * A JSON value as Python's `json` module reads it. A number without a point and an exponent is an exact integer
+ * (`bigint`), any other is a float (`number`). An object keeps the order of its keys, also of integer-like ones.
  */
 export type JsonValue =
   | null
@@ -11,7 +11,7 @@ export type JsonValue =
   | readonly JsonValue[]
   | JsonObject;
 
-/** Of a key that a text names twice the last value counts, in the place of the first, as in Python. */
+/** Of duplicate keys, the last value counts, at the position of the first, as in Python. */
 export type JsonObject = ReadonlyMap<string, JsonValue>;
 
 /** Whether a value is an object. */
@@ -19,7 +19,7 @@ export function isJsonObject(value: JsonValue): value is JsonObject {
   return value instanceof Map;
 }
 
-/** Whether a value is a list; `Array.isArray()` does not narrow a list that cannot be written to. */
+/** Whether a value is a list. `Array.isArray()` does not narrow read-only lists. */
 export function isJsonArray(value: JsonValue): value is readonly JsonValue[] {
   return Array.isArray(value);
 }

@@ -2,31 +2,31 @@ import { RefusedError } from "../../core/errors.ts";
 import { quote } from "../../core/quote.ts";
 import type { JsonValue } from "./json_value.ts";
 
-/** Where a value stands in a text, and the key before it. Each end is behind the last character. */
+/** The position of a value in a text, with its key. Each end is after the last character. */
 export interface JsonNode {
   readonly start: number;
   readonly end: number;
   readonly value: JsonValue;
-  /** Of a member of an object. */
+  /** The key of an object's member. */
   readonly key: string | undefined;
-  /** Where the key begins, or, without one, the value. */
+  /** The beginning of the key, or of the value if there is none. */
   readonly itemStart: number;
-  /** Where the closing quote of the key ends; without one, where the value begins. */
+  /** The end of the key's closing quote, or the beginning of the value if there is no key. */
   readonly keyEnd: number;
-  /** What an object or a list holds, in the order of the text: a key that stands there twice is here twice. */
+  /** The values of an object or a list, in the order of the text, with duplicate keys. */
   readonly children: readonly JsonNode[];
 }
 
 /**
- * Python's json module gives up at about a thousand levels. Records are five deep; half a thousand leaves the stack of
- * whoever walks through the values in peace.
+ * Python's json module fails at about a thousand levels. Records have five. Half a thousand is safe for the stack of
+ * every function that recurses into values.
  */
 const DEPTH_MAX = 500;
 
-/** Python's `int()` refuses more, since turning them into a number takes time that grows with their square. */
+/** Python's `int()` refuses more digits, because the conversion takes quadratic time. */
 const INTEGER_DIGITS_MAX = 4300;
 
-/** Of a path in a message; longer ones are cut, since whoever wrote the text chose the names. */
+/** Limits for paths in messages, whose names come from the text's author. */
 const PATH_STEPS_MAX = 12;
 const PATH_NAME_LENGTH_MAX = 80;
 const LEXEME_LENGTH_MAX = 40;
@@ -41,7 +41,7 @@ const SPACE = 0x20;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 const NON_FINITE = /NaN|-?Infinity/y;
 
-/** What a letter behind a backslash stands for. */
+/** The characters of escape letters. */
 const ESCAPES: Readonly<Record<string, string>> = {
   '"': '"',
   "\\": "\\",
@@ -54,7 +54,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads JSON as {@link parseJson} does, and tells where each value stands.
+ * Returns JSON as {@link parseJson} does, with the position of each value, in twice the time.
  *
  * @throws {RefusedError} code `JSON_INVALID`
  */
@@ -62,8 +62,31 @@ export function readNodes(text: string, what: string): JsonNode {
   return new JsonReader(text, what, { keepsNodes: true }).read();
 }
 
-/** The same without the places, for half the time. */
-export function readValue(text: string, what: string): JsonValue {
+/**
+ * Returns JSON as Python's `json.loads` reads bytes. Integers are exact, other numbers are doubles. Of duplicate keys,
+ * the last value counts, at the position of the first. Half of a surrogate pair (`\ud800`) stays. A byte order mark is
+ * skipped. Control characters in texts and integers of more than 4300 digits are refused, as in Python. Unlike in
+ * Python, NaN, Infinity and numbers that become Infinity are refused, because JSON cannot hold them, and so are more
+ * than 500 levels. The caller limits the length of the text.
+ *
+ * `what` names the text in messages: `clip.json`. The caller knows the cause: for a server's answer that is not JSON at
+ * all, it may throw {@link UnreachableError}.
+ *
+ * @throws {RefusedError} code `JSON_INVALID`: what was found and what was expected, with line and column, and with the
+ * path of a number that cannot be written
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { parseJson } from "./read_nodes.ts";
+ * assert.deepEqual(parseJson('{"b": 3.0, "1": 9007199254740993}', "x"), new Map<string, number | bigint>([
+ *   ["b", 3],
+ *   ["1", 9007199254740993n],
+ * ]));
+ * assert.throws(() => parseJson('{"Deliberate": {"size": 1e400}}', "x"), /Deliberate\.size at line 1, column 25 is 1e400/);
+ * ```
+ */
+export function parseJson(text: string, what: string): JsonValue {
   return new JsonReader(text, what, { keepsNodes: false }).read().value;
 }
 
@@ -71,15 +94,15 @@ function isSpace(code: number): boolean {
   return code === SPACE || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
-/** Reads one JSON text, from its beginning to its end. */
+/** Reads one JSON text. */
 class JsonReader {
   readonly #text: string;
   readonly #what: string;
   readonly #keepsNodes: boolean;
   #at = 0;
-  /** Keys and places in lists that lead to where it is. */
+  /** The keys and list indexes that lead to the current value. */
   readonly #path: (string | number)[] = [];
-  /** Where the value that was read last begins, and what it holds; it ends where the reader is. */
+  /** The beginning and children of the last value. Its end is the current position. */
   #start = 0;
   #children = NO_CHILDREN;
 
@@ -90,7 +113,7 @@ class JsonReader {
   }
 
   read(): JsonNode {
-    // Python strips it from bytes, and bytes are what arrives; from a text it refuses it.
+    // Python skips the mark in bytes, which is what servers send; in a text it refuses it.
     if (this.#text.charCodeAt(0) === BYTE_ORDER_MARK) this.#at++;
     const value = this.#value();
     const root = this.#node(value, undefined, this.#start, this.#start);
@@ -134,7 +157,7 @@ class JsonReader {
         const keyEnd = this.#at;
         if (!this.#take(":")) throw this.#unexpected('":"');
         const value = this.#child(key);
-        // Of a key that is there twice Python keeps the last value, in the place of the first.
+        // Of duplicate keys, Python keeps the last value, at the position of the first.
         object.set(key, value);
         if (this.#keepsNodes) children.push(this.#node(value, key, itemStart, keyEnd));
       } while (this.#take(","));
@@ -162,7 +185,7 @@ class JsonReader {
     return list;
   }
 
-  /** The node of the value that was read last. */
+  /** Returns the node of the last value. */
   #node(value: JsonValue, key: string | undefined, itemStart: number, keyEnd: number): JsonNode {
     return { start: this.#start, end: this.#at, value, key, itemStart, keyEnd, children: this.#children };
   }
@@ -211,8 +234,8 @@ class JsonReader {
   #nonFinite(lexeme: string, start: number): RefusedError {
     const number = lexeme.length > LEXEME_LENGTH_MAX ? "a number" : lexeme;
     const reason = /\d/.test(lexeme)
-      ? "which is too large for a float: Python makes Infinity of it, and that is no JSON"
-      : "which is no JSON";
+      ? "which is too large for a float: Python converts it to Infinity, which JSON cannot hold"
+      : "which JSON cannot hold";
     return this.#refusal(`${this.#owner()} at ${this.#place(start)} is ${number}, ${reason}`);
   }
 
@@ -222,7 +245,7 @@ class JsonReader {
     return value;
   }
 
-  /** A text in quotes, from its opening quote on. */
+  /** Reads a text in quotes, from the opening quote on. */
   #string(): string {
     const text = this.#text;
     let at = this.#at + 1;
@@ -240,7 +263,7 @@ class JsonReader {
         at++;
       } else {
         this.#at = at;
-        // Past the end there is no code.
+        // At the end of the text, the code is NaN.
         if (at >= text.length) throw this.#refusal("it ends inside a text");
         throw this.#refusal(
           `there is ${this.#found()} in a text at ${this.#place()}, expected an escape sequence`,
@@ -251,7 +274,7 @@ class JsonReader {
     return plain === "" ? text.slice(from, at) : plain + text.slice(from, at);
   }
 
-  /** What stands behind a backslash. Halves of a surrogate pair come one by one, and stay alone if they are. */
+  /** Reads the characters after a backslash. Halves of a surrogate pair are read separately, and single ones stay. */
   #escape(): string {
     const letter = this.#text[this.#at] ?? "";
     const plain = Object.hasOwn(ESCAPES, letter) ? ESCAPES[letter] : undefined;
@@ -265,7 +288,7 @@ class JsonReader {
     return String.fromCharCode(parseInt(digits, 16));
   }
 
-  /** Whether this character comes next, after white space; it is passed then. */
+  /** Skips white space, and then this character if it is next. Returns whether it was. */
   #take(char: string): boolean {
     this.#skipSpace();
     if (this.#text[this.#at] !== char) return false;
@@ -276,7 +299,7 @@ class JsonReader {
   #skipSpace(): void {
     const text = this.#text;
     let at = this.#at;
-    // A local place costs a quarter of one in a field, and most of an indented file is spaces.
+    // A local variable is four times faster than a field, and most of an indented file is spaces.
     for (let code = text.charCodeAt(at); isSpace(code); code = text.charCodeAt(at)) at++;
     this.#at = at;
   }
@@ -290,7 +313,7 @@ class JsonReader {
     return quote(String.fromCodePoint(this.#text.codePointAt(this.#at) ?? 0));
   }
 
-  /** The value that is read, by its path: `Deliberate.config.files[0].size`. */
+  /** Returns the path of the current value: `Deliberate.config.files[0].size`. */
   #owner(): string {
     if (this.#path.length === 0) return "the value";
     const steps = this.#path.slice(0, PATH_STEPS_MAX).map((step, index) => {

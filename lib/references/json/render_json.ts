@@ -2,7 +2,7 @@ import { isJsonArray, type JsonValue } from "./json_value.ts";
 import { isJsonScalar, renderScalar, renderString } from "./render_scalar.ts";
 
 /**
- * Writes a value byte for byte as Python's `json.dumps(value, indent=4)` does, and a newline.
+ * Returns a value byte for byte as Python's `json.dumps(value, indent=4)`, and a newline.
  *
  * @throws {RangeError} for NaN and Infinity
  *
@@ -27,7 +27,7 @@ export function renderJson(value: JsonValue): string {
 }
 
 /**
- * Writes a value on one line, as Python's `json.dumps(value)` does.
+ * Returns a value on one line, as Python's `json.dumps(value)`.
  *
  * @throws {RangeError} for NaN and Infinity
  *
@@ -44,7 +44,7 @@ export function renderInline(value: JsonValue): string {
   return pieces.join("");
 }
 
-/** `lineBreak` is a newline and the indentation of the line that the value begins on; `undefined`: on one line. */
+/** `lineBreak` is a newline and the indentation of the value's line; `undefined` for one line. */
 function write(pieces: string[], value: JsonValue, lineBreak: string | undefined): void {
   if (isJsonScalar(value)) {
     pieces.push(renderScalar(value));

@@ -1,6 +1,6 @@
 import { isJsonArray, isJsonObject, type JsonValue } from "./json_value.ts";
 
-/** A value that holds no others. */
+/** A value without children. */
 export type JsonScalar = null | boolean | string | bigint | number;
 
 export function isJsonScalar(value: JsonValue): value is JsonScalar {
@@ -8,9 +8,9 @@ export function isJsonScalar(value: JsonValue): value is JsonScalar {
 }
 
 /**
- * A value without children as Python's `json.dumps` writes it.
+ * Returns a value without children as Python's `json.dumps` writes it.
  *
- * @throws {RangeError} for NaN and Infinity, which are no JSON; {@link parseJson} lets none in
+ * @throws {RangeError} for NaN and Infinity, which JSON cannot hold and {@link parseJson} refuses
  *
  * @example
  * ```ts
@@ -27,21 +27,24 @@ export function renderScalar(value: JsonScalar): string {
   return typeof value === "number" ? renderFloat(value) : String(value);
 }
 
-/** Printable ASCII without quotes and backslashes: what most texts are, and what no escape is needed for. */
+/** Printable ASCII without quotes and backslashes, which needs no escapes. Most texts are of this kind. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
-/** A text as Python writes it with `ensure_ascii`: what is not printable ASCII as `\uXXXX`, in small letters. */
+/**
+ * Returns a text as Python writes it with `ensure_ascii`: characters other than printable ASCII as `\uXXXX`, in lower
+ * case.
+ */
 export function renderString(text: string): string {
   if (PLAIN.test(text)) return `"${text}"`;
   return JSON.stringify(text).replace(/[\u007f-\uffff]/g, escapeUnit);
 }
 
 /**
- * A text with its non-ASCII characters as they are. Half of a surrogate pair is escaped all the same, since UTF-8 has
- * not got it, and so are control characters.
+ * Returns a text with unescaped non-ASCII characters. Single surrogates, which UTF-8 cannot encode, and control
+ * characters are escaped.
  */
 export function renderRawString(text: string): string {
-  // JSON.stringify() escapes what is below U+0020, and halves of pairs.
+  // JSON.stringify() escapes characters below U+0020 and single surrogates.
   return JSON.stringify(text).replace(/[\u007f-\u009f]/g, escapeUnit);
 }
 
@@ -49,7 +52,10 @@ function escapeUnit(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-/** Python's `repr()` of a float: the shortest digits that read back the same, with a point or an exponent always. */
+/**
+ * Returns Python's `repr()` of a float: the fewest digits that give the same number, always with a point or an
+ * exponent.
+ */
 function renderFloat(value: number): string {
   if (!Number.isFinite(value)) throw new RangeError(`${value} cannot be written as JSON`);
   if (Object.is(value, -0)) return "-0.0";

@@ -3,22 +3,27 @@ import type { Context } from "../../core/context.ts";
 import type { GitHubClient } from "../../github/github_client.ts";
 import { githubRequest } from "../../github/github_request.ts";
 import { CATEGORIES, type Category } from "../../config/sections/references.ts";
-import { orWarn } from "./or_warn.ts";
-import { listPullRequests, type PullRequest, type PullRequestRoute, PullRequests } from "./pull_requests.ts";
+import {
+  listPullRequests,
+  orWarn,
+  type PullRequest,
+  type PullRequestRoute,
+  PullRequests,
+} from "./pull_requests.ts";
 
-/** What older pull requests are told, in the words of the original. */
+/** The comment on older pull requests, in the words of the original tool. */
 const COMMENT = "This PR is being automatically closed because a new sync operation has been initiated.\n\n" +
   "A new PR with updated changes will be created shortly.";
 
-/** Five hundred open ones are more than anybody looks at. */
+/** Ten pages are five hundred open pull requests. */
 const PAGES_MAX = 10;
 
 /**
- * Closes the open pull requests of earlier runs that had a branch each: `sync/<category>/…` and `sync/multi-category/…`.
- * What does not work is a warning in the log.
+ * Closes open pull requests of earlier runs, which had a branch each: `sync/<category>/…` and `sync/multi-category/…`.
+ * Failures are logged as warnings.
  *
- * @param category of which alone the new pull request is; `undefined` when it is of several, which replaces all others
- * @returns the pages of those that were closed
+ * @param category the only category of the new pull request; `undefined` for several, which replace all others
+ * @returns the addresses of the closed ones
  * @throws the signal's reason, nothing else
  */
 export async function closeOlder(
@@ -42,7 +47,7 @@ export async function closeOlder(
 }
 
 /**
- * Whether a branch is one that the new pull request replaces.
+ * Whether the new pull request replaces the one of a branch.
  *
  * @example
  * ```ts
@@ -61,19 +66,19 @@ export function isOlder(branch: string, category: Category | undefined): boolean
     branch.includes("sync/multi-category/");
 }
 
-/** `sync/clip/20251025-120000`: the time is the machine's. */
+/** `sync/clip/20251025-120000`, in the machine's time zone. */
 const ORIGINAL_BRANCH = new RegExp(`^sync/(?:${[...CATEGORIES, "multi-category"].join("|")})/\\d{8}-\\d{6}$`);
 
 const Files = z.array(z.object({ filename: z.string() }));
 
-/** A pull request of the original changes at most this many files: one for each category, and models.csv. */
+/** A pull request of the original tool changes at most this many files: one for each category, and models.csv. */
 const FILES_MAX = 100;
 
 /**
- * Closes the open pull requests of the original, and of the timestamped style, that one of the fixed style replaces:
- * those that change no other files than it is about. What does not work is a warning in the log.
+ * Closes open pull requests of the original tool, and of the timestamped style, that a pull request of the fixed style
+ * replaces: those that change no other files. Failures are logged as warnings.
  *
- * @param covered the files that were compared for the new pull request, or are in it
+ * @param covered the files that the new pull request contains, or that were compared for it
  * @throws the signal's reason, nothing else
  */
 export async function closeReplaced(
@@ -84,7 +89,7 @@ export async function closeReplaced(
   covered: ReadonlySet<string>,
 ): Promise<void> {
   const { owner, name, base } = route;
-  await orWarn(context, `Cannot look for pull requests that ${by.url} replaces`, async () => {
+  await orWarn(context, `Cannot find the pull requests that ${by.url} replaces`, async () => {
     const open = await listPullRequests(client, route, { state: "open", base }, PAGES_MAX);
     for (const pullRequest of open.filter(({ head }) => ORIGINAL_BRANCH.test(head))) {
       await orWarn(context, `An older pull request stays open: ${pullRequest.url}`, async () => {

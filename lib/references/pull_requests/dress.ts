@@ -6,16 +6,16 @@ import { type GitHubRequest, githubRequest } from "../../github/github_request.t
 import { DRESS_PARTS, type DressPart } from "./marker.ts";
 import { type PullRequest, type RepositoryName, WRITES } from "./pull_requests.ts";
 
-/** What a new pull request gets besides its words. */
+/** The labels and reviewers of new pull requests. */
 export interface Dress {
   readonly labels: readonly string[];
   /** Login names. */
   readonly reviewers: readonly string[];
-  /** `organisation/team`, or the team alone. */
+  /** `organization/team`, or only the team. */
   readonly team: string | undefined;
 }
 
-/** The parts that are configured. */
+/** Returns the configured parts. */
 export function wantedParts({ labels, reviewers, team }: Dress): readonly DressPart[] {
   const isWanted = { labels: labels.length > 0, reviewers: reviewers.length > 0, team: team !== undefined };
   return DRESS_PARTS.filter((part) => isWanted[part]);
@@ -24,13 +24,13 @@ export function wantedParts({ labels, reviewers, team }: Dress): readonly DressP
 /** The result of {@link dress}. */
 export interface Dressed {
   readonly warnings: readonly string[];
-  /** Parts that another attempt may set: GitHub did not answer, or the token was wrong. A refused part stays refused. */
+  /** Parts to retry: GitHub did not answer, or the token was invalid. A refused part is not retried. */
   readonly pending: readonly DressPart[];
 }
 
 /**
- * Gives a pull request labels and asks for reviews; later both are left to people. None of it is worth losing the pull
- * request over. A label that does not exist comes into being, as GitHub makes them when they are used.
+ * Adds labels to a pull request and requests reviews. After that, people manage both. A failure does not affect the
+ * pull request. GitHub creates labels that do not exist.
  *
  * @throws the signal's reason, nothing else
  */
@@ -88,16 +88,18 @@ export async function dress(
   return { warnings, pending };
 }
 
-/** Names that are sent in one request, or one by one. */
+/** Names that are sent in one request, or one at a time. */
 interface Part {
   readonly names: readonly string[];
   readonly request: (names: readonly string[]) => GitHubRequest;
 }
 
-/** GitHub's answers that another attempt gets as well: no permission, an unknown pull request, an unknown name. */
+/**
+ * Answers of GitHub that do not change with another attempt: no permission, an unknown pull request, an unknown name.
+ */
 const REFUSALS: readonly string[] = ["HTTP_403", "HTTP_404", "HTTP_422"];
 
-/** Sends all names at once; if GitHub refuses that because of one of them, each by itself. @returns the failures */
+/** Sends all names in one request. If GitHub refuses one of them, each is sent separately. */
 async function give(
   context: Pick<Context, "signal">,
   client: GitHubClient,

@@ -1,25 +1,25 @@
-/** What a comment at the end of a pull request's body says, which no reader sees. */
+/** The invisible comment at the end of a pull request's body. */
 export interface Marker {
-  /** The digest of the content that is proposed: `sha256:…`. */
+  /** The digest of the proposed content: `sha256:…`. */
   readonly content: string | undefined;
-  /** We closed it, no human did. */
+  /** Whether this program closed it, not a person. */
   readonly isClosedByUs: boolean;
-  /** What the pull request was to get and has not got yet. */
+  /** The parts that the pull request still lacks. */
   readonly pending: readonly DressPart[];
 }
 
-/** What a pull request gets besides its words. */
+/** The parts of a pull request besides its text. */
 export const DRESS_PARTS = ["labels", "reviewers", "team"] as const;
 export type DressPart = (typeof DRESS_PARTS)[number];
 
 const MARKERS = /<!--\s*model-sync:([^>]*?)-->/gi;
 
-/** The longest body that GitHub takes, in characters. */
+/** GitHub's limit for a body, in characters. */
 const BODY_CHARS_MAX = 65_536;
 
 /**
- * Reads the marker of a body. Bodies are edited by people: the last marker counts, whatever stands around and between
- * its parts; without one nothing is known.
+ * Returns the marker of a body. People may have edited it: the last marker counts, with any text around its parts.
+ * Without a marker, its values are empty.
  *
  * @example
  * ```ts
@@ -44,7 +44,7 @@ export function readMarker(body: string | null): Marker {
   };
 }
 
-/** A body with this marker at its end and no other; cut where GitHub would not take it. */
+/** Returns a body with this marker at its end and no other, cut to GitHub's limit. */
 export function withMarker(body: string, { content, isClosedByUs, pending }: Marker): string {
   const parts = [
     ...(content === undefined ? [] : [`content=${content}`]),
@@ -53,6 +53,6 @@ export function withMarker(body: string, { content, isClosedByUs, pending }: Mar
   ];
   const end = parts.length === 0 ? "" : `\n\n<!-- model-sync: ${parts.join(" ")} -->`;
   const text = body.replace(MARKERS, "").trimEnd();
-  // A pair of surrogates is not cut in two.
+  // Does not cut a surrogate pair in two.
   return text.slice(0, BODY_CHARS_MAX - end.length).replace(/[\ud800-\udbff]$/, "") + end;
 }

@@ -1,45 +1,49 @@
 import { z } from "zod";
 import type { Context } from "../../core/context.ts";
-import { FailedError } from "../../core/errors.ts";
+import { FailedError, ModelSyncError } from "../../core/errors.ts";
 import type { GitHubClient } from "../../github/github_client.ts";
 import { UnprocessableError } from "../../github/github_error.ts";
 import { githubRequest } from "../../github/github_request.ts";
 import { writeOnce } from "../../github/writes.ts";
 import { type DressPart, type Marker, readMarker, withMarker } from "./marker.ts";
+import type { Log } from "../../core/log.ts";
 
-/** A repository of GitHub's. */
+/** A repository on GitHub. */
 export interface RepositoryName {
   readonly owner: string;
   readonly name: string;
 }
 
-/** From where to where pull requests lead: both branches are of the same repository. */
+/** The branches of pull requests, in the same repository. */
 export interface PullRequestRoute extends RepositoryName {
   readonly base: string;
   readonly head: string;
 }
 
-/** What a pull request shows. */
+/** The text of a pull request. */
 export interface Proposal {
   readonly title: string;
   /** Markdown, without a marker. */
   readonly body: string;
-  /** The digest of the content, by which it is known again. */
+  /** The digest of the content, by which the pull request is recognized. */
   readonly content: string;
 }
 
-/** A pull request that is to be opened. */
+/** A pull request to open. */
 export interface NewProposal extends Proposal {
-  /** The parts that it gets once it is open. Its body names them, so that the next run sets those that a killed one did not. */
+  /**
+   * The parts that are added once it is open. Its body names them, so that the next run adds those that a killed run
+   * did not.
+   */
   readonly pending: readonly DressPart[];
 }
 
-/** A pull request as far as it matters here. */
+/** The properties of a pull request. */
 export interface PullRequest {
   readonly number: number;
   readonly isOpen: boolean;
   readonly isMerged: boolean;
-  /** The page that people look at. */
+  /** The address of its page. */
   readonly url: string;
   readonly head: string;
   readonly body: string;
@@ -64,13 +68,13 @@ const Anything = z.unknown();
 const READS = "pull_requests:read";
 export const WRITES = "pull_requests:write";
 
-/** Bodies are long: a page of 50 may have three megabytes. */
+/** A page of 50 bodies may have three megabytes. */
 const PER_PAGE = 50;
 
-/** The two hundred newest of one branch; older decisions are no longer anybody's. */
+/** Four pages are the two hundred newest pull requests of a branch. Older decisions no longer matter. */
 const PAGES_MAX = 4;
 
-/** More words than a thousand comments are not looked through for our last one. */
+/** A thousand comments are searched for our last one. */
 const COMMENT_PAGES_MAX = 10;
 
 /** The pull requests from one branch to another, in one repository. */
@@ -86,8 +90,8 @@ export class PullRequests {
   }
 
   /**
-   * Open, closed and merged ones, newest first. Costs nothing of the rate limit when nothing changed since it was asked
-   * last with the same client.
+   * Returns open, closed and merged pull requests, newest first. With the same client, an unchanged answer does not
+   * count towards the rate limit.
    */
   async find(): Promise<readonly PullRequest[]> {
     const { owner, base, head } = this.route;
@@ -100,7 +104,7 @@ export class PullRequests {
   }
 
   /**
-   * Opens a pull request. Should there be an open one after all, that is updated instead.
+   * Opens a pull request. If there is an open one, that is updated instead.
    *
    * @throws {FailedError} code `NOTHING_TO_PROPOSE` when the branches do not differ, `BRANCH_MISSING`; and what
    * {@link GitHubClient.send} throws
@@ -124,7 +128,7 @@ export class PullRequests {
       const pullRequest = await writeOnce(
         this.#context,
         async () => fromAnswer((await this.#client.send(request, Answer)).data),
-        // Of the same content, or it is not the one that was to be made.
+        // Another pull request has other content.
         () => this.#findOpen(({ marker }) => marker.content === proposal.content),
       );
       return { pullRequest, outcome: "created" };
@@ -137,18 +141,18 @@ export class PullRequests {
     }
   }
 
-  /** Gives an open pull request another title and body. Its branch is pushed by others. */
+  /** Changes the title and body of an open pull request. The caller pushes its branch. */
   async update(pullRequest: PullRequest, proposal: Proposal): Promise<PullRequest> {
     return await this.#patch("update", pullRequest, shown(proposal, pullRequest.marker.pending));
   }
 
-  /** Notes what an open pull request has still to get. */
+  /** Records the parts that an open pull request still lacks. */
   async note(pullRequest: PullRequest, pending: readonly DressPart[]): Promise<PullRequest> {
     const body = withMarker(pullRequest.body, { ...pullRequest.marker, pending });
     return await this.#patch("update", pullRequest, { body });
   }
 
-  /** Says why, and closes it, so that it is known that no human did. */
+  /** Comments on the reason and closes the pull request, with a mark that no person closed it. */
   async close(pullRequest: PullRequest, comment: string): Promise<void> {
     await this.#commentOnce(pullRequest, comment);
     const body = withMarker(pullRequest.body, { ...pullRequest.marker, isClosedByUs: true });
@@ -173,7 +177,7 @@ export class PullRequests {
     return fromAnswer((await this.#client.send(request, Answer)).data);
   }
 
-  /** A comment that is the last word already was written by a run that got no further. */
+  /** If the last comment is the same, a killed run has written it. */
   async #commentOnce({ number }: PullRequest, body: string): Promise<void> {
     const find = async () => await this.#lastComment(number) === body.trim() ? true : undefined;
     const request = githubRequest((api) => api.issues.createComment, {
@@ -208,7 +212,7 @@ export class PullRequests {
     return `${this.route.owner}/${this.route.name}`;
   }
 
-  /** What a person can do about GitHub's reason. */
+  /** Returns the error for GitHub's reason, with a hint. */
   #creationError(error: UnprocessableError): FailedError {
     const { base, head } = this.route;
     const said = error.reasons.join("; ");
@@ -216,7 +220,8 @@ export class PullRequests {
       return new FailedError(error.message, {
         code: "NOTHING_TO_PROPOSE",
         cause: error,
-        hint: `${head} has nothing that ${base} has not; delete the branch, or push what is to be proposed`,
+        hint:
+          `${head} has no commits that ${base} does not have; delete the branch, or push the changes to propose`,
       });
     }
     const [, side] = /\b(head|base) invalid/i.exec(said) ?? [];
@@ -230,7 +235,10 @@ export class PullRequests {
   }
 }
 
-/** The pull requests of a repository's own branches, newest first; forks have branches of any name. */
+/**
+ * Returns the pull requests of a repository's own branches, newest first. Those of forks, whose branches may have any
+ * name, are left out.
+ */
 export async function listPullRequests(
   client: GitHubClient,
   { owner, name }: RepositoryName,
@@ -270,4 +278,18 @@ function fromAnswer(answer: z.infer<typeof Answer>): PullRequest {
     body,
     marker: readMarker(body),
   };
+}
+
+/** Does optional work. A failure is only a warning. */
+export async function orWarn(
+  { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
+  problem: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (signal.aborted || !(error instanceof ModelSyncError)) throw error;
+    log.warn(`${problem} (${error.message})`);
+  }
 }

@@ -2,12 +2,17 @@ import { RefusedError } from "../../core/errors.ts";
 import { quote } from "../../core/quote.ts";
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../json/json_value.ts";
 import { isModelRow, type ModelRow, MODELS_CSV, readModelsCsv } from "./models_csv.ts";
-import { modelSize } from "./model_size.ts";
-import { automaticDisplayName, keysOf, modelNameOf } from "./text_names.ts";
-import { settingsOf } from "./text_settings.ts";
-import { DEFAULT_STYLE, tagsOf } from "./text_tags.ts";
+import {
+  automaticDisplayName,
+  DEFAULT_STYLE,
+  keysOf,
+  modelNameOf,
+  modelSize,
+  settingsOf,
+  tagsOf,
+} from "./cells.ts";
 
-/** What every record has, in this order; a row that says more takes its place. */
+/** The fields of every record, in this order. Values of the row replace them. */
 const DEFAULTS: readonly (readonly [string, JsonValue])[] = [
   ["baseline", ""],
   ["parameters", null],
@@ -17,17 +22,17 @@ const DEFAULTS: readonly (readonly [string, JsonValue])[] = [
   ["nsfw", false],
 ];
 
-/** The records of a file, and what should be said about it. */
+/** The records of a file, with warnings. */
 export interface TextRecords {
-  /** As `db.json` holds them. */
+  /** In the form of `db.json`. */
   readonly records: JsonObject;
   readonly warnings: readonly string[];
 }
 
 /**
- * What `db.json` has to hold for a `models.csv`: three records a row. The target repository makes the same of the file
- * with its `convert.py`, and fails its checks when a character differs. Of rows with the same name the last counts, in
- * the place of the first.
+ * Returns the content of `db.json` for a `models.csv`: three records a row. The target repository generates the same
+ * with its `convert.py`, and its checks fail if a character differs. Of rows with the same name, the last counts, at
+ * the position of the first.
  *
  * @throws {RefusedError} the file cannot be read, or a row has no name, no number of parameters, or no usable settings
  */
@@ -39,7 +44,7 @@ export function csvToRecords(text: string): TextRecords {
     const name = row.values.get("name");
     if (name === undefined) throw refused(row, "the row has no name");
     if (name.includes("://")) {
-      warnings.push(`${quote(name)} in ${whereOf(row)} is skipped: it is a URL and no name`);
+      warnings.push(`${quote(name)} in ${whereOf(row)} is skipped: it is a URL, not a name`);
       continue;
     }
     const record = recordOf(row, name);
@@ -48,18 +53,18 @@ export function csvToRecords(text: string): TextRecords {
   return { records, warnings };
 }
 
-/** A row's record. What the row leaves empty it does not say. */
+/** Returns a row's record, without fields whose cells are empty. */
 function recordOf(row: ModelRow, name: string): Map<string, JsonValue> {
   const cell = row.values.get("parameters_bn") ?? "";
   const size = modelSize(cell);
   if (size === undefined) {
-    throw refused(row, `"parameters_bn" of ${quote(name)} is ${quote(cell)}, which is no number`);
+    throw refused(row, `"parameters_bn" of ${quote(name)} is ${quote(cell)}, which is not a number`);
   }
   const fields = new Map<string, JsonValue>();
   for (const [column, value] of row.values) {
     if (column !== "name" && column !== "parameters_bn") fields.set(column, value ?? "");
   }
-  // Python keeps surplus cells under the key None, which json.dumps spells "null".
+  // Python keeps surplus cells under the key None, which json.dumps writes as "null".
   if (row.rest.length > 0) fields.set("null", row.rest);
   fields.set("parameters", size.parameters);
   fields.set("tags", tagsOf(row.values.get("tags") ?? "", row.values.get("style") ?? "", size.tag));
@@ -73,7 +78,7 @@ function recordOf(row: ModelRow, name: string): Map<string, JsonValue> {
   return record;
 }
 
-/** What Python takes for false. */
+/** The values that are false in Python. */
 export function isEmpty(value: JsonValue): boolean {
   if (isJsonArray(value)) return value.length === 0;
   return isJsonObject(value) ? value.size === 0 : !value;

@@ -1,11 +1,11 @@
 import { RefusedError } from "../../core/errors.ts";
 import { quote } from "../../core/quote.ts";
-import { type CsvRow, readCsv } from "./read_csv.ts";
+import { type CsvRow, readCsv } from "./csv.ts";
 
-/** The file, as messages call it. */
+/** The file's name in messages. */
 export const MODELS_CSV = "models.csv";
 
-/** The columns of `models.csv`, in the order in which the original writes them. */
+/** The columns of `models.csv`, in the original's order. */
 export const COLUMNS = [
   "name",
   "parameters_bn",
@@ -23,29 +23,29 @@ export type Column = (typeof COLUMNS)[number];
 /** A row that is not blank, as Python's `csv.DictReader` reads it. */
 export interface ModelRow {
   readonly csv: CsvRow;
-  /** By column, in the order of the header; `undefined` where the row is too short. */
+  /** The values by column, in the order of the header; `undefined` if the row is too short. */
   readonly values: ReadonlyMap<string, string | undefined>;
   /** Cells beyond the last column. */
   readonly rest: readonly string[];
 }
 
-/** A file of models; {@link readModelsCsv} made it. */
+/** The parsed `models.csv`. */
 export interface ModelsCsv {
   readonly header: CsvRow;
   readonly columns: readonly string[];
-  /** All rows after the header, with the blank lines between them. */
+  /** All rows after the header, and the blank lines between them. */
   readonly lines: readonly (ModelRow | CsvRow)[];
 }
 
-/** Whether a line is a row, and no blank line. */
+/** Whether a line is a row and not blank. */
 export function isModelRow(line: ModelRow | CsvRow): line is ModelRow {
   return "values" in line;
 }
 
 /**
- * Reads `models.csv` without losing anything.
+ * Reads `models.csv` without loss.
  *
- * @param needed columns without which the file is of no use
+ * @param needed the required columns
  * @throws {RefusedError} a column is missing, or the file cannot be read as CSV
  */
 export function readModelsCsv(text: string, needed: readonly Column[]): ModelsCsv {
@@ -59,7 +59,7 @@ export function readModelsCsv(text: string, needed: readonly Column[]): ModelsCs
 function modelRow(csv: CsvRow, columns: readonly string[]): ModelRow {
   return {
     csv,
-    // Of a column that the header names twice the last cell counts, as in a Python dict.
+    // Of duplicate columns, the last cell counts, as in a Python dict.
     values: new Map(columns.map((column, index) => [column, csv.cells[index]?.value])),
     rest: csv.cells.slice(columns.length).map((cell) => cell.value),
   };
@@ -68,11 +68,11 @@ function modelRow(csv: CsvRow, columns: readonly string[]): ModelRow {
 function withoutColumns(missing: readonly Column[], text: string): RefusedError {
   const names = missing.map(quote).join(", ");
   return new RefusedError(
-    `Cannot read ${MODELS_CSV}: its first line has no column ${names}` +
-      (text.startsWith("\ufeff") ? ", since a byte order mark hides the first" : ""),
+    `Cannot read ${MODELS_CSV}: its first line lacks the column ${names}` +
+      (text.startsWith("\ufeff") ? ", because a byte order mark hides the first column" : ""),
     {
       code: "CSV_COLUMN_MISSING",
-      hint: `it has to be ${COLUMNS.join(",")}; in canonical format the file is written anew`,
+      hint: `write ${COLUMNS.join(",")}; in canonical format the file is rewritten`,
     },
   );
 }

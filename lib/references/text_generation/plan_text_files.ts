@@ -9,49 +9,48 @@ import {
   type ModelsCsv,
   readModelsCsv,
 } from "./models_csv.ts";
-import { canonicalCsv, keptCsv, type PlannedRow } from "./planned_csv.ts";
-import type { CsvRow } from "./read_csv.ts";
-import { hasBackendPrefix, keysOf } from "./text_names.ts";
+import { canonicalCsv, keptCells, keptCsv, type PlannedRow } from "./planned_csv.ts";
+import type { CsvRow } from "./csv.ts";
+import { hasBackendPrefix, keysOf } from "./cells.ts";
 import type { Shrink } from "../plan.ts";
-import { isEmptied } from "../emptied_record.ts";
-import { keptCells } from "./kept_cells.ts";
+import { isEmptied } from "../shrink.ts";
 import { type TextModel, textModel } from "./text_model.ts";
 import { namesInWarning, skippedRecords, unheldFields } from "./text_warnings.ts";
 
-/** What the files of `text_generation` are planned from. */
+/** The input for planning the files of `text_generation`. */
 export interface TextFilesOptions {
-  /** PRIMARY's records by name. Those of a backend (`koboldcpp/…`) are made anew from the canonical ones. */
+  /** PRIMARY's records by name. Those of backends (`koboldcpp/…`) are generated again from the canonical ones. */
   readonly primary: JsonObject;
-  /** `models.csv` as it is, decoded without removing a byte order mark; without it a new one is made. */
+  /** The current `models.csv`, decoded with its byte order mark; without it a new one is created. */
   readonly csvText: string | undefined;
-  /** Models that stay as the file has them, present or absent; by name or by the key of a backend. */
+  /** Models that stay as they are in the file, present or absent; by name or by a backend's key. */
   readonly keep: ReadonlySet<string>;
-  /** `keep`: only what changed is written. `canonical`: the whole file is, as the original writes it. */
+  /** `keep` writes only changes. `canonical` rewrites the whole file as the original tool does. */
   readonly format: "keep" | "canonical";
 }
 
-/** The files as they have to be. */
+/** The wanted files. */
 export interface TextFilesPlan {
   readonly csvText: string;
-  /** What `db.json` has to hold, in its order: that of the rows. */
+  /** The content of `db.json`, in the order of the rows. */
   readonly records: JsonObject;
-  /** How many of the models that `models.csv` has go or are emptied. */
+  /** Models of `models.csv` that are removed or emptied. */
   readonly shrink: Shrink;
-  /** Models whose records at PRIMARY no row can hold: the files keep what they have of them. */
+  /** Models whose records at PRIMARY do not fit into a row. The files keep theirs. */
   readonly skipped: readonly string[];
   readonly warnings: readonly string[];
 }
 
 /**
- * Plans `models.csv` and the records of `db.json`, so that they say what PRIMARY says.
+ * Plans `models.csv` and the records of `db.json` to match PRIMARY.
  *
- * Rows keep their order, their line endings, and the cells that mean what PRIMARY says; rows of models that PRIMARY
- * does not have go; new ones come last, in PRIMARY's order. Of rows with the same name the last counts, so that one is
- * edited; in canonical format it is the only one that stays, in the place of the first. An empty `instruct_format` at
- * PRIMARY keeps the file's. A record that no row can hold is skipped with a warning, and the file keeps its row.
+ * Rows keep their order, their line endings, and cells that mean the same. Rows of models that PRIMARY does not have
+ * are removed. New rows come last, in PRIMARY's order. Of rows with the same name, the last one counts and is edited;
+ * canonical format keeps only that one, at the position of the first. An empty `instruct_format` at PRIMARY keeps the
+ * file's. A record that does not fit into a row is skipped with a warning, and the file keeps its row.
  *
- * @throws {RefusedError} no row can hold any of PRIMARY's records, a row is invalid, named with its model and field; or
- * the file cannot be read, or lacks a column
+ * @throws {RefusedError} none of PRIMARY's records fits into a row; or the file cannot be read, lacks a column, or has
+ * an invalid row
  */
 export function planTextFiles(options: TextFilesOptions): TextFilesPlan {
   const warnings: string[] = [];
@@ -63,7 +62,7 @@ export function planTextFiles(options: TextFilesOptions): TextFilesPlan {
   return { csvText: text, records, shrink, skipped, warnings };
 }
 
-/** PRIMARY's models by name, without those that the file keeps as they are; and the names of those that no row can hold. */
+/** Returns PRIMARY's models by name, without kept ones, and the names of those that do not fit into a row. */
 function textModels(
   { primary, keep }: TextFilesOptions,
   warnings: string[],
@@ -73,13 +72,11 @@ function textModels(
   const known = new Set(names.flatMap(keysOf));
   const orphans = [...primary.keys()].filter((key) => hasBackendPrefix(key) && !known.has(key));
   if (urls.length > 0) {
-    warnings.push(`PRIMARY names models by URL, and they are skipped: ${namesInWarning(urls)}`);
+    warnings.push(`skipped PRIMARY's models that are named by a URL: ${namesInWarning(urls)}`);
   }
   if (orphans.length > 0) {
     warnings.push(
-      `PRIMARY has records of a backend without the model itself, and they are skipped: ${
-        namesInWarning(orphans)
-      }`,
+      `skipped PRIMARY's records of a backend without a record of the model: ${namesInWarning(orphans)}`,
     );
   }
   const models = new Map<string, TextModel>();
@@ -94,7 +91,7 @@ function textModels(
     }
   }
   const [first] = refusals.values();
-  // All of them: that is no record gone wrong, but an answer of another kind.
+  // If none fits, the answer is not of models.
   if (first !== undefined && refusals.size === candidates.length) throw first;
   warnings.push(...skippedRecords([...refusals.values()]));
   return { models, skipped: [...refusals.keys()] };
@@ -126,21 +123,21 @@ function newCsv(
   };
 }
 
-/** Whether a row keeps its model's name, and loses most of what else it says. */
+/** Whether a row keeps its model's name but loses most other values. */
 function isEmptiedRow({ line, model }: PlannedRow): boolean {
   if (line === undefined || model === undefined || !isModelRow(line)) return false;
   const held = new Map(COLUMNS.map((column) => [column, line.values.get(column) ?? ""]));
   return isEmptied(held.get("name") ?? "", held, keptCells(model, line));
 }
 
-/** The models that lines of the file are of. */
+/** Returns the models of lines of the file. */
 function namesIn(lines: ModelsCsv["lines"]): Set<string> {
   return new Set(
     lines.filter(isModelRow).map(({ values }) => values.get("name") ?? "").filter((name) => name !== ""),
   );
 }
 
-/** Whose rows the file will have, in order. */
+/** Returns the rows of the new file, in order. */
 function plannedRows(
   { lines }: ModelsCsv,
   models: ReadonlyMap<string, TextModel>,
@@ -153,7 +150,7 @@ function plannedRows(
     const name = isModelRow(line) ? line.values.get("name") ?? "" : undefined;
     const model = name === undefined ? undefined : models.get(name);
     if (name === "") {
-      warnings.push(`line ${lineOf(line)} of ${MODELS_CSV} names no model, and is removed`);
+      warnings.push(`line ${lineOf(line)} of ${MODELS_CSV} has no model name and is removed`);
       continue;
     }
     if (name !== undefined && model === undefined && !isKept(name, keep)) continue;

@@ -1,15 +1,26 @@
-import { csvCell, csvText } from "./csv_text.ts";
-import { keptCells, keptInstructFormat } from "./kept_cells.ts";
-import { COLUMNS, isModelRow, type ModelRow, type ModelsCsv } from "./models_csv.ts";
-import type { CsvRow } from "./read_csv.ts";
+import { csvCell, type CsvRow, csvText } from "./csv.ts";
+import { type Column, COLUMNS, isModelRow, type ModelRow, type ModelsCsv } from "./models_csv.ts";
 import type { TextModel } from "./text_model.ts";
+import { RefusedError } from "../../core/errors.ts";
+import { jsonEquals } from "../json/json_equals.ts";
+import type { JsonObject } from "../json/json_value.ts";
+import {
+  automaticDisplayName,
+  DEFAULT_STYLE,
+  type ModelSize,
+  modelSize,
+  settingsOf,
+  sortedTags,
+  tagsCell,
+  tagsOf,
+} from "./cells.ts";
 
-/** A row or a blank line of the file, with the model that decides what the row says; or a new model. */
+/** A row or a blank line of the file, with the model that determines its values; or a new model. */
 export type PlannedRow =
   | { readonly line: ModelRow | CsvRow; readonly model: TextModel | undefined }
   | { readonly line: undefined; readonly model: TextModel };
 
-/** The file in its own style: columns, line endings, and the text of all cells that do not change. */
+/** Returns the file in its own style: columns, line endings, and the text of unchanged cells. */
 export function keptCsv({ header, columns, lines }: ModelsCsv, planned: readonly PlannedRow[]): string {
   const before = [header, ...lines.map((line) => isModelRow(line) ? line.csv : line)];
   const usual = before.findLast((row) => row.ending !== "")?.ending ?? "\n";
@@ -20,13 +31,15 @@ export function keptCsv({ header, columns, lines }: ModelsCsv, planned: readonly
     return { cells: editedCells(columns, keptCells(model, line), line), ending: line.csv.ending };
   });
   const all = [header, ...rows];
-  // A last line without an end gets one when another follows.
+  // If another row follows the last line, that line gets a line ending.
   return csvText(
     all.map((row, at) => row.ending === "" && at < all.length - 1 ? { ...row, ending: usual } : row),
   );
 }
 
-/** The cells of a row with new values where they differ. A row that is too short grows as far as it has to. */
+/**
+ * Returns the cells of a row with new values where they differ. A row that is too short gets the cells that it needs.
+ */
 function editedCells(
   columns: readonly string[],
   wanted: ReadonlyMap<string, string>,
@@ -43,8 +56,8 @@ function editedCells(
 }
 
 /**
- * The whole file as the original writes it: one row for each model. Columns of which it does not know come after its
- * own.
+ * Returns the whole file as the original tool writes it: one row for each model. Columns that the original does not
+ * know come after its own.
  */
 export function canonicalCsv({ columns: before }: ModelsCsv, planned: readonly PlannedRow[]): string {
   const known: readonly string[] = COLUMNS;
@@ -59,7 +72,7 @@ export function canonicalCsv({ columns: before }: ModelsCsv, planned: readonly P
   return csvText([columns, ...rows].map((values) => ({ cells: values.map(csvCell), ending: "\n" })));
 }
 
-/** Of rows with the same name the last, in the place of the first: what `db.json` is made of. */
+/** Returns the last row of each name, at the position of the first: the content of `db.json`. */
 function decidingRows(planned: readonly PlannedRow[]): PlannedRow[] {
   const rows = new Map<string, PlannedRow>();
   for (const row of planned) {
@@ -68,4 +81,66 @@ function decidingRows(planned: readonly PlannedRow[]): PlannedRow[] {
     if (name !== undefined) rows.set(name, row);
   }
   return [...rows.values()];
+}
+
+/**
+ * Returns the cells of a model's row, and keeps those that mean what PRIMARY says: ` 12` for `12`, tags in another
+ * order, settings in another spelling.
+ */
+export function keptCells(model: TextModel, row: ModelRow): Map<Column, string> {
+  const cells = new Map(model.cells);
+  const held = (column: Column) => row.values.get(column) ?? "";
+  const wanted = (column: Column) => model.cells.get(column) ?? "";
+
+  const size = keptSize(model, held("parameters_bn"));
+  if (size !== undefined) cells.set("parameters_bn", held("parameters_bn"));
+  const sizeTag = (size ?? modelSize(wanted("parameters_bn")))?.tag ?? "";
+
+  const style = [held("style"), wanted("style")].find((style) =>
+    (style || DEFAULT_STYLE) === (wanted("style") || DEFAULT_STYLE) &&
+    sameTags(model, held("tags"), style, sizeTag)
+  );
+  cells.set("style", style ?? wanted("style"));
+  cells.set("tags", style === undefined ? tagsCell(model.tags, wanted("style"), sizeTag) : held("tags"));
+
+  const automatic = automaticDisplayName(wanted("name"));
+  if ((held("display_name") || automatic) === (wanted("display_name") || automatic)) {
+    cells.set("display_name", held("display_name"));
+  }
+  const settings = readSettings(held("settings"));
+  if (settings !== undefined && jsonEquals(settings, model.settings)) cells.set("settings", held("settings"));
+  cells.set("instruct_format", keptInstructFormat(model, row));
+  return cells;
+}
+
+/** Returns PRIMARY's format, or the file's if PRIMARY has none. */
+export function keptInstructFormat(model: TextModel, row: ModelRow | undefined): string {
+  return model.cells.get("instruct_format") || (row?.values.get("instruct_format") ?? "");
+}
+
+/** Returns the size of a cell if it is PRIMARY's. */
+function keptSize(model: TextModel, cell: string): ModelSize | undefined {
+  const size = modelSize(cell);
+  if (size?.parameters !== model.parameters) return undefined;
+  // "0.5000000001" and "0.5" are the same number of parameters, but round to different tags.
+  const tag = modelSize(model.cells.get("parameters_bn") ?? "")?.tag;
+  return size.tag === tag || model.tags.includes(size.tag) ? size : undefined;
+}
+
+/** Whether a cell of tags, in a row with this style and size, gives the same tags as PRIMARY's record. */
+function sameTags(model: TextModel, cell: string, style: string, sizeTag: string): boolean {
+  const wantedStyle = model.cells.get("style") ?? "";
+  const wanted = sortedTags([...model.tags, ...wantedStyle === "" ? [] : [wantedStyle], sizeTag]);
+  const got = tagsOf(cell, style, sizeTag);
+  return got.length === wanted.length && got.every((tag, index) => tag === wanted[index]);
+}
+
+/** Returns the settings of a cell; `undefined` if they are invalid, so that the cell is replaced. */
+function readSettings(cell: string): JsonObject | undefined {
+  try {
+    return settingsOf(cell, "the settings");
+  } catch (error) {
+    if (error instanceof RefusedError) return undefined;
+    throw error;
+  }
 }

@@ -1,8 +1,8 @@
-/** What `str.strip()` removes: other characters than JavaScript's `trim` does. */
+/** The characters that `str.strip()` removes, which differ from JavaScript's `trim`. */
 const BLANK = "[\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 const BLANKS_AROUND = new RegExp(`^${BLANK}+|${BLANK}+$`, "g");
 
-/** Python's `str.strip()`. */
+/** Returns Python's `str.strip()` of a text. */
 export function pythonStrip(text: string): string {
   return text.replace(BLANKS_AROUND, "");
 }
@@ -12,7 +12,7 @@ const DIGITS = "\\d+(?:_\\d+)*";
 const FLOAT = new RegExp(`^[+-]?(?:${DIGITS}\\.?(?:${DIGITS})?|\\.${DIGITS})(?:e[+-]?${DIGITS})?$`, "i");
 
 /**
- * Python's `float()` of a text in ASCII; `undefined` when it is no finite number.
+ * Returns Python's `float()` of an ASCII text; `undefined` if it is not a finite number.
  *
  * @example
  * ```ts
@@ -31,7 +31,7 @@ export function pythonFloat(text: string): number | undefined {
   return Number.isFinite(value) ? value : undefined;
 }
 
-/** Order of `sorted()`: by code point, where JavaScript compares UTF-16 units. */
+/** Compares as `sorted()` does: by code point. JavaScript compares UTF-16 units. */
 export function compareCodePoints(a: string, b: string): number {
   for (let at = 0; at < a.length && at < b.length; at++) {
     const [left, right] = [a.codePointAt(at) ?? 0, b.codePointAt(at) ?? 0];

@@ -3,28 +3,33 @@ import { quote } from "../../core/quote.ts";
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../json/json_value.ts";
 import { renderInline } from "../json/render_json.ts";
 import { type Column, MODELS_CSV } from "./models_csv.ts";
-import { modelSize, sizeCell } from "./model_size.ts";
+import {
+  automaticDisplayName,
+  checkedSettings,
+  DEFAULT_STYLE,
+  modelSize,
+  requireFlat,
+  sizeCell,
+  tagsCell,
+} from "./cells.ts";
 import { pythonStrip } from "./python_text.ts";
-import { MAX_CELL_CHARACTERS } from "./read_csv.ts";
-import { automaticDisplayName } from "./text_names.ts";
-import { checkedSettings, requireFlat } from "./text_settings.ts";
-import { DEFAULT_STYLE, tagsCell } from "./text_tags.ts";
+import { MAX_CELL_CHARACTERS } from "./csv.ts";
 
-/** What PRIMARY says about a text model, as far as `models.csv` can hold it. */
+/** PRIMARY's record of a text model, in the form of `models.csv`. */
 export interface TextModel {
   readonly parameters: bigint;
-  /** All tags, with those that come by themselves. */
+  /** All tags, with the automatic ones. */
   readonly tags: readonly string[];
   readonly settings: JsonObject;
-  /** The row that says it, as the original writes it. */
+  /** Its row, as the original tool writes it. */
   readonly cells: ReadonlyMap<Column, string>;
 }
 
 /**
  * Reads a record of PRIMARY.
  *
- * @throws {RefusedError} it has no usable name, no positive whole number of parameters, tags that are no list of texts
- * or hold a comma, settings that nest or that there are not, or text that no CSV file can hold
+ * @throws {RefusedError} its name, number of parameters, tags or settings are invalid, or it contains text that a CSV file
+ * cannot hold. Parameters are a positive integer, tags a list of texts without commas, and settings known and flat
  */
 export function textModel(name: string, record: JsonValue): TextModel {
   const reader = new RecordReader(name, record);
@@ -40,7 +45,7 @@ export function textModel(name: string, record: JsonValue): TextModel {
   const displayName = reader.text("display_name");
   const named = reader.text("style");
   const tags = reader.tags(named);
-  // A style that its tags do not name comes from the defaults, not from the row.
+  // A style that is not among the tags is a default, not from the row.
   const style = named === DEFAULT_STYLE && !tags.includes(named) ? "" : named;
   const settings = reader.settings();
   const cells = new Map<Column, string>([
@@ -65,14 +70,14 @@ class RecordReader {
   readonly #record: JsonObject;
 
   constructor(name: string, record: JsonValue) {
-    if (!isJsonObject(record)) throw refused(name, `the record of ${quote(name)} is no JSON object`);
+    if (!isJsonObject(record)) throw refused(name, `the record of ${quote(name)} is not a JSON object`);
     this.#name = name;
     this.#record = record;
   }
 
   text(field: string): string {
     const value = this.#record.get(field) ?? "";
-    if (typeof value !== "string") throw this.#refused(field, "is no text");
+    if (typeof value !== "string") throw this.#refused(field, "is not a text");
     return value;
   }
 
@@ -81,20 +86,20 @@ class RecordReader {
     if (value === null) throw this.#refused("parameters", "is missing");
     const whole = typeof value === "number" && Number.isInteger(value) ? BigInt(value) : value;
     if (typeof whole !== "bigint" || whole <= 0n) {
-      throw this.#refused("parameters", "is no positive whole number");
+      throw this.#refused("parameters", "is not a positive integer");
     }
     return whole;
   }
 
   tags(style: string): readonly string[] {
     const value = this.#record.get("tags") ?? [];
-    if (!isJsonArray(value)) throw this.#refused("tags", "is no list");
+    if (!isJsonArray(value)) throw this.#refused("tags", "is not a list");
     return value.map((tag) => {
-      if (typeof tag !== "string") throw this.#refused("tags", "holds something that is no text");
-      // The style has a column of its own, where nothing is split or trimmed.
+      if (typeof tag !== "string") throw this.#refused("tags", "contains a value that is not a text");
+      // The style has its own column, which is neither split nor trimmed.
       if (tag === style) return tag;
       if (tag.includes(",")) {
-        throw this.#refused("tags", `holds ${quote(tag)}, and a tag cannot have a comma`);
+        throw this.#refused("tags", `contains ${quote(tag)}, but a tag cannot have a comma`);
       }
       return pythonStrip(tag);
     });
@@ -112,14 +117,14 @@ class RecordReader {
   }
 }
 
-/** What UTF-8 cannot encode, or Python's `csv` cannot read, must not get into the file. */
+/** Refuses text that UTF-8 cannot encode or Python's `csv` cannot read. */
 function requireWritable(name: string, column: Column, cell: string): void {
   const problem = !cell.isWellFormed()
-    ? "holds half a character (a lone surrogate)"
+    ? "contains half a character (a lone surrogate)"
     : cell.includes("\0")
-    ? "holds a NUL character"
+    ? "contains a NUL character"
     : cell.length > MAX_CELL_CHARACTERS
-    ? `has ${cell.length} characters, and Python's csv reads ${MAX_CELL_CHARACTERS}`
+    ? `has ${cell.length} characters, but Python's csv reads at most ${MAX_CELL_CHARACTERS}`
     : undefined;
   if (problem !== undefined) throw refused(name, `${quote(column)} of ${quote(name)} ${problem}`);
 }

@@ -5,16 +5,19 @@ import { isJsonObject, type JsonObject } from "../json/json_value.ts";
 import { isEmpty } from "./csv_to_records.ts";
 import { COLUMNS, MODELS_CSV } from "./models_csv.ts";
 
-/** Fields of a record that the columns of `models.csv` hold. */
+/** The fields of a record that have columns in `models.csv`. */
 const HELD: ReadonlySet<string> = new Set([
   "parameters",
   ...COLUMNS.filter((column) => column !== "name" && column !== "parameters_bn"),
 ]);
 
-/** Names in one warning: enough to find them, few enough to read. */
+/** The number of names in a warning. */
 const MAX_NAMES = 5;
 
-/** What PRIMARY says and the files cannot, one warning a field: a version other than 1, for example. */
+/**
+ * Returns a warning for each field of PRIMARY's records that the files cannot hold: a version other than 1, for
+ * example.
+ */
 export function unheldFields(primary: JsonObject, names: readonly string[], records: JsonObject): string[] {
   const models = new Map<string, string[]>();
   for (const name of names) {
@@ -32,18 +35,18 @@ export function unheldFields(primary: JsonObject, names: readonly string[], reco
   return Array.from(
     models,
     ([field, names]) =>
-      `PRIMARY's ${quote(field)} is lost, because ${MODELS_CSV} has no column for it: ${
+      `PRIMARY's ${quote(field)} is not synced, because ${MODELS_CSV} has no column for it: ${
         namesInWarning(names)
       }`,
   );
 }
 
-/** One warning for each record that no row can hold, with what is wrong with it; the rest in one more. */
+/** Returns a warning for each record that does not fit into a row, and one for the rest. */
 export function skippedRecords(refusals: readonly RefusedError[]): string[] {
   const more = refusals.length - MAX_NAMES;
   return [
     ...refusals.slice(0, MAX_NAMES).map((refusal) =>
-      `skipped a record, and kept what the files have of it: ${messageAndHint(refusal)}`
+      `skipped a record, and kept the files' version: ${messageAndHint(refusal)}`
     ),
     ...(more > 0 ? [`skipped ${more} more records that ${MODELS_CSV} cannot hold`] : []),
   ];

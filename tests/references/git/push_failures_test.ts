@@ -60,7 +60,7 @@ Deno.test("push() with a token that may not write names the permissions that it 
   );
   assert.deepEqual([error.exitCode, error.code], [3, "GIT_AUTHENTICATION"]);
   assert.match(error.message, /Write access to repository not granted/);
-  assert.match(error.hint ?? "", /may not write to Haidra-Org\/images: .*Contents and Pull requests/);
+  assert.match(error.hint ?? "", /cannot write to Haidra-Org\/images: .*Contents and Pull requests/);
 });
 
 Deno.test("push() without a token names the variables that hold one", async () => {

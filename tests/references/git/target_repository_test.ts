@@ -145,7 +145,7 @@ Deno.test("a kept clone's local changes are never discarded without being told t
   Deno.writeTextFileSync(join(folder, "notes.txt"), "mine");
   await assert.rejects(world.keep(), (error) => {
     assert.ok(error instanceof UsageError);
-    assert.match(error.message, /"notes\.txt" changed there/);
+    assert.match(error.message, /: it has changes of "notes\.txt"$/);
     return error.code === "LOCAL_CHANGES";
   });
   git(folder, "add", "--all");

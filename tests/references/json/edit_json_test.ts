@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { RefusedError } from "../../../lib/core/errors.ts";
 import { editJson } from "../../../lib/references/json/edit_json.ts";
 import { jsonEquals } from "../../../lib/references/json/json_equals.ts";
-import { parseJson } from "../../../lib/references/json/parse_json.ts";
+import { parseJson } from "../../../lib/references/json/read_nodes.ts";
 import { renderJson } from "../../../lib/references/json/render_json.ts";
 import { chances, changed, grown, SEED, someText, values } from "./documents.ts";
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { RefusedError } from "../../../lib/core/errors.ts";
 import { jsonEquals } from "../../../lib/references/json/json_equals.ts";
 import type { JsonValue } from "../../../lib/references/json/json_value.ts";
-import { parseJson } from "../../../lib/references/json/parse_json.ts";
+import { parseJson } from "../../../lib/references/json/read_nodes.ts";
 import { renderInline, renderJson } from "../../../lib/references/json/render_json.ts";
 import { chances, pick, SEED, someText, values } from "./documents.ts";
 import { pythonEquals, pythonRoundTrips } from "./python_json.ts";
@@ -106,16 +106,16 @@ Deno.test("parseJson() says what is wrong and where", () => {
 });
 
 Deno.test("parseJson() names the number that cannot be written, by its path", () => {
-  const large = "which is too large for a float: Python makes Infinity of it, and that is no JSON";
+  const large = "which is too large for a float: Python converts it to Infinity, which JSON cannot hold";
   assert.equal(
     refusal('{"Deliberate": {"config": {\n"size": 1e400}}}'),
     `Deliberate.config.size at line 2, column 9 is 1e400, ${large}`,
   );
   assert.equal(
     refusal('{"stable v1.5": [1, {"min": -Infinity}]}'),
-    '"stable v1.5"[1].min at line 1, column 29 is -Infinity, which is no JSON',
+    '"stable v1.5"[1].min at line 1, column 29 is -Infinity, which JSON cannot hold',
   );
-  assert.equal(refusal("NaN"), "the value at line 1, column 1 is NaN, which is no JSON");
+  assert.equal(refusal("NaN"), "the value at line 1, column 1 is NaN, which JSON cannot hold");
   assert.equal(
     refusal(`[1${"0".repeat(400)}.5]`),
     `[0] at line 1, column 2 is a number, ${large}`,

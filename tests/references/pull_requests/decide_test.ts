@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decide } from "../../../lib/references/pull_requests/decide.ts";
+import { decide } from "../../../lib/references/propose.ts";
 import { type Marker, readMarker, withMarker } from "../../../lib/references/pull_requests/marker.ts";
 import type { PullRequest } from "../../../lib/references/pull_requests/pull_requests.ts";
 

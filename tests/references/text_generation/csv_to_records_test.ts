@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { z } from "zod";
-import { csvCell, csvText } from "../../../lib/references/text_generation/csv_text.ts";
+import { csvCell, csvText } from "../../../lib/references/text_generation/csv.ts";
 import { csvToRecords } from "../../../lib/references/text_generation/csv_to_records.ts";
 import { renderJson } from "../../../lib/references/json/render_json.ts";
 import { runPython } from "./text_reference.ts";
@@ -105,15 +105,15 @@ Deno.test("csvToRecords() makes of random rows the bytes that Python makes", asy
 });
 
 const REFUSED: readonly (readonly [string, RegExp])[] = [
-  ["a/b,7B,,,,,,,,", /line 2 of models\.csv: "parameters_bn" of "a\/b" is "7B", which is no number/],
-  ["a/b,,,,,,,,,", /"parameters_bn" of "a\/b" is "", which is no number/],
+  ["a/b,7B,,,,,,,,", /line 2 of models\.csv: "parameters_bn" of "a\/b" is "7B", which is not a number/],
+  ["a/b,,,,,,,,,", /"parameters_bn" of "a\/b" is "", which is not a number/],
   ["a/b,nan,,,,,,,,", /is "nan"/],
   ["a/b,inf,,,,,,,,", /is "inf"/],
   ["a/b,1e999,,,,,,,,", /is "1e999"/],
   ["a/b", /"parameters_bn" of "a\/b" is ""/],
   ['a/b,7,,,,,,,,"{""n"": 1"', /the settings of "a\/b" in line 2 of models\.csv/],
-  ["a/b,7,,,,,,,,[]", /the settings of "a\/b" in line 2 of models\.csv: they are no JSON object/],
-  ['a/b,7,,,,,,,,"{""top_q"": 1}"', /the settings of "a\/b" in .*: "top_q" is no generation parameter/],
+  ["a/b,7,,,,,,,,[]", /the settings of "a\/b" in line 2 of models\.csv: they are not a JSON object/],
+  ['a/b,7,,,,,,,,"{""top_q"": 1}"', /the settings of "a\/b" in .*: "top_q" is not a generation parameter/],
   ['a/b,7,,,,,,,,"{""n"": 1e400}"', /the settings of "a\/b".*1e400/s],
   ['a/b,7,,,,,,,,"{""n"": NaN}"', /the settings of "a\/b".*NaN/s],
   ['a/b,7,,,"open,,,,,', /line 2 of models\.csv: a quoted cell does not end/],
@@ -129,7 +129,7 @@ Deno.test("csvToRecords() refuses a file without its columns, and says when a by
   assert.throws(() => csvToRecords("name,tags\n"), /has no column "parameters_bn", "settings"/);
   assert.throws(
     () => csvToRecords(`\ufeff${HEADER}\n`),
-    /has no column "name", since a byte order mark hides/,
+    /lacks the column "name", because a byte order mark hides the first column/,
   );
   assert.throws(() => csvToRecords(""), /has no column "name"/);
 });

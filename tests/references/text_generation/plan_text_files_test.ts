@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { JsonObject, JsonValue } from "../../../lib/references/json/json_value.ts";
-import { parseJson } from "../../../lib/references/json/parse_json.ts";
+import { parseJson } from "../../../lib/references/json/read_nodes.ts";
 import { csvToRecords } from "../../../lib/references/text_generation/csv_to_records.ts";
 import { planTextFiles } from "../../../lib/references/text_generation/plan_text_files.ts";
 
@@ -190,24 +190,24 @@ Deno.test("planTextFiles() writes parameters so that Python reads exactly as man
 const REFUSED: readonly (readonly [string, Record<string, JsonValue | undefined>, RegExp])[] = [
   ["a/b", {}, /"parameters" of "a\/b" is missing/],
   ["a/b", { parameters: null }, /"parameters" of "a\/b" is missing/],
-  ["a/b", { parameters: 0n }, /"parameters" of "a\/b" is no positive whole number/],
-  ["a/b", { parameters: "7" }, /"parameters" of "a\/b" is no positive whole number/],
-  ["a/b", { parameters: 7.5 }, /"parameters" of "a\/b" is no positive whole number/],
+  ["a/b", { parameters: 0n }, /"parameters" of "a\/b" is not a positive integer/],
+  ["a/b", { parameters: "7" }, /"parameters" of "a\/b" is not a positive integer/],
+  ["a/b", { parameters: 7.5 }, /"parameters" of "a\/b" is not a positive integer/],
   ["a/b", { parameters: 10n ** 30n }, /more than a row can say exactly/],
   [
     "gpt2",
     { settings: new Map([["top_q", 1n]]) },
-    /settings of "gpt2" at PRIMARY: "top_q" is no generation parameter/,
+    /settings of "gpt2" at PRIMARY: "top_q" is not a generation parameter/,
   ],
   ["gpt2", { settings: new Map([["top_p", [[1n]]]]) }, /settings of "gpt2" at PRIMARY: "top_p" is neither/],
   ["gpt2", { settings: new Map([["top_p", null]]) }, /"top_p" is neither/],
-  ["gpt2", { settings: "{}" }, /settings of "gpt2" at PRIMARY: they are no JSON object/],
-  ["gpt2", { tags: "a,b" }, /"tags" of "gpt2" is no list/],
-  ["gpt2", { tags: ["a", 7n] }, /"tags" of "gpt2" holds something that is no text/],
-  ["gpt2", { tags: ["a,b"] }, /"tags" of "gpt2" holds "a,b", and a tag cannot have a comma/],
-  ["gpt2", { url: 7n }, /"url" of "gpt2" is no text/],
-  ["gpt2", { description: "half \ud83d" }, /"description" of "gpt2" holds half a character/],
-  ["gpt2", { description: "a\0b" }, /"description" of "gpt2" holds a NUL/],
+  ["gpt2", { settings: "{}" }, /settings of "gpt2" at PRIMARY: they are not a JSON object/],
+  ["gpt2", { tags: "a,b" }, /"tags" of "gpt2" is not a list/],
+  ["gpt2", { tags: ["a", 7n] }, /"tags" of "gpt2" contains a value that is not a text/],
+  ["gpt2", { tags: ["a,b"] }, /"tags" of "gpt2" contains "a,b", but a tag cannot have a comma/],
+  ["gpt2", { url: 7n }, /"url" of "gpt2" is not a text/],
+  ["gpt2", { description: "half \ud83d" }, /"description" of "gpt2" contains half a character/],
+  ["gpt2", { description: "a\0b" }, /"description" of "gpt2" contains a NUL/],
   ["gpt2", { description: "x".repeat(131_073) }, /"description" of "gpt2" has 131073 characters/],
   ["", { parameters: 7n }, /"" cannot be the name of a model/],
   ["a\nb", { parameters: 7n }, /"a\\nb" cannot be the name of a model/],
@@ -242,7 +242,7 @@ Deno.test("planTextFiles() names the first of many skipped records, and counts t
   assert.equal(warnings.length, 6);
   assert.match(
     warnings[0] ?? "",
-    /^skipped a record, and kept what the files have of it: .* "m\/0" .* is missing; correct the record of "m\/0"/,
+    /^skipped a record, and kept the files' version: .* "m\/0" .* is missing; correct the record of "m\/0"/,
   );
   assert.equal(warnings.at(-1), "skipped 3 more records that models.csv cannot hold");
 });
@@ -268,7 +268,7 @@ Deno.test("planTextFiles() refuses an answer of which no row can hold any record
   const primary = new Map([["a/b", [1n]]]);
   assert.throws(
     () => planTextFiles({ primary, csvText: FILE, keep: KEEP_NOTHING, format: "keep" }),
-    /the record of "a\/b" is no JSON object/,
+    /the record of "a\/b" is not a JSON object/,
   );
 });
 
@@ -303,8 +303,8 @@ Deno.test("planTextFiles() warns of what the files cannot say, in one line a fie
   const { warnings, csvText } = plan({ ...changes, gpt2: { nsfw: true, version: "2" } });
   assert.equal(csvText, FILE);
   assert.deepEqual(warnings.toSorted(), [
-    `PRIMARY's "nsfw" is lost, because models.csv has no column for it: "gpt2"`,
-    `PRIMARY's "version" is lost, because models.csv has no column for it: "org/First-7B", "gpt2", "org/Last-13b"`,
+    `PRIMARY's "nsfw" is not synced, because models.csv has no column for it: "gpt2"`,
+    `PRIMARY's "version" is not synced, because models.csv has no column for it: "org/First-7B", "gpt2", "org/Last-13b"`,
   ]);
 });
 
@@ -318,12 +318,12 @@ Deno.test("planTextFiles() skips URLs and models that only a backend has, and sa
   assert.equal(csvText, FILE);
   assert.match(
     warnings.join("\n"),
-    /by URL, and they are skipped: "https:\/\/x\/y"\n.*: "koboldcpp\/alone"$/,
+    /named by a URL: "https:\/\/x\/y"\n.*: "koboldcpp\/alone"$/,
   );
 });
 
 Deno.test("planTextFiles() removes a row without a name, and says so", () => {
   const { csvText, warnings } = plan({}, `${FILE},7,,,,,,,,\r\n`);
   assert.equal(csvText, FILE);
-  assert.match(warnings.join(), /line 5 of models\.csv names no model, and is removed/);
+  assert.match(warnings.join(), /line 5 of models\.csv has no model name and is removed/);
 });

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { z } from "zod";
-import { csvCell, csvText } from "../../../lib/references/text_generation/csv_text.ts";
-import { readCsv } from "../../../lib/references/text_generation/read_csv.ts";
+import { csvCell, csvText, readCsv } from "../../../lib/references/text_generation/csv.ts";
 import { runPython } from "./text_reference.ts";
 
 const HOSTILE = fc.array(

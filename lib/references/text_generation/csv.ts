@@ -1,45 +1,45 @@
 import { RefusedError } from "../../core/errors.ts";
 
-/** A cell: as it stands in the file, and what it says. */
+/** A cell: its text in the file, and its value. */
 export interface CsvCell {
   readonly raw: string;
   readonly value: string;
 }
 
-/** A row of a CSV file; of a blank line there are no cells. */
+/** A row of a CSV file. A blank line has no cells. */
 export interface CsvRow {
-  /** Number of the line where it begins, the first being 1. */
+  /** The number of its first line, from 1. */
   readonly line: number;
   readonly cells: readonly CsvCell[];
-  /** `\n`, `\r\n`, `\r`, or nothing at the end of a file. */
+  /** `\n`, `\r\n`, `\r`, or empty at the end of a file. */
   readonly ending: string;
 }
 
-/** Longest cell in characters: Python's `csv` reads no longer one (`csv.field_size_limit()`). */
+/** The longest cell in characters, as in Python's `csv` (`csv.field_size_limit()`). */
 export const MAX_CELL_CHARACTERS = 131_072;
 
 /** Up to the next comma or line end. */
 const PLAIN = /[^,\r\n]*/y;
 
-/** A quoted beginning with doubled quotes in it, then what a cell without quotes may hold. */
+/** A quoted beginning with doubled quotes, then unquoted characters. */
 const QUOTED = /"([^"]*(?:""[^"]*)*)"(?!")([^,\r\n]*)/y;
 
-/** Where a row ends. */
+/** The end of a row. */
 const LINE_END = /\r\n|\r|\n/g;
 
 /**
- * Reads CSV as Python's `csv.reader` does by default: a quote counts only as the first character of a cell, what
- * follows the closing quote belongs to the cell, and each of `\n`, `\r\n` and `\r` ends a row. Nothing is lost:
- * {@link csvText} of the rows is the text again.
+ * Returns the rows of a CSV file as Python's `csv.reader` reads them by default: a quote counts only as the first
+ * character of a cell, text after the closing quote belongs to the cell, and each of `\n`, `\r\n` and `\r` ends a row.
+ * Nothing is lost: {@link csvText} of the rows is the original text.
  *
- * @param what the file, for messages
+ * @param what the file's name in messages
  * @throws {RefusedError} a quote is never closed (Python would take the rest of the file for that cell), or a cell is
- * longer than Python reads
+ * longer than Python allows
  *
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { readCsv } from "./read_csv.ts";
+ * import { readCsv } from "./csv.ts";
  * const [row] = readCsv('a,"b, ""c""",d\r\n', "models.csv");
  * assert.deepEqual(row?.cells.map((cell) => cell.value), ["a", 'b, "c"', "d"]);
  * assert.equal(row?.ending, "\r\n");
@@ -60,7 +60,7 @@ export function readCsv(text: string, what: string): CsvRow[] {
   return rows;
 }
 
-/** The cells of the row that begins at an index. */
+/** Returns the cells of the row at an index. */
 function readCells(text: string, start: number, where: string): CsvCell[] {
   const cells: CsvCell[] = [];
   let at = start;
@@ -77,8 +77,8 @@ function readCell(text: string, at: number, where: string): CsvCell {
   const { length } = cell.value;
   if (length > MAX_CELL_CHARACTERS) {
     throw new RefusedError(
-      `Cannot read ${where}: a cell has ${length} characters, and Python's csv reads ${MAX_CELL_CHARACTERS}`,
-      { code: "CSV_UNREADABLE", hint: "look for a quote that is closed too late" },
+      `Cannot read ${where}: a cell has ${length} characters, but Python's csv reads at most ${MAX_CELL_CHARACTERS}`,
+      { code: "CSV_UNREADABLE", hint: "find the quote that is closed too late" },
     );
   }
   return cell;
@@ -104,12 +104,32 @@ function readQuotedCell(text: string, at: number, where: string): CsvCell {
   return { raw, value: quoted.replaceAll('""', '"') + rest };
 }
 
-/** With the commas between them. */
+/** The length with commas. */
 function textLength(cells: readonly CsvCell[]): number {
   return cells.reduce((length, cell) => length + cell.raw.length, cells.length - 1);
 }
 
-/** Only a quoted cell goes over a line's end. */
+/** Only a quoted cell can contain line ends. */
 function lineEnds({ raw }: CsvCell): number {
   return raw.startsWith('"') ? raw.match(LINE_END)?.length ?? 0 : 0;
+}
+
+/** Returns the text of a CSV file from rows that were read, edited, or created by {@link csvCell}. */
+export function csvText(rows: readonly Pick<CsvRow, "cells" | "ending">[]): string {
+  return rows.map((row) => row.cells.map((cell) => cell.raw).join(",") + row.ending).join("");
+}
+
+/**
+ * Returns a cell as Python's `csv.writer` writes it (`QUOTE_MINIMAL`): quoted only if necessary.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { csvCell } from "./csv.ts";
+ * assert.equal(csvCell("plain text").raw, "plain text");
+ * assert.equal(csvCell('say "hi"').raw, '"say ""hi"""');
+ * ```
+ */
+export function csvCell(value: string): CsvCell {
+  return { value, raw: /[,"\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value };
 }
