@@ -1,6 +1,6 @@
 /**
- * Plays the bot's own process, as a `reload` hook runs it: looks for a model of each symbol in the release that was
- * activated, "trades" with them, and writes how that goes.
+ * Plays the bot's process, run by a `reload` hook. Checks that the active release has a model for each symbol, "trades"
+ * with them, and writes its statistics.
  *
  *     deno run --allow-read --allow-write --allow-env consumer.ts stats.json 0.55
  */
@@ -15,7 +15,7 @@ for (const symbol of SYMBOLS) {
     Deno.statSync(join(release, symbol, "direction.onnx"));
   } catch {
     Deno.stderr.writeSync(
-      new TextEncoder().encode(`the bot trades ${symbol}, and there is no model for it\n`),
+      new TextEncoder().encode(`no model for ${symbol}, which the bot trades\n`),
     );
     Deno.exit(1);
   }

@@ -1,10 +1,10 @@
 /**
- * The main job in a temporary directory, narrated; each command is the real one, run as a user would.
+ * Plays the main job in a temporary directory, with narration. Each command is a real one, run as a user would.
  *
- *     deno task demo                      by a git repository
- *     deno task demo --carrier runpod     or github-actions, huggingface: against a server on this machine
- *     deno task demo --serve              ends with the dashboard, which shows what the demo did
- *     deno task demo --fleet 50           the same with a simulated month of 50 nodes
+ *     deno task demo                      through a git repository
+ *     deno task demo --carrier runpod     or github-actions, huggingface: with a server on this machine
+ *     deno task demo --serve              then shows the demo's machines on the dashboard
+ *     deno task demo --fleet 50           also shows a simulated month of 50 nodes
  */
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { DemoDashboard } from "./demo_dashboard.ts";
@@ -25,7 +25,7 @@ const DEMOS = {
 async function play({ carrier, dashboard }: DemoOptions): Promise<void> {
   const root = makeRoot();
   if (dashboard === undefined) return await DEMOS[carrier](root);
-  // Opened first: a port that is taken is no end of a story.
+  // Opened first, so that an occupied port is reported at once.
   await using served = await DemoDashboard.open(root, dashboard.address);
   await DEMOS[carrier](root);
   await served.show(dashboard.nodes);

@@ -17,7 +17,7 @@ import { judgeFleet } from "./judge_fleet.ts";
 import { say, styled } from "./stage.ts";
 
 const DAYS = 30;
-/** How soon the page shows what the simulated fleet does. */
+/** How often the page gets new events of the simulated fleet. */
 const FLEET_MS = 5_000;
 
 /** The dashboard at the end of the demo. */
@@ -36,7 +36,7 @@ export class DemoDashboard implements AsyncDisposable {
   }
 
   /**
-   * Opens a dashboard with a database of its own in the demo's folder, and listens.
+   * Opens a dashboard with its own database in the demo's folder, and listens.
    *
    * @throws {UsageError} codes `PASSWORD_MISSING`, `LISTEN_INVALID`; {@link FailedError} code `PORT_IN_USE`
    */
@@ -59,14 +59,14 @@ export class DemoDashboard implements AsyncDisposable {
     return `http://${formatAddress(this.#server.address)}`;
   }
 
-  /** Shows the demo's machines, and so many simulated nodes, until the process is asked to stop. */
+  /** Shows the demo's machines and simulated nodes until the process is stopped. */
   async show(nodes: number): Promise<void> {
     using _stopping = processWorld.onStop(() => this.stop());
     const feeds = this.#machines().map((name) => this.#feed(name));
     const fleet = nodes === 0 ? undefined : await this.#fill(nodes);
     say(
-      `\n${styled(1, `The dashboard: ${this.url}`)}\n  It shows what the demo did${
-        nodes === 0 ? "" : ", and the simulated fleet goes on"
+      `\n${styled(1, `The dashboard: ${this.url}`)}\n  It shows the demo's machines${
+        nodes === 0 ? "" : ", and the simulated fleet continues"
       }. Stop it with Ctrl-C.`,
     );
     await Promise.all([...feeds, this.#work(), this.#goOn(fleet)]);
@@ -77,7 +77,7 @@ export class DemoDashboard implements AsyncDisposable {
     this.#stop.abort();
   }
 
-  /** Closes the dashboard, which shows nothing any more. */
+  /** Closes the dashboard. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#open.live.close();
     await this.#server.close();
@@ -99,17 +99,17 @@ export class DemoDashboard implements AsyncDisposable {
       location: { modelsDir, stateDir: undefined },
       readSettings: () => Promise.resolve(settings),
     };
-    // Each of its own: the pages tell of the dashboard's machine alone.
+    // One for each machine: the pages show one machine only.
     const intake = new LocalIntake(this.#context.clock);
     const onChange = () => this.#open.live.poke();
     await localFeed({ ...this.#context, host: name }, this.#web, machine, { intake, onChange });
   }
 
-  /** Takes in a month of a simulated fleet, as if its nodes had reported all the time. */
+  /** Stores a month of a simulated fleet, as if its nodes had reported it. */
   async #fill(nodes: number): Promise<SimulatedFleet> {
     const startedMs = performance.now();
     const options = { nodes, days: DAYS, now: this.#context.clock.now(), isWatched: true };
-    say(`\nA month of ${nodes} simulated nodes is taken in ...`);
+    say(`\nStoring a month of ${nodes} simulated nodes ...`);
     const fleet = new SimulatedFleet(options);
     let events = 0;
     for (const { endsAt, isLook } of fleet.windows()) {
@@ -140,7 +140,7 @@ export class DemoDashboard implements AsyncDisposable {
     await ingest({ kv, clock: { ...clock, now: () => sentAt } }, events);
   }
 
-  /** Opens incidents, and alerts about none. */
+  /** Opens incidents without sending alerts. */
   async #work(): Promise<void> {
     await runJobs(this.#web, this.#context.signal);
   }
@@ -150,7 +150,7 @@ export class DemoDashboard implements AsyncDisposable {
   }
 }
 
-/** The world of the demo: problems are said, everything else the page shows. */
+/** The context of the demo: prints warnings and errors only. The page shows the rest. */
 function demoContext(signal: AbortSignal): Context {
   const { fs, spawn, http, clock, freeBytes, host } = processWorld;
   const tell = (message: string) => say(message);

@@ -6,10 +6,10 @@ import { type ListenAddress, parseListenAddress } from "../../lib/daemon/listen_
 export const CARRIERS = ["git", "runpod", "github-actions", "huggingface"] as const;
 
 const LISTEN = "127.0.0.1:8080";
-/** A month of as many nodes takes minutes to write. */
+/** Storing a month of this many nodes lasts minutes. */
 const NODES_MAX = 1_000;
 
-/** What `--help` prints. */
+/** The text of `--help`. */
 export const USAGE = `Plays the main job of model-sync in a temporary directory, and narrates it.
 
 Usage: deno task demo [options]
@@ -22,7 +22,7 @@ Usage: deno task demo [options]
 
 --listen and --fleet include --serve.`;
 
-/** Whether the usage was asked for, beside whatever else. */
+/** Whether the command line asks for help, beside other options. */
 export function asksForUsage(args: readonly string[]): boolean {
   const end = args.indexOf("--");
   return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === "--help" || arg === "-h");
@@ -30,12 +30,12 @@ export function asksForUsage(args: readonly string[]): boolean {
 
 export interface DemoOptions {
   readonly carrier: (typeof CARRIERS)[number];
-  /** Where the demo serves a dashboard at its end, and for how many simulated nodes; `undefined` where it serves none. */
+  /** The address of the dashboard and the number of simulated nodes; `undefined` without a dashboard. */
   readonly dashboard: { readonly address: ListenAddress; readonly nodes: number } | undefined;
 }
 
 /**
- * Returns what the demo was asked for. `--listen` and `--fleet` stand for `--serve`, too.
+ * Returns the options of a command line. `--listen` and `--fleet` imply `--serve`.
  *
  * @throws {UsageError} codes `DEMO_OPTION`, `LISTEN_INVALID`
  */
@@ -77,7 +77,9 @@ function valuesOf(args: readonly string[]) {
 function nodesOf(text: string): number {
   const nodes = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
   if (nodes >= 1 && nodes <= NODES_MAX) return nodes;
-  throw invalid(`Cannot simulate "${text}" nodes: write a number from 1 to ${NODES_MAX}, such as --fleet 50`);
+  throw invalid(
+    `Cannot simulate "${text}" nodes: use a number from 1 to ${NODES_MAX}, for example --fleet 50`,
+  );
 }
 
 function invalid(message: string): UsageError {

@@ -14,10 +14,10 @@ import {
   styled,
 } from "./stage.ts";
 
-/** A git repository between two machines: publish, pull, change, refuse, go back. */
+/** Two machines and a git repository: publish, pull, change, refuse, roll back. */
 export async function gitDemo(root: string): Promise<void> {
   const startedMs = performance.now();
-  say(`Everything happens in ${styled(1, root)}: two machines, and the git repository between them.`);
+  say(`Everything happens in ${styled(1, root)}: two machines, with a git repository between them.`);
   const registry = join(root, "registry.git");
   const settings = { repo_url: registry };
   const trainer = makeMachine(root, "trainer", settings);
@@ -34,12 +34,14 @@ export async function gitDemo(root: string): Promise<void> {
   say("");
   await modelSync(bot, ["status"]);
 
-  chapter("One model is trained again; only what changed travels, the rest is linked");
+  chapter("One model is trained again; only this file is transferred, the others are linked");
   await modelSync(trainer, ["publish", "--symbol", "BTC/USDC"]);
   say("");
   await modelSync(bot, ["pull"]);
 
-  chapter("Somebody breaks a model in the registry by one bit; the bot refuses it and keeps what it has");
+  chapter(
+    "An attacker flips one bit of a model in the registry; the bot refuses the release and keeps its own",
+  );
   const hand: Machine = { name: "mallory", dir: join(root, "mallory") };
   Deno.mkdirSync(hand.dir);
   await git(hand, "clone", "--quiet", registry, ".");
@@ -52,17 +54,17 @@ export async function gitDemo(root: string): Promise<void> {
   say("");
   await modelSync(bot, ["verify", "--deep"]);
 
-  chapter("The new model trades badly; going back takes one command");
+  chapter("The new model trades badly; one command rolls back");
   await modelSync(bot, ["rollback"]);
   say("");
   await modelSync(bot, ["status"]);
 
-  chapter("The trainer publishes anew, over what was broken, and the bot takes it");
+  chapter("The trainer publishes again over the broken file, and the bot pulls it");
   await safeguardsStory(trainer, bot, settings);
 
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(0);
   say(`
-${styled(1, `Done in ${seconds} s. What to type next`)}
+${styled(1, `Done in ${seconds} s. What to try next`)}
 
   Look around:      ls -l ${bot.dir}
   Your own models:  edit configs/bot.yaml: set repo_url, and look at the other settings

@@ -3,9 +3,9 @@ import { systemClock } from "../../lib/core/clock.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
 import { chapter, type Machine, makeMachine, modelSync, say, showTree, styled } from "./stage.ts";
 
-/** A workflow's artifacts, pulled by a bot; GitHub is played by a server on this machine. */
+/** A bot pulls a workflow's artifacts; a local server plays GitHub. */
 export async function githubActionsDemo(root: string): Promise<void> {
-  say(`Everything happens in ${styled(1, root)}; GitHub is played by a local server.`);
+  say(`Everything happens in ${styled(1, root)}; a local server plays GitHub.`);
   await using github = startGitHubServer(systemClock);
   const runner = makeMachine(root, "runner", {});
   const artifacts = {
@@ -39,7 +39,7 @@ export async function githubActionsDemo(root: string): Promise<void> {
   say("");
   await modelSync(bot, ["artifact-pull"], 0, github.env);
 
-  chapter("A run that failed uploaded something, too: it does not count");
+  chapter("A failed run has uploaded an artifact, too; the bot ignores it");
   await modelSync(runner, ["train", "--symbol", "BTC/USDC"]);
   await upload("failure");
   await modelSync(bot, ["artifact-pull"], 0, github.env);
@@ -48,12 +48,12 @@ export async function githubActionsDemo(root: string): Promise<void> {
   await upload("success");
   await modelSync(bot, ["artifact-pull"], 0, github.env);
 
-  chapter("An artifact arrives with other bytes than GitHub has the digest of");
+  chapter("An artifact's bytes do not match GitHub's digest");
   await modelSync(runner, ["train", "--symbol", "ETH/USDC"]);
   await upload("success", true);
   await modelSync(bot, ["artifact-pull"], 5, github.env);
 
-  chapter("Going back takes one command");
+  chapter("One command rolls back");
   await modelSync(bot, ["rollback"]);
   say(`\n  Clean up:  rm -rf ${root}`);
 }

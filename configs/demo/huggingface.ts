@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { HubServer } from "../../fakes/hub_server.ts";
 import { chapter, makeMachine, modelSync, say, showTree, styled } from "./stage.ts";
 
-/** A model repository on a hub between two machines; the hub is played by a server on this one. */
+/** Two machines and a model repository on a hub; a local server plays the hub. */
 export async function huggingfaceDemo(root: string): Promise<void> {
   say(
     `Everything happens in ${
@@ -25,22 +25,22 @@ export async function huggingfaceDemo(root: string): Promise<void> {
   say("");
   showTree(bot, "models");
 
-  chapter("One model is trained again; one commit holds what changed");
+  chapter("One model is trained again; one commit contains the change");
   await modelSync(trainer, ["train", "--symbol", "BTC/USDC"]);
   await modelSync(trainer, ["hf-upload"], 0, env);
   say("");
   await modelSync(bot, ["hf-pull"], 0, env);
 
-  chapter("The hub is away; a bot that starts now goes on with what it has");
+  chapter("The hub is down; a bot that starts now uses its active release");
   const away = { ...env, HF_ENDPOINT: `http://127.0.0.1:${closedPort()}` };
   await modelSync(bot, ["hf-pull", "--offline-ok"], 0, away);
 
-  chapter("The new model trades badly; going back takes one command");
+  chapter("The new model trades badly; one command rolls back");
   await modelSync(bot, ["rollback"]);
   say(`\n  Clean up:  rm -rf ${root}`);
 }
 
-/** A port at which nobody answers. */
+/** A port without a server. */
 function closedPort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   listener.close();

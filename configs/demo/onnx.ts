@@ -1,6 +1,6 @@
 /** A fully connected layer: `y = x * weights + bias`. */
 export interface DenseLayer {
-  /** Row by row: one row for each input. */
+  /** One row for each input. */
   readonly weights: Float32Array;
   readonly bias: Float32Array;
 }
@@ -40,7 +40,7 @@ export function encodeOnnx(network: Network): Uint8Array<ArrayBuffer> {
   ]);
 }
 
-/** The oldest that any current runtime has to support with opset 13. */
+/** The oldest version that current runtimes support with opset 13. */
 const IR_VERSION = 7;
 const OPSET_VERSION = 13;
 const FLOAT = 1;

@@ -2,7 +2,7 @@ import { startRunPod } from "../../fakes/runpod_server.ts";
 import { startStorage } from "../../fakes/storage_server.ts";
 import { chapter, makeMachine, modelSync, say, showTree, startModelSync, styled } from "./stage.ts";
 
-/** A RunPod worker that trains, and a bot that has it train; RunPod and the storage are played on this machine. */
+/** A RunPod worker that trains, and a bot that starts its jobs; local servers play RunPod and the storage. */
 export async function runpodDemo(root: string): Promise<void> {
   say(
     `Everything happens in ${
@@ -30,7 +30,7 @@ export async function runpodDemo(root: string): Promise<void> {
   chapter("A worker waits for jobs, as its container does on RunPod");
   await using _worker = startModelSync(gpu, ["train", "--serve-runpod", "--quiet"], runpod.workerEnv);
 
-  chapter("The bot looks at what it would ask for, and asks");
+  chapter("The bot previews its request, then sends it");
   await modelSync(bot, ["runpod-pull", "--dry-run"], 0, env);
   say("");
   await modelSync(bot, ["runpod-pull"], 0, env);
@@ -40,13 +40,13 @@ export async function runpodDemo(root: string): Promise<void> {
   chapter("The next night");
   await modelSync(bot, ["runpod-pull"], 0, env);
 
-  chapter("A training fails: the job says why, and the bot keeps what it has");
+  chapter("A training fails; the job reports the reason, and the bot keeps its release");
   const broken = JSON.stringify({ input: { symbols: ["--config"] } });
   await modelSync(bot, ["runpod-pull", "--trigger-payload-json", broken], 1, env);
   say("");
   await modelSync(bot, ["verify", "--deep"]);
 
-  chapter("The new models trade badly; going back takes one command");
+  chapter("The new models trade badly; one command rolls back");
   await modelSync(bot, ["rollback"]);
   say(`\n  Clean up:  rm -rf ${root}`);
 }

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { chapter, configure, type Machine, modelSync, PROJECT, say, styled } from "./stage.ts";
 
-/** As Python's pickle writes an object that runs a command when it is loaded. */
+/** A pickle that runs a command when Python loads it. */
 const BOOBY_TRAP = "cos\nsystem\n(S'echo all your coins are mine'\ntR.";
 
-/** What keeps a bot from a release that arrived whole, and is bad all the same. */
+/** Safeguards against a release that arrives intact but is bad. */
 export async function safeguardsStory(
   trainer: Machine,
   bot: Machine,
@@ -13,7 +13,7 @@ export async function safeguardsStory(
   await modelSync(trainer, ["publish", "--symbol", "ETH/USDC"]);
   await modelSync(bot, ["pull"]);
 
-  chapter("A release holds a pickle that would run a command when it is loaded; the bot refuses it");
+  chapter("A release contains a pickle that would run a command when loaded; the bot refuses it");
   const trap = join(trainer.dir, "models/BTC_USDC/scaler.pkl");
   Deno.writeTextFileSync(trap, BOOBY_TRAP);
   await modelSync(trainer, ["publish", "--skip-training"]);
@@ -21,7 +21,7 @@ export async function safeguardsStory(
   await modelSync(bot, ["pull"], 5);
   Deno.removeSync(trap);
 
-  chapter("The bot's process is told of each new release; what it cannot load is left again");
+  chapter("The bot's process is notified of each new release; if it cannot load one, model-sync rolls back");
   configure(bot, { ...settings, activation: { reload: [reloadHook(bot, 0.55)] } });
   await modelSync(trainer, ["publish", "--symbol", "BTC/USDC"]);
   await modelSync(bot, ["pull"]);
@@ -34,7 +34,7 @@ export async function safeguardsStory(
   Deno.renameSync(join(trainer.dir, "forgotten"), join(trainer.dir, "models/SOL_USDC"));
 
   chapter(
-    "After a swap, the bot's own numbers are watched; when it wins less, the release before comes back",
+    "After a swap, the release is in canary; when the bot's win rate falls, model-sync rolls back",
   );
   configure(bot, {
     ...settings,
@@ -61,7 +61,7 @@ export async function safeguardsStory(
   await modelSync(bot, ["quarantine", "list"]);
 }
 
-/** The bot's process, winning so often. */
+/** The command of the bot's process, with this win rate. */
 function reloadHook(bot: Machine, winRate: number): Record<string, unknown> {
   const run = ["run", "-q", "--no-prompt", "--allow-read", "--allow-write", "--allow-env"];
   const script = join(PROJECT, "configs/demo/consumer.ts");

@@ -1,13 +1,13 @@
-/** The stage of the demo: machines that are folders, commands that are shown and really run, and a narrator. */
+/** The stage of the demo: folders that play machines, real commands that are shown, and a narrator. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** How the user runs Deno: without an installation it comes through npx. */
+/** The user's command for Deno; without an installation, npx. */
 export const DENO = isInstalled("deno") ? "deno" : `npx -y deno@${Deno.version.deno}`;
 
-/** A folder that plays a server of its own. */
+/** A folder that plays a machine. */
 export interface Machine {
   readonly name: string;
   readonly dir: string;
@@ -34,7 +34,7 @@ function showCommand(machine: Machine, command: string): void {
   say(styled(36, `${machine.name}$ ${command}`));
 }
 
-/** Runs a command of model-sync on a machine, with its output; stops the demo if it ends otherwise than expected. */
+/** Runs a command of model-sync on a machine and shows its output. Stops the demo at an unexpected exit code. */
 export async function modelSync(
   machine: Machine,
   args: readonly string[],
@@ -45,7 +45,7 @@ export async function modelSync(
   await run(machine, Deno.execPath(), programArgs(args), expectedCode, env);
 }
 
-/** Starts a command of model-sync that goes on until it is disposed of. */
+/** Starts a command of model-sync that runs until it is disposed of. */
 export function startModelSync(
   machine: Machine,
   args: readonly string[],
@@ -66,7 +66,7 @@ export function startModelSync(
   };
 }
 
-/** The arguments that run a command from source, under its own permission set. */
+/** Returns the arguments that run a command from source, under its own permission set. */
 function programArgs([command = "", ...flags]: readonly string[]): string[] {
   const script = join(PROJECT, "cli", `${command.replaceAll("-", "_")}.ts`);
   return [
@@ -107,10 +107,10 @@ export async function run(
     .spawn();
   const { code } = await child.status;
   if (code === expectedCode) return;
-  throw new DemoError(`${command} ended with exit code ${code}, expected was ${expectedCode}`);
+  throw new DemoError(`${command} ended with exit code ${code}, expected ${expectedCode}`);
 }
 
-/** Makes a machine whose `configs/bot.yaml` has these settings; without a training command, the demo's own. */
+/** Creates a machine with a `configs/bot.yaml`. Without a training command in the settings, it uses the demo's. */
 export function makeMachine(
   root: string,
   name: string,
@@ -122,7 +122,7 @@ export function makeMachine(
   return machine;
 }
 
-/** Writes a machine's `configs/bot.yaml` anew. */
+/** Replaces a machine's `configs/bot.yaml`. */
 export function configure({ dir }: Machine, settings: Readonly<Record<string, unknown>>): void {
   const train = ["run", "-q", "--no-prompt", "--allow-read", "--allow-write=models"];
   const trainer = join(PROJECT, "configs/demo/train.ts");
@@ -133,12 +133,12 @@ export function configure({ dir }: Machine, settings: Readonly<Record<string, un
   Deno.writeTextFileSync(join(dir, "configs/bot.yaml"), `model_sync:\n${lines.join("")}`);
 }
 
-/** Makes the folder in which everything happens. */
+/** Creates the folder of the demo. */
 export function makeRoot(): string {
   return Deno.realPathSync(Deno.makeTempDirSync({ prefix: "model-sync-demo-" }));
 }
 
-/** Lists a folder as a consumer sees it, links followed. */
+/** Lists a folder as a consumer sees it, with links followed. */
 export function showTree(machine: Machine, folder: string): void {
   const path = join(machine.dir, folder);
   const link = Deno.lstatSync(path).isSymlink ? ` -> ${Deno.readLinkSync(path)}` : "";
@@ -158,7 +158,7 @@ export function showTree(machine: Machine, folder: string): void {
   visit(path, "  ");
 }
 
-/** Changes one bit in the middle of a file, as a bad disk or a bad hand would. */
+/** Flips one bit in the middle of a file. */
 export function flipBit(path: string): void {
   const bytes = Deno.readFileSync(path);
   const middle = bytes.length >> 1;

@@ -1,7 +1,7 @@
 /**
- * A small training program, as a publisher's `train_command` runs it: for each symbol it learns from the last candles
- * whether the next one closes higher, and writes `models/BTC_USDC/direction.onnx` with its `metadata.json`. The market
- * is simulated; the training, and the accuracy on candles that it has not seen, are real.
+ * A small training program, run as a publisher's `train_command`. For each symbol, it learns from recent candles
+ * whether the next one closes higher, and writes `models/BTC_USDC/direction.onnx` and `metadata.json`. The market is
+ * simulated. The training, and the accuracy on unseen candles, are real.
  *
  *     deno run --allow-read --allow-write --allow-env=MODEL_SYNC_MODELS_DIR configs/demo/train.ts --symbol BTC/USDC
  */
@@ -11,9 +11,9 @@ import { encodeOnnx, type Network } from "./onnx.ts";
 
 const SYMBOLS = ["BTC/USDC", "ETH/USDC", "SOL/USDC"];
 const CANDLES = 3000;
-/** So many candles are new since the last training. */
+/** The number of new candles since the last training. */
 const NEW_CANDLES = 900;
-/** The returns of so many candles are what the model sees. */
+/** The number of candles whose returns are the model's input. */
 const LOOKBACK = 8;
 const HIDDEN = 16;
 const EPOCHS = 30;
@@ -24,14 +24,14 @@ interface Sample {
   readonly isUp: number;
 }
 
-/** Random numbers from 0 to 1, always the same ones for a name: what a market did does not change from day to day. */
+/** Random numbers from 0 to 1, the same for the same name, so that a market's past does not change. */
 function numbersOf(name: string): () => number {
   let state = Array.from(name).reduce((sum, letter) => sum * 31 + letter.charCodeAt(0) >>> 0, 7);
   // A linear congruential generator, with the constants of Numerical Recipes.
   return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
 }
 
-/** Returns that swing: after some candles the market tends to come back. Nobody should trade on this. */
+/** Returns that oscillate: after some candles, the market tends to reverse. Do not trade on this. */
 function simulateReturns(count: number, past: () => number): number[] {
   const returns: number[] = [];
   for (let index = 0; index < count; index++) {
@@ -105,12 +105,12 @@ function accuracyOn(network: Network, samples: readonly Sample[]): number {
 
 function trainSymbol(symbol: string, modelsDir: string): void {
   const numbers = numbersOf(symbol);
-  // Begun alike, so that two trainings on nearly the same past end nearly alike: validation looks at how far apart.
+  // The same start for each training, so that similar data gives similar models: validation compares their outputs.
   const network = randomNetwork(numbers);
   const samples = toSamples(simulateReturns(CANDLES, numbers));
   const split = Math.floor(samples.length * 0.8);
   for (let epoch = 0; epoch < EPOCHS; epoch++) {
-    // Smaller and smaller steps: the last candles must not decide what the model is.
+    // Decreasing steps, so that the last candles do not dominate the model.
     const rate = LEARNING_RATE / (1 + epoch / 5);
     for (const sample of samples.slice(0, split)) learn(network, sample, rate);
   }

@@ -94,7 +94,7 @@ Deno.test("the demo does what it tells, and the models that it publishes load in
       new RegExp(`activated release ${second} \\(sequence 2\\)\n.*\n {2}2 changed,`),
       new RegExp(`release ${second} \\(sequence 2\\) is intact: 6 files, every byte read`),
       new RegExp(`rolled back to release ${first} \\(sequence 1\\)\n.* in \\d+ ms`),
-      /What to type next/,
+      /What to try next/,
     ]
   ) {
     assert.match(told, says);
