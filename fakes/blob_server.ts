@@ -1,27 +1,27 @@
 import type { Clock } from "../lib/core/clock.ts";
 
-/** How long GitHub's addresses of artifacts last. */
+/** GitHub's artifact addresses are valid for one minute. */
 const ADDRESS_MS = 60_000;
 
-/** What a blob holds: bytes, or a file that is too large for memory. */
+/** A blob's content: bytes, or a file that is too large for memory. */
 export type BlobContent = Uint8Array<ArrayBuffer> | { readonly file: string };
 
-/** What happens instead of the next right answer. */
+/** A fault in place of the next correct answer. */
 export type BlobFault =
   /** The connection breaks after this many bytes. */
   | { readonly kind: "reset"; readonly afterBytes: number }
-  /** Sends this many bytes, and then nothing until it is released. */
+  /** Sends this many bytes, then nothing until it is released. */
   | { readonly kind: "hang"; readonly afterBytes: number; readonly released: Promise<void> }
-  /** Whatever this makes. */
+  /** Answers with this response. */
   | { readonly kind: "answer"; readonly make: (request: Request) => Response };
 
-/** Storage by signed addresses, as Azure's is: each lasts a minute and one use, and a credential is refused. */
+/** Storage with signed addresses, like Azure's: each is valid for a minute and one use, and credentials are refused. */
 export interface BlobServer extends AsyncDisposable {
   readonly origin: string;
-  /** One after the other; `undefined` for a right answer. */
+  /** Faults of the next answers, in order; `undefined` for a correct answer. */
   readonly faults: (BlobFault | undefined)[];
   readonly requests: Request[];
-  /** An address for a content. */
+  /** Returns an address for content. */
   sign(content: BlobContent): string;
 }
 
@@ -84,7 +84,7 @@ function answer(
   return new Response(body(content, start, end, fault), { status: from === undefined ? 200 : 206, headers });
 }
 
-/** As much at once as a network would bring. */
+/** The size of a piece, as from a network. */
 const PIECE_BYTES = 256 * 1024;
 
 function body(
@@ -109,7 +109,7 @@ function body(
       }
       if (fault?.kind === "hang") await fault.released;
       file?.close();
-      // Less than was announced: the server closes the connection.
+      // Fewer bytes than announced: the server closes the connection.
       controller.close();
     },
     cancel: () => file?.close(),

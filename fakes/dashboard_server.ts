@@ -1,24 +1,24 @@
 import { parseBatch } from "../lib/wire/parse_batch.ts";
 import type { ReportEvent } from "../lib/wire/schema.ts";
 
-/** A request as the dashboard got it. */
+/** A received request. */
 export interface BatchRequest {
   readonly path: string;
   readonly headers: Headers;
   readonly body: string;
-  /** How many events it holds. */
+  /** The number of its events. */
   readonly count: number;
 }
 
-/** A dashboard on loopback that takes events as the real one does, or answers as a test has it. */
+/** A dashboard on loopback that accepts events as the real one does, or answers as a test sets it. */
 export class DashboardServer implements AsyncDisposable {
   readonly token = "node-token-1";
   readonly requests: BatchRequest[] = [];
-  /** Every event that was taken, by source and id, in the order of its first arrival. */
+  /** Every accepted event, by source and id, in the order of arrival. */
   readonly events = new Map<string, ReportEvent>();
-  /** Events that it could not use. */
+  /** Events that it rejected. */
   unusable = 0;
-  /** Answers in the dashboard's place where it returns something. */
+  /** Replaces the dashboard's answer with the response it returns. */
   fault: (request: BatchRequest) => Response | Promise<Response> | undefined = () => undefined;
   readonly #waiting: (() => void)[] = [];
   readonly #closing = Promise.withResolvers<Response>();
@@ -35,13 +35,13 @@ export class DashboardServer implements AsyncDisposable {
     return `http://127.0.0.1:${this.#server.addr.port}`;
   }
 
-  /** The ids of the events of some types, in the order of their arrival. */
+  /** Returns the ids of events of some types, in the order of arrival. */
   ids(...kinds: readonly string[]): string[] {
     return Array.from(this.events.values()).map(({ id }) => id)
       .filter((id) => kinds.length === 0 || kinds.some((kind) => id.includes(`/${kind}`)));
   }
 
-  /** Resolves once a request has made something true. */
+  /** Resolves when a request makes the condition true. */
   async until(isTrue: () => boolean): Promise<void> {
     while (!isTrue()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
@@ -74,7 +74,7 @@ export class DashboardServer implements AsyncDisposable {
     return Response.json({ taken: events.length });
   }
 
-  /** An answer that does not come before the dashboard is closed; `meanwhile` lets time pass. */
+  /** An answer that does not arrive before the dashboard is closed; `meanwhile` lets time pass. */
   hang(meanwhile: () => void): Promise<Response> {
     meanwhile();
     return this.#closing.promise;

@@ -1,13 +1,13 @@
-/** Serves one content on loopback, over HTTP with ranges, and misbehaves when told to. */
+/** Serves one file on loopback, over HTTP with ranges, with faults on demand. */
 export interface FileServer extends AsyncDisposable {
   readonly origin: string;
   readonly url: string;
   content: Uint8Array<ArrayBuffer>;
   /** Sent with every answer; `undefined` for none. */
   etag: string | undefined;
-  /** Whether ranges are served; without, every answer is the whole content. */
+  /** Whether ranges are served; if not, every answer has the whole content. */
   hasRanges: boolean;
-  /** What happens instead of the next right answers, one after the other; `undefined` for a right one. */
+  /** Faults of the next answers, in order; `undefined` for a correct answer. */
   readonly faults: (Fault | undefined)[];
   /** Every request, in order. */
   readonly requests: { readonly range: string | null; readonly headers: Headers }[];
@@ -16,9 +16,9 @@ export interface FileServer extends AsyncDisposable {
 export type Fault =
   /** The connection breaks after this many bytes of the answer. */
   | { readonly kind: "reset"; readonly afterBytes: number }
-  /** Whatever this makes. */
+  /** Answers with this response. */
   | { readonly kind: "answer"; readonly make: (request: Request) => Response | Promise<Response> }
-  /** Sends this many bytes of the answer, and then nothing, until it is released. */
+  /** Sends this many bytes of the answer, then nothing until it is released. */
   | { readonly kind: "hang"; readonly afterBytes: number; readonly released: Promise<void> }
   /** Sends this many bytes of the answer, and the rest when it is released. */
   | { readonly kind: "pause"; readonly afterBytes: number; readonly released: Promise<void> };
@@ -86,7 +86,7 @@ function brokenBody(body: Uint8Array<ArrayBuffer>, fault: Exclude<Fault, { kind:
     async pull(controller) {
       if (sent === end && fault.kind !== "reset") await fault.released;
       if (fault.kind === "pause" && sent === end) end = body.length;
-      // Less than was announced: the server closes the connection.
+      // Fewer bytes than announced: the server closes the connection.
       if (sent === end) return controller.close();
       const piece = body.subarray(sent, Math.min(end, sent + 64 * 1024));
       sent += piece.length;

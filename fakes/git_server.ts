@@ -2,32 +2,32 @@ import { createHash } from "node:crypto";
 import { ByteReader } from "../lib/git/byte_reader.ts";
 
 /**
- * A git host on loopback: smart HTTP by the real `git http-backend`, Git LFS's batch API, and a token without which
- * neither answers, or takes anything. Faults on demand.
+ * A git host on loopback: smart HTTP by the real `git http-backend`, Git LFS's batch API, and an access token for both.
+ * Faults on demand.
  */
 export interface GitServer extends AsyncDisposable {
   /** `http://127.0.0.1:port` */
   readonly origin: string;
-  /** Every request, in order: method, path, and whether it carried the right token, a wrong one or none. */
+  /** Every request, in order: method, path, and whether its token was correct, wrong or missing. */
   readonly requests: {
     readonly method: string;
     readonly path: string;
     readonly auth: "right" | "wrong" | "none";
   }[];
-  /** Answers instead of git, where it returns a response. */
+  /** Replaces git's answer with the response it returns. */
   intercept: (request: Request, path: string) => Response | Promise<Response> | undefined;
-  /** What Git LFS holds. */
+  /** The objects of Git LFS. */
   readonly lfsObjects: Map<string, Uint8Array<ArrayBuffer>>;
 }
 
 export interface GitServerOptions {
-  /** The folder that holds the bare repositories. */
+  /** The folder of the bare repositories. */
   readonly root: string;
-  /** The token, or which ones are right. */
+  /** The token, or a test for valid ones. */
   readonly token: string | ((token: string) => boolean);
-  /** Everybody may clone and fetch, as from a public repository. */
+  /** Cloning and fetching need no token, as with a public repository. */
   readonly isPublic?: boolean;
-  /** Everybody may do everything, as on a server that only its own network reaches. */
+  /** Nothing needs a token, as on a server in a private network. */
   readonly isOpen?: boolean;
 }
 

@@ -1,11 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
-/** What of GitHub's published description of its REST API is used. */
+/** The used parts of GitHub's published API description. */
 const Schema = z.object({
   type: z.string().optional(),
   enum: z.array(z.unknown()).optional(),
-  /** Schemas in schemas are read when they are come to. */
+  /** Nested schemas are parsed when they are used. */
   oneOf: z.array(z.unknown()).optional(),
   anyOf: z.array(z.unknown()).optional(),
   $ref: z.string().optional(),
@@ -44,16 +44,16 @@ const Description = z.object({
   }),
 });
 
-/** A path of the description, ready to be compared. */
+/** A path of the description, with its pattern. */
 interface Template {
   readonly path: string;
   readonly pattern: RegExp;
-  /** The names in its places, in order. */
+  /** The names of its placeholders, in order. */
   readonly places: readonly string[];
   readonly operations: Readonly<Record<string, unknown>>;
 }
 
-/** Thirteen megabytes, read once for all tests of a file. */
+/** Thirteen megabytes, read once. */
 const DESCRIPTION = Description.parse(
   JSON.parse(
     Deno.readTextFileSync(
@@ -62,7 +62,7 @@ const DESCRIPTION = Description.parse(
   ),
 );
 
-/** The most literal first: `/actions/runs/latest` is no run called "latest". */
+/** The most literal first: in `/actions/runs/latest`, "latest" is not a run. */
 const TEMPLATES: readonly Template[] = Object.entries(DESCRIPTION.paths).map(([path, operations]) => ({
   path,
   operations,
@@ -72,18 +72,18 @@ const TEMPLATES: readonly Template[] = Object.entries(DESCRIPTION.paths).map(([p
   ),
 })).sort((a, b) => a.places.length - b.places.length || b.path.length - a.path.length);
 
-/** A request as a server receives it. */
+/** A received request. */
 export interface ReceivedRequest {
   readonly method: string;
-  /** Below the root of the API. */
+  /** The address below the root of the API. */
   readonly url: URL;
-  /** Empty where there is none. */
+  /** Empty if there is no body. */
   readonly body: string;
 }
 
 /**
- * What is wrong with a request according to GitHub's own description of its API: no such path or method, a parameter
- * or a part of the body that does not exist, is of another type, or is missing. Nothing, when it is right.
+ * Returns the problems of a request according to GitHub's API description: no such path or method, or a parameter or
+ * body field that is unknown, missing, or of the wrong type.
  */
 export function githubRequestProblems({ method, url, body }: ReceivedRequest): string[] {
   const name = `${method} ${url.pathname}`;
@@ -152,7 +152,7 @@ function bodyProblems({ requestBody }: Operation, body: string): string[] {
   return jsonProblems(requestBody.content["application/json"]?.schema, parseJson(body), "the body");
 }
 
-/** Stricter than GitHub in one thing: what is not described is a mistake, which GitHub would ignore. */
+/** Stricter than GitHub: unknown fields are an error, which GitHub would ignore. */
 function jsonProblems(described: unknown, value: unknown, where: string): string[] {
   const schema = resolveSchema(Schema.parse(described));
   const choices = (schema.oneOf ?? schema.anyOf)?.map((choice) => jsonProblems(choice, value, where));

@@ -1,16 +1,16 @@
 import type { Clock } from "../lib/core/clock.ts";
 import { problem } from "./github_server.ts";
 
-/** Who asks, and what GitHub lets them do. */
+/** A caller, with its permissions. */
 export interface Caller {
   readonly login: string;
   /** `pull_requests:write` and `contents:write`. */
   readonly canWrite: boolean;
-  /** `issues:write`, without which no label comes into being. */
+  /** `issues:write`, which creating labels needs. */
   readonly canMakeLabels: boolean;
 }
 
-/** A pull request, in GitHub's terms. */
+/** A pull request in GitHub's format. */
 export interface StoredPull {
   readonly number: number;
   readonly author: string;
@@ -26,12 +26,12 @@ export interface StoredPull {
   readonly labels: string[];
   readonly reviewers: string[];
   readonly teams: string[];
-  /** The paths that it changes; this server knows no commits. */
+  /** The changed paths; this server has no commits. */
   readonly files: readonly string[];
   readonly comments: { readonly id: number; readonly author: string; readonly body: string }[];
 }
 
-/** What a test says about a repository; without, it is public, and nobody but its owner has to do with it. */
+/** A test's settings for a repository. By default it is public, and only its owner is a collaborator. */
 export interface RepositoryDetails {
   readonly isPrivate?: boolean;
   readonly collaborators?: readonly string[];
@@ -39,7 +39,7 @@ export interface RepositoryDetails {
   readonly labels?: readonly string[];
 }
 
-/** The commit that a branch is at; nothing, where there is no such branch. */
+/** Returns the newest commit of a branch; `undefined` if there is no such branch. */
 export type BranchSha = (
   repository: string,
   branch: string,
@@ -48,7 +48,7 @@ export type BranchSha = (
 /** The longest body of a pull request, in characters. */
 const BODY_CHARS_MAX = 65_536;
 
-/** A repository with its pull requests, and GitHub's rules about them. */
+/** A repository with its pull requests and GitHub's rules for them. */
 export class PullsRepository {
   readonly pulls: StoredPull[] = [];
   readonly labels: Set<string>;
@@ -82,7 +82,7 @@ export class PullsRepository {
     return `${this.owner}/${this.#name}`;
   }
 
-  /** A pull request as if somebody had opened it. @returns what a test may change by hand */
+  /** Adds a pull request, as opened by a person. */
   add(details: Partial<StoredPull> & Pick<StoredPull, "head">): StoredPull {
     const pull: StoredPull = {
       number: this.pulls.length + 1,
@@ -105,7 +105,7 @@ export class PullsRepository {
     return pull;
   }
 
-  /** As `GET /pulls` has them: newest first, unless it is asked otherwise. */
+  /** Returns pull requests as `GET /pulls` does: newest first by default. */
   list(query: URLSearchParams): readonly unknown[] {
     const state = query.get("state") ?? "open";
     const [head, base] = [query.get("head"), query.get("base")];
@@ -162,7 +162,10 @@ export class PullsRepository {
     return Response.json(commentRecord(comment), { status: 201 });
   }
 
-  /** What does not exist yet comes into being, for who may: `issues:write` since 2025, whatever the description says. */
+  /**
+   * Creates missing labels if the caller may: GitHub requires `issues:write` since 2025, although its description does
+   * not say so.
+   */
   label(caller: Caller, pull: StoredPull, body: Readonly<Record<string, unknown>>): Response {
     const names = Array.isArray(body["labels"]) ? body["labels"].map(String) : [];
     const made = names.filter((name) => !this.labels.has(name));
@@ -227,12 +230,12 @@ export class PullsRepository {
   }
 }
 
-/** A changed file in GitHub's terms. */
+/** A changed file in GitHub's format. */
 export function fileRecord(filename: string): Record<string, unknown> {
   return { filename, status: "modified" };
 }
 
-/** A comment in GitHub's terms. */
+/** A comment in GitHub's format. */
 export function commentRecord({ id, author, body }: StoredPull["comments"][number]): Record<string, unknown> {
   return { id, user: { login: author }, body };
 }

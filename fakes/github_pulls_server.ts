@@ -14,43 +14,43 @@ import {
 } from "./github_pulls_repository.ts";
 import { answerPage, problem, rateHeaders, type SeenRequest, TOKEN } from "./github_server.ts";
 
-/** Instead of the right answer, or after what it does was done. */
+/** A fault in place of the correct answer, or after the request took effect. */
 export type PullsFault = (request: Request, answer: () => Promise<Response>) => Response | Promise<Response>;
 
-/** It is done, and the caller does not hear of it. */
+/** The request takes effect, but its answer is lost. */
 export const lostAnswer: PullsFault = async (_request, answer) => {
   await answer();
   return new Response("<html>Unicorn!</html>", { status: 502, headers: { "content-type": "text/html" } });
 };
 
-/** An App as GitHub knows it. */
+/** A GitHub App. */
 export interface StoredApp {
   readonly id: string;
   readonly installationId: string;
-  /** PEM. */
+  /** The public key, as PEM. */
   readonly publicKey: string;
 }
 
-/** A request, and its body. */
+/** A request with its body. */
 export interface SeenWrite extends SeenRequest {
   readonly body: string;
 }
 
 const Claims = z.object({ iat: z.int(), exp: z.int(), iss: z.string() });
 
-/** How long an App's token lives. */
+/** The lifetime of an App's token. */
 const TOKEN_MS = 3_600_000;
 
 /**
- * GitHub's REST API on loopback, as far as pull requests and Apps go. It knows no commits: which branches there are is
- * told by `branchSha`, from a real git server or from a map. Every request is held against GitHub's own description of
- * the API; disposing of the server throws what was wrong with them.
+ * GitHub's REST API on loopback, for pull requests and Apps. It has no commits: `branchSha` returns those of branches,
+ * from a real git server or a map. Every request is checked against GitHub's API description; disposing of the server
+ * throws the problems.
  */
 export class GitHubPullsServer implements AsyncDisposable {
   readonly requests: SeenWrite[] = [];
-  /** One after the other; `undefined` for a right answer. */
+  /** Faults of the next answers, in order; `undefined` for a correct answer. */
   readonly faults: (PullsFault | undefined)[] = [];
-  /** Who has which token. */
+  /** The callers by their tokens. */
   readonly callers: Map<string, Caller>;
   readonly #clock: Clock;
   readonly #branchSha: BranchSha;
@@ -71,7 +71,7 @@ export class GitHubPullsServer implements AsyncDisposable {
     return `http://127.0.0.1:${this.#server.addr.port}`;
   }
 
-  /** The requests that change something, as `POST /repos/you/bot/pulls`. */
+  /** The writing requests, as `POST /repos/you/bot/pulls`. */
   get writes(): readonly string[] {
     return this.requests.filter(({ method }) => method !== "GET")
       .map(({ method, url }) => `${method} ${url.pathname}`);
@@ -95,7 +95,7 @@ export class GitHubPullsServer implements AsyncDisposable {
     this.#apps.push(app);
   }
 
-  /** Whether a token opens anything, for a git server beside this one. */
+  /** Whether a token is valid, for a git server beside this one. */
   accepts(token: string): boolean {
     return this.#callerOf(token) !== undefined;
   }
@@ -182,7 +182,7 @@ export class GitHubPullsServer implements AsyncDisposable {
     return { login: "horde-app[bot]", canWrite: true, canMakeLabels: true };
   }
 
-  /** An installation's token, for a JWT that the App signed. */
+  /** Returns an installation's token for a JWT that the App signed. */
   #makeToken(installation: string, jwt: string): Response {
     const nowSec = Math.floor(this.#clock.now().getTime() / 1000);
     const [header = "", claims = "", signature = ""] = jwt.split(".");

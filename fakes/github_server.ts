@@ -3,7 +3,7 @@ import { sha256Hex } from "../lib/core/hash.ts";
 import { githubRequestProblems } from "./github_openapi.ts";
 import { type BlobContent, type BlobServer, startBlobServer } from "./blob_server.ts";
 
-/** The repository that the server holds. */
+/** The server's repository. */
 export const OWNER = "c-trading-bo";
 export const REPOSITORY = "trading-bot-c-";
 export const TOKEN = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
@@ -11,7 +11,7 @@ export const TOKEN = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
 const REPOSITORY_ID = 4711;
 const FORK_ID = 815;
 
-/** A run as a test describes it; what it leaves out is that of a successful training on main. */
+/** A run as a test sets it; defaults are those of a successful training on main. */
 export interface RunDetails {
   readonly workflow?: string;
   readonly attempt?: number;
@@ -19,7 +19,7 @@ export interface RunDetails {
   readonly event?: string;
   readonly status?: string;
   readonly conclusion?: string | null;
-  /** Whose branch it ran on. */
+  /** The owner of its branch. */
   readonly of?: "repository" | "fork" | "deleted fork";
   /** What the record says of it instead of the truth. */
   readonly claims?: Readonly<Record<string, unknown>>;
@@ -29,7 +29,7 @@ export interface ArtifactDetails {
   readonly name: string;
   readonly content: BlobContent;
   readonly expired?: boolean;
-  /** As upload-artifact before v4: without. */
+  /** Whether the record has a digest; upload-artifact before v4 sent none. */
   readonly hasDigest?: boolean;
   /** What the record says of it instead of the truth. */
   readonly claims?: Readonly<Record<string, unknown>>;
@@ -47,7 +47,7 @@ interface StoredArtifact {
   readonly record: Record<string, unknown>;
 }
 
-/** A request that the API got, and how it was answered. */
+/** A request to the API, with the status of its answer. */
 export interface SeenRequest {
   readonly method: string;
   readonly url: URL;
@@ -55,22 +55,22 @@ export interface SeenRequest {
   readonly status: number;
 }
 
-/** Instead of the next right answer. */
+/** A fault in place of the next correct answer. */
 export type ApiFault = (request: Request) => Response;
 
 /**
- * GitHub's REST API on loopback, as far as workflow runs and artifacts go, with the storage that it redirects to. Every
- * request is held against GitHub's own description of the API; disposing of the server throws what was wrong with them.
+ * GitHub's REST API on loopback, for workflow runs and artifacts, with the storage to which it redirects. Every request
+ * is checked against GitHub's API description; disposing of the server throws the problems.
  */
 export interface GitHubServer extends AsyncDisposable {
   readonly apiUrl: string;
   readonly blobs: BlobServer;
-  /** What a program that is to talk to it needs. */
+  /** The environment of a program that uses it. */
   readonly env: Readonly<Record<string, string>>;
   readonly requests: SeenRequest[];
-  /** One after the other; `undefined` for a right answer. */
+  /** Faults of the next answers, in order; `undefined` for a correct answer. */
   readonly faults: (ApiFault | undefined)[];
-  /** Workflows by their file names, with their names. */
+  /** The names of workflows by their file names. */
   readonly workflows: Map<string, string>;
   /** @returns the id of the run */
   addRun(details?: RunDetails): number;
@@ -78,11 +78,11 @@ export interface GitHubServer extends AsyncDisposable {
   addArtifact(run: number, details: ArtifactDetails): Promise<number>;
   removeRun(run: number): void;
   removeArtifact(artifact: number): void;
-  /** Requests that were answered by a whole answer, and so count for the rate limit. */
+  /** The requests with complete answers, which count towards the rate limit. */
   readonly counted: number;
 }
 
-/** @param token what callers have to send */
+/** @param token the callers' token */
 export function startGitHubServer(clock: Clock, token = TOKEN): GitHubServer {
   return new Server(clock, token);
 }
@@ -272,7 +272,7 @@ class Server implements GitHubServer {
   }
 }
 
-/** The primary limit is used up; it is filled again after so many seconds. */
+/** The primary rate limit is exceeded; it resets after this many seconds. */
 export function primaryLimit(clock: Clock, resetInSec: number): ApiFault {
   return () => {
     const headers = rateHeaders(0, clock, resetInSec);
@@ -280,7 +280,7 @@ export function primaryLimit(clock: Clock, resetInSec: number): ApiFault {
   };
 }
 
-/** The secondary limit; GitHub says how long to wait, or not. */
+/** The secondary rate limit. GitHub sends the time to wait, or not. */
 export function secondaryLimit(status: 403 | 429, retryAfterSec?: number): ApiFault {
   return () =>
     problem(
@@ -290,7 +290,7 @@ export function secondaryLimit(status: 403 | 429, retryAfterSec?: number): ApiFa
     );
 }
 
-/** GitHub's form of a failure. */
+/** An error in GitHub's format. */
 export function problem(
   status: number,
   message: string,
@@ -300,10 +300,10 @@ export function problem(
 }
 
 /**
- * A page of a list with its ETag, or 304 when whoever asks has it.
+ * Returns a page of a list with its ETag, or 304 if the caller has it.
  *
- * @param asker to whom the ETag is bound, as GitHub's are
- * @param wrap the form of the answer
+ * @param asker the caller; GitHub's ETags are valid for one
+ * @param wrap gives the answer its format
  */
 export async function answerPage(
   request: Request,
@@ -330,7 +330,7 @@ export async function answerPage(
   return new Response(text, { headers });
 }
 
-/** What GitHub says about the rate limit with every answer. */
+/** The headers about the rate limit of every answer. */
 export function rateHeaders(remaining: number, clock: Clock, resetInSec = 3600): Record<string, string> {
   return {
     "x-ratelimit-limit": "5000",
@@ -340,7 +340,7 @@ export function rateHeaders(remaining: number, clock: Clock, resetInSec = 3600):
   };
 }
 
-/** As GitHub does it: `status` is a status or a conclusion. */
+/** As in GitHub's API, `status` is a status or a conclusion. */
 function matchingRuns(runs: readonly StoredRun[], query: URLSearchParams): readonly unknown[] {
   const [branch, status] = [query.get("branch"), query.get("status")];
   return runs.map(({ record }) => record).filter((record) =>

@@ -1,10 +1,10 @@
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
 
-/** A server that answers every request alike, with bytes that no HTTP library would send. */
+/** A server that answers every request with the same bytes, which no HTTP library would send. */
 export interface HostileServer extends AsyncDisposable {
   readonly origin: string;
-  /** Bytes that it has sent. */
+  /** The number of sent bytes. */
   readonly sent: number;
   readonly requests: number;
 }
@@ -18,7 +18,7 @@ export type HostileAnswer = (
 const MIB = 1024 * 1024;
 const SPACES = new Uint8Array(MIB).fill(32);
 
-/** More than any client of the program reads, in 100 KB. */
+/** More than any client of the program reads, in 100 KB of compressed bytes. */
 const BOMB = gzipSync(Buffer.alloc(100 * MIB, " "));
 
 /** An answer of these bytes, with their length. */
@@ -36,7 +36,7 @@ function head(status: number, headers: string): string {
 
 const deep = (open: string, close: string) => open.repeat(100_000) + "1" + close.repeat(100_000);
 
-/** What a server may answer that means no good, or is broken. */
+/** Answers of malicious and broken servers. */
 export const HOSTILE_ANSWERS: Readonly<Record<string, HostileAnswer>> = {
   "nothing": whole(""),
   "a page": whole("<!doctype html><title>Sign in</title>"),
@@ -99,7 +99,7 @@ export const HOSTILE_ANSWERS: Readonly<Record<string, HostileAnswer>> = {
   "a closed connection": () => Promise.resolve(),
 };
 
-/** Starts a server on loopback that gives one of the answers. */
+/** Starts a server on loopback with one of the answers. */
 export function startHostileServer(answer: HostileAnswer, status: number): HostileServer {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const [connections, open] = [new Set<Promise<void>>(), new Set<Deno.TcpConn>()];
@@ -116,12 +116,12 @@ export function startHostileServer(answer: HostileAnswer, status: number): Hosti
           sent += count;
         }
       }, status);
-      // A client that is still sending would lose the answer by a reset.
+      // A client that is still sending would lose the answer to a reset.
       await connection.closeWrite();
       const rest = new Uint8Array(64 * 1024);
       while (await connection.read(rest) !== null);
     } catch {
-      // The client has had enough.
+      // The client has closed the connection.
     } finally {
       open.delete(connection);
       connection.close();

@@ -1,4 +1,4 @@
-/** Whether there is a file. */
+/** Whether a file exists. */
 export function exists(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
@@ -7,7 +7,7 @@ export function exists(path: string): boolean {
   }
 }
 
-/** A file, or the part of it that is asked for, from the disk. */
+/** Returns a file, or the requested range of it, from the disk. */
 export async function sendFile(request: Request, path: string): Promise<Response> {
   if (!exists(path)) return new Response("NoSuchKey", { status: 404 });
   const file = await Deno.open(path);
@@ -47,7 +47,7 @@ export function fileBody(file: Deno.FsFile, bytes: number): ReadableStream<Uint8
   }, { highWaterMark: 0 });
 }
 
-/** So many bytes of a body; then the connection ends before what was announced, or nothing comes any more. */
+/** Returns the first bytes of a body. Then the connection ends early, or nothing more arrives. */
 export function cutBody(
   body: ReadableStream<Uint8Array> | null,
   afterBytes: number,
@@ -65,7 +65,7 @@ export function cutBody(
       }
       await reader?.cancel();
       await hang?.();
-      // Less than was announced: the server closes the connection.
+      // Fewer bytes than announced: the server closes the connection.
       controller.close();
     },
     cancel: () => reader?.cancel(),

@@ -3,11 +3,11 @@ import { createHash } from "node:crypto";
 /** A file of a commit. */
 export interface Entry {
   readonly size: number;
-  /** Git's name of the content, or of the pointer to it. */
+  /** Git's name of the content, or of its pointer. */
   readonly blob: string;
-  /** Kept by git itself. */
+  /** Stored in git. */
   readonly content?: Uint8Array<ArrayBuffer>;
-  /** Kept in LFS. */
+  /** Stored in LFS. */
   readonly sha256?: string;
 }
 
@@ -18,10 +18,10 @@ export interface Commit {
   readonly tree: ReadonlyMap<string, Entry>;
 }
 
-/** A repository of a hub, with its branches. */
+/** A hub's repository, with its branches. */
 export interface Repo {
   isPrivate: boolean;
-  /** Known, and shown to nobody who has not accepted its terms. */
+  /** Whether users must accept terms before they get access. */
   isGated: boolean;
   readonly commits: Map<string, Commit>;
   readonly branches: Map<string, string>;

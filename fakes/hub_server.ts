@@ -13,17 +13,17 @@ import {
   type Repo,
 } from "./hub_repo.ts";
 
-/** What happens instead of an answer, or around it. */
+/** A fault of an answer. */
 export type HubFault =
-  /** Whatever this makes. */
+  /** Answers with this response. */
   | { readonly kind: "answer"; readonly make: () => Response | Promise<Response> }
-  /** Something else happens first; then the right answer comes. */
+  /** Runs something first, then answers correctly. */
   | { readonly kind: "first"; readonly act: () => void | Promise<void> }
   /** The request takes effect, but its answer is lost. */
   | { readonly kind: "lost" }
-  /** The right head, and this many bytes of the body; then the connection ends, once `hang` is over. */
+  /** The correct headers and this many bytes of the body; then the connection ends, once `hang` resolves. */
   | { readonly kind: "cut"; readonly afterBytes: number; readonly hang?: () => Promise<void> }
-  /** The right head with other bytes, as many. */
+  /** The correct headers with the same number of wrong bytes. */
   | { readonly kind: "corrupt" };
 
 export interface HubRequest {
@@ -72,17 +72,17 @@ const Completed = z.object({
 });
 
 /**
- * A hub and its storage, on two loopback origins, as the hub's API description and the clients' sources have them:
+ * A hub and its storage, on two loopback origins, as in the hub's API description and its clients' sources:
  * repositories of commits, LFS with basic and multipart uploads, redirects to signed addresses, error codes.
  */
 export class HubServer implements AsyncDisposable {
-  /** Who may write, and see what is private. */
+  /** The token for writing and for private repositories. */
   token = "hf_test";
-  /** Entries on a page of a file list. */
+  /** The number of entries on a page of a file list. */
   pageSize = 1000;
-  /** The root of the links to next pages, where it is not that of the request: a mirror passes on its origin's. */
+  /** The root of links to next pages, if it differs from the request's: a mirror passes on its origin's. */
   linkRoot: string | undefined;
-  /** Whether the answer about a revision has an ETag. */
+  /** Whether answers about revisions have an ETag. */
   hasEtags = true;
   /** LFS objects of at least this size are uploaded in parts of this size. */
   partBytes = Infinity;
@@ -92,7 +92,7 @@ export class HubServer implements AsyncDisposable {
   readonly #hub: Deno.HttpServer<Deno.NetAddr>;
   readonly #storage: Deno.HttpServer<Deno.NetAddr>;
   readonly #faults: { readonly on: RegExp; readonly fault: HubFault }[] = [];
-  /** Signed addresses that still work. */
+  /** The valid signed addresses. */
   readonly #signed = new Map<string, string>();
   readonly #parts = new Map<string, Map<number, string>>();
   #serial = 0;
@@ -117,17 +117,17 @@ export class HubServer implements AsyncDisposable {
     await Promise.all([this.#hub.shutdown(), this.#storage.shutdown()]);
   }
 
-  /** The next requests whose `METHOD /path` matches meet these, one after the other. */
+  /** Adds faults for the next requests whose `METHOD /path` matches, in order. */
   fail(on: RegExp, ...faults: HubFault[]): void {
     for (const fault of faults) this.#faults.push({ on, fault });
   }
 
-  /** Signed addresses that were given out stop working. */
+  /** Invalidates all signed addresses. */
   expireSigned(): void {
     this.#signed.clear();
   }
 
-  /** A repository as the hub makes it: with one commit. */
+  /** Creates a repository with one commit, as the hub does. */
   createRepo(id: string, isPrivate = false): Repo {
     const repo: Repo = {
       isPrivate,
@@ -142,7 +142,7 @@ export class HubServer implements AsyncDisposable {
     return repo;
   }
 
-  /** A commit by somebody else, with files that go (`undefined`) or come. */
+  /** Adds a commit by another user, with changed and removed (`undefined`) files. */
   commit(
     id: string,
     files: Readonly<Record<string, string | Uint8Array<ArrayBuffer> | undefined>>,
@@ -160,7 +160,7 @@ export class HubServer implements AsyncDisposable {
     return this.#addCommit(repo, branch, "by hand", tree);
   }
 
-  /** A commit with a file that lies on this disk, for files that do not fit into memory. */
+  /** Adds a commit with a file on this disk, for files that are too large for memory. */
   commitLarge(id: string, path: string, file: string, sha256: string, branch = "main"): Commit {
     const repo = this.repos.get(id) ?? this.createRepo(id);
     Deno.symlinkSync(file, join(this.#dir, sha256));
@@ -176,7 +176,7 @@ export class HubServer implements AsyncDisposable {
     return commit;
   }
 
-  /** What a branch holds, but for the hub's own `.gitattributes`. */
+  /** Returns a branch's files without the hub's own `.gitattributes`. */
   files(id: string, branch = "main"): Record<string, string> {
     const entries = [...this.head(id, branch).tree].filter(([path]) => path !== ".gitattributes");
     return Object.fromEntries(
@@ -189,7 +189,7 @@ export class HubServer implements AsyncDisposable {
     );
   }
 
-  /** Replaces an LFS object's bytes in the storage; the hub still names it as before. */
+  /** Replaces an LFS object's bytes in the storage, without changing its name. */
   corruptObject(sha256: string, content: string): void {
     Deno.writeTextFileSync(join(this.#dir, sha256), content);
   }
@@ -208,7 +208,7 @@ export class HubServer implements AsyncDisposable {
       status: response.status,
       headers: request.headers,
     });
-    // What was not read would keep the connection from its next request.
+    // An unread body would block the next request on the connection.
     if (!request.bodyUsed) await request.body?.cancel();
     return response;
   }
@@ -228,7 +228,7 @@ export class HubServer implements AsyncDisposable {
     if (fault?.kind === "cut") {
       const headers = new Headers(response.headers);
       if (!headers.has("content-length")) headers.set("content-length", "1000000");
-      // Compressed on the way, a cut answer would end as a whole one does.
+      // A compressed answer that is cut would look complete.
       headers.set("cache-control", "no-transform");
       return new Response(cutBody(response.body, fault.afterBytes, fault.hang), {
         status: response.status,
@@ -487,7 +487,7 @@ export class HubServer implements AsyncDisposable {
 
   async #put(request: Request, what: string, path: string): Promise<Response> {
     const length = request.headers.get("content-length");
-    // S3 takes nothing of unknown length.
+    // S3 refuses bodies of unknown length.
     if (length === null) return new Response("MissingContentLength", { status: 411 });
     const hash = createHash("sha256");
     let bytes = 0;
@@ -500,7 +500,7 @@ export class HubServer implements AsyncDisposable {
           for (let offset = 0; offset < piece.length;) offset += await file.write(piece.subarray(offset));
         }
       } catch {
-        // The client went away; nobody reads this.
+        // The client has closed the connection.
         return new Response(null, { status: 400 });
       }
     }

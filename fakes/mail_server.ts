@@ -2,16 +2,16 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 
-/** A real SMTP server on loopback that keeps what it was sent. */
+/** A real SMTP server on loopback that keeps received messages. */
 export interface MailServer extends AsyncDisposable {
   readonly port: number;
-  /** Whole messages, with their headers. */
+  /** The complete messages, with their headers. */
   readonly messages: string[];
-  /** Who handed each in: user, sender, recipients. */
+  /** The user, sender and recipients of each message. */
   readonly envelopes: string[];
 }
 
-/** @param options `secure`, `onAuth`, ... of the server; without, anybody may send */
+/** @param options `secure`, `onAuth`, ... of the server; by default, no login is needed */
 export async function startMailServer(options: SMTPServerOptions = {}): Promise<MailServer> {
   const messages: string[] = [];
   const envelopes: string[] = [];
@@ -38,7 +38,7 @@ export async function startMailServer(options: SMTPServerOptions = {}): Promise<
     ...options,
   });
   server.on("error", () => {
-    // Clients that hang up are part of the tests.
+    // Some tests close the connection.
   });
   const sockets = new Set<Socket>();
   server.server.on("connection", (socket: Socket) => void sockets.add(socket));
@@ -50,7 +50,7 @@ export async function startMailServer(options: SMTPServerOptions = {}): Promise<
     messages,
     envelopes,
     async [Symbol.asyncDispose]() {
-      // Not by its own `close`, which waits for connections that it cannot count on Deno 2.6.
+      // Its own `close` is not used: it waits for connections that it cannot count on Deno 2.6.
       server.server.close();
       for (const socket of sockets) {
         if (socket.closed) continue;

@@ -1,41 +1,41 @@
 import { CATEGORIES, type Category } from "../lib/config/sections/references.ts";
 
 /**
- * A PRIMARY server on loopback: what horde-model-reference answers to readers of version 1 of its API, with and without
- * `/api` as FastAPI's `root_path` has it. It misbehaves when told to.
+ * A PRIMARY server on loopback: horde-model-reference's version 1 API for readers, with and without `/api`, as with
+ * FastAPI's `root_path`. Faults on demand.
  */
 export interface FakePrimary extends AsyncDisposable {
   readonly origin: string;
-  /** The records of each category as the text that is kept; without one, or empty, a category is not found. */
+  /** The JSON text of each category's records. A category without a text, or with an empty one, is not found. */
   readonly records: Map<Category, string>;
-  /** Seconds since 1970; `null` while nothing was changed. */
+  /** Seconds since 1970; `null` before the first change. */
   lastUpdated: number | null;
-  /** Whether and why it tells nothing about changes. */
+  /** The reason for having no timestamps of changes. */
   mode: "primary" | "replica" | "v2";
-  /** Below which paths the API is: `""`, `"/api"`. Elsewhere there is nothing, or a front page. */
+  /** The paths of the API: `""`, `"/api"`. Other paths are missing, or a front page. */
   prefixes: readonly string[];
   elsewhere: "nothing" | "page";
-  /** What a reader has to send as `Authorization`; `undefined`: nothing. */
+  /** The required `Authorization` header; `undefined` for none. */
   authorization: string | undefined;
-  /** What happens instead of the next right answers; `undefined` for a right one. */
+  /** Faults of the next answers, in order; `undefined` for a correct answer. */
   readonly faults: (PrimaryFault | undefined)[];
   /** The paths of every request, in order. */
   readonly requests: readonly string[];
-  /** Resolves with the next request's path as soon as it arrives, before it is answered. */
+  /** Resolves with the next request's path when it arrives, before it is answered. */
   nextRequest(): Promise<string>;
 }
 
 export type PrimaryFault =
-  /** This answer. */
+  /** Answers with this response. */
   | { readonly kind: "answer"; readonly make: () => Response }
-  /** No answer for as long as the other side waits. */
+  /** No answer while the client waits. */
   | { readonly kind: "hang" }
-  /** The right answer, broken off in its middle. */
+  /** The correct answer, broken off in the middle. */
   | { readonly kind: "reset" }
-  /** The right answer, held back until this resolves. */
+  /** The correct answer, delayed until this resolves. */
   | { readonly kind: "slow"; readonly until: Promise<void> };
 
-/** An error as FastAPI writes it. */
+/** An error in FastAPI's format. */
 export function problem(
   status: number,
   detail: string,
@@ -44,7 +44,7 @@ export function problem(
   return Response.json({ detail }, { status, headers });
 }
 
-/** What a proxy or a front end shows. */
+/** The page of a proxy or a front end. */
 export function page(status = 200): Response {
   return new Response("<!doctype html><title>Welcome</title>", {
     status,
@@ -58,7 +58,7 @@ export function startPrimary(): FakePrimary {
 
 const V1 = "/model_references/v1";
 
-/** When each category was created, for its metadata. */
+/** The creation time of each category, for its metadata. */
 const INITIALIZATION_TIME = 1_729_860_000;
 
 class PrimaryServer implements FakePrimary {
@@ -79,7 +79,7 @@ class PrimaryServer implements FakePrimary {
       { hostname: "127.0.0.1", port: 0, onListen: () => {} },
       async (request) => {
         const response = await this.#receive(request);
-        // Else a pooled connection would hide that the server is gone.
+        // Otherwise a pooled connection would hide that the server is closed.
         response.headers.set("connection", "close");
         return response;
       },
@@ -217,12 +217,12 @@ function metadataOf(category: Category, lastUpdated: number): unknown {
   };
 }
 
-/** The text as it is kept, byte for byte. */
+/** Returns the stored text, byte for byte. */
 function json(text: string): Response {
   return new Response(text, { headers: { "content-type": "application/json" } });
 }
 
-/** An answer that promises more than it brings. */
+/** Returns an answer with fewer bytes than announced. */
 function brokenOff(text: string): Response {
   const half = new TextEncoder().encode(text.slice(0, text.length / 2));
   let isBegun = false;

@@ -1,4 +1,4 @@
-/** A server on loopback that answers as it is told and keeps what it was asked. */
+/** A server on loopback with set answers, which records its requests. */
 export interface RecordingHost extends AsyncDisposable {
   readonly origin: string;
   readonly requests: {
@@ -9,7 +9,7 @@ export interface RecordingHost extends AsyncDisposable {
   }[];
 }
 
-/** Answers requests one after the other; the last answer is repeated. Without any, nothing but 204. */
+/** Answers requests in order and repeats the last answer. Without answers, it returns 204. */
 export function startRecordingHost(
   ...answers: ((path: string) => Response | Promise<Response>)[]
 ): RecordingHost {

@@ -1,27 +1,27 @@
 import { z } from "zod";
 
 /**
- * RunPod's serverless API on loopback: both sides of an endpoint, as its documentation and its Python SDK have them. It
- * keeps RunPod's times (`policy.executionTimeout`, `policy.ttl`, results for 30 minutes) on a clock that tests set, and
- * misbehaves when told to.
+ * RunPod's serverless API on loopback: both sides of an endpoint, as in its documentation and its Python SDK. RunPod's
+ * times (`policy.executionTimeout`, `policy.ttl`, results for 30 minutes) follow a clock that tests set. Faults on
+ * demand.
  */
 export interface FakeRunPod extends AsyncDisposable {
   readonly origin: string;
   readonly triggerUrl: string;
   readonly statusUrlTemplate: string;
-  /** What an account's key is here. */
+  /** The account's key. */
   readonly apiKey: string;
-  /** The variables that RunPod gives to a worker. */
+  /** The variables that RunPod sets for a worker. */
   readonly workerEnv: Readonly<Record<string, string>>;
-  /** Every job that was started, in order. */
+  /** Every started job, in order. */
   readonly jobs: FakeJob[];
   readonly requests: readonly ApiRequest[];
-  /** What happens instead of the next right answers of an operation; `undefined` for a right one. */
+  /** Faults of the next answers of an operation; `undefined` for a correct answer. */
   readonly faults: Readonly<Record<Operation, (ApiFault | undefined)[]>>;
-  /** What new jobs go through, one state a look at them; without it a worker has to take them. */
+  /** The states of new jobs, one for each query; without it, a worker must take them. */
   script: readonly JobState[] | undefined;
   now: () => Date;
-  /** Takes away every result, as RunPod does after half an hour. */
+  /** Removes every result, as RunPod does after half an hour. */
   dropResults(): void;
 }
 
@@ -41,7 +41,7 @@ export interface JobState {
   readonly error?: unknown;
 }
 
-/** A job, with what RunPod knows of it. */
+/** A job, as RunPod stores it. */
 export interface FakeJob {
   readonly id: string;
   readonly input: unknown;
@@ -50,15 +50,15 @@ export interface FakeJob {
   startedMs: number | undefined;
   endedMs: number | undefined;
   state: JobState;
-  /** What is left of its script. */
+  /** The remaining states of its script. */
   script: readonly JobState[];
   isStopped: boolean;
 }
 
 export type ApiFault =
-  /** This answer, and nothing is done. */
+  /** Answers with this response, without effect. */
   | { readonly kind: "answer"; readonly make: () => Response | Promise<Response> }
-  /** It is done, and the connection breaks before the answer. */
+  /** The request takes effect, and the connection breaks before the answer. */
   | { readonly kind: "lost" };
 
 const Policy = z.object({
@@ -99,7 +99,7 @@ class RunPodServer implements FakeRunPod {
   script: readonly JobState[] | undefined;
   now = () => new Date();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  /** Long polls that wait for something to happen. */
+  /** The waiting long polls. */
   #changed = Promise.withResolvers<void>();
   #isClosing = false;
 
@@ -108,7 +108,7 @@ class RunPodServer implements FakeRunPod {
       { hostname: "127.0.0.1", port: 0, onListen: () => {} },
       async (request) => {
         const response = await this.#answer(request);
-        // Else a pooled connection would hide that the server is gone.
+        // Otherwise a pooled connection would hide that the server is closed.
         response.headers.set("connection", "close");
         return response;
       },
@@ -260,7 +260,7 @@ class RunPodServer implements FakeRunPod {
     if (result.status !== undefined) {
       this.#enter(job, { status: "IN_PROGRESS", output: result.output });
     } else {
-      // What RunPod makes of an error that is no text (runpod-python, issue 299).
+      // RunPod's format of an error that is not a text (runpod-python, issue 299).
       const isError = typeof result.error === "string";
       this.#enter(job, {
         status: isError ? "FAILED" : "COMPLETED",
@@ -271,7 +271,7 @@ class RunPodServer implements FakeRunPod {
     return new Response("ok");
   }
 
-  /** Holds the request until there is something to say. */
+  /** Holds the request until there is an answer. */
   async #poll(look: () => Response | undefined): Promise<Response> {
     for (;;) {
       const response = look();
@@ -326,7 +326,7 @@ function problem(status: number, error: string): Response {
   return Response.json({ error }, { status });
 }
 
-/** An answer that breaks off after its first byte. */
+/** Returns an answer that breaks off after its first byte. */
 function lost(): Response {
   let isBegun = false;
   const body = new ReadableStream({

@@ -1,13 +1,13 @@
 import { type FileServer, startFileServer } from "./file_server.ts";
 
-/** Storage with signed addresses: one takes an upload, another server gives it back. */
+/** Storage with signed addresses: one server accepts an upload, another serves it. */
 export interface StorageServer extends AsyncDisposable {
   readonly uploadUrl: string;
   readonly downloadUrl: string;
-  /** What is downloaded, and how. */
+  /** The server for downloads. */
   readonly files: FileServer;
   readonly uploads: { readonly headers: Headers; readonly bytes: number }[];
-  /** Statuses of the next uploads, instead of taking them. */
+  /** The error statuses of the next uploads. */
   readonly faults: number[];
 }
 
@@ -23,7 +23,7 @@ export function startStorage(): StorageServer {
       await request.body?.cancel();
       return new Response("<Error><Code>SlowDown</Code></Error>", { status: fault });
     }
-    // As S3 does: a length that is not announced is not taken.
+    // As in S3, a length is required.
     const length = request.headers.get("content-length");
     if (request.method !== "PUT" || !request.url.endsWith(SIGNATURE) || length === null) {
       await request.body?.cancel();

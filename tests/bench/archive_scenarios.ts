@@ -52,7 +52,7 @@ export async function createArchive(bench: Workbench): Promise<void> {
   });
 }
 
-/** Peak memory of extracting stored archives of very different sizes, the largest over the limits of plain ZIP. */
+/** Peak memory of extracting stored archives of very different sizes. The largest exceeds the limits of plain ZIP. */
 export async function memoryOfExtraction(bench: Workbench): Promise<void> {
   const peaks = new Map<number, number>();
   for (const bytes of bench.scale.sizes([16 * MIB, GIB, 4 * GIB + MIB])) {
@@ -77,7 +77,7 @@ async function writeArchived({ dir, signal }: Workbench, bytes: number): Promise
   return MODELS * bytes;
 }
 
-/** Extracts `models.zip` both ways; the side that writes second finds nothing of the first waiting for the disk. */
+/** Extracts `models.zip` both ways. Earlier writes are synced first, so that the second one does not wait for them. */
 async function compareExtraction(bench: Workbench, what: string, wanted: number): Promise<Result> {
   const ours: number[] = [];
   const theirs: number[] = [];

@@ -61,7 +61,7 @@ export async function rollbackTime(bench: Workbench): Promise<void> {
     ours: `${ms(median(durations))}, the whole process ${ms(median(runs))}`,
     theirs: "",
     ratio: "",
-    // The start of a process has a row of its own, and differs from machine to machine.
+    // The start of a process has its own row, and differs between machines.
     wanted: "under 100 ms, whatever the size",
     kept: median(durations) < 100,
   });

@@ -9,13 +9,13 @@ import { makeWorld, writeModels } from "./world.ts";
 /** A leap day: no role is due while the daemon is measured. */
 const NEVER = "0 0 29 2 *";
 
-/** A server that no role asks before it is due. */
+/** A server that no role contacts before it is due. */
 const NOWHERE = "http://127.0.0.1:9";
 
-/** Clock ticks a second, in which Linux counts processor time. */
+/** Linux counts processor time in these clock ticks a second. */
 const TICKS = 100;
 
-/** What is spent on starting is over by then. */
+/** The start is over after this time. */
 const SETTLE_MS = 15_000;
 
 /** Long enough to count ticks: 1 % of a core is 30 of them. */
@@ -82,8 +82,8 @@ interface Daemon extends AsyncDisposable {
 }
 
 /**
- * Starts a daemon as `deno task daemon` does, and waits until each role knows when it is due. Without its flag the
- * runtime keeps, now and then, 30 MB of short-lived memory that it needed once, at the start.
+ * Starts a daemon as `deno task daemon` does, and waits until each role knows when it is due. Without the task's flag,
+ * the runtime sometimes keeps 30 MB of short-lived memory from the start.
  */
 async function startDaemon(bench: Workbench, bot: string): Promise<Daemon> {
   const flag = "--v8-flags=--max-semi-space-size=2";
@@ -111,7 +111,7 @@ async function startDaemon(bench: Workbench, bot: string): Promise<Daemon> {
   };
 }
 
-/** Reads a daemon's log to its end, which comes too early where the daemon fails. */
+/** Reads a daemon's log to its end, which comes early if the daemon fails. */
 async function readLog(
   stderr: ReadableStream<Uint8Array<ArrayBuffer>>,
   ready: Pick<PromiseWithResolvers<void>, "resolve" | "reject">,
@@ -127,7 +127,7 @@ async function readLog(
 /** Processor time of a process so far, in user and kernel mode. */
 function processorMs(pid: number): number {
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  // Behind the program's name, which may hold blanks.
+  // After the program's name, which may contain blanks.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) * 1000 / TICKS;
 }

@@ -15,14 +15,17 @@ import type { Workbench } from "./workbench.ts";
 const NODES = 1_000;
 const RUNS_PER_NODE = 100;
 const READERS = 100;
-/** Nodes that report while the page is read, each as often as all nodes of the fleet in turn would. */
+/** The nodes that report while the page is read. Together they report as often as all nodes of the fleet. */
 const REPORTING_NODES = 20;
 /** Each node sends its month at once. */
 const MONTH = { days: 30, batchHours: 30 * 24 };
 /** 1,000 nodes with a heartbeat a minute. */
 const REPORT_EVERY_MS = 60;
 
-/** A dashboard with a large fleet: its first page, its pages while nodes report, how fast it takes reports in. */
+/**
+ * A dashboard with a large fleet: its first page, its pages while nodes report, and the rate at which it stores
+ * reports.
+ */
 export async function dashboardLoad(bench: Workbench): Promise<void> {
   const file = join(bench.dir, "kv.sqlite3");
   const filled = await fill(bench, file);
@@ -68,19 +71,19 @@ function row(what: string, { ours, wanted, kept }: { ours: string; wanted: strin
 /** A node that reports while the dashboard is measured. */
 interface Reporter {
   readonly authorization: string;
-  /** What it has not reported yet: its runs of the month. */
+  /** Its runs of the month, not reported yet. */
   readonly backlog: readonly ReportEvent[];
   readonly heartbeat: ReportEvent | undefined;
 }
 
 interface Filled {
   readonly nodes: number;
-  /** Those of the reporters among them. */
+  /** The runs of the reporters among them. */
   readonly runs: number;
   readonly reporters: readonly Reporter[];
 }
 
-/** Fills a database with a fleet, but for what some nodes will report. */
+/** Fills a database with a fleet, except for the runs that reporters will send. */
 async function fill(bench: Workbench, file: string): Promise<Filled> {
   const nodes = bench.scale.count(NODES);
   const runsPerNode = bench.scale.count(RUNS_PER_NODE);
@@ -118,7 +121,7 @@ async function startDashboard(bench: Workbench, file: string): Promise<Server> {
       "run",
       "-q",
       "--no-prompt",
-      // As the task: without them, the runtime lets garbage grow to a third of what it uses.
+      // The task's flags: without them, the runtime lets garbage grow to a third of its memory.
       "--v8-flags=--max-semi-space-size=2,--max-heap-size=512",
       "--config",
       `${PROJECT}deno.json`,
@@ -158,7 +161,7 @@ async function openReaders(origin: string, count: number): Promise<AsyncDisposab
   const responses = await Promise.all(
     Array.from({ length: count }, () => fetch(`${origin}/api/v1/live`, { signal })),
   );
-  // What arrives is thrown away, until the end.
+  // Incoming events are discarded until the end.
   const reading = responses.map(({ body }) => body?.pipeTo(new WritableStream(), { signal }).catch(() => {}));
   return {
     async [Symbol.asyncDispose]() {
@@ -191,7 +194,7 @@ async function readWhileReporting(
   return { p95: part(0.95), median: part(0.5) };
 }
 
-/** One heartbeat after the other, each with the state of that moment. */
+/** Sends one heartbeat after another, each with the current state. */
 async function report(origin: string, reporters: readonly Reporter[], signal: AbortSignal): Promise<void> {
   for (let count = 0; !signal.aborted; count++) {
     const { authorization = "", heartbeat } = reporters[count % reporters.length] ?? {};
@@ -207,7 +210,7 @@ async function report(origin: string, reporters: readonly Reporter[], signal: Ab
   }
 }
 
-/** Sends what the reporters have not reported yet. @returns events a second */
+/** Sends the runs that reporters have not reported yet. */
 async function takeIn(origin: string, { reporters }: Filled): Promise<number> {
   const startMs = performance.now();
   let events = 0;
@@ -237,7 +240,7 @@ async function read(url: string): Promise<void> {
   if (!response.ok || !text.endsWith("</html>")) throw new Error(`${url} answered ${response.status}`);
 }
 
-/** The most that the process has held, on Linux. */
+/** The process's peak memory, on Linux. */
 function peakMB(pid: number): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   const [, kilobytes = "NaN"] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? [];

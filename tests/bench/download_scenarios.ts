@@ -21,7 +21,7 @@ async function startHost(dir: string) {
   };
 }
 
-/** A download that is hashed and checked, against one that is not. */
+/** A download with verification, compared with one without. */
 export async function downloadVerified(bench: Workbench): Promise<void> {
   const bytes = bench.scale.bytes(GIB);
   await writeRandomFile(join(bench.dir, "large.bin"), bytes, bench.signal);

@@ -10,11 +10,11 @@ import type { Workbench } from "./workbench.ts";
 
 const ROUNDS = 5;
 
-/** As published models are cut, with as many tensors. */
+/** The number of tensors in published models. */
 const FILES = 5;
 const TENSORS = 400;
 
-/** Validating a set of safetensors whose bytes were verified before, against an active one in which all is different. */
+/** Validating verified safetensors against an active set in which every file differs. */
 export async function validateSafetensors(bench: Workbench): Promise<void> {
   const bytes = bench.scale.bytes(100 * MIB);
   const [files, active] = ["new", "active"].map((name) => sparseSet(join(bench.dir, name), bytes));
@@ -33,7 +33,7 @@ export async function validateSafetensors(bench: Workbench): Promise<void> {
   });
 }
 
-/** Validating one ONNX model, which is loaded and tried in a process of its own. */
+/** Validating one ONNX model, which a separate process loads and tries. */
 export async function validateOnnx(bench: Workbench): Promise<void> {
   const bytes = bench.scale.bytes(64 * MIB);
   const location = join(bench.dir, "model.onnx");
@@ -71,7 +71,7 @@ async function validateTimes(
   return times;
 }
 
-/** Files of so many bytes each, whose tensors are holes: they are not read. */
+/** Files of a size whose tensors are sparse, because they are not read. */
 function sparseSet(dir: string, bytes: number): ModelFile[] {
   Deno.mkdirSync(dir);
   const tensorBytes = Math.floor(bytes / TENSORS);

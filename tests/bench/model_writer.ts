@@ -18,13 +18,13 @@ import {
 import { gguf, safetensorsBytes, safetensorsHeader } from "../helpers/model_files.ts";
 import { rawPickle } from "../helpers/raw_pickle.ts";
 
-/** What surrounds a model's data in its file. */
+/** The bytes around a model's data. */
 interface Frame {
   readonly head: Uint8Array;
   readonly tail?: Uint8Array;
 }
 
-/** The first and last bytes of a file for so many bytes of data, by the file's extension. */
+/** Returns the bytes around data of a size, by the file's extension. */
 const FRAMES: Readonly<Record<string, (dataBytes: number) => Frame>> = {
   ".safetensors": safetensorsFrame,
   ".gguf": ggufFrame,
@@ -33,21 +33,24 @@ const FRAMES: Readonly<Record<string, (dataBytes: number) => Frame>> = {
   ".onnx": onnxFrame,
 };
 
-/** In turn, the formats of a model set. ONNX models are loaded and tried, which is measured on its own. */
+/**
+ * The formats of a model set, used in turn. ONNX is missing: ONNX models are loaded and tried, which has its own
+ * scenario.
+ */
 export const SET_FORMATS = [".safetensors", ".gguf", ".npy", ".pkl"] as const;
 
-/** Between two pieces, signals and timers get a turn. */
+/** Data is written in pieces: between them, signals and timers run. */
 const PIECE_BYTES = 16 * 1024 * 1024;
 
-/** The most that Web Crypto fills at once. */
+/** The most bytes that Web Crypto fills at once. */
 const RANDOM_BYTES = 65_536;
 
-/** GGUF's own alignment, which is the largest of the formats. */
+/** GGUF's alignment, the largest of the formats. */
 const ALIGNMENT = 32;
 
 /**
- * Writes a model file of about so many bytes, which readers of its format accept: by its extension safetensors, GGUF,
- * npy, a pickle or ONNX. The data is random, so that nothing can compress it.
+ * Writes a valid model file of about this size: by its extension safetensors, GGUF, npy, a pickle or ONNX. The data is
+ * random and does not compress.
  */
 export async function writeModel(path: string, bytes: number, signal: AbortSignal): Promise<void> {
   const frame = FRAMES[extname(path)];
@@ -57,7 +60,7 @@ export async function writeModel(path: string, bytes: number, signal: AbortSigna
   await writeRandomFile(path, dataBytes, signal, frame(dataBytes));
 }
 
-/** Writes a file of so many incompressible bytes, and of what surrounds them. */
+/** Writes a file of random bytes, with the bytes around them. */
 export async function writeRandomFile(
   path: string,
   bytes: number,
@@ -106,10 +109,10 @@ function pickleFrame(dataBytes: number): Frame {
 
 const UINT8 = 2;
 
-/** Of the table of weights, so many rows are used, of so many columns. */
+/** The numbers of used rows and of columns of the table of weights. */
 const [ROWS_USED, COLUMNS] = [8, ALIGNMENT];
 
-/** `probabilities = softmax(features * some rows of a table of bytes)`. Random floats would hold NaN. */
+/** `probabilities = softmax(features * some rows of a table of bytes)`. Random floats would contain NaN. */
 function onnxFrame(dataBytes: number): Frame {
   const rows = Array.from({ length: ROWS_USED }, (_, row) => BigInt(row % Math.max(1, dataBytes / COLUMNS)));
   const toFloat = message(5, text(1, "to"), number(3, FLOAT), number(20, 2));
@@ -135,7 +138,7 @@ function onnxFrame(dataBytes: number): Frame {
   return { head: joined(number(1, 8), opset, opened(7, joined(graph, tensor), dataBytes)) };
 }
 
-/** A field whose content begins with this, and has so many bytes more. */
+/** A field whose content begins with these bytes and continues with more. */
 function opened(id: number, head: Bytes, restBytes: number): Bytes {
   return joined(varint(id << 3 | 2), varint(head.length + restBytes), head);
 }

@@ -9,13 +9,13 @@ export interface BenchOptions {
   readonly names: readonly string[];
 }
 
-/** A command line that cannot be run; the message says why. */
+/** An invalid command line; the message says why. */
 export class BenchUsageError extends Error {
   override readonly name = "BenchUsageError";
 }
 
 /**
- * Returns what a command line of the benchmark chooses, or "help".
+ * Returns the options of a command line, or "help".
  *
  * @param known the names of all scenarios
  * @throws {BenchUsageError}
@@ -28,7 +28,7 @@ export function parseBenchOptions(args: readonly string[], known: readonly strin
   if (wrongFlag !== undefined) throw new BenchUsageError(`unknown option ${wrongFlag}. ${USAGE}`);
   const wrongName = prefixes.find((prefix) => !known.some((name) => name.startsWith(prefix)));
   if (wrongName !== undefined) {
-    throw new BenchUsageError(`no scenario begins with "${wrongName}": choose of ${known.join(", ")}`);
+    throw new BenchUsageError(`no scenario begins with "${wrongName}": choose from ${known.join(", ")}`);
   }
   const isChosen = (name: string) =>
     prefixes.length === 0 || prefixes.some((prefix) => name.startsWith(prefix));

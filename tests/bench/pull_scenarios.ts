@@ -113,7 +113,7 @@ export async function memoryOfPublishAndPull(bench: Workbench): Promise<void> {
   );
 }
 
-/** How flat memory is: a quarter more is what V8 takes when it has more to do. */
+/** The tolerance for constant memory: V8 uses up to a quarter more when it has more to do. */
 const FLAT = 1.25;
 
 /** The row for peaks in MiB by the bytes of the models. */

@@ -9,7 +9,7 @@ const CHANGED_EVERY = 10;
 const COLUMNS =
   "name,parameters_bn,display_name,url,baseline,description,style,tags,instruct_format,settings";
 
-/** What the original does with it: both sides parsed and compared, and the whole file written again. */
+/** The original tool's work: both sides parsed and compared, and the whole file rewritten. */
 const ORIGINAL = `
 import json, sys
 primary, current = (json.load(open(path)) for path in sys.argv[1:3])
@@ -17,7 +17,7 @@ changed = [name for name in primary if primary[name] != current.get(name)]
 open("written.json", "w").write(json.dumps(primary, indent=4) + "\\n")
 `;
 
-/** A category of many models read, compared and rendered, in a process that does nothing else. */
+/** A category of many models, read, compared and rendered in its own process. */
 export async function planReferences(bench: Workbench): Promise<void> {
   const { dir } = bench;
   const count = bench.scale.count(3_000);
@@ -33,7 +33,7 @@ export async function planReferences(bench: Workbench): Promise<void> {
     join(dir, "texts.json"),
     JSON.stringify(Object.fromEntries(textModels(count, true))),
   );
-  // What convert.py makes of the rows, as near as the comparison needs it.
+  // The rows after convert.py, as far as the comparison needs it.
   Deno.writeTextFileSync(
     join(dir, "db.json"),
     JSON.stringify(Object.fromEntries(textModels(count, false)), undefined, 4) + "\n",
@@ -74,7 +74,7 @@ async function measured(
   };
 }
 
-/** As large as those of the real repository: some 1,400 bytes each. */
+/** As large as in the real repository: about 1,400 bytes each. */
 function imageModels(count: number, isChanged: boolean): [string, unknown][] {
   return Array.from({ length: count }, (_, index) => [`Model ${index}`, {
     name: `Model ${index}`,

@@ -3,7 +3,7 @@ import { median, MIB, ms, seconds } from "./units.ts";
 import type { Workbench } from "./workbench.ts";
 import { makeWorld, writeModels } from "./world.ts";
 
-/** The time that reporting adds to a pull that finds nothing new, to a dashboard that answers and to one that hangs. */
+/** The time that reporting adds to an unchanged pull, with a dashboard that answers and with one that hangs. */
 export async function reportRuns(bench: Workbench): Promise<void> {
   const { trainer, bot } = makeWorld(bench.dir);
   await writeModels(join(trainer, "models"), bench.scale.count(20), bench.scale.bytes(MIB), bench.signal);
@@ -18,9 +18,9 @@ export async function reportRuns(bench: Workbench): Promise<void> {
   }
   const pull = async (config: string) =>
     (await bench.cli(bot, "pull", "--config", `configs/${config}.yaml`)).wallMs;
-  // What the history holds by now is reported before anything is measured.
+  // The existing history is reported before the measurement.
   await pull("answering");
-  // One right after the other: what else the machine does changes from second to second.
+  // Measured alternately, because the machine's other load changes from second to second.
   const [alone, adds, waits]: [number[], number[], number[]] = [[], [], []];
   for (let round = 0; round < bench.scale.rounds(25); round++) {
     const wallMs = await pull("bot");

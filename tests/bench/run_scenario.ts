@@ -5,17 +5,16 @@ import type { Scale } from "./scale.ts";
 import type { Row } from "./table.ts";
 import { Workbench } from "./workbench.ts";
 
-/** Processes get five seconds to end by themselves, and are killed then. */
+/** Processes get five seconds to end by themselves before they are killed. */
 const GRACE_MS = 10_000;
 
-/** A reason that is longer makes the table unreadable. */
+/** Longer reasons make the table unreadable. */
 const REASON_CHARS_MAX = 300;
 
 /**
- * Runs a scenario in a folder of its own, which is removed afterwards. Its failure is a row, also when it takes longer
- * than the scale allows.
+ * Runs a scenario in its own folder, which is deleted afterwards. A failure, also by the time limit, is a row.
  *
- * @throws the signal's reason, once the scenario's processes ended and its folder is removed
+ * @throws the signal's reason, after the scenario's processes have ended and its folder is deleted
  */
 export async function runScenario(
   name: string,
@@ -39,14 +38,17 @@ export async function runScenario(
   }
 }
 
-/** Waits for work, which is aborted at the signal and after so many milliseconds. */
+/** Waits for work, and aborts it at the signal or after the limit. */
 async function withLimit(
   limitMs: number,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(new Error(`no end after ${limitMs / 60_000} minutes`)), limitMs);
+  const timer = setTimeout(
+    () => limit.abort(new Error(`not finished after ${limitMs / 60_000} minutes`)),
+    limitMs,
+  );
   const limited = AbortSignal.any([signal, limit.signal]);
   const overdue = Promise.withResolvers<never>();
   let grace: ReturnType<typeof setTimeout> | undefined;
@@ -61,7 +63,7 @@ async function withLimit(
   }
 }
 
-/** The line that names the error, behind whatever a command logged before it; without one, the first. */
+/** Returns the line with the error, after logged lines; or else the first line. */
 function errorLine(error: unknown): string {
   const message = error instanceof Error ? error.message || error.name : String(error);
   const lines = message.trim().split("\n");

@@ -48,7 +48,7 @@ Deno.test("only a full run judges promises", async () => {
 
 Deno.test("a scenario that takes longer than its limit is ended and becomes a failed row", async () => {
   const rows = await rowsOf(async (bench) => void await bench.shell(bench.dir, "sleep 600"), { limitMs: 60 });
-  assert.deepEqual(rows, [{ scenario: "example", failed: "no end after 0.001 minutes" }]);
+  assert.deepEqual(rows, [{ scenario: "example", failed: "not finished after 0.001 minutes" }]);
 });
 
 Deno.test("an interrupted scenario ends its processes and removes its folder", async () => {
@@ -91,7 +91,7 @@ Deno.test("an unknown name or option is a usage error that says what there is", 
   const parse = (...args: string[]) => () => parseBenchOptions(args, known);
   assert.throws(
     parse("nonsense"),
-    new BenchUsageError('no scenario begins with "nonsense": choose of help, pull-first'),
+    new BenchUsageError('no scenario begins with "nonsense": choose from help, pull-first'),
   );
   assert.throws(parse("--fast"), /unknown option --fast\. Usage: deno task bench/);
 });

@@ -1,19 +1,19 @@
-/** How large the models of a run are, how many, and how often each thing is measured. */
+/** The sizes and numbers of models, and the rounds of each measurement. */
 export interface Scale {
   readonly name: "full" | "quick" | "tiny";
-  /** The bytes of a file that has so many in a full run. */
+  /** Scales the bytes of a file of a full run. */
   readonly bytes: (full: number) => number;
-  /** The bytes of files whose memory is compared, for those of a full run in ascending order. */
+  /** Scales the bytes of files whose memory use is compared, in ascending order. */
   readonly sizes: (full: readonly number[]) => readonly number[];
-  /** The files or releases of a scenario that has so many in a full run. */
+  /** Scales the number of files or releases of a full run. */
   readonly count: (full: number) => number;
-  /** How often a thing is measured that is measured so often in a full run. */
+  /** Scales the number of rounds of a full run. */
   readonly rounds: (full: number) => number;
-  /** Whether promises are judged: they are made for the sizes of a full run. */
+  /** Whether promises are judged. They apply to the sizes of a full run. */
   readonly isJudged: boolean;
-  /** A wait that only the figures need. */
+  /** Scales a pause that only the figures need. */
   readonly pauseMs: (full: number) => number;
-  /** The longest time for one scenario; a slow disk takes three times as long as a fast one. */
+  /** The time limit for one scenario. A slow disk needs three times as long as a fast one. */
   readonly limitMs: number;
 }
 
@@ -34,7 +34,7 @@ export const FULL: Scale = {
   limitMs: 10 * MINUTE_MS,
 };
 
-/** Shows within minutes whether a change made something slow. */
+/** Shows within minutes whether a change slowed something down. */
 export const QUICK: Scale = {
   name: "quick",
   isJudged: false,

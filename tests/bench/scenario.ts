@@ -6,22 +6,22 @@ export type Measurement = (bench: Workbench) => Promise<void>;
 
 export interface Scenario {
   readonly measure: Measurement;
-  /** Programs that have to be installed, by the names of their commands. */
+  /** The required programs, by the names of their commands. */
   readonly needs: readonly string[];
 }
 
-/** A scenario; Python reads the resource usage of every process, and git is what the program itself runs. */
+/** Returns a scenario. Every scenario needs git, and Python, which measures the resource usage of processes. */
 export function scenario(measure: Measurement, ...needs: readonly string[]): Scenario {
   return { measure, needs: ["git", "python3", ...needs] };
 }
 
-/** The library of Python that walking pickles is compared with; it is not a command. */
+/** Python's library to compare the inspection of pickles with. It is not a command. */
 const JOBLIB = "joblib";
 
-/** The system whose `/proc` says what a process that runs has used so far; it is not a command either. */
+/** The system whose `/proc` shows a running process's usage. It is not a command. */
 const LINUX = "linux";
 
-/** Returns the first of these programs that is not installed. */
+/** Returns the first missing program. */
 export function missingProgram(needs: readonly string[]): string | undefined {
   return needs.find((program) => {
     if (program === LINUX) return Deno.build.os !== LINUX;

@@ -14,7 +14,7 @@ import { type Scenario, scenario } from "./scenario.ts";
 import { signAndVerify } from "./signing_scenarios.ts";
 import { walkPickles } from "./validate_scenarios.ts";
 
-/** Every scenario, in the order of the table. One line here is all that a new one needs: the test runs it as well. */
+/** Every scenario, in the order of the table. To add a scenario, add a line here: the test runs it as well. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "help": scenario(helpStart),
   "publish-new": scenario(publishNew),

@@ -3,21 +3,21 @@ export interface Result {
   readonly what: string;
   readonly ours: string;
   readonly theirs: string;
-  /** How the two compare, in the terms of the promise. */
+  /** The comparison, in the terms of the promise. */
   readonly ratio: string;
   readonly wanted: string;
-  /** Whether the promise holds; missing where nothing is promised. */
+  /** Whether the promise is kept; missing if there is none. */
   readonly kept?: boolean;
 }
 
-/** A row of the table: what was measured, or why nothing was. */
+/** A row of the table: a measurement, or the reason of a failure. */
 export type Row = { readonly scenario: string } & (Result | { readonly failed: string });
 
 /** The first lines of the table in the guide to benchmarks. */
 export const TABLE_HEAD =
   "| what | model-sync | instead | ratio | wanted | kept |\n|---|---|---|---|---|---|";
 
-/** A line of the table. A scenario that failed is a row that says why. */
+/** Returns a line of the table. The line of a failed scenario has the reason. */
 export function tableRow(row: Row): string {
   const cells = "failed" in row
     ? [`\`${row.scenario}\``, `failed: ${row.failed}`, "", "", "", "**no**"]

@@ -9,7 +9,7 @@ export function ms(wallMs: number): string {
   return `${Math.round(wallMs)} ms`;
 }
 
-/** Bytes with one decimal, and none where it is zero: `2 GiB`, `20.4 MiB`. */
+/** Returns a size with one decimal, or none if it is zero: `2 GiB`, `20.4 MiB`. */
 export function size(bytes: number): string {
   const [unit, name] = bytes >= GIB ? [GIB, "GiB"] : bytes >= MIB ? [MIB, "MiB"] : [1024, "KiB"];
   return `${Number((bytes / unit).toFixed(1))} ${name}`;

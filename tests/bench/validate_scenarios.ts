@@ -3,7 +3,9 @@ import { PYTHON } from "../helpers/scikit_learn.ts";
 import { median, MIB, seconds, size } from "./units.ts";
 import type { Workbench } from "./workbench.ts";
 
-/** Arrays, as joblib writes them, plain and compressed; and numbers, as pickle does, an opcode and nine bytes each. */
+/**
+ * Arrays as joblib writes them, plain and compressed; and numbers as pickle writes them, an opcode and nine bytes each.
+ */
 const STORE = `
 import joblib, numpy, pickle, sys
 count = int(sys.argv[1]) // 100
@@ -13,7 +15,7 @@ joblib.dump(arrays, "compressed.joblib", compress=3)
 pickle.dump([float(i) for i in range(count * 100 // 9)], open("numbers.pkl", "wb"))
 `;
 
-/** Walking pickles, the whole process. */
+/** Inspecting pickles, as a whole process. */
 export async function walkPickles(bench: Workbench): Promise<void> {
   if (PYTHON === undefined) throw new Error("walking pickles needs python3-joblib and python3-sklearn");
   const bytes = bench.scale.bytes(100 * MIB);

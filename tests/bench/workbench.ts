@@ -10,9 +10,9 @@ import type { Result } from "./table.ts";
 const Measured = z.object({
   code: z.number(),
   wallMs: z.number(),
-  /** Processor time of the command's tree. */
+  /** Processor time of the command's process tree. */
   cpuMs: z.number(),
-  /** Of the largest process in the command's tree. */
+  /** Peak memory of the largest process in the command's process tree. */
   peakKiB: z.number(),
   writtenBytes: z.number(),
   stdout: z.string(),
@@ -22,11 +22,11 @@ export type Measured = Readonly<z.infer<typeof Measured>>;
 
 const MEASURE = fileURLToPath(new URL("measure.py", import.meta.url));
 
-/** What a scenario works with: an empty folder, the sizes of the run, a way to measure a command and to report. */
+/** A scenario's tools: an empty folder, the sizes of the run, and functions to measure a command and to report. */
 export class Workbench {
   readonly dir: string;
   readonly scale: Scale;
-  /** Aborted when the scenario takes too long, or the operator interrupts the run. */
+  /** Aborted at the time limit, or when the operator interrupts the run. */
   readonly signal: AbortSignal;
   readonly #onRow: (row: Result) => void;
 
@@ -45,7 +45,7 @@ export class Workbench {
   }
 
   /**
-   * Runs a command to its end, in a folder, and returns what it took.
+   * Runs a command in a folder and returns its resource usage.
    *
    * @throws when it fails, with what it printed
    */
@@ -69,12 +69,12 @@ export class Workbench {
     return measured;
   }
 
-  /** As {@link run}, for what a user would type into a shell. */
+  /** As {@link run}, for a shell command. */
   async shell(cwd: string, script: string): Promise<Measured> {
     return await this.run(cwd, ["sh", "-ec", script]);
   }
 
-  /** As {@link run}, for a command of model-sync, run from source under its own permission set. */
+  /** As {@link run}, for a command of model-sync from source, under its own permission set. */
   async cli(cwd: string, command: string, ...args: readonly string[]): Promise<Measured> {
     const script = `${PROJECT}cli/${command.replaceAll("-", "_")}.ts`;
     return await this.deno(cwd, ["--no-prompt", `-P=${command}`, script, ...args]);
@@ -90,14 +90,14 @@ export class Workbench {
     return await this.run(cwd, [Deno.execPath(), "run", "-q", "--config", `${PROJECT}deno.json`, ...args]);
   }
 
-  /** Waits for what the figures need, such as timestamps that have to be old. */
+  /** Waits for conditions that the figures need, such as old timestamps. */
   async pause(fullMs: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, this.scale.pauseMs(fullMs)));
     this.signal.throwIfAborted();
   }
 }
 
-/** The command in one line: scripts of Python are long. */
+/** Returns the command's first line: Python scripts are long. */
 function title(command: readonly string[]): string {
   return command.map((word) => word.slice(word.lastIndexOf("/") + 1)).join(" ").trim().split("\n")[0] ?? "";
 }

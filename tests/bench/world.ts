@@ -9,7 +9,7 @@ export interface BenchWorld {
   readonly bot: string;
 }
 
-/** Makes a registry and two machines that are configured for it. */
+/** Creates a registry and two machines that are configured for it. */
 export function makeWorld(root: string): BenchWorld {
   const registry = bareRepository(join(root, "registry.git"));
   for (const name of ["trainer", "bot"]) {
@@ -25,7 +25,7 @@ export function makeWorld(root: string): BenchWorld {
 /** The model that scenarios change. */
 export const CHANGED_MODEL = "symbol_0/model_0.safetensors";
 
-/** Writes so many models of so many bytes, of each format in turn, in folders of a hundred. */
+/** Writes models of a size, of each format in turn, in folders of a hundred. */
 export async function writeModels(
   modelsDir: string,
   count: number,

@@ -56,7 +56,7 @@ function rewind({ trainer, tips }: World, release: number): void {
   git(registryOf(trainer), "update-ref", "refs/heads/main", tips[release - 1] ?? "");
 }
 
-Deno.test("pull() pulls the next release whatever of its own clone is damaged, and replaces that", async (test) => {
+Deno.test("pull() pulls the next release whatever is damaged in its own clone, which is recreated", async (test) => {
   using dir = memoryDir();
   const w = await world(dir);
   const restore = checkpoint(join(dir.path, "bot"), join(dir.path, "bot-before"));
@@ -84,7 +84,7 @@ Deno.test("pull() pulls the next release whatever of its own clone is damaged, a
   }
 });
 
-Deno.test("pull() goes on where its own clone lost the remote's branch, and fetches what joins the two", async () => {
+Deno.test("pull() works if its own clone lost the remote's branch, and fetches the history in between", async () => {
   using dir = memoryDir();
   const w = await world(dir);
   rewind(w, 2);
@@ -93,7 +93,7 @@ Deno.test("pull() goes on where its own clone lost the remote's branch, and fetc
   assert.equal(readFiles(w.bot.modelsDir)["BTC/rf.joblib"], "second");
 });
 
-Deno.test("pull() from a partial clone of a user's that is damaged names what is, and starts no endless fetches", async (test) => {
+Deno.test("pull() from a user's damaged partial clone reports the damage, without endless fetches", async (test) => {
   using dir = memoryDir();
   const w = await world(dir);
   const mine = join(dir.path, "user/registry");
@@ -127,7 +127,7 @@ Deno.test("pull() from a partial clone of a user's that is damaged names what is
   }
 });
 
-Deno.test("pull() and publish() name what is damaged in a whole clone of a user's, and change nothing there", async (test) => {
+Deno.test("pull() and publish() report damage in a user's whole clone, and change nothing there", async (test) => {
   using dir = memoryDir();
   const w = await world(dir);
   rewind(w, 1);

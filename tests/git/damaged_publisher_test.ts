@@ -6,7 +6,7 @@ import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_di
 import { testContext } from "../helpers/test_context.ts";
 import { git } from "../helpers/test_git.ts";
 
-Deno.test("publish() publishes the next release whatever of its own clone is damaged", async (test) => {
+Deno.test("publish() publishes the next release whatever is damaged in its own clone", async (test) => {
   using dir = memoryDir();
   const made = newTrainer(dir.path);
   const trainer = { ...made, registry: { ...made.registry, isInStore: true } };
@@ -52,7 +52,7 @@ Deno.test("publish() keeps a release whose push failed, although its clone was d
   assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "two");
 });
 
-Deno.test("publish() makes a whole clone of its own where a pull made one without files", async () => {
+Deno.test("publish() creates a whole clone where a pull created one without files", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);

@@ -115,7 +115,7 @@ Deno.test("a disk fault in any git call of a publish is exit code 7, and the nex
   );
 });
 
-Deno.test("doctor names the disk fault of any git call in a check that fails, and nothing else", async () => {
+Deno.test("doctor reports a disk fault of any git call in one failed check", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await world(dir.path);
   await pullTo(testContext(), bot);
@@ -134,7 +134,7 @@ Deno.test("doctor names the disk fault of any git call in a check that fails, an
   }
 });
 
-Deno.test("gitError() takes every word of a failing disk for one, unless the other side says it", () => {
+Deno.test("gitError() recognizes every message of a failing disk, unless it comes from the remote", () => {
   for (const words of WORDS) {
     assert.ok(gitError("do it", words) instanceof DiskError, words);
     const remote = words.split("\n").map((line) => `remote: ${line}`).join("\n");
@@ -142,7 +142,7 @@ Deno.test("gitError() takes every word of a failing disk for one, unless the oth
   }
 });
 
-Deno.test("a git that dies of a bus error is a disk fault, and no answer", async () => {
+Deno.test("a git that dies of a bus error is a disk fault, not an answer", async () => {
   using dir = memoryDir();
   const context = testContext({
     spawn: (request) => isolatedSpawn({ ...request, command: "sh", args: ["-c", "kill -7 $$"] }),
@@ -154,7 +154,7 @@ Deno.test("a git that dies of a bus error is a disk fault, and no answer", async
   });
 });
 
-Deno.test("a reference that the disk does not give is exit code 7, not a branch that does not exist", async () => {
+Deno.test("a reference that cannot be read from the disk is exit code 7, not a missing branch", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await world(dir.path);
   for (const name of ["HEAD", "refs/heads/main"]) {

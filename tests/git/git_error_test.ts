@@ -12,7 +12,7 @@ Deno.test("gitError() names the files that a merge or a checkout would overwrite
   assert.deepEqual([error.exitCode, error.code], [2, "WORKTREE_DIRTY"]);
 });
 
-Deno.test("gitError() tells apart who is to blame: credentials, network, disk, lock, another git", () => {
+Deno.test("gitError() distinguishes the cause: credentials, network, disk, lock, another git", () => {
   const cases = [
     ["fatal: Authentication failed for 'https://x/'", 3],
     ["fatal: unable to access 'https://x/': Could not resolve host: x", 4],
@@ -65,7 +65,7 @@ Deno.test("gitError() names the proxy and the certificate that keep git from the
   }
 });
 
-Deno.test("gitError() keeps the line of ssh, of a hook or of git that says why, and drops git's closing words", () => {
+Deno.test("gitError() keeps the line of ssh, a hook or git with the reason, and drops git's closing lines", () => {
   const unread = "fatal: Could not read from remote repository.\n\n" +
     "Please make sure you have the correct access rights\nand the repository exists.\n";
   const cases = [
@@ -111,7 +111,7 @@ Deno.test("gitError() keeps the line of ssh, of a hook or of git that says why, 
   }
 });
 
-Deno.test("gitError() of a push that cannot be signed ends with exit code 1 and git's words", () => {
+Deno.test("gitError() of a push that cannot be signed has exit code 1 and git's reason", () => {
   const cases = [
     "fatal: the receiving end does not support --signed push",
     "error: gpg failed to sign the data\nfatal: failed to sign the push certificate",
@@ -127,7 +127,7 @@ Deno.test("gitError() of a push that cannot be signed ends with exit code 1 and 
   }
 });
 
-Deno.test("gitError() calls a missing git-lfs by its name, whichever shell says so", () => {
+Deno.test("gitError() recognizes a missing git-lfs in the words of every shell", () => {
   const cases = [
     "git: 'lfs' is not a git command. See 'git --help'.",
     "git-lfs filter-process: 1: git-lfs: not found\nfatal: the remote end hung up unexpectedly",
@@ -142,7 +142,7 @@ Deno.test("gitError() calls a missing git-lfs by its name, whichever shell says 
   }
 });
 
-Deno.test("gitError() tells an archived repository and a taken branch name from a lack of credentials", () => {
+Deno.test("gitError() distinguishes an archived repository and a taken branch name from missing credentials", () => {
   const archived = gitError(
     "push",
     "remote: This repository was archived so it is read-only.\n" +
@@ -157,7 +157,7 @@ Deno.test("gitError() tells an archived repository and a taken branch name from 
   assert.deepEqual([taken.exitCode, taken.code], [1, "BRANCH_NAME_TAKEN"]);
 });
 
-Deno.test("gitError() of a bad setting outside the clone names its file, and does not call the clone damaged", () => {
+Deno.test("gitError() of a bad setting outside the clone names its file and does not report a damaged clone", () => {
   const cases = [
     ["fatal: bad config line 1 in file /opt/u/.gitconfig", "fix this setting of git in /opt/u/.gitconfig"],
     [
@@ -242,7 +242,7 @@ Deno.test("gitError() reads GitLab's frames, GitHub's SAML, rate limits, a missi
   assert.match(gitError("do it", cases[2][0]).hint ?? "", /run again later/);
 });
 
-Deno.test("gitError() of a git-lfs that crashed leaves its calls out", () => {
+Deno.test("gitError() of a crashed git-lfs leaves its stack trace out", () => {
   const { message } = gitError(
     "fetch",
     "panic: runtime error: index out of range [0] with length 0\n\ngoroutine 52 [running]:\n" +

@@ -16,7 +16,7 @@ const NOISE = {
   GIT_CONFIG_PARAMETERS: "'core.fsyncMethod'='no-such-method'",
 };
 
-Deno.test("what git says besides its complaints damages no clone", async () => {
+Deno.test("git's output other than errors is not taken for damage", async () => {
   using dir = memoryDir();
   const runs: RecordedLog[] = [];
   const context = () => {

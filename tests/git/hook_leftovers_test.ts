@@ -33,7 +33,7 @@ const LEAVING: Readonly<Record<string, string>> = {
 /** Those that run before the commit are alike. */
 const HOOKS = ["commit-msg", "pre-push"] as const;
 
-Deno.test("whatever a hook leaves in a clone of our own, this publish and the next go on", async (t) => {
+Deno.test("files that a hook leaves in a clone of our own do not block this publish or the next", async (t) => {
   for (const [what, script] of Object.entries(LEAVING)) {
     for (const hook of HOOKS) {
       await t.step(`${hook} leaves ${what}`, async () => {
@@ -71,7 +71,7 @@ Deno.test("whatever a hook leaves in a clone of our own, this publish and the ne
   }
 });
 
-Deno.test("a clone of our own is not filtered by attributes that somebody has for all clones, or in the clone", async () => {
+Deno.test("attributes of the user or of the clone do not filter files of a clone of our own", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path, MODELS);
   writeFiles(dir.path, {

@@ -37,7 +37,7 @@ function world(
   return { server, trainer, bot: remoteMachine(root, "bot", server), bare };
 }
 
-Deno.test("publish() and pull() work over HTTP with a token that appears nowhere but in the requests", async () => {
+Deno.test("publish() and pull() work over HTTP with a token that appears in the requests only", async () => {
   using dir = tempDir();
   const { server, trainer, bot } = world(dir.path);
   await using _server = server;
@@ -60,7 +60,7 @@ Deno.test("publish() and pull() work over HTTP with a token that appears nowhere
   for (const text of [...seen, ...context.log.lines]) assert.ok(!text.includes(TOKEN), text);
 });
 
-Deno.test("a pull over HTTP without a token, or with a wrong one, ends with exit code 3 and asks nobody", async () => {
+Deno.test("a pull over HTTP without a token, or with a wrong one, ends with exit code 3 and does not prompt", async () => {
   using dir = tempDir();
   const { server, trainer } = world(dir.path);
   await using _server = server;
@@ -78,7 +78,7 @@ Deno.test("a pull over HTTP without a token, or with a wrong one, ends with exit
   }
 });
 
-Deno.test("a token goes to the host it is for, and to no redirect", async () => {
+Deno.test("a token is sent to its own host only, not to redirects", async () => {
   using dir = tempDir();
   const { server, trainer, bot } = world(dir.path);
   await using _server = server;
@@ -111,7 +111,7 @@ Deno.test("a pull from a server that cannot leave blobs out works, and again for
   }
 });
 
-Deno.test("a server that fails, and one that is gone, are unreachable: exit code 4, the release stays", async () => {
+Deno.test("a failing server and a missing one are unreachable: exit code 4, the release stays active", async () => {
   using dir = tempDir();
   const { server, trainer, bot } = world(dir.path);
   await publishFrom(testContext(), trainer);
@@ -123,7 +123,7 @@ Deno.test("a server that fails, and one that is gone, are unreachable: exit code
   assert.deepEqual(readFiles(bot.modelsDir), { "BTC/metadata.json": "{}", "BTC/rf.onnx": "one" });
 });
 
-Deno.test("a server that breaks off while it sends leaves the old release, and the next pull succeeds", async () => {
+Deno.test("a server that breaks off leaves the old release active, and the next pull succeeds", async () => {
   using dir = tempDir();
   const { server, trainer, bot } = world(dir.path);
   await using _server = server;

@@ -59,7 +59,7 @@ const ANSWERS = [
   { status: 503, exitCode: 4, code: "GIT_UNREACHABLE" },
 ] as const;
 
-testWithLfs("pull() names what a Git LFS server answers, whatever message it sends along", async () => {
+testWithLfs("pull() reports a Git LFS server's status, whatever message it sends", async () => {
   using dir = tempDir();
   await using server = startServer(dir.path);
   await publishOne(dir.path, server);
@@ -83,7 +83,7 @@ testWithLfs("pull() names what a Git LFS server answers, whatever message it sen
 });
 
 testWithLfs(
-  "publish() names what a Git LFS server answers, and pushes no commit without its files",
+  "publish() reports a Git LFS server's error, and pushes no commit without its files",
   async () => {
     using dir = tempDir();
     await using server = startServer(dir.path);
@@ -102,7 +102,7 @@ testWithLfs(
 );
 
 testWithLfs(
-  "publish() and pull() without a token go on after a Git LFS server refused them once",
+  "publish() and pull() without a token work again after a Git LFS server refused them once",
   async () => {
     using dir = tempDir();
     const bare = bareRepository(join(dir.path, "repositories/registry.git"));
@@ -130,7 +130,7 @@ testWithLfs(
   },
 );
 
-testWithLfs("pull() names the storage behind a Git LFS server that denies or limits a file", async () => {
+testWithLfs("pull() reports the storage behind a Git LFS server that denies or limits a file", async () => {
   using dir = tempDir();
   await using server = startServer(dir.path);
   await publishOne(dir.path, server);
@@ -163,7 +163,7 @@ testWithLfs("pull() names the storage behind a Git LFS server that denies or lim
 });
 
 testWithLfs(
-  "pull() and publish() do not wait for a Git LFS server that names a time of more than two minutes",
+  "pull() and publish() do not wait for a Git LFS server that requires more than two minutes",
   async () => {
     using dir = tempDir();
     await using server = startServer(dir.path);

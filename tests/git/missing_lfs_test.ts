@@ -64,7 +64,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a publish that failed after its commit is not pushed without its Git LFS files" + SKIPPED,
+  name: "a commit of a failed publish is not pushed without its Git LFS files" + SKIPPED,
   ignore: !CAN_RUN,
   fn: async () => {
     using dir = tempDir();

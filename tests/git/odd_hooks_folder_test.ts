@@ -6,7 +6,7 @@ import { newTrainer, publishFrom } from "../helpers/machines.ts";
 import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
-Deno.test("publish() goes on where the folder for hooks holds none, whatever it is", async (t) => {
+Deno.test("publish() works if the folder for hooks contains none, whatever it is", async (t) => {
   using dir = memoryDir();
   const at = (name: string) => join(dir.path, name);
   writeFiles(dir.path, { "file": "", "linked/x": "", "piped/x": "" });
@@ -37,7 +37,7 @@ Deno.test("publish() goes on where the folder for hooks holds none, whatever it 
   }
 });
 
-Deno.test("a hook that cannot be started refuses in the words of the system", async (t) => {
+Deno.test("a hook that cannot be started refuses with the system's error", async (t) => {
   for (
     const [what, script] of Object.entries({
       interpreter: "#!/no/such/interpreter\n",

@@ -42,7 +42,7 @@ Deno.test({
   },
 });
 
-Deno.test("a clone in a folder with a line break in its name is refused in one line", async () => {
+Deno.test("a clone in a folder with a line break in its name is refused with a one-line error", async () => {
   using dir = memoryDir();
   const root = join(dir.path, "two\nlines");
   Deno.mkdirSync(root);

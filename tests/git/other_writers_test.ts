@@ -50,7 +50,7 @@ function refusedAs(message: RegExp): (error: unknown) => boolean {
   };
 }
 
-Deno.test("a pull says which commit of another program it refuses, what its manifest describes, and what to do", async (t) => {
+Deno.test("a refused pull names the other program's commit, the release of its manifest, and what to do", async (t) => {
   const changes: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "other content": { ...MODELS, "BTC/rf.joblib": "two" },
     "other content of the same size": { ...MODELS, "BTC/rf.joblib": "won" },
@@ -83,7 +83,7 @@ Deno.test("a pull says which commit of another program it refuses, what its mani
   }
 });
 
-Deno.test("a pull that accepts other programs takes their files with a warning, and the history names them", async () => {
+Deno.test("a pull that accepts other programs activates their files with a warning, and the history names them", async () => {
   using dir = memoryDir();
   const { bot, script, first, described } = await newWorld(dir.path);
   await pullTo(testContext(), bot);
@@ -107,7 +107,7 @@ Deno.test("a pull that accepts other programs takes their files with a warning, 
   assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "BTC/rf.joblib")), "three");
 });
 
-Deno.test("a client that never saw the release accepts another program's commits on it, however many", async () => {
+Deno.test("a client without the release accepts any number of another program's commits on it", async () => {
   using dir = memoryDir();
   const { bot, script } = await newWorld(dir.path);
   for (let day = 1; day <= 3; day++) scriptPublishes(script, { ...MODELS, "BTC/rf.joblib": `day ${day}` });
@@ -118,7 +118,7 @@ Deno.test("a client that never saw the release accepts another program's commits
   assert.equal(own, "1", "the clone itself stays shallow");
 });
 
-Deno.test("publish() goes over another program's commit, says whose it was, and every client follows", async () => {
+Deno.test("publish() replaces another program's commit, names its author, and every client follows", async () => {
   using dir = memoryDir();
   const { trainer, bot, script } = await newWorld(dir.path);
   await pullTo(testContext(), bot);
@@ -145,7 +145,7 @@ Deno.test("publish() goes over another program's commit, says whose it was, and 
   assert.deepEqual((await publishFrom(testContext(), trainer)).publication.otherWriters, []);
 });
 
-Deno.test("what a foreign commit says of itself is clean where it is shown and kept", async () => {
+Deno.test("the author and subject of a foreign commit are cleaned where they are shown and stored", async () => {
   using dir = memoryDir();
   const { trainer, bot, script } = await newWorld(dir.path);
   await pullTo(testContext(), bot);
@@ -159,7 +159,7 @@ Deno.test("what a foreign commit says of itself is clean where it is shown and k
   for (const part of ["hunter22", "\\u001b", "long ".repeat(50)]) assert.ok(!shown.includes(part), part);
 });
 
-Deno.test("a manifest that was changed and disagrees is refused whatever is set", async (t) => {
+Deno.test("a changed manifest that does not match is refused whatever the settings", async (t) => {
   const manifestOf = (script: string) => Deno.readTextFileSync(join(script, "model-sync.json"));
   const tampers: Readonly<Record<string, (script: string) => void>> = {
     "with the files, in one commit": (script) => {
@@ -206,7 +206,7 @@ Deno.test("a manifest that was changed and disagrees is refused whatever is set"
   }
 });
 
-Deno.test("accepting other programs changes nothing where a signature is required, and the refusal says so", async () => {
+Deno.test("accepting other programs has no effect if a signature is required, and the refusal says so", async () => {
   using dir = memoryDir();
   const { bot, script } = await newWorld(dir.path);
   scriptPublishes(script, { ...MODELS, "SOL/rf.joblib": "sol" });
@@ -219,7 +219,7 @@ Deno.test("accepting other programs changes nothing where a signature is require
   });
 });
 
-Deno.test("a commit that leaves the models alone, or puts an older release back, is judged by its manifest", async () => {
+Deno.test("a commit that does not change the models, or restores an older release, is judged by its manifest", async () => {
   using dir = memoryDir();
   const { trainer, bot, script } = await newWorld(dir.path);
   writeFiles(script, { "README.md": "by hand" });
@@ -235,7 +235,7 @@ Deno.test("a commit that leaves the models alone, or puts an older release back,
   assert.equal((await pullTo(testContext(), bot, { ...ACCEPT, allowDowngrade: true })).sequence, 1);
 });
 
-Deno.test("another program's files on an older release are no way back, and what was rolled back from stays out", async () => {
+Deno.test("another program's files on an older release are not a downgrade, and a quarantined release stays out", async () => {
   using dir = memoryDir();
   const { trainer, bot, script, described } = await newWorld(dir.path);
   writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
@@ -263,7 +263,7 @@ Deno.test("another program's files on an older release are no way back, and what
   assert.equal((await pullTo(testContext(), bot, ACCEPT)).outcome, "activated");
 });
 
-Deno.test("a pull through a clone of the user's explains and accepts in the same way, and a merge hides nobody", async () => {
+Deno.test("a pull through a user's clone explains and accepts in the same way, also behind a merge", async () => {
   using dir = memoryDir();
   const { trainer, bot: own, script, described } = await newWorld(dir.path);
   const mine = clone(registryOf(trainer), join(dir.path, "mine"));

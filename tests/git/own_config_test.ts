@@ -94,7 +94,7 @@ async function worldOf(root: string): Promise<{ readonly trainer: Machine; reado
   return { trainer, bot };
 }
 
-Deno.test("no program runs that the configuration, the attributes or the hooks of a clone of our own name", async () => {
+Deno.test("programs in the configuration, attributes or hooks of a clone of our own are not run", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await worldOf(dir.path);
   const { program, ran } = marker(dir.path);
@@ -120,7 +120,7 @@ Deno.test("no program runs that the configuration, the attributes or the hooks o
   }
 });
 
-Deno.test("a dry run in a clone of our own runs no program of its configuration, and leaves that as it is", async () => {
+Deno.test("a dry run in a clone of our own runs no program of its configuration, which stays unchanged", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await worldOf(dir.path);
   const { program, ran } = marker(dir.path);
@@ -145,7 +145,7 @@ Deno.test("a dry run in a clone of our own runs no program of its configuration,
   assert.equal(Deno.readTextFileSync(join(bot.registry.repoDir, ".git/config")), config);
 });
 
-Deno.test("a clone of our own keeps who commits, how HTTP connects and what git-lfs found out", async () => {
+Deno.test("a clone of our own keeps settings for the committer, HTTP and git-lfs", async () => {
   using dir = memoryDir();
   const { trainer } = await worldOf(dir.path);
   const { repoDir } = trainer.registry;
@@ -161,7 +161,7 @@ Deno.test("a clone of our own keeps who commits, how HTTP connects and what git-
   assert.doesNotMatch(Deno.readTextFileSync(join(repoDir, ".git/config")), /pager/);
 });
 
-Deno.test("a clone that an earlier version made as a partial one is no longer one to git after a pull", async () => {
+Deno.test("a pull removes git's partial-clone mark from an earlier version's clone", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await worldOf(dir.path);
   const { repoDir } = bot.registry;

@@ -92,7 +92,7 @@ for (const what of ["first", "second"]) {
   });
 }
 
-Deno.test("a new clone is on the disk before it gets its name, and git is told to sync what it writes", async () => {
+Deno.test("a new clone is synced before it gets its name, and git syncs its writes", async () => {
   using dir = tempDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);

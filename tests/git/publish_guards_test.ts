@@ -16,7 +16,7 @@ import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
 
-Deno.test("publish() refuses a dirty worktree, untracked files too, and leaves it as it is", async () => {
+Deno.test("publish() refuses a dirty worktree, also with untracked files, and leaves it unchanged", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -40,7 +40,7 @@ Deno.test("publish() refuses a missing folder, an empty one, and one that lost m
   assert.equal((await publishFrom(testContext(), trainer, { allowShrink: true })).changed, 2);
 });
 
-Deno.test("publish() refuses what looks like a secret, by name and by content", async () => {
+Deno.test("publish() refuses files that look like secrets, by name and by content", async () => {
   const secrets: Readonly<Record<string, string>> = {
     ".env": "A=1",
     "BTC/id_rsa": "x",
@@ -62,7 +62,7 @@ Deno.test("publish() refuses what looks like a secret, by name and by content", 
   }
 });
 
-Deno.test("publish() follows links that stay in the folder and refuses those that leave it, dangle or turn in circles", async () => {
+Deno.test("publish() follows links inside the folder and refuses links that leave it, dangle or form a circle", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   Deno.symlinkSync("rf.joblib", join(trainer.modelsDir, "BTC/latest.joblib"));
@@ -82,7 +82,7 @@ Deno.test("publish() follows links that stay in the folder and refuses those tha
   }
 });
 
-Deno.test("publish() leaves clutter out and refuses a repository inside the folder", async () => {
+Deno.test("publish() leaves housekeeping files out and refuses a repository inside the folder", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path, {
     ...MODELS,
@@ -95,7 +95,7 @@ Deno.test("publish() leaves clutter out and refuses a repository inside the fold
   await assertRefused(trainer, "FOLDER_UNFIT", 5);
 });
 
-Deno.test("publish() refuses models inside the clone that they are published through", async () => {
+Deno.test("publish() refuses models inside the clone that it publishes through", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -108,7 +108,7 @@ Deno.test("publish() refuses models inside the clone that they are published thr
   refuseModelsInClone(Deno, trainer.modelsDir, repoDir);
 });
 
-Deno.test("publish() does not write through links that a registry holds in the place of its folders", async () => {
+Deno.test("publish() does not write through links in the place of a registry's folders", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const outside = join(dir.path, "outside");
@@ -122,7 +122,7 @@ Deno.test("publish() does not write through links that a registry holds in the p
   assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "one");
 });
 
-Deno.test("publish() fails rather than send a file that changes meanwhile", async () => {
+Deno.test("publish() fails if a file changes during the publish", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const changing = testContext({
@@ -160,7 +160,7 @@ Deno.test("publish() refuses a filter that rewrites models, even one that keeps 
   assert.equal(git(repoDir, "status", "--porcelain"), "");
 });
 
-Deno.test("publish() and its dry run refuse to go on after the last sequence, and the hint leads out of it", async () => {
+Deno.test("publish() and its dry run refuse after the last sequence, and following the hint helps", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const bot = machine(dir.path, "bot", registryOf(trainer));
@@ -192,7 +192,7 @@ Deno.test("publish() and its dry run replace a manifest whose sequence no pull a
   assert.equal((await pullTo(testContext(), bot)).sequence, 2);
 });
 
-Deno.test("publish() that the remote declines says so, and what it declined does not stand in the next one's way", async () => {
+Deno.test("publish() that the remote rejects says so, and the rejected commit does not block the next publish", async () => {
   for (const isFirst of [true, false]) {
     using dir = memoryDir();
     const trainer = newTrainer(dir.path);
@@ -225,7 +225,7 @@ function setSequence(hand: string, sequence: number): void {
   commitAll(hand);
 }
 
-Deno.test("publish() to a branch whose name collides with another branch says so at once", async () => {
+Deno.test("publish() to a branch whose name collides with another branch says so without retries", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -237,7 +237,7 @@ Deno.test("publish() to a branch whose name collides with another branch says so
   assert.deepEqual(context.log.lines.filter((line) => line.includes("trying again")), []);
 });
 
-Deno.test("publish() with push.gpgSign, to a remote that takes no signed pushes, fails with git's words", async () => {
+Deno.test("publish() with push.gpgSign, to a remote without signed pushes, fails with git's message", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const signing = { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "push.gpgSign", GIT_CONFIG_VALUE_0: "true" };

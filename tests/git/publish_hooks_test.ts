@@ -72,7 +72,7 @@ async function publishesUnaltered(context: () => Context, trainer: Machine, root
   assert.equal(git(repoDir, "status", "--porcelain"), "");
 }
 
-Deno.test("publish() through its own clone sends what was hashed, whatever hooks stand in the clone", async (t) => {
+Deno.test("publish() through its own clone sends the hashed bytes, whatever hooks are in the clone", async (t) => {
   for (const [what, hooks] of Object.entries({ ALTERING, MEDDLING })) {
     await t.step(what, async () => {
       using dir = memoryDir();
@@ -84,7 +84,7 @@ Deno.test("publish() through its own clone sends what was hashed, whatever hooks
   }
 });
 
-Deno.test("publish() through a user's clone sends what was hashed, whatever hooks the user has for all clones", async () => {
+Deno.test("publish() through a user's clone sends the hashed bytes, whatever hooks the user has for all clones", async () => {
   using dir = memoryDir();
   const own = newTrainer(dir.path, MODELS);
   await publishFrom(testContext(), own);
@@ -105,7 +105,7 @@ Deno.test("publish() through a user's clone sends what was hashed, whatever hook
   await publishesUnaltered(context, trainer, dir.path);
 });
 
-Deno.test("publish() sees every change, whatever the clone's index and its monitor say of the files", async (t) => {
+Deno.test("publish() finds every change, whatever the clone's index and file system monitor say", async (t) => {
   const lies: Readonly<Record<string, (repoDir: string) => void>> = {
     "a monitor that sees nothing": (repoDir) => {
       writeFiles(repoDir, { ".git/monitor": "#!/bin/sh\nprintf 'token\\0'\n" });
@@ -197,7 +197,7 @@ Deno.test("a hook that refuses stops publish(), which shows its last words, and 
   }
 });
 
-Deno.test("publish() runs the hook pre-push as git does: its arguments, its input, its folder", async () => {
+Deno.test("publish() runs the pre-push hook as git does: same arguments, input and folder", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path, MODELS);
   await publishFrom(testContext(), trainer);
@@ -215,7 +215,7 @@ Deno.test("publish() runs the hook pre-push as git does: its arguments, its inpu
   ]);
 });
 
-Deno.test("publish() puts right what a hook altered under an earlier version, although no model changed since", async () => {
+Deno.test("publish() fixes files that a hook changed under an earlier version, although no model changed since", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path, MODELS);
   await publishFrom(testContext(), trainer);
@@ -239,7 +239,7 @@ Deno.test("publish() puts right what a hook altered under an earlier version, al
   assert.equal((await planFrom(testContext(), trainer)).outcome, "unchanged");
 });
 
-Deno.test("publish() leaves what a user staged of other files staged and uncommitted", async () => {
+Deno.test("publish() leaves other files that a user staged staged and uncommitted", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path, MODELS);
   await publishFrom(testContext(), trainer);

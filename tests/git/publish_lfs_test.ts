@@ -58,7 +58,7 @@ Deno.test("publish() commits large files together with small ones whose names co
   assert.equal(git(registryOf(trainer), "fsck", "--strict"), "");
 });
 
-Deno.test("publish() of a file over 100 MiB without git-lfs says how to install it, and changes nothing", async () => {
+Deno.test("publish() of a file over 100 MiB without git-lfs says how to install it and changes nothing", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path, { "large.onnx": noise(101 * 1024 * 1024, 1) });
   const without = testContext({
@@ -71,7 +71,7 @@ Deno.test("publish() of a file over 100 MiB without git-lfs says how to install 
 });
 
 testWithLfs(
-  "publish() moves files into Git LFS and out of it when the setting changes, and leaves a clean clone",
+  "publish() moves files into and out of Git LFS when the setting changes, and leaves a clean clone",
   async () => {
     using dir = memoryDir();
     const trainer = newTrainer(dir.path);
@@ -97,7 +97,7 @@ testWithLfs(
   },
 );
 
-testWithLfs("pull() refuses an object of Git LFS that is not what its pointer says", async () => {
+testWithLfs("pull() refuses a Git LFS object that does not match its pointer", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer, { lfs: "always" });
@@ -111,7 +111,7 @@ testWithLfs("pull() refuses an object of Git LFS that is not what its pointer sa
 });
 
 testWithLfs(
-  "publish() looks again at models that did not change when the setting for Git LFS did",
+  "publish() checks unchanged models again when the setting for Git LFS changes",
   async () => {
     using dir = memoryDir();
     const trainer = newTrainer(dir.path);
@@ -133,7 +133,7 @@ testWithLfs(
   },
 );
 
-testWithLfs("publish() sends what attributes keep in Git LFS, in whatever file they stand", async () => {
+testWithLfs("publish() sends the files that attributes of any file put into Git LFS", async () => {
   const rule = "new.joblib filter=lfs diff=lfs merge=lfs -text\n";
   for (const place of [".gitattributes", ".git/info/attributes"]) {
     using dir = memoryDir();

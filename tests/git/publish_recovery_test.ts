@@ -28,7 +28,7 @@ Deno.test("publish() sends a commit that an earlier run could not push, and says
   assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "two");
 });
 
-Deno.test("publish() makes its clone anew for another registry, also after a run that was stopped at it", async () => {
+Deno.test("publish() recreates its clone for another registry, also after an interrupted attempt", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -59,7 +59,7 @@ Deno.test("publish() makes its clone anew for another registry, also after a run
   );
 });
 
-Deno.test("publish() waits for a lock in its own clone, and removes one that is too old to be alive", async () => {
+Deno.test("publish() waits for a lock in its own clone, and removes one that is stale", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -98,7 +98,7 @@ function killedInMerge(repoDir: string): SpawnProcess {
   };
 }
 
-Deno.test("publish() and pull() bring a user's worktree back when a kill cut its way to the remote's commit", async () => {
+Deno.test("publish() and pull() restore a user's worktree after a kill during the checkout of the remote's commit", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -119,7 +119,7 @@ Deno.test("publish() and pull() bring a user's worktree back when a kill cut its
   }
 });
 
-Deno.test("publish() takes back what a killed earlier version marked in its own way", async () => {
+Deno.test("publish() undoes the changes of a killed earlier version by that version's mark", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -135,7 +135,7 @@ Deno.test("publish() takes back what a killed earlier version marked in its own 
   }
 });
 
-Deno.test("publish() and pull() get over a damaged journal in a clone of their own, and leave a user's to the user", async () => {
+Deno.test("publish() and pull() handle a damaged journal in a clone of their own, and refuse one in a user's", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -153,7 +153,7 @@ Deno.test("publish() and pull() get over a damaged journal in a clone of their o
   }
 });
 
-Deno.test("publish() keeps its clone when the repo_url that it is told cannot be reached", async () => {
+Deno.test("publish() keeps its clone if the new repo_url cannot be reached", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -163,7 +163,7 @@ Deno.test("publish() keeps its clone when the repo_url that it is told cannot be
   assert.equal(git(trainer.registry.repoDir, "rev-parse", "HEAD"), head);
 });
 
-Deno.test("publish() and pull() sweep what killed gits left among the objects of a clone of their own, once it is old", async () => {
+Deno.test("publish() and pull() remove old temporary objects of killed gits from a clone of their own", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -196,7 +196,7 @@ Deno.test("publish() and pull() sweep what killed gits left among the objects of
   }
 });
 
-Deno.test("publish() that fails while it copies gives the space of its copies back at once", async () => {
+Deno.test("publish() that fails while copying deletes its copies at once", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -214,7 +214,7 @@ Deno.test("publish() that fails while it copies gives the space of its copies ba
   );
 });
 
-Deno.test("publish() that is interrupted leaves a user's worktree as it was, wherever that comes", async () => {
+Deno.test("publish() leaves a user's worktree unchanged at whatever step it is interrupted", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);

@@ -17,7 +17,7 @@ import { ageFiles, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
 
-Deno.test("publish() to an empty remote makes the branch, the manifest and a commit with trailers", async () => {
+Deno.test("publish() to an empty remote creates the branch, the manifest and a commit with trailers", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const report = await publishFrom(testContext(), trainer);
@@ -101,7 +101,7 @@ Deno.test("publish() commits what was added, changed and removed, and grows the 
   );
 });
 
-Deno.test("publish() goes through a user's clone: other remote name, ignore rules, its own branch left alone", async () => {
+Deno.test("publish() works through a user's clone: another remote name, ignore rules, its other branch unchanged", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const hand = clone(registryOf(trainer), join(dir.path, "hand"));
@@ -159,7 +159,7 @@ Deno.test("publish() without a git identity commits as model-sync", async () => 
   );
 });
 
-Deno.test("publish() pushes again on top when somebody else pushed first, and keeps both histories", async () => {
+Deno.test("publish() pushes again on top of another push, and keeps both histories", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -184,7 +184,7 @@ Deno.test("publish() pushes again on top when somebody else pushed first, and ke
   assert.equal(git(registryOf(trainer), "rev-list", "--count", "main"), "4");
 });
 
-Deno.test("publish() to a branch that is locked at the remote says what the remote says, not that others pushed", async () => {
+Deno.test("publish() to a branch that is locked at the remote reports the remote's reason, not another push", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -223,7 +223,7 @@ Deno.test("publish() gives up after five lost races, and the next one publishes"
   assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "two");
 });
 
-Deno.test("publish() refuses a branch that diverged by people's commits, and loses none of them", async () => {
+Deno.test("publish() refuses a branch that diverged by people's commits, and keeps these", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -266,7 +266,7 @@ Deno.test("publish() of an unknown registry's equal content commits nothing and 
   assert.equal(git(second.registry.repoDir, "status", "--porcelain"), "");
 });
 
-Deno.test("publish() puts right a registry whose models somebody edited by hand", async () => {
+Deno.test("publish() fixes a registry whose models were edited by hand", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -287,7 +287,7 @@ Deno.test("publish() stores models without compressing them", async () => {
   assert.ok(parseInt(new TextDecoder().decode(du.stdout)) > 20 * 1024);
 });
 
-Deno.test("publish() puts back a manifest that the registry lost", async () => {
+Deno.test("publish() restores a manifest that the registry lost", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const bot = machine(dir.path, "bot", registryOf(trainer));
@@ -301,7 +301,7 @@ Deno.test("publish() puts back a manifest that the registry lost", async () => {
   assert.equal((await pullTo(testContext(), bot)).sequence, 2);
 });
 
-Deno.test("publish() leaves ignored files of a user's clone alone when there is nothing to publish", async () => {
+Deno.test("publish() does not change ignored files of a user's clone if there is nothing to publish", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -315,7 +315,7 @@ Deno.test("publish() leaves ignored files of a user's clone alone when there is 
   assert.equal(Deno.readTextFileSync(join(mine, "models/part.tmp")), "mine");
 });
 
-Deno.test("publish() follows repo_url to another registry, also where git rewrites other URLs", async () => {
+Deno.test("publish() follows repo_url to another registry, also if git rewrites other URLs", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const context = testContext({
@@ -332,7 +332,7 @@ Deno.test("publish() follows repo_url to another registry, also where git rewrit
   assert.equal(git(other, "show", "main:models/BTC/rf.joblib"), "one");
 });
 
-Deno.test("publish() replaces a manifest that is of other models, or is damaged, although no model differs", async () => {
+Deno.test("publish() replaces a damaged manifest, or one of other models, although no model differs", async () => {
   const damages: Readonly<Record<string, (hand: string) => void>> = {
     "of other models": (hand) => writeFiles(hand, { "models/BTC/rf.joblib": "two" }),
     "no JSON": (hand) =>
@@ -360,7 +360,7 @@ Deno.test("publish() replaces a manifest that is of other models, or is damaged,
   }
 });
 
-Deno.test("publish() with a dirty worktree allowed goes on, but not over uncommitted work where it writes", async () => {
+Deno.test("publish() with a dirty worktree allowed works, but does not overwrite uncommitted work", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -406,7 +406,7 @@ Deno.test("publish() and pull() check out a branch that only the remote has, als
   }
 });
 
-Deno.test("publish() pushes again what the remote has lost, although no model changed", async () => {
+Deno.test("publish() pushes a release again that the remote has lost, although no model changed", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   // Written long ago, so that the folder is remembered as a whole.

@@ -47,7 +47,7 @@ Deno.test("pull() activates what was published, byte for byte", async () => {
   assert.equal((Deno.statSync(join(bot.modelsDir, "BTC/rf.onnx")).mode ?? 0) & 0o777, 0o444);
 });
 
-Deno.test("pull() of an unchanged remote asks it once, fetches nothing and opens no model", async () => {
+Deno.test("pull() of an unchanged remote sends one query, fetches nothing and opens no model", async () => {
   using dir = memoryDir();
   const { bot } = await world(dir);
   await pullTo(testContext(), bot);
@@ -103,7 +103,7 @@ Deno.test("pull() gives equal files at two paths the same content, small and lar
   assert.equal(Deno.readTextFileSync(join(w.bot.modelsDir, "copy/b.txt")), "same");
 });
 
-Deno.test("pull() names files of 255 bytes, and with spaces, quotes, brackets and emoji", async () => {
+Deno.test("pull() handles file names of 255 bytes, and with spaces, quotes, brackets and emoji", async () => {
   using dir = memoryDir();
   const w = await world(dir);
   const names = [
@@ -121,7 +121,7 @@ Deno.test("pull() names files of 255 bytes, and with spaces, quotes, brackets an
   assert.deepEqual(readFiles(w.bot.modelsDir), readFiles(w.trainer.modelsDir));
 });
 
-Deno.test("pull() keeps bytes that git could convert: CRLF, $Id$, UTF-16, whatever .gitattributes says", async () => {
+Deno.test("pull() keeps bytes that git could convert: CRLF, $Id$, UTF-16, whatever .gitattributes say", async () => {
   using dir = memoryDir();
   const w = await world(dir);
   const hand = clone(w.registry, join(dir.path, "hand"));
@@ -133,7 +133,7 @@ Deno.test("pull() keeps bytes that git could convert: CRLF, $Id$, UTF-16, whatev
   assert.deepEqual(readFiles(w.bot.modelsDir), { ...MODELS, ...texts });
 });
 
-Deno.test("pull() works on a registry without a manifest, and notices what changes there", async () => {
+Deno.test("pull() works on a registry without a manifest, and finds changes there", async () => {
   using dir = memoryDir();
   const registry = bareRepository(join(dir.path, "registry.git"));
   const hand = clone(registry, join(dir.path, "hand"));
@@ -184,7 +184,7 @@ Deno.test("pull() refuses one byte less, one file more and one file fewer than t
   }
 });
 
-Deno.test("pull() refuses a manifest that is no JSON, of a later schema, or with another digest", async () => {
+Deno.test("pull() refuses a manifest that is not JSON, has a later schema, or another digest", async () => {
   const manifests = ["{", '{"schema":2}', '{"schema":1}'];
   for (const text of manifests) {
     using dir = memoryDir();
@@ -197,7 +197,7 @@ Deno.test("pull() refuses a manifest that is no JSON, of a later schema, or with
   }
 });
 
-Deno.test("pull() refuses an older release, and takes it with allowDowngrade", async () => {
+Deno.test("pull() refuses an older release, and activates it with allowDowngrade", async () => {
   using dir = memoryDir();
   const w = await world(dir);
   const hand = clone(w.registry, join(dir.path, "hand"));
@@ -214,7 +214,7 @@ Deno.test("pull() refuses an older release, and takes it with allowDowngrade", a
   assert.deepEqual(readFiles(w.bot.modelsDir), MODELS);
 });
 
-Deno.test("pull() refuses a force-pushed branch with the commands that settle it, and follows it when told", async () => {
+Deno.test("pull() refuses a force-pushed branch with the commands that resolve it, and follows it with resetToRemote", async () => {
   using dir = memoryDir();
   const w = await world(dir);
   await pullTo(testContext(), w.bot);
@@ -269,7 +269,7 @@ Deno.test("pull() through a user's clone on another branch checks out the config
   assert.equal(Deno.readTextFileSync(join(w.bot.registry.repoDir, "models/BTC/rf.onnx")), "two");
 });
 
-Deno.test("pull() refuses a dirty worktree unless it is allowed, and leaves the changes alone", async () => {
+Deno.test("pull() refuses a dirty worktree unless it is allowed, and keeps the changes", async () => {
   using dir = memoryDir();
   const w = await world(dir);
   clone(w.registry, w.bot.registry.repoDir);
@@ -284,7 +284,7 @@ Deno.test("pull() refuses a dirty worktree unless it is allowed, and leaves the 
   assert.deepEqual(readFiles(w.bot.modelsDir), MODELS);
 });
 
-Deno.test("pull() says what is wrong with the clone: none, no repository, no such remote, no such branch, no such folder", async () => {
+Deno.test("pull() reports the problem of a clone: missing, not a repository, no such remote, branch or folder", async () => {
   using dir = memoryDir();
   const w = await world(dir);
   const without = (change: Partial<Machine["registry"]>): Machine => ({
@@ -306,7 +306,7 @@ Deno.test("pull() says what is wrong with the clone: none, no repository, no suc
   await reject(w.bot, "GIT_REMOTE_MISSING", 4);
 });
 
-Deno.test("pull() of a registry without the configured folder says which folder it looked for", async () => {
+Deno.test("pull() of a registry without the configured folder names that folder", async () => {
   using dir = memoryDir();
   const registry = bareRepository(join(dir.path, "registry.git"));
   const hand = clone(registry, join(dir.path, "hand"));
@@ -319,7 +319,7 @@ Deno.test("pull() of a registry without the configured folder says which folder 
   });
 });
 
-Deno.test("pull() mends an active release that was damaged, although the remote is unchanged", async () => {
+Deno.test("pull() repairs a damaged active release, although the remote is unchanged", async () => {
   using dir = memoryDir();
   const w = await world(dir);
   await pullTo(testContext(), w.bot);
@@ -345,7 +345,7 @@ Deno.test("pull() never links a damaged file of an old release into a new one", 
   assert.deepEqual(readFiles(w.bot.modelsDir), { "BTC/metadata.json": "{}", "BTC/rf.onnx": "two" });
 });
 
-Deno.test("pull() makes the link again when somebody put a folder in its place, and keeps that folder as a release", async () => {
+Deno.test("pull() recreates a link that was replaced by a folder, and keeps that folder as a release", async () => {
   using dir = memoryDir();
   const w = await world(dir);
   await pullTo(testContext(), w.bot);
@@ -359,7 +359,7 @@ Deno.test("pull() makes the link again when somebody put a folder in its place, 
   assert.deepEqual(readFiles(join(store.releases, previous.slice(7))), { "by-hand.onnx": "mine" });
 });
 
-Deno.test("a clone that pull() makes holds neither history nor models, however much is published", async () => {
+Deno.test("a clone made by pull() contains neither history nor models, however much is published", async () => {
   using dir = memoryDir();
   const w = await world(dir);
   for (let release = 0; release < 4; release++) {

@@ -22,7 +22,7 @@ function looseObjects(repository: string): number {
   return Number(/^count: (\d+)/m.exec(git(repository, "count-objects", "-v"))?.[1]);
 }
 
-Deno.test("clones of our own are packed once many loose objects came together, and work as before", async () => {
+Deno.test("clones of our own are packed when they have many loose objects, and work as before", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const bot = machine(dir.path, "bot", registryOf(trainer));
@@ -55,7 +55,7 @@ Deno.test("a pack that another process removes while packs are counted does not 
   assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
 });
 
-Deno.test("a clone that cannot be packed costs a warning, and not the publish", async () => {
+Deno.test("a clone that cannot be packed causes a warning, and the publish succeeds", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);

@@ -48,7 +48,7 @@ Deno.test("publish() and pull() work with a registry of the sha256 object format
   assert.equal((await publishFrom(testContext(), second)).sequence, 4);
 });
 
-Deno.test("a clone of our own follows repo_url to a registry of the other object format, and back", async () => {
+Deno.test("a clone of our own follows repo_url to a registry of the other object format and back", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const url = sha256Registry(join(dir.path, "other"));
@@ -59,7 +59,7 @@ Deno.test("a clone of our own follows repo_url to a registry of the other object
   }
 });
 
-Deno.test("a user's clone of a sha256 registry works, and one of the other object format is named", async () => {
+Deno.test("a user's clone of a sha256 registry works, and one with the other object format is reported", async () => {
   using dir = memoryDir();
   const url = sha256Registry(join(dir.path, "registry"));
   const hand = join(dir.path, "hand");

@@ -91,7 +91,7 @@ Deno.test("a password in repo_url signs in, and is in no file and on no command 
   }
 });
 
-Deno.test("a clone of an earlier version loses the password from its configuration, and is not cloned again", async () => {
+Deno.test("the password is removed from the configuration of an earlier version's clone, without cloning again", async () => {
   await using made = world();
   const trainer = made.machine("trainer", `me:${encodeURIComponent(PASSWORD)}@`);
   await publishFrom(made.context(), trainer);
@@ -109,7 +109,7 @@ Deno.test("a clone of an earlier version loses the password from its configurati
   assert.equal(Deno.statSync(join(repoDir, ".git")).ino, ino);
 });
 
-Deno.test("a password that moves from repo_url to token_env does not cost the clone", async () => {
+Deno.test("a password that moves from repo_url to token_env does not cause a new clone", async () => {
   await using made = world();
   const trainer = made.machine("trainer", `me:${encodeURIComponent(PASSWORD)}@`);
   await publishFrom(made.context(), trainer);
@@ -136,7 +136,7 @@ Deno.test("every spelling of a login signs in", async () => {
   }
 });
 
-Deno.test("a scheme in capital letters is the one in small letters, with a login and without", async () => {
+Deno.test("a scheme in capital letters works as in small letters, with and without a login", async () => {
   await using made = world();
   const trainer = made.machine("trainer", `me:${encodeURIComponent(PASSWORD)}@`);
   const capital = (machine: typeof trainer) => {
@@ -148,7 +148,7 @@ Deno.test("a scheme in capital letters is the one in small letters, with a login
   assert.equal(report.outcome, "activated");
 });
 
-Deno.test("the address of a user's clone stays as it is, and its password off the command lines", async () => {
+Deno.test("the address of a user's clone stays unchanged, and its password off the command lines", async () => {
   await using made = world();
   const trainer = made.machine("trainer", `me:${encodeURIComponent(PASSWORD)}@`);
   await publishFrom(made.context(), trainer);
@@ -164,7 +164,7 @@ Deno.test("the address of a user's clone stays as it is, and its password off th
   assertSecret(context.log.lines.join("\n"));
 });
 
-Deno.test("a password that the user's global configuration puts into addresses is off the command lines, too", async () => {
+Deno.test("a password in addresses of the user's global configuration stays off the command lines, too", async () => {
   await using made = world();
   const config = join(made.root, "gitconfig");
   const secret = made.server.origin.replace("://", `://me:${encodeURIComponent(PASSWORD)}@`);

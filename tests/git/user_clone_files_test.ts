@@ -16,7 +16,7 @@ const context = () =>
     spawn: (request) => isolatedSpawn({ ...request, timeoutMs: Math.min(request.timeoutMs, 20_000) }),
   });
 
-Deno.test("damage in a clone of the user's is named in one line, and waits for nothing", async (test) => {
+Deno.test("damage in a user's clone is reported in one line without hanging", async (test) => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -52,7 +52,7 @@ Deno.test("damage in a clone of the user's is named in one line, and waits for n
   }
 });
 
-Deno.test("a damaged object that a fetch names is the clone's where its path is, and else the other side's", () => {
+Deno.test("a damaged object in a fetch error is the clone's if it names its path, otherwise the remote's", () => {
   const name = "839f1b47c07147ba3a8e31d284fe20d764de04ac";
   const codeOf = (place: string) => {
     const words =
@@ -67,7 +67,7 @@ Deno.test("a damaged object that a fetch names is the clone's where its path is,
   assert.equal(codeOf(`/registry.git/objects/${file}`), "GIT_FAILED");
 });
 
-Deno.test("doctor's probe of a registry runs no hook of the user's", async () => {
+Deno.test("doctor's check of a registry runs no hook of the user", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);

@@ -13,7 +13,7 @@ function lineOf(before: JsonValue, after: JsonValue): string {
   return line?.text.trim() ?? "";
 }
 
-Deno.test("changeLines() shows of two long values where they differ", () => {
+Deno.test("changeLines() shows two long values where they differ", () => {
   const long = "A model for portraits. ".repeat(20);
   assert.equal(
     lineOf(`${long}Old.`, `${long}New, and better.`),
@@ -24,11 +24,11 @@ Deno.test("changeLines() shows of two long values where they differ", () => {
   assert.match(lineOf(files, [...files, "https://models.example.org/new.ckpt"]), /→ .*new\.ckpt/);
 });
 
-Deno.test("changeLines() shows two values whole as long as both are short", () => {
+Deno.test("changeLines() shows two short values completely", () => {
   assert.equal(lineOf("a".repeat(150), "b"), `field: "${"a".repeat(150)}" → "b"`);
 });
 
-Deno.test("changeLines() shortens a value that is long, and no letter is cut in two", () => {
+Deno.test("changeLines() shortens long values, and cuts no letter in two", () => {
   assert.equal(lineOf("1", "😀".repeat(200)), `field: "1" → "${"😀".repeat(79)}… (402 characters)`);
   const [before, after] = ["x" + "😀".repeat(200) + "a", "x" + "😀".repeat(200) + "b"];
   assert.ok(lineOf(before, after).isWellFormed());

@@ -71,7 +71,7 @@ Deno.test("commitMessage() for several categories has a block for each, with fiv
   ]);
 });
 
-Deno.test("pullRequestTitle() and topicOf() tell one category from several", () => {
+Deno.test("pullRequestTitle() and topicOf() distinguish one category from several", () => {
   const [one, two] = [planOf("blip", added(1)), planOf("clip", added(1))];
   assert.equal(
     pullRequestTitle([one], new Date("2026-11-21T06:30:00Z")),
@@ -106,7 +106,7 @@ Deno.test("pullRequestBody() lists twenty models of one category, and ten of eac
   assert.doesNotMatch(several, /u:p/);
 });
 
-Deno.test("a model's name can neither mention anybody, nor end its place in a text", () => {
+Deno.test("a model's name can neither mention a user nor end its code span", () => {
   const hostile: ModelChange = { kind: "added", name: "a`\n\n@everyone ## b\u202e", after: null };
   const body = pullRequestBody([planOf("clip", [hostile])], "http://h", []);
   assert.match(body, /^- ``a`\\u000a\\u000a@everyone ## b\\u202e``$/m);

@@ -38,7 +38,7 @@ function scene(): Scene {
   };
 }
 
-Deno.test("records() returns the server's text as it is", async () => {
+Deno.test("records() returns the server's text unchanged", async () => {
   await using world = scene();
   assert.equal(await world.client().records("clip"), CLIP);
   assert.equal(await world.client().records("lora"), "{}");
@@ -53,7 +53,7 @@ Deno.test("lastUpdated() returns the server's number, or null", async () => {
   assert.equal(await world.client().lastUpdated(), null);
 });
 
-Deno.test("an address may end in /api or not, with any slashes, whichever the server has", async () => {
+Deno.test("an address may end in /api or not, with any slashes, whatever the server's paths", async () => {
   await using world = scene();
   for (const prefixes of [[""], ["/api"], ["", "/api"]]) {
     for (const end of ["", "/", "/api", "/api//"]) {
@@ -64,7 +64,7 @@ Deno.test("an address may end in /api or not, with any slashes, whichever the se
   }
 });
 
-Deno.test("a server whose host is called api has a root all the same", async () => {
+Deno.test("a server whose host is called api is also tried at its root", async () => {
   const asked: string[] = [];
   const http = (url: string | URL | Request) => {
     asked.push(String(url));
@@ -78,7 +78,7 @@ Deno.test("a server whose host is called api has a root all the same", async () 
   ]);
 });
 
-Deno.test("the address that has answered is the only one that is asked from then on", async () => {
+Deno.test("after an answer, only that address is used", async () => {
   await using world = scene();
   world.server.prefixes = ["/api"];
   const client = world.client();
@@ -96,7 +96,7 @@ Deno.test("the address that has answered is the only one that is asked from then
   ]);
 });
 
-Deno.test("a front page that answers whatever is asked does not hide the API below /api", async () => {
+Deno.test("a front page that answers every path does not hide the API below /api", async () => {
   await using world = scene();
   world.server.prefixes = ["/api"];
   world.server.elsewhere = "page";
@@ -109,7 +109,7 @@ Deno.test("a front page that answers whatever is asked does not hide the API bel
   });
 });
 
-Deno.test("a category that is missing, empty or unknown is told apart, at once", async () => {
+Deno.test("a missing, an empty and an unknown category are distinguished, without retries", async () => {
   await using world = scene();
   world.server.records.set("blip", " {} ");
   for (const category of ["blip", "esrgan"] as const) {
@@ -128,7 +128,7 @@ Deno.test("a category that is missing, empty or unknown is told apart, at once",
   assert.deepEqual(world.clock.pausesMs, []);
 });
 
-Deno.test("a server that cannot tell of changes says why, and what to do", async () => {
+Deno.test("a server without timestamps of changes is reported with the reason and a hint", async () => {
   await using world = scene();
   for (const [mode, reason] of [["replica", /REPLICA mode/], ["v2", /canonical_format='v2'/]] as const) {
     world.server.mode = mode;
@@ -143,7 +143,7 @@ Deno.test("a server that cannot tell of changes says why, and what to do", async
   await assert.rejects(world.client().lastUpdated(), { code: "METADATA_MISSING" });
 });
 
-Deno.test("faults that pass are met three times, 1 to 15 s apart, and others once", async () => {
+Deno.test("temporary faults are tried three times, 1 to 15 s apart, and others once", async () => {
   const passing = [429, 500, 501, 502, 503, 504, 507, 520].map((status) => () => problem(status, "busy"));
   for (const make of [...passing, () => page(502)]) {
     await using world = scene();
@@ -161,7 +161,7 @@ Deno.test("faults that pass are met three times, 1 to 15 s apart, and others onc
   assert.equal(world.server.requests.length, 1);
 });
 
-Deno.test("a pause that the server asks for is kept up to a minute", async () => {
+Deno.test("a pause that the server requires is kept, up to a minute", async () => {
   await using world = scene();
   const busy = (seconds: string) => () => problem(429, "slow down", { "retry-after": seconds });
   world.server.faults.push({ kind: "answer", make: busy("7") });
@@ -171,7 +171,7 @@ Deno.test("a pause that the server asks for is kept up to a minute", async () =>
   await assert.rejects(world.client().records("clip"), { code: "HTTP_429", retryAfterMs: 61_000 });
 });
 
-Deno.test("an answer that breaks off is asked for again, and so is a server that does not answer", async () => {
+Deno.test("a request is retried if its answer breaks off or the server does not answer", async () => {
   await using world = scene();
   world.server.faults.push({ kind: "reset" });
   assert.equal(await world.client().records("clip"), CLIP);
@@ -181,7 +181,7 @@ Deno.test("an answer that breaks off is asked for again, and so is a server that
   assert.equal(world.clock.pausesMs.length, 1 + 2);
 });
 
-Deno.test("a server that answers nothing is asked once for each further category, until it is back", async () => {
+Deno.test("a server that does not answer is requested once for each further category, until it answers", async () => {
   await using world = scene();
   const client = world.client();
   world.server.faults.push({ kind: "reset" }, { kind: "reset" }, { kind: "reset" }, { kind: "reset" });
@@ -194,7 +194,7 @@ Deno.test("a server that answers nothing is asked once for each further category
   assert.equal(await client.records("clip"), CLIP);
 });
 
-Deno.test("a server that hangs is left after the time limit, and asked again", async () => {
+Deno.test("a request to a hanging server ends at the time limit and is retried", async () => {
   await using world = scene();
   world.server.faults.push({ kind: "hang" });
   const arrived = world.server.nextRequest();
@@ -214,7 +214,7 @@ Deno.test("an abort ends a request at once", async () => {
   await failed;
 });
 
-Deno.test("answers that are no JSON of the API are refused by what they are", async () => {
+Deno.test("answers that are not JSON of the API are refused with what they are", async () => {
   await using world = scene();
   const answers: readonly (readonly [BodyInit, RegExp])[] = [
     [new Uint8Array([0x22, 0xe4, 0x22]), /sent an answer that is not UTF-8$/],
@@ -233,7 +233,7 @@ Deno.test("answers that are no JSON of the API are refused by what they are", as
   }
 });
 
-Deno.test("an answer without end is left at the bound", async () => {
+Deno.test("an endless answer is aborted at the size limit", async () => {
   await using world = scene();
   const endless = () =>
     new Response(new ReadableStream({ pull: (it) => it.enqueue(new Uint8Array(65_536).fill(32)) }));

@@ -24,7 +24,7 @@ function only({ repositories: [report] }: SyncReport): Extract<RepositoryReport,
   return report;
 }
 
-Deno.test("labels and reviewers that GitHub could not set are set by the next sync, and by no later one", async () => {
+Deno.test("labels and reviewers that GitHub could not add are added by the next sync, and by no later one", async () => {
   await using world = differing();
   const [down, good] = [() => problem(502, "Server Error"), undefined];
   // The lists of the branch's pull requests, and the new one; then every attempt to label.
@@ -53,7 +53,7 @@ Deno.test("labels and reviewers that GitHub could not set are set by the next sy
   assert.equal(world.github.writes.length, writes);
 });
 
-Deno.test("what is pending survives an update of the pull request, and the loss of the answer that settles it", async () => {
+Deno.test("pending labels survive an update of the pull request, and a lost answer to it", async () => {
   await using world = differing();
   const down = () => problem(502, "Server Error");
   world.github.faults.push(undefined, undefined, ...Array(6).fill(down));
@@ -68,7 +68,7 @@ Deno.test("what is pending survives an update of the pull request, and the loss 
   assert.equal(only(await world.sync()).outcome, "unchanged");
 });
 
-Deno.test("labels that GitHub refuses are warned of once, and not asked for again", async () => {
+Deno.test("labels that GitHub refuses cause one warning, and are not sent again", async () => {
   await using world = differing();
   await world.sync({ labels: [], reviewers: ["stranger"] });
   const [pull] = world.images.pulls.pulls;
@@ -91,7 +91,7 @@ Deno.test("the report says which commits and models of people are kept on the br
   assert.deepEqual(only(await world.sync()).kept, { commits: 1, models: ["a"] });
 });
 
-Deno.test("a text model that people edited is named once, not for each backend", async () => {
+Deno.test("a text model that people edited is listed once, not for each backend", async () => {
   await using world = new ReferencesWorld();
   const row = (description: string) =>
     "name,parameters_bn,display_name,url,baseline,description,style,tags,instruct_format,settings\n" +
@@ -104,7 +104,7 @@ Deno.test("a text model that people edited is named once, not for each backend",
   assert.deepEqual(only(await world.sync()).kept, { commits: 1, models: ["org/One"] });
 });
 
-Deno.test("an open pull request of the original is closed with a comment once ours is open, also by a later sync", async () => {
+Deno.test("an open pull request of the original tool is closed with a comment once ours is open, also by a later sync", async () => {
   await using world = differing();
   const { pulls } = world.images;
   const clip = pulls.add({ head: "sync/clip/20251025-120000", files: ["clip.json"] });
@@ -120,7 +120,7 @@ Deno.test("an open pull request of the original is closed with a comment once ou
   assert.equal(several.comments.length, 1);
 });
 
-Deno.test("without a pull request of ours, the original's stays open", async () => {
+Deno.test("without a pull request of ours, the original tool's stays open", async () => {
   await using world = differing();
   const theirs = world.images.pulls.add({ head: "sync/clip/20251025-120000", files: ["clip.json"] });
   await world.sync({ changesMin: 5 });

@@ -19,7 +19,7 @@ async function open(folder: string, scope: Partial<ReferencesScope> = {}, isRead
   return { state, log: context.log.lines };
 }
 
-Deno.test("what is remembered is found after a restart, a null too, and nothing at first", async () => {
+Deno.test("the stored timestamp, also null, is found after a restart; before the first sync there is none", async () => {
   using dir = tempDir();
   const { state } = await open(`${dir.path}/store`);
   assert.deepEqual(state.find(), { timestamp: undefined, isComplete: true });
@@ -31,7 +31,7 @@ Deno.test("what is remembered is found after a restart, a null too, and nothing 
   }
 });
 
-Deno.test("another server, repository or choice of categories knows nothing of it; other spellings of the same do", async () => {
+Deno.test("another server, repository or choice of categories has its own state; other spellings share it", async () => {
   using dir = tempDir();
   const { state } = await open(dir.path, { categories: ["clip", "lora"] });
   state.remember(7, true);
@@ -46,7 +46,7 @@ Deno.test("another server, repository or choice of categories knows nothing of i
   assert.equal((await open(dir.path, same)).state.find().timestamp, 7);
 });
 
-Deno.test("a damaged file is told of, has everything compared once more, and is replaced", async () => {
+Deno.test("a damaged file is logged, everything is compared once more, and the file is replaced", async () => {
   using dir = tempDir();
   (await open(dir.path)).state.remember(7, true);
   const [file] = Deno.readDirSync(`${dir.path}/references`);
@@ -55,13 +55,13 @@ Deno.test("a damaged file is told of, has everything compared once more, and is 
     Deno.writeTextFileSync(path, text);
     const { state, log } = await open(dir.path);
     assert.equal(state.find().timestamp, null);
-    assert.match(log.join("\n"), /^warn .*\.json is damaged: .*compared once more$/);
+    assert.match(log.join("\n"), /^warn .*\.json is damaged: comparing everything once more, /);
   }
   (await open(dir.path)).state.remember(8, true);
   assert.equal((await open(dir.path)).state.find().timestamp, 8);
 });
 
-Deno.test("what an earlier version remembered was synced completely", async () => {
+Deno.test("the state of an earlier version counts as complete", async () => {
   using dir = tempDir();
   (await open(dir.path)).state.remember(7, true);
   const [file] = Deno.readDirSync(`${dir.path}/references`);
@@ -71,7 +71,7 @@ Deno.test("what an earlier version remembered was synced completely", async () =
   assert.deepEqual((await open(dir.path)).state.find(), { timestamp: 7, isComplete: true });
 });
 
-Deno.test("a dry run finds what is remembered, and writes nothing", async () => {
+Deno.test("a dry run reads the stored state, and writes nothing", async () => {
   using dir = tempDir();
   const folder = `${dir.path}/store`;
   (await open(folder, {}, true)).state.remember(7, true);

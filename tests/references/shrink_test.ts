@@ -68,7 +68,7 @@ for (
   });
 }
 
-Deno.test("an empty file takes PRIMARY's models, however many they are", async () => {
+Deno.test("an empty file gets all of PRIMARY's models", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": "{}\n" });
   world.primary.records.set("clip", models(161));
@@ -95,7 +95,7 @@ for (
   });
 }
 
-Deno.test("a removal that is held back says how many models, what allows it, and how to go on", async () => {
+Deno.test("a refused removal says how many models, which setting applies, and how to continue", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": models(161) });
   world.primary.records.set("clip", models(3));
@@ -107,7 +107,7 @@ Deno.test("a removal that is held back says how many models, what allows it, and
   assert.match(error?.hint ?? "", /--dry-run --allow-shrink.*run it with --allow-shrink/);
 });
 
-Deno.test("dry runs, offline renderings and timestamped pull requests hold back as well", async () => {
+Deno.test("dry runs, offline renderings and timestamped pull requests refuse large removals as well", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": models(4) });
   world.primary.records.set("clip", models(1));
@@ -147,7 +147,7 @@ Deno.test("the share that may be removed is a setting, and a removal above it is
   assert.match(world.images.pulls.pulls[0]?.title ?? "", /removes 9 of 10 models$/);
 });
 
-Deno.test("while a category is held back the others go on, and its open proposal stays as it was", async () => {
+Deno.test("while a category is refused, the others are synced, and its open proposal stays unchanged", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": models(4), "blip.json": models(1) });
   world.primary.records.set("clip", models(3)).set("blip", models(1));
@@ -164,7 +164,7 @@ Deno.test("while a category is held back the others go on, and its open proposal
 const COLUMNS =
   "name,parameters_bn,display_name,url,baseline,description,style,tags,instruct_format,settings";
 
-Deno.test("text models are counted by rows, also where db.json does not hold them yet", async () => {
+Deno.test("text models are counted by rows, also if db.json does not contain them yet", async () => {
   await using world = new ReferencesWorld();
   const rows = Array.from({ length: 9 }, (_, index) => `org/m${index}-7B,7,,,,,,,,`);
   world.commit(world.texts, { "models.csv": [COLUMNS, ...rows, ""].join("\r\n"), "db.json": "{}\n" });

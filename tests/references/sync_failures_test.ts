@@ -96,7 +96,7 @@ for (const [claim, categories, repositories, kind, exitCode] of CASES) {
   });
 }
 
-Deno.test("failuresOf() begins with a refused token, which is why the others fail", () => {
+Deno.test("failuresOf() begins with a rejected token, which is why the others fail", () => {
   const report = {
     categories: [category(LACKING)],
     repositories: [repository(UNKNOWN)],

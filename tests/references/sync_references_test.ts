@@ -47,7 +47,7 @@ Deno.test("a sync opens one pull request for each repository that differs, with 
   assert.equal(world.texts.pulls.pulls.length, 0);
 });
 
-Deno.test("a second sync of the same changes nothing: no push, no request that writes", async () => {
+Deno.test("a second sync of the same records changes nothing: no push, no writing request", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": CLIP });
   world.primary.records.set("clip", NEW_CLIP);
@@ -60,7 +60,7 @@ Deno.test("a second sync of the same changes nothing: no push, no request that w
   assert.equal(world.github.writes.length, writes);
 });
 
-Deno.test("what changes at PRIMARY updates the pull request in place, with one commit on the base branch", async () => {
+Deno.test("a change at PRIMARY updates the pull request in place, with one commit on the base branch", async () => {
   await using world = new ReferencesWorld();
   const base = world.commit(world.images, { "clip.json": CLIP });
   world.primary.records.set("clip", NEW_CLIP);
@@ -74,7 +74,7 @@ Deno.test("what changes at PRIMARY updates the pull request in place, with one c
   assert.equal(world.head(world.images, `${BRANCH}~1`), base);
 });
 
-Deno.test("a pull request that a person closed is not opened again for the same content, but for another", async () => {
+Deno.test("a pull request that a person closed is not opened again for the same content, only for new content", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": CLIP });
   world.primary.records.set("clip", NEW_CLIP);
@@ -90,7 +90,7 @@ Deno.test("a pull request that a person closed is not opened again for the same 
   assert.equal(world.images.pulls.pulls.length, 2);
 });
 
-Deno.test("a pull request with nothing left to say is closed with a comment, and opened anew when there is", async () => {
+Deno.test("a pull request without remaining changes is closed with a comment, and new changes open another", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": CLIP });
   world.primary.records.set("clip", NEW_CLIP);
@@ -105,7 +105,7 @@ Deno.test("a pull request with nothing left to say is closed with a comment, and
   assert.deepEqual(outcomes(await world.sync()), ["created"]);
 });
 
-Deno.test("commits of people on the branch stay, and the models that they edited stay as they left them", async () => {
+Deno.test("commits of people on the branch stay, and models that they edited stay unchanged", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, {
     "clip.json": '{\n    "a": {"v": 1},\n    "b": {"v": 1}\n}\n',
@@ -131,7 +131,7 @@ Deno.test("commits of people on the branch stay, and the models that they edited
   assert.match(world.images.pulls.pulls[0]?.body ?? "", /Left as edited here: `a`/);
 });
 
-Deno.test("what PRIMARY takes back leaves the branch too, though people have commits there", async () => {
+Deno.test("a change that PRIMARY reverts is reverted on the branch, although people have commits there", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, {
     "clip.json": '{\n    "a": {"v": 1},\n    "b": {"v": 1}\n}\n',
@@ -164,7 +164,7 @@ Deno.test("what PRIMARY takes back leaves the branch too, though people have com
   );
 });
 
-Deno.test("a branch that people rebased goes on to be synced: our commit is known, and theirs are kept", async () => {
+Deno.test("a branch that people rebased is still synced: our commit is recognized, and theirs are kept", async () => {
   await using world = new ReferencesWorld();
   const { person } = world.images;
   world.commit(world.images, {
@@ -188,7 +188,7 @@ Deno.test("a branch that people rebased goes on to be synced: our commit is know
   }
 });
 
-Deno.test("a commit of ours that somebody amended is theirs, and the other models go on to be synced", async () => {
+Deno.test("a commit of ours that a person amended counts as theirs, and the other models are synced", async () => {
   await using world = new ReferencesWorld();
   const { person } = world.images;
   world.commit(world.images, { "clip.json": '{\n    "a": {"v": 1},\n    "b": {"v": 1}\n}\n' });
@@ -210,7 +210,7 @@ Deno.test("a commit of ours that somebody amended is theirs, and the other model
   assert.match(world.images.pulls.pulls[0]?.body ?? "", /Left as edited here: `a`/);
 });
 
-Deno.test("people's edits survive where they squash the branch into a commit with our message", async () => {
+Deno.test("people's edits survive a squash of the branch into a commit with our message", async () => {
   await using world = new ReferencesWorld();
   const { person } = world.images;
   world.commit(world.images, { "clip.json": '{\n    "a": {"v": 1},\n    "b": {"v": 1}\n}\n' });
@@ -232,7 +232,7 @@ Deno.test("people's edits survive where they squash the branch into a commit wit
   );
 });
 
-Deno.test("a branch that people set back to the base branch is proposed on again", async () => {
+Deno.test("a branch that people reset to the base branch gets a new proposal", async () => {
   await using world = new ReferencesWorld();
   const { person, pulls } = world.images;
   world.commit(world.images, { "clip.json": CLIP });
@@ -249,7 +249,7 @@ Deno.test("a branch that people set back to the base branch is proposed on again
   assert.match(world.read(world.images, BRANCH, "clip.json"), /"size": 5\r\n/);
 });
 
-Deno.test("a run for one category leaves the others in the pull request", async () => {
+Deno.test("a run for one category keeps the others in the pull request", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, {
     "clip.json": '{\n    "c": {"v": 0}\n}\n',
@@ -267,7 +267,7 @@ Deno.test("a run for one category leaves the others in the pull request", async 
   assert.deepEqual(outcomes(await world.sync()), ["unchanged"], "whichever were looked at");
 });
 
-Deno.test("when the base branch changes the same file, the proposal is made anew on top of that", async () => {
+Deno.test("when the base branch changes the same file, the proposal is recreated on top of it", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": '{\n    "a": {"v": 1},\n    "b": {"v": 1}\n}\n' });
   world.primary.records.set("clip", '{"a": {"v": 2}, "b": {"v": 1}}');
@@ -281,7 +281,7 @@ Deno.test("when the base branch changes the same file, the proposal is made anew
   assert.equal(world.read(world.images, BRANCH, "clip.json"), '{\n    "a": {"v": 2}, "b": {"v": 1}\n}\n');
 });
 
-Deno.test("a category that fails is in the report, and the others go; it stays in the pull request as it was", async () => {
+Deno.test("a failed category is in the report and unchanged in the pull request, and the others are synced", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, {
     "clip.json": '{\n    "c": {"v": 0}\n}\n',
@@ -297,7 +297,7 @@ Deno.test("a category that fails is in the report, and the others go; it stays i
   assert.equal(world.read(world.images, BRANCH, "blip.json"), '{\n    "b": {"v": 2}\n}\n');
 });
 
-Deno.test("an answer without any record fails its category, and removes no model", async () => {
+Deno.test("an answer without records fails its category and removes no model", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": CLIP });
   world.primary.faults.push({ kind: "answer", make: () => Response.json({}) });
@@ -306,7 +306,7 @@ Deno.test("an answer without any record fails its category, and removes no model
   assert.deepEqual(outcomes(report), []);
 });
 
-Deno.test("categories without a reference file are no failure, unless they were named", async () => {
+Deno.test("categories without a reference file are not a failure unless they were named", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": '{"c": {"v": 0}}\n' });
   world.primary.records.set("clip", '{"c": {"v": 1}}');
@@ -351,7 +351,7 @@ Deno.test("text models go into models.csv and db.json, in one pull request of th
   assert.deepEqual(outcomes(await world.sync()), ["unchanged"]);
 });
 
-Deno.test("a models.csv without a header, or with a row of no model, is no obstacle", async () => {
+Deno.test("a models.csv without a header, or with a row without a model, does not block the sync", async () => {
   await using world = new ReferencesWorld();
   const header =
     "name,parameters_bn,display_name,url,baseline,description,style,tags,instruct_format,settings\n";
@@ -366,7 +366,7 @@ Deno.test("a models.csv without a header, or with a row of no model, is no obsta
   }
 });
 
-Deno.test("a dry run shows what would change, with neither token nor trace", async () => {
+Deno.test("a dry run shows the changes without a token, and leaves no trace", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": CLIP });
   world.primary.records.set("clip", NEW_CLIP);
@@ -391,7 +391,7 @@ Deno.test("an offline rendering writes the files and changes.diff, and pushes no
   assert.equal(world.head(world.images, BRANCH), undefined);
 });
 
-Deno.test("a folder for kept clones may be named from where one stands", async () => {
+Deno.test("a folder for kept clones may be a relative path", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": CLIP });
   world.primary.records.set("clip", NEW_CLIP);
@@ -399,7 +399,7 @@ Deno.test("a folder for kept clones may be named from where one stands", async (
   assert.deepEqual(outcomes(await world.sync({ targetDir, mode: { outputDir: undefined } })), ["written"]);
 });
 
-Deno.test("an output folder with a file in its way is told, and is no bug of ours", async () => {
+Deno.test("a file in the place of the output folder is reported, not shown as a bug", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": CLIP });
   world.primary.records.set("clip", NEW_CLIP);
@@ -411,7 +411,7 @@ Deno.test("an output folder with a file in its way is told, and is no bug of our
   assert.match(report.error.message, /^Cannot write to \S+preview: a file is in the place of the folder$/);
 });
 
-Deno.test("the timestamped style makes a branch for each run, closes older ones, and collides with none", async () => {
+Deno.test("the timestamped style creates a branch for each run, closes older pull requests, and avoids collisions", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": CLIP });
   world.primary.records.set("clip", NEW_CLIP);
@@ -424,7 +424,7 @@ Deno.test("the timestamped style makes a branch for each run, closes older ones,
   assert.deepEqual(outcomes(await world.sync()), ["created"], "and the fixed branch beside them");
 });
 
-Deno.test("fewer changes than the threshold make no pull request", async () => {
+Deno.test("fewer changes than the threshold open no pull request", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": CLIP });
   world.primary.records.set("clip", NEW_CLIP);
@@ -433,7 +433,7 @@ Deno.test("fewer changes than the threshold make no pull request", async () => {
   assert.deepEqual(outcomes(await world.sync({ changesMin: 3 })), ["created"]);
 });
 
-Deno.test("an open pull request is kept up to date, however few changes are left of it", async () => {
+Deno.test("an open pull request is updated, however few changes remain", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": CLIP });
   world.primary.records.set("clip", NEW_CLIP);
@@ -443,7 +443,7 @@ Deno.test("an open pull request is kept up to date, however few changes are left
   assert.doesNotMatch(world.read(world.images, BRANCH, "clip.json"), /new/);
 });
 
-Deno.test("a repository that cannot be cloned fails its categories, and the other repository goes", async () => {
+Deno.test("a repository that cannot be cloned fails its categories, and the other repository is synced", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": '{"c": {"v": 0}}\n' });
   world.primary.records.set("clip", '{"c": {"v": 1}}').set(
@@ -456,7 +456,7 @@ Deno.test("a repository that cannot be cloned fails its categories, and the othe
   assert.deepEqual(outcomes(report), ["created"]);
 });
 
-Deno.test("a branch that is somebody else's is not touched", async () => {
+Deno.test("a branch without commits of ours is not changed", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": CLIP });
   const { person } = world.images;
@@ -471,7 +471,7 @@ Deno.test("a branch that is somebody else's is not touched", async () => {
   assert.equal(world.head(world.images, BRANCH), theirs);
 });
 
-Deno.test("a sync that is stopped ends at once with the reason, and leaves no clone behind", async () => {
+Deno.test("an interrupted sync ends at once with the reason, and leaves no clone", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": CLIP });
   world.primary.records.set("clip", NEW_CLIP);

@@ -154,7 +154,7 @@ Starting watch loop. Press Ctrl+C to stop.
   assert.equal(error, undefined);
 });
 
-Deno.test("a first start remembers, syncs nothing, and waits for the delay before", async () => {
+Deno.test("a first start waits for the delay, stores the timestamp and syncs nothing", async () => {
   const { syncs, disk, clock, lines } = await play({ answers: [T, T], initialDelaySec: 30 });
   assert.equal(syncs, 0);
   assert.equal(disk.known, T);
@@ -163,7 +163,7 @@ Deno.test("a first start remembers, syncs nothing, and waits for the delay befor
   assert.ok(lines.includes("Waiting 30 seconds before starting watch loop..."));
 });
 
-Deno.test("what changed while nobody watched is found at the start", async () => {
+Deno.test("changes while no watch ran are found at the start", async () => {
   const { lines, syncs, disk } = await play({ answers: [T + 5], disk: { known: T } });
   assert.equal(syncs, 1);
   assert.equal(disk.known, T + 5);
@@ -173,12 +173,12 @@ Deno.test("what changed while nobody watched is found at the start", async () =>
   );
 });
 
-Deno.test("a sync begins when the second of its timestamp is over, so that all of that second is in it", async () => {
+Deno.test("a sync begins after the second of its timestamp, so that it includes all changes of that second", async () => {
   const { clock } = await play({ answers: [T + 1], disk: { known: T } });
   assert.deepEqual(clock.pausesMs, [2_000, 60_000]);
 });
 
-Deno.test("a sync that failed is tried again at the next look, and only then the timestamp advances", async () => {
+Deno.test("a failed sync is retried at the next poll, and the timestamp advances only then", async () => {
   const disk = { known: T };
   const failed = new PassingError("Cannot sync clip: the push got no answer", { code: "X" });
   const first = await play({ answers: [T + 1], failures: [failed], disk });
@@ -202,13 +202,13 @@ Deno.test("a sync that failed is tried again at the next look, and only then the
   );
 });
 
-Deno.test("a change in the middle of a sync is found at the next look", async () => {
+Deno.test("a change during a sync is found by the next poll", async () => {
   // The look before the sync has seen the first number; the records may be newer.
   const { syncs, disk } = await play({ answers: [T, T + 1, T + 2, T + 2] });
   assert.deepEqual([syncs, disk.known], [2, T + 2]);
 });
 
-Deno.test("a startup sync happens after the first look that succeeds, once, and again after it failed", async () => {
+Deno.test("a startup sync happens once after the first successful poll, and again after a failure", async () => {
   const plain = await play({ answers: [FAULT, T, T], startupSync: true });
   assert.deepEqual(plain.kinds, [
     "poll-failed",
@@ -234,12 +234,12 @@ Deno.test("a startup sync happens after the first look that succeeds, once, and 
   assert.deepEqual([both.syncs, both.disk.known], [1, T + 1]);
 });
 
-Deno.test("a startup sync that never succeeded leaves nothing known, so that the next start does not rely on it", async () => {
+Deno.test("a startup sync that never succeeded stores nothing that the next start would rely on", async () => {
   const { disk } = await play({ answers: [T], startupSync: true, failures: [FAULT] });
   assert.equal(disk.known, undefined);
 });
 
-Deno.test("a server without a timestamp has changed when it has one, also after a restart", async () => {
+Deno.test("a server's first timestamp is a change, also after a restart", async () => {
   const disk: Disk = { known: undefined };
   const before = await play({ answers: [null, null], disk });
   assert.deepEqual([before.syncs, disk.known], [0, null]);
@@ -251,18 +251,18 @@ Deno.test("a server without a timestamp has changed when it has one, also after 
   assert.deepEqual([gone.syncs, disk.known], [1, T + 1], "a null in between forgets nothing");
 });
 
-Deno.test("a startup sync goes without a timestamp, and then the first one is a change", async () => {
+Deno.test("a startup sync works without a timestamp, and then the first one is a change", async () => {
   const { syncs, disk } = await play({ answers: [null, null, T], startupSync: true });
   assert.deepEqual([syncs, disk.known], [2, T]);
 });
 
-Deno.test("a smaller timestamp is a change, and told as a reset", async () => {
+Deno.test("a smaller timestamp is a change, and logged as a reset", async () => {
   const { syncs, disk, lines } = await play({ answers: [T, T - 500, T - 500] });
   assert.deepEqual([syncs, disk.known], [1, T - 500]);
   assert.ok(lines.some((line) => line.endsWith("The timestamp decreased: PRIMARY was reset or restored")));
 });
 
-Deno.test("a timestamp in the far future is told once, and changes are told from it as from any other", async () => {
+Deno.test("a timestamp in the far future is reported once, and compared like any other", async () => {
   const future = Date.parse(START) / 1000 + 10 * 86_400;
   const { kinds, syncs } = await play({ answers: [future, future, T, T] });
   assert.equal(kinds.filter((kind) => kind === "far-future").length, 1);
@@ -271,7 +271,7 @@ Deno.test("a timestamp in the far future is told once, and changes are told from
   assert.deepEqual(near.kinds, ["initialized"]);
 });
 
-Deno.test("pauses after errors grow by half from the interval up to a quarter of an hour, and any success ends that", async () => {
+Deno.test("pauses after errors grow by half from the interval to a quarter of an hour, until a success", async () => {
   const answers = [...Array(9).fill(FAULT), T, FAULT, T];
   const { clock, error, lines } = await play({ answers });
   assert.equal(error, undefined);
@@ -287,7 +287,7 @@ Deno.test("pauses after errors grow by half from the interval up to a quarter of
   assert.equal(lines.filter((line) => line.includes("(error 1 of 10)")).length, 2);
 });
 
-Deno.test("ten errors in a row, of looks and syncs, end the watch with exit code 1", async () => {
+Deno.test("ten errors in a row, of polls and syncs, end the watch with exit code 1", async () => {
   const isSyncFault = (index: number) => index % 2 === 1;
   const answers = Array.from({ length: 10 }, (_, index) => isSyncFault(index) ? T + 1 : FAULT);
   const { error, lines } = await play({ answers, failures: Array(5).fill(FAULT), disk: { known: T } });
@@ -300,7 +300,7 @@ Deno.test("ten errors in a row, of looks and syncs, end the watch with exit code
   assert.match(lines.at(-1) ?? "", /Sync failed \(error 10 of 10\): [^;]*$/);
 });
 
-Deno.test("a watch does not end because a part fails each time: it is reported, the rest is remembered, and retries get rare", async () => {
+Deno.test("a watch does not end because a part always fails: it is reported, the rest is stored, and retries become rare", async () => {
   const looks = 600;
   const { error, kinds, lines, syncs, disk, clock } = await play({
     answers: Array(looks).fill(T + 1),
@@ -323,7 +323,7 @@ Deno.test("a watch does not end because a part fails each time: it is reported, 
   assert.ok(lines.some((line) => line.endsWith("Triggering sync operation to retry what failed...")));
 });
 
-Deno.test("a change is synced at once although a part is left out, and a complete sync ends the retries", async () => {
+Deno.test("a change is synced at once although retries are due, and a complete sync ends the retries", async () => {
   const { kinds, disk, syncs } = await play({
     answers: [T + 1, T + 2, T + 2, T + 2],
     failures: [LACKING],
@@ -342,12 +342,12 @@ Deno.test("a change is synced at once although a part is left out, and a complet
   assert.deepEqual([syncs, disk.known, disk.isIncomplete], [2, T + 2, false]);
 });
 
-Deno.test("what an earlier watch left out is tried again at the start", async () => {
+Deno.test("failed parts of an earlier watch are retried at the start", async () => {
   const { syncs, disk } = await play({ answers: [T, T], disk: { known: T, isIncomplete: true } });
   assert.deepEqual([syncs, disk.known, disk.isIncomplete], [1, T, false]);
 });
 
-Deno.test("where each sync makes a pull request, what was left out waits for the next change", async () => {
+Deno.test("if each sync creates a pull request, failed parts wait for the next change", async () => {
   const left = { disk: { known: T, isIncomplete: true }, retriesParts: false };
   const { syncs, lines } = await play({
     ...left,
@@ -358,7 +358,7 @@ Deno.test("where each sync makes a pull request, what was left out waits for the
   assert.ok(lines.some((line) => line.endsWith("; and 1 more; trying again when the records change")));
 });
 
-Deno.test("a sync that another run keeps from the lock is tried again, counts for nothing, and remembers nothing", async () => {
+Deno.test("a sync that finds the lock held is retried, is not counted as an error, and stores nothing", async () => {
   const { error, kinds, disk } = await play({
     answers: Array(12).fill(T + 1),
     failures: Array(11).fill(LOCKED),
@@ -369,7 +369,7 @@ Deno.test("a sync that another run keeps from the lock is tried again, counts fo
   assert.deepEqual([kinds.at(-1), disk.known], ["sync-completed", T + 1]);
 });
 
-Deno.test("a GitHub that refuses the token ends the watch after ten rounds, with exit code 3", async () => {
+Deno.test("the watch ends after ten rounds in which GitHub rejects the token, with exit code 3", async () => {
   const refused = new AuthenticationError("Cannot clone you/images: Authentication failed", { code: "X" });
   const { error } = await play({
     answers: Array(10).fill(T + 1),
@@ -380,7 +380,7 @@ Deno.test("a GitHub that refuses the token ends the watch after ten rounds, with
   assert.deepEqual([error.code, error.exitCode], ["TOO_MANY_ERRORS", 3]);
 });
 
-Deno.test("a pause that the other side asks for is kept up to an hour", async () => {
+Deno.test("a pause that a server requires is kept, up to an hour", async () => {
   for (const [askedMs, keptMs] of [[1_800_000, 1_800_000], [7_200_000, 3_600_000]] as const) {
     const limited = new PassingError("Cannot push: limited", { code: "HTTP_429", retryAfterMs: askedMs });
     const { clock } = await play({ answers: [T + 1], failures: [limited], disk: { known: T } });
@@ -397,7 +397,7 @@ Deno.test("errors are one line without secrets", async () => {
   );
 });
 
-Deno.test("a disk that takes nothing does not make the same sync happen again", async () => {
+Deno.test("a disk without space does not cause the same sync again", async () => {
   const { syncs, log } = await play({ answers: [T + 1, T + 1], disk: { known: T, isBroken: true } });
   assert.equal(syncs, 1);
   assert.deepEqual(log, [
@@ -405,7 +405,7 @@ Deno.test("a disk that takes nothing does not make the same sync happen again", 
   ]);
 });
 
-Deno.test("an abort ends the watch at once, in a delay, a look, a settling, a sync and a pause", async () => {
+Deno.test("an abort ends the watch at once, in a delay, a poll, a settling, a sync and a pause", async () => {
   type Place = "delay" | "poll" | "settle" | "sync" | "pause";
   for (const place of ["delay", "poll", "settle", "sync", "pause"] as const) {
     const clock = new QuickClock(START, place === "sync" ? 2_000 : 0);
@@ -454,7 +454,7 @@ Deno.test("an abort ends the watch at once, in a delay, a look, a settling, a sy
   }
 });
 
-Deno.test("a sync that returns although it was interrupted is not taken for a whole one", async () => {
+Deno.test("a sync that returns although it was interrupted does not count as complete", async () => {
   const stop = new AbortController();
   const disk: Disk = { known: T };
   await watchReferences({
@@ -488,7 +488,7 @@ type Move = typeof Move extends fc.Arbitrary<infer Value> ? Value : never;
 
 const QUIET: Move = { change: "none", goesWrong: "nothing", isChangedInSync: false };
 
-Deno.test("whatever happens, no change is missed and none is synced twice", async () => {
+Deno.test("no change is missed and none is synced twice, whatever happens", async () => {
   await fc.assert(fc.asyncProperty(fc.array(Move, { maxLength: 20 }), fc.boolean(), playMoves), {
     numRuns: 500,
   });

@@ -5,31 +5,31 @@ import type { Failure } from "./failures.ts";
 import type { Random } from "./random.ts";
 import type { NodePlan } from "./roster.ts";
 
-/** What a node does, one after the other. */
+/** An event in a node's life. */
 export type Moment =
-  /** A run, over its whole time. What it changes shows in the state when it has ended. */
+  /** A run, over its whole duration. Its changes appear in the state when it has ended. */
   | {
     readonly kind: "run";
     readonly startMs: number;
     readonly record: RunRecord;
     readonly published?: PublishedFiles;
   }
-  /** A heartbeat that shows the state before what follows. */
+  /** A heartbeat with the state before the next event. */
   | { readonly kind: "beat"; readonly atMs: number };
 
-/** What one kind of node does when it is due, and what it says of itself. */
+/** The behaviour of one kind of node: its runs, and its status. */
 export interface Behaviour {
   /**
-   * Does the run that starts at a time, and what follows from it. Goes on when the time of what it yielded has come.
+   * Performs the run that starts at a time, and what follows. Continues when the time of the yielded event has come.
    *
-   * @param failure how it fails, if it does
+   * @param failure the failure of the run, if it fails
    */
   run(startMs: number, failure: Failure | undefined): Generator<Moment>;
   /** The state at a time. */
   state(atMs: number): NodeState;
 }
 
-/** What of a status differs between kinds of nodes. */
+/** The part of a status that differs between kinds of nodes. */
 export type NodeState = Pick<
   Status,
   | "modelFolder"
@@ -42,17 +42,17 @@ export type NodeState = Pick<
   | "canary"
 >;
 
-/** A node and the time that it lives in. */
+/** A node, and the time of its story. */
 export interface NodeFacts {
   readonly plan: NodePlan;
   readonly random: Random;
-  /** The time that the story ends at. What is going on then goes on as long as somebody looks. */
+  /** The end of the story. Unfinished runs continue in a live demo. */
   readonly nowMs: number;
-  /** What the node's clock shows at a time, as ISO 8601. */
+  /** Returns the node's clock at a time, as ISO 8601. */
   readonly clock: (timeMs: number) => string;
 }
 
-/** What a record says besides how the run was called and where. */
+/** The part of a record that differs between runs. */
 export type RunResult = Pick<RunRecord, "outcome" | "durationMs"> & Partial<RunRecord>;
 
 /** Returns the record of a run that starts at a time. */
@@ -68,9 +68,9 @@ export function recordOf(
 }
 
 /**
- * Returns the steps of a run, one after the other, over its whole time.
+ * Returns the steps of a run in order, over its whole duration.
  *
- * @param shares of each step in the time
+ * @param shares each step's share of the duration
  */
 export function stepsOver(durationMs: number, shares: Readonly<Record<string, number>>): RunStep[] {
   const total = Object.values(shares).reduce((sum, share) => sum + share, 0);

@@ -4,15 +4,15 @@ import type { Random } from "./random.ts";
 
 const MINUTE_MS = 60_000;
 
-/** How long a release is watched, and how often heartbeats show it. */
+/** The duration of a canary, and the interval of its heartbeats. */
 const DURATION_MS = 90 * MINUTE_MS;
 const FAILURE_LIMIT = 2;
 const ALLOWED = 0.15;
-/** When a bad release is worse than allowed, and has been in more samples than are tolerated. */
+/** When a bad release exceeds the allowed degradation, and when it has done so in more samples than tolerated. */
 const WORSE_AFTER_MS = 46 * MINUTE_MS;
 const DEGRADED_AFTER_MS = WORSE_AFTER_MS + FAILURE_LIMIT * MINUTE_MS;
 
-/** The course of a canary, known from its beginning. */
+/** The course of a canary, determined at its start. */
 export class CanaryStory {
   readonly release: FleetRelease;
   readonly previous: FleetRelease;
@@ -44,7 +44,7 @@ export class CanaryStory {
     return this.startedMs + (this.isBad ? DEGRADED_AFTER_MS : DURATION_MS);
   }
 
-  /** Why it is rolled back. */
+  /** The reason for the rollback. */
   get reason(): string {
     const { winRate } = this.#baselines;
     const last = this.#winRate(DEGRADED_AFTER_MS);
@@ -55,7 +55,7 @@ export class CanaryStory {
     } worse than its baseline ${winRate.toFixed(3)} (15 % allowed)`;
   }
 
-  /** Notes that the verdict was acted on. */
+  /** Records that the verdict was carried out. */
   conclude(timeMs: number): void {
     this.#concludedMs = timeMs;
   }
@@ -114,12 +114,12 @@ export class CanaryStory {
     ];
   }
 
-  /** That of a bad release falls evenly, and is worse than allowed from a certain sample on. */
+  /** A bad release's metric falls steadily, and exceeds the allowed degradation from a certain sample on. */
   #winRate(watchedMs: number): number {
     const { winRate } = this.#baselines;
     if (!this.isBad) return this.#wave(winRate, 0.03, watchedMs);
     const fallen = (ALLOWED + 0.002) * watchedMs / WORSE_AFTER_MS;
-    // The waves are gone when it matters, so that it passes its limit once.
+    // The oscillation ends before the limit, so that it is crossed once.
     const calm = Math.max(0, 1 - watchedMs / WORSE_AFTER_MS);
     return this.#wave(winRate, 0.015 * calm, watchedMs) - winRate * fallen;
   }

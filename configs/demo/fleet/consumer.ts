@@ -17,11 +17,11 @@ import { type FleetRelease, type ModelSet, newestAt } from "./model_sets.ts";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-/** As many releases as stores keep by default. */
+/** The default number of releases that stores keep. */
 const KEPT = 5;
-/** How long before its last run a node in canary pulled as if it were earlier, so that something new is left for it. */
+/** A node in canary pulls older releases before this time, so that a new one is left for its last run. */
 const HELD_BACK_MS = 3 * HOUR_MS;
-/** How many days ago another program changed the files that a node pulled. */
+/** The number of days since another program changed the files that a node pulled. */
 const OTHER_WRITER_DAYS_AGO = 12;
 /** A training on RunPod, which a pull waits for. */
 const TRAINING_MS = 38 * MINUTE_MS;
@@ -50,7 +50,7 @@ export class Consumer implements Behaviour {
     this.#releases = [this.#active];
   }
 
-  /** How many releases newer than the active one there are at a time. */
+  /** Returns the number of releases that are newer than the active one. */
   behindAt(timeMs: number): number {
     return newestAt(this.#set, timeMs).sequence - this.#active.sequence;
   }
@@ -99,7 +99,7 @@ export class Consumer implements Behaviour {
     yield* this.#watch(this.#canary);
   }
 
-  /** Heartbeats show the canary's course; its end is a run of its own. */
+  /** Heartbeats show the canary's course; its end is a separate run. */
   *#watch(canary: CanaryStory): Generator<Moment> {
     const { startedMs, endMs, isBad, release, previous } = canary;
     for (let atMs = startedMs + MINUTE_MS; atMs < endMs; atMs += this.#canaryBeatMs) {
@@ -158,7 +158,7 @@ export class Consumer implements Behaviour {
       newest.digest !== this.#active.digest;
   }
 
-  /** The newest release with files that another program changed after it: a release of its own. */
+  /** Returns the newest release with files that another program changed: a separate release. */
   *#pullForeign(startMs: number, described: FleetRelease): Generator<Moment> {
     const { random } = this.#facts;
     const revision = random.hex(40);
@@ -253,7 +253,7 @@ function statusRelease({ digest, sequence, publishedMs, files, bytes }: FleetRel
   return { digest, sequence, createdAt: new Date(publishedMs).toISOString(), files: files.length, bytes };
 }
 
-/** What differs between two releases; from one to the next that is known. */
+/** Returns the changes between two releases; those of successive ones are known. */
 function changesBetween(
   from: FleetRelease,
   to: FleetRelease,

@@ -6,7 +6,7 @@ import type { FleetRelease } from "./model_sets.ts";
 import type { Random } from "./random.ts";
 import type { NodePlan } from "./roster.ts";
 
-/** How a run fails, in the words of the program. */
+/** Failures of runs, with the program's messages. */
 export const FAILURES = [
   "unreachable",
   "token",
@@ -20,24 +20,24 @@ export const FAILURES = [
 ] as const;
 export type Failure = (typeof FAILURES)[number];
 
-/** What a failed run leaves on record. */
+/** The record of a failed run. */
 export interface FailedRun {
   readonly outcome: "failed" | "refused" | "interrupted";
   readonly error: NonNullable<RunRecord["error"]>;
   readonly log: readonly string[];
-  /** In which step it failed, after the ones before, and after how long. */
+  /** The failed step, with the steps before, and the duration. */
   readonly steps: readonly string[];
   readonly durationMs: number;
 }
 
-/** What a failure is about. */
+/** The context of a failure. */
 export interface FailureFacts {
   readonly plan: NodePlan;
-  /** The release that was to come. */
+  /** The release of the failed pull. */
   readonly release: FleetRelease;
 }
 
-/** Which nodes fail so many days before the end, besides what happens by chance. */
+/** The planned failures by days before the end, besides random ones. */
 const SCRIPT: Readonly<Record<string, readonly { readonly daysAgo: number; readonly failure: Failure }[]>> = {
   "bot-london": [{ daysAgo: 15, failure: "unreachable" }],
   "bot-madrid": [{ daysAgo: 11, failure: "mismatch" }],
@@ -48,24 +48,24 @@ const SCRIPT: Readonly<Record<string, readonly { readonly daysAgo: number; reado
   "desk-chicago": [{ daysAgo: 14, failure: "disk" }],
 };
 
-/** Returns how a node's runs of a day fail; `undefined` for most. */
+/** Returns the planned failure of a node on a day; `undefined` for most. */
 export function scriptedFailure(node: string, daysAgo: number): Failure | undefined {
   return SCRIPT[node]?.find((entry) => entry.daysAgo === daysAgo)?.failure;
 }
 
-/** Returns a failure as chance has it, which a node of the kind may have. */
+/** Returns a random failure that fits the node's kind. */
 export function someFailure({ kind }: NodePlan, random: Random): Failure {
   if (kind === "gpu" && random.chance(0.5)) return "job";
   return random.chance(0.7) ? "unreachable" : "server";
 }
 
-/** The steps of a pull up to one in which it may fail. */
+/** Returns the steps of a pull up to the failed one. */
 const RESOLVED = ["resolve"];
 const INSPECTED = [...RESOLVED, "inspect"];
 const STAGED = [...INSPECTED, "stage"];
 const VALIDATED = [...STAGED, "validate"];
 
-/** Returns what a failed run leaves on record. */
+/** Returns the record of a failed run. */
 export function failedRun(failure: Failure, facts: FailureFacts, random: Random): FailedRun {
   const { kind } = facts.plan;
   switch (failure) {

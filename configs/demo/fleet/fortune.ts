@@ -11,35 +11,35 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
 const DOWN_MS = 9 * HOUR_MS;
-/** How many days ago a node was down once: from before its due time until after it. */
+/** The number of days since a node was down, from before to after its due time. */
 const WAS_DOWN_DAYS_AGO = 10;
 const WAS_DOWN_AFTER_DUE_MS = 6 * HOUR_MS;
 const PAUSED_AGO_MS = 2 * DAY_MS + 3 * HOUR_MS;
 const CLOCK_WRONG_FOR_MS = 3 * DAY_MS;
 const CLOCK_AHEAD_MS = 26 * HOUR_MS;
-/** How many newer releases a node misses that nobody looks after. */
+/** The number of newer releases that an unattended node misses. */
 const STOPPED_BEHIND = 5;
-/** Of a machine that is off at weekends: until Friday evening, and from Monday morning, by the wall clock. */
+/** The times of a machine that is off from Friday evening to Monday morning, by the wall clock. */
 const FRIDAY_ENDS_MS = 19 * HOUR_MS;
 const MONDAY_BEGINS_MS = 7 * HOUR_MS + 40 * MINUTE_MS;
-/** A run that started late, once: the machine was busy. */
+/** A run that started late once, because the machine was busy. */
 const ONCE_LATE = { node: "bot-brussels", daysAgo: 5, lateMs: 50 * MINUTE_MS } as const;
 const FAILURE_CHANCE = 0.012;
-/** Chance lets no run fail later than this before the end, so that what is wrong then is what was meant to be. */
+/** No run fails at random after this time before the end, so that only planned troubles remain. */
 const CHANCE_ENDS_MS = 36 * HOUR_MS;
-/** What is left on a disk that is nearly full. */
+/** The free space of a nearly full disk. */
 const NEARLY_FULL_BYTES = 212_000_000;
 
-/** Returns what a node's clock shows at a time. */
+/** Returns a node's clock at a time. */
 export function clockOf({ fate }: NodePlan, nowMs: number): (timeMs: number) => string {
   if (fate !== "clock-ahead") return (timeMs) => new Date(timeMs).toISOString();
   const wrongMs = nowMs - CLOCK_WRONG_FOR_MS;
   return (timeMs) => new Date(timeMs < wrongMs ? timeMs : timeMs + CLOCK_AHEAD_MS).toISOString();
 }
 
-/** What happens to a node: when it is on, which of its runs start, and how they fail. */
+/** The fate of a node: when it is on, which of its runs start, and how they fail. */
 export class Fortune {
-  /** Nothing is heard of the node after this. */
+  /** The node reports nothing after this time. */
   readonly lastSeenMs: number;
   /** The newest heartbeat in the story. */
   readonly lastBeatMs: number;
@@ -60,7 +60,7 @@ export class Fortune {
       : plan.fate === "weekends-off"
       ? this.#lastWorkingTime(nowMs)
       : Infinity;
-    // It is less than its interval old.
+    // It is younger than the interval.
     this.lastBeatMs = Math.min(this.lastSeenMs, nowMs - random.integer(2_000, 50_000));
     this.#pause = plan.fate !== "paused" ? undefined : {
       since: clock(nowMs - PAUSED_AGO_MS),
@@ -70,7 +70,7 @@ export class Fortune {
     };
   }
 
-  /** When an operator paused the node; `Infinity` where none did. */
+  /** When an operator paused the node; `Infinity` for never. */
   get pausedMs(): number {
     return this.#pause === undefined ? Infinity : this.#facts.nowMs - PAUSED_AGO_MS;
   }
@@ -80,12 +80,12 @@ export class Fortune {
     return recordOf(this.#facts, "pause", this.pausedMs, { outcome: "paused", durationMs: 40 });
   }
 
-  /** The pause that is in force at a time. */
+  /** Returns the active pause at a time. */
   pauseAt(timeMs: number): Status["paused"][string] | undefined {
     return timeMs >= this.#facts.nowMs - PAUSED_AGO_MS ? this.#pause : undefined;
   }
 
-  /** Returns when the run of a due time starts; `undefined` where it never does. */
+  /** Returns when the run of a due time starts; `undefined` for never. */
   startOf(dueMs: number): number | undefined {
     const { plan, nowMs, random } = this.#facts;
     if (plan.kind === "trainer" || plan.kind === "references") return dueMs;
@@ -106,7 +106,7 @@ export class Fortune {
     }
   }
 
-  /** Returns how much later than usual the run of a due time starts, because the machine is busy; 0 for all but one. */
+  /** Returns the extra delay of a run on a busy machine; 0 for all but one. */
   delayOf(dueMs: number): number {
     const isBusy = this.#facts.plan.name === ONCE_LATE.node && this.#daysAgo(dueMs) === ONCE_LATE.daysAgo;
     return isBusy ? ONCE_LATE.lateMs : 0;
@@ -122,11 +122,11 @@ export class Fortune {
     return !this.#isDayOfOutage(timeMs) || ofDayMs < 3 * HOUR_MS || ofDayMs > 12 * HOUR_MS;
   }
 
-  /** Returns how the run that starts at a time fails; `undefined` for most. */
+  /** Returns the failure of the run that starts at a time; `undefined` for most. */
   failureAt(startMs: number): Failure | undefined {
     const { plan, nowMs, random } = this.#facts;
     const agoMs = nowMs - startMs;
-    // Drawn each time, so that one failure does not change what chance brings later.
+    // Drawn for every run, so that one failure does not change later random numbers.
     const chance = random.next() * (plan.kind === "desk" ? 8 : 1);
     if (plan.fate === "unreachable" && agoMs < 2 * DAY_MS) return "unreachable";
     if (plan.fate === "token-expired" && agoMs < DAY_MS) return "token";
@@ -144,7 +144,7 @@ export class Fortune {
     return Math.round(atLast + (nowMs - timeMs) / DAY_MS * 95_000_000);
   }
 
-  /** The whole day by the wall clock, whatever time it is at the end. */
+  /** The whole day by the wall clock. */
   #isDayOfOutage(timeMs: number): boolean {
     const { ofDayMs } = this.#timetables.wallTime(this.#facts.plan.zone, timeMs);
     return this.#daysAgo(timeMs - ofDayMs + 12 * HOUR_MS) === WAS_DOWN_DAYS_AGO;
@@ -173,7 +173,7 @@ export class Fortune {
     return timeMs;
   }
 
-  /** A run that was due at the weekend is made up for on Monday, together with that of Monday. */
+  /** A run that was due at the weekend is made up for on Monday, together with Monday's. */
   #startOfWorkday(dueMs: number): number | undefined {
     const { day } = this.#timetables.wallTime(this.#facts.plan.zone, dueMs);
     if (day === 0 || day === 6) return undefined;

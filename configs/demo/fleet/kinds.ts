@@ -8,9 +8,9 @@ export interface KindFacts {
   readonly command: string;
   readonly carrier: Carrier | undefined;
   readonly modelsDir: string;
-  /** Where its models come from, as its log names it. */
+  /** The source of its models, as its log names it. */
   readonly remote: string;
-  /** The usual time of a run that changes something, and of one that does not. */
+  /** The usual durations of a run with changes and of one without. */
   readonly changedMs: number;
   readonly unchangedMs: number;
 }

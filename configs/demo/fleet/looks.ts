@@ -2,23 +2,23 @@ import type { Fortune } from "./fortune.ts";
 import type { Timetable } from "./timetable.ts";
 
 const MINUTE_MS = 60_000;
-/** A node is silent for three minutes, or late for as long, before a dashboard says so. */
+/** A dashboard reports a node that is silent or late for three minutes. */
 const FOUND_AFTER_MS = 4 * MINUTE_MS;
 /** The run of a late node starts within a minute of its time. */
 const OVER_AFTER_MS = 2 * MINUTE_MS;
-/** How soon after a node is on again it sends a heartbeat. */
+/** The delay of the first heartbeat after a node is on again. */
 const FIRST_BEAT_MS = 20_000;
 
-/** When a node is off, or one of its runs late. */
+/** A time when a node is off, or one of its runs is late. */
 export interface TroubledTime {
-  /** The minute before, the node was on. */
+  /** The node was on in the minute before. */
   readonly fromMs: number;
-  /** `Infinity` where that goes on at the end. */
+  /** `Infinity` if it lasts until the end. */
   readonly toMs: number;
   readonly isOff: boolean;
 }
 
-/** Returns when a node is in trouble, of what a dashboard sees by heartbeats. */
+/** Returns a node's troubles that a dashboard sees by heartbeats. */
 export function troubledTimes(
   fortune: Fortune,
   timetable: Timetable,
@@ -40,22 +40,25 @@ export function troubledTimes(
   return times;
 }
 
-/** Returns when a dashboard that looked every minute had found out what began or ended, and the end; oldest first. */
+/**
+ * Returns the times at which a dashboard that checks every minute finds a trouble or its end, and the end of the story;
+ * oldest first.
+ */
 export function lookTimes(times: readonly TroubledTime[], nowMs: number): number[] {
   const found = times.flatMap(({ fromMs, toMs }) => [fromMs + FOUND_AFTER_MS, toMs + OVER_AFTER_MS]);
   return [...new Set([...found.filter((timeMs) => timeMs < nowMs), nowMs])].sort((a, b) => a - b);
 }
 
 /**
- * Returns when a node sends those of its heartbeats that looks find out something by, oldest first: shortly before each
- * look, and around the times when it is off.
+ * Returns the times of the heartbeats by which checks find a change, oldest first: shortly before each check, and
+ * around the times when the node is off.
  */
 export function beatTimes(
   looks: readonly number[],
   times: readonly TroubledTime[],
   fortune: Fortune,
 ): number[] {
-  // Each node's come at other seconds of the minute.
+  // Each node sends at different seconds of the minute.
   const beforeMs = (1 + fortune.pid % 40) * 1_000;
   const around = times.filter(({ isOff }) => isOff).flatMap(({ fromMs, toMs }) => [
     fromMs - MINUTE_MS,

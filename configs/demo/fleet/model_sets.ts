@@ -10,20 +10,20 @@ type ReleaseFile = EventOf<"published">["data"]["files"][number];
 export interface FleetRelease {
   readonly digest: `sha256:${string}`;
   readonly sequence: number;
-  /** When consumers can pull it. */
+  /** The time from which consumers can pull it. */
   readonly publishedMs: number;
   readonly files: readonly ReleaseFile[];
   readonly bytes: number;
-  /** How many files changed since the release before, and their bytes. */
+  /** The number and bytes of the files that changed since the release before. */
   readonly changed: number;
   readonly changedBytes: number;
-  /** The commit that holds it. */
+  /** Its commit. */
   readonly revision: string;
-  /** The hint of the key that signed it; missing where nothing is signed. */
+  /** The hint of the signing key; missing for unsigned releases. */
   readonly signer?: string;
 }
 
-/** What a trainer's night came to: a release; nothing that differs; or an error. */
+/** The result of a trainer's night: a release, no changes, or an error. */
 export interface Night {
   readonly startedMs: number;
   readonly trainMs: number;
@@ -31,10 +31,10 @@ export interface Night {
   readonly failed: boolean;
 }
 
-/** The models that one trainer trains, with everything that it published. */
+/** The models of one trainer, with all its publications. */
 export interface ModelSet {
   readonly spec: SetSpec;
-  /** Oldest first; the first one was published before the time that is simulated. */
+  /** Oldest first; the first one was published before the story. */
   readonly releases: readonly FleetRelease[];
   readonly nights: readonly Night[];
   /** The release that consumers roll back from. */
@@ -45,14 +45,14 @@ export interface SetSpec {
   readonly zone: string;
   readonly signed: boolean;
   readonly firstSequence: number;
-  /** What is trained, in the order in which it is added; the first `symbolsAtFirst` are there at the start. */
+  /** The trained symbols, in the order of their addition; the first `symbolsAtFirst` exist at the start. */
   readonly symbols: readonly string[];
   readonly symbolsAtFirst: number;
   /** The files of a symbol with their usual sizes. */
   readonly files: Readonly<Record<string, number>>;
-  /** Files of the whole set. */
+  /** The files of the whole set. */
   readonly shared: Readonly<Record<string, number>>;
-  /** How many nights ago something happened; nothing where the simulation is shorter. */
+  /** Events by nights before the end; ignored in a shorter simulation. */
   readonly nightsAgo: {
     /** A bad release was published. */
     readonly bad?: number;
@@ -63,7 +63,10 @@ export interface SetSpec {
 
 const SYMBOLS = (quote: string, names: string) => names.split(" ").map((name) => `${name}_${quote}`);
 
-/** The sets of the fleet, by region: each is published at midnight in its zone, and pulled where it is morning then. */
+/**
+ * The sets of the fleet, by region. Each is published at midnight in its zone, and pulled in zones where it is morning
+ * then.
+ */
 export const SET_SPECS = [
   {
     zone: "Europe/Paris",
@@ -101,18 +104,17 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 /**
- * How long ago the signing key was replaced: a consumer that was forgotten, and pulls six hours after midnight, refuses
- * what it pulled last.
+ * When the signing key was replaced. A forgotten consumer, which pulls six hours after midnight, refused its last pull.
  */
 const NEW_KEY_MS = 31 * HOUR_MS;
-/** From the end of the training until consumers can pull. */
+/** The delay between the end of training and availability to consumers. */
 export const PUBLISH_MS = 20_000;
 
 /**
- * Returns a set with what its trainer published.
+ * Returns a set with its trainer's publications.
  *
- * @param toMs the end of the story; nights after it are ordinary ones
- * @param dueMs when the trainer was due; a release comes of the first time of a day, and nothing new of the others
+ * @param toMs the end of the story; later nights have no special events
+ * @param dueMs the trainer's due times; the first of a day gives a release, the others no changes
  */
 export function makeModelSet(
   spec: SetSpec,
@@ -154,7 +156,7 @@ export function newestAt({ releases }: ModelSet, timeMs: number): FleetRelease {
   return newest;
 }
 
-/** Makes each release of the one before: most models are trained again, and now and then one comes or goes. */
+/** Derives each release from the one before: most models are trained again, and sometimes one is added or removed. */
 class SetBuilder {
   readonly #spec: SetSpec;
   readonly #random: Random;
@@ -200,7 +202,7 @@ class SetBuilder {
 
   #symbolFiles(before: ReadonlyMap<string, ReleaseFile>, age: number): ReleaseFile[] {
     return this.#symbols.flatMap((symbol, index) => {
-      // The first one is always trained again, so that no two releases are equal.
+      // The first model is always trained again, so that no two releases are equal.
       const isTrained = index === 0 || this.#random.chance(0.6);
       return Object.entries(this.#spec.files).map(([name, size]) =>
         this.#file(`${symbol}/${name}`, size, age, before, isTrained)
@@ -223,13 +225,13 @@ class SetBuilder {
   ): ReleaseFile {
     const known = before.get(path);
     if (known !== undefined && !isNew) return known;
-    // Training data grows, and what is learned from it a little.
+    // Training data and models grow a little.
     const size = Math.round(usualSize * (1 + age * 0.004) * this.#random.between(0.985, 1.015));
     return { path, size, sha256: this.#random.hex(64) };
   }
 }
 
-/** As `releaseDigest` of lib does it, at once: a dashboard checks the list against it. */
+/** As `releaseDigest` of lib, but synchronous: a dashboard checks the list against the digest. */
 function digestOf(files: readonly ReleaseFile[]): FleetRelease["digest"] {
   const lines = files.map(({ path, size, sha256 }) => `${sha256}  ${size}  ${path}\n`).sort(compareUtf8);
   return `sha256:${createHash("sha256").update(lines.join("")).digest("hex")}`;

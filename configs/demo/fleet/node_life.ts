@@ -7,13 +7,13 @@ import { KINDS } from "./kinds.ts";
 import { RunEvents } from "./run_events.ts";
 import type { Timetable } from "./timetable.ts";
 
-/** The start of a run that was over at once is not reported. */
+/** The start of a run that ends at once is not reported. */
 const STARTED_MS_MIN = 1_000;
 const GIGABYTE = 1e9;
-/** As `report.interval_seconds` is by default. */
+/** The default of `report.interval_seconds`. */
 const INTERVAL_SECONDS = 60;
 
-/** How a node is made. */
+/** The settings of a node. */
 export interface NodeParts {
   readonly facts: NodeFacts;
   readonly behaviour: Behaviour;
@@ -22,25 +22,25 @@ export interface NodeParts {
   readonly fromMs: number;
   /** When its first run is due. */
   readonly firstDueMs: number;
-  /** The time between two heartbeats; without it there is one at the end, and those that show a canary. */
+  /** The interval of heartbeats. Without it, there is one at the end, and those that show a canary. */
   readonly heartbeatMs: number | undefined;
-  /** When it sends a heartbeat besides, oldest first. */
+  /** The times of additional heartbeats, oldest first. */
   readonly beatTimes: readonly number[];
 }
 
-/** An event, and when it happened by a clock that is right. */
+/** An event, with its time by a correct clock. */
 export interface Reported {
   readonly atMs: number;
   readonly event: ReportEvent;
 }
 
-/** A run that is going on. */
+/** A running run. */
 interface Doing {
   readonly moments: Generator<Moment>;
-  /** What comes next, and when. */
+  /** The next event, with its time. */
   next: Moment;
   atMs: number;
-  /** Whether the start of the run that comes next is over. */
+  /** Whether the next run has started. */
   isStarted: boolean;
 }
 
@@ -57,7 +57,7 @@ export class NodeLife {
   #doing: Doing | undefined;
   #nextBeatMs: number;
   #pauseMs: number;
-  /** What was not asked for yet. */
+  /** The events that were not returned yet. */
   #reported: Reported[] = [];
 
   constructor(parts: NodeParts) {
@@ -75,7 +75,7 @@ export class NodeLife {
     this.#pauseMs = parts.fortune.pausedMs;
   }
 
-  /** Returns what the node reports up to a time and has not returned yet, oldest first. */
+  /** Returns the node's new events up to a time, oldest first. */
   eventsUntil(toMs: number): Reported[] {
     const untilMs = Math.min(toMs, this.#parts.fortune.lastSeenMs);
     while (this.#step(untilMs));
@@ -84,7 +84,7 @@ export class NodeLife {
     return events;
   }
 
-  /** Does what comes first, if that is not after a time. @returns whether it did anything */
+  /** Performs the next event, if it is not after a time. */
   #step(untilMs: number): boolean {
     const runMs = this.#doing?.atMs ?? this.#startMs ?? this.#dueMs;
     const atMs = Math.min(runMs, this.#nextBeatMs, this.#pauseMs);
@@ -156,7 +156,7 @@ export class NodeLife {
       : atMs + INTERVAL_SECONDS * 1_000;
   }
 
-  /** The first of the heartbeats that it sends at a certain time after one. */
+  /** Returns the first scheduled heartbeat after a time. */
   #nextOwnBeat(afterMs: number): number {
     const { beatTimes, fortune } = this.#parts;
     const next = beatTimes.find((timeMs) => timeMs > afterMs) ?? Infinity;
@@ -209,7 +209,7 @@ export class NodeLife {
     };
   }
 
-  /** The due time that has come and whose run has not started; a node that was off makes up for it by itself. */
+  /** The due time whose run has not started yet. A node that was off makes up for it by itself. */
   #awaitedMs(atMs: number): number | undefined {
     const isAwaited = this.#startMs !== undefined && this.#startMs > atMs && this.#dueMs <= atMs;
     return isAwaited && this.#parts.fortune.isOn(this.#dueMs) ? this.#dueMs : undefined;

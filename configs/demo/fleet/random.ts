@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same for the same seed, in every run and on every machine. */
+/** Pseudo-random numbers: the same for the same seed, in every run and on every machine. */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed | 0;
   }
 
-  /** Returns a source of its own for a name: what one node draws does not change what another one does. */
+  /** Returns a separate generator for a name: the numbers of one node do not change those of another. */
   static of(seed: number, name: string): Random {
     let hash = 0x811c9dc5 ^ seed;
     for (let index = 0; index < name.length; index++) {
@@ -27,7 +27,7 @@ export class Random {
     return min + this.next() * (max - min);
   }
 
-  /** Returns a whole number; both ends are possible. */
+  /** Returns an integer; both bounds are possible. */
   integer(min: number, max: number): number {
     return Math.floor(this.between(min, max + 1));
   }
@@ -36,7 +36,7 @@ export class Random {
     return this.next() < probability;
   }
 
-  /** Returns a whole number around `middle`, as times of runs are spread: now and then three times as long. */
+  /** Returns an integer around `middle`, distributed like durations of runs: sometimes three times as long. */
   around(middle: number): number {
     return Math.round(middle * (0.7 + this.next() ** 2 * 0.8 + (this.next() < 0.03 ? 1.6 : 0)));
   }

@@ -11,16 +11,16 @@ import { failedRun, type Failure } from "./failures.ts";
 import { KINDS } from "./kinds.ts";
 import type { ModelSet } from "./model_sets.ts";
 
-/** Where the references of models stand, and the number of the first pull request there. */
+/** The repositories of references, with the number of the first pull request. */
 const REPOSITORIES = [["desk/trading-bots", 412], ["desk/risk-console", 96]] as const;
-/** How often PRIMARY has something new for a repository. */
+/** How often PRIMARY has changes for a repository. */
 const NEWS = 0.07;
-/** How many updates a pull request gets before somebody merges it. */
+/** The number of updates of a pull request before a person merges it. */
 const UPDATES_MAX = 3;
 
 type PullRequest = NonNullable<RunRecord["pullRequests"]>[number];
 
-/** A node that keeps references to models in repositories up to date, by pull requests. */
+/** A node that syncs model references by pull requests. */
 export class ReferencesNode implements Behaviour {
   readonly #facts: NodeFacts;
   readonly #set: ModelSet;
@@ -89,7 +89,7 @@ export class ReferencesNode implements Behaviour {
     this.#open.delete(repository);
     // Other people open pull requests and issues, too.
     this.#next.set(repository, number + random.integer(2, 9));
-    // A pull request that is merged is simply gone from the next sync; one that became needless is closed.
+    // A merged pull request is missing from the next sync; one without changes is closed.
     return random.chance(0.5) ? [pullRequest(repository, "closed", number, 0)] : [];
   }
 

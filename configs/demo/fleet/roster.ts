@@ -1,19 +1,19 @@
 import { Random } from "./random.ts";
 
-/** What a node is for. */
+/** The purpose of a node. */
 export type Kind = "trainer" | "bot" | "backend" | "desk" | "gpu" | "references";
 
-/** What happens to a node, each to one that is made for it. */
+/** The fates of nodes; each happens to one node. */
 export type Fate =
   /** Its canary is open at the end. */
   | "in-canary"
-  /** It sent nothing for the last nine hours. */
+  /** It has been silent for nine hours. */
   | "down"
-  /** Its daemon lives, and the run that was due an hour ago did not start. */
+  /** Its daemon runs, but the run that was due an hour ago did not start. */
   | "late"
-  /** It was off for nine hours once, over a due time, and made up for it. */
+  /** It was off for nine hours once, including a due time, and made up for it. */
   | "was-down"
-  /** It is switched off at weekends, and pulls on Monday when it is switched on. */
+  /** It is off at weekends, and pulls on Monday when it is switched on. */
   | "weekends-off"
   | "paused"
   /** Its last two pulls failed. */
@@ -24,7 +24,7 @@ export type Fate =
   | "token-expired"
   /** Its clock has been 26 hours ahead for three days. */
   | "clock-ahead"
-  /** Nobody starts its pulls any more. */
+  /** Its pulls are no longer started. */
   | "stopped"
   /** Its disk is nearly full; two weeks ago it was full. */
   | "disk-full"
@@ -33,15 +33,15 @@ export type Fate =
   /** It is in the middle of a run at the end. */
   | "running";
 
-/** A node, as it is for the whole time. */
+/** A node's permanent properties. */
 export interface NodePlan {
   readonly name: string;
   readonly host: string;
   readonly kind: Kind;
-  /** Which model set it trains or pulls. */
+  /** The model set that it trains or pulls. */
   readonly set: number;
   readonly zone: string;
-  /** Without a daemon something else starts its runs: it sends no heartbeats and has no schedule. */
+  /** Without a daemon, another program starts its runs: it sends no heartbeats and has no schedule. */
   readonly hasDaemon: boolean;
   readonly hasCanary: boolean;
   readonly fate: Fate | undefined;
@@ -58,7 +58,7 @@ interface Row {
   readonly fate?: Fate;
 }
 
-/** The first fifty nodes. A larger fleet has more of the consumers, under numbered names. */
+/** The first fifty nodes. A larger fleet repeats the consumers, with numbered names. */
 const ROWS: readonly Row[] = [
   { kind: "trainer", name: "train-1", zone: "Europe/Paris", set: 0 },
   { kind: "bot", name: "bot-paris", zone: "Europe/Paris", set: 0, canary: true, fate: "in-canary" },
@@ -135,7 +135,7 @@ function planOf(row: Row, name: string, hasFate: boolean, seed: number): NodePla
     hasDaemon: row.daemon !== false,
     hasCanary: hasFate && row.canary === true,
     fate: hasFate ? row.fate : undefined,
-    // One configuration for each kind, but for nodes that were changed by hand.
+    // One configuration for each kind, except for manually changed nodes.
     fingerprint: Random.of(seed, row.canary === true ? `${row.kind} canary` : row.kind).hex(16),
   };
 }

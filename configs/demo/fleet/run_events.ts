@@ -10,8 +10,8 @@ interface Identity {
 }
 
 /**
- * The events of runs, as a node makes them (lib/reporting/make_events.ts). What a simulation says is clean and short, and
- * cleaning it as a node does would take most of the time of a large fleet; a test holds both against each other.
+ * The events of runs, as a node creates them (lib/reporting/make_events.ts). Cleaning the texts as a node does would
+ * use most of a large fleet's time, and simulated texts are clean and short. A test compares both.
  */
 export class RunEvents {
   readonly #source: string;
@@ -24,7 +24,7 @@ export class RunEvents {
     this.#modelsDir = modelsDir;
   }
 
-  /** Returns the event that a run began. */
+  /** Returns the event for a run's start. */
   started({ runId, command, startedAt }: Pick<RunRecord, "runId" | "command" | "startedAt">): ReportEvent {
     return {
       ...this.#envelope(startedAt),
@@ -35,7 +35,7 @@ export class RunEvents {
     };
   }
 
-  /** Returns what a record says, as events. */
+  /** Returns the events for a record. */
   ended(record: RunRecord, published: PublishedFiles | undefined): ReportEvent[] {
     const { runId, host, durationMs, pullRequests = [] } = record;
     const startedMs = Date.parse(record.startedAt);

@@ -14,25 +14,28 @@ import { Trainer } from "./trainer.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
-/** Trainers know their nights beforehand. Nobody looks at a demo for longer than this after its story. */
+/** Trainers' nights are generated in advance. A live demo lasts at most this long after its story. */
 const BEYOND_MS = 14 * DAY_MS;
 
-/** What is simulated. */
+/** The options of a simulation. */
 export interface FleetOptions {
   readonly nodes: number;
-  /** What happens in the month needs three weeks; of a shorter time some of it is missing. */
+  /** The events of the month need three weeks; a shorter story lacks some. */
   readonly days: number;
   /** The end of the simulation. */
   readonly now: Date;
   /** Equal options with equal seeds make equal events. */
   readonly seed?: number;
-  /** The time between two heartbeats of a node. Without it each has one at the end, besides those that show a canary. */
+  /** The interval of a node's heartbeats. Without it, each has one at the end, and those that show a canary. */
   readonly heartbeatMinutes?: number;
-  /** Bulk: so many runs of each node at even distances, most of them unchanged, and nothing happens to any node. */
+  /**
+   * For bulk data: the number of runs of each node, at even distances, most of them unchanged and without special
+   * events.
+   */
   readonly runsPerNode?: number;
-  /** Whether nodes send the heartbeats besides by which a dashboard finds out when they were down or late. */
+  /** Whether nodes send additional heartbeats, by which a dashboard finds out when they were down or late. */
   readonly isWatched?: boolean;
-  /** How much of a node's time one batch covers, in hours. A node that could not report sends more at once. */
+  /** The hours of a node's time in one batch. A node that could not report sends more at once. */
   readonly batchHours?: number;
 }
 
@@ -40,27 +43,27 @@ export interface FleetOptions {
 export interface FleetBatch {
   readonly node: string;
   readonly events: ReportEvent[];
-  /** When the last of them happened, by a clock that is right: when a dashboard received them. */
+  /** The time of the last event by a correct clock, which is when a dashboard received the batch. */
   readonly sentAt: Date;
 }
 
 /** A part of the story of a fleet. */
 export interface FleetWindow {
   readonly endsAt: Date;
-  /** Whether a dashboard that looks at its nodes then finds some that became late or down, or work again. */
+  /** Whether a dashboard that checks its nodes then finds new or ended troubles. */
   readonly isLook: boolean;
 }
 
 /**
- * Returns what the nodes of a fleet report over some days, oldest first: day by day (or what `batchHours` says), and in
- * each of these node by node. No batch is larger than what a node sends, and a heartbeat goes alone. Generated while it is read, so that memory does
- * not grow with the number of runs.
+ * Returns the reports of a fleet's nodes over some days, oldest first: day by day (or by `batchHours`), and within a
+ * day node by node. Batches are as large as a node's, and a heartbeat is sent alone. They are generated while they are
+ * read, so memory does not grow with the number of runs.
  */
 export function* simulateFleet(options: FleetOptions): Generator<FleetBatch> {
   yield* new SimulatedFleet(options).story();
 }
 
-/** A fleet that goes on after the end of its story, for as long as somebody looks: with runs when they are due. */
+/** A fleet that continues after the end of its story while the demo runs, with runs at their due times. */
 export class SimulatedFleet {
   readonly #lives: readonly (readonly [string, NodeLife])[];
   readonly #fromMs: number;
@@ -101,7 +104,7 @@ export class SimulatedFleet {
     }
   }
 
-  /** Returns what the nodes report up to a time and was not returned yet, node by node. */
+  /** Returns the nodes' new reports up to a time, node by node. */
   *batchesUntil(time: Date): Generator<FleetBatch> {
     for (const [node, life] of this.#lives) {
       yield* batchesOf(node, life.eventsUntil(time.getTime()));
@@ -146,7 +149,7 @@ interface World {
   readonly bulkMs: number | undefined;
 }
 
-/** A node before its life is known: when it is in trouble is news for all. */
+/** A node before its life is generated: its troubles determine when dashboards check. */
 interface Cast extends Pick<NodeParts, "facts" | "behaviour" | "fortune" | "timetable"> {
   readonly troubled: readonly TroubledTime[];
 }
@@ -180,12 +183,12 @@ function makeLife(cast: Cast, world: World, looks: readonly number[]): NodeLife 
   });
 }
 
-/** In bulk the trainers have the due times of their sets, and the others are spread between two of their own. */
+/** In bulk, trainers have the due times of their sets, and the other nodes are spread between two of their own. */
 function firstDue(plan: NodePlan, timetable: Timetable, random: Random, { fromMs, bulkMs }: World): number {
   if (bulkMs !== undefined) {
     return fromMs + (plan.kind === "trainer" ? bulkMs / 2 : bulkMs * random.between(0.05, 0.95));
   }
-  // Nodes that count from their last run on did not all start in the same second.
+  // Nodes whose schedule counts from their last run did not all start in the same second.
   return timetable.next(plan.kind === "desk" ? fromMs - random.integer(0, 14 * 60) * 1_000 : fromMs);
 }
 
@@ -209,10 +212,10 @@ function dueTimes(timetable: Timetable, firstMs: number, toMs: number): number[]
   return times;
 }
 
-/** The largest event is that of a release with forty files; so many of those fit into any batch. */
+/** The largest event is of a release with forty files. This many of them fit into any batch. */
 const UNMEASURED_MAX = 32;
 
-/** Cuts events into batches as a node does: a heartbeat goes alone, and the others as many as fit. */
+/** Splits events into batches as a node does: a heartbeat alone, other events as many as fit. */
 function* batchesOf(node: string, reported: readonly Reported[]): Generator<FleetBatch> {
   const encoder = new TextEncoder();
   const isMeasured = reported.length > UNMEASURED_MAX;

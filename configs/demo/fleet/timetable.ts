@@ -7,20 +7,20 @@ import type { NodePlan } from "./roster.ts";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** How long before the end the last run of some nodes was due. */
+/** The time between the last run of some nodes and the end. */
 const IN_CANARY_MS = 40 * MINUTE_MS;
 const RUNNING_MS = 12 * MINUTE_MS;
 const LATE_MS = 65 * MINUTE_MS;
 
 /** When a node is due. */
 export interface Timetable {
-  /** As a heartbeat describes it, without a pause. */
+  /** The schedule as in a heartbeat, without a pause. */
   readonly schedule: Omit<Schedule, "paused">;
-  /** The first due time after one, or after a run for a node that is due again so long after the last one. */
+  /** Returns the first due time after another, or after a run for nodes whose interval counts from it. */
   next(afterMs: number): number;
 }
 
-/** Zones and expressions are few, nodes are many, and reading one takes as long as a hundred runs. */
+/** There are few zones and expressions but many nodes, and parsing one is as slow as a hundred runs. */
 export class Timetables {
   readonly #nowMs: number;
   readonly #calendars = new Map<string, Calendar>();
@@ -53,7 +53,7 @@ export class Timetables {
     return this.#daily("00:00", zone);
   }
 
-  /** What the wall clock in a zone shows at a time: its day of the week, 0 for Sunday, and the milliseconds of the day. */
+  /** Returns the wall clock of a zone at a time: the day of the week, 0 for Sunday, and the milliseconds of the day. */
   wallTime(zone: string, timeMs: number): { readonly day: number; readonly ofDayMs: number } {
     const shown = this.#clock(zone).shownAt(timeMs);
     return { day: new Date(shown).getUTCDay(), ofDayMs: shown % (24 * HOUR_MS) };
@@ -64,7 +64,7 @@ export class Timetables {
     return fate === "late" ? this.#shown(zone, LATE_MS) : "06:00";
   }
 
-  /** The time of day that it was in a zone so long before the end. */
+  /** Returns the time of day in a zone at a time before the end. */
   #shown(zone: string, beforeMs: number): string {
     return new Date(this.#clock(zone).shownAt(this.#nowMs - beforeMs)).toISOString().slice(11, 16);
   }

@@ -11,7 +11,7 @@ import {
 import { KINDS } from "./kinds.ts";
 import { type FleetRelease, type ModelSet, newestAt, type Night, PUBLISH_MS } from "./model_sets.ts";
 
-/** The upload to the hub begins when the push to git is done. */
+/** The upload to the hub begins after the push to git. */
 const UPLOAD_AFTER_MS = 5_000;
 const UPLOAD_MS = 45_000;
 
@@ -40,7 +40,7 @@ export class Trainer implements Behaviour {
     yield { kind: "run", startMs: uploadMs, record: upload, published: filesOf(release) };
   }
 
-  /** What it publishes is not active here. */
+  /** Its releases are not active on this node. */
   state(): NodeState {
     return {
       modelFolder: "folder",
@@ -61,7 +61,7 @@ export class Trainer implements Behaviour {
     const durationMs = night.trainMs + PUBLISH_MS;
     const steps = [
       { name: "train", startMs: 0, durationMs: night.trainMs },
-      // The folder is read while the registry is opened.
+      // The folder is read while the registry is being opened.
       { name: "read", startMs: night.trainMs, durationMs: PUBLISH_MS * 0.2 },
       { name: "open", startMs: night.trainMs, durationMs: PUBLISH_MS * 0.35 },
       { name: "publish", startMs: night.trainMs + PUBLISH_MS * 0.35, durationMs: PUBLISH_MS * 0.6 },

@@ -1,5 +1,5 @@
 /**
- * Makes a ZIP of the files of a folder, with their digests.
+ * Creates a ZIP of a folder's files, with their digests.
  *
  *     deno run -A tests/bench/measured/create_archive.ts ARCHIVE FOLDER
  */

@@ -1,7 +1,7 @@
 import { download } from "../../../lib/http/download.ts";
 import { testContext } from "../../helpers/test_context.ts";
 
-/** Downloads one address to a path and prints its digest: what the benchmark measures as a process. */
+/** Downloads one address to a path and prints the digest. */
 const [url = "", path = ""] = Deno.args;
 const { sha256 } = await download(testContext(), {
   what: "the file",

@@ -1,5 +1,5 @@
 /**
- * Extracts an archive as staging does: every file is written anew, hashed on the way, and synced.
+ * Extracts an archive as staging does: every file is written, hashed while it is written, and synced.
  *
  *     deno run -A tests/bench/measured/extract_archive.ts ARCHIVE FOLDER
  */

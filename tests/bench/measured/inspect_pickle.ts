@@ -1,4 +1,4 @@
-/** Inspects the pickle that is named, as a pull does. */
+/** Inspects a pickle as a pull does. */
 import { basename } from "node:path";
 import { inspectPickle } from "../../../lib/validators/pickle/inspect_pickle.ts";
 import { testContext } from "../../helpers/test_context.ts";

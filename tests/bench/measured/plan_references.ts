@@ -1,4 +1,7 @@
-/** Compares a category with its files and renders what changes, as a sync does. Arguments: category, PRIMARY's records, files. */
+/**
+ * Compares a category with its files and renders the changes, as a sync does. Arguments: category, PRIMARY's records,
+ * files.
+ */
 import { basename } from "node:path";
 import { CATEGORIES } from "../../../lib/config/sections/references.ts";
 import { planCategory } from "../../../lib/references/plan_category.ts";

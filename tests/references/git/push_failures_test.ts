@@ -54,7 +54,7 @@ function refusePushes(server: ReturnType<typeof startGitServer>, status: number,
   };
 }
 
-Deno.test("push() with a token that may not write names the permissions that it needs", async () => {
+Deno.test("push() with a read-only token names the missing permissions", async () => {
   const error = await failureOf((_bare, server) =>
     refusePushes(server, 403, "Write access to repository not granted.\n")
   );
@@ -63,13 +63,13 @@ Deno.test("push() with a token that may not write names the permissions that it 
   assert.match(error.hint ?? "", /cannot write to Haidra-Org\/images: .*Contents and Pull requests/);
 });
 
-Deno.test("push() without a token names the variables that hold one", async () => {
+Deno.test("push() without a token names the variables to set", async () => {
   const error = await failureOf(() => {}, false);
   assert.deepEqual([error.exitCode, error.code], [3, "GIT_AUTHENTICATION"]);
   assert.match(error.hint ?? "", /^set GITHUB_TOKEN, .* write to Haidra-Org\/images$/);
 });
 
-Deno.test("push() to an archived repository is no matter of credentials", async () => {
+Deno.test("push() to an archived repository is not reported as a credentials problem", async () => {
   const error = await failureOf((_bare, server) =>
     refusePushes(server, 403, "This repository was archived so it is read-only.\n")
   );

@@ -46,7 +46,7 @@ async function reopen(token: Secret | undefined, address = ADDRESS) {
   };
 }
 
-Deno.test("a token that an earlier script left in a kept clone's address is removed where there is another", async () => {
+Deno.test("a token that an earlier script left in a kept clone's address is removed if another is set", async () => {
   const kept = await reopen(new Secret("ghp_anothertoken"));
   assert.equal(kept.error, undefined);
   assert.equal(kept.configured, kept.url);
@@ -54,7 +54,7 @@ Deno.test("a token that an earlier script left in a kept clone's address is remo
   assert.ok(!(kept.commandLines + kept.log).includes(LEFT));
 });
 
-Deno.test("without another token the left one is used, off the command lines, in a file of the owner's", async () => {
+Deno.test("without another token, the one in the address is used, off the command lines, and its file is private", async () => {
   const kept = await reopen(undefined);
   assert.equal(kept.error, undefined);
   assert.ok(kept.configured.includes(LEFT));

@@ -49,7 +49,7 @@ class World implements AsyncDisposable {
   }
 }
 
-Deno.test("open() brings the newest commit alone, reads its files to the byte, and leaves nothing behind", async () => {
+Deno.test("open() fetches only the newest commit, reads its files byte for byte, and leaves nothing behind", async () => {
   await using world = new World();
   world.commit({ "clip.json": "{}\r\n", "showcase/large.webp": new Uint8Array(100_000) });
   const newest = world.commit({
@@ -64,7 +64,7 @@ Deno.test("open() brings the newest commit alone, reads its files to the byte, a
   assert.deepEqual([...Deno.readDirSync(world.kept)], []);
 });
 
-Deno.test("treeWith(), commit() and push() change the named files and no other", async () => {
+Deno.test("treeWith(), commit() and push() change the named files only", async () => {
   await using world = new World();
   world.commit({ "clip.json": "{}\n", "other/file": "stays" });
   await using repository = await world.open();
@@ -81,7 +81,7 @@ Deno.test("treeWith(), commit() and push() change the named files and no other",
   assert.match(patch, /^\+new\r$/m);
 });
 
-Deno.test("push() refuses to replace what somebody else pushed meanwhile", async () => {
+Deno.test("push() refuses to overwrite another push", async () => {
   await using world = new World();
   const seen = world.commit({ "clip.json": "{}\n" });
   git(world.person, "push", "--quiet", "origin", "HEAD:work");
@@ -97,7 +97,7 @@ Deno.test("push() refuses to replace what somebody else pushed meanwhile", async
   assert.equal(git(world.bare, "rev-parse", "work"), theirs);
 });
 
-Deno.test("history() tells who made which commit of a branch, and leaves out those of the base branch", async () => {
+Deno.test("history() returns the commits of a branch without those of the base branch", async () => {
   await using world = new World();
   const base = world.commit({ "clip.json": "{}\n" });
   git(world.person, "commit", "--quiet", "--allow-empty", "--message", "one\n\nTrailer: yes");
@@ -110,7 +110,7 @@ Deno.test("history() tells who made which commit of a branch, and leaves out tho
   assert.deepEqual(others, []);
 });
 
-Deno.test("open() says what is wrong: no such branch, a wrong token, a link in the place of a file", async () => {
+Deno.test("open() reports the problem: no such branch, a wrong token, a link in the place of a file", async () => {
   await using world = new World();
   Deno.symlinkSync("/etc/passwd", join(world.person, "clip.json"));
   world.commit({});
@@ -127,7 +127,7 @@ Deno.test("open() says what is wrong: no such branch, a wrong token, a link in t
   await assert.rejects(repository.read(repository.base, ["clip.json"]), RefusedError);
 });
 
-Deno.test("a kept clone is made once, brought up to date, and shows the base branch", async () => {
+Deno.test("a kept clone is created once, updated, and has the base branch checked out", async () => {
   await using world = new World();
   world.commit({ "clip.json": "1\n" });
   await (await world.keep())[Symbol.asyncDispose]();
@@ -137,7 +137,7 @@ Deno.test("a kept clone is made once, brought up to date, and shows the base bra
   assert.equal(Deno.readTextFileSync(join(world.kept, "Haidra-Org/images/clip.json")), "2\n");
 });
 
-Deno.test("a kept clone's local changes are never discarded without being told to", async () => {
+Deno.test("a kept clone's local changes are discarded only with the option", async () => {
   await using world = new World();
   world.commit({ "clip.json": "1\n" });
   await (await world.keep())[Symbol.asyncDispose]();
@@ -156,7 +156,7 @@ Deno.test("a kept clone's local changes are never discarded without being told t
   assert.throws(() => Deno.statSync(join(folder, "notes.txt")), Deno.errors.NotFound);
 });
 
-Deno.test("a kept clone of another repository, or a folder that is none, is refused and left alone", async () => {
+Deno.test("a kept clone of another repository, or a folder that is not a clone, is refused unchanged", async () => {
   await using world = new World();
   world.commit({ "clip.json": "1\n" });
   const folder = join(world.kept, "Haidra-Org/images");
@@ -175,7 +175,7 @@ Deno.test("a kept clone of another repository, or a folder that is none, is refu
   assert.equal(Deno.readTextFileSync(join(folder, "mine.txt")), "mine");
 });
 
-Deno.test("folders that killed runs left are removed after a day, and nobody else's", async () => {
+Deno.test("folders of killed runs are removed after a day, and no others", async () => {
   await using world = new World();
   world.commit({ "clip.json": "1\n" });
   const names = ["model-sync-references-old", "model-sync-references-new", "others"];

@@ -58,7 +58,7 @@ Deno.test("editJson() keeps a list on its line", () => {
   );
 });
 
-Deno.test("editJson() takes a removed model away with its lines, first or last", () => {
+Deno.test("editJson() removes a model with its lines, first or last", () => {
   assert.equal(
     edit(MIXED.join(""), `{"depth": {${DEPTH}}}`),
     [...MIXED.slice(0, 1), ...MIXED.slice(13)].join(""),
@@ -70,7 +70,7 @@ Deno.test("editJson() takes a removed model away with its lines, first or last",
   assert.equal(edit(MIXED.join(""), "{}"), "{}\r\n");
 });
 
-Deno.test("editJson() writes a new model like its neighbour, behind the one that it follows", () => {
+Deno.test("editJson() writes a new model in its neighbour's style, after the one that it follows", () => {
   const model =
     '"new": {"name": "n\u00e9", "tags": ["x"], "config": {"files": [{"path": "p", "size": 1E5}]}}';
   const lines = [
@@ -101,7 +101,7 @@ Deno.test("editJson() writes a new model like its neighbour, behind the one that
   );
 });
 
-Deno.test("editJson() fills an empty list as others of its name are laid out", () => {
+Deno.test("editJson() fills an empty list in the layout of others with its name", () => {
   const wanted = `{"canny": {${CANNY}}, "depth": {${DEPTH.replace("[]", '[{"path": "d"}]')}}}`;
   assert.equal(
     edit(MIXED.join(""), wanted),
@@ -117,7 +117,7 @@ Deno.test("editJson() fills an empty list as others of its name are laid out", (
   );
 });
 
-Deno.test("editJson() keeps the bytes of what Python finds equal", () => {
+Deno.test("editJson() keeps the bytes of values that are equal in Python", () => {
   const text = '{"a":{"size":3,"nsfw":1, "name" : "\\u00e9","n":1E5},\n"b":[true, -0.0 ]}';
   assert.equal(
     edit(text, '{"b": [1, 0], "a": {"name": "é", "n": 100000, "nsfw": true, "size": 3.0}}'),
@@ -129,7 +129,7 @@ Deno.test("editJson() keeps the bytes of what Python finds equal", () => {
   );
 });
 
-Deno.test("editJson() puts members between, before and behind others in the order that is wanted", () => {
+Deno.test("editJson() puts members between, before and after others in the wanted order", () => {
   assert.equal(
     edit('{\n  "b": 1,\n  "d": 2\n}\n', '{"a": 0, "b": 1, "c": 3, "c2": 4, "d": 2, "e": 5}'),
     '{\n  "a": 0,\n  "b": 1,\n  "c": 3,\n  "c2": 4,\n  "d": 2,\n  "e": 5\n}\n',
@@ -167,7 +167,7 @@ Deno.test("editJson() changes only the items of a list that differ", () => {
   );
 });
 
-Deno.test("editJson() leaves no blank line, and does not make one", () => {
+Deno.test("editJson() leaves no blank line", () => {
   const text = '{\n    "a": 1,\n\n    "b": 2,\n    "c": 3\n}\n';
   assert.equal(edit(text, '{"b": 2, "c": 3}'), '{\n    "b": 2,\n    "c": 3\n}\n');
   assert.equal(edit(text, '{"a": 1, "b": 2}'), '{\n    "a": 1,\n\n    "b": 2\n}\n');
@@ -204,7 +204,7 @@ Deno.test("editJson() changes the last of a key's values, and removes them all",
   assert.equal(edit(text, '{"a": 3, "x": 0, "b": 2, "c": 4}'), text.replace("3,\n", '3,\n  "x": 0,\n'));
 });
 
-Deno.test("editJson() writes characters as the file does, and half of a pair escaped always", () => {
+Deno.test("editJson() escapes characters as the file does, and single surrogates always", () => {
   const wanted = '{"a": "é", "b": "\u{1f600}\\ud800\\u007f"}';
   assert.equal(edit('{"a": "é"}', wanted), '{"a": "é", "b": "\u{1f600}\\ud800\\u007f"}');
   assert.equal(
@@ -213,7 +213,7 @@ Deno.test("editJson() writes characters as the file does, and half of a pair esc
   );
 });
 
-Deno.test("editJson() writes a file anew when it holds something else", () => {
+Deno.test("editJson() rewrites a file of another type", () => {
   assert.equal(edit("[]\r\n", '{"a": {"b": 1}}'), '{\n    "a": {\n        "b": 1\n    }\n}\n');
   assert.equal(edit("null", "[1]"), "[\n    1\n]\n");
   assert.equal(edit(" 1.0", "true"), " 1.0");
@@ -225,7 +225,7 @@ Deno.test("editJson() writes a file anew when it holds something else", () => {
   });
 });
 
-Deno.test("editJson() gives exactly what is wanted from any text, and nothing changes the second time", () => {
+Deno.test("editJson() gives exactly the wanted value from any text, and a second edit changes nothing", () => {
   fc.assert(
     fc.property(values, values, chances, (old, other, chance) => {
       const text = someText(old, chance);
@@ -250,7 +250,7 @@ Deno.test("editJson() keeps the form of a file that Python wrote, byte for byte"
   );
 });
 
-Deno.test("editJson() does not grow a file by its white space", () => {
+Deno.test("editJson() does not let white space grow the file", () => {
   const text = `{${" ".repeat(100_000)}"a"${" ".repeat(100_000)}:1}`;
   const wanted = new Map([
     ["a", 1n],
@@ -259,7 +259,7 @@ Deno.test("editJson() does not grow a file by its white space", () => {
   assert.ok(editJson(text, wanted, "old").length < 210_000);
 });
 
-Deno.test("editJson() takes lists as deep as they come", () => {
+Deno.test("editJson() edits lists of any depth", () => {
   const nest = (inner: string) => `${"[0,".repeat(499)}${inner}${"]".repeat(499)}`;
   assert.equal(edit(nest("[1]"), nest("[1, 2]")), nest("[1,2]"));
 });
@@ -276,7 +276,7 @@ function model(name: string): string {
     "config": {"files": [${file}, {"path": "v1.yaml"}], "download": [${download}]}, "size": 2132780730, "weight": 0.5}`;
 }
 
-Deno.test("3,000 models are read, compared, changed and written in little more time than JSON.parse() takes", () => {
+Deno.test("3,000 models are read, compared, changed and written in little more time than JSON.parse() needs", () => {
   const names = Array.from({ length: 3000 }, (_, index) => `model ${index}`);
   const file = renderJson(parseJson(`{${names.map(model)}}`, "file"));
   const primary = `{${

@@ -88,7 +88,7 @@ Deno.test("parseJson() refuses what Python refuses", () => {
   ]);
 });
 
-Deno.test("parseJson() says what is wrong and where", () => {
+Deno.test("parseJson() reports what is wrong and where", () => {
   assert.equal(refusal('{\n  "a": 1,\n  "é": x\n}'), 'there is "x" at line 3, column 8, expected a value');
   assert.equal(refusal('["\u{1f600}" 1]'), 'there is "1" at line 1, column 6, expected "," or "]"');
   assert.equal(refusal('{"a": 1 "b"'), 'there is "\\"" at line 1, column 9, expected "," or "}"');
@@ -105,7 +105,7 @@ Deno.test("parseJson() says what is wrong and where", () => {
   );
 });
 
-Deno.test("parseJson() names the number that cannot be written, by its path", () => {
+Deno.test("parseJson() names a number that cannot be written by its path", () => {
   const large = "which is too large for a float: Python converts it to Infinity, which JSON cannot hold";
   assert.equal(
     refusal('{"Deliberate": {"config": {\n"size": 1e400}}}'),
@@ -127,19 +127,19 @@ Deno.test("parseJson() names the number that cannot be written, by its path", ()
   assert.match(refusal(`{${JSON.stringify("k".repeat(9999))}: NaN}`), /^"k{80}" at /);
 });
 
-Deno.test("parseJson() goes half a thousand levels deep and no deeper", () => {
+Deno.test("parseJson() reads 500 levels and no more", () => {
   assert.ok(Array.isArray(read(DEEP)));
   assert.equal(refusal(`[${DEEP}]`), "at line 1, column 1502 it is more than 500 levels deep");
   assert.match(refusal("[".repeat(1_000_000)), /more than 500 levels deep/);
   assert.match(refusal('{"a":'.repeat(100_000)), /more than 500 levels deep/);
 });
 
-Deno.test("parseJson() passes a byte order mark over, as Python does in bytes", () => {
+Deno.test("parseJson() skips a byte order mark, as Python does in bytes", () => {
   assert.deepEqual(read("\ufeff[1]"), [1n]);
   assert.match(refusal("\ufeff\ufeff[1]"), /expected a value/);
 });
 
-Deno.test("parseJson() and renderJson() agree with Python on any document in any layout, whole or broken", () => {
+Deno.test("parseJson() and renderJson() agree with Python on any document in any layout, valid or not", () => {
   const texts = fc.sample(
     fc.tuple(values, chances).map(([value, chance]) => {
       const text = someText(value, chance).replace(/^\ufeff/, "");
@@ -190,6 +190,6 @@ Deno.test("jsonEquals() is Python's ==", () => {
   }
 });
 
-Deno.test("renderJson() refuses a number that is no JSON", () => {
+Deno.test("renderJson() refuses a number that JSON cannot hold", () => {
   for (const value of [NaN, Infinity, -Infinity]) assert.throws(() => renderJson([value]), RangeError);
 });

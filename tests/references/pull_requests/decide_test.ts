@@ -69,7 +69,7 @@ for (const [claim, existing, content, wanted] of CASES) {
   });
 }
 
-Deno.test("decide(): what we closed and a human opened again gets our word taken away", () => {
+Deno.test("decide(): a pull request that we closed and a person reopened gets a new text", () => {
   const reopened: PullRequest = {
     ...pull(1, "open"),
     marker: { content: SAME, isClosedByUs: true, pending: [] },
@@ -77,7 +77,7 @@ Deno.test("decide(): what we closed and a human opened again gets our word taken
   assert.equal(decide([reopened], SAME).kind, "update");
 });
 
-Deno.test("readMarker() finds the marker in whatever people made of the body", () => {
+Deno.test("readMarker() finds the marker in a body that people edited", () => {
   const content = "sha256:0123abcd";
   const known = (body: string | null, isClosedByUs = false) =>
     assert.deepEqual(readMarker(body), { content, isClosedByUs, pending: [] }, JSON.stringify(body));
@@ -96,7 +96,7 @@ Deno.test("readMarker() finds the marker in whatever people made of the body", (
   }
 });
 
-Deno.test("withMarker() leaves one marker, whatever was there before", () => {
+Deno.test("withMarker() leaves exactly one marker", () => {
   const marker: Marker = { content: SAME, isClosedByUs: true, pending: ["labels", "team"] };
   const once = withMarker("Text.\r\n\r\n<!-- model-sync: content=sha256:00 -->\r\n", marker);
   assert.equal(

@@ -10,7 +10,7 @@ const ROUTE = { ...REGISTRY, base: "main", head: "model-sync/references" };
 const PROPOSAL = { title: "Sync clip", body: "One model.", content: "sha256:aa", pending: [] };
 const MARKED = "One model.\n\n<!-- model-sync: content=sha256:aa -->";
 
-Deno.test("create() opens a pull request that find() knows again by its content", async () => {
+Deno.test("create() opens a pull request that find() recognizes by its content", async () => {
   await using world = new PullsWorld();
   const pulls = await world.open(ROUTE);
   assert.deepEqual(await pulls.find(), []);
@@ -26,7 +26,7 @@ Deno.test("create() opens a pull request that find() knows again by its content"
   assert.deepEqual(pullRequest.marker, { content: "sha256:aa", isClosedByUs: false, pending: [] });
 });
 
-Deno.test("find() sees the branch's pull requests alone, newest first, and how each ended", async () => {
+Deno.test("find() returns only the branch's pull requests, newest first, with their states", async () => {
   await using world = new PullsWorld();
   const { repository } = world;
   repository.add({ ...ROUTE, state: "closed", mergedAt: "2026-11-20T00:00:00Z", body: MARKED });
@@ -45,7 +45,7 @@ Deno.test("find() sees the branch's pull requests alone, newest first, and how e
   ]);
 });
 
-Deno.test("find() goes through pages, but not for ever, and asks again for nothing while nothing changes", async () => {
+Deno.test("find() reads a limited number of pages, and rereads none that is unchanged", async () => {
   await using world = new PullsWorld();
   for (let count = 0; count < 250; count++) world.repository.add({ ...ROUTE, state: "closed" });
   const pulls = await world.open(ROUTE);
@@ -55,14 +55,14 @@ Deno.test("find() goes through pages, but not for ever, and asks again for nothi
   assert.deepEqual(world.github.requests.map(({ status }) => status), [304, 304, 304, 304]);
 });
 
-Deno.test("find() needs no token where the repository is public", async () => {
+Deno.test("find() needs no token for a public repository", async () => {
   await using world = new PullsWorld();
   world.repository.add(ROUTE);
   assert.equal((await (await world.open(ROUTE, false)).find()).length, 1);
   await fails((await world.open(ROUTE, false)).create(PROPOSAL), 3, "HTTP_401", /^Cannot create the pull/);
 });
 
-Deno.test("create() updates the pull request that is there after all", async () => {
+Deno.test("create() updates an existing pull request", async () => {
   await using world = new PullsWorld();
   const there = world.repository.add({ ...ROUTE, body: "by hand" });
   const { pullRequest, outcome } = await (await world.open(ROUTE)).create(PROPOSAL);
@@ -70,7 +70,7 @@ Deno.test("create() updates the pull request that is there after all", async () 
   assert.deepEqual([there.title, there.body], [PROPOSAL.title, MARKED]);
 });
 
-Deno.test("create() makes one pull request when the answer to the first attempt is lost", async () => {
+Deno.test("create() creates one pull request if the first answer is lost", async () => {
   await using world = new PullsWorld();
   world.github.faults.push(lostAnswer);
   const { outcome } = await (await world.open(ROUTE)).create(PROPOSAL);
@@ -79,7 +79,7 @@ Deno.test("create() makes one pull request when the answer to the first attempt 
   assert.equal(world.repository.pulls.length, 1);
 });
 
-Deno.test("create() tries again what was not done", async () => {
+Deno.test("create() retries after a failure", async () => {
   await using world = new PullsWorld();
   world.github.faults.push(() => problem(503, "down"));
   await (await world.open(ROUTE)).create(PROPOSAL);
@@ -87,7 +87,7 @@ Deno.test("create() tries again what was not done", async () => {
   assert.equal(world.repository.pulls.length, 1);
 });
 
-Deno.test("create() says what is wrong with the branches", async () => {
+Deno.test("create() reports the problem of the branches", async () => {
   await using world = new PullsWorld();
   const create = async (changed: Partial<typeof ROUTE>) =>
     (await world.open({ ...ROUTE, ...changed })).create(PROPOSAL);
@@ -102,7 +102,7 @@ Deno.test("create() says what is wrong with the branches", async () => {
   await fails(create({}), 3, "HTTP_403", /not accessible/, /pull_requests:write/);
 });
 
-Deno.test("a body that GitHub would not take is cut, and keeps its marker", async () => {
+Deno.test("a body that is too long for GitHub is cut, and keeps its marker", async () => {
   await using world = new PullsWorld();
   const body = `${"x".repeat(65_536 - 43)}😀 and more`;
   const { pullRequest } = await (await world.open(ROUTE)).create({ ...PROPOSAL, body });
@@ -110,7 +110,7 @@ Deno.test("a body that GitHub would not take is cut, and keeps its marker", asyn
   assert.ok(pullRequest.body.isWellFormed());
 });
 
-Deno.test("close() says why, closes, and leaves word that no human did", async () => {
+Deno.test("close() comments, closes, and records that no person did", async () => {
   await using world = new PullsWorld();
   const pulls = await world.open(ROUTE);
   const { pullRequest } = await pulls.create(PROPOSAL);
@@ -122,7 +122,7 @@ Deno.test("close() says why, closes, and leaves word that no human did", async (
   assert.deepEqual(found?.marker, { content: "sha256:aa", isClosedByUs: true, pending: [] });
 });
 
-Deno.test("close() repeats no comment, neither after a lost answer nor in the run after one that got no further", async () => {
+Deno.test("close() repeats no comment, neither after a lost answer nor after a killed run", async () => {
   await using world = new PullsWorld();
   const pulls = await world.open(ROUTE);
   const { pullRequest } = await pulls.create(PROPOSAL);
@@ -139,7 +139,7 @@ Deno.test("close() repeats no comment, neither after a lost answer nor in the ru
   assert.equal(stored?.comments.length, 1);
 });
 
-Deno.test("dress() labels, making labels that are new, and asks people and a team for a review", async () => {
+Deno.test("dress() adds labels, creates new ones, and requests reviews from people and a team", async () => {
   await using world = new PullsWorld({
     collaborators: ["ann", "bob"],
     teams: ["curators"],
@@ -157,7 +157,7 @@ Deno.test("dress() labels, making labels that are new, and asks people and a tea
   assert.equal(world.github.writes.length, 4);
 });
 
-Deno.test("dress() leaves out whom GitHub refuses, and says so", async () => {
+Deno.test("dress() leaves out reviewers that GitHub refuses, and says so", async () => {
   await using world = new PullsWorld({ collaborators: ["ann"] });
   const { warnings, pending } = await world.dress(ROUTE, {
     labels: [],
@@ -175,7 +175,7 @@ Deno.test("dress() leaves out whom GitHub refuses, and says so", async () => {
   assert.deepEqual(pending, [], "another attempt would be refused as well");
 });
 
-Deno.test("dress() gives the labels that there are when the token may make none", async () => {
+Deno.test("dress() adds existing labels if the token cannot create new ones", async () => {
   await using world = new PullsWorld({ labels: ["sync"] });
   world.github.callers.set(TOKEN, { login: "horde-bot", canWrite: true, canMakeLabels: false });
   const { warnings } = await world.dress(ROUTE, {
@@ -190,7 +190,7 @@ Deno.test("dress() gives the labels that there are when the token may make none"
   );
 });
 
-Deno.test("dress() loses the pull request neither to a GitHub that is down nor to a wrong token, but ends when told to", async () => {
+Deno.test("dress() fails neither if GitHub is down nor with a wrong token, and ends when interrupted", async () => {
   await using world = new PullsWorld({ collaborators: ["ann"] });
   const pulls = await world.open(ROUTE);
   const { pullRequest } = await pulls.create(PROPOSAL);
@@ -214,7 +214,7 @@ Deno.test("dress() loses the pull request neither to a GitHub that is down nor t
   );
 });
 
-Deno.test("closeOlder() closes what earlier runs of the category left open, and nothing else", async () => {
+Deno.test("closeOlder() closes open pull requests of earlier runs of the category, and no others", async () => {
   await using world = new PullsWorld();
   const { repository } = world;
   const add = (head: string, details = {}) => repository.add({ head, ...details });
@@ -239,7 +239,7 @@ Deno.test("closeOlder() closes what earlier runs of the category left open, and 
   assert.deepEqual(repository.pulls.filter(({ state }) => state === "open").map((p) => p.number), [5, 6, 7]);
 });
 
-Deno.test("closeOlder() warns of what it cannot close or list, and goes on", async () => {
+Deno.test("closeOlder() warns if it cannot close or list one, and continues", async () => {
   await using world = new PullsWorld();
   world.repository.add({ head: "sync/clip/1" });
   world.repository.add({ head: "sync/clip/2" });
@@ -258,7 +258,7 @@ Deno.test("closeOlder() warns of what it cannot close or list, and goes on", asy
   );
 });
 
-Deno.test("closeReplaced() closes the original's pull requests about files that the new one is about, and no others", async () => {
+Deno.test("closeReplaced() closes the original tool's pull requests for files that the new one covers, and no others", async () => {
   await using world = new PullsWorld();
   const { repository } = world;
   const add = (head: string, files: readonly string[], details = {}) =>

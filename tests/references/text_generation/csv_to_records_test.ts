@@ -70,7 +70,7 @@ const HOSTILE: Readonly<Record<string, string>> = {
   "nothing but a header": `${HEADER}\n`,
 };
 
-Deno.test("csvToRecords() makes of hostile rows the bytes that Python makes", async () => {
+Deno.test("csvToRecords() gives the same bytes as Python for hostile rows", async () => {
   const texts = Object.values(HOSTILE);
   const expected = await runPython(texts.map((text) => ["db", text]), z.string());
   for (const [index, claim] of Object.keys(HOSTILE).entries()) {
@@ -78,7 +78,7 @@ Deno.test("csvToRecords() makes of hostile rows the bytes that Python makes", as
   }
 });
 
-Deno.test("csvToRecords() makes of random rows the bytes that Python makes", async () => {
+Deno.test("csvToRecords() gives the same bytes as Python for random rows", async () => {
   const text = fc.string({ unit: fc.constantFrom(..."ab-_/ ,\"\n\r'é😀B7"), maxLength: 6 });
   const row = fc.tuple(
     text.map((name) => name.replaceAll(/[\r\n]/g, "")),
@@ -119,19 +119,19 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
   ['a/b,7,,,"open,,,,,', /line 2 of models\.csv: a quoted cell does not end/],
 ];
 
-Deno.test("csvToRecords() refuses a row by its line, its model and its field", () => {
+Deno.test("csvToRecords() names line, model and field of a refused row", () => {
   for (const [line, message] of REFUSED) {
     assert.throws(() => csvToRecords(`${HEADER}\n${line}`), message, line);
   }
 });
 
-Deno.test("csvToRecords() refuses a file without its columns, and says when a byte order mark hides one", () => {
-  assert.throws(() => csvToRecords("name,tags\n"), /has no column "parameters_bn", "settings"/);
+Deno.test("csvToRecords() refuses a file without its columns, and says if a byte order mark hides one", () => {
+  assert.throws(() => csvToRecords("name,tags\n"), /lacks the column "parameters_bn", "settings"/);
   assert.throws(
     () => csvToRecords(`\ufeff${HEADER}\n`),
     /lacks the column "name", because a byte order mark hides the first column/,
   );
-  assert.throws(() => csvToRecords(""), /has no column "name"/);
+  assert.throws(() => csvToRecords(""), /lacks the column "name"/);
 });
 
 Deno.test("csvToRecords() skips a name that is a URL, with a warning", () => {

@@ -50,7 +50,7 @@ function withoutExtra(records: JsonObject): JsonObject {
   }));
 }
 
-Deno.test("planTextFiles() gives files that say what PRIMARY says, whatever the file was", () => {
+Deno.test("planTextFiles() gives files that match PRIMARY, whatever the file was", () => {
   fc.assert(
     fc.property(recordsArbitrary, files, formats, (primary, { text, records: held }, format) => {
       const plan = planTextFiles({ primary, csvText: text, keep: new Set(), format });
@@ -82,7 +82,7 @@ Deno.test("planTextFiles() changes nothing a second time", () => {
   );
 });
 
-Deno.test("planTextFiles() keeps the bytes of every row that says what PRIMARY says", () => {
+Deno.test("planTextFiles() keeps the bytes of every row that matches PRIMARY", () => {
   fc.assert(
     fc.property(recordsArbitrary, files, fc.nat({ max: 7 }), (others, file, changes) => {
       // The first models are said differently, or are gone.
@@ -101,7 +101,7 @@ Deno.test("planTextFiles() keeps the bytes of every row that says what PRIMARY s
   );
 });
 
-Deno.test("planTextFiles() leaves the models of `keep` as the file has them", () => {
+Deno.test("planTextFiles() leaves the models of `keep` unchanged", () => {
   fc.assert(
     fc.property(recordsArbitrary, files, formats, (primary, { text, records: held }, format) => {
       const names = new Set([...primary.keys(), ...held.keys()]);

@@ -40,12 +40,12 @@ function plan(
   return planTextFiles({ primary: primaryOf(changes), csvText, keep, format: "keep" });
 }
 
-Deno.test("planTextFiles() writes only the cells that changed, and keeps the line's end", () => {
+Deno.test("planTextFiles() writes only changed cells, and keeps line ends", () => {
   const { csvText } = plan({ "org/First-7B": { description: 'Now "three"' } });
   assert.equal(csvText, FILE.replace('"One, two"', '"Now ""three"""'));
 });
 
-Deno.test("planTextFiles() keeps cells that mean the same, and writes those that do not as the original does", () => {
+Deno.test("planTextFiles() keeps cells that mean the same, and writes others as the original tool does", () => {
   const settings = parseJson('{"top_p": 1.0}', "test");
   assert.equal(plan({ "org/First-7B": { settings, parameters: 7e9 } }).csvText, FILE);
   const cells: readonly (readonly [Record<string, JsonValue>, string, string])[] = [
@@ -68,7 +68,7 @@ Deno.test("planTextFiles() keeps cells that mean the same, and writes those that
   }
 });
 
-Deno.test("planTextFiles() keeps the instruct_format that PRIMARY leaves empty, and takes the one that it has", () => {
+Deno.test("planTextFiles() uses PRIMARY's instruct_format, and keeps the file's if PRIMARY's is empty", () => {
   assert.equal(plan({ "org/First-7B": { instruct_format: undefined } }).csvText, FILE);
   assert.equal(plan({ "org/First-7B": { instruct_format: "" } }).csvText, FILE);
   assert.equal(
@@ -77,7 +77,7 @@ Deno.test("planTextFiles() keeps the instruct_format that PRIMARY leaves empty, 
   );
 });
 
-Deno.test("planTextFiles() removes the lines of models that PRIMARY does not have, repeated ones too", () => {
+Deno.test("planTextFiles() removes the lines of models that PRIMARY does not have, duplicates too", () => {
   const line = "gpt2,0.12,,,,,,,,\r\n";
   const { csvText, records } = plan({
     gpt2: undefined,
@@ -111,13 +111,13 @@ Deno.test("planTextFiles() appends new models in PRIMARY's order, in the file's 
   );
 });
 
-Deno.test("planTextFiles() edits the last of repeated rows, since it is the one that counts", () => {
+Deno.test("planTextFiles() edits the last of duplicate rows, which is the one that counts", () => {
   const repeated = `${FILE}gpt2,7,,,,,,,,\r\n`;
   const { csvText } = plan({ gpt2: { parameters: 120_000_000n, description: "new" } }, repeated);
   assert.equal(csvText, `${FILE}gpt2,0.12,,,,new,,,,\r\n`);
 });
 
-Deno.test("planTextFiles() keeps blank lines, surplus cells and columns of which it does not know", () => {
+Deno.test("planTextFiles() keeps blank lines, surplus cells and unknown columns", () => {
   const odd = `${HEADER},who\r\n\r\ngpt2,0.12,,,,,,,,,me,surplus\r\n\r\n`;
   const primary = new Map([...primaryOf({ gpt2: { url: "u" } })].filter(([name]) => name === "gpt2"));
   const { csvText, records } = planTextFiles({ primary, csvText: odd, keep: KEEP_NOTHING, format: "keep" });
@@ -126,7 +126,7 @@ Deno.test("planTextFiles() keeps blank lines, surplus cells and columns of which
   assert.equal(record instanceof Map && record.get("who"), "me");
 });
 
-Deno.test("planTextFiles() lets a short row grow only as far as it has to", () => {
+Deno.test("planTextFiles() adds only the necessary cells to a short row", () => {
   const short = `${HEADER}\ngpt2,0.12\n`;
   const primary = (fields: Record<string, JsonValue>) =>
     new Map([["gpt2", new Map(Object.entries({ parameters: 120_000_000n, ...fields }))]]);
@@ -136,7 +136,7 @@ Deno.test("planTextFiles() lets a short row grow only as far as it has to", () =
   assert.equal(planned({ url: "u" }), `${HEADER}\ngpt2,0.12,,u\n`);
 });
 
-Deno.test("planTextFiles() mends a row that cannot be used, if PRIMARY has the model", () => {
+Deno.test("planTextFiles() fixes an unusable row if PRIMARY has the model", () => {
   const broken = FILE.replace("gpt2,0.12,,,,,,,,", 'gpt2,unknown,,,,,,,,"{""n"": "');
   assert.equal(plan({}, broken).csvText, FILE);
   assert.throws(
@@ -145,18 +145,18 @@ Deno.test("planTextFiles() mends a row that cannot be used, if PRIMARY has the m
   );
 });
 
-Deno.test("planTextFiles() leaves what it is told to keep, named by any of its keys", () => {
+Deno.test("planTextFiles() keeps models that are named by any of their keys", () => {
   const changes = { gpt2: undefined, "org/First-7B": { url: "new" }, "org/New": { parameters: 7n } };
   const keep = new Set(["gpt2", "koboldcpp/First-7B", "aphrodite/org/New"]);
   assert.equal(plan(changes, FILE, keep).csvText, FILE);
 });
 
-Deno.test("planTextFiles() does not look into records that it keeps", () => {
+Deno.test("planTextFiles() does not check records that it keeps", () => {
   const { csvText } = plan({ gpt2: { parameters: "many" } }, FILE, new Set(["gpt2"]));
   assert.equal(csvText, FILE);
 });
 
-Deno.test("planTextFiles() in canonical format writes the whole file as the original does", () => {
+Deno.test("planTextFiles() in canonical format writes the whole file as the original tool does", () => {
   const turned = `extra,${HEADER}\r\n\r\nkept,gpt2, .12 ,gpt2,,,,generalist,"b , a",Alpaca,"{""n"":1}"\r\n`;
   const primary = new Map([...csvToRecords(turned).records].filter(([name]) => name === "gpt2"));
   const options = { primary, csvText: turned, keep: KEEP_NOTHING } as const;
@@ -165,7 +165,7 @@ Deno.test("planTextFiles() in canonical format writes the whole file as the orig
   assert.equal(csvText, `${HEADER},extra\ngpt2,0.12,,,,,generalist,"a,b",Alpaca,"{""n"": 1}",kept\n`);
 });
 
-Deno.test("planTextFiles() makes a new file where there is none", () => {
+Deno.test("planTextFiles() creates a missing file", () => {
   for (const none of [undefined, "", "\r\n"]) {
     const { csvText, records } = planTextFiles({
       primary: primaryOf({}),
@@ -180,7 +180,7 @@ Deno.test("planTextFiles() makes a new file where there is none", () => {
   }
 });
 
-Deno.test("planTextFiles() writes parameters so that Python reads exactly as many", () => {
+Deno.test("planTextFiles() writes parameters that Python reads as exactly the same number", () => {
   for (const parameters of [2_030_000_000n, 4_100_000_000n, 1n, 999_999_999_999n, 3_000_000_000_000n]) {
     const record = plan({ gpt2: { parameters } }).records.get("gpt2");
     assert.equal(record instanceof Map && record.get("parameters"), parameters);
@@ -213,7 +213,7 @@ const REFUSED: readonly (readonly [string, Record<string, JsonValue | undefined>
   ["a\nb", { parameters: 7n }, /"a\\nb" cannot be the name of a model/],
 ];
 
-Deno.test("planTextFiles() skips a record that no row can hold, says which field is wrong, and keeps the file's row", () => {
+Deno.test("planTextFiles() skips a record that does not fit into a row, names the field, and keeps the file's row", () => {
   const before = csvToRecords(FILE).records;
   for (const [name, fields, message] of REFUSED) {
     const changes = { [name]: fields, "org/First-7B": { description: "new" } };
@@ -253,7 +253,7 @@ Deno.test("planTextFiles() skips the only record that is not kept", () => {
   assert.deepEqual([csvText, skipped], [FILE, ["a/b"]]);
 });
 
-Deno.test("planTextFiles() refuses an answer of which no row can hold any record", () => {
+Deno.test("planTextFiles() refuses an answer without any record that fits into a row", () => {
   for (const [name, fields, message] of REFUSED) {
     const record = new Map(
       Object.entries(fields).flatMap(([field, value]) =>
@@ -272,7 +272,7 @@ Deno.test("planTextFiles() refuses an answer of which no row can hold any record
   );
 });
 
-Deno.test("planTextFiles() in canonical format keeps of repeated rows the last, in the place of the first", () => {
+Deno.test("planTextFiles() in canonical format keeps the last of duplicate rows, at the position of the first", () => {
   const repeated = `${FILE}gpt2,7,,,,,,,Kept,\r\n\r\norg/First-7B,7,,,,edited,,,,\r\n`;
   const options = { primary: primaryOf({}), csvText: repeated } as const;
   const { csvText, records } = planTextFiles({ ...options, keep: KEEP_NOTHING, format: "canonical" });
@@ -289,15 +289,15 @@ Deno.test("planTextFiles() in canonical format keeps of repeated rows the last, 
   );
 });
 
-Deno.test("planTextFiles() refuses a file without its columns, unless it writes the file anew", () => {
+Deno.test("planTextFiles() refuses a file without its columns, unless it rewrites the file", () => {
   const lacking = FILE.replace(",instruct_format", "").replace(",url", "");
-  assert.throws(() => plan({}, lacking), /has no column "url", "instruct_format"/);
+  assert.throws(() => plan({}, lacking), /lacks the column "url", "instruct_format"/);
   const lackingOne = `name,parameters_bn\n"gpt2",7\n`;
   const options = { primary: primaryOf({}), csvText: lackingOne, keep: KEEP_NOTHING } as const;
   assert.match(planTextFiles({ ...options, format: "canonical" }).csvText, /settings\ngpt2,0\.12,/);
 });
 
-Deno.test("planTextFiles() warns of what the files cannot say, in one line a field", () => {
+Deno.test("planTextFiles() warns about fields that the files cannot hold, one line a field", () => {
   const names = ["gpt2", "org/First-7B", "org/Last-13b"];
   const changes = Object.fromEntries(names.map((name) => [name, { version: "2", nsfw: false, extra: "" }]));
   const { warnings, csvText } = plan({ ...changes, gpt2: { nsfw: true, version: "2" } });

@@ -18,7 +18,7 @@ function cellsOf(text: string): string[][] | undefined {
   }
 }
 
-Deno.test("readCsv() reads what Python's csv reads, and refuses only a quote that never closes", async () => {
+Deno.test("readCsv() reads as Python's csv does, and refuses only a quote that never closes", async () => {
   const texts = fc.sample(HOSTILE, { numRuns: 3000, seed: 7 });
   const expected = await runPython(texts.map((text) => ["read", text]), z.array(z.array(z.string())));
   for (const [index, text] of texts.entries()) {
@@ -37,13 +37,13 @@ Deno.test("readCsv() loses no byte", () => {
   }));
 });
 
-Deno.test("readCsv() tells the line at which a row begins, and which quote does not close", () => {
+Deno.test("readCsv() reports the line of a row, and of a quote that does not close", () => {
   const text = 'a,b\r\n"two\nlines",x\r\n\nlast,"row';
   assert.throws(() => readCsv(text, "models.csv"), /line 5 of models\.csv: a quoted cell does not end/);
   assert.deepEqual(readCsv(`${text}"`, "models.csv").map((row) => row.line), [1, 2, 4, 5]);
 });
 
-Deno.test("readCsv() refuses a cell that Python does not read for its length", async () => {
+Deno.test("readCsv() refuses a cell that is too long for Python", async () => {
   const text = `short,${"x".repeat(131_073)}\n`;
   assert.deepEqual(await runPython([["read", text]], z.unknown()), [null]);
   assert.throws(() => readCsv(text, "models.csv"), /line 1 of models\.csv: a cell has 131073 characters/);
