@@ -217,7 +217,7 @@ function diskFull(facts: FailureFacts, random: Random): FailedRun {
     error: {
       code: "DISK",
       message: `Cannot write ${someFile(facts, random).path} into the store: the disk is full`,
-      hint: "free space on the disk or repair it, then run again",
+      hint: "free disk space or repair the disk, then run again",
       exitCode: 7,
     },
     log: staging(facts),
