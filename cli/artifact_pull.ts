@@ -104,7 +104,7 @@ export async function runArtifactPull(session: Session, flags: ArtifactPullFlags
     needs: ["net"],
     check: () => readSettings(session, flags),
     skip: (store) =>
-      throttleArtifacts(context.clock, store, readSettings(session, flags), {
+      throttleArtifacts(context, store, readSettings(session, flags), {
         minIntervalMinutes: session.settings.artifacts.min_interval_minutes,
         isForced: flags.force === true || flags.run !== undefined,
       }),

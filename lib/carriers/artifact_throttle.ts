@@ -1,17 +1,9 @@
-import { z } from "zod";
-import type { Clock } from "../core/clock.ts";
-import { RebuiltFile } from "../store/rebuilt_file.ts";
+import type { Context } from "../core/context.ts";
+import { formatDuration } from "../core/format.ts";
+import { RATE_LIMITING } from "../core/seed_phrases.ts";
+import { findPullTime, rememberPullTime } from "../store/pull_times.ts";
 import type { Store } from "../store/store.ts";
 import { type GitHubActionsSettings, sourceKey } from "./github_actions_source.ts";
-
-/** The log phrase of the seed for cloud artifacts, in its list of troubles. */
-const RATE_LIMITING = "Rate limiting - skipping sync";
-
-/** When the last pull from each source started. */
-const STARTS = new RebuiltFile("starts.json", z.record(z.string(), z.iso.datetime()));
-
-/** Each configured source has one entry. Only a configuration that changes every day fills the file; the oldest go. */
-const STARTS_MAX = 50;
 
 export interface ThrottleOptions {
   readonly minIntervalMinutes: number;
@@ -20,36 +12,29 @@ export interface ThrottleOptions {
 }
 
 /**
- * Returns why a pull of artifacts is to be skipped: another one from the same source started less than the interval ago.
- * Otherwise returns `undefined`, and remembers this start.
+ * Returns the reason to skip a pull of artifacts: another one from the same source started less than the interval ago.
+ * Otherwise returns `undefined`, and stores this start.
  */
 export function throttleArtifacts(
-  clock: Clock,
+  { clock, log }: Pick<Context, "clock" | "log">,
   store: Store,
   settings: GitHubActionsSettings,
   { minIntervalMinutes, isForced }: ThrottleOptions,
 ): string | undefined {
   const source = sourceKey(settings);
   const now = clock.now();
-  if (!isForced && isTooSoon(findStart(store, source), now, minIntervalMinutes)) return RATE_LIMITING;
-  rememberStart(store, source, now);
+  const last = findPullTime(store, source);
+  const elapsedMs = last === undefined ? Infinity : now.getTime() - last.getTime();
+  // A start in the future means that the clock was set back since: it delays nothing.
+  if (!isForced && elapsedMs >= 0 && elapsedMs < minIntervalMinutes * 60_000) {
+    // The phrase alone suggests that GitHub limits requests.
+    log.info(
+      `the previous pull started ${
+        formatDuration(elapsedMs)
+      } ago; artifacts.min_interval_minutes is ${minIntervalMinutes}`,
+    );
+    return RATE_LIMITING;
+  }
+  rememberPullTime(store, source, now);
   return undefined;
-}
-
-/** A start in the future means that the clock was set back since: it delays nothing. */
-function isTooSoon(last: Date | undefined, now: Date, minIntervalMinutes: number): boolean {
-  if (last === undefined) return false;
-  const elapsedMs = now.getTime() - last.getTime();
-  return elapsedMs >= 0 && elapsedMs < minIntervalMinutes * 60_000;
-}
-
-function findStart(store: Store, source: string): Date | undefined {
-  const text = STARTS.find(store)?.[source];
-  return text === undefined ? undefined : new Date(text);
-}
-
-function rememberStart(store: Store, source: string, at: Date): void {
-  const { [source]: _old, ...others } = STARTS.find(store) ?? {};
-  const kept = Object.fromEntries(Object.entries(others).slice(-(STARTS_MAX - 1)));
-  STARTS.replace(store, { ...kept, [source]: at.toISOString() });
 }

@@ -93,6 +93,7 @@ Deno.test("artifact-pull skips a pull that comes too soon, logs seed 2's phrase,
   const skipped = await bot.run([]);
   assert.equal(skipped.code, 0, skipped.stderr);
   assert.match(skipped.stderr, /Rate limiting - skipping sync/);
+  assert.match(skipped.stderr, /the previous pull started .+ ago; artifacts\.min_interval_minutes is 5/);
   assert.deepEqual(bot.github.requests, []);
   const store = openStore(Deno, { modelsDir: bot.models });
   assert.deepEqual(readHistory(store, 10).map(({ outcome }) => outcome), ["unchanged", "activated"]);
