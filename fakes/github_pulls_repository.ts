@@ -21,7 +21,7 @@ export interface StoredPull {
   mergedAt: string | null;
   readonly head: string;
   readonly base: string;
-  /** Nobody's, when the fork is gone. */
+  /** `null` if the fork is deleted. */
   readonly headRepository: { readonly id: number; readonly owner: string } | null;
   readonly labels: string[];
   readonly reviewers: string[];

@@ -1,13 +1,13 @@
 import { FailedError } from "../core/errors.ts";
 
-/** A header line is an object name, a word and a number; anything longer is not the protocol that we read. */
+/** A header line is an object name, a word and a number. A longer line is another protocol. */
 const LINE_BYTES_MAX = 4096;
 
 const NEWLINE = 10;
 
 /**
- * Reads bytes by lines and by counted pieces, without ever holding more than one of the pieces that they come in. What
- * it hands out is valid until the next is asked for.
+ * Reads a stream by lines and by byte counts, with at most one piece in memory. A returned piece is valid until the
+ * next one is requested.
  */
 export class ByteReader {
   readonly #pieces: AsyncIterator<Uint8Array>;
@@ -17,7 +17,7 @@ export class ByteReader {
     this.#pieces = pieces[Symbol.asyncIterator]();
   }
 
-  /** The next line without its newline; `undefined` at the end of the stream. */
+  /** Returns the next line without its newline; `undefined` at the end of the stream. */
   async readLine(): Promise<string | undefined> {
     let line = "";
     while (true) {
@@ -33,7 +33,7 @@ export class ByteReader {
     }
   }
 
-  /** The next `count` bytes, piece by piece. Take all of them: what is not taken is read as the next line. */
+  /** Yields the next `count` bytes in pieces. Read all of them: the rest would be read as the next line. */
   async *readBytes(count: number): AsyncGenerator<Uint8Array> {
     let missing = count;
     while (missing > 0) {

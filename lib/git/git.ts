@@ -134,12 +134,12 @@ export class Git {
     return new Git(uninterrupted(this.#context), this.#options);
   }
 
-  /** Runs git and returns its trimmed output. @throws what `gitError` makes of a non-zero exit */
+  /** Runs git and returns its trimmed output. @throws {@link Git.error} for a non-zero exit */
   async text(args: readonly string[], call: CallOptions): Promise<string> {
     return new TextDecoder().decode(await this.bytes(args, call)).trimEnd();
   }
 
-  /** Runs git and returns its output. @throws what `gitError` makes of a non-zero exit */
+  /** Runs git and returns its output. @throws {@link Git.error} for a non-zero exit */
   async bytes(args: readonly string[], call: CallOptions): Promise<Uint8Array> {
     const result = await this.attempt(args, call);
     if (result.code !== 0) throw this.error(call.action, result);

@@ -35,7 +35,7 @@ const TRACED: Pick<GitOptions, "env"> = { env: { GIT_TRACE: "1" } };
  * have. The attributes may be in any folder above the models, and in a user's clone outside the repository.
  *
  * @param subdir the model folder in the repository
- * @throws {UsageError} code `LFS_MISSING`; what {@link lfsFailure} makes of a failure
+ * @throws {UsageError} code `LFS_MISSING`; {@link lfsFailure}
  */
 export async function pushLfs(registry: Registry, commit: ObjectId, subdir: string): Promise<void> {
   const models = await listTree(registry.git, commit, [`${subdir}/`]);

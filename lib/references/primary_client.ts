@@ -191,7 +191,7 @@ export class PrimaryClient {
     });
   }
 
-  /** @throws what the status stands for, unless it is "not found" */
+  /** @throws the error for the status, unless that is "not found" */
   async #failure(request: HttpRequest, question: Question, response: Response): Promise<Answer> {
     const said = await statusError(this.#context, request, response);
     const { status } = response;

@@ -59,7 +59,7 @@ export interface WatchState {
 /** The action for an answer. */
 export type WatchStep =
   | { readonly do: "nothing" }
-  /** Changes are told from this. */
+  /** Later timestamps are compared with this one. */
   | { readonly do: "remember"; readonly timestamp: number | null }
   /** After a sync, a different timestamp is the next change. */
   | { readonly do: "sync"; readonly reason: SyncReason; readonly timestamp: number | null };

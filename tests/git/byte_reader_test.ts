@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ByteReader } from "../../lib/git/byte_reader.ts";
 
-/** Hands out one buffer again and again, as a pipe does: a piece is gone when the next is asked for. */
+/** Yields the same buffer for every piece, as a pipe does: a piece is invalid when the next one is requested. */
 async function* reused(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array> {
   const buffer = new Uint8Array(Math.max(1, bytes.length));
   const edges = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];

@@ -8,12 +8,12 @@ import { type CliResult, runCli } from "../helpers/run_cli.ts";
 import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { git, GIT_ENV } from "../helpers/test_git.ts";
 
-/** A git on so small a clone ends within milliseconds; one that waits for a pipe is ended, and fails the test. */
+/** Git finishes within milliseconds on a clone this small. One that hangs on a pipe is killed, and the test fails. */
 const GIT_TIMEOUT_MS = 20_000;
 
 const KINDS = Object.keys(DAMAGES);
 
-/** Files that git or this program may keep in a clone, besides those that are there. */
+/** Files that git or this program may create in a clone, besides the existing ones. */
 const MORE_FILES = [
   "FETCH_HEAD",
   "MERGE_HEAD",
@@ -43,7 +43,7 @@ const MORE_FILES = [
   "shallow",
 ];
 
-/** The files of a clone and those that may be there; of its loose objects and packs one of each kind. */
+/** The existing and possible files of a clone, with one loose object and one pack of each kind. */
 function fileNames(gitDir: string): string[] {
   const names = new Map(MORE_FILES.map((name) => [name, name]));
   for (const { name, parentPath } of walk(gitDir)) {
@@ -60,7 +60,7 @@ function* walk(folder: string): Generator<{ readonly name: string; readonly pare
   }
 }
 
-/** A command in a folder; it says at most one error, and waits for nothing. */
+/** Runs a command in a folder. It must not hang, and print at most one error. */
 async function run(cwd: string, command: string, ...args: string[]): Promise<CliResult> {
   const result = await runCli(command, args, {
     cwd,
@@ -121,7 +121,7 @@ const MACHINES = {
   },
 };
 
-// Every pair of a file and a damage takes minutes. Here each file meets two kinds, one in either clone.
+// Testing every file with every damage would last minutes. Here each file gets two kinds, one in each clone.
 for (const [what, { cwd, command, dryRuns, offset, restore, check }] of Object.entries(MACHINES)) {
   Deno.test(`${what} does its work whatever stands in the place of a file of its clone, and so does the next`, async (test) => {
     restore();

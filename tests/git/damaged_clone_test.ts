@@ -7,10 +7,10 @@ import { checkpoint, memoryDir, readFiles, type TempDir, writeFiles } from "../h
 import { isolatedSpawn, type RecordedLog, testContext } from "../helpers/test_context.ts";
 import { clone, git } from "../helpers/test_git.ts";
 
-/** More than any command of these tests needs, fewer than one second of lazy fetches starts. */
+/** More processes than any command here needs, and fewer than lazy fetches start in a second. */
 const PROCESSES_MAX = 60;
 
-/** A world whose git counts the processes that it starts, and that ends each of them after ten seconds. */
+/** A world that counts the processes of git, and kills each after ten seconds. */
 function tracedContext(trace: string): Context & { readonly log: RecordedLog } {
   return testContext({
     spawn: (request) =>
@@ -22,7 +22,7 @@ function tracedContext(trace: string): Context & { readonly log: RecordedLog } {
   });
 }
 
-/** Asserts that few git processes ran, those that git itself starts included. */
+/** Asserts that few git processes ran, including those that git starts. */
 function assertFewProcesses(trace: string): void {
   const starts = Deno.readTextFileSync(trace).split("\n").filter((line) => line.includes('"event":"start"'));
   assert.ok(starts.length < PROCESSES_MAX, `${starts.length} processes`);
@@ -36,7 +36,9 @@ interface World {
   readonly tips: readonly string[];
 }
 
-/** A registry with three releases after an older one, and a bot whose clone is as by default inside the store, and holds the first. */
+/**
+ * A registry with three releases after an older one, and a bot whose clone, in the store as by default, has the first.
+ */
 async function world(dir: TempDir): Promise<World> {
   const trainer = newTrainer(dir.path);
   const made = machine(dir.path, "bot", registryOf(trainer));
@@ -112,7 +114,7 @@ Deno.test("pull() from a user's damaged partial clone reports the damage, withou
     await test.step(what, async () => {
       restore();
       await OBJECT_DAMAGES[what]?.(join(mine, ".git"));
-      // Git works on.
+      // Git still works.
       if (["no promisor mark", "garbage for alternates"].includes(what)) {
         return void await pullTo(tracedContext(trace), user);
       }

@@ -10,7 +10,7 @@ import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_di
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, git } from "../helpers/test_git.ts";
 
-/** What git printed when a system call was made to fail with `strace -e inject`, and what else it may print. */
+/** Git's messages when system calls fail with `strace -e inject`, and messages that it may print besides. */
 const WORDS = [
   "fatal: unable to read tree (1a2b3c): Input/output error",
   "error: file write error: No space left on device\nfatal: failed to write object",
@@ -21,7 +21,7 @@ const WORDS = [
   "error: index-pack died of signal 7\nfatal: fetch-pack: invalid index-pack output",
 ];
 
-/** A world whose n-th git, and with `stays` every git after it, prints the words of a disk fault and fails. */
+/** A world in which the n-th git, and with `stays` every later one, fails with the message of a disk fault. */
 function faultyContext(fails: number, stays: boolean): { context: Context; readonly calls: () => number } {
   let calls = 0;
   const context = testContext({
@@ -37,7 +37,7 @@ function faultyContext(fails: number, stays: boolean): { context: Context; reado
   return { context, calls: () => calls };
 }
 
-/** Runs a command with a fault at each of its git calls in turn, and then without. */
+/** Runs a command with a fault at each of its git calls, one at a time, and then without. */
 async function failEverywhere(
   restore: () => void,
   run: (context: Context) => Promise<unknown>,

@@ -9,13 +9,13 @@ import { FakeClock } from "../helpers/fake_clock.ts";
 import { ageFiles, memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
-/** Long after every file that a test writes. */
+/** A time long after the test's files were written. */
 const LATER = new FakeClock("2100-01-01T00:00:00Z");
 
-// Windows has no folder memory: every publish there looks at each file itself.
+// Windows has no folder memory: every publish there checks each file itself.
 const HAS_MEMORY = Deno.build.os !== "windows";
 
-/** A folder that was read and remembered. */
+/** A folder that was scanned and remembered. */
 async function remembered(root: string, clock = LATER) {
   const models = `${root}/models`;
   writeFiles(models, { "a.onnx": "one", "b/c.onnx": "two", "empty.json": "" });
@@ -33,7 +33,7 @@ Deno.test({
   async fn() {
     using dir = memoryDir();
     const { models, memory, digest } = await remembered(dir.path);
-    // Git was given names of objects that are not those of the bytes: had it read them, the files would be changed ones.
+    // The index has wrong object names on purpose: if git read the files, it would report changes.
     assert.deepEqual(await memory.findUnchanged(models), { digest, files: 3, bytes: 6 });
   },
 });
@@ -130,7 +130,7 @@ Deno.test("encodeIndex() writes what git reads back: names, modes, sizes, times"
   Deno.writeTextFileSync(`${dir.path}/HEAD`, "ref: refs/heads/none\n");
   const entries = fc.uniqueArray(entry, {
     maxLength: 20,
-    // A file cannot have the name of another's folder.
+    // A file cannot have the name of a folder.
     selector: ({ path }) => path.split("/")[0],
   });
   await fc.assert(
@@ -149,7 +149,7 @@ Deno.test("encodeIndex() writes what git reads back: names, modes, sizes, times"
   );
 });
 
-/** As `git ls-files --stage --debug -z` prints an entry. */
+/** An entry as `git ls-files --stage --debug -z` prints it. */
 function debugLine(entry: IndexEntry): string {
   const { path, isExecutable, size, device, inode, uid, gid } = entry;
   const object = size === 0 ? "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391" : entry.object;

@@ -5,14 +5,14 @@ import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, type RecordedLog, testContext } from "../helpers/test_context.ts";
 import { clone, git } from "../helpers/test_git.ts";
 
-/** What makes git, or the system that starts it, say more than git's own complaints. */
+/** Conditions under which git or the system prints more than git's errors. */
 const NOISE = {
   LD_PRELOAD: "/nonexistent/library.so",
   GIT_TRACE: "1",
   GIT_TRACE2: "1",
   GIT_TRACE_PERFORMANCE: "1",
   GIT_TRACE_SETUP: "1",
-  // A setting that git warns of.
+  // A setting that git warns about.
   GIT_CONFIG_PARAMETERS: "'core.fsyncMethod'='no-such-method'",
 };
 

@@ -15,7 +15,7 @@ function modelsOf(version: number): Record<string, string> {
 
 const WITHOUT_HOOKS = "git -c core.hooksPath=/dev/null -c user.name=h -c user.email=h@h.invalid";
 
-/** What hooks of tools leave in the worktree and on the branch. */
+/** Changes that tools' hooks leave in the worktree and on the branch. */
 const LEAVING: Readonly<Record<string, string>> = {
   "files, new, changed, removed and staged": [
     "mkdir -p .cache; echo x >.cache/x",
@@ -30,7 +30,7 @@ const LEAVING: Readonly<Record<string, string>> = {
   "another branch": `unset GIT_INDEX_FILE; ${WITHOUT_HOOKS} checkout --quiet -b elsewhere`,
 };
 
-/** Those that run before the commit are alike. */
+/** Hooks before the commit behave alike. */
 const HOOKS = ["commit-msg", "pre-push"] as const;
 
 Deno.test("files that a hook leaves in a clone of our own do not block this publish or the next", async (t) => {

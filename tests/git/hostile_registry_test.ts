@@ -7,14 +7,14 @@ import { bareRepository, clone, commitAll, git, gitWithInput } from "../helpers/
 
 const encoder = new TextEncoder();
 
-/** An entry of a git tree, which takes any bytes for a name. */
+/** An entry of a git tree, which allows any bytes as a name. */
 interface Entry {
   readonly mode: string;
   readonly name: string | Uint8Array;
   readonly object: string;
 }
 
-/** Writes a tree as git stores it, past every check that git's own commands make. */
+/** Writes a tree in git's format, bypassing the checks of git's commands. */
 async function writeTree(repository: string, entries: readonly Entry[]): Promise<string> {
   const parts = entries.map(({ mode, name, object }) => [
     ...encoder.encode(`${mode} `),
@@ -34,7 +34,7 @@ async function writeTree(repository: string, entries: readonly Entry[]): Promise
   );
 }
 
-/** A registry whose model folder holds these entries, committed without any check. */
+/** A registry whose model folder has these entries, committed without checks. */
 async function registryWith(root: string, models: (blob: string) => readonly Entry[]): Promise<string> {
   const registry = bareRepository(join(root, "registry.git"));
   const hand = clone(registry, join(root, "hand"));
@@ -50,7 +50,7 @@ async function registryWith(root: string, models: (blob: string) => readonly Ent
 
 const file = (name: string | Uint8Array) => (object: string): Entry[] => [{ mode: "100644", name, object }];
 
-/** Each with what the refusal has to say. */
+/** Each with the expected refusal. */
 const HOSTILE: Readonly<Record<string, readonly [models: (blob: string) => readonly Entry[], says: RegExp]>> =
   {
     "a name that climbs": [file(".."), /\.\./],

@@ -24,7 +24,7 @@ function remoteMachine(
   };
 }
 
-/** A registry behind HTTP, with a trainer that has models ready. */
+/** A registry behind HTTP, and a trainer with models. */
 function world(
   root: string,
 ): { readonly server: GitServer; readonly trainer: Machine; readonly bot: Machine; readonly bare: string } {
@@ -172,7 +172,7 @@ testWithLfs("Git LFS goes both ways over HTTP with the token", async () => {
   assert.equal(server.lfsObjects.size, 3);
   await pullTo(testContext(), bot);
   assert.deepEqual(Deno.readFileSync(join(bot.modelsDir, "big.onnx")), model);
-  // A store of bytes that lies is found out.
+  // Wrong content from the storage is detected.
   const [oid] = [...server.lfsObjects].find(([, bytes]) => bytes.length === model.length) ?? [];
   server.lfsObjects.set(oid ?? "", noise(300_000, 6));
   await assert.rejects(pullTo(testContext(), remoteMachine(dir.path, "late", server)), {

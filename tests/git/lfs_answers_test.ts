@@ -37,7 +37,7 @@ function answerBatches(server: GitServer, status: number, message?: string): voi
   };
 }
 
-/** Has a trainer publish one file by Git LFS. */
+/** Publishes one file through Git LFS. */
 async function publishOne(root: string, server: GitServer): Promise<void> {
   const trainer = remoteMachine(root, "trainer", server);
   writeFiles(trainer.modelsDir, { "a.onnx": "one" });
@@ -107,7 +107,7 @@ testWithLfs(
     using dir = tempDir();
     const bare = bareRepository(join(dir.path, "repositories/registry.git"));
     git(bare, "config", "http.receivepack", "true");
-    // As a server in the same network that takes everybody: without a login, none is refused.
+    // As a server in a private network that needs no login.
     await using server = startGitServer({
       root: join(dir.path, "repositories"),
       token: () => true,
@@ -138,7 +138,7 @@ testWithLfs("pull() reports the storage behind a Git LFS server that denies or l
   const spawn: SpawnProcess = (request) =>
     isolatedSpawn({
       ...request,
-      // Otherwise git-lfs repeats for half a minute.
+      // Otherwise git-lfs retries for half a minute.
       env: {
         ...request.env,
         GIT_CONFIG_COUNT: "1",

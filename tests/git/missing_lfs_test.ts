@@ -10,7 +10,7 @@ const SKIPPED = CAN_RUN ? "" : " (skipped: no git-lfs here, or Windows)";
 
 const MISSING = { code: "LFS_MISSING", exitCode: 2 };
 
-/** A machine on whose PATH git is, and git-lfs is not: that of cron. */
+/** A machine with git but without git-lfs on its PATH, as under cron. */
 function withoutLfs(root: string) {
   const bin = join(root, "bin");
   Deno.mkdirSync(bin);
@@ -34,7 +34,7 @@ Deno.test({
     const cron = withoutLfs(dir.path);
     const own = { ...bot, registry: { ...bot.registry, repoDir: join(dir.path, "bot/registry") } };
     await assert.rejects(pullTo(cron, own), MISSING);
-    // In a clone of the user's, the merge would run git-lfs as a filter.
+    // In a user's clone, the merge would run git-lfs as a filter.
     const repoDir = clone(registryOf(trainer), join(dir.path, "bot/clone"));
     git(repoDir, "lfs", "install", "--local", "--skip-smudge");
     git(repoDir, "config", "filter.lfs.smudge", "git-lfs smudge -- %f");

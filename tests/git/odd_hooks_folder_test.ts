@@ -27,7 +27,7 @@ Deno.test("publish() works if the folder for hooks contains none, whatever it is
       using trainers = memoryDir();
       const trainer = newTrainer(trainers.path);
       writeFiles(trainers.path, { gitconfig: `[core]\n\thooksPath = ${folder}\n` });
-      // Only of the user's and the system's own files a clone of our own takes hooks.
+      // A clone of our own uses hooks from the user's and the system's configuration only.
       const env = { GIT_CONFIG_GLOBAL: join(trainers.path, "gitconfig"), GIT_CONFIG_NOSYSTEM: "1" };
       const context = testContext({
         spawn: (request) => spawnInOurGroup({ ...request, env: { ...request.env, ...env } }),

@@ -5,7 +5,7 @@ import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { clone } from "../helpers/test_git.ts";
 
-/** Names of folders with what git, its lists and its configuration give a meaning. */
+/** Folder names with characters that are special in git, its lists or its configuration. */
 const NAMES = [
   "run 12:30",
   'a "quoted" name',

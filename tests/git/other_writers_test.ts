@@ -20,7 +20,7 @@ import { clone, commitAll, git } from "../helpers/test_git.ts";
 
 const ACCEPT = { otherWriters: "accept" } as const;
 
-/** A registry with one release of model-sync's, a bot, and a clone as the original scripts have it. */
+/** A registry with one release of model-sync, a bot, and a clone of the original scripts. */
 async function newWorld(root: string) {
   const trainer = newTrainer(root);
   const bot = machine(root, "bot", registryOf(trainer));
@@ -29,7 +29,10 @@ async function newWorld(root: string) {
   return { trainer, bot, first, script, described: git(script, "rev-parse", "HEAD") };
 }
 
-/** What the original script does: mirrors its folder into the clone, commits, pushes; the manifest stays. */
+/**
+ * Does what the original script does: mirrors its folder into the clone, commits and pushes. The manifest stays
+ * unchanged.
+ */
 function scriptPublishes(
   script: string,
   files: Readonly<Record<string, string>>,
@@ -63,7 +66,7 @@ Deno.test("a refused pull names the other program's commit, the release of its m
       const { bot, script, described } = await newWorld(dir.path);
       await pullTo(testContext(), bot);
       const commit = scriptPublishes(script, files, "evil \u001b[31m subject");
-      // The second time the content is known beforehand; the third client never saw the release.
+      // The second client knows the content already; the third has never seen the release.
       for (const client of [bot, bot, machine(dir.path, "late", registryOf(bot))]) {
         await assert.rejects(pullTo(testContext(), client), (error) => {
           refusedAs(
@@ -127,7 +130,7 @@ Deno.test("publish() replaces another program's commit, names its author, and ev
   );
   await pullTo(testContext(), bot, ACCEPT);
   const context = testContext();
-  // The trainer's own models did not change: it is the registry that did.
+  // The trainer's models did not change; the registry did.
   const report = await publishFrom(context, trainer);
   assert.deepEqual([report.outcome, report.sequence], ["published", 2]);
   assert.deepEqual(
@@ -243,7 +246,7 @@ Deno.test("another program's files on an older release are not a downgrade, and 
   await pullTo(testContext(), bot);
   git(script, "pull", "--quiet", "--ff-only");
   const newest = git(script, "rev-parse", "HEAD");
-  // The registry is set back to the first release, and changed on top of that.
+  // The registry is reset to the first release, then changed.
   git(script, "checkout", "--quiet", described, "--", ".");
   commitAll(script, "back");
   scriptPublishes(script, { ...MODELS, "BTC/rf.joblib": "older" });

@@ -16,7 +16,7 @@ import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
 
-/** A program that leaves a mark when it runs, whatever it is asked. */
+/** A program that leaves a mark when it runs. */
 function marker(dir: string): { readonly program: string; readonly ran: () => boolean } {
   const mark = join(dir, "ran");
   const program = join(dir, "program.sh");
@@ -25,7 +25,7 @@ function marker(dir: string): { readonly program: string; readonly ran: () => bo
   return { program, ran: () => ifFound(() => Deno.statSync(mark)) !== undefined };
 }
 
-/** Hooks that git runs by itself in the commands of a pull or a publish; those that may refuse are asked. */
+/** Hooks that git itself runs during a pull or a publish. Hooks that may refuse a publish are run by the program. */
 const HOOKS = [
   "applypatch-msg",
   "post-checkout",
@@ -65,7 +65,7 @@ function settingsOf(program: string, hooks: string): ReadonlyArray<readonly [str
   ];
 }
 
-/** Sets whatever runs programs in a clone. */
+/** Adds every setting that runs programs to a clone. */
 function taint(repoDir: string, program: string): void {
   const hooks = join(repoDir, ".git/hooks");
   for (const hook of HOOKS) {

@@ -10,13 +10,13 @@ import { testContext } from "../helpers/test_context.ts";
 import { git } from "../helpers/test_git.ts";
 
 const why = whyNoCutDisk();
-/** Said in the names of tests that are skipped. */
+/** Part of the names of skipped tests. */
 const skipped = why === undefined ? "" : ` (not tried: ${why})`;
 
-/** Steps between two cuts: about ten of them in a run. */
+/** The number of steps between two power cuts: about ten cuts in a run. */
 const STEPS_BETWEEN_CUTS = 23;
 
-/** Runs some work on a disk, and keeps what is on the disk after every few steps and at the end. */
+/** Runs work on a disk, and keeps the disk's content after every few steps and at the end. */
 async function runWithCuts(disk: CutDisk, work: (context: Context) => Promise<unknown>): Promise<void> {
   let steps = 0;
   const onStep = () => {
@@ -27,7 +27,7 @@ async function runWithCuts(disk: CutDisk, work: (context: Context) => Promise<un
   assert.ok(disk.count > 5);
 }
 
-/** The world an hour after the power came back: no git of before is taken for alive. */
+/** The world an hour after the power cut: locks of earlier gits are stale. */
 function laterContext(): ReturnType<typeof testContext> {
   const hourMs = 3_600_000;
   return testContext({ clock: { ...systemClock, now: () => new Date(Date.now() + hourMs) } });
@@ -53,7 +53,7 @@ Deno.test({
       const context = laterContext();
       await pullTo(context, bot);
       assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
-      // What a run that ended well has left is whole.
+      // After a successful run, the disk is consistent.
       if (cut === disk.count - 1) {
         assert.deepEqual(context.log.lines.filter((line) => /^warn/.test(line)), []);
       }

@@ -148,7 +148,7 @@ Deno.test("publish() refuses to take over the manifest of another model set", as
 
 Deno.test("publish() refuses a filter that rewrites models, even one that keeps their size", async () => {
   using dir = memoryDir();
-  // Nothing in it for the filter to change, so that `git status` below speaks of publish() alone.
+  // The filter has nothing to change here, so that `git status` below shows only publish()'s changes.
   const trainer = newTrainer(dir.path, { "BTC/rf.joblib": "ONE" });
   await publishFrom(testContext(), trainer);
   const { repoDir } = trainer.registry;

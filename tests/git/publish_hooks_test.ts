@@ -21,11 +21,11 @@ const MODELS = {
   "ETH/rf.joblib": "$Id$",
 };
 
-/** What tools that format on commit do: they change models and manifest, and put that into the index. */
+/** Acts as a tool that formats on commit: changes models and manifest, and stages them. */
 const REFORMAT = "sed -i 's/,/, /g' models/*/*.json model-sync.json 2>/dev/null; git add --all 2>/dev/null";
 const AMEND = `${REFORMAT}; git -c core.hooksPath=/dev/null commit --quiet --amend --all --message formatted`;
 
-/** Every hook of git that runs on this side of a publish, each altering what it can. */
+/** Every client-side hook of git during a publish. Each changes what it can. */
 const ALTERING: Readonly<Record<string, string>> = {
   "pre-commit": REFORMAT,
   "prepare-commit-msg": `${REFORMAT}; echo changed >"$1"`,
@@ -38,7 +38,7 @@ const ALTERING: Readonly<Record<string, string>> = {
   "pre-push": AMEND,
 };
 
-/** Hooks that run in the middle of git's own work, where a second git would wait for the first one's locks. */
+/** Hooks during git's own work, when a second git would wait for the first one's locks. */
 const MEDDLING: Readonly<Record<string, string>> = {
   "post-index-change": "sed -i 's/,/, /g' models/*/*.json model-sync.json 2>/dev/null",
   "reference-transaction": "sed -i 's/,/, /g' models/*/*.json model-sync.json 2>/dev/null",
@@ -51,7 +51,10 @@ function installHooks(folder: string, hooks: Readonly<Record<string, string>>): 
   }
 }
 
-/** Publishes twice, over somebody's commit: the registry holds what was trained, and the second has nothing to do. */
+/**
+ * Publishes twice on top of a person's commit. The registry has the trained models, and the second publish changes
+ * nothing.
+ */
 async function publishesUnaltered(context: () => Context, trainer: Machine, root: string): Promise<void> {
   const { repoDir } = trainer.registry;
   const hand = clone(registryOf(trainer), join(root, "hand"));
@@ -150,7 +153,7 @@ Deno.test("publish() writes models, manifest and signature unconverted, whatever
       await publishFrom(testContext(), trainer);
       const hand = clone(registryOf(trainer), join(dir.path, "hand"));
       writeFiles(hand, { ".gitattributes": text });
-      // No other file: git would convert it now.
+      // No other file, because git would convert it now.
       git(hand, "add", ".gitattributes");
       git(hand, "commit", "--quiet", "--message", name);
       git(hand, "push", "--quiet", "origin", "HEAD:main");
@@ -220,7 +223,7 @@ Deno.test("publish() fixes files that a hook changed under an earlier version, a
   const trainer = newTrainer(dir.path, MODELS);
   await publishFrom(testContext(), trainer);
   const { repoDir } = trainer.registry;
-  // What 0.1 left: a commit that a hook changed, remembered as the release that was hashed.
+  // The result of version 0.1: a commit that a hook changed, remembered as the hashed release.
   writeFiles(repoDir, { "models/BTC/metadata.json": '{"b":1, "a":[1, 2]}' });
   git(repoDir, "commit", "--quiet", "--all", "--amend", "--no-edit");
   git(repoDir, "push", "--quiet", "--force", "origin", "main");

@@ -34,7 +34,7 @@ Deno.test("publish() recreates its clone for another registry, also after an int
   await publishFrom(testContext(), trainer);
   const other = bareRepository(join(dir.path, "other.git"));
   const moved = { ...trainer, registry: { ...trainer.registry, repoUrl: other } };
-  // As a power cut in the middle of a removal leaves it.
+  // As after a power cut during a removal.
   const stopping = {
     ...Deno,
     remove: (path: string | URL, options?: Deno.RemoveOptions) => {
@@ -69,7 +69,7 @@ Deno.test("publish() waits for a lock in its own clone, and removes one that is 
   let looks = 0;
   const clock: Clock = {
     ...systemClock,
-    // A git that outlived its run takes its lock away after a while.
+    // A git that outlives its run removes its lock after a while.
     sleep: async (durationMs, signal) => {
       if (durationMs !== 200) await systemClock.sleep(durationMs, signal);
       else if (++looks === 3) Deno.removeSync(lock);
@@ -87,7 +87,7 @@ Deno.test("publish() waits for a lock in its own clone, and removes one that is 
   assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
 });
 
-/** From the merge on every git fails, which has written a part of the files by then: as a kill leaves a worktree. */
+/** From the merge on, every git fails after writing some of the files, as if it was killed. */
 function killedInMerge(repoDir: string): SpawnProcess {
   let isKilled = false;
   return (request) => {

@@ -43,7 +43,7 @@ Deno.test("publish() of unchanged models commits nothing, pushes nothing and has
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
-  // The digest of a file that was written a moment ago is not remembered: let that moment pass.
+  // The digest of a recently written file is not remembered, so time passes here.
   for (const path of Object.keys(MODELS)) {
     Deno.utimeSync(join(trainer.modelsDir, path), 1_700_000_000.5, 1_700_000_000.5);
   }
@@ -79,7 +79,7 @@ Deno.test("publish() notices a change that keeps size and modification time", as
   Deno.utimeSync(file, 1_700_000_000.5, 1_700_000_000.5);
   await publishFrom(testContext(), trainer);
   await publishFrom(testContext(), trainer);
-  // Another file takes its place, as `mv` and `cp -p` do.
+  // Another file replaces it, as with `mv` and `cp -p`.
   Deno.writeTextFileSync(`${file}.new`, "two");
   Deno.utimeSync(`${file}.new`, 1_700_000_000.5, 1_700_000_000.5);
   Deno.renameSync(`${file}.new`, file);

@@ -29,7 +29,7 @@ async function republish({ trainer }: World, files: Record<string, string>): Pro
   await publishFrom(testContext(), trainer);
 }
 
-/** Asserts that a pull is refused and that consumers still see what they saw. */
+/** Asserts that a pull is refused and that consumers see the same files as before. */
 async function assertRefused(bot: Machine, code: string, exitCode: number): Promise<void> {
   const before = readFiles(bot.modelsDir);
   await assert.rejects(pullTo(testContext(), bot), { code, exitCode });
@@ -294,7 +294,7 @@ Deno.test("pull() reports the problem of a clone: missing, not a repository, no 
   const reject = async (bot: Machine, code: string, exitCode: number) =>
     await assert.rejects(pullTo(testContext(), bot), { code, exitCode });
   await reject(without({ repoUrl: undefined }), "REPO_MISSING", 2);
-  // A folder inside a repository is not that repository.
+  // A folder inside a repository is not a repository itself.
   git(dir.path, "init", "--quiet");
   const plain = join(dir.path, "plain");
   writeFiles(plain, { "x.txt": "x" });
@@ -328,7 +328,7 @@ Deno.test("pull() repairs a damaged active release, although the remote is uncha
   Deno.writeTextFileSync(file, "bad");
   Deno.removeSync(join(w.bot.modelsDir, "BTC/metadata.json"));
   const report = await pullTo(testContext(), w.bot);
-  // Consumers saw other files before, so it counts as an activation.
+  // Consumers saw different files before, so this is an activation.
   assert.deepEqual([report.outcome, report.changed], ["activated", 2]);
   assert.deepEqual(readFiles(w.bot.modelsDir), MODELS);
 });

@@ -6,7 +6,7 @@ import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { git, gitWithInput } from "../helpers/test_git.ts";
 
-/** Adds loose objects to the folder of objects by which git tells how many there are. */
+/** Adds loose objects to the folder by which git estimates their number. */
 async function addLooseObjects(repository: string, scratch: string): Promise<void> {
   const files: Record<string, string> = {};
   for (let number = 0; Object.keys(files).length < 30; number++) {

@@ -14,7 +14,7 @@ import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
 
-/** An empty registry that names its objects by SHA-256. */
+/** An empty registry with the object format SHA-256. */
 function sha256Registry(path: string): string {
   Deno.mkdirSync(path);
   git(path, "init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main");
@@ -39,7 +39,7 @@ Deno.test("publish() and pull() work with a registry of the sha256 object format
   assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
   assert.equal((await pullTo(testContext(), bot)).writtenBytes, 3);
   assert.equal(readFiles(bot.modelsDir)["BTC/rf.joblib"], "two");
-  // The registry's object names stay for clones that are made again.
+  // The registry's object format also applies to recreated clones.
   const second = machine(dir.path, "second", url);
   writeFiles(second.modelsDir, { ...MODELS, "BTC/rf.joblib": "three" });
   assert.equal((await publishFrom(testContext(), second)).sequence, 3);

@@ -14,12 +14,12 @@ const MODELS = { "BTC/rf.onnx": "one" };
 interface World extends AsyncDisposable {
   readonly root: string;
   readonly server: GitServer;
-  /** Every command line that git started, and ours. */
+  /** Every command line of git, its helpers and this program. */
   readonly commandLines: () => string;
-  /** Runs git as a user's machine does, with this global configuration. */
+  /** Runs git with this global configuration, as on a user's machine. */
   readonly context: (globalConfig?: string) => ReturnType<typeof testContext>;
   readonly machine: (name: string, login: string) => Machine;
-  /** Files below a folder that hold the password, as it is or as an address spells it. */
+  /** Returns the files below a folder that contain the password, plain or escaped. */
   readonly holders: (folder: string) => string;
 }
 
@@ -128,7 +128,7 @@ Deno.test("every spelling of a login signs in", async () => {
   await using made = world();
   const trainer = made.machine("trainer", `me:${encodeURIComponent(PASSWORD)}@`);
   await publishFrom(made.context(), trainer);
-  // Unescaped as far as an authority can hold it, without a user, twice with an @.
+  // Unescaped as far as an authority allows, without a user, and with two @.
   for (const [index, login] of ["me:p@ss@", ":p@ss@", "me@home:p@ss@", "me:p%40ss@"].entries()) {
     const bot = made.machine(`bot-${index}`, login);
     const report = await pullTo(made.context(), bot);

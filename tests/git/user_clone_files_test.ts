@@ -10,7 +10,7 @@ import { checkpoint, memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone } from "../helpers/test_git.ts";
 
-/** A git on so small a clone ends within milliseconds; one that waits is ended, and fails the test. */
+/** Git finishes within milliseconds on a clone this small. One that hangs is killed, and the test fails. */
 const context = () =>
   testContext({
     spawn: (request) => isolatedSpawn({ ...request, timeoutMs: Math.min(request.timeoutMs, 20_000) }),
@@ -72,7 +72,7 @@ Deno.test("doctor's check of a registry runs no hook of the user", async () => {
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const repoDir = clone(registryOf(trainer), join(dir.path, "user"));
-  // Git 2.39 waits for ever where a folder is in the place of a hook.
+  // Git 2.39 hangs if a folder is in the place of a hook.
   writeFiles(join(repoDir, ".git/hooks/pre-push"), { "x": "" });
   const settings = { ...trainer.registry, repoDir, repoUrl: undefined };
   const checks = await checkRegistry(context(), settings, Deno.makeTempDirSync({ dir: dir.path }));

@@ -27,7 +27,7 @@ function model(name: string): Json {
 const NAMES = Array.from({ length: 10 }, (_, index) => `m${index}`);
 const MODELS: Json = Object.fromEntries(NAMES.map((name) => [name, model(name)]));
 
-/** The models, of which the first `count` are made into something else. */
+/** The models, with the first `count` changed. */
 function changed(make: (name: string) => unknown, count = 10): Json {
   return Object.fromEntries(NAMES.map((name, at) => [name, at < count ? make(name) : MODELS[name]]));
 }
@@ -36,7 +36,9 @@ function without(name: string, ...fields: readonly string[]): Json {
   return Object.fromEntries(Object.entries(model(name)).filter(([key]) => !fields.includes(key)));
 }
 
-/** What becomes of clip, whose file holds `before`, when PRIMARY answers `after`; as a sync does it, without a repository. */
+/**
+ * Returns the result for clip, as in a sync without a repository: its file has `before`, and PRIMARY answers `after`.
+ */
 function judge(
   before: Json,
   after: Json,

@@ -21,7 +21,7 @@ interface Scene extends AsyncDisposable {
   client(baseUrl?: string): PrimaryClient;
 }
 
-/** A server with the records of one category, and a clock on which the pauses between attempts are over at once. */
+/** A server with the records of one category, and a clock whose pauses end at once. */
 function scene(): Scene {
   const server = startPrimary();
   server.records.set("clip", CLIP);

@@ -12,7 +12,7 @@ const SCOPE: ReferencesScope = {
   categories: [],
 };
 
-/** The state of a scope, opened anew, as after a restart. */
+/** Opens the state of a scope, as after a restart. */
 async function open(folder: string, scope: Partial<ReferencesScope> = {}, isReadOnly = false) {
   const context = testContext();
   const state = await openReferencesState(context, { folder, scope: { ...SCOPE, ...scope }, isReadOnly });

@@ -4,7 +4,7 @@ import { ModelSyncError } from "../../lib/core/errors.ts";
 import type { SyncReport } from "../../lib/references/sync_references.ts";
 import { ReferencesWorld, type SyncChanges } from "../helpers/references_world.ts";
 
-/** A category of models that are called m0, m1, and so on. */
+/** A category with the models m0, m1, and so on. */
 function models(count: number, first = 0): string {
   const names = Array.from({ length: count }, (_, index) => `m${first + index}`);
   return JSON.stringify(
@@ -15,7 +15,7 @@ function models(count: number, first = 0): string {
     "\n";
 }
 
-/** What PRIMARY answers to the next request for clip, with status 200. */
+/** PRIMARY's next answer for clip, with status 200. */
 function answer(world: ReferencesWorld, body: unknown): void {
   world.primary.faults.push({ kind: "answer", make: () => Response.json(body) });
 }

@@ -51,7 +51,7 @@ const REFUSED = new UnreachableError("Cannot read the pull requests", { code: "P
 const UNKNOWN = new AuthenticationError("Cannot clone you/images", { code: "GIT_AUTHENTICATION" });
 const MOVED = new FailedError("Cannot push: somebody else pushed", { code: "BRANCH_MOVED" });
 
-/** What a watch and a script learn of a sync. */
+/** The result of a sync for a watch and for a script. */
 const CASES: readonly (readonly [
   claim: string,
   categories: readonly CategoryReport[],

@@ -241,7 +241,7 @@ Deno.test("a branch that people reset to the base branch gets a new proposal", a
   git(person, "push", "--quiet", "--force", "origin", `origin/main:refs/heads/${BRANCH}`);
   const [pull] = pulls.pulls;
   assert.ok(pull);
-  // As GitHub does then.
+  // As GitHub does in this case.
   pull.state = "closed";
   world.commit(world.images, { "README.md": "moved on" });
   world.primary.records.set("clip", '{"ViT-L/14": {"name": "ViT-L/14", "size": 5}}');

@@ -15,24 +15,24 @@ import { type WatchEvent, watchLines } from "../../lib/references/watch_event.ts
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { recordedLog } from "../helpers/test_context.ts";
 
-/** What the server answers to a look, or what goes wrong. */
+/** The server's answer to a poll, or an error. */
 type Answer = number | null | Error;
 
 interface Script {
-  /** One a look; when there are no more, the watch is stopped. */
+  /** One for each poll. After the last one, the watch is stopped. */
   readonly answers: readonly Answer[];
-  /** What goes wrong with each sync, in order; nothing when there are no more. */
+  /** The result of each sync, in order; later syncs succeed. */
   readonly failures?: readonly (Error | SyncResult | undefined)[];
   readonly startupSync?: boolean;
   readonly initialDelaySec?: number;
   readonly intervalSec?: number;
   readonly start?: string;
   readonly retriesParts?: boolean;
-  /** What earlier watches have left, and this one leaves. */
+  /** The stored state, before and after the watch. */
   readonly disk?: Disk;
 }
 
-/** The file of the state, without the file. */
+/** The state in memory, instead of a file. */
 interface Disk {
   known: KnownTimestamp;
   isIncomplete?: boolean;
@@ -46,7 +46,7 @@ interface Told {
   readonly syncs: number;
   readonly clock: QuickClock;
   readonly disk: Disk;
-  /** How it ended, if not by being stopped. */
+  /** The error of the watch, if it was not stopped. */
   readonly error: unknown;
 }
 
@@ -64,7 +64,7 @@ function stateOn(disk: Disk): KnownTimestamps {
   };
 }
 
-/** Plays a script on a clock whose pauses are over at once. */
+/** Runs a watch with scripted answers, on a clock whose pauses end at once. */
 async function play(script: Script): Promise<Told> {
   const { disk = { known: undefined } } = script;
   const clock = new QuickClock(script.start ?? START, Infinity);
@@ -117,7 +117,7 @@ const COMPLETE: SyncResult = { kind: "complete" };
 
 const LOCKED = new LockedError("Cannot sync references: another run does", { code: "LOCKED" });
 
-/** What PRIMARY lacks, while everything else is synced. */
+/** A category that PRIMARY lacks, while the others are synced. */
 const LACKING: SyncResult = {
   kind: "incomplete",
   error: new UnreachableError("Cannot read the records of clip: PRIMARY has none", {
@@ -203,7 +203,7 @@ Deno.test("a failed sync is retried at the next poll, and the timestamp advances
 });
 
 Deno.test("a change during a sync is found by the next poll", async () => {
-  // The look before the sync has seen the first number; the records may be newer.
+  // The poll before the sync returned the first timestamp; the records may be newer.
   const { syncs, disk } = await play({ answers: [T, T + 1, T + 2, T + 2] });
   assert.deepEqual([syncs, disk.known], [2, T + 2]);
 });
@@ -311,7 +311,7 @@ Deno.test("a watch does not end because a part always fails: it is reported, the
   assert.deepEqual([disk.known, disk.isIncomplete], [T + 1, true]);
   assert.equal(kinds.filter((kind) => kind === "changed").length, 1, "it is no change any more");
   assert.equal(kinds.filter((kind) => kind === "sync-failed").length, 0);
-  // Ten hours of looks: after some eleven attempts, one an hour.
+  // Ten hours of polls: after about eleven attempts, one an hour.
   assert.ok(12 <= syncs && syncs <= 25, `${syncs} syncs`);
   assert.ok(clock.pausesMs.every((pauseMs) => pauseMs <= 60_000), "PRIMARY is looked at as often as ever");
   const incomplete = lines.filter((line) => line.includes("Sync incomplete"));
@@ -412,7 +412,7 @@ Deno.test("an abort ends the watch at once, in a delay, a poll, a settling, a sy
     const stop = new AbortController();
     const disk: Disk = { known: T };
     const reached = Promise.withResolvers<void>();
-    /** Goes on for ever, or until the signal says otherwise. */
+    /** Never ends, unless the signal is aborted. */
     const forever = (here: Place, signal: AbortSignal) => {
       if (here === place) reached.resolve();
       return new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
@@ -477,11 +477,11 @@ Deno.test("a sync that returns although it was interrupted does not count as com
   assert.equal(disk.known, T);
 });
 
-/** What a server and a network do in one round. */
+/** The events of one round at the server and the network. */
 const Move = fc.record({
   change: fc.constantFrom("none", "forward", "back"),
   goesWrong: fc.constantFrom("nothing", "nothing", "poll", "sync", "lock", "part", "stop"),
-  /** A record changes after the sync has read it. */
+  /** A record changes after the sync read it. */
   isChangedInSync: fc.boolean(),
 });
 type Move = typeof Move extends fc.Arbitrary<infer Value> ? Value : never;
@@ -498,14 +498,14 @@ async function playMoves(moves: readonly Move[], isEmpty: boolean): Promise<void
   const server: { version: number; timestamp: number | null } = { version: 0, timestamp: isEmpty ? null : T };
   const change = (direction: number) => {
     server.version++;
-    // Never one that was there before: 42 changes at most stay exact.
+    // Always a new number: at most 42 changes stay exact.
     server.timestamp = (server.timestamp ?? T) + direction * 2 ** server.version;
   };
   const disk: Disk = { known: undefined };
-  /** The version that the last good sync has read; at the first look, the one that is there. */
+  /** The version of the last successful sync, or at first the current one. */
   let synced: number | undefined;
   let goodSyncs = 0;
-  // A retry comes after a pause, during which looks find nothing.
+  // A retry comes after a pause in which polls find no change.
   const queue = [...moves, ...Array(1_500).fill(QUIET)];
   while (queue.length > 0) {
     const stop = new AbortController();

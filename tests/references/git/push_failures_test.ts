@@ -12,7 +12,7 @@ const NAME = "Haidra-Org/images";
 const ADDRESS = { owner: "Haidra-Org", name: "images", branch: "main" };
 const BRANCH = "model-sync/references";
 
-/** Pushes a proposal to a repository that `prepare` made refuse it. */
+/** Pushes a proposal to a repository that refuses it, as set up by `prepare`. */
 async function failureOf(
   prepare: (bare: string, server: ReturnType<typeof startGitServer>) => void,
   hasToken = true,
@@ -46,7 +46,7 @@ async function failureOf(
   return error;
 }
 
-/** Refuses pushes as GitHub does: a status, and words that git shows as the remote's. */
+/** Refuses pushes as GitHub does: with a status, and a text that git prints as the remote's. */
 function refusePushes(server: ReturnType<typeof startGitServer>, status: number, words: string): void {
   server.intercept = (request) => {
     if (!request.url.includes("git-receive-pack")) return undefined;

@@ -10,7 +10,7 @@ import { bareRepository, clone, commitAll, git } from "../../helpers/test_git.ts
 const LEFT = "ghp_leftbyanearlierscript0123456789abcd";
 const ADDRESS = { owner: "Haidra-Org", name: "images", branch: "main" };
 
-/** Opens a kept clone in whose address the original script left its token, and says what is left of that. */
+/** Opens a kept clone whose address contains a token of the original script, and returns what remains of it. */
 async function reopen(token: Secret | undefined, address = ADDRESS) {
   using dir = tempDir();
   const bare = bareRepository(join(dir.path, "srv/Haidra-Org/images.git"));

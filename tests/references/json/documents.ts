@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { isJsonArray, isJsonObject, type JsonValue } from "../../../lib/references/json/json_value.ts";
 import { isJsonScalar, renderRawString, renderScalar } from "../../../lib/references/json/render_scalar.ts";
 
-/** Each property runs on the same values always. */
+/** Each property runs on the same values every time. */
 export const SEED = 20_260_101;
 
 const KEYS = [
@@ -66,7 +66,7 @@ const scalars: fc.Arbitrary<JsonValue> = fc.oneof(
   floats,
 );
 
-/** Values with everything in them that has gone wrong somewhere. */
+/** Values with all kinds of content that caused errors before. */
 export const values: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 4, depthSize: "small" },
@@ -77,7 +77,7 @@ export const values: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue }>((
   ),
 })).value;
 
-/** A source of chance that repeats itself: numbers from 0 to below `bound`. */
+/** A repeatable source of random numbers, from 0 to below `bound`. */
 export type Chance = (bound: number) => number;
 
 export const chances: fc.Arbitrary<Chance> = fc.nat().map((seed) => {
@@ -93,7 +93,7 @@ export function pick<T>(chance: Chance, list: readonly [T, ...T[]]): T {
   return list[chance(list.length)] ?? list[0];
 }
 
-/** How a file is laid out. */
+/** A file's layout. */
 export interface Layout {
   readonly newline: string;
   readonly unit: string;
@@ -102,9 +102,9 @@ export interface Layout {
   readonly isRaw: boolean;
   readonly scalarsInline: boolean;
   readonly commaFirst: boolean;
-  /** Between the brackets of what is empty. */
+  /** The text inside empty brackets. */
   readonly nothing: string;
-  /** Whether the first key of an object is there twice, without meaning the first time. */
+  /** Whether an object's first key occurs twice; the first occurrence has no effect. */
   readonly repeatsKey: boolean;
 }
 
@@ -122,7 +122,7 @@ export function someLayout(chance: Chance): Layout {
   };
 }
 
-/** Writes a value in a layout. `next` gives the layout of each list: the same always, or one of a mixed file. */
+/** Writes a value in a layout. `next` returns the layout of each list: the same one, or those of a mixed file. */
 export function layOut(value: JsonValue, next: () => Layout, indent = ""): string {
   const layout = next();
   if (typeof value === "string") return layout.isRaw ? renderRawString(value) : renderScalar(value);
@@ -146,7 +146,7 @@ export function layOut(value: JsonValue, next: () => Layout, indent = ""): strin
   return `${open}${lineBreak}${parts.join(separator)}${layout.newline}${indent}${close}`;
 }
 
-/** A text of a value: in one layout, or, one time out of three, in as many as it has lists. */
+/** Returns a text of a value: in one layout, or, in a third of the cases, with a layout for each list. */
 export function someText(value: JsonValue, chance: Chance): string {
   const layout = someLayout(chance);
   const isMixed = chance(3) === 0;
@@ -154,7 +154,7 @@ export function someText(value: JsonValue, chance: Chance): string {
   return `${pick(chance, ["", "", "\ufeff"])}${text}${pick(chance, ["", "\n", "\r\n", " \n\n"])}`;
 }
 
-/** A value that differs here and there: spellings that are equal, other orders, members and items gone, new or changed. */
+/** Returns a changed value: other spellings, other orders, and removed, added or changed members and items. */
 export function changed(value: JsonValue, chance: Chance): JsonValue {
   if (isJsonArray(value)) {
     const items = value.flatMap((item) => {

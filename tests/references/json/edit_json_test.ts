@@ -7,7 +7,7 @@ import { parseJson } from "../../../lib/references/json/read_nodes.ts";
 import { renderJson } from "../../../lib/references/json/render_json.ts";
 import { chances, changed, grown, SEED, someText, values } from "./documents.ts";
 
-/** The text after the edit, which has to hold what was wanted, and to stay as it is from then on. */
+/** Returns the edited text, and asserts that it has the wanted value and that a second edit changes nothing. */
 function edit(text: string, wanted: string): string {
   const value = parseJson(wanted, "wanted");
   const edited = editJson(text, value, "clip.json");
@@ -16,7 +16,7 @@ function edit(text: string, wanted: string): string {
   return edited;
 }
 
-/** A file that three people wrote: tabs, four spaces, CRLF, one list on a line. */
+/** A file with the styles of three people: tabs, four spaces, CRLF, one list on a line. */
 const MIXED = [
   "{\r\n",
   '\t"canny": {\r\n',
@@ -134,7 +134,7 @@ Deno.test("editJson() puts members between, before and after others in the wante
     edit('{\n  "b": 1,\n  "d": 2\n}\n', '{"a": 0, "b": 1, "c": 3, "c2": 4, "d": 2, "e": 5}'),
     '{\n  "a": 0,\n  "b": 1,\n  "c": 3,\n  "c2": 4,\n  "d": 2,\n  "e": 5\n}\n',
   );
-  // The order of the text is another: what comes last is last all the same.
+  // The text has another order; the last wanted member still comes last.
   assert.equal(
     edit('{\n  "b": 1,\n  "a": 2\n}\n', '{"a": 2, "x": 0, "b": 1, "new": 3}'),
     '{\n  "b": 1,\n  "a": 2,\n  "x": 0,\n  "new": 3\n}\n',
@@ -172,7 +172,7 @@ Deno.test("editJson() leaves no blank line", () => {
   assert.equal(edit(text, '{"b": 2, "c": 3}'), '{\n    "b": 2,\n    "c": 3\n}\n');
   assert.equal(edit(text, '{"a": 1, "b": 2}'), '{\n    "a": 1,\n\n    "b": 2\n}\n');
   assert.equal(edit(text, '{"a": 1, "c": 3}'), '{\n    "a": 1,\n    "c": 3\n}\n');
-  // Blanks at the ends of lines stay with the lines that have them.
+  // Blanks at line ends stay with their lines.
   assert.equal(
     edit('{ \n  "a": 1, \n  "b": 2 \n}', '{"a": 1, "b": 2, "c": 3}'),
     '{ \n  "a": 1, \n  "b": 2,\n  "c": 3 \n}',
@@ -264,7 +264,7 @@ Deno.test("editJson() edits lists of any depth", () => {
   assert.equal(edit(nest("[1]"), nest("[1, 2]")), nest("[1,2]"));
 });
 
-/** A model of some 1.4 KB, as PRIMARY has them. */
+/** A model of about 1.4 KB, like PRIMARY's. */
 function model(name: string): string {
   const file = `{"path": "${name}.ckpt", "md5sum": "${"0".repeat(32)}", "sha256sum": "${"1".repeat(64)}"}`;
   const download = `{"file_name": "${name}.ckpt", "file_path": "", "file_url": "https://x/${name}.ckpt"}`;
@@ -291,6 +291,6 @@ Deno.test("3,000 models are read, compared, changed and written in little more t
   assert.equal(jsonEquals(parseJson(file, "file"), wanted), false);
   assert.equal(editJson(file, wanted, "file"), renderJson(wanted));
   const ours = performance.now() - start;
-  // Ten times or less on a quiet machine; what grows with the square would take hundreds.
+  // At most ten times on a quiet machine. Quadratic time would be hundreds.
   assert.ok(ours < 60 * native, `${Math.round(ours)} ms against ${Math.round(native)} ms`);
 });

@@ -8,7 +8,7 @@ import { renderInline, renderJson } from "../../../lib/references/json/render_js
 import { chances, pick, SEED, someText, values } from "./documents.ts";
 import { pythonEquals, pythonRoundTrips } from "./python_json.ts";
 
-/** The value, or the refusal. */
+/** Returns the value or the refusal. */
 function read(text: string): JsonValue | RefusedError {
   try {
     return parseJson(text, "clip.json");
@@ -25,7 +25,7 @@ function refusal(text: string): string {
   return answer.message.replace("Cannot read clip.json: it is not JSON that can be synced: ", "");
 }
 
-/** What we make of a text, as `pythonRoundTrips()` answers. */
+/** Returns our result for a text, in the form of `pythonRoundTrips()`. */
 function roundTrip(text: string) {
   const value = read(text);
   return value instanceof RefusedError ? null : { indented: renderJson(value), inline: renderInline(value) };
@@ -38,7 +38,7 @@ function assertSameAsPython(texts: readonly string[]) {
   }
 }
 
-/** As deep as can be. */
+/** The maximum depth. */
 const DEEP = `${"[".repeat(250)}${'{"a":'.repeat(250)}1${"}".repeat(250)}${"]".repeat(250)}`;
 
 Deno.test("parseJson() and renderJson() write what Python writes, byte for byte", () => {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 
-/** Runs Python with a value that it finds as `given`, and returns what it leaves in `result`. */
+/** Runs Python with a value as `given`, and returns its `result`. */
 function runPython(script: string, given: unknown): unknown {
   const file = Deno.makeTempFileSync({ suffix: ".json" });
   try {
-    // Halves of surrogate pairs are escaped here and come back as Python's own.
+    // Single surrogates are escaped here and by Python.
     Deno.writeTextFileSync(file, JSON.stringify(given));
     const program = `
 import json, sys
@@ -21,13 +21,13 @@ print(json.dumps(result))
   }
 }
 
-/** What Python makes of a text: `json.dumps(json.loads(text), indent=4)` and a newline, and the same on one line. */
+/** Python's result for a text: `json.dumps(json.loads(text), indent=4)` and a newline, and the same on one line. */
 export interface PythonAnswer {
   readonly indented: string;
   readonly inline: string;
 }
 
-/** For each text Python's answer, or `null` where it reads no JSON or meets NaN or Infinity. */
+/** Returns Python's result for each text; `null` if it is not JSON or contains NaN or Infinity. */
 export function pythonRoundTrips(texts: readonly string[]): (PythonAnswer | null)[] {
   const script = `
 def answer(text):
@@ -46,7 +46,7 @@ result = [answer(text) for text in given]`;
   return answers;
 }
 
-/** For each pair of texts whether Python finds their values equal. */
+/** Returns for each pair of texts whether Python finds their values equal. */
 export function pythonEquals(pairs: readonly (readonly [string, string])[]): boolean[] {
   const answers = runPython("result = [json.loads(a) == json.loads(b) for a, b in given]", pairs);
   assert.ok(Array.isArray(answers) && answers.length === pairs.length);

@@ -5,7 +5,7 @@ import type { PullRequest } from "../../../lib/references/pull_requests/pull_req
 
 const [SAME, OTHER] = ["sha256:aa", "sha256:bb"];
 
-/** A pull request as `open`, `merged`, closed by us, or by a human. */
+/** A pull request that is open, merged, or closed by us or a person. */
 function pull(number: number, how: "open" | "merged" | "ours" | "human", content?: string): PullRequest {
   return {
     number,

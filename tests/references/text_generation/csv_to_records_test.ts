@@ -8,7 +8,7 @@ import { runPython } from "./text_reference.ts";
 
 const HEADER = "name,parameters_bn,display_name,url,baseline,description,style,tags,instruct_format,settings";
 
-/** A file with a header, lines that are CSV already, and an end of its own for each. */
+/** A file with a header and CSV lines, each with its own line end. */
 function file(lines: readonly string[], header = HEADER): string {
   const ends = ["\r\n", "\n", "\r\n", "\r"];
   return [header, ...lines].map((line, index) => line + ends[index % ends.length]).join("");

@@ -31,7 +31,7 @@ const files = fc.record({ records: recordsArbitrary, columns: columnsArbitrary, 
     return { records, rows, text: `${columns.join(",")}\r\n${[...rows.values()].join("")}` };
   });
 
-/** What PRIMARY says of a model, with the file's format where PRIMARY has none. */
+/** PRIMARY's record of a model, with the file's format if PRIMARY has none. */
 function wanted(record: JsonObject, held: JsonObject | undefined): JsonObject {
   const format = record.get("instruct_format") ?? held?.get("instruct_format");
   return format === undefined ? record : new Map([...record, ["instruct_format", format]]);
@@ -85,7 +85,7 @@ Deno.test("planTextFiles() changes nothing a second time", () => {
 Deno.test("planTextFiles() keeps the bytes of every row that matches PRIMARY", () => {
   fc.assert(
     fc.property(recordsArbitrary, files, fc.nat({ max: 7 }), (others, file, changes) => {
-      // The first models are said differently, or are gone.
+      // The first models are changed or removed.
       const primary: Records = new Map(
         [...file.records].slice(changes),
       );

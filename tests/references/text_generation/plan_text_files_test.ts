@@ -7,7 +7,7 @@ import { planTextFiles } from "../../../lib/references/text_generation/plan_text
 const HEADER = "name,parameters_bn,display_name,url,baseline,description,style,tags,instruct_format,settings";
 const KEEP_NOTHING: ReadonlySet<string> = new Set();
 
-/** What a file without surprises says, in CRLF. */
+/** A regular file, with CRLF. */
 const FILE = [
   HEADER,
   'org/First-7B, 7,First 7B,https://x/1,llama,"One, two",chat,"roleplay, popular",Alpaca,"{""top_p"":1}"',

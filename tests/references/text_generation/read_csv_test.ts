@@ -24,7 +24,7 @@ Deno.test("readCsv() reads as Python's csv does, and refuses only a quote that n
   for (const [index, text] of texts.entries()) {
     const cells = cellsOf(text);
     if (cells !== undefined) assert.deepEqual(cells, expected[index], JSON.stringify(text));
-    // With a quote at its end such a text is whole.
+    // With a closing quote at its end, the text is valid.
     else assert.notEqual(cellsOf(`${text}"`), undefined, JSON.stringify(text));
   }
   assert.ok(texts.filter((text) => cellsOf(text) !== undefined).length > 1000);

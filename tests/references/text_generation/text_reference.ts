@@ -4,7 +4,7 @@ import { z } from "zod";
 /** A job of text_reference.py. */
 export type PythonJob = readonly ["read", string] | readonly ["write", string[][]] | readonly ["db", string];
 
-/** What Python makes of each job, in one process; `null` where it fails. */
+/** Returns Python's result for each job, from one process; `null` for a failure. */
 export async function runPython<Result>(
   jobs: readonly PythonJob[],
   result: z.ZodType<Result>,

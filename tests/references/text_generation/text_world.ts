@@ -76,7 +76,7 @@ export const recordsArbitrary: fc.Arbitrary<Records> = fc.uniqueArray(fc.tuple(n
   }))
 );
 
-/** A row that says what a record says, as people write it: the numbers of `odd` choose how. */
+/** Returns a row for a record as people write it; the numbers of `odd` select variants. */
 export function handWrittenRow(
   record: JsonObject,
   columns: readonly string[],
@@ -121,7 +121,7 @@ function cell(value: string, quoted: boolean): string {
   return quoted || /[,"\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
 }
 
-/** Billions that Python reads as exactly so many. */
+/** Returns billions that Python reads as exactly this number. */
 function spelled(parameters: bigint): string {
   const exact = `${parameters / 1_000_000_000n}.${String(parameters % 1_000_000_000n).padStart(9, "0")}`;
   return BigInt(Math.trunc(Number(exact) * 1e9)) === parameters ? exact : `${exact}3`;
