@@ -1,9 +1,16 @@
+import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { formatDuration } from "../core/format.ts";
 import { RATE_LIMITING } from "../core/seed_phrases.ts";
-import { findPullTime, rememberPullTime } from "../store/pull_times.ts";
+import { RebuiltFile } from "../store/rebuilt_file.ts";
 import type { Store } from "../store/store.ts";
 import { type GitHubActionsSettings, sourceKey } from "./github_actions_source.ts";
+
+/** When the last pull from each source started. */
+const STARTS = new RebuiltFile("starts.json", z.record(z.string(), z.iso.datetime()));
+
+/** Each configured source has one entry. Only a configuration that changes every day fills the file; the oldest go. */
+const STARTS_MAX = 50;
 
 export interface ThrottleOptions {
   readonly minIntervalMinutes: number;
@@ -23,18 +30,28 @@ export function throttleArtifacts(
 ): string | undefined {
   const source = sourceKey(settings);
   const now = clock.now();
-  const last = findPullTime(store, source);
+  const last = findStart(store, source);
   const elapsedMs = last === undefined ? Infinity : now.getTime() - last.getTime();
   // A start in the future means that the clock was set back since: it delays nothing.
   if (!isForced && elapsedMs >= 0 && elapsedMs < minIntervalMinutes * 60_000) {
+    const elapsed = formatDuration(elapsedMs);
     // The phrase alone suggests that GitHub limits requests.
     log.info(
-      `the previous pull started ${
-        formatDuration(elapsedMs)
-      } ago; artifacts.min_interval_minutes is ${minIntervalMinutes}`,
+      `the previous pull started ${elapsed} ago; artifacts.min_interval_minutes is ${minIntervalMinutes}`,
     );
     return RATE_LIMITING;
   }
-  rememberPullTime(store, source, now);
+  rememberStart(store, source, now);
   return undefined;
+}
+
+function findStart(store: Store, source: string): Date | undefined {
+  const text = STARTS.find(store)?.[source];
+  return text === undefined ? undefined : new Date(text);
+}
+
+function rememberStart(store: Store, source: string, at: Date): void {
+  const { [source]: _old, ...others } = STARTS.find(store) ?? {};
+  const kept = Object.fromEntries(Object.entries(others).slice(-(STARTS_MAX - 1)));
+  STARTS.replace(store, { ...kept, [source]: at.toISOString() });
 }
