@@ -6,7 +6,7 @@ import { ModelSync } from "../../lib/config/schema.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
-import { fixedEnvironment } from "../helpers/test_context.ts";
+import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 
 const SKIPPED = "Rate limiting - skipping sync";
 
@@ -20,13 +20,17 @@ Deno.test("throttleArtifacts() skips a pull within five minutes of the last star
       undefined,
       undefined,
     );
+  const context = testContext();
   const pullAt = (time: string, { isForced = false, branch = "main" } = {}) =>
-    throttleArtifacts(new FakeClock(`2026-11-30T${time}Z`), store, settings(branch), {
+    throttleArtifacts({ ...context, clock: new FakeClock(`2026-11-30T${time}Z`) }, store, settings(branch), {
       minIntervalMinutes: 5,
       isForced,
     });
   assert.equal(pullAt("06:00:00"), undefined);
   assert.equal(pullAt("06:04:59"), SKIPPED);
+  assert.deepEqual(context.log.lines, [
+    "info the previous pull started 4 min 59 s ago; artifacts.min_interval_minutes is 5",
+  ]);
   // A skipped pull is not a start.
   assert.equal(pullAt("06:05:00"), undefined);
   assert.equal(pullAt("06:05:01", { branch: "next" }), undefined);
