@@ -137,7 +137,7 @@ function setMode(fs: FileSystem, path: string, mode: number): boolean {
   }
 }
 
-/** A fingerprint of each path below a folder. It detects changes that nobody tried to hide. */
+/** A fingerprint of each path below a folder. It detects all changes that are not deliberately hidden. */
 type Snapshot = ReadonlyMap<string, string>;
 
 function takeSnapshot(fs: FileSystem, root: string): Snapshot {

@@ -8,7 +8,7 @@ import { testContext } from "../helpers/test_context.ts";
 
 const UNIX = { ignore: Deno.build.os === "windows" };
 
-/** A staged release of two files, as staging leaves it, and a shell command for it, which may know a folder beside it. */
+/** A staged release of two files, and a shell command for it. The script may use a folder beside the release. */
 function world(
   script: string | ((root: string) => string),
   changed: Partial<CustomCommand> = {},
@@ -90,7 +90,7 @@ Deno.test(
       "info validate_command: 444",
     ]);
     assert.deepEqual(modes(), before);
-    // A read-only file may be one of the store, of which the time of its last change is remembered.
+    // A read-only file may belong to the store, whose stat cache has its change time.
     assert.equal(Deno.statSync(join(made.dir, "a.bin")).ctime?.getTime(), ctime);
   },
 );

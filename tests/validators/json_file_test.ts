@@ -6,7 +6,7 @@ import { stagedFile } from "../helpers/model_files.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
-/** The refusal of a file or the empty text, and what was logged. */
+/** Returns the refusal of a file or an empty text, and the log. */
 function inspect(content: string | Uint8Array): { refusal: string; log: readonly string[] } {
   using dir = tempDir();
   const context = testContext();
@@ -91,7 +91,7 @@ Deno.test("inspectJson() agrees with JSON.parse() on what is JSON", () => {
     fc.property(fc.json(), fc.nat(), fc.string({ maxLength: 2 }), (text, at, insert) => {
       const place = at % (text.length + 1);
       const changed = `${text.slice(0, place)}${insert}${text.slice(place + 1)}`.toWellFormed();
-      // These pass here and not there.
+      // inspectJson() accepts these, JSON.parse() does not.
       fc.pre(!/NaN|Infinity/.test(changed));
       assert.equal(verdict(changed) === "", isJson(changed), JSON.stringify(changed));
     }),

@@ -7,7 +7,7 @@ import { applyRules, type Rules } from "../../lib/validators/release_rules.ts";
 
 const NOW = new Date("2026-11-24T12:00:00Z");
 
-/** Files of these sizes. */
+/** Returns files of these sizes. */
 function files(sizes: Readonly<Record<string, number>>): ModelFile[] {
   return Object.entries(sizes).map(([path, size]) => ({ path, location: path, size, sha256: "" }));
 }
@@ -18,7 +18,7 @@ interface Case {
   readonly createdAt?: string;
 }
 
-/** The refusal under these rules, or the empty text. */
+/** Returns the refusal by these rules, or an empty text. */
 function verdict(
   rules: Partial<Rules>,
   { files: made = { a: 1 }, active, createdAt = NOW.toISOString() }: Case,
@@ -33,7 +33,7 @@ function verdict(
     return "";
   } catch (error) {
     assert.ok(error instanceof RefusedError, String(error));
-    // Clocks may be wrong; whatever else is refused here is the release's own fault.
+    // The clock may be wrong; all other refusals here are the fault of the release.
     assert.equal(error instanceof InvalidModelError, error.code !== "RELEASE_AGE");
     return error.message;
   }
@@ -91,10 +91,10 @@ Deno.test("max_shrink and max_growth compare the number of files and bytes with 
     verdict({ max_growth: 1 }, { active, files: { a: 1, b: 1, c: 1, d: 1, e: 1 } }),
     /files is 5, .*150 % more, max_growth allows 100 %/,
   );
-  // One of them is no limit for the other, and without an active release there is none.
+  // Neither rule limits the other direction, and without an active release there is no limit.
   assert.equal(verdict({ max_growth: 0 }, { active, files: { a: 1 } }), "");
   assert.equal(verdict({ max_shrink: 0, max_growth: 0 }, { files: { a: 1 } }), "");
-  // Empty files are not divided by.
+  // There is no division by an empty release.
   assert.match(verdict({ max_growth: 1 }, { active: { a: 0 }, files: { a: 1 } }), /1 bytes/);
 });
 

@@ -22,7 +22,7 @@ interface World {
   readonly checkers?: readonly Checker[];
 }
 
-/** Validates a release of these files, and returns what was logged above debug. */
+/** Validates a release of these files. @returns the log without debug messages */
 async function validate({ files, active, settings = {}, checkers }: World): Promise<string[]> {
   using root = tempDir();
   const staged = (folder: string, contents: Contents) => ({
@@ -45,7 +45,7 @@ async function validate({ files, active, settings = {}, checkers }: World): Prom
 
 const TENSORS = safetensors({ w: ["F32", [2], 8] });
 
-/** A format of files that begin with "P:", or are called `.p`; it refuses those with "bad". */
+/** A format of files that begin with "P:" or end in `.p`; it refuses those that contain "bad". */
 function madeUp(passesUnchanged: boolean, seen: string[] = []): Checker {
   return {
     format: "made-up",
@@ -95,7 +95,7 @@ Deno.test("a format is recognised by content, whatever the name of the file", as
   const broken = TENSORS.subarray(0, -1);
   await assert.rejects(validate({ files: { "weights.bin": broken } }), { path: "weights.bin" });
   await assert.rejects(validate({ files: { blob: gguf({ version: 1 }) } }), { path: "blob" });
-  // What is called JSON has to be JSON, and what it looks like besides has to be whole, too.
+  // A file named JSON has to be JSON, and also valid in every other format that its content looks like.
   await assert.rejects(validate({ files: { "m.json": gguf() } }), { problem: /not JSON/ });
   const seen: string[] = [];
   const checkers = [...CHECKERS, madeUp(false, seen)];
@@ -127,7 +127,7 @@ Deno.test("a file that is unchanged since the active release is checked only for
   const active = { "m.p": "P: bad", "n.p": "P: old", "o.safetensors": "broken" };
   const files = { "m.p": "P: bad", "n.p": "P: new", "o.safetensors": "broken", "new/m.p": "P: fine" };
   await validate({ files, active, checkers: [...CHECKERS, madeUp(true, seen)] });
-  // Files are looked at side by side.
+  // Files are checked concurrently.
   assert.deepEqual(seen.toSorted(), ["n.p again", "new/m.p"]);
   await assert.rejects(validate({ files, active, checkers: [madeUp(false)] }), { path: "m.p" });
 });

@@ -35,7 +35,7 @@ Deno.test("an input that was open and now has a fixed size does not fit", () => 
     compared({ inputs: [fixed] }),
     `its input "features" is float32[1,12], the active model's is float32[batch,12]`,
   );
-  // A model of one size may become one of any, and what is expected says what consumers feed.
+  // A fixed size may become open, and an expected signature defines what consumers feed.
   assert.equal(compareSignature("m.onnx", ACTIVE, { ...ACTIVE, inputs: [fixed] }, []), undefined);
   const expected = [{ name: "features", type: "float32", shape: [null, 12] }];
   assert.equal(compared({ inputs: [fixed] }, [{ inputs: expected }]), undefined);
@@ -134,7 +134,7 @@ Deno.test("drift is the mean total variation and the mean divergence over all ro
   const found = verdict(2, [[0.5, 0.5, 1, 0], [0.5, 0.5, 0.5, 0.5]], [[0.9, 0.1], [0.6, 0.4]]);
   assert.ok(found.kind === "drift");
   near(found.drift.totalVariation, (0 + 0.5 + 0.3) / 3);
-  // 0 is taken as 1e-10.
+  // 0 counts as 1e-10.
   const floor = 1e-10 * Math.log(1e-10 / 0.5);
   const third = 0.9 * Math.log(0.9 / 0.6) + 0.1 * Math.log(0.1 / 0.4);
   near(found.drift.klDivergence, (0 + Math.log(2) + floor + third) / 3);

@@ -44,7 +44,7 @@ const SETTINGS: OnnxSettings = {
 
 type Release = Readonly<Record<string, string | Uint8Array>>;
 
-/** Inspects `m.onnx` of one release against that of another, and returns what was logged. */
+/** Inspects `m.onnx` of one release against that of another. @returns the log */
 async function inspect(
   release: Bytes | Release,
   active?: Bytes | Release,
@@ -104,7 +104,7 @@ Deno.test("a model that consumers cannot feed is refused before it is loaded, un
     /its input "features" is float32\[batch,3\], the active model's is float32\[batch,2\]$/,
   );
   const expect = [{ path: "*.onnx", inputs: [{ name: "features", type: "float32", shape: [null, 3] }] }];
-  // The active model cannot compute vectors of the new width, so that there is nothing to compare.
+  // The active model cannot compute vectors of the new width, so there is nothing to compare.
   assert.match((await inspect(wider, GOOD, { expect })).join("\n"), /20 sanity vectors computed/);
   await refused(inspect(GOOD, GOOD, { expect }, { spawn: noProcess }), /expected is float32\[\?,3\]$/);
 });
@@ -129,7 +129,7 @@ const DOMAIN = 7;
 const BFLOAT16 = 16;
 const FLOAT8 = 17;
 
-/** Models that other runtimes load. */
+/** Models that other runtimes can load. */
 const FOREIGN: Readonly<Record<string, readonly [Bytes, reason: RegExp]>> = {
   "an operator of a custom domain": [
     joined(
@@ -230,7 +230,7 @@ Deno.test("without an active model, NaN for random inputs is a warning, once for
     inspect(log, undefined, { sanity_vectors: vectors }),
     /its output "y" is NaN for sanity vector 2/,
   );
-  // An active model that cannot be compared is none that is missing.
+  // An active model that cannot be compared still counts as an active model.
   await refused(inspect(log, new Uint8Array([1])), /its output "y" is NaN/);
 });
 

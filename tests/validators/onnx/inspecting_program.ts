@@ -1,7 +1,7 @@
 import { inspectOnnx } from "../../../lib/validators/onnx/inspect_onnx.ts";
 import { testContext } from "../../helpers/test_context.ts";
 
-/** A program that inspects the ONNX files that are named on its command line, under the permissions that it is given. */
+/** Inspects the ONNX files on its command line, under the permissions of its process. */
 for (const location of Deno.args) {
   const { size } = Deno.statSync(location);
   const context = testContext();

@@ -4,7 +4,7 @@ import { PROJECT } from "../../helpers/run_cli.ts";
 import { classifier, endless } from "../../helpers/onnx_bytes.ts";
 import { tempDir, writeFiles } from "../../helpers/temp_dir.ts";
 
-/** Read for the models and the runtime, run for Deno itself: what a command needs to validate ONNX models. */
+/** The permissions to validate ONNX models: read for the models and the runtime, run for Deno itself. */
 const PERMISSIONS = ["--allow-read", "--allow-run", "--no-prompt"];
 
 const PROGRAM = join(PROJECT, "tests/validators/onnx/inspecting_program.ts");

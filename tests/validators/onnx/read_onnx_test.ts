@@ -216,7 +216,7 @@ Deno.test("readOnnx() neither crashes nor hangs on flipped, removed or inserted 
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (noise) => NEVER_A_CRASH(new Uint8Array(noise))));
 });
 
-/** Where a reference to another file can be. */
+/** The places of references to external files. */
 const PLACES: Readonly<Record<string, (tensor: (id: number) => Bytes) => Bytes>> = {
   "the main graph": (tensor) => model(tensor(5), Y),
   "an attribute": (tensor) => model(node("Constant", [], ["y"], message(5, tensor(5))), Y),
@@ -231,7 +231,7 @@ const PLACES: Readonly<Record<string, (tensor: (id: number) => Bytes) => Bytes>>
   "the training graph": (tensor) => joined(model(Y), message(20, message(2, tensor(5)))),
 };
 
-/** A node as a function holds it. */
+/** A node in a function. */
 function node2(...attributes: readonly Bytes[]): Bytes {
   return message(7, text(4, "Constant"), ...attributes);
 }

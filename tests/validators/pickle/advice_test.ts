@@ -20,7 +20,7 @@ async function refusal(content: Uint8Array, name: string, allow: readonly string
 
 const Pasted = z.object({ allow: z.array(z.string()) });
 
-/** The list of the hint, as YAML reads it and the configuration takes it. */
+/** Returns the list in the hint, parsed by YAML and the configuration's schema. */
 function pasted(hint: string | undefined): readonly string[] {
   const line = /activation\.validate\.pickle: (allow: \[[^\]]*\])/.exec(hint ?? "")?.[1];
   assert.ok(line !== undefined, hint);
@@ -31,13 +31,13 @@ function pasted(hint: string | undefined): readonly string[] {
 const called = (module: string, name: string) => rawPickle(stackGlobal(module, name), ")R");
 const made = (module: string, name: string) => rawPickle(stackGlobal(module, name), ")", 0x81);
 
-/** Everything that a user's own classes and functions make picklers write. */
+/** Everything that picklers write for a user's own classes and functions. */
 const OWN = rawPickle(
   "(",
   made("bot.models", "Net"),
   rawPickle("}", text("scale"), stackGlobal("bot.util", "scale"), "sb"),
   called("bot.models", "Net.load_weights"),
-  // What a method of a class has made is called: `getattr(cls, name)(...)`.
+  // The result of a class's method is called: `getattr(cls, name)(...)`.
   rawPickle(stackGlobal("bot.reach", "method"), text("x"), 0x85, "R)R"),
   rawPickle(stackGlobal("collections", "defaultdict"), stackGlobal("bot.util", "zero"), 0x85, "R"),
   rawPickle(

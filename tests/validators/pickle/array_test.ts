@@ -21,7 +21,7 @@ async function refuses(content: Uint8Array, expected: RegExp): Promise<void> {
   }
 }
 
-/** What a wrapper says of its array; what is left out is that of joblib. */
+/** The entries of a wrapper's state; the defaults are joblib's. */
 interface WrapperParts {
   readonly subclass?: Uint8Array;
   readonly order?: Uint8Array;
@@ -85,7 +85,7 @@ function madeDtype(type: string, parts: DtypeParts): Uint8Array {
   );
 }
 
-/** Opcodes that the reader would execute where the walk sees an array's bytes, if that is larger than the array. */
+/** Opcodes that the reader would execute if the walk skipped more bytes than the array has. */
 const HIDDEN = rawPickle(new Uint8Array(32), stackGlobal("os", "system"), text("id"), 0x85, "R.");
 
 const STRANGE_WRAPPERS: Readonly<Record<string, readonly [WrapperParts, RegExp]>> = {
@@ -102,7 +102,7 @@ const STRANGE_WRAPPERS: Readonly<Record<string, readonly [WrapperParts, RegExp]>
     { subclass: stackGlobal("sklearn.base", "BaseEstimator") },
     /of a class that/,
   ],
-  "an order that is not one": [{ order: text("X") }, /of an unexpected order/],
+  "an invalid order": [{ order: text("X") }, /of an unexpected order/],
   "a negative shape": [{ shape: rawPickle(int32(-1), 0x85) }, /of an unexpected shape/],
   "empty elements": [
     { dtype: madeDtype("V0", { order: "|", bytes: 0, alignment: 1 }) },
@@ -118,9 +118,9 @@ for (const [what, [parts, expected]] of Object.entries(STRANGE_WRAPPERS)) {
 
 const STRANGE_DTYPES: Readonly<Record<string, readonly [string, DtypeParts]>> = {
   "a letter without its size": ["i", { bytes: 1000 }],
-  "a size that its type has not": ["i8", { bytes: 1000 }],
-  "a size that there is not": ["f9", {}],
-  "a text larger than it says": ["S4", { order: "|", bytes: 400, alignment: 1 }],
+  "a size that the type does not have": ["i8", { bytes: 1000 }],
+  "a size that does not exist": ["f9", {}],
+  "a text larger than its type": ["S4", { order: "|", bytes: 400, alignment: 1 }],
   "a negative size": ["V8", { order: "|", bytes: -2, alignment: 1 }],
   "flags of objects on numbers": ["f8", { flags: 1 }],
   "flags of lists on numbers": ["f8", { flags: 2 }],
@@ -128,7 +128,7 @@ const STRANGE_DTYPES: Readonly<Record<string, readonly [string, DtypeParts]>> = 
   "objects that are not counted": ["O8", { order: "|", flags: 62 }],
   "an alignment of zero": ["V8", { order: "|", bytes: 8, alignment: 0 }],
   "an alignment of three": ["V8", { order: "|", bytes: 8, alignment: 3 }],
-  "an order that is not one": ["f8", { order: "X" }],
+  "an invalid order": ["f8", { order: "X" }],
   "fields of a number": [
     "f8",
     { names: rawPickle(text("a"), 0x85), fields: fieldsOf("a", int32(0)), bytes: 8, alignment: 1, flags: 16 },
@@ -229,7 +229,7 @@ Deno.test("the bytes behind an array's own pickle are walked as another reader w
     dtype: madeDtype("O8", { order: "|", flags: 63 }),
     more: rawPickle(text("allow_mmap"), 0x89),
   };
-  // To joblib, values 0 and 1 are those of the beginning; to a reader that begins behind the array, those behind it.
+  // For joblib, memo entries 0 and 1 are those before the array; for a reader that begins behind it, those behind it.
   const pickle = (module: string, name: string) =>
     rawPickle(
       PROTO_4,

@@ -122,12 +122,12 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
     rawPickle(PROTO_4, text("os"), 0x94, text("system"), 0x94, "00h", 0, "h", 1, 0x93, CALL),
     /imports os\.system/,
   ],
-  "a memo entry that another value is put over": [
+  "a memo entry that is overwritten": [
     rawPickle(PROTO_4, text("numpy"), "q", 0, "0", text("os"), "q", 0, "0h", 0, text("system"), 0x93, CALL),
     /imports os\.system/,
   ],
   "a name that is duplicated": [rawPickle(PROTO_4, text("os"), "2", 0x93, "."), /imports os\.os/],
-  "a name that only a call would make": [
+  "a name that is the result of a call": [
     rawPickle(PROTO_4, text("os"), stackGlobal("collections", "Counter"), ")R", 0x93, CALL),
     /name is not a constant|letters are hidden by escapes/,
   ],
@@ -147,7 +147,7 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
     rawPickle(PROTO_4, stackGlobal("collections", "OrderedDict.__init__.__globals__"), "."),
     /imports collections\.OrderedDict\.__init__/,
   ],
-  "a memo entry that is not there": [
+  "a missing memo entry": [
     rawPickle(PROTO_4, "h", 7, "."),
     /loads the memo entry 7, which does not exist/,
   ],
@@ -160,7 +160,7 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
     rawPickle(PROTO_4, stackGlobal("sklearn.utils._mocking", "Popen"), CALL),
     /imports sklearn\.utils\._mocking\.Popen/,
   ],
-  "a class that is handed to a function that calls it": [
+  "a class that is passed to a function that calls it": [
     rawPickle(
       PROTO_4,
       stackGlobal("numpy.random._pickle", "__generator_ctor"),
@@ -195,7 +195,7 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
     rawPickle(PROTO_4, stackGlobal("sklearn.base", "BaseEstimator"), text("a"), "Ns."),
     /adds to sklearn\.base\.BaseEstimator/,
   ],
-  "_reconstructor with a base that is no built-in type": [
+  "_reconstructor with a base that is not a built-in type": [
     rawPickle(
       PROTO_4,
       stackGlobal("copyreg", "_reconstructor"),
@@ -207,7 +207,7 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
     ),
     /based on sklearn\.base\.BaseEstimator/,
   ],
-  "_reconstructor whose arguments are a list, which Python's slower reader takes": [
+  "_reconstructor with a list of arguments, which Python's own reader accepts": [
     rawPickle(
       PROTO_4,
       stackGlobal("copyreg", "_reconstructor"),
@@ -224,8 +224,8 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
     /imports os\.system at byte 18/,
   ],
   "bytes behind the pickle": [rawPickle(PROTO_4, "N.", 0, 0, 0), /has the invalid opcode 0x00 at byte 4/],
-  "a protocol that is said twice": [rawPickle(PROTO_4, PROTO_4, "N."), /has a second PROTO opcode at byte 2/],
-  "a protocol that is not known": [rawPickle(0x80, 6, "N."), /protocol 6/],
+  "a duplicate PROTO opcode": [rawPickle(PROTO_4, PROTO_4, "N."), /has a second PROTO opcode at byte 2/],
+  "an unknown protocol": [rawPickle(0x80, 6, "N."), /protocol 6/],
   "a stream that breaks after the call": [
     rawPickle(PROTO_4, stackGlobal("os", "system"), text("id"), 0x85, "R", 0xff),
     OS_SYSTEM,
@@ -239,7 +239,7 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
     rawPickle(PROTO_4, 0x8e, uint32(0), uint32(0xffffffff)),
     /than any file has/,
   ],
-  "a frame that ends inside of an opcode": [
+  "a frame that ends inside an opcode": [
     rawPickle(PROTO_4, 0x95, uint32(1), uint32(0), text("os"), "."),
     /exceeds its frame/,
   ],
@@ -294,7 +294,7 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
     /array inside a frame/,
   ],
   "flags that make numbers objects": [rawPickle(PROTO_4, float64(1), "."), /flags that contradict its type/],
-  "a place-holder that comes back from the memo": [
+  "a placeholder from the memo": [
     rawPickle(
       PROTO_4,
       stackGlobal("joblib.numpy_pickle", "NumpyArrayWrapper"),
@@ -307,7 +307,7 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
     ),
     /placeholder of an array twice/,
   ],
-  "a place-holder that another call would make": [
+  "a placeholder that is the result of a call": [
     rawPickle(
       PROTO_4,
       stackGlobal("sklearn.neighbors._kd_tree", "newObj"),
@@ -319,7 +319,7 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
   ],
   "zlib around it": [deflateSync(SYSTEM), OS_SYSTEM],
   "gzip around it": [gzipSync(SYSTEM), OS_SYSTEM],
-  "gzip around it, named as something else": [gzipSync(SYSTEM), OS_SYSTEM, "model.bin"],
+  "gzip around it, with another name": [gzipSync(SYSTEM), OS_SYSTEM, "model.bin"],
   "a second gzip stream": [
     joined([gzipSync(rawPickle(PROTO_4, "N.")), gzipSync(SYSTEM)]),
     /imports os\.system/,
@@ -350,7 +350,7 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
     /EXTRA\.PKL" in it imports os\.system/,
     "model.bin",
   ],
-  "a torch file with a pickle that is named as a tensor": [
+  "a torch file with a pickle under the name of a tensor": [
     rawZip([
       { name: "archive/data.pkl", content: rawPickle(0x80, 2, "}.") },
       { name: "archive/data/0", content: SYSTEM },
@@ -381,12 +381,12 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
   "an extension in capitals": [SYSTEM, OS_SYSTEM, "MODEL.PICKLE"],
   "a name of another format": [SYSTEM, OS_SYSTEM, "model.onnx"],
   "no extension at all": [rawPickle(global("os", "system"), "(S'id'\ntR."), /imports os\.system/, "model"],
-  "a broken stream of no name": [
+  "a broken stream without a name": [
     rawPickle(global("os", "system"), "(S'id'\ntR", 0xff),
     /imports os\.system/,
     "notes.txt",
   ],
-  "a pickle name on something else": [
+  "something else with the name of a pickle": [
     new TextEncoder().encode('{"a": 1}'),
     /named like a pickle, but is neither one/,
     "a.JOBLIB",
@@ -433,7 +433,7 @@ Deno.test("a user's pattern allows a package, but no known gadget in it", async 
 });
 
 Deno.test("a ZIP in the form of torch's writer is inspected", async () => {
-  // Sizes behind the contents, padding in the local headers, hidden names, and the ZIP64 records although small.
+  // Data descriptors, padding in the local headers, hidden names, and ZIP64 records in a small file.
   const entry = (name: string, content: Uint8Array): RawEntry => ({
     name,
     content,
@@ -489,7 +489,7 @@ Deno.test("a torch file with nothing but tensors passes", async () => {
   );
 });
 
-/** A `.npy` file: what numpy says of its elements, then their bytes. */
+/** A `.npy` file: numpy's header, then the bytes of the elements. */
 function npy(header: string, elements: Uint8Array, version = 1): Uint8Array<ArrayBuffer> {
   const length = version === 1 ? [header.length % 256, header.length >> 8] : uint32(header.length);
   return joined([rawPickle(0x93, "NUMPY", version, 0), new Uint8Array(length), rawPickle(header), elements]);

@@ -48,7 +48,7 @@ Deno.test("a frame that zstd and lz4 skip does not hide opcodes, with any of the
   for (let magic = 0x51; magic <= 0x5f; magic++) {
     await refusesBytes(skippable(magic, SYSTEM), /compressed by zstd/, ["weights.bin", "m.zst"]);
   }
-  // As pzstd writes it before every frame; as opcodes, Python stops at it.
+  // pzstd writes it before every frame. It is not an opcode, so Python stops.
   await refusesBytes(
     joined([skippable(0x50, rawPickle(1, 2, 3, 4)), zstdCompressSync(SYSTEM)]),
     /after its zstd/,
@@ -154,7 +154,7 @@ Deno.test("every gzip header that Python's module accepts is inspected or refuse
 Deno.test("an LZ4 frame that only other decoders can read is refused under any name", async () => {
   const frame = (block: Uint8Array) =>
     rawPickle(0x04, 0x22, 0x4d, 0x18, 0x40, 0x40, 0, uint32(block.length), block, uint32(0));
-  // An offset of 0 reads on in the reference decoder.
+  // The reference decoder accepts an offset of 0 and goes on.
   const block = rawPickle(0xf0, SYSTEM.length - 15, SYSTEM, 0, 0, 0x10, ".");
   await refusesBytes(frame(block), /LZ4/, NAMES);
   await refusesBytes(frame(rawPickle(0xf0)), /LZ4/, NAMES);

@@ -20,13 +20,13 @@ const KERNEL = make("sklearn.gaussian_process.kernels", "RBF");
 const RANGE = call("builtins", "range", "K", 5);
 const BUILTIN = (name: string) => stackGlobal("builtins", name);
 
-/** So many entries that nobody remembers them all. */
+/** More entries than the machine tracks. */
 const many = rawPickle(...Array.from({ length: 100 }, (_, at) => rawPickle(text(`a${at}`), "N")));
 
-/** So much text that nothing more of it is remembered by the memo: each begins with a number of its own. */
+/** More text than the memo keeps, in different texts that each begin with a number. */
 const muchText = filled(300_000, rawPickle(text("".padEnd(250, "x")), 0x94, "0"));
 
-/** So many copies of these opcodes, with a number of seven digits in the text that they begin with. */
+/** Copies of these opcodes, each with a different number of seven digits in its first text. */
 function filled(count: number, opcodes: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(count * opcodes.length);
   const encoder = new TextEncoder();
@@ -97,7 +97,7 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
     call("copyreg", "_reconstructor", stackGlobal("sklearn.utils", "Bunch"), BUILTIN("dict"), ESTIMATOR),
     /with unexpected contents/,
   ],
-  "an object of no base of Python's": [
+  "an object whose base is not a built-in type": [
     call("copyreg", "_reconstructor", stackGlobal("sklearn.utils", "Bunch"), BUILTIN("bytearray"), RANGE),
     /with unexpected contents/,
   ],
@@ -105,7 +105,7 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
     call("numpy.random._pickle", "__randomstate_ctor", text("MT19937"), KERNEL),
     /with unexpected arguments/,
   ],
-  "a kernel that a bit generator is to be": [
+  "a kernel in the place of a bit generator": [
     call("numpy.random._pickle", "__generator_ctor", KERNEL),
     /with unexpected arguments/,
   ],
@@ -117,21 +117,21 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
     call("sklearn.neighbors._kd_tree", "newObj", ESTIMATOR),
     /with unexpected arguments/,
   ],
-  "what Cython restores of other modules": [
+  "a Cython constructor of another module": [
     stackGlobal("sklearn.tree._tree", "__pyx_unpickle_TreeBuilder"),
     /imports sklearn\.tree\._tree\.__pyx_unpickle_TreeBuilder/,
   ],
-  "what Cython restores of its own": [
+  "a Cython constructor of its own": [
     stackGlobal("sklearn.svm._libsvm", "__pyx_unpickle_Enum"),
     /imports sklearn\.svm\._libsvm\.__pyx_unpickle_Enum/,
   ],
   "an error of LightGBM": [stackGlobal("lightgbm.sklearn", "LGBMNotFittedError"), /imports lightgbm/],
   "an error of XGBoost": [stackGlobal("xgboost.core", "XGBoostError"), /imports xgboost/],
-  "keys that all have one hash": [
+  "keys with equal hashes": [
     rawPickle("}(", pairs(25_000, (at) => multiple(at + 1)), "u"),
     /would take Python too long to hash/,
   ],
-  "elements of a set that all have one hash": [
+  "elements of a set with equal hashes": [
     rawPickle(
       BUILTIN("set"),
       "](",
@@ -142,7 +142,7 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
     ),
     /would take Python too long to hash/,
   ],
-  "a special name that the memo would have forgotten": [
+  "a special name beyond the limit of the memo": [
     rawPickle(
       muchText,
       text("__array_interface__"),

@@ -15,7 +15,7 @@ function long(value: bigint, bytes: number): Uint8Array {
   return bytes < 256 ? rawPickle(0x8a, bytes, content) : rawPickle(0x8b, uint32(bytes), content);
 }
 
-/** A set of so many keys, in batches as picklers write them. */
+/** A set of keys, in batches like those of picklers. */
 function setOf(count: number, key: (at: number) => Uint8Array): Uint8Array {
   const batches: Uint8Array[] = [rawPickle(0x8f)];
   for (let from = 0; from < count; from += 1000) {
@@ -25,7 +25,7 @@ function setOf(count: number, key: (at: number) => Uint8Array): Uint8Array {
   return joined(batches);
 }
 
-/** The same, as protocols before 4 write a set: a list, and what makes a set of it. */
+/** The same in protocols before 4: a list that is converted to a set. */
 const listed = (count: number, key: (at: number) => Uint8Array) =>
   rawPickle(
     stackGlobal("builtins", "set"),
@@ -50,7 +50,7 @@ function inverse(of: bigint): bigint {
   return found;
 }
 
-/** Pairs of integers, all of which CPython hashes to the same number. */
+/** Pairs of integers with equal hashes in CPython. */
 function pairsOfOneHash(count: number): (readonly [bigint, bigint])[] {
   const goal = rotated((123_456_789n * inverse(PRIME_1)) & MASK, 33n);
   const pairs: (readonly [bigint, bigint])[] = [];
@@ -74,7 +74,7 @@ const MEGABYTE = rawPickle(0x8b, uint32(1_000_000), new Uint8Array(1_000_000).fi
 const floats = rawPickle("G", new Uint8Array(8));
 const TRIPLET = stackGlobal("sklearn.impute._iterative", "_ImputerTriplet");
 
-/** Each of 40 named tuples has the one before it three times. */
+/** 40 named tuples, each of which contains the previous one three times. */
 const triplets = rawPickle(
   "N",
   KEEP,
@@ -172,7 +172,7 @@ const numpyInt = (written: Uint8Array) => joined([SCALAR, written, ENCODED]);
 
 Deno.test("the keys of real models pass, however many", async () => {
   const honest = [
-    // Of a sparse matrix; of words; of identifiers of 32 and of 64 bits.
+    // Keys of a sparse matrix; words; identifiers of 32 and of 64 bits.
     setOf(30_000, (at) => rawPickle("M", at & 255, at >> 8 & 255, "M", at >> 3 & 255, 0, 0x86)),
     setOf(25_000, (at) => rawPickle(text(`w${at}`), text("b"), "K", 7, 0x87)),
     setOf(25_000, (at) => rawPickle("X", uint32(2), 0xc3, 0xbc, text(`${at}`), 0x86)),
@@ -189,7 +189,7 @@ Deno.test("the keys of real models pass, however many", async () => {
     ),
     rawPickle("}N", new Uint8Array(900).fill(0x85), "Ns"),
     setOf(10_000, () => rawPickle("(", text("a"), text("b"), 0x91)),
-    // numpy's integers, as protocols before 3 write their bytes: text, and what encodes it.
+    // numpy's integers in protocols before 3, which write bytes as text and encode it.
     setOf(25_000, (at) => numpyInt(rawPickle("X", uint32(2), at & 127, at >> 8))),
     setOf(25_000, (at) => numpyInt(rawPickle("X", uint32(80), at & 127, at >> 8, "\\u00e4".repeat(13)))),
   ];

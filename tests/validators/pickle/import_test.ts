@@ -8,7 +8,7 @@ const CALL = "(S'id'\ntR.";
 const NAMES = ["weights.bin", "m.dat", "model", "model.onnx", "notes.txt"];
 const NPY = "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n";
 
-/** What loads a pickle from inside of something else, by the name of a file. */
+/** Wrappers from which programs load a pickle, by the name of the file. */
 const CARRIERS: Readonly<Record<string, (pickle: Uint8Array) => Uint8Array>> = {
   "m.gz": (pickle) => gzipSync(pickle),
   "m.model": (pickle) => deflateSync(pickle),
@@ -40,16 +40,16 @@ Deno.test("a memo index that only one of Python's readers accepts makes the whol
   );
 });
 
-/** What stops Python, which has carried out what came before. */
+/** Bytes that stop Python, after it executed the opcodes before them. */
 const BREAKS: Readonly<Record<string, Uint8Array>> = {
   "a byte that is not an opcode": rawPickle(0),
   "an empty stack": rawPickle("00"),
-  "a mark that is not there": rawPickle("t"),
-  "a value that is not there": rawPickle("h", 9),
+  "a missing mark": rawPickle("t"),
+  "a missing memo entry": rawPickle("h", 9),
   "a constant that is called": rawPickle("K", 5, ")R."),
-  "an import of no text": rawPickle("K", 5, "K", 5, 0x93),
-  "a protocol that there is not": rawPickle(0x80, 77),
-  "a buffer that is not there": rawPickle(0x97),
+  "an import whose name is not text": rawPickle("K", 5, "K", 5, 0x93),
+  "a protocol that does not exist": rawPickle(0x80, 77),
+  "a missing buffer": rawPickle(0x97),
   "a number without digits": rawPickle("Ix\n", 0),
   "a payload longer than the file": rawPickle("X", uint32(0x7fffffff), "a"),
   "a negative length": rawPickle("T", uint32(0xffffffff)),
@@ -61,11 +61,11 @@ const IMPORTS: Readonly<Record<string, Uint8Array>> = {
   "by two lines": rawPickle("cantigravity\nx\n"),
   "from the stack": rawPickle(stackGlobal("antigravity", "x")),
   "from the stack, in disguise": rawPickle("V\\u0061ntigravity\n", text("x"), 0x93),
-  "by INST, without the mark that it wants": rawPickle("iantigravity\nx\n"),
-  "of a name that no attribute has": rawPickle("cantigravity\nnot a name\n"),
+  "by INST, without its mark": rawPickle("iantigravity\nx\n"),
+  "of a name that attributes cannot have": rawPickle("cantigravity\nnot a name\n"),
   "of an empty name": rawPickle("cantigravity\n\n"),
   "of a name longer than any": rawPickle(`cantigravity\n${"x".repeat(5000)}\n`),
-  "of a module of which nothing is known": rawPickle("cmy_module\nx\n"),
+  "of a module with an unknown name": rawPickle("cmy_module\nx\n"),
   "of a folder that is not an identifier": rawPickle("cmy-module\nx\n"),
   "of a module in letters other than ASCII": rawPickle("cmödul\nx\n"),
   "after something else": rawPickle("](N", global("my_module", "x")),
@@ -76,7 +76,7 @@ for (const [what, imported] of Object.entries(IMPORTS)) {
     const refusal =
       /imports (antigravity\.|my.module\.x|mödul\.x|something whose name is not a constant)|letters are hidden by escapes/;
     for (const end of Object.values(BREAKS)) {
-      // A file with a NUL is not a text.
+      // A file with a NUL is not plain text.
       const pickle = rawPickle(imported, end, 0);
       await refusesBytes(pickle, refusal, ["weights.bin", "notes.txt"]);
       await refusesBytes(rawPickle(PROTO_4, pickle), refusal, ["model"]);

@@ -32,7 +32,7 @@ import { testContext } from "../../helpers/test_context.ts";
 const SHA256: Sha256 = "0".repeat(64);
 const SIGNAL = new AbortController().signal;
 
-/** Every honest kind of value that scikit-learn's users store, in every way that Python writes it. */
+/** Every honest kind of value that users of scikit-learn store, in every protocol and compression. */
 const STORE = `
 import bz2, collections, joblib, numpy as np, pickle, scipy.sparse, warnings
 from scipy.spatial import cKDTree
@@ -92,7 +92,7 @@ Deno.test({
       const inspecting = inspectPickle(testContext(), file, { patterns: [] });
       if (path === "bad.joblib") await assert.rejects(inspecting, /imports (posix|nt)\.system/);
       else if (path === "tree.joblib") {
-        // Its state holds addresses, and a forged one crashes the reader: only who names it gets it.
+        // Its state contains addresses, and a forged one crashes the reader, so the user has to allow it by name.
         await assert.rejects(inspecting, /imports scipy\.spatial\._ckdtree\.cKDTree/);
         await inspectPickle(testContext(), file, { patterns: ["scipy.spatial._ckdtree.cKDTree"] });
       } else await inspecting;
@@ -121,7 +121,7 @@ const walk = (from: PickleSource, options: Partial<WalkOptions> = {}): Promise<W
     ...options,
   });
 
-/** Walks bytes as all readers; what is refused is fine, anything else than a problem of the pickle is not. */
+/** Walks bytes in the dialect of every reader. Only a PickleProblem may be thrown. */
 async function survives(bytes: Uint8Array, pieceBytes: number): Promise<void> {
   for (const dialect of ["joblib", "python", "torch"] as const) {
     for (const isCertain of [true, false]) {
@@ -199,7 +199,7 @@ Deno.test("a million nested opcodes are refused", async () => {
   await walk(source(nested, 1 << 20));
 });
 
-/** What a walk leaves in memory at its highest, as far as V8 says between its reads. */
+/** Returns the peak memory of a walk, as V8 reports it between reads. */
 async function peakBytes(bytes: Uint8Array): Promise<number> {
   let peak = 0;
   async function* watched(): AsyncGenerator<Uint8Array> {
@@ -328,7 +328,7 @@ Deno.test("bytes with a million reasons to refuse them are read quickly", async 
   const bytes = rawPickle(times(300_000, 0x82, 1, "0"), "N.");
   const startedMs = performance.now();
   await walk(source(bytes, 1 << 18), { isCertain: false });
-  // An error for each took twenty seconds.
+  // Creating an error for each took twenty seconds.
   assert.ok(performance.now() - startedMs < 5000);
 });
 

@@ -71,7 +71,7 @@ Deno.test("models of hmmlearn pass", async () => {
   assert.equal(await inspectBytes(rawPickle(PROTO_4, HMM), "m.pkl"), true);
 });
 
-/** Imports with which a pickle runs code, or reads or writes files, whatever the generated list says. */
+/** Imports with which a pickle runs code or accesses files. */
 const GADGETS = (
   "os:system posix:system nt:system os:popen subprocess:Popen subprocess:check_output builtins:eval builtins:exec " +
   "builtins:compile builtins:open builtins:__import__ __builtin__:execfile builtins:setattr builtins:type builtins:map " +
@@ -125,7 +125,7 @@ Deno.test("no import that runs code or accesses files is allowed, whatever is in
     const [module = "", name = ""] = gadget.split(":");
     for (const dialect of ["joblib", "torch", "torchscript"] as const) {
       assert.equal(findRule(module, name, { patterns: [] }, dialect), undefined, gadget);
-      // A pattern for a whole package opens nothing that is denied.
+      // A pattern for a whole package does not allow denied names.
       assert.equal(findRule(module, name, { patterns: ["bot.*"] }, dialect), undefined, gadget);
     }
     const called = rawPickle(PROTO_4, stackGlobal(module, name), text("id"), 0x85, "R.");
@@ -133,7 +133,7 @@ Deno.test("no import that runs code or accesses files is allowed, whatever is in
   }
 });
 
-/** Words of names that read, write, load, run or look up something. */
+/** Parts of the names of functions that read, write, load, run or look up something. */
 const SUSPICIOUS =
   /(^|_)(load|loads|dump|save|open|read|write|exec|eval|run|system|popen|import|compile|fetch|memmap|memory|file|path|url|pickle|getattr|setattr|partial|call|apply|vectorize|frompyfunc)(_|$)/i;
 
@@ -199,7 +199,7 @@ const newIndex = (name: string, ...entries: Uint8Array[]) =>
 const MANAGER = called("pandas.core.internals.managers", "BlockManager", rawPickle(")"), rawPickle("]"));
 /** An object with a function that a library would call. */
 const FILLED = rawPickle(INSTANCE, state(entry("dtype", VALUE)));
-/** A tuple of the same two tuples, and so on. */
+/** Nested tuples, each of which contains the next one twice. */
 const BOMB = rawPickle("N", ...Array.from({ length: 40 }, () => rawPickle("2", 0x86)));
 const FOREIGN = /with objects that its library does not write/;
 const CANNOT_BE_TOLD = /an unexpected value|unexpected arguments/;
@@ -221,7 +221,7 @@ const FORGED: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
     distribution(TEMPLATE("a, ", ", __import__('os')")),
     /"_parse_arg_template"/,
   ],
-  "a distribution with a template that is short": [distribution("import os"), /"_parse_arg_template"/],
+  "a distribution with a short template": [distribution("import os"), /"_parse_arg_template"/],
   "a distribution without a template": [rawPickle(NORM, state(entry("name", text("x")))), CANNOT_BE_TOLD],
   "a distribution with a method of the file's": [
     distribution(TEMPLATE(), entry("_attach_methods", VALUE)),
@@ -421,7 +421,7 @@ const FORGED: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
     ),
     /"_parse_arg_template"/,
   ],
-  "a method of an object that is no function of a distance": [
+  "a method of an object that is not a function of a distance": [
     getattr(made("scipy.interpolate", "Rbf"), "_call_norm"),
     /imports builtins\.getattr/,
   ],

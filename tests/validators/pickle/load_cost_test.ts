@@ -21,11 +21,11 @@ const file = (...opcodes: Uint8Array[]) => rawPickle(PROTO_4, ...opcodes, ".");
 const call = (module: string, name: string, ...args: PicklePart[]) =>
   rawPickle(stackGlobal(module, name), "(", ...args, "tR");
 
-/** Puts what is on the stack into the memo, and takes it out again. */
+/** Moves the value on the stack to the memo. */
 const keep = (at: number) => rawPickle("q", at, "0");
 const get = (at: number) => rawPickle("h", at);
 
-/** A list of as many, each of which the opcodes make. */
+/** A list with so many results of the opcodes. */
 function listed(count: number, ...opcodes: PicklePart[]): Uint8Array {
   const item = rawPickle(...opcodes);
   const items = new Uint8Array(item.length * count);
@@ -36,10 +36,10 @@ function listed(count: number, ...opcodes: PicklePart[]): Uint8Array {
 const MEGABYTE = rawPickle("B", uint32(1_000_000), new Uint8Array(1_000_000));
 const TEXT = rawPickle("X", uint32(1_000_000), "a".repeat(1_000_000));
 
-/** A size that costs nothing to write: numpy clears ten elements of it. */
+/** A large element size, which needs no bytes in the file: numpy clears ten such elements. */
 const wide = array(record([["a", OBJECT, 0]], 100_000_000), 10, listOf(10, rawPickle("N", 0x85)));
 
-/** Of so many outputs, of whose classes there are as many. */
+/** A tree with so many outputs, and as many class counts. */
 const trees = rawPickle(
   array(INT_64, 100_000, "B", uint32(800_000), new Uint8Array(800_000)),
   keep(0),
@@ -67,7 +67,7 @@ const entries = rawPickle(
 const ESTIMATOR = rawPickle(stackGlobal("sklearn.svm", "SVC"), ")", 0x81);
 
 const HOSTILE: Readonly<Record<string, Uint8Array>> = {
-  "elements of a size that no object has": wide,
+  "elements of an excessive size": wide,
   "trees of many outputs": trees,
   "copies of bytes": copied(MEGABYTE, "builtins", "bytearray"),
   "copies of text in bytes": copied(TEXT, "_codecs", "encode", text("latin1")),
@@ -122,7 +122,7 @@ const HOSTILE: Readonly<Record<string, Uint8Array>> = {
     listed(40_000, get(0), get(1), "R"),
   ),
   "empty sets": rawPickle(...Array.from({ length: 4 }, () => rawPickle(listed(900_000, 0x8f), "0")), "N"),
-  "a range that numpy makes a list of": array(
+  "a range that numpy converts to a list": array(
     record([["a", subArray(OBJECT, 3, 24, 63), 0]], 24),
     1,
     rawPickle("](", call("builtins", "range", int(300_000_000)), 0x85, "e"),
@@ -167,11 +167,11 @@ Deno.test("a tree with fewer class counts than outputs is refused", async () => 
   await refusesBytes(file(tree), /Tree with unexpected arguments/, ["m.pkl"]);
 });
 
-/** An array of objects with what is in the memo under 0 in it; it replaces it there. */
+/** An array of objects that contains memo entry 0, and replaces it. */
 const around = rawPickle(RAW_ARRAY, "(K", 1, int(1), 0x85, get(2), 0x89, "]", get(0), "atb", keep(0));
 const repeated = (count: number, opcodes: Uint8Array) => joined(Array.from({ length: count }, () => opcodes));
 
-/** Arrays of objects that are put into lists before they have any. */
+/** Arrays of objects that are put into lists before they have elements. */
 const fromOutside = joined(
   Array.from({ length: 200 }, (_, at) => rawPickle(RAW_ARRAY, "r", uint32(at + 10), "0")),
 );

@@ -8,7 +8,7 @@ const SYSTEM = rawPickle(PROTO_4, stackGlobal("os", "system"), text("id"), 0x85,
 const HONEST = rawPickle(PROTO_4, stackGlobal("numpy", "dtype"), ".");
 const NAMES = ["a.npy", "weights.bin", "model", "m.onnx"];
 
-/** A `.npy` file: what numpy says of its elements, then their bytes. */
+/** A `.npy` file: numpy's header, then the bytes of the elements. */
 function npy(header: string, elements: Uint8Array, version = 1): Uint8Array<ArrayBuffer> {
   const length = version === 1
     ? new Uint8Array([header.length % 256, header.length >> 8])
@@ -33,7 +33,7 @@ Deno.test("an array with a header of any length is skipped, and one of objects i
   }
 });
 
-/** As numpy writes the types of arrays without objects, with the bytes of an element. */
+/** The types of arrays without objects in numpy's notation, with the size of an element. */
 const PLAIN: readonly (readonly [descr: string, shape: string, bytes: number])[] = [
   ["'<f8'", "(3,)", 24],
   ["'|b1'", "(2, 3)", 6],
@@ -63,7 +63,7 @@ Deno.test("the bytes behind an array of numbers are inspected, because numpy con
     }
     await inspectBytes(first, "a.npy");
     await inspectBytes(joined([first, first, HONEST_OBJECTS, first, HONEST_OBJECTS]), "a.npy");
-    // The elements themselves are taken for nothing else.
+    // The elements themselves are not inspected as anything else.
     if (bytes > SYSTEM.length) {
       const elements = joined([SYSTEM, zeros(bytes - SYSTEM.length)]);
       await inspectBytes(npy(header(descr, shape), elements), "a.npy");

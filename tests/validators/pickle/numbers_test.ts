@@ -11,7 +11,7 @@ import { inspectBytes } from "./inspect_bytes.ts";
 import { runPython } from "../../helpers/python_fixture.ts";
 import { tempDir, writeFiles } from "../../helpers/temp_dir.ts";
 
-/** For each opcode, whether one of Python's two readers loads a pickle with the line; PUT needs a value to remember. */
+/** For each opcode, whether one of Python's two readers loads a pickle with the line; PUT needs a value on the stack. */
 const LOADED = `
 import io, json, pickle, sys
 sys.set_int_max_str_digits(0)
@@ -102,7 +102,7 @@ Deno.test("a line counts as a number exactly if one of Python's readers accepts 
       const goesOn = read(line) !== undefined;
       const shown = `${opcode} ${JSON.stringify(line)}`;
       if (loaded[opcode]?.[index] === true) assert.ok(goesOn, shown);
-      // Of integers in other bases, what only looks like one goes on as well: that it cannot be told is enough.
+      // Texts that only look like integers in other bases continue, too: it is enough that they count as unknown.
       else if (opcode === "FLOAT" || opcode === "PUT") assert.ok(!goesOn, shown);
       else if (goesOn) assert.match(line, /\d|^\0/, shown);
     }
@@ -111,7 +111,7 @@ Deno.test("a line counts as a number exactly if one of Python's readers accepts 
 
 Deno.test("tensors behind a header whose length looks like an opcode are not a pickle", async () => {
   const data = new Uint8Array(64).fill(0x72);
-  // 'F', 'L', 'g' and 'p', each with zeros for a number behind it.
+  // 'F', 'L', 'g' and 'p', each followed by zeros as a number.
   for (const length of [70, 76, 103, 112]) {
     const header = `{"w":{"dtype":"U8","shape":[64],"data_offsets":[0,64]}}`.padEnd(length);
     const bytes = new Uint8Array(8 + length + data.length);

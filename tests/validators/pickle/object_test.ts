@@ -44,7 +44,7 @@ const objects = rawPickle(
   "tb",
 );
 
-/** Tuples, each of which has the one before it twice: hashing the last takes 2 to the power of their number. */
+/** Tuples, each of which contains the previous one twice: hashing the last takes exponential time. */
 const nested = rawPickle(
   "K",
   1,
@@ -53,7 +53,7 @@ const nested = rawPickle(
 );
 
 const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
-  "an item set in what was imported": [
+  "an item set in an import": [
     rawPickle(stackGlobal("builtins", "dict"), text("a"), "Ns"),
     /adds to builtins\.dict/,
   ],
@@ -120,7 +120,7 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
     ),
     /with unexpected arguments/,
   ],
-  "an array of more objects than there are": [
+  "an array with fewer objects than its shape": [
     rawPickle(array, "(K", 1, size, 0x85, objects, 0x89, "](NetB".replace("B", "b")),
     /with 1 objects for a shape of/,
   ],
@@ -153,7 +153,7 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
     called("sklearn.tree._tree", "Tree", rawPickle("K", 1), array, rawPickle("J", uint32(0x7fffffff))),
     /with unexpected arguments/,
   ],
-  "a key that takes for ever to hash": [rawPickle("}", nested, "Ns"), /would take Python too long to hash/],
+  "a key that takes forever to hash": [rawPickle("}", nested, "Ns"), /would take Python too long to hash/],
   "a key among others": [rawPickle("}(", nested, "Nu"), /would take Python too long to hash/],
   "an element of a set": [rawPickle(0x8f, "(", nested, 0x90), /would take Python too long to hash/],
   "an element of a frozen set": [rawPickle("(", nested, 0x91), /would take Python too long to hash/],

@@ -8,7 +8,7 @@ import { joined } from "../../helpers/raw_zip.ts";
 const NAMES = ["weights.bin", "m.dat", "model", "w.raw"];
 const SYSTEM = rawPickle(stackGlobal("os", "system"), text("id"), 0x85, "R.");
 
-/** What Python's readers go by when they open a compressed file, and what pickles of each protocol begin with. */
+/** The magic numbers by which Python's readers open compressed files, and the beginnings of pickles in each protocol. */
 const MAGICS: readonly (readonly number[])[] = [
   [0x78, 0xbb],
   [0x78, 0x01],
@@ -54,7 +54,7 @@ Deno.test("numbers that begin like an opcode at which Python stops pass", async 
   }
 });
 
-/** As `tarfile` reads it, the checksum of such a block is right; its other fields are not octal numbers. */
+/** A block with a correct checksum for `tarfile`, whose other fields are not octal numbers. */
 function summingUpToNothing(): Uint8Array {
   const block = new Uint8Array(512).fill(0x41);
   block.fill(0, 148, 156);
@@ -80,7 +80,7 @@ Deno.test("a damaged compressed pickle is refused if Python loads it before it f
   const gzip = gzipSync(slow);
   const gzipHead = gzip.subarray(0, 10);
   const streams = {
-    // What gzip's reader asks for at a time is full before the damage.
+    // The first piece that gzip's reader requests ends before the damage.
     "gzip, damaged behind 10,000 bytes": damaged(gzip, 10_000),
     "gzip, damaged behind 20,000 zeros": damaged(gzipSync(long), 60),
     "gzip, a wrong sum": damaged(gzipSync(SYSTEM), gzipSync(SYSTEM).length - 8),

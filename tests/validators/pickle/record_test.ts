@@ -17,7 +17,7 @@ const NONE = rawPickle("N", 0x85);
 const PAIR = rawPickle("NJAAAA", 0x86);
 const file = (...opcodes: Uint8Array[]) => rawPickle(PROTO_4, ...opcodes, ".");
 
-/** Types inside each other, one field deep each. */
+/** Nested types of one field each. */
 function nested(depth: number): Uint8Array {
   let type = INT_64;
   for (let at = 0; at < depth; at++) type = record([["a", type, 0]], 8, { flags: 16 });
@@ -68,7 +68,7 @@ Deno.test("a record whose layout would turn a number into an address is refused"
 Deno.test("records of objects, unions of numbers and nested records pass", async () => {
   const honest = [
     array(record([["a", INT_64, 0], ["b", OBJECT, 8]], 16), 2, listOf(2, PAIR)),
-    // Packed, and in another order than in memory.
+    // Packed, with fields in another order than in memory.
     array(record([["b", OBJECT, 1], ["a", plain("i1", "|"), 0]], 9), 2, listOf(2, PAIR)),
     // A union: every byte is a number.
     record([["a", INT_64, 0], ["b", plain("i4"), 4]], 8, { flags: 16 }),
@@ -79,7 +79,7 @@ Deno.test("records of objects, unions of numbers and nested records pass", async
   for (const opcodes of honest) await inspectBytes(file(opcodes), "m.pkl");
 });
 
-/** Fields at 99,992 of 32,768 bytes, to a reader that takes a leading zero for octal. */
+/** For a reader that takes a leading zero for octal: a field at 99,992 of 32,768 bytes. */
 const sizes = [
   "I0100000\n",
   "I 100000\n",
@@ -115,7 +115,7 @@ Deno.test("a size that Python's two unpicklers read differently, or no pickler w
       "m.pkl",
     ]);
   }
-  // A truth value to one of them, a number to the other.
+  // A boolean for one reader, a number for the other.
   for (const written of ["I-0\n", "I 1\n", "I+1\n"]) {
     await refusesBytes(file(rawPickle(written)), /has an overlong or oddly written number/, ["m.pkl"]);
   }

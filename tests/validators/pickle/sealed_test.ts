@@ -61,7 +61,7 @@ Deno.test("bytes that only begin like a compressed file pass", async () => {
   await inspect(rawPickle("BZh9 of the week\n"), "notes.txt");
   await inspect(rawPickle("ZF files\n"), "notes.txt");
   await inspect(rawPickle("x", 0x9c, new Uint8Array(40).fill(0xff)), "weights.bin");
-  // A preset dictionary, which no reader of models has.
+  // A preset dictionary, which no program that loads models has.
   await inspect(rawPickle("x", 0xbb, new Uint8Array(40).fill(0xff)), "weights.bin");
   await inspect(rawPickle(0x5d, 0, 0, 1, new Uint8Array(40)), "weights.bin");
   await inspect(new Uint8Array(4096), "weights.bin");
@@ -121,7 +121,7 @@ Deno.test("a number or line that one of Python's readers accepts does not end th
     "weights.bin",
     /an overlong or oddly written number|imports os\.system/,
   );
-  // joblib cuts off the last character of a last line.
+  // joblib removes the last character of the last line.
   await refuses(rawPickle(0x80, 2, "(S'id'\nios\nsystemX"), "weights.bin", /imports os\.system/);
   await refuses(rawPickle("(S'id'\nios\nsystemX"), "weights.bin", /os\.system/);
 });

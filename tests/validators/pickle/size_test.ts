@@ -30,7 +30,7 @@ const SIZES: Readonly<Record<string, Uint8Array>> = {
   "LONG": rawPickle("L68719476736L\n"),
   "LONG of 100 digits": rawPickle(`L${"9".repeat(100)}L\n`),
   "LONG with leading zeros": rawPickle(`L${"0".repeat(50)}68719476736L\n`),
-  "a truth value": rawPickle(0x88),
+  "a boolean": rawPickle(0x88),
 };
 
 Deno.test("a number in any notation is refused as the argument of bytearray and bytes", async () => {

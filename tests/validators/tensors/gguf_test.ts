@@ -6,7 +6,7 @@ import { gguf, GGUF_TENSORS, type GgufParts, GgufWriter, stagedFile } from "../.
 import { tempDir } from "../../helpers/temp_dir.ts";
 import { testContext } from "../../helpers/test_context.ts";
 
-/** The refusal of a file, or the empty text. */
+/** Returns the refusal of a file, or an empty text. */
 function verdict(bytes: Uint8Array): string {
   using dir = tempDir();
   try {
@@ -21,7 +21,7 @@ function verdict(bytes: Uint8Array): string {
 
 const made = (parts: GgufParts) => verdict(gguf(parts));
 
-/** A header with these counts, and whatever comes after them. */
+/** Returns the refusal of a header with these counts and the given rest. */
 function raw(tensors: number | bigint, keys: number | bigint, write: (writer: GgufWriter) => void): string {
   const writer = new GgufWriter().raw(new TextEncoder().encode("GGUF")).u32(3).u64(tensors).u64(keys);
   write(writer);
@@ -34,11 +34,11 @@ Deno.test("inspectGguf() accepts versions 2 and 3, either byte order, and any al
   assert.equal(made({ littleEndian: false }), "");
   assert.equal(made({ alignment: 64 }), "");
   assert.equal(made({ alignment: 1 }), "");
-  // A vocabulary alone.
+  // A vocabulary without tensors.
   assert.equal(made({ tensors: [], dataBytes: 0 }), "");
-  // A type that is to come: its size is not known, its place is looked at.
+  // A future type: its size is unknown, but its offset is checked.
   assert.equal(made({ tensors: [["x", 200, [7], 32]], dataBytes: 33 }), "");
-  // The last tensor need not be padded, and the file may be.
+  // The padding of the last tensor is optional, and the file may be padded, too.
   assert.equal(made({ dataBytes: 100 }), "");
   assert.equal(made({ dataBytes: 4096 }), "");
   // Lists of lists.
@@ -119,7 +119,7 @@ Deno.test("a list of empty lists ends at the limit of the header, whatever its c
     .u64(2n ** 40n).bytes();
   const size = 200 * 1024 * 1024;
   {
-    // Zeros without end are texts without letters.
+    // Endless zeros are empty texts.
     using file = Deno.openSync(location, { write: true, create: true });
     file.writeSync(head);
     file.truncateSync(size);

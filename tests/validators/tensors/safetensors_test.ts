@@ -10,7 +10,7 @@ import { testContext } from "../../helpers/test_context.ts";
 const U8 = (start: number, end: number) =>
   `{"dtype":"U8","shape":[${end - start}],"data_offsets":[${start},${end}]}`;
 
-/** The refusal of a file, or the empty text. */
+/** Returns the refusal of a file, or an empty text. */
 function verdict(bytes: Uint8Array): string {
   using dir = tempDir();
   const context = testContext();
@@ -36,7 +36,7 @@ Deno.test("inspectSafetensors() accepts what the reference implementation accept
     [`{"__metadata__":{"format":"pt","n":""},"a":${U8(0, 1)}}`, 1],
     [`{"a":${U8(0, 1)},"__metadata__":{}}`, 1],
     [`{"__metadata__":null,"a":${U8(0, 1)}}`, 1],
-    // In any order, if the bytes have no gap.
+    // In any order, if there is no gap between the bytes.
     [`{"b":${U8(1, 2)},"a":${U8(0, 1)}}`, 2],
     // A scalar, and tensors without elements.
     ['{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}', 4],

@@ -117,7 +117,7 @@ function constantOf(text: string, disguised: RegExp): PickleValue {
 function templateOf(line: string): PickleValue | undefined {
   if (!line.startsWith(ESCAPED_NEWLINE) || line.length > TEMPLATE_BYTES_MAX) return undefined;
   const text = line.replaceAll(ESCAPED_NEWLINE, "\n");
-  // A backslash before the escape makes it plain letters. The backslash stays in the text, which then is no template.
+  // A backslash before the escape makes it plain letters. It stays in the text, which then is not a template.
   return isTemplate(new TextEncoder().encode(text))
     ? { ...payloadOf(text.length), isTemplate: true }
     : undefined;
