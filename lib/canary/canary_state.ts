@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { CleanString } from "../core/clean_string.ts";
 import { cleanLine } from "../core/clean_text.ts";
-import { type FileSystem, findEntry, findText, replaceFile, UnusableFileError } from "../core/files.ts";
-import { clearWay, removeState } from "../core/set_aside.ts";
+import { type FileSystem, findEntry, findText, UnusableFileError } from "../core/files.ts";
+import { StateFile } from "../core/state_file.ts";
 import { whileLocked } from "../core/while_locked.ts";
 import { Digest } from "../release/manifest.ts";
 
@@ -116,10 +116,7 @@ export function updateCanary<Change extends CanaryState | undefined>(
   return whileLocked(fs, path, () => {
     const found = readCanary(fs, path);
     const written = change(found);
-    if (written !== undefined) {
-      clearWay(fs, path);
-      replaceFile(fs, path, `${JSON.stringify(written, undefined, 2)}\n`);
-    }
+    if (written !== undefined) stateFile(fs, path).replace(written);
     return { found, written };
   });
 }
@@ -128,5 +125,9 @@ export function updateCanary<Change extends CanaryState | undefined>(
 export function clearCanary(fs: FileSystem, path: string): void {
   // Without a state no lock is taken: its file would need space on a full disk.
   if (findEntry(fs, path) === undefined) return;
-  whileLocked(fs, path, () => removeState(fs, path));
+  whileLocked(fs, path, () => stateFile(fs, path).remove());
+}
+
+function stateFile(fs: FileSystem, path: string): StateFile<CanaryState> {
+  return new StateFile<CanaryState>(fs, path, CanaryState, { isIndented: true });
 }

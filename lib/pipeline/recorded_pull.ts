@@ -129,7 +129,7 @@ export async function inStoreOfPull(
     await work(store);
   } catch (error) {
     if (wasUnused) {
-      // The reason of the failed pull matters more than what keeps the empty store.
+      // The failure of the pull matters more than a failure to remove the empty store.
       await removeUnused(context, store).catch((failure) => context.log.debug(messageOf(failure)));
     }
     throw error;

@@ -135,7 +135,7 @@ function refuseUnusable(
   }
   if (folder.kind === "foreign-link") {
     throw new UsageError(
-      `Cannot use ${modelsDir} as the model folder: it is a link to ${folder.target}, not made here`,
+      `Cannot use ${modelsDir} as the model folder: it is a link to ${folder.target}, which model-sync did not create`,
       {
         code: "MODELS_DIR_UNFIT",
         hint: "remove the link, or set model_sync.models_dir to the folder that it leads to",

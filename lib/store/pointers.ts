@@ -166,9 +166,9 @@ export function makeLink(store: Store, target: string, path: string): void {
   try {
     store.fs.symlinkSync(target, path, { type: "dir" });
   } catch (error) {
-    if (!isSymlinkUnsupported(error)) throw diskError(error, `make the link ${path}`);
+    if (!isSymlinkUnsupported(error)) throw diskError(error, `create the link ${path}`);
     throw new DiskError(
-      `Cannot make the link ${path}: the system refuses it (${osErrorCode(error) ?? "not supported"})`,
+      `Cannot create the link ${path}: the system refuses it (${osErrorCode(error) ?? "not supported"})`,
       {
         code: "LINK_REFUSED",
         cause: error,

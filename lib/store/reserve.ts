@@ -23,7 +23,7 @@ export function withReserve<Result>(store: Store, write: () => Result): Result {
     return write();
   } catch (error) {
     if (!isDiskFull(error) || !giveUpReserve(store)) throw error;
-    store.warn("the disk is full: the store's reserve is used to go on");
+    store.warn("the disk is full: the store's reserve is used");
     return write();
   }
 }

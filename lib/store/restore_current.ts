@@ -71,7 +71,7 @@ export async function restoreCurrent(
   const kept = setAside(store.fs, path);
   store.warn(
     `${path} was damaged and is removed: no release is active${
-      kept === undefined ? "" : `; what was there is kept in ${kept}`
+      kept === undefined ? "" : `; its former content is kept in ${kept}`
     }`,
   );
 }

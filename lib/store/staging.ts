@@ -59,7 +59,7 @@ export class Staging implements AsyncDisposable {
     try {
       makeReadableFolder(store.fs, this.dir);
     } catch (error) {
-      throw diskError(error, `make the staging folder ${this.#root}`);
+      throw diskError(error, `create the staging folder ${this.#root}`);
     }
   }
 

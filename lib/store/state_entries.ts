@@ -152,7 +152,7 @@ function clearWrongEntry({ fs, root, warn }: StateFolder, name: string): void {
     `${path} was ${
       found.isSymlink ? "a link that leads to nothing of the kind" : entryKind(found)
     }, not ${wanted}, and is ` +
-      `rebuilt${kept === undefined ? "" : `; what was there is kept in ${kept}`}. Lost: ${entry.cost}`,
+      `rebuilt${kept === undefined ? "" : `; its former content is kept in ${kept}`}. Lost: ${entry.cost}`,
   );
 }
 

@@ -4,12 +4,12 @@ import { HISTORY_LOOKBACK, readHistory, TRAINING_COMMANDS } from "./history.ts";
 import { inspectModelFolder } from "./model_folder.ts";
 import type { Store } from "./store.ts";
 
-/** Files that training commands leave in the store. They outlast the records in the history. */
+/** Files that training commands leave in the store. They stay longer than the records in the history. */
 const TRAINING_TRACES: readonly string[] = ["published.json", "archived.json"];
 
 /**
- * Returns the sign that this machine trains into its own model folder, such as `publish of 2026-11-21T00:00:00Z`;
- * `undefined` where nothing does, or the folder is a link into the store.
+ * Returns the evidence that this machine trains into its model folder, such as `publish of 2026-11-21T00:00:00Z`;
+ * `undefined` without any, or if the folder is a link into the store.
  */
 export function signOfTraining(store: Store): string | undefined {
   if (inspectModelFolder(store).kind === "linked") return undefined;
