@@ -167,7 +167,7 @@ export function parseChoice<Choice extends string>(text: string, choices: readon
 }
 
 /**
- * A word of a command line that is none of those known. The suggestion for it is added when the error is shown: its code
+ * An unknown word of a command line. The suggestion is added when the error is shown: its code
  * is loaded only then, because it would cost every command 18 ms of processor time.
  */
 export class UnknownWord extends UsageError {

@@ -29,7 +29,7 @@ function findCommit(fs: FileSystem): string | undefined {
   try {
     return clonedCommit(fs, ROOT) ?? parseCommit(fs.readTextFileSync(join(ROOT, COMMIT_FILE)));
   } catch {
-    // There is no such file, or it may not be read.
+    // A file is missing, or this process may not read it.
     return undefined;
   }
 }

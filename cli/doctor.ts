@@ -60,8 +60,8 @@ async function run(session: Session, flags: DoctorFlags): Promise<ExitCode> {
 function lines(output: Output, check: Check): string[] {
   const style = { pass: "green", warn: "yellow", fail: "red" } as const;
   const mark = output.paint(style[check.status], check.status);
-  const mend = check.mend === undefined ? [] : [`        ${output.paint("dim", check.mend)}`];
-  return [`  ${mark}  ${check.name}: ${check.detail}`, ...mend];
+  const fix = check.mend === undefined ? [] : [`        ${output.paint("dim", check.mend)}`];
+  return [`  ${mark}  ${check.name}: ${check.detail}`, ...fix];
 }
 
 if (import.meta.main) await main(program);

@@ -34,7 +34,7 @@ export const program: Program = {
     examples: [
       ["Show what would be published", "model-sync publish --dry-run"],
       ["Train, then publish", "model-sync publish --commit-message 'daily refresh'"],
-      ["Publish the models as they are on disk", "model-sync publish --skip-training"],
+      ["Publish without training", "model-sync publish --skip-training"],
     ],
     run: (session, flags) => flags.dryRun ? previewPublish(session, flags) : runPublish(session, flags),
   }),

@@ -53,7 +53,7 @@ export const program: Program = {
     operands: NO_OPERANDS,
     examples: [
       ["Train and write an archive", "model-sync train --archive-path out/models.zip"],
-      ["Archive the models as they are on disk", "model-sync train --skip-training"],
+      ["Write an archive without training", "model-sync train --skip-training"],
       ["Serve the jobs of a RunPod endpoint", "model-sync train --serve-runpod"],
     ],
     run: (session, flags) => flags.serveRunpod ? serve(session, flags) : runTrain(session, flags),
