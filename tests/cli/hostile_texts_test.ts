@@ -150,8 +150,8 @@ Deno.test("no escape sequence of a registry's hook, commits or file names reache
   const words = String.raw`\033[31mno models today\033]0;title\007 \302\2332J \342\200\256gnp`;
   Deno.writeTextFileSync(hook, `#!/bin/sh\nprintf '${words}\\n' >&2\nexit 1\n`, { mode: 0o755 });
   writeFiles(join(trainer, "models"), { "BTC_USDC/rf.bin": "two" });
-  assert.match(await assertPlain(trainer, "publish", "--skip-training"), /declines it: no models today +gnp/);
-  assert.match(await assertPlain(trainer, "status"), /declines it: no models today +gnp/);
+  assert.match(await assertPlain(trainer, "publish", "--skip-training"), /rejects it: no models today +gnp/);
+  assert.match(await assertPlain(trainer, "status"), /rejects it: no models today +gnp/);
   Deno.removeSync(hook);
   const person = clone(registry, join(dir.path, "person"));
   writeFiles(person, { "models/BTC_USDC/rf.bin": "three" });
