@@ -30,7 +30,7 @@ const MetricState = z.strictObject({
 export type MetricState = Readonly<z.infer<typeof MetricState>>;
 
 /** `watching` and `paused` are in canary. The others are verdicts; an operator gives `aborted` and `promoted`. */
-export const CANARY_STATUSES = ["watching", "paused", "passed", "degraded", "aborted", "promoted"] as const;
+const CANARY_STATUSES = ["watching", "paused", "passed", "degraded", "aborted", "promoted"] as const;
 export type CanaryStatus = (typeof CANARY_STATUSES)[number];
 
 const Milliseconds = z.number().min(0);

@@ -64,7 +64,7 @@ export function isZero(baseline: number): boolean {
  * Assesses one sample. The catastrophic limit is absolute and needs no baseline. A metric whose baseline is not a
  * number counts as one without data: it says nothing about the new release.
  */
-export function assess(
+function assess(
   metric: CanaryMetric,
   baseline: Reading,
   reading: Reading,

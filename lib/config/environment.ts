@@ -1,6 +1,6 @@
 import type { Environment } from "../core/context.ts";
 import { parseJson } from "../core/json.ts";
-import { splitTimes } from "../schedule/split_times.ts";
+import { splitTimes } from "../schedule/calendar.ts";
 import { parseBoolean } from "./text_values.ts";
 import { type ConfigKey, configKeys, ENV_PREFIX } from "./keys.ts";
 

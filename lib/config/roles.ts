@@ -1,10 +1,9 @@
 import type { ModelSync } from "./schema.ts";
 import type { TIMING } from "./sections/schedule.ts";
 import { parseDuration } from "../core/duration.ts";
-import { anyOf, everyMinutes, neverComes, parseCalendar } from "../schedule/calendar.ts";
+import { anyOf, everyMinutes, neverComes, parseCalendar, splitTimes } from "../schedule/calendar.ts";
 import { firstAllowed } from "../schedule/deny_windows.ts";
 import type { RoleSchedule } from "../schedule/agenda.ts";
-import { splitTimes } from "../schedule/split_times.ts";
 
 /** The roles of a daemon, by the names of the seeds. Each runs one command on a schedule. */
 export const ROLES = [

@@ -22,7 +22,7 @@ import {
 } from "../store/run_requests.ts";
 import type { Store } from "../store/store.ts";
 import type { DaemonHealth } from "./daemon_health.ts";
-import type { RoleControl } from "./role_control.ts";
+import type { RoleControl } from "./role_loop.ts";
 
 /** The README promises operators five seconds. A check costs two system calls. */
 const CHECK_MS = 1_000;

@@ -3,7 +3,6 @@ import { ModelSyncError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { RoleSchedule } from "../schedule/agenda.ts";
 import type { Role } from "../config/roles.ts";
-import type { RoleControl } from "./role_control.ts";
 import { type RoleMemory, RolePlan, type RunResult } from "./role_plan.ts";
 
 /** The job of a role, with its schedule. */
@@ -15,6 +14,17 @@ export interface RoleJob {
   readonly hasChanged?: () => boolean;
   readonly run: () => Promise<void>;
 }
+
+/** The pauses and requests of operators, which a role's loop checks every few seconds. */
+export interface RoleControl {
+  /** Returns the end of the role's pause: `resumed` without a time; `undefined` where it is not paused. */
+  pausedUntil(role: Role): Date | "resumed" | undefined;
+  /** Takes the request to run the role now. Returns whether there was one. */
+  takeRequest(role: Role): boolean;
+}
+
+/** The control of a daemon without operators. */
+export const NO_CONTROL: RoleControl = { pausedUntil: () => undefined, takeRequest: () => false };
 
 export interface RoleLoopOptions {
   readonly clock: Clock;

@@ -4,8 +4,7 @@ import { settleAll } from "../core/concurrency.ts";
 import type { Role } from "../config/roles.ts";
 import { findRoleTimes, rememberRoleTimes } from "../store/schedule_state.ts";
 import type { Store } from "../store/store.ts";
-import type { RoleControl } from "./role_control.ts";
-import { type RoleJob, runRole } from "./role_loop.ts";
+import { type RoleControl, type RoleJob, runRole } from "./role_loop.ts";
 import type { RoleMemory } from "./role_plan.ts";
 import type { Ticks } from "./ticks.ts";
 

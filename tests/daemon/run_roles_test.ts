@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FailedError } from "../../lib/core/errors.ts";
-import { NO_CONTROL } from "../../lib/daemon/role_control.ts";
-import type { RoleJob } from "../../lib/daemon/role_loop.ts";
+import { NO_CONTROL, type RoleJob } from "../../lib/daemon/role_loop.ts";
 import { type RolesOptions, runRoles } from "../../lib/daemon/run_roles.ts";
 import type { Role } from "../../lib/config/roles.ts";
 import { findDueTime, findRoleTimes, rememberRoleTimes } from "../../lib/store/schedule_state.ts";

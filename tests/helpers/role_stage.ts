@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
-import { NO_CONTROL, type RoleControl } from "../../lib/daemon/role_control.ts";
-import { type RoleJob, type RoleLoopOptions, runRole } from "../../lib/daemon/role_loop.ts";
+import {
+  NO_CONTROL,
+  type RoleControl,
+  type RoleJob,
+  type RoleLoopOptions,
+  runRole,
+} from "../../lib/daemon/role_loop.ts";
 import { anyOf, parseCalendar } from "../../lib/schedule/calendar.ts";
 import type { RoleSchedule } from "../../lib/schedule/agenda.ts";
 import type { RoleTimes } from "../../lib/store/schedule_state.ts";
