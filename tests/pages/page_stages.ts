@@ -11,7 +11,7 @@ import { testContext } from "../helpers/test_context.ts";
 import { bareRepository, GIT_ENV } from "../helpers/test_git.ts";
 
 /** The address of the registry in the pages. */
-export const REGISTRY_URL = "https://github.com/you/your-models.git";
+const REGISTRY_URL = "https://github.com/you/your-models.git";
 
 /** Runs a script on a machine and returns its output, errors included. */
 type RunScript = (machine: string, script: string) => Promise<string>;
@@ -23,6 +23,8 @@ interface Stage extends AsyncDisposable {
   readonly standard?: string;
   /** Replaces addresses of the page by those of the stage's servers. */
   readonly adapt: (yaml: string) => string;
+  /** Replaces names and addresses of the stage by those of the page, in a transcript. */
+  readonly show?: (output: string) => string;
   /** Prepares the machines for a block. */
   readonly prepare?: (block: string, machine: string, run: RunScript) => Promise<void>;
 }
@@ -63,6 +65,7 @@ function openGit(root: string): Promise<Stage> {
     env: { ...GIT_ENV, GITHUB_TOKEN: "not needed for a path" },
     standard: README.block("yaml git"),
     adapt: (yaml) => yaml.replace(REGISTRY_URL, registry),
+    show: (output) => output.replaceAll(registry, REGISTRY_URL),
     async prepare(block, machine, run) {
       if (/model-sync publish --skip-training/.test(block)) published++;
       if (machine !== "bot" || /model-sync doctor/.test(block)) return;
@@ -121,16 +124,24 @@ function openHub(root: string): Promise<Stage> {
 
 function openReferences(): Promise<Stage> {
   const world = new ReferencesWorld({ dir: tempDir() });
-  world.commit(world.images, { "clip.json": "{}\n", "stable_diffusion.json": "{}\n" });
+  const vitL = (version: string, sha256sum: string) => ({
+    name: "ViT-L/14",
+    version,
+    config: { files: [{ path: "ViT-L-14.pt", sha256sum }] },
+  });
+  const unchanged = JSON.stringify({ Deliberate: { name: "Deliberate" } });
+  const clip = { "ViT-L/14": vitL("1", "b4f1"), old: { name: "old", version: "1" } };
+  world.commit(world.images, { "clip.json": JSON.stringify(clip), "stable_diffusion.json": unchanged });
   world.commit(world.texts, { "README.md": "none yet" });
-  world.primary.records.set("clip", '{"ViT-H-14": {"name": "ViT-H-14"}}').set(
-    "image_generation",
-    '{"Deliberate": {"name": "Deliberate"}}',
+  world.primary.records.set("image_generation", unchanged).set(
+    "clip",
+    JSON.stringify({ "ViT-H-14": { name: "ViT-H-14", version: "1" }, "ViT-L/14": vitL("2", "65ae") }),
   );
   const { HORDE_GITHUB_SYNC_PRIMARY_API_URL: _url, ...env } = world.env;
   return Promise.resolve({
     env: { ...GIT_ENV, ...env },
     standard: README.block("yaml references"),
+    show: (output) => output.replaceAll("Haidra-Org/", "your-fork/"),
     adapt: (yaml) =>
       yaml.replaceAll("your-fork", "Haidra-Org").replace(
         "https://models.aihorde.net/api",
