@@ -82,10 +82,11 @@ async function runWork(
   }, world);
   using stop = stopOnSignals(world, output);
   try {
-    const env = readEnvironment(world);
     const { spawn, clock, freeBytes, host, permissions, cron } = world;
-    const fs = ownerWrites(world.fs);
     const ofProcess = world.variables();
+    permissions.giveUp("env");
+    const env = withDotenv(ofProcess, world.fs);
+    const fs = ownerWrites(world.fs);
     const proxies = { get: (name: string) => ofProcess[name] };
     using outgoing = outgoingHttp(world.http, { env, fs, log: output.log }, proxies);
     const { http } = outgoing;
@@ -106,9 +107,8 @@ async function runWork(
 const DOTENV_FILE = ".env";
 
 /** Returns the variables of the process over those of the `.env` file in the working folder. */
-function readEnvironment(world: Pick<World, "fs" | "variables">): Environment {
-  const ofProcess = world.variables();
-  const variables = parseDotenv(readDotenv(world.fs));
+function withDotenv(ofProcess: Readonly<Record<string, string>>, fs: FileSystem): Environment {
+  const variables = parseDotenv(readDotenv(fs));
   for (const [name, value] of Object.entries(ofProcess)) variables.set(name, value);
   const inherited = Array.from(variables).filter(([name]) => !SERVICE_VARIABLES.includes(name));
   return { get: (name) => variables.get(name), toObject: () => Object.fromEntries(inherited) };

@@ -98,7 +98,8 @@ export type Need = (typeof NARROWED)[number];
 
 /**
  * Gives up the permissions that neither the command nor the configuration needs, before any model is read. A pull from
- * git without hooks cannot open a connection, even if a model exploits a flaw of this program.
+ * git without hooks then cannot open a connection itself, even if a model exploits a flaw of this program. The git that
+ * it runs still can.
  *
  * @param needs the permissions that the command needs under every configuration
  * @throws {UsageError} code `PERMISSION_GIVEN_UP` when the configuration changed and now needs a permission given up
@@ -115,6 +116,11 @@ export function narrowPermissions(
       permissions.giveUp(name);
     }
   }
+}
+
+/** Gives up everything but reading, for a subcommand that changes nothing. */
+export function narrowToReading({ permissions }: Pick<Session, "permissions">): void {
+  for (const name of ["net", "run", "write"] as const) permissions.giveUp(name);
 }
 
 /** Gives up what a command does not need that only records and reports a run. */

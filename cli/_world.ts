@@ -30,7 +30,7 @@ export interface Screen {
   columns(): number | undefined;
 }
 
-export type PermissionName = "net" | "run" | "write";
+export type PermissionName = "env" | "net" | "run" | "write";
 
 /** The permissions of the process. What is given up stays given up. */
 export interface Permissions {
@@ -46,7 +46,7 @@ export interface Permissions {
 export interface World extends Screen, Pick<Context, "fs" | "spawn" | "http" | "freeBytes" | "host"> {
   readonly args: readonly string[];
   readonly permissions: Permissions;
-  /** The environment variables, without those of `.env`. */
+  /** The environment variables, without those of `.env`. A command reads them once, and gives up the permission. */
   variables(): Readonly<Record<string, string>>;
   /** Calls `stop` with the first signal that ends processes, until the result is disposed. */
   onStop(stop: (signal: Deno.Signal) => void): Disposable;

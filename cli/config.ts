@@ -12,7 +12,7 @@ import { DEFAULT_CONFIG_FILE } from "./_options.ts";
 import { type Options, switchOption } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
 import { command, type CommandFlags, main, plainCommand, type Program } from "./_command.ts";
-import type { PlainSession } from "./_session.ts";
+import { narrowToReading, type PlainSession, type Session } from "./_session.ts";
 import type { Output } from "./_output.ts";
 
 const INIT_OPTIONS = {
@@ -39,7 +39,7 @@ export const program: Program = {
       ...PLAIN,
       summary: "Show every setting with its origin, without secrets",
       examples: [["Show the settings of this machine", "model-sync config print"]],
-      run: ({ output, config }) => print(output, config),
+      run: print,
     }),
     init: plainCommand({
       summary: "Create a commented configuration file with every setting",
@@ -55,24 +55,30 @@ export const program: Program = {
       ...PLAIN,
       summary: "Print the JSON schema of the configuration, for editors",
       examples: [["Write the schema to a file", "model-sync config schema > bot.schema.json"]],
-      run: ({ output }) => schema(output),
+      run: schema,
     }),
   },
 };
 
-function print(output: Output, config: LoadedConfig): Promise<void> {
+function print(session: Session): Promise<void> {
+  const { output, config } = session;
+  narrowToReading(session);
   const rows = settingRows(config);
   const json = Object.fromEntries(rows.map(({ name, value, from }) => [name, { value, from }]));
   output.document(json, () => printLines(output, rows));
   return Promise.resolve();
 }
 
-function schema(output: Output): Promise<void> {
+function schema(session: PlainSession): Promise<void> {
+  const { output } = session;
+  narrowToReading(session);
   output.document(jsonSchema(), () => [JSON.stringify(jsonSchema(), undefined, 2)]);
   return Promise.resolve();
 }
 
-async function check({ context, output, load }: PlainSession): Promise<ExitCode | void> {
+async function check(session: PlainSession): Promise<ExitCode | void> {
+  const { context, output, load } = session;
+  narrowToReading(session);
   const { addressProblems } = await import("../lib/doctor/address_problems.ts");
   const ofEnvironment = addressProblems(context.env);
   try {

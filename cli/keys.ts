@@ -5,7 +5,7 @@ import { plural } from "../lib/core/format.ts";
 import { type Options, requiredOption } from "./_declaration.ts";
 import { NO_OPERANDS, oneOperand } from "./_arguments.ts";
 import { type CommandFlags, main, plainCommand, type Program } from "./_command.ts";
-import type { PlainSession } from "./_session.ts";
+import { narrowToReading, type PlainSession } from "./_session.ts";
 
 const FOLDER = oneOperand("FOLDER", "Folder whose files are signed");
 
@@ -111,7 +111,9 @@ async function sign({ context, output }: PlainSession, flags: SignFlags, folder:
   ]);
 }
 
-async function verify({ context, output }: PlainSession, flags: VerifyFlags, folder: string): Promise<void> {
+async function verify(session: PlainSession, flags: VerifyFlags, folder: string): Promise<void> {
+  const { context, output } = session;
+  narrowToReading(session);
   const keys = flags.publicKey.map((source) => ({
     ...readPublicKeyFile(context.fs, expandHome(source, context.env)),
     source,

@@ -7,17 +7,20 @@ import type { Program } from "./_command.ts";
 import { Output } from "./_output.ts";
 
 /**
- * The entry that is compiled into one executable. It finds the command, gives up the permissions that the command does
- * not need, and only then loads the command. The list of commands loads no command, so that it appears immediately.
+ * The entry point of the executable. It picks the command, gives up the permissions that are not in the command's set,
+ * and only then loads the command. Its own help loads nothing else, to be fast.
+ *
+ * Deno gives up a permission for all paths, programs and variables at once. Lists in a set (the programs of
+ * `references-sync`, the variables of `status`) therefore hold from source only.
  */
 
 interface Entry {
-  /** The permissions that the command does not need. */
+  /** The permissions that the command's set does not have. */
   readonly revoked: readonly PermissionName[];
   readonly load: () => Promise<{ readonly program: Program }>;
 }
 
-/** All commands with the permissions that they give up. Exported for a test that compares them with `deno.json`. */
+/** All commands. A test compares what they give up with the permission sets of deno.json. */
 export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
   publish: { revoked: [], load: () => import("./publish.ts") },
   pull: { revoked: [], load: () => import("./pull.ts") },

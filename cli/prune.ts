@@ -2,7 +2,13 @@ import { freedBytes, planPrune, pruneReleases } from "../lib/pipeline/prune.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import type { StoredRelease } from "../lib/store/releases.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
-import { narrowToReporting, openExistingStore, requireStore, type Session } from "./_session.ts";
+import {
+  narrowToReading,
+  narrowToReporting,
+  openExistingStore,
+  requireStore,
+  type Session,
+} from "./_session.ts";
 import { reportedRun } from "../lib/pipeline/reported_run.ts";
 import { SUMMARIES } from "./_help.ts";
 import { formatBytes, plural } from "../lib/core/format.ts";
@@ -57,6 +63,7 @@ async function run(session: Session, flags: PruneFlags): Promise<void> {
 }
 
 function preview(session: Session, flags: PruneFlags): Promise<void> {
+  narrowToReading(session);
   const plan = planPrune(requireStore(session), flags.keep ?? session.settings.keep);
   const bytes = freedBytes(plan);
   const json = { dryRun: true, removed: names(plan.removed), kept: names(plan.kept), bytes };

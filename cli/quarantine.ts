@@ -3,7 +3,7 @@ import { shortDigest } from "../lib/release/manifest.ts";
 import { readPointer } from "../lib/store/pointers.ts";
 import { type QuarantineEntry, readQuarantine } from "../lib/store/quarantine.ts";
 import { findStore } from "../lib/store/store.ts";
-import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
+import { narrowToReading, narrowToReporting, openExistingStore, type Session } from "./_session.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Output } from "./_output.ts";
 import { type Options, textOption } from "./_declaration.ts";
@@ -49,7 +49,9 @@ export const program: Program = {
   },
 };
 
-function list({ context, output, location }: Session): void {
+function list(session: Session): void {
+  const { context, output, location } = session;
+  narrowToReading(session);
   const store = findStore(context.fs, location, context.log);
   const entries = store === undefined ? [] : readQuarantine(store);
   output.answer({ quarantine: entries }, () => listLines(output, entries));

@@ -9,7 +9,13 @@ import { SUMMARIES } from "./_help.ts";
 import { type Options, switchOption, textOption } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
-import { narrowPermissions, openExistingStore, requireStore, type Session } from "./_session.ts";
+import {
+  narrowPermissions,
+  narrowToReading,
+  openExistingStore,
+  requireStore,
+  type Session,
+} from "./_session.ts";
 
 const OPTIONS = {
   to: textOption({
@@ -60,6 +66,7 @@ async function run(session: Session, flags: RollbackFlags): Promise<void> {
 }
 
 function preview(session: Session, flags: RollbackFlags): Promise<void> {
+  narrowToReading(session);
   const store = requireStore(session);
   const plan = planRollback(store, flags.to);
   session.output.answer(planJson(plan), () => planLines(session.output, plan));

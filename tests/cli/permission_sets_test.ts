@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { CommandName } from "../../cli/_help.ts";
-import { spawnCli } from "../helpers/run_cli.ts";
+import { type CommandName, SUMMARIES } from "../../cli/_help.ts";
+import type { PermissionName } from "../../cli/_world.ts";
+import { PROJECT, runCli, spawnCli } from "../helpers/run_cli.ts";
 import { runJson, world } from "../helpers/seed_world.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
@@ -73,4 +74,88 @@ Deno.test("each command does all of its work as a process, under the permission 
     assert.match(result.stdout, says, command);
   }
   assert.ok(Deno.statSync(join(bot, "reloaded")).isFile);
+});
+
+/** Prints the names of the variables that it may read. */
+const LIST_VARIABLES = "console.log(Object.keys(Deno.env.toObject()).sort().join());";
+
+Deno.test("from source, status, verify and config read the variables of settings only, and keys the home folder", async () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "list.ts": LIST_VARIABLES });
+  const env = {
+    HOME: dir.path,
+    MODEL_SYNC_KEEP: "7",
+    HORDE_GITHUB_SYNC_DRY_RUN: "true",
+    GitHub__Owner: "you",
+    AWS_SECRET_ACCESS_KEY: "hidden",
+    PATH: Deno.env.get("PATH") ?? "",
+  };
+  const settings = "GitHub__Owner,HOME,HORDE_GITHUB_SYNC_DRY_RUN,MODEL_SYNC_KEEP";
+  for (
+    const [set, names] of [
+      ["status", settings],
+      ["verify", settings],
+      ["config", settings],
+      ["keys", "HOME"],
+    ] as const
+  ) {
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-q",
+        "--no-prompt",
+        "--config",
+        `${PROJECT}deno.json`,
+        `-P=${set}`,
+        join(dir.path, "list.ts"),
+      ],
+      env: { ...env, DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno` },
+      clearEnv: true,
+    }).output();
+    assert.equal(new TextDecoder().decode(stdout).trim(), names, set);
+  }
+  const { DENO_DIR: _own, ...variables } = { DENO_DIR: "", ...env };
+  const printed = await spawnCli("config", ["print", "--json"], {
+    cwd: dir.path,
+    entry: "script",
+    env: variables,
+  });
+  const rows: Record<string, { value: unknown }> = JSON.parse(printed.stdout);
+  assert.equal(rows["keep"]?.value, 7);
+  assert.equal(rows["references.dry_run"]?.value, true);
+});
+
+Deno.test("every command reads the environment once and gives the permission up, and previews keep reading alone", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = world(dir);
+  await runJson(trainer, "publish", "--skip-training");
+  await runJson(bot, "pull");
+  const givenUpBy = async (command: string, ...args: readonly string[]) => {
+    const givenUp = new Set<PermissionName>();
+    const permissions = { givenUp, giveUp: (name: PermissionName) => void givenUp.add(name) };
+    const { code, stderr } = await runCli(command, args, { cwd: bot, world: { permissions } });
+    return { code, stderr, givenUp: [...givenUp].sort().join() };
+  };
+  const reading = "env,net,run,write";
+  for (
+    const args of [
+      ["status"],
+      ["verify"],
+      ["quarantine", "list"],
+      ["prune", "--dry-run"],
+      ["config", "check"],
+      ["config", "print"],
+    ] as const
+  ) {
+    const [command, ...rest] = args;
+    const { code, stderr, givenUp } = await givenUpBy(command, ...rest);
+    assert.equal(code, 0, stderr);
+    assert.equal(givenUp, reading, args.join(" "));
+  }
+  const needOperands = ["quarantine", "canary", "keys", "config", "daemon", "run-now"];
+  for (const name of Object.keys(SUMMARIES).filter((name) => !needOperands.includes(name))) {
+    const { code, stderr, givenUp } = await givenUpBy(name, "--config", "missing.yaml");
+    assert.equal(code, 2, stderr);
+    assert.match(givenUp, /env/, name);
+  }
 });
