@@ -1,11 +1,9 @@
 import type { CanaryMetric } from "../config/sections/canary.ts";
 import type { Context } from "../core/context.ts";
-import { AuthenticationError } from "../core/errors.ts";
 import { bearer, exchange, readBody } from "../http/request.ts";
 import type { HttpRequest } from "../http/request_types.ts";
 import { statusError } from "../http/status_error.ts";
-import { absenceOf, findToken } from "../core/read_secret.ts";
-import type { Secret } from "../core/secret.ts";
+import { requireToken } from "../core/read_secret.ts";
 import { type Reading, readJsonNumber } from "./reading.ts";
 
 /** The largest answer. Statistics are some kilobytes; Prometheus returns one number in 200 bytes. */
@@ -31,7 +29,10 @@ export async function fetchText(
   url: string,
   timeoutMs: number,
 ): Promise<string> {
-  const token = metric.token_env === undefined ? undefined : requireToken(context, metric.token_env);
+  const token = metric.token_env === undefined ? undefined : requireToken(context.env, metric.token_env, {
+    failure: "Cannot sample a metric: ",
+    content: " with the token",
+  });
   const request: HttpRequest & { readonly timeoutMs: number } = {
     url,
     headers: { accept: "application/json", "cache-control": "no-cache" },
@@ -48,16 +49,4 @@ export async function fetchText(
     }
     return text + decoder.decode();
   });
-}
-
-function requireToken({ env }: Context, variable: string): Secret {
-  const token = findToken(env, variable);
-  if (token !== undefined) return token;
-  throw new AuthenticationError(
-    `Cannot sample a metric: the variable ${variable} with the token ${absenceOf(env, variable)}`,
-    {
-      code: "TOKEN_MISSING",
-      hint: `set ${variable} in the environment or in .env`,
-    },
-  );
 }

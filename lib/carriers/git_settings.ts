@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { absolutePath, type FileSystem } from "../core/files.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Context, Environment } from "../core/context.ts";
-import { AuthenticationError, UsageError } from "../core/errors.ts";
-import { absenceOf, findPassword } from "../core/read_secret.ts";
+import { UsageError } from "../core/errors.ts";
+import { requirePassword } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
 import { parseRemoteUrl } from "../git/remote_url.ts";
@@ -51,13 +51,9 @@ function readToken(settings: ModelSync, env: Environment): Secret | undefined {
   const { token_env } = settings;
   if (token_env === undefined) return undefined;
   // Git accepts any password: a user's own may contain spaces.
-  const token = findPassword(env, token_env);
-  if (token !== undefined) return token.map((value) => value.trim());
-  throw new AuthenticationError(
-    `Cannot authenticate to the models repository: the variable ${token_env} ${absenceOf(env, token_env)}`,
-    {
-      code: "TOKEN_MISSING",
-      hint: `set ${token_env} in the environment or in .env, or remove model_sync.token_env`,
-    },
-  );
+  const token = requirePassword(env, token_env, {
+    failure: "Cannot authenticate to the models repository: ",
+    advice: ", or remove model_sync.token_env",
+  });
+  return token.map((value) => value.trim());
 }

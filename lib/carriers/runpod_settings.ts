@@ -1,8 +1,8 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
-import { AuthenticationError, UsageError } from "../core/errors.ts";
+import { UsageError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
-import { absenceOf, findToken, tokenOf } from "../core/read_secret.ts";
+import { findToken, missingSecret, tokenOf } from "../core/read_secret.ts";
 import { isSecretName } from "../core/redact_arguments.ts";
 import { RequestSecret, Secret } from "../core/secret.ts";
 import type { RunPodApi } from "../runpod/client.ts";
@@ -103,15 +103,10 @@ function apiHeaders(
   const isRunPods = /(?:^|\.)runpod\.(?:ai|io)$/i.test(new URL(triggerUrl).hostname);
   // Another API may need no key, but a configured variable must be set.
   if (isRunPods || runpod.api_key_env !== DEFAULT_KEY_VARIABLE) {
-    throw new AuthenticationError(
-      `Cannot use RunPod's API: the variable ${runpod.api_key_env} ${
-        absenceOf(context.env, runpod.api_key_env)
-      }`,
-      {
-        code: "TOKEN_MISSING",
-        hint: `set ${runpod.api_key_env} in the environment or in .env to an API key of RunPod`,
-      },
-    );
+    throw missingSecret(context.env, runpod.api_key_env, {
+      failure: "Cannot use RunPod's API: ",
+      advice: " to an API key of RunPod",
+    });
   }
   return Object.fromEntries(own);
 }

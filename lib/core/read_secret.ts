@@ -51,6 +51,44 @@ export function findPassword(env: Environment, variable: string): Secret | undef
   );
 }
 
+/** The error for a secret that a setting needs and its variable does not hold. */
+export interface SecretNeed {
+  /** The beginning of the message: `Cannot ping the monitor: `. */
+  readonly failure: string;
+  /** What the variable should hold, for the message: ` with the token`. */
+  readonly content?: string;
+  /** `TOKEN_MISSING`, where nothing is given. */
+  readonly code?: string;
+  /** The end of the hint "set X in the environment or in .env": `, or remove model_sync.token_env`. */
+  readonly advice?: string;
+}
+
+/** Returns the token in a variable, as {@link findToken} does. @throws {AuthenticationError} also if there is none */
+export function requireToken(env: Environment, variable: string, need: SecretNeed): Secret {
+  const token = findToken(env, variable);
+  if (token === undefined) throw missingSecret(env, variable, need);
+  return token;
+}
+
+/** Returns the password in a variable, as {@link findPassword} does. @throws {AuthenticationError} also if there is none */
+export function requirePassword(env: Environment, variable: string, need: SecretNeed): Secret {
+  const password = findPassword(env, variable);
+  if (password === undefined) throw missingSecret(env, variable, need);
+  return password;
+}
+
+/** Returns the error for a variable without a secret. */
+export function missingSecret(
+  env: Environment,
+  variable: string,
+  { failure, content = "", code = "TOKEN_MISSING", advice = "" }: SecretNeed,
+): AuthenticationError {
+  return new AuthenticationError(`${failure}the variable ${variable}${content} ${absenceOf(env, variable)}`, {
+    code,
+    hint: `set ${variable} in the environment or in .env${advice}`,
+  });
+}
+
 /** Returns the end of "the variable X …" for a variable without a secret: `is not set`, or `is set, but blank`. */
 export function absenceOf(env: Environment, variable: string): string {
   return env.get(variable) === undefined ? "is not set" : "is set, but blank";

@@ -1,11 +1,11 @@
 import type { Context, Http } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { PassingError } from "../core/errors.ts";
+import { DEEPLY_NESTED, jsonText, parseJson } from "../core/json.ts";
 import { askedPauseMs } from "../http/asked_pause.ts";
 import { bearer, readText, sendRequest } from "../http/request.ts";
 import type { HttpRequest } from "../http/request_types.ts";
 import { statusError, wasTurnedAway } from "../http/status_error.ts";
-import { DEEPLY_NESTED, jsonText } from "../core/json.ts";
 import { actionOf, networkError } from "../http/network_error.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import type { Secret } from "../core/secret.ts";
@@ -112,14 +112,12 @@ function rebuild(response: Response, text: string): Response {
   return new Response(BODILESS_STATUSES.includes(status) ? null : body, { status, headers });
 }
 
-/** Octokit quotes a failed answer by writing it as JSON, which not every JSON can be. */
+/** Returns a text that octokit can quote in an error: it stringifies the JSON again, which fails for deep nesting. */
 function quotable(text: string): string {
-  try {
-    return jsonText(JSON.parse(text)) === DEEPLY_NESTED ? JSON.stringify({ message: DEEPLY_NESTED }) : text;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return text;
-  }
+  const value = parseJson(text);
+  return value !== undefined && jsonText(value) === DEEPLY_NESTED
+    ? JSON.stringify({ message: DEEPLY_NESTED })
+    : text;
 }
 
 function isPassing({ status }: Response): boolean {

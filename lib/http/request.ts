@@ -2,6 +2,7 @@ import type { Credentials, HttpContext, HttpRequest, NamedRequest } from "./requ
 import { statusError } from "./status_error.ts";
 import type { z } from "zod";
 import type { Http } from "../core/context.ts";
+import { parseJson } from "../core/json.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { AuthenticationError, PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
 import { actionOf, networkError } from "./network_error.ts";
@@ -241,12 +242,4 @@ function noAnswer(request: HttpRequest & { readonly timeoutMs: number }, host: s
       hint: `check the network, and that ${host} is right`,
     },
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,9 +1,9 @@
 import type { AlertsSettings, Chat } from "../config/sections/alerts.ts";
 import type { Context, Environment } from "../core/context.ts";
-import { AuthenticationError, UsageError } from "../core/errors.ts";
+import { UsageError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { knock } from "../http/knock.ts";
-import { absenceOf, findPassword } from "../core/read_secret.ts";
+import { requirePassword } from "../core/read_secret.ts";
 import { Secret } from "../core/secret.ts";
 import { parseWebAddress } from "../http/web_address.ts";
 import type { AlertMessage } from "./alert_message.ts";
@@ -98,12 +98,7 @@ async function checkPost(context: Context, channel: string, url: string): Promis
 }
 
 function requireSecret(env: Environment, variable: string): Secret {
-  const secret = findPassword(env, variable);
-  if (secret !== undefined) return secret;
-  throw new AuthenticationError(`the variable ${variable} ${absenceOf(env, variable)}`, {
-    code: "SECRET_MISSING",
-    hint: `set ${variable} in the environment or in .env`,
-  });
+  return requirePassword(env, variable, { failure: "", code: "SECRET_MISSING" });
 }
 
 /** Returns the address in a variable. Another value is not shown: it may be a secret. */

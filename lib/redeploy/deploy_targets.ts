@@ -1,7 +1,7 @@
 import type { Hook } from "../config/sections/redeploy.ts";
 import type { Environment } from "../core/context.ts";
-import { AuthenticationError, UsageError } from "../core/errors.ts";
-import { absenceOf, tokenOf } from "../core/read_secret.ts";
+import { UsageError } from "../core/errors.ts";
+import { missingSecret, tokenOf } from "../core/read_secret.ts";
 import { Secret } from "../core/secret.ts";
 import { type AddressVariable, findWebAddress, parseWebAddress } from "../http/web_address.ts";
 
@@ -115,11 +115,9 @@ function railwayTarget(hook: Hook, env: Environment): DeployTarget {
 function required(env: Environment, variable: string, what: string): string {
   const value = env.get(variable)?.trim() ?? "";
   if (value !== "") return value;
-  throw new AuthenticationError(
-    `Cannot redeploy: the variable ${variable} with ${what} ${absenceOf(env, variable)}`,
-    {
-      code: "HOOK_MISSING",
-      hint: `set ${variable} in the environment or in .env`,
-    },
-  );
+  throw missingSecret(env, variable, {
+    failure: "Cannot redeploy: ",
+    content: ` with ${what}`,
+    code: "HOOK_MISSING",
+  });
 }

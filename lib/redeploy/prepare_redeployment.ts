@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
-import { AuthenticationError, UsageError } from "../core/errors.ts";
-import { absenceOf, findToken } from "../core/read_secret.ts";
+import { UsageError } from "../core/errors.ts";
+import { requireToken } from "../core/read_secret.ts";
 import { hubSettings, repoLayout } from "../huggingface/hub_settings.ts";
 import { restoreRelease } from "../huggingface/restore_release.ts";
 import { releaseSeal } from "../pipeline/configured_signing.ts";
@@ -105,14 +105,10 @@ function waitOptions({ context, settings }: CommandScope): WaitOptions {
         "set model_sync.redeploy.verify_url or --verify-url to an address that reports the release's digest",
     });
   }
-  const token = verify_token_env === undefined ? undefined : findToken(context.env, verify_token_env);
-  if (verify_token_env !== undefined && token === undefined) {
-    const absence = absenceOf(context.env, verify_token_env);
-    throw new AuthenticationError(`Cannot query the backend: the variable ${verify_token_env} ${absence}`, {
-      code: "TOKEN_MISSING",
-      hint: `set ${verify_token_env} in the environment or in .env, or remove redeploy.verify_token_env`,
-    });
-  }
+  const token = verify_token_env === undefined ? undefined : requireToken(context.env, verify_token_env, {
+    failure: "Cannot query the backend: ",
+    advice: ", or remove redeploy.verify_token_env",
+  });
   return {
     url: verify_url,
     token,

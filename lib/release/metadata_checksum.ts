@@ -2,6 +2,7 @@ import { join, posix } from "node:path";
 import { z } from "zod";
 import { RefusedError } from "../core/errors.ts";
 import { type FileSystem, findText } from "../core/files.ts";
+import { parseJson } from "../core/json.ts";
 import { oneLine } from "../core/quote.ts";
 import type { Sha256 } from "../core/hash.ts";
 
@@ -85,12 +86,8 @@ export const CHECKSUM_HINT =
 const NAMED_MAX = 3;
 
 function readChecksum(text: string): string | undefined {
-  try {
-    const { sha256_checksum } = Metadata.parse(JSON.parse(text));
-    const checksum = sha256_checksum.trim().toLowerCase().replace(/^sha256:/, "");
-    return checksum === "" ? undefined : checksum;
-  } catch {
-    // Not JSON, or metadata of another kind: it claims no checksum.
-    return undefined;
-  }
+  // Other metadata, and a text that is not JSON, names no checksum.
+  const { sha256_checksum = "" } = Metadata.safeParse(parseJson(text)).data ?? {};
+  const checksum = sha256_checksum.trim().toLowerCase().replace(/^sha256:/, "");
+  return checksum === "" ? undefined : checksum;
 }

@@ -1,14 +1,8 @@
 import type { HttpHook, ReloadHook } from "../config/sections/reload.ts";
 import type { Context, Environment } from "../core/context.ts";
-import {
-  AuthenticationError,
-  FailedError,
-  InterruptedError,
-  ModelSyncError,
-  osErrorCode,
-} from "../core/errors.ts";
+import { FailedError, InterruptedError, ModelSyncError, osErrorCode } from "../core/errors.ts";
 import { redactArguments } from "../core/redact_arguments.ts";
-import { absenceOf, findPassword } from "../core/read_secret.ts";
+import { requirePassword } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
 import { Working } from "../core/working.ts";
 import { shortDigest } from "../release/manifest.ts";
@@ -78,12 +72,11 @@ function reload(context: Context, hook: ReloadHook, notification: ReloadNotifica
 
 function findSecret(env: Environment, variable: string | undefined): Secret | undefined {
   if (variable === undefined) return undefined;
-  const secret = findPassword(env, variable);
-  if (secret !== undefined) return secret;
-  throw new AuthenticationError(
-    `Cannot sign reload requests: the variable ${variable} with the secret ${absenceOf(env, variable)}`,
-    { code: "SECRET_MISSING", hint: `set ${variable} in the environment or in .env` },
-  );
+  return requirePassword(env, variable, {
+    failure: "Cannot sign reload requests: ",
+    content: " with the secret",
+    code: "SECRET_MISSING",
+  });
 }
 
 /** Names a consumer in messages: an address without its query, a program without its arguments. */

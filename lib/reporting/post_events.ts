@@ -2,6 +2,7 @@ import { type ModelSyncError, UnreachableError } from "../core/errors.ts";
 import { bearer, exchange, readBody } from "../http/request.ts";
 import type { HttpContext, HttpRequest } from "../http/request_types.ts";
 import { statusError } from "../http/status_error.ts";
+import { parseJson } from "../core/json.ts";
 import { redactUrls } from "../core/secret.ts";
 import type { Receiver } from "./receiver.ts";
 import { BATCH_CONTENT_TYPE } from "../wire/event_names.ts";
@@ -50,7 +51,7 @@ async function checkAnswer(request: HttpRequest, response: Response): Promise<vo
   for await (const piece of readBody(response, request, ANSWER_BYTES_MAX)) {
     text += decoder.decode(piece, { stream: true });
   }
-  if (text.trim() === "" || isJson(text)) return;
+  if (text.trim() === "" || parseJson(text) !== undefined) return;
   const { host } = new URL(request.url);
   throw new UnreachableError(
     `Cannot send reports: ${host} answered ${response.status}, but not with the JSON of a dashboard`,
@@ -59,15 +60,6 @@ async function checkAnswer(request: HttpRequest, response: Response): Promise<vo
       hint: "check report.url: a login page or a proxy may answer in the dashboard's place",
     },
   );
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function redirected(request: HttpRequest, response: Response): Promise<UnreachableError> {

@@ -1,11 +1,11 @@
 import type { PingStyle } from "../config/sections/report.ts";
 import { cleanLine } from "../core/clean_text.ts";
 import type { Environment } from "../core/context.ts";
-import { AuthenticationError, EXIT, UsageError } from "../core/errors.ts";
+import { EXIT, UsageError } from "../core/errors.ts";
 import { exchange } from "../http/request.ts";
 import type { HttpContext, HttpRequest } from "../http/request_types.ts";
 import { statusError } from "../http/status_error.ts";
-import { absenceOf, findPassword } from "../core/read_secret.ts";
+import { requirePassword } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
 import { parseWebAddress, urlSecrets } from "../http/web_address.ts";
 import type { RunRecord } from "../store/history.ts";
@@ -35,16 +35,11 @@ const PING_MS_MAX = 86_400_000;
  * @throws {AuthenticationError} code `SECRET_MISSING`; {@link UsageError} code `ADDRESS_INVALID`, without the address
  */
 export function pingAddress(env: Environment, variable: string): Secret {
-  const address = findPassword(env, variable);
-  if (address === undefined) {
-    throw new AuthenticationError(
-      `Cannot ping the monitor: the variable ${variable} ${absenceOf(env, variable)}`,
-      {
-        code: "SECRET_MISSING",
-        hint: `set ${variable} in the environment or in .env to the ping address that the monitor shows`,
-      },
-    );
-  }
+  const address = requirePassword(env, variable, {
+    failure: "Cannot ping the monitor: ",
+    code: "SECRET_MISSING",
+    advice: " to the ping address that the monitor shows",
+  });
   const text = address.reveal().trim();
   if (parseWebAddress(text) !== undefined) return address.map(() => text);
   throw new UsageError(`Cannot ping the monitor: the value of ${variable} is not an http address`, {

@@ -1,5 +1,5 @@
 import { cleanLine } from "../core/clean_text.ts";
-import { jsonText } from "../core/json.ts";
+import { jsonText, parseJson } from "../core/json.ts";
 
 /** What a job's status means to somebody who waits for it. */
 export type JobPhase = "waiting" | "succeeded" | "failed";
@@ -116,12 +116,4 @@ function errorText(value: unknown): string | undefined {
 function isEmpty(value: unknown): boolean {
   return value === undefined || value === null ||
     (typeof value === "object" && Object.keys(value).length === 0);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -4,6 +4,7 @@ import { UnreachableError, UsageError } from "../core/errors.ts";
 import type { Credentials, HttpRequest } from "../http/request_types.ts";
 import { exchange, readText } from "../http/request.ts";
 import { statusError } from "../http/status_error.ts";
+import { parseJson } from "../core/json.ts";
 import { findToken } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
 import { VERSION } from "../core/version.ts";
@@ -161,12 +162,4 @@ function withParameters(url: string, parameters: Readonly<Record<string, string>
       `${result}${result.includes("?") ? "&" : "?"}${name}=${encodeURIComponent(value)}`,
     url,
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

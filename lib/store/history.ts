@@ -9,6 +9,7 @@ import {
   UnusableFileError,
   writeAllSync,
 } from "../core/files.ts";
+import { parseJson } from "../core/json.ts";
 import { readAt } from "../core/read_at.ts";
 import { CARRIERS, Digest } from "../release/manifest.ts";
 import { RecordedWriter } from "./recorded_writer.ts";
@@ -208,11 +209,7 @@ function readTail(store: Store, path: string): string {
 
 /** Returns the record of a line; `undefined` if a crash cut the line short or a later version wrote it. */
 export function parseRecord(line: string): RunRecord | undefined {
-  try {
-    return RunRecord.parse(JSON.parse(line));
-  } catch {
-    return undefined;
-  }
+  return RunRecord.safeParse(parseJson(line)).data;
 }
 
 function readEnd(fs: FileSystem, path: string, bytesMax: number): string {

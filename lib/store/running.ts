@@ -5,6 +5,7 @@ import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { findText, ifFound, removeFile, UnusableFileError, writeAllSync } from "../core/files.ts";
 import { listFolder } from "../core/folders.ts";
+import { parseJson } from "../core/json.ts";
 import { tryLock } from "../core/lock.ts";
 import { RunStep } from "./history.ts";
 import type { IntentRun } from "./intent.ts";
@@ -159,11 +160,9 @@ export function forgetMark(store: Store, runId: string): void {
 export function readMark(store: Pick<Store, "fs" | "root">, runId: string): RunMark | undefined {
   try {
     const [line = ""] = (findText(store.fs, pathOf(store, runId), MARK_BYTES_MAX) ?? "").split("\n", 1);
-    return RunMark.parse(JSON.parse(line));
+    return RunMark.safeParse(parseJson(line)).data;
   } catch (error) {
-    const isDamaged = error instanceof SyntaxError || error instanceof z.ZodError ||
-      error instanceof UnusableFileError;
-    if (isDamaged) return undefined;
+    if (error instanceof UnusableFileError) return undefined;
     throw error;
   }
 }
