@@ -9,17 +9,21 @@ import type { CommitId, Hub } from "./hub.ts";
 import { SharedProgress } from "./shared_progress.ts";
 import { UPLOAD_PATIENCE, uploadHttp, type UploadPatience } from "./upload_http.ts";
 
-/** A commit that is to be made. */
+/** A commit to create. */
 export interface WantedCommit {
-  /** The branch must still be here. */
+  /** The commit that the branch must still point to. */
   readonly parent: CommitId;
   readonly message: string;
   readonly files: readonly BlobFile[];
-  /** Texts that go along, by their path. */
+  /** Small texts to add, by path. */
   readonly texts: Readonly<Record<string, string>>;
   readonly removed: readonly string[];
-  /** Proposed to the branch's owners instead of being put on it. */
+  /** Opens a pull request instead of committing to the branch. */
   readonly asPullRequest: boolean;
+  /**
+   * Sends only the changed chunks of large files, of about 64 KiB. Of a file of 64 MiB with 4 MiB changed in one place,
+   * as after the training of its last layers, that is 6 %; of a model that was trained from scratch, it is everything.
+   */
   readonly useXet: boolean;
 }
 
@@ -29,8 +33,8 @@ export interface MadeCommit {
 }
 
 /**
- * Makes one commit on the hub, large files first. The package knows the protocol, LFS and Xet alike; it is loaded here
- * because no other command needs it.
+ * Creates one commit on the hub and uploads its large files first. `@huggingface/hub` implements the protocol, for LFS
+ * and Xet. It is loaded here, because no other command needs it.
  *
  * @throws {BranchMoved}; {@link RefusedError} code `FILE_CHANGED`; {@link AuthenticationError}; {@link UnreachableError}
  */
@@ -89,7 +93,7 @@ export async function commitToHub(
         {
           code: "UPLOAD_REFUSED",
           cause: error,
-          hint: `look at ${endpoint}/${repoId} and at what its owner may store`,
+          hint: `check ${endpoint}/${repoId} and its owner's storage quota`,
         },
       );
     }
@@ -106,7 +110,7 @@ function noAnswer(hub: Hub, cause?: unknown): UnreachableError {
     {
       code: "ANSWER_INVALID",
       cause,
-      hint: "check HF_ENDPOINT, and run again: what is there already is not sent twice",
+      hint: "check HF_ENDPOINT and run again: files that arrived are not sent again",
     },
   );
 }
