@@ -151,7 +151,7 @@ export class RunPodSource implements Source {
         limits: { stallMs: Math.min(STALL_MS, totalMs), totalMs, bytesMax, bytesPerSecondMax },
         onSize: (bytes) => requireSpace(this.#context, this.#store.partials, bytes),
         locate: async () => {
-          const url = isFirst ? job.archiveUrl : await this.#runner.askAgain(job);
+          const url = isFirst ? job.archiveUrl : await this.#runner.newArchiveUrl(job);
           isFirst = false;
           return { url, credentials: this.#client.credentialsFor(url), isSigned: true };
         },

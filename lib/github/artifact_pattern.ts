@@ -1,8 +1,8 @@
 import { matchesWildcards } from "../core/wildcards.ts";
 
 /**
- * Whether a name matches one of several patterns, which are separated by commas: `*` stands for any characters, `?`
- * for one. Capitals do not matter.
+ * Returns whether a name matches one of the comma-separated patterns. `*` matches any characters, `?` matches one.
+ * Upper and lower case are equal.
  *
  * @example
  * ```ts

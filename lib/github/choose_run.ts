@@ -6,22 +6,22 @@ import { newestFirst } from "./newest_first.ts";
 import { expiry, matchingArtifacts, nameArtifacts } from "./wanted_artifacts.ts";
 import { type Artifact, listArtifacts, olderRuns, type RunQuery, type WorkflowRun } from "./workflow_runs.ts";
 
-/** Each costs a request where nothing says which workflow makes the models. */
-const RUNS_LOOKED_AT_MAX = 20;
+/** Each run costs a request if the configuration names no workflow. */
+const RUNS_CHECKED_MAX = 20;
 
 /**
- * GitHub lists the newest run first by custom alone, so that the runs of these pages, 120, are sorted here. Each is a
- * request, made when a branch has more runs than a page holds and the first page has changed: not at every look.
+ * GitHub lists the newest run first, but does not promise it: the 120 runs of these pages are sorted here. The further
+ * pages are requested only if the first page has changed and a branch has more runs than it holds.
  */
 const SORTED_PAGES_MAX = 4;
 
 /**
- * Returns the newest run that may be trusted. A run keeps its date when it is run again. Where no workflow is named, or
- * runs count that failed, perhaps before they uploaded anything, it has to have an artifact that matches. One whose
- * artifacts have all expired is refused like an older release: no run before it stands in for it. A run that is named
- * by its id is returned instead, as long as it may be trusted.
+ * Returns the newest trusted run, or the trusted run with the id that the operator named. A run that is started again
+ * keeps its date. The run needs a matching artifact if the configuration names no workflow, or accepts failed runs,
+ * which may have uploaded nothing. If all matching artifacts of the newest run have expired, the run is refused: an
+ * older run would be a downgrade.
  *
- * @param newest the first page of what `request` asks for
+ * @param newest the first page of the runs that `request` lists
  * @throws {UnreachableError} code `RUN_MISSING`, `ARTIFACT_MISSING` or `ARTIFACTS_EXPIRED`
  */
 export async function chooseRun(
@@ -32,7 +32,7 @@ export async function chooseRun(
   { query, artifact: pattern, run: named }: RunChoice,
 ): Promise<WorkflowRun> {
   const mustHaveArtifact = query.workflow === undefined || query.conclusion === "any";
-  const seen: Seen = { distrusted: 0, lookedAt: 0, newest: [] };
+  const seen: Seen = { distrusted: 0, checked: 0, newest: [] };
   for await (const run of inOrder(client, request, newest, hasOlder)) {
     if (!isTrusted(run, query)) {
       seen.distrusted++;
@@ -45,26 +45,26 @@ export async function chooseRun(
     const { usable, expired } = matchingArtifacts(artifacts, run, pattern);
     if (usable.length > 0) return run;
     if (expired[0] !== undefined) throw expiredRun(request, run, expired[0]);
-    if (seen.lookedAt === 0) seen.newest = artifacts;
-    if (++seen.lookedAt === RUNS_LOOKED_AT_MAX) break;
+    if (seen.checked === 0) seen.newest = artifacts;
+    if (++seen.checked === RUNS_CHECKED_MAX) break;
   }
   throw named === undefined ? noSuchRun(request, query, pattern, seen) : notListed(request, query, named);
 }
 
-/** Which run is wanted. */
+/** The run to choose. */
 export interface RunChoice {
   readonly query: RunQuery;
   /** Patterns of names, separated by commas. */
   readonly artifact: string;
-  /** The id of a run that is wanted whichever is the newest. */
+  /** The id of a run to take whether or not it is the newest. */
   readonly run?: number | undefined;
 }
 
-/** What was seen on the way through runs of which none would do. */
+/** The runs that were checked and did not qualify, for the error. */
 interface Seen {
   distrusted: number;
-  lookedAt: number;
-  /** Artifacts of the newest run that may be trusted. */
+  checked: number;
+  /** The artifacts of the newest trusted run. */
   newest: readonly Artifact[];
 }
 
@@ -72,12 +72,12 @@ function noSuchRun(
   { what }: GitHubRequest,
   { conclusion }: RunQuery,
   pattern: string,
-  { distrusted, lookedAt, newest }: Seen,
+  { distrusted, checked, newest }: Seen,
 ): UnreachableError {
   const passedOver = distrusted === 0
     ? ""
     : `; ${distrusted} of forks, pull requests or other branches are not trusted`;
-  if (lookedAt === 0) {
+  if (checked === 0) {
     const ended = conclusion === "any" ? "a completed run" : `a run that ended in ${conclusion}`;
     return new UnreachableError(`Cannot find ${ended} among ${what}${passedOver}`, {
       code: "RUN_MISSING",
@@ -85,7 +85,7 @@ function noSuchRun(
     });
   }
   return new UnreachableError(
-    `Cannot find an artifact that matches ${pattern} in the newest ${lookedAt} of ${what}${passedOver}; the newest has ${
+    `Cannot find an artifact that matches ${pattern} in the newest ${checked} of ${what}${passedOver}; the newest has ${
       nameArtifacts(newest)
     }`,
     {
@@ -99,7 +99,7 @@ function noSuchRun(
 function notListed({ what }: GitHubRequest, { conclusion }: RunQuery, run: number): UnreachableError {
   const ended = conclusion === "any" ? "is completed" : `ended in ${conclusion}`;
   return new UnreachableError(
-    `Cannot find run ${run} among ${what}: it has to be one that ${ended}, and not of a fork`,
+    `Cannot find run ${run} among ${what}: it must be a run that ${ended}, and not of a fork`,
     {
       code: "RUN_MISSING",
       hint:
@@ -112,7 +112,7 @@ function expiredRun({ what }: GitHubRequest, run: WorkflowRun, artifact: Artifac
   return new UnreachableError(
     `Cannot use run ${run.id} of ${what}: the newest that matches, ${quote(artifact.name)}, ${
       expiry(artifact.expires_at)
-    }, and an older run is not taken in its place`,
+    }, and an older run would be a downgrade`,
     {
       code: "ARTIFACTS_EXPIRED",
       hint:
@@ -123,14 +123,14 @@ function expiredRun({ what }: GitHubRequest, run: WorkflowRun, artifact: Artifac
   );
 }
 
-/** The runs of the first pages, the newest first, then the others as GitHub lists them. */
+/** Yields the runs of the first pages, newest first, and then the others in the order of GitHub's list. */
 async function* inOrder(
   client: GitHubClient,
   request: GitHubRequest,
   newest: readonly WorkflowRun[],
   hasOlder: boolean,
 ): AsyncGenerator<WorkflowRun> {
-  // A run that starts between two requests moves the others on, and one of them comes twice.
+  // A run that starts between two requests moves the others to later pages, so that one of them is listed twice.
   const seen = new Set<number>();
   const unseen = (runs: readonly WorkflowRun[]) =>
     runs.filter(({ id }) => !seen.has(id) && seen.add(id) !== undefined);
@@ -145,7 +145,7 @@ async function* inOrder(
   yield* newestFirst(sorted);
 }
 
-/** A fork's branch may have the same name, and anybody can open a pull request: neither decides what is loaded here. */
+/** A fork may have a branch of the same name, and any GitHub user can open a pull request: both are refused. */
 function isTrusted(run: WorkflowRun, { branch, conclusion }: RunQuery): boolean {
   return run.head_repository?.id === run.repository.id && run.head_branch === branch &&
     !run.event.startsWith("pull_request") &&

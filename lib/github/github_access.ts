@@ -2,34 +2,34 @@ import type { Environment } from "../core/context.ts";
 import type { Secret } from "../core/secret.ts";
 import { type AddressVariable, findWebAddress } from "../http/web_address.ts";
 
-/** A token that is made when it is asked for: an App's lives for an hour. */
+/** Returns a valid token. An App's token expires after an hour, so that a stored one may be too old. */
 export type TokenSource = () => Promise<Secret>;
 
-/** As whom GitHub is talked to; `undefined` for nobody. */
+/** The token for requests to GitHub; `undefined` for anonymous requests. */
 export type GitHubToken = Secret | TokenSource | undefined;
 
-/** The token of this moment. @throws what the source throws */
+/** Returns a valid token. @throws what the source throws */
 export async function currentToken(token: GitHubToken): Promise<Secret | undefined> {
   return typeof token === "function" ? await token() : token;
 }
 
-/** Which GitHub is talked to, and as whom. */
+/** A GitHub server and the token for it. */
 export interface GitHubAccess {
-  /** The root of the REST API, without a slash at its end. */
+  /** The root of the REST API, without a trailing slash. */
   readonly apiUrl: string;
-  /** The root of the pages that people look at, without a slash at its end. */
+  /** The root of the web pages, without a trailing slash. */
   readonly serverUrl: string;
   readonly token: GitHubToken;
-  /** The longest time for one answer. */
+  /** The time limit for one answer. */
   readonly timeoutMs: number;
 }
 
-/** GitHub gives up on an answer after ten seconds itself; the rest is for slow lines. */
+/** GitHub ends a request after ten seconds; the rest allows for slow connections. */
 export const GITHUB_TIMEOUT_MS = 60_000;
 
 /**
- * Where GitHub is: `GITHUB_API_URL` and `GITHUB_SERVER_URL`, as GitHub Actions sets them, else github.com. The API of
- * an Enterprise server of which only the second is set is where those have it.
+ * Returns the addresses of GitHub from `GITHUB_API_URL` and `GITHUB_SERVER_URL`, which GitHub Actions sets. The default
+ * is github.com. If only the server's address is set, the API is below it, as on Enterprise servers.
  *
  * @throws {UsageError} code `ADDRESS_INVALID`
  *

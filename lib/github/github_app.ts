@@ -8,20 +8,20 @@ import type { GitHubAccess, TokenSource } from "./github_access.ts";
 import { GitHubClient } from "./github_client.ts";
 import { githubRequest } from "./github_request.ts";
 
-/** A GitHub App where it is installed: an account of its own, with permissions and a rate limit of its own. */
+/** An installation of a GitHub App: an account with its own permissions and its own rate limit. */
 export interface GitHubApp {
-  /** Its number, or its client id. */
+  /** The App's number or client id. */
   readonly id: string;
   readonly installationId: string;
-  /** PEM, PKCS#1 as GitHub hands it out or PKCS#8. */
+  /** PEM: PKCS#1, as GitHub issues it, or PKCS#8. */
   readonly privateKey: Secret;
 }
 
-/** The times of a JWT, which GitHub gives ten minutes at most; a minute of it on each side is for clocks that differ. */
+/** GitHub accepts a JWT for at most ten minutes. One minute on each side allows for clock skew. */
 const ISSUED_BEFORE_SEC = 60;
 const EXPIRES_AFTER_SEC = 9 * 60;
 
-/** A token that lives shorter is replaced: the longest run of git must not outlive it. */
+/** A token is replaced this long before it expires, so that git does not run longer than its token is valid. */
 const RENEWED_BEFORE_MS = 5 * 60_000;
 
 const InstallationToken = z.object({
@@ -30,13 +30,14 @@ const InstallationToken = z.object({
 });
 
 /**
- * The tokens of an App's installation, one for an hour: made with the first question, and anew five minutes before the
- * old one ends. Signed here, since octokit's way to sign in reads the time and pauses by clocks other than ours.
+ * Returns a source of tokens for an App's installation. A token is valid for an hour; the source requests the first one
+ * when it is called, and a new one five minutes before the old one expires. The JWT is signed here, because octokit's
+ * authentication does not use our clock.
  *
  * Source: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app
  *
- * @throws {UsageError} code `APP_KEY_INVALID`, at once. The source: {@link AuthenticationError} code `APP_REFUSED`, and
- * what a {@link GitHubClient} throws
+ * @throws {UsageError} code `APP_KEY_INVALID`. The source throws {@link AuthenticationError} code `APP_REFUSED`, and
+ * the errors of {@link GitHubClient.send}
  */
 export function appTokens(
   context: Context,
@@ -87,7 +88,7 @@ async function makeToken(
   }
 }
 
-/** RFC 7519 with RS256 (RFC 7518, 3.3), which is what GitHub takes. */
+/** Returns a signed JWT (RFC 7519) with RS256 (RFC 7518, 3.3), as GitHub requires. */
 function appJwt(id: string, key: KeyObject, now: Date): Secret {
   const nowSec = Math.floor(now.getTime() / 1000);
   const encode = (part: unknown) => Buffer.from(JSON.stringify(part)).toString("base64url");
@@ -102,16 +103,16 @@ function readKey(pem: Secret): KeyObject {
   try {
     key = createPrivateKey(pem.reveal());
   } catch {
-    // What the library says may hold parts of the key.
+    // The library's message may contain parts of the key.
   }
   if (key?.asymmetricKeyType === "rsa") return key;
   throw new UsageError(
     key === undefined
-      ? "Cannot use the private key of the GitHub App: it is damaged, encrypted or not whole"
+      ? "Cannot use the private key of the GitHub App: it is damaged, encrypted or incomplete"
       : `Cannot use the private key of the GitHub App: it is of the type ${key.asymmetricKeyType}, not rsa`,
     {
       code: "APP_KEY_INVALID",
-      hint: "take the whole .pem file that GitHub made for the App, from its BEGIN line to its END line",
+      hint: "use the whole .pem file that GitHub made for the App, from its BEGIN line to its END line",
     },
   );
 }

@@ -53,7 +53,7 @@ export class GitHubClient {
     this.#pace = new WritePace(context);
   }
 
-  /** Loads octokit, which takes commands that do not use GitHub no time, and returns a client. */
+  /** Returns a client. Loads octokit only here, so that commands that do not use GitHub start faster. */
   static async open(context: Context, access: GitHubAccess): Promise<GitHubClient> {
     const { Octokit } = await import("@octokit/rest");
     const silent = () => {};
@@ -65,7 +65,7 @@ export class GitHubClient {
     return new GitHubClient(context, access, octokit);
   }
 
-  /** Returns the address that a request is sent to, for requests that another part of the program sends. */
+  /** Returns the address of a request, for a caller that sends it itself. */
   addressOf(request: GitHubRequest, page?: number): string {
     return request.address(this.#api, page);
   }
@@ -235,7 +235,7 @@ export class GitHubClient {
     return this.#refuseAnswer(
       request,
       issue === undefined || typeof data !== "object"
-        ? "no JSON"
+        ? "not JSON"
         : [issue.path.join("."), issue.message].filter(Boolean).join(": "),
     );
   }

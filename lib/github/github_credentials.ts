@@ -7,7 +7,7 @@ import { Secret } from "../core/secret.ts";
 import type { GitHubAccess, GitHubToken } from "./github_access.ts";
 import { appTokens, type GitHubApp } from "./github_app.ts";
 
-/** As whom the environment lets us talk to GitHub. */
+/** The credentials for GitHub that the environment holds. */
 export type GitHubCredentials =
   | { readonly kind: "app"; readonly app: GitHubApp }
   | { readonly kind: "token"; readonly token: Secret }
@@ -17,15 +17,15 @@ const APP_ID = "GITHUB_APP_ID";
 const INSTALLATION_ID = "GITHUB_APP_INSTALLATION_ID";
 const KEY = "GITHUB_APP_PRIVATE_KEY";
 const KEY_PATH = "GITHUB_APP_PRIVATE_KEY_PATH";
-/** A key of 16,384 bits has 13 KB. */
+/** The largest key, of 16,384 bits, has 13 KB. */
 const KEY_BYTES_MAX = 64 * 1024;
 
 /**
- * Reads the credentials for GitHub: those of an App (`GITHUB_APP_ID`, `GITHUB_APP_INSTALLATION_ID`, and
- * `GITHUB_APP_PRIVATE_KEY` or `GITHUB_APP_PRIVATE_KEY_PATH`) before a token. An App of which something is missing is
- * an error, unless there is a token.
+ * Returns the credentials for GitHub. An App (`GITHUB_APP_ID`, `GITHUB_APP_INSTALLATION_ID`, and
+ * `GITHUB_APP_PRIVATE_KEY` or `GITHUB_APP_PRIVATE_KEY_PATH`) is preferred to a token. An incomplete App is an error
+ * unless there is a token.
  *
- * @param tokenNames where a token may be, the first wins: `HORDE_GITHUB_SYNC_GITHUB_TOKEN`, `GITHUB_TOKEN`
+ * @param tokenNames the variables that may hold a token, the preferred one first
  * @throws {UsageError} code `APP_INCOMPLETE`, `APP_INVALID` or `APP_KEY_INVALID`
  */
 export function githubCredentials(
@@ -54,7 +54,7 @@ export function githubCredentials(
         hint: `set ${missing}, or unset all of the App's variables and set ${tokenNames.at(-1)}`,
       });
     }
-    log.warn(`The GitHub App is not used, but the token of ${token.name}: ${problem}`);
+    log.warn(`The token of ${token.name} is used, not the GitHub App: ${problem}`);
     return token.credentials;
   }
   const app = readApp(env, fs);
@@ -62,7 +62,7 @@ export function githubCredentials(
   return { kind: "app", app };
 }
 
-/** What a {@link GitHubClient} and git take of these credentials. @throws {UsageError} code `APP_KEY_INVALID` */
+/** Returns the token, or the source of tokens, for these credentials. @throws {UsageError} code `APP_KEY_INVALID` */
 export function githubToken(
   context: Context,
   server: Omit<GitHubAccess, "token">,
@@ -112,7 +112,7 @@ function readApp(env: Environment, fs: FileSystem): GitHubApp {
   }
   const path = valueOf(env, KEY_PATH);
   const text = path === undefined ? valueOf(env, KEY) ?? "" : readKeyFile(fs, expandHome(path, env));
-  // In a variable of one line, as .env files have them, line ends are written out.
+  // A value of one line, as in an .env file, has \\n in place of line ends.
   const pem = text.replaceAll("\\r", "").replaceAll("\\n", "\n").trim();
   if (!pem.startsWith("-----BEGIN")) {
     throw new UsageError(
@@ -133,7 +133,7 @@ function readKeyFile(fs: FileSystem, path: string): string {
     new UsageError(`Cannot read ${path}, the private key of the GitHub App: ${problem}`, {
       code: "APP_KEY_INVALID",
       cause,
-      hint: `check ${KEY_PATH}, and who may read the file`,
+      hint: `check ${KEY_PATH} and the permissions of the file`,
     });
   let text: string | undefined;
   try {
@@ -145,7 +145,7 @@ function readKeyFile(fs: FileSystem, path: string): string {
   return text;
 }
 
-/** Blank is unset, as in a `.env` file whose variable has nothing after the sign. */
+/** Returns a variable's value. A blank one counts as unset: an `.env` file may have `NAME=` without a value. */
 function valueOf(env: Environment, name: string): string | undefined {
   const value = env.get(name)?.trim();
   return value === "" ? undefined : value;

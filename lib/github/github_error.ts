@@ -12,7 +12,7 @@ import { actionOf } from "../http/network_error.ts";
 import type { Secret } from "../core/secret.ts";
 import type { RequestPurpose } from "./github_request.ts";
 
-/** What octokit throws: an answer that is no success, or what the fetch threw as its cause. */
+/** The error that octokit throws for a failed answer. If the fetch threw, `cause` is the error that it threw. */
 const RequestFailure = z.object({
   status: z.number(),
   message: z.string(),
@@ -20,20 +20,20 @@ const RequestFailure = z.object({
   response: z.object({ data: z.unknown().optional() }).optional(),
 });
 
-/** A complaint of GitHub about a request; in words, or by the field that it is about. */
+/** One of GitHub's reasons for a 422: a message, or a field and a code. */
 const Complaint = z.object({ message: z.string(), field: z.string(), code: z.string() }).partial();
 const Complaints = z.object({
   message: z.string(),
   errors: z.array(z.union([z.string(), Complaint])).default([]),
 });
 
-/** GitHub understood the request, and does not do it: 422. */
+/** GitHub refuses a request that it understood: 422. */
 export class UnprocessableError extends FailedError {
-  /** What GitHub says about it: `A pull request already exists for you:branch.`, or `head invalid`. */
+  /** GitHub's reasons: `A pull request already exists for you:branch.`, or `head invalid`. */
   readonly reasons: readonly string[];
 
   constructor(message: string, reasons: readonly string[]) {
-    super(message, { code: "HTTP_422", hint: "GitHub says what it does not like about the request" });
+    super(message, { code: "HTTP_422", hint: "the message in parentheses is GitHub's reason" });
     this.reasons = reasons;
   }
 }
@@ -57,7 +57,7 @@ export class RateLimitError extends PassingError {
     super(`Cannot ${actionOf(purpose)}: the ${limit} of ${host} is used up${until}`, {
       code: "RATE_LIMITED",
       retryAfterMs: pauseMs,
-      hint: "run again after that, or ask less often: a token of its own has a limit of its own",
+      hint: "run again after that, or less often; a separate token has its own rate limit",
     });
     this.kind = kind;
   }
@@ -70,7 +70,7 @@ interface FailedRequest extends RequestPurpose {
   readonly secrets: readonly Secret[];
 }
 
-/** As much of GitHub's own words as a message quotes. */
+/** How much of GitHub's message ours quotes. */
 const QUOTED_CHARS_MAX = 300;
 
 /** Returns the status of the answer that octokit turned into an error; 304 is one, too. */
@@ -95,37 +95,37 @@ export function githubError(error: unknown, call: FailedRequest): unknown {
     case 401:
       return new AuthenticationError(text, {
         code,
-        hint: `the token is wrong, expired or revoked; make one with the permission ${needs}`,
+        hint: `the token is wrong, expired or revoked; create one with the permission ${needs}`,
       });
     case 403:
       return new AuthenticationError(text, {
         code,
         hint:
-          `give the token the permission ${needs}, and authorise it for the organisation if that asks for it`,
+          `give the token the permission ${needs}, and authorise it for the organisation if SSO requires that`,
       });
     case 404:
       return new UnreachableError(text, {
         code,
-        hint: `check the names, and that the token sees the repository: it needs the permission ${needs}`,
+        hint: `check the names, and that the token has access to the repository and the permission ${needs}`,
       });
     case 422:
       return new UnprocessableError(text, reasons);
     case 409:
-      return new FailedError(text, { code, hint: "GitHub says what it does not like about the request" });
+      return new FailedError(text, { code, hint: "the message in parentheses is GitHub's reason" });
     default:
       return status >= 500 || status === 429
         ? new PassingError(text, {
           code,
-          hint: "run again later; https://www.githubstatus.com says what is down",
+          hint: "run again later; https://www.githubstatus.com shows outages",
         })
         : new UnreachableError(text, {
           code,
-          hint: `check that ${host} is the GitHub server that was meant`,
+          hint: `check that ${host} is your GitHub server`,
         });
   }
 }
 
-/** The words of a 422, the general ones first. */
+/** Returns GitHub's reasons for a 422, the general message first. */
 function complaintsOf(data: unknown): readonly string[] {
   const parsed = Complaints.safeParse(data);
   if (!parsed.success) return [];

@@ -13,10 +13,10 @@ import type { GitHubAccess } from "./github_access.ts";
 import { RateLimitError } from "./github_error.ts";
 import type { RequestPurpose } from "./github_request.ts";
 
-/** Statuses that a later attempt may not meet again, rate limits apart. */
+/** Statuses of temporary failures, apart from rate limits. */
 const PASSING_STATUSES = [408, 425, 429, 500, 502, 503, 504];
 
-/** Answers that have no body, of which `Response` makes sure. */
+/** Answers without a body: `Response` refuses one for them. */
 const BODILESS_STATUSES = [204, 205, 304];
 
 /**
@@ -124,7 +124,7 @@ function isPassing({ status }: Response): boolean {
   return PASSING_STATUSES.includes(status);
 }
 
-/** GitHub asks for a pause without calling it a rate limit. */
+/** Returns whether GitHub asks for a pause that is not a rate limit. */
 function isTurnedAway({ status, headers }: Response, now: Date): boolean {
   return status === 429 || (status === 403 && askedPauseMs(headers, now) !== undefined);
 }

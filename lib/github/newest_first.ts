@@ -1,13 +1,13 @@
-/** What GitHub numbers, and mostly dates. */
+/** A run or an artifact, as far as its age matters. */
 export interface Dated {
   readonly id: number;
   readonly created_at?: string | null | undefined;
 }
 
 /**
- * Returns runs or artifacts, the newest first: by `created_at`, then by id. GitHub does not promise that ids grow with
- * time: an artifact of a second attempt may have a smaller one. One whose time is missing or not readable comes behind
- * all that are dated and have a larger id: it never decides which of the others is the newer.
+ * Returns runs or artifacts, newest first: by `created_at`, then by id. GitHub does not promise that ids grow with
+ * time: an artifact of a second attempt may have a smaller id. An entry without a valid time comes after all dated
+ * entries with a larger id, and never affects their order.
  *
  * @example
  * ```ts

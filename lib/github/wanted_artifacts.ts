@@ -3,16 +3,16 @@ import { quote } from "../core/quote.ts";
 import { matchesPattern } from "./artifact_pattern.ts";
 import type { Artifact, WorkflowRun } from "./workflow_runs.ts";
 
-/** As many names as a message lists. */
+/** How many names a message lists. */
 const NAMES_SHOWN_MAX = 10;
 
-/** Those of a run's artifacts whose names match. */
+/** The artifacts of a run whose names match the patterns. */
 export interface MatchingArtifacts {
   readonly usable: readonly Artifact[];
   readonly expired: readonly Artifact[];
 }
 
-/** Returns those of a run's artifacts whose names match, and that are of the run's own repository and branch. */
+/** Returns the artifacts whose names match and that belong to the run's own repository and branch. */
 export function matchingArtifacts(
   artifacts: readonly Artifact[],
   run: WorkflowRun,
@@ -28,10 +28,10 @@ export function matchingArtifacts(
 }
 
 /**
- * Returns those of a run's artifacts that make a release: all that match.
+ * Returns the artifacts that make up a release: all that match.
  *
- * @throws {UnreachableError} code `ARTIFACT_MISSING`, or `ARTIFACTS_EXPIRED` where none is left
- * @throws {RefusedError} code `ARTIFACTS_INCOMPLETE` where some have expired: the others are half a release
+ * @throws {UnreachableError} code `ARTIFACT_MISSING`, or `ARTIFACTS_EXPIRED` if all have expired
+ * @throws {RefusedError} code `ARTIFACTS_INCOMPLETE` if some have expired: the others are an incomplete release
  */
 export function wantedArtifacts(
   artifacts: readonly Artifact[],
@@ -52,11 +52,11 @@ export function wantedArtifacts(
   );
 }
 
-/** A file's name, by its ending: `.zip` or `.7z`, but not the `.2` of a version. */
+/** Matches names with a file extension: `.zip` or `.7z`, but not the `.2` of a version. */
 const FILE_NAME = /[^.]\.(?=\d*[a-z])\w{1,8}$/i;
 
 /**
- * Returns the names of a run's artifacts for a message, and says where names of files come from.
+ * Returns the names of artifacts for a message, with an explanation if they are names of files.
  *
  * @example
  * ```ts
@@ -91,14 +91,14 @@ function incomplete(run: WorkflowRun, first: Artifact, others: number, left: num
   );
 }
 
-/** An artifact says itself where it is from; it has to be the run that was looked at. */
+/** Returns whether an artifact, by its own metadata, belongs to this run's repository and branch. */
 function isOf(run: WorkflowRun, { workflow_run: from }: Artifact): boolean {
   return (from?.head_repository_id ?? run.repository.id) === run.repository.id &&
     (from?.repository_id ?? run.repository.id) === run.repository.id &&
     (from?.head_branch ?? run.head_branch) === run.head_branch;
 }
 
-/** Returns the error for an artifact that GitHub listed and no longer has, because somebody deleted it. */
+/** Returns the error for an artifact that was deleted after GitHub listed it. */
 export function deletedArtifact(what: string, cause: unknown): UnreachableError {
   return new UnreachableError(`Cannot download ${what}: it was deleted after GitHub listed it`, {
     code: "ARTIFACT_DELETED",

@@ -5,22 +5,22 @@ import type { GitHubAnswer, GitHubClient } from "./github_client.ts";
 import { type GitHubRequest, githubRequest } from "./github_request.ts";
 import { newestFirst } from "./newest_first.ts";
 
-/** What runs and artifacts are read with. */
+/** The permission that a token needs to read runs and artifacts. */
 const NEEDS = "actions:read";
 
-/** As many as GitHub puts on a page. */
+/** The most entries that GitHub returns on a page. */
 const PER_PAGE = 100;
 
-/** Runs on a page: all are of one branch, so that the wanted one is nearly always on the first. */
+/** All runs on a page are of one branch, so that the wanted run is nearly always on the first page. */
 const RUNS_PER_PAGE = 30;
 
-/** GitHub lists a thousand runs of a question with filters, and no more. */
+/** GitHub returns at most 1,000 runs for a request with filters. */
 const RUN_PAGES_MAX = Math.ceil(1000 / RUNS_PER_PAGE);
 
-/** A job uploads 500 artifacts at most; a matrix of ten such jobs is more than anybody's models. */
+/** A job uploads at most 500 artifacts: 5,000 are those of a matrix of ten jobs. */
 const ARTIFACT_PAGES_MAX = 50;
 
-/** A repository with more workflows than this has them by their file names. */
+/** A repository with more workflows can name one by its file name instead. */
 const WORKFLOW_PAGES_MAX = 10;
 
 const Repository = z.object({ id: z.number() });
@@ -29,7 +29,7 @@ export const WorkflowRun = z.object({
   id: z.number(),
   name: z.string().nullish(),
   run_number: z.number(),
-  /** Enterprise servers of old have none. */
+  /** Missing on old Enterprise servers. */
   run_attempt: z.number().default(1),
   event: z.string(),
   status: z.string().nullish(),
@@ -39,10 +39,10 @@ export const WorkflowRun = z.object({
   html_url: z.string(),
   created_at: z.string().nullish(),
   repository: Repository,
-  /** Nothing, when the fork is gone. */
+  /** Missing if the fork was deleted. */
   head_repository: Repository.nullish(),
 });
-/** One execution of a workflow, in GitHub's words. */
+/** One run of a workflow, with GitHub's names. */
 export type WorkflowRun = Readonly<z.infer<typeof WorkflowRun>>;
 
 const Runs = z.object({ workflow_runs: z.array(WorkflowRun) });
@@ -54,7 +54,7 @@ const Artifact = z.object({
   expired: z.boolean(),
   created_at: z.string().nullish(),
   expires_at: z.string().nullish(),
-  /** `sha256:` and the digest of what is downloaded; artifacts of upload-artifact before v4 have none. */
+  /** `sha256:` and the digest of the downloaded archive. Missing for artifacts of upload-artifact before v4. */
   digest: z.string().nullish(),
   workflow_run: z.object({
     repository_id: z.number().nullish(),
@@ -62,7 +62,7 @@ const Artifact = z.object({
     head_branch: z.string().nullish(),
   }).nullish(),
 });
-/** What a run uploaded, in GitHub's words. */
+/** An artifact of a run, with GitHub's names. */
 export type Artifact = Readonly<z.infer<typeof Artifact>>;
 
 const Artifacts = z.object({ artifacts: z.array(Artifact) });
@@ -71,18 +71,18 @@ const Workflows = z.object({
   workflows: z.array(z.object({ id: z.number(), name: z.string(), path: z.string() })),
 });
 
-/** Which runs are asked for. */
+/** The runs to list. */
 export interface RunQuery {
   readonly owner: string;
   readonly repository: string;
-  /** A file name, an id, or a name; without it the runs of all workflows. */
+  /** A file name, an id or a name; `undefined` for the runs of all workflows. */
   readonly workflow: string | undefined;
   readonly branch: string;
-  /** How they ended: `success`, `neutral`, or in any way. */
+  /** The conclusion that a run must have. */
   readonly conclusion: "success" | "neutral" | "any";
 }
 
-/** The question for the newest runs, page by page, newest first. A workflow's name is looked up, which is a question of its own. */
+/** Returns the request for the runs, newest first. Finding a workflow by its name costs another request. */
 export async function runsRequest(client: GitHubClient, query: RunQuery): Promise<GitHubRequest> {
   const { owner, repository: repo, workflow, branch, conclusion } = query;
   const parameters = {
@@ -107,7 +107,7 @@ export async function runsRequest(client: GitHubClient, query: RunQuery): Promis
   });
 }
 
-/** The newest runs, or `undefined` when they are what they were when `etag` came with them. */
+/** Returns the newest runs; `undefined` if the list is still the one that came with `etag`. */
 export async function newestRuns(
   client: GitHubClient,
   request: GitHubRequest,
@@ -119,7 +119,7 @@ export async function newestRuns(
   return answer === undefined ? undefined : { ...answer, data: answer.data.workflow_runs };
 }
 
-/** The pages of runs after that of {@link newestRuns}, as GitHub lists them. */
+/** Yields the pages of runs after the one that {@link newestRuns} returns, in the order of GitHub's list. */
 export async function* olderRuns(
   client: GitHubClient,
   request: GitHubRequest,
@@ -129,8 +129,8 @@ export async function* olderRuns(
 }
 
 /**
- * Returns everything that a run uploaded, sorted by name. A name that several attempts used counts once, as uploaded
- * last, also where the last one has expired.
+ * Returns all artifacts of a run, sorted by name. If several attempts of the run used a name, the artifact that was
+ * uploaded last counts, even if it has expired.
  */
 export async function listArtifacts(
   client: GitHubClient,
@@ -151,7 +151,7 @@ export async function listArtifacts(
     .flatMap(([, artifacts]) => newestFirst(artifacts).slice(0, 1));
 }
 
-/** The request that GitHub answers with a redirect to an artifact's archive. */
+/** Returns the request that GitHub answers with a redirect to an artifact's archive. */
 export function artifactRequest(
   { owner, repository: repo }: Pick<RunQuery, "owner" | "repository">,
   { id }: Artifact,
@@ -161,7 +161,7 @@ export function artifactRequest(
   return githubRequest((api) => api.actions.downloadArtifact, parameters, { what, needs: NEEDS });
 }
 
-/** What GitHub takes for a workflow in a path: its id or its file name. */
+/** Returns a workflow's id or file name, as paths of the API need it. */
 async function workflowId(
   client: GitHubClient,
   { owner, repo }: { readonly owner: string; readonly repo: string },

@@ -7,10 +7,10 @@ import type { HubSettings } from "./hub_settings.ts";
 import { findTarget, isThere, makeTarget } from "./upload_target.ts";
 import { BranchMoved } from "./upload_http.ts";
 
-/** Beside whatever models the repository holds, and in nobody's way. */
+/** The archive's path in the repository, apart from its models. */
 const ARCHIVE_PATH = "archives/models_latest.zip";
 
-/** Somebody else moved the branch in between: that often in a row is no coincidence any more. */
+/** How often the upload starts over when another writer moves the branch meanwhile. */
 const ATTEMPTS_MAX = 5;
 
 /**
@@ -43,7 +43,10 @@ export async function uploadArchiveToHub(
     }
   }
   throw new FailedError(
-    `Cannot upload the archive to ${settings.repoId}: others were first, ${ATTEMPTS_MAX} times in a row`,
-    { code: "UPLOAD_LOST", hint: "start the job again, and check who else uploads there" },
+    `Cannot upload the archive to ${settings.repoId}: another writer moved the branch ${ATTEMPTS_MAX} times in a row`,
+    {
+      code: "UPLOAD_LOST",
+      hint: "start the job again, and check which other programs upload to the repository",
+    },
   );
 }

@@ -11,8 +11,8 @@ const MEMORY = new RebuiltFile(
 );
 
 /**
- * The hub's last answer to "where does this branch lead?", so that the next question can be "anything new?". A hub's
- * answer is for who asked: the question's name covers the token, as a digest.
+ * Returns the commit that the hub last reported for the revision, with its ETag: the next request can be conditional.
+ * The hub's answer depends on the token, so the question's name covers a digest of it.
  */
 export async function findKnownCommit(store: Store, settings: HubSettings): Promise<KnownCommit | undefined> {
   const memory = MEMORY.find(store);

@@ -1,7 +1,7 @@
 import type { FileSystem } from "../core/files.ts";
 import { readPieces } from "../core/read_pieces.ts";
 
-/** Git's name for a content that is in memory: SHA-1 over `blob <bytes>`, a NUL byte, and the content. */
+/** Returns git's blob id of a content in memory: SHA-1 over `blob <bytes>`, a NUL byte, and the content. */
 export async function gitBlobIdOf(content: Uint8Array): Promise<string> {
   const hash = await beginBlob(content.length);
   return hash.update(content).digest("hex");
@@ -15,7 +15,7 @@ export async function gitBlobId(fs: FileSystem, path: string, signal: AbortSigna
   return hash.digest("hex");
 }
 
-/** Loaded here, as `lib/core/hash.ts` does: a pull with nothing new hashes nothing. */
+/** Loads node:crypto only here, because a pull without a new release hashes nothing. */
 async function beginBlob(bytes: number) {
   const { createHash } = await import("node:crypto");
   return createHash("sha1").update(`blob ${bytes}\0`);

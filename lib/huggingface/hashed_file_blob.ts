@@ -2,28 +2,28 @@ import { RefusedError } from "../core/errors.ts";
 import type { FileSystem } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
 
-/** A file as it was when it was hashed for publishing. */
+/** A file that was hashed for publishing. */
 export interface BlobFile {
-  /** Where it goes in the repository. */
+  /** The path in the repository. */
   readonly path: string;
   readonly location: string;
   readonly size: number;
   readonly sha256: Sha256;
 }
 
-/** Who wants to know how reading a blob goes. */
+/** Callbacks about the reading of a blob. */
 export interface BlobWatcher {
   readonly onBytes: (doneBytes: number) => void;
-  /** `fetch` tells no more than that its body failed. */
+  /** Called with the error of a failed read: `fetch` reports only that its body failed. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Large enough for few system calls, small enough that many files side by side stay small. */
+/** Large enough for few system calls, and small enough for many files at once. */
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * A file, or a span of it, as a `Blob` that is read from the disk whenever somebody reads it. The upload package and
- * `fetch` take it for any other blob; nothing of it is kept in memory. Needs read permission.
+ * A file, or a span of it, as a `Blob` whose bytes are read from the disk each time. The upload package and `fetch`
+ * accept it like any other blob. Nothing of it is kept in memory. Needs read permission.
  */
 export class HashedFileBlob extends Blob {
   readonly file: BlobFile;
@@ -50,7 +50,7 @@ export class HashedFileBlob extends Blob {
     return this.#end - this.start;
   }
 
-  /** The same bytes, telling how reading them goes. */
+  /** Returns a blob of the same bytes that calls back as they are read. */
   watched(watcher: BlobWatcher): HashedFileBlob {
     return new HashedFileBlob(this.#fs, this.file, { start: this.start, end: this.#end }, watcher);
   }
@@ -94,7 +94,7 @@ export class HashedFileBlob extends Blob {
     }, { highWaterMark: 0 });
   }
 
-  /** Only small files are ever read whole: then they are also compared with what was hashed. */
+  /** Returns all bytes of a small file, compared with the digest. Large files are never read whole. */
   override async arrayBuffer(): Promise<ArrayBuffer> {
     const bytes = new Uint8Array(this.size);
     let filled = 0;
@@ -117,11 +117,11 @@ export class HashedFileBlob extends Blob {
   }
 }
 
-/** What was hashed and what would be sent are two things. */
+/** Returns the error for a file that has changed since it was hashed. */
 export function fileChanged({ path, location }: Pick<BlobFile, "path" | "location">): RefusedError {
   return new RefusedError(`Cannot upload ${path}: ${location} changed while it was being published`, {
     code: "FILE_CHANGED",
-    hint: "let the training end first, then run again",
+    hint: "wait until the training has ended, then run again",
   });
 }
 

@@ -15,11 +15,11 @@ import { withHubFailures } from "./hub_failures.ts";
 import type { HubSettings } from "./hub_settings.ts";
 import { nextPage } from "./next_page.ts";
 
-/** A commit of the repository: git's name for it. */
+/** The id of a commit of the repository, as git names it. */
 export type CommitId = string;
 const CommitId = z.string().regex(/^[0-9a-f]{40,64}$/);
 
-/** What a branch led to, and the hub's name for that answer. */
+/** The commit that a revision pointed to, with the ETag of the hub's answer. */
 export interface KnownCommit {
   readonly commit: CommitId;
   readonly etag: string | undefined;
@@ -27,32 +27,32 @@ export interface KnownCommit {
 
 /** A file of a commit, as the hub lists it. */
 export interface HubFile {
-  /** In the repository. */
+  /** The path in the repository. */
   readonly path: string;
   readonly size: number;
-  /** Git's name for what git holds: the content, or the pointer to it. */
+  /** The blob id of what git holds: the content, or the LFS pointer to it. */
   readonly blob: string;
-  /** Names the content of a file that is kept in LFS or Xet. */
+  /** The SHA-256 of the content, for files in LFS or Xet. */
   readonly sha256: Sha256 | undefined;
 }
 
-/** How patient requests to the hub are. */
+/** The time limits and retries of requests to the hub. */
 export interface HubPatience {
-  /** For one question. */
+  /** The time limit for one answer. */
   readonly requestMs: number;
   readonly retries: RetryPolicy;
 }
 
-/** Half a minute is more than the hub takes for its longest page. */
+/** The hub sends its longest page in less than half a minute. */
 export const PATIENT: HubPatience = { requestMs: 30_000, retries: REQUEST_RETRIES };
 
-/** For who has a release to go on with: a start must not wait long for a hub that is away. */
+/** For commands that can go on with an existing release: they must not wait long for an unreachable hub. */
 export const HASTY: HubPatience = {
   requestMs: 10_000,
   retries: { attemptsMax: 2, firstDelayMs: 500, delayMsMax: 500, retryAfterMsMax: 2_000 },
 };
 
-/** Files and folders of a repository; more than a release may have is no model repository. */
+/** The most files and folders of a repository. A release may have fewer files. */
 const ENTRIES_MAX = 2 * RELEASE_FILES_MAX;
 
 /** The hub lists 1,000 entries a page; a mirror may list fewer. */
@@ -75,21 +75,21 @@ const Commits = z.array(z.object({
   authors: z.array(z.object({ user: z.string().optional() })).default([]),
 }));
 
-/** A commit in the repository's history, with what it says of itself in clean lines. */
+/** A commit in the repository's history. Title and names are one clean line each. */
 export interface HubCommit {
   readonly id: CommitId;
   readonly title: string;
   readonly author: string;
 }
 
-/** So much of a title or a name is shown. */
+/** How much of a title or a name is shown. */
 const WORDS_MAX = 80;
 
 const MadeCommit = z.object({ commitOid: CommitId });
 
 /**
- * A model repository on a hub. Endpoints and fields are those of the hub's OpenAPI description
- * (`/.well-known/openapi.json`). The token goes to the hub's own origin alone. Needs net permission.
+ * A model repository on a hub. Endpoints and fields follow the hub's OpenAPI description
+ * (`/.well-known/openapi.json`). The token is sent to the hub's own origin only. Needs net permission.
  */
 export class Hub {
   readonly settings: HubSettings;
@@ -102,7 +102,7 @@ export class Hub {
     this.#patience = patience;
   }
 
-  /** The context whose requests to this hub fail with errors that say what to do. */
+  /** The context for requests to this hub: refusals become errors with hints. */
   get context(): Context {
     return this.#context;
   }
@@ -112,13 +112,14 @@ export class Hub {
     return new URL(this.settings.endpoint).host;
   }
 
-  /** Below `/api/models/<owner>/<name>`. */
+  /** Returns an address below `/api/models/<owner>/<name>`. */
   apiUrl(path: string): string {
     return `${this.settings.endpoint}/api/models/${this.settings.repoId}/${path}`;
   }
 
   /**
-   * The commit that the revision leads to now: one request, conditional where the last answer had an ETag.
+   * Returns the commit that the revision points to, with one request. The request is conditional if the last answer had
+   * an ETag.
    *
    * @throws {UnreachableError} codes `REPO_NOT_FOUND`, `REVISION_NOT_FOUND`; {@link AuthenticationError}
    */
@@ -144,7 +145,7 @@ export class Hub {
     );
   }
 
-  /** Every file of a commit. @throws {RefusedError} code `REGISTRY_UNFIT` for what is neither a file nor a folder */
+  /** Returns every file of a commit. @throws {RefusedError} code `REGISTRY_UNFIT` if an entry is neither a file nor a folder */
   async listFiles(commit: CommitId): Promise<HubFile[]> {
     const files: HubFile[] = [];
     const seen = new Set<string>();
@@ -175,7 +176,7 @@ export class Hub {
     );
   }
 
-  /** A small file's bytes, as many as are listed. */
+  /** Returns the bytes of a small file. Their number has to be the listed size. */
   async readFile(commit: CommitId, file: HubFile): Promise<Uint8Array<ArrayBuffer>> {
     const request = this.#request(
       this.#fileUrl(commit, file.path),
@@ -202,7 +203,7 @@ export class Hub {
     );
   }
 
-  /** Creates a repository or a branch on the hub; one that exists already is as good. */
+  /** Creates a repository or a branch on the hub, unless it exists. */
   async create(url: string, what: string, body: Readonly<Record<string, unknown>>): Promise<void> {
     const request: HttpRequest & { readonly timeoutMs: number } = {
       ...this.#request(url, what, { "content-type": "application/json" }),
@@ -220,7 +221,7 @@ export class Hub {
     );
   }
 
-  /** The newest commits that a revision leads to, newest first. */
+  /** Returns the newest commits of a revision, newest first. */
   async listCommits(countMax: number, revision: string = this.settings.revision): Promise<HubCommit[]> {
     const url = this.apiUrl(`commits/${encodeURIComponent(revision)}?limit=${countMax}`);
     const request = this.#request(url, `the commits of ${this.settings.repoId}`);
@@ -233,8 +234,8 @@ export class Hub {
   }
 
   /**
-   * Makes a commit of small files and of large ones that the hub's storage holds already, in the hub's own protocol.
-   * Tried again only where the hub turned it away: without an answer, nothing says whether it was made.
+   * Creates a commit of small files, and of large files that the hub's storage holds already, by the hub's protocol. The
+   * request is repeated only if the hub turned it away: if no answer came, the commit may have been created.
    */
   async commit(
     header: { readonly summary: string; readonly parentCommit: CommitId },
@@ -256,7 +257,7 @@ export class Hub {
     return (await withRetry(this.#context, this.#patience.retries, send, wasTurnedAway)).data.commitOid;
   }
 
-  /** Where a file's bytes are: the hub itself, or wherever it redirects to for them. */
+  /** Returns the address of a file's bytes. The hub may redirect to its storage. */
   locate(commit: CommitId, path: string): Located {
     return { url: this.#fileUrl(commit, path), credentials: this.#credentials(), isSigned: false };
   }
@@ -299,7 +300,7 @@ export class Hub {
       `Cannot use commit ${commit.slice(0, 12)} of ${this.settings.repoId}: ${problem}`,
       {
         code: "REGISTRY_UNFIT",
-        hint: "mend the repository and pull again; the active release is untouched",
+        hint: "fix the repository and pull again; the active release is untouched",
       },
     );
   }
@@ -307,7 +308,7 @@ export class Hub {
   #notAHub(what: string): UnreachableError {
     return new UnreachableError(`Cannot read ${what}: ${this.host} did not answer as a hub does`, {
       code: "ANSWER_INVALID",
-      hint: "check HF_ENDPOINT: is this the server that was meant?",
+      hint: "check that HF_ENDPOINT is the address of your hub",
     });
   }
 }

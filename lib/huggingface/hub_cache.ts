@@ -6,16 +6,16 @@ import { copyAndHash } from "../core/hash.ts";
 import type { CommitId, HubFile } from "./hub.ts";
 import type { HubSettings } from "./hub_settings.ts";
 
-/** A file of a commit, and where on this machine its bytes are, hashed before. */
+/** A file of a commit with its verified bytes on this machine. */
 export interface CachedFile {
   readonly file: HubFile;
   readonly location: string;
 }
 
 /**
- * The cache that Hugging Face's own libraries share: `blobs/` by content, `snapshots/<commit>/` of links to them,
- * `refs/<branch>` with the commit that the branch led to. What stands in it was written by others and is no more than
- * a claim. Layout: huggingface_hub, "Understand caching".
+ * The cache that Hugging Face's own libraries share: `blobs/` by content, `snapshots/<commit>/` with links to blobs, and
+ * `refs/<branch>` with the branch's commit. Other programs write it, so its files are verified before use. Layout:
+ * huggingface_hub, "Understand caching".
  */
 export class HubCache {
   readonly #context: Context;
@@ -29,14 +29,14 @@ export class HubCache {
     this.#root = join(folder, `models--${settings.repoId.replace("/", "--")}`);
   }
 
-  /** Where the cache says that a content is; `undefined` when it has none of that size. */
+  /** Returns the path of a content in the cache; `undefined` if the cache has no file of that name and size. */
   find(file: HubFile): string | undefined {
     const path = this.#blobPath(file);
     const info = ifFound(() => this.#context.fs.statSync(path));
     return info?.isFile && info.size === file.size ? path : undefined;
   }
 
-  /** Puts a commit's files into the cache, the name of the branch last. Needs read and write permission. */
+  /** Adds a commit's files to the cache, and writes the branch's ref last. Needs read and write permission. */
   async fill(commit: CommitId, files: readonly CachedFile[]): Promise<void> {
     const { fs, signal } = this.#context;
     fs.mkdirSync(join(this.#root, "blobs"), { recursive: true });
@@ -56,7 +56,7 @@ export class HubCache {
     return join(this.#root, "blobs", file.sha256 ?? file.blob);
   }
 
-  /** Shares the bytes by a hard link where it can. What is there already is replaced: nobody may have hashed it. */
+  /** Adds a blob, by a hard link if possible. Replaces an existing blob, which may be damaged. */
   async #addBlob(file: HubFile, location: string): Promise<void> {
     const { fs } = this.#context;
     const path = this.#blobPath(file);
@@ -83,14 +83,14 @@ export class HubCache {
       try {
         fs.symlinkSync(target, temporary);
       } catch (error) {
-        // Windows lets only some users make links; Hugging Face's libraries then keep the file itself here, too.
+        // Not every Windows user may create links. Hugging Face's libraries then also store the file itself here.
         if (osErrorCode(error) === "ENOSPC") throw error;
         await copyAndHash(fs, blob, temporary, { signal: this.#context.signal });
       }
     });
   }
 
-  /** Others read here at the same time: what appears is whole. */
+  /** Puts a file in place with one rename, because other programs read the cache at the same time. */
   async #place(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
     const { fs } = this.#context;
     const temporary = `${path}.model-sync`;

@@ -3,13 +3,13 @@ import { AuthenticationError, type ModelSyncError, UnreachableError } from "../c
 import type { Http } from "../core/context.ts";
 import type { HubSettings } from "./hub_settings.ts";
 
-/** As much of what the hub says as a message repeats. */
+/** How much of the hub's message ours quotes. */
 const SAID_CHARS_MAX = 200;
 
 /**
- * Returns the same http, which refuses every request where `HF_HUB_OFFLINE` is set, and throws the error that the hub's
- * refusal means instead of returning its status. The hub names its reasons in the header `X-Error-Code`, and answers a
- * request without a token with 401 and `RepoNotFound`.
+ * Returns an http that throws an error of ours when the hub refuses a request, and for every request if `HF_HUB_OFFLINE`
+ * is set. The hub gives its reason in the header `X-Error-Code`. It answers a request without a token with 401 and
+ * `RepoNotFound`.
  */
 export function withHubFailures(http: Http, settings: HubSettings): Http {
   const { origin } = new URL(settings.endpoint);
@@ -24,7 +24,7 @@ export function withHubFailures(http: Http, settings: HubSettings): Http {
   };
 }
 
-/** What `fetch` was asked for, as text. */
+/** Returns the address of a request as text. */
 export function urlOf(input: URL | Request | string): string {
   return input instanceof Request ? input.url : String(input);
 }
@@ -36,9 +36,10 @@ function hubFailure(settings: HubSettings, { status, headers }: Response, path: 
   const saying = said === null ? "" : `: ${cleanLine(said, { charsMax: SAID_CHARS_MAX })}`;
   switch (headers.get("x-error-code")) {
     case "GatedRepo":
-      return new AuthenticationError(`Cannot use ${repoId}: ${host} keeps it behind a gate${saying}`, {
+      return new AuthenticationError(`Cannot use ${repoId}: it is a gated repository on ${host}${saying}`, {
         code: "REPO_GATED",
-        hint: `open ${endpoint}/${repoId}, accept its terms with the account whose token ${tokenPlace} holds`,
+        hint:
+          `open ${endpoint}/${repoId} and accept its terms with the account of the token in ${tokenPlace}`,
       });
     case "RepoNotFound":
       return repoNotFound(settings, status, host);
@@ -54,11 +55,11 @@ function hubFailure(settings: HubSettings, { status, headers }: Response, path: 
       });
     default:
       if (status !== 401) return undefined;
-      return new AuthenticationError(`Cannot use ${repoId}: ${host} wants a valid token (401)${saying}`, {
+      return new AuthenticationError(`Cannot use ${repoId}: ${host} requires a valid token (401)${saying}`, {
         code: "HTTP_401",
         hint: token === undefined
-          ? `set ${tokenEnv} to a token of an account that may`
-          : `${tokenPlace} holds a token that ${host} does not take: create a new one in its settings`,
+          ? `set ${tokenEnv} to a token of an account with access`
+          : `${host} rejects the token in ${tokenPlace}: create a new one in its settings`,
       });
   }
 }
@@ -73,14 +74,14 @@ function repoNotFound(
       code: "REPO_NOT_FOUND",
       hint: token === undefined
         ? `check --repo-id; if the repository is private, set ${tokenEnv}`
-        : `check --repo-id, and that the account of ${tokenPlace} may see it; hf-upload creates it`,
+        : `check --repo-id, and that the account of ${tokenPlace} has access; hf-upload creates the repository`,
     });
   }
   return new AuthenticationError(
     `Cannot use ${repoId}: ${host} has no such model repository, or shows it to its owners only (${status})`,
     {
       code: "REPO_NOT_FOUND",
-      hint: `check --repo-id; if the repository is private, set ${tokenEnv} to a token that may read it`,
+      hint: `check --repo-id; if the repository is private, set ${tokenEnv} to a token with read access`,
     },
   );
 }

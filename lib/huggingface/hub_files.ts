@@ -10,13 +10,13 @@ import { gitBlobId } from "./git_blob_id.ts";
 import type { CommitId, Hub, HubFile } from "./hub.ts";
 import type { HubCache } from "./hub_cache.ts";
 
-/** A file that was brought into the store's folder for partial files, and is what the hub lists. */
+/** A downloaded and verified file in the store's folder for partial files. */
 export interface BroughtFile {
   readonly location: string;
   readonly digest: FileDigest;
 }
 
-/** How files are brought. */
+/** Where files come from, and the limits of downloads. */
 export interface Bringing {
   readonly hub: Hub;
   readonly commit: CommitId;
@@ -26,10 +26,10 @@ export interface Bringing {
 }
 
 /**
- * Brings a file of a commit, from the shared cache where that really has it, else from the hub, and holds it against
- * what the hub's list names it by: SHA-256 for what LFS keeps, git's SHA-1 for what git keeps.
+ * Fetches a file of a commit: from the shared cache if its bytes are right there, else from the hub. Verifies the bytes
+ * with the digest in the hub's list: SHA-256 for LFS files, git's SHA-1 for others.
  *
- * @param chunks of this very content, if a manifest told: a broken download keeps what they prove
+ * @param chunks the manifest's digests of the content's chunks: a broken download keeps the chunks that match
  * @throws {RefusedError} code `DIGEST_MISMATCH`; what {@link download} throws
  */
 export async function bringFile(
@@ -44,7 +44,7 @@ export async function bringFile(
     const digest = await takeFromCache(context, cached, location, file);
     if (digest !== undefined) return { location, digest };
     context.log.warn(
-      `the Hugging Face cache holds other bytes than ${file.path}; bringing them from the hub`,
+      `the Hugging Face cache does not match ${file.path}; downloading the file from the hub`,
     );
   }
   const what = `${file.path} of ${hub.settings.repoId}`;

@@ -11,7 +11,7 @@ import {
 import { gitBlobIdOf } from "./git_blob_id.ts";
 import type { CommitId, Hub, HubFile } from "./hub.ts";
 
-/** A manifest with its text and the signature beside it, as they stand at the root of a commit. */
+/** The manifest at the root of a commit, with its text and the signature beside it. */
 export interface HubManifest {
   readonly manifest: Manifest;
   readonly text: string;
@@ -19,11 +19,10 @@ export interface HubManifest {
 }
 
 /**
- * Reads the manifest at the root of a commit with its signature, and holds both against what the hub's list names them
- * by.
+ * Returns the manifest at the root of a commit with its signature, both verified with the digests in the hub's list.
  *
  * @param listed the files of the commit
- * @returns nothing where the commit has no manifest
+ * @returns `undefined` if the commit has no manifest
  * @throws {RefusedError} codes `MANIFEST_INVALID`, `SIGNATURE_INVALID`, `DIGEST_MISMATCH`
  */
 export async function readHubManifest(

@@ -6,12 +6,12 @@ import { type AddressVariable, findWebAddress } from "../http/web_address.ts";
 import type { RepoLayout } from "./repo_layout.ts";
 import { findHubToken, isHubOffline } from "./hub_environment.ts";
 
-/** The public hub. `HF_ENDPOINT` names another, as for Hugging Face's own tools. */
+/** The public hub. `HF_ENDPOINT` names another one, as for Hugging Face's own tools. */
 const PUBLIC_HUB = "https://huggingface.co";
 
 /** A branch, tag or commit of a model repository on a hub. */
 export interface HubSettings {
-  /** The hub's address, without a slash at its end. */
+  /** The hub's address, without a trailing slash. */
   readonly endpoint: string;
   /** `owner/name`. */
   readonly repoId: string;
@@ -19,14 +19,14 @@ export interface HubSettings {
   readonly token: Secret | undefined;
   /** The variable that holds the token, for hints. */
   readonly tokenEnv: string;
-  /** Where the token stands: that variable, or the file of `hf auth login`. */
+  /** The place of the token: that variable, or the file of `hf auth login`. */
   readonly tokenPlace: string;
-  /** Whether `HF_HUB_OFFLINE` is set: then no request is sent. */
+  /** Whether `HF_HUB_OFFLINE` is set, which forbids requests. */
   readonly isOffline: boolean;
 }
 
 /**
- * What the configuration and the environment say about the hub.
+ * Returns the hub's settings from the configuration and the environment.
  *
  * @throws {UsageError} codes `REPO_UNSET`, `ENDPOINT_INVALID`; {@link AuthenticationError} code `TOKEN_INVALID`
  */
@@ -37,7 +37,7 @@ export function hubSettings(
   const { env } = context;
   const { repo_id, revision, token_env } = settings.huggingface;
   if (repo_id === undefined) {
-    throw new UsageError("Cannot tell which Hugging Face repository is meant: repo_id is not set", {
+    throw new UsageError("Cannot use Hugging Face: repo_id is not set", {
       code: "REPO_UNSET",
       hint: "set --repo-id or model_sync.huggingface.repo_id to owner/name",
     });
@@ -54,7 +54,7 @@ export function hubSettings(
   };
 }
 
-/** The variable of Hugging Face's own tools. */
+/** The variable for the hub's address, which Hugging Face's own tools read, too. */
 export const HUB_VARIABLE: AddressVariable = {
   name: "HF_ENDPOINT",
   meaning: "a hub",
@@ -62,7 +62,7 @@ export const HUB_VARIABLE: AddressVariable = {
   code: "ENDPOINT_INVALID",
 };
 
-/** Returns which files of the repository are models, as the configuration has it. */
+/** Returns the configured rules for which files of the repository are models. */
 export function repoLayout({ huggingface }: ModelSync): RepoLayout {
   const { path_in_repo, include, exclude } = huggingface;
   return { folder: path_in_repo, include, exclude };

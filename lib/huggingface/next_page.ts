@@ -1,12 +1,12 @@
 import { nextLink } from "../http/next_link.ts";
 
 /**
- * Returns the address of the next page of a list: the `next` link of a `Link` header (RFC 8288), `undefined` on the last
- * page. A mirror or a proxy passes on links of the hub behind it, whose address may be out of reach, and is never given
- * the token. The next page is then requested at the configured endpoint: the list's own address, with the link's query.
+ * Returns the address of the next page of a list, by the `next` link of a `Link` header (RFC 8288); `undefined` on the
+ * last page. A mirror may pass on links to the hub behind it, which may be unreachable and must not get the token. The
+ * next page is then requested from the configured endpoint, with the link's query.
  *
  * @param from the address of this page
- * @param endpoint the hub's address, without a slash at its end
+ * @param endpoint the hub's address, without a trailing slash
  *
  * @example
  * ```ts

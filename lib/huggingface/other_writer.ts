@@ -3,33 +3,33 @@ import { type Manifest, MANIFEST_NAME } from "../release/manifest.ts";
 import type { CommitId, Hub, HubCommit, HubFile } from "./hub.ts";
 import { type RepoLayout, repoPath } from "./repo_layout.ts";
 
-/** A change of files that a manifest describes as they were before. */
+/** A change of files after the commit that the manifest describes. */
 export interface HubChange {
-  /** The newest commit that changed them, with what it says of itself. */
+  /** The newest commit that changed the files. */
   readonly revision: CommitId;
   readonly author: string;
   readonly subject: string;
   /** The commit that the manifest describes. */
   readonly described: CommitId;
-  /** Files that are still as that commit has them. */
+  /** The files that did not change since that commit. */
   readonly kept: readonly string[];
 }
 
-/** A commit and what the hub lists of it. */
+/** A commit with its files, as the hub lists them. */
 interface Listed {
   readonly commit: CommitId;
   readonly files: readonly HubFile[];
 }
 
-/** Each takes a list of the commit's files: three weeks of daily uploads. */
+/** How many commits are checked: three weeks of daily uploads. Each costs a request for its files. */
 const COMMITS_LOOKED_AT = 20;
 
 /**
- * Looks back for a commit with the same manifest whose files are what it lists: then others changed them since, by
- * commits that left the manifest alone.
+ * Returns the change of another writer: the newest commit, after an older one with the same manifest whose files match
+ * it. The writer then changed files without changing the manifest.
  *
- * @param findContent tells the SHA-256 of what git names so, where it is known
- * @returns `undefined` where the manifest was changed after the last such commit, or none is within reach
+ * @param findContent returns the SHA-256 of a git blob, if it is known
+ * @returns `undefined` if the manifest has changed since the last matching commit, or that commit is too old
  */
 export async function findHubWriter(
   hub: Hub,
@@ -70,7 +70,7 @@ function byPath(files: readonly HubFile[]): ReadonlyMap<string, HubFile> {
   return new Map(files.map((file) => [file.path, file]));
 }
 
-/** Whether a manifest lists what a commit has. Of content that git names, the size is known, and else what was staged once. */
+/** Returns whether a commit's files match a manifest. Files in git have a known digest only if they were staged before; otherwise their size has to match. */
 function describes(
   manifest: Manifest,
   layout: RepoLayout,

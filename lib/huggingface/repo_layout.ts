@@ -3,16 +3,16 @@ import { isClutter } from "../release/clutter.ts";
 import { MANIFEST_NAME } from "../release/manifest.ts";
 import { SIGNATURE_NAME } from "../release/registry_file.ts";
 
-/** Which files of a repository are models. */
+/** The rules for which files of a repository are models. */
 export interface RepoLayout {
   /** The folder of the models in the repository, "" for its root. */
   readonly folder: string;
-  /** Patterns for paths below that folder; none: all. */
+  /** Patterns for paths below that folder. An empty list includes all. */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
 }
 
-/** What stands at a repository's root without being a model. */
+/** The files at a repository's root that are not models. */
 const FURNITURE = [
   ".gitattributes",
   ".gitignore",
@@ -24,12 +24,12 @@ const FURNITURE = [
   SIGNATURE_NAME,
 ];
 
-/** Where a file of the release is in the repository. */
+/** Returns the path in the repository of a file of the release. */
 export function repoPath({ folder }: Pick<RepoLayout, "folder">, path: string): string {
   return folder === "" ? path : `${folder}/${path}`;
 }
 
-/** The path in the release of a file of the repository, or `undefined` for one that is no model, by name or patterns. */
+/** Returns the path in the release of a file of the repository; `undefined` if the file is not a model. */
 export function modelPath(layout: RepoLayout, path: string): string | undefined {
   const { folder } = layout;
   if (FURNITURE.includes(path)) return undefined;
@@ -38,12 +38,12 @@ export function modelPath(layout: RepoLayout, path: string): string | undefined 
   return isWanted(layout, relative) && !isClutter(relative) ? relative : undefined;
 }
 
-/** Whether the patterns let a file pass. */
+/** Returns whether the patterns include a file. */
 export function isWanted({ include, exclude }: RepoLayout, path: string): boolean {
   return (include.length === 0 || matchesAny(path, include)) && !matchesAny(path, exclude);
 }
 
-/** Tells a layout from others. */
+/** Returns a text that is different for each layout. */
 export function describeLayout({ folder, include, exclude }: RepoLayout): string {
   return JSON.stringify([folder, include, exclude]);
 }

@@ -16,10 +16,10 @@ import type { HubSettings } from "./hub_settings.ts";
 import { type RepoLayout, repoPath } from "./repo_layout.ts";
 import { readTarget, type UploadTarget } from "./upload_target.ts";
 
-/** How many commits of the branch are looked at for the release before: others may have edited it in between. */
+/** How many commits are searched for the previous release: other writers may have committed in between. */
 const COMMITS_LOOKED_AT = 50;
 
-/** A commit that put an older release on top again. */
+/** A commit that published an older release again. */
 export interface RestoredRelease {
   readonly release: Digest;
   readonly sequence: number;
@@ -27,11 +27,11 @@ export interface RestoredRelease {
 }
 
 /**
- * Publishes the release before `failed`, which must be the branch's newest one, again: by a new commit with a higher
- * sequence, so that everybody who pulled the bad one moves on to it. Large files are in the hub's storage already and
- * are only named.
+ * Publishes the release before `failed` again, by a new commit with a higher sequence, so that clients with the failed
+ * release pull it. `failed` has to be the branch's newest release. Large files are in the hub's storage already and are
+ * not sent again.
  *
- * @param seal what the new commit's release gets, whatever the old one had
+ * @param seal signs the new commit's release, whether or not the old one was signed
  * @throws {FailedError} codes `NOTHING_TO_RESTORE`, `RELEASE_REPLACED`; {@link AuthenticationError},
  * {@link UnreachableError}
  */
@@ -68,12 +68,15 @@ export async function restoreRelease(
   return { release: manifest.digest, sequence: manifest.sequence, commit };
 }
 
-/** What somebody else published since has not failed, and the release before it may be the one that did. */
+/** Returns the error for a branch with a newer release: it has not failed, and its previous release may be the failed one. */
 function replaced({ repoId, revision }: HubSettings, failed: Digest, held: Digest | undefined): FailedError {
   const holds = held === undefined ? "no release" : `release ${shortDigest(held)}`;
   return new FailedError(
-    `Cannot go back from release ${shortDigest(failed)}: ${revision} of ${repoId} holds ${holds} now`,
-    { code: "RELEASE_REPLACED", hint: "look at who else uploads there, and redeploy what the branch holds" },
+    `Cannot roll back from release ${shortDigest(failed)}: ${revision} of ${repoId} now has ${holds}`,
+    {
+      code: "RELEASE_REPLACED",
+      hint: "check which other programs upload to the repository, and redeploy the branch's release",
+    },
   );
 }
 
@@ -89,18 +92,18 @@ async function findBefore(
   for (const commit of commits.filter((id) => id !== now.commit)) {
     const { manifest, ...target } = await readTarget(context, hub, commit);
     if (manifest === undefined || manifest.digest === now.manifest?.digest) continue;
-    // A commit that somebody left half-done is nothing to go back to.
+    // A commit whose files do not match its manifest cannot be restored.
     const there = new Set(target.files.map(({ path }) => path));
     if (manifest.files.every(({ path }) => there.has(repoPath(layout, path)))) return { ...target, manifest };
   }
   const { repoId, revision } = hub.settings;
-  throw new FailedError(`Cannot restore a release of ${repoId}: ${revision} holds none before its newest`, {
+  throw new FailedError(`Cannot restore a release of ${repoId}: ${revision} has none before its newest`, {
     code: "NOTHING_TO_RESTORE",
     hint: "upload the models that worked: model-sync hf-upload",
   });
 }
 
-/** Files of the older release that the branch has not, or has with other contents. */
+/** Returns the files of the older release that the branch lacks, or has with other contents. */
 async function restoredFiles(
   hub: Hub,
   layout: RepoLayout,
@@ -122,7 +125,7 @@ async function restoredFiles(
   return lines;
 }
 
-/** Files that only the newer release has. */
+/** Returns the files that only the newer release has. */
 function removedFiles(layout: RepoLayout, now: UploadTarget, before: Release): CommitLine[] {
   const kept = new Set(before.manifest.files.map(({ path }) => path));
   const there = new Set(now.files.map((file: HubFile) => file.path));
@@ -131,13 +134,13 @@ function removedFiles(layout: RepoLayout, now: UploadTarget, before: Release): C
     .map(({ path }) => ({ key: "deletedFile", value: { path: repoPath(layout, path) } }));
 }
 
-/** A line of the hub's commit protocol. */
+/** Returns a line of the hub's commit protocol. */
 export interface CommitLine {
   readonly key: "file" | "lfsFile" | "deletedFile";
   readonly value: Readonly<Record<string, string | number>>;
 }
 
-/** The signature of the release that is restored; without a key the one of the failed release goes. */
+/** Returns the operation for the signature: without a key, it removes the failed release's signature. */
 async function signatureLines(
   seal: Seal | undefined,
   { folder }: RepoLayout,

@@ -2,7 +2,7 @@ import type { Context } from "../core/context.ts";
 import type { Log } from "../core/log.ts";
 import { Working } from "../core/working.ts";
 
-/** One bar for parts that move side by side. It is shown until it is disposed of, also while no part moves. */
+/** One progress bar for concurrent transfers. It is shown until it is disposed, also while no bytes move. */
 export class SharedProgress implements Disposable {
   readonly #log: Log;
   readonly #working: Working;
@@ -16,7 +16,7 @@ export class SharedProgress implements Disposable {
     this.#totalBytes = totalBytes;
   }
 
-  /** A part now has so many bytes; fewer than before when it was begun anew. */
+  /** Sets a part's number of bytes, which is smaller than before if its transfer started over. */
   report(part: string, bytes: number): void {
     this.#doneBytes += bytes - (this.#parts.get(part) ?? 0);
     this.#parts.set(part, bytes);
@@ -27,7 +27,7 @@ export class SharedProgress implements Disposable {
     this.#working[Symbol.dispose]();
   }
 
-  /** The run's log for the work on one part, whose own progress goes into the shared bar. */
+  /** Returns the run's log for one part: its progress goes into the shared bar. */
   logOf(part: string): Log {
     const log = this.#log;
     return {

@@ -13,24 +13,24 @@ import type { Hub } from "./hub.ts";
 import { urlOf } from "./hub_failures.ts";
 import type { SharedProgress } from "./shared_progress.ts";
 
-/** Somebody else moved the branch after it was looked at. */
+/** Another writer moved the branch after it was read. */
 export class BranchMoved extends Error {}
 
 export interface UploadPatience {
-  /** A request that neither sends nor brings anything for so long is given up. */
+  /** A request is ended if no byte moves for this long. */
   readonly stallMs: number;
   readonly retries: RetryPolicy;
 }
 
-/** Over a commit of thousands of files the hub thinks for minutes. */
+/** The hub needs minutes for a commit of thousands of files. */
 export const UPLOAD_PATIENCE: UploadPatience = {
   stallMs: 4 * 60_000,
   retries: { attemptsMax: 6, firstDelayMs: 1_000, delayMsMax: 30_000 },
 };
 
 /**
- * Files that the hub would keep in git travel base64-encoded in the body of the commit, which is in memory three
- * times: those beyond this size, or beyond the total, are kept in LFS instead.
+ * Files that the hub keeps in git are sent base64-encoded in the body of the commit, which is in memory three times.
+ * Files beyond this size, or beyond the total, go to LFS instead.
  */
 const INLINE_FILE_BYTES_MAX = 1024 * 1024;
 const INLINE_TOTAL_BYTES_MAX = 8 * 1024 * 1024;
@@ -40,24 +40,23 @@ const UploadModes = z.object({
 });
 const LfsBatch = z.looseObject({ objects: z.array(z.looseObject({ oid: z.string() })) });
 
-/** An answer of the hub's, and of the storage that it names. */
+/** The largest answer of the hub, or of its storage. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 
-/** What an upload is allowed to send. */
+/** The contents that an upload may send, and how. */
 export interface Upload {
   readonly hub: Hub;
   /** The size of each file by its path in the repository. */
   readonly sizes: ReadonlyMap<string, number>;
-  /** The contents that were hashed; another one means that a file changed since. */
+  /** The SHA-256 of each hashed file. Any other content means that a file has changed since. */
   readonly contents: ReadonlySet<Sha256>;
   readonly progress: SharedProgress;
   readonly patience: UploadPatience;
 }
 
 /**
- * What `@huggingface/hub` sends its requests through. It adds what the package lacks: the token (to the hub's origin
- * alone, and whatever it looks like), retries with `Retry-After`, a stall limit, progress, errors of our family, each
- * content sent once, and the bounds on what is sent.
+ * Returns the `fetch` for `@huggingface/hub`. It adds what the package lacks: the token (of any form, to the hub's origin
+ * only), retries with `Retry-After`, a stall limit, progress, our errors, each content sent once, and size limits.
  */
 export function uploadHttp(context: Context, upload: Upload): Http {
   const { hub, patience } = upload;
@@ -97,7 +96,7 @@ async function send(context: Context, upload: Upload, url: URL, init: RequestIni
     { ...context, signal },
     patience.stallMs,
     () =>
-      new PassingError(`Cannot ${actionOf(named)}: nothing moved for ${patience.stallMs / 1000} s`, {
+      new PassingError(`Cannot ${actionOf(named)}: no data moved for ${patience.stallMs / 1000} s`, {
         code: "STALLED",
         hint: "check the network, or run again later",
       }),
@@ -145,7 +144,7 @@ async function uploadError(
 ): Promise<Error> {
   const error = await statusError(context, request, response);
   if (error instanceof PassingError) return error;
-  // Storage refuses an address that ran out: the next run gets new ones, and goes on with what is stored already.
+  // Storage refuses an expired address. The next run gets new ones, and skips files that are stored already.
   if (!isHubs) {
     return new FailedError(error.message, { code: "STORAGE_REFUSED", cause: error, hint: "run again" });
   }
@@ -153,13 +152,13 @@ async function uploadError(
     return new AuthenticationError(error.message, {
       code: error.code,
       cause: error,
-      hint: `${hub.settings.tokenPlace} needs a token that may write to ${hub.settings.repoId}`,
+      hint: `${hub.settings.tokenPlace} needs a token with write access to ${hub.settings.repoId}`,
     });
   }
   return error;
 }
 
-/** The package leaves answers unread that it needs nothing of; read here, they break where they are tried again. */
+/** Reads an answer whole. The package leaves some unread; here, one that breaks off is retried. */
 async function readWhole(
   response: Response,
   request: NamedRequest & { readonly url: string },
@@ -170,13 +169,13 @@ async function readWhole(
   return new Response(pieces.length === 0 ? null : new Blob(pieces), { status, headers });
 }
 
-/** The contents that are asked for are those that were hashed, each once. @throws {RefusedError} code `FILE_CHANGED` */
+/** Returns the request for an LFS batch with each content once. @throws {RefusedError} code `FILE_CHANGED` if one was not hashed */
 function checkBatch({ contents }: Upload, body: BodyInit | null | undefined): string {
   const batch = LfsBatch.parse(JSON.parse(typeof body === "string" ? body : ""));
   if (batch.objects.some(({ oid }) => !contents.has(oid))) {
     throw new RefusedError("Cannot upload the models: one of them changed while it was being published", {
       code: "FILE_CHANGED",
-      hint: "let the training end first, then run again",
+      hint: "wait until the training has ended, then run again",
     });
   }
   return JSON.stringify({

@@ -14,25 +14,25 @@ import type { UploadTarget } from "./upload_target.ts";
 
 export interface UploadRules {
   readonly layout: RepoLayout;
-  /** Files of the repository that the models folder no longer has go. */
+  /** Deletes files of the repository that are no longer in the models folder. */
   readonly deleteRemoved: boolean;
-  /** More than half of the published files may disappear. */
+  /** Allows more than half of the published files to disappear. */
   readonly allowShrink: boolean;
 }
 
-/** What an upload has to do to a branch. */
+/** The changes that an upload makes to a branch. */
 export interface UploadPlan {
-  /** Nothing is to be sent: the branch holds this release already. */
+  /** The branch already holds this release. */
   readonly isUnchanged: boolean;
-  /** The release that the branch holds, against the one that it will. */
+  /** The differences between the branch's release and the new one. */
   readonly changes: ChangeList;
-  /** Files that have to be sent. */
+  /** The files to send. */
   readonly uploaded: readonly SetFile[];
-  /** Paths in the repository that go. */
+  /** The paths to delete in the repository. */
   readonly deleted: readonly string[];
 }
 
-/** @param findContent tells the SHA-256 of what git names so, where it is known */
+/** Returns the plan. @param findContent returns the SHA-256 of a git blob, if it is known */
 export async function planUpload(
   context: Context,
   target: Pick<UploadTarget, "files" | "manifest">,
@@ -54,7 +54,7 @@ export async function planUpload(
     const path = modelPath(layout, file.path) ?? clutter.get(file.path);
     if (path !== undefined) there.set(path, file);
   }
-  // What is no model by the layout's rules may be one by the set's: a README.md among the models.
+  // The layout does not count a README.md as a model, but the model set may contain one.
   const present = new Map(target.files.map((file) => [file.path, file]));
   const [added, modified]: [SetFile[], SetFile[]] = [[], []];
   for (const file of set.files) {
@@ -67,7 +67,7 @@ export async function planUpload(
   const stale = [...there.keys()].filter((path) => !kept.has(path));
   const deleted = rules.deleteRemoved ? stale : [];
   const published = target.manifest?.files.map((file) => file.path) ?? [];
-  // What nobody published, and nobody deletes, does not disappear.
+  // Files of other writers stay, unless the upload deletes them: they do not disappear.
   if (!rules.allowShrink) {
     refuseShrink(set, [...new Set([...published, ...rules.deleteRemoved ? there.keys() : []])]);
   }
@@ -110,7 +110,7 @@ function refuseManifestName(set: ModelSet, layout: RepoLayout): void {
   );
 }
 
-/** Two model sets must not share a manifest. */
+/** Refuses a repository whose manifest belongs to another model set: two sets cannot share one. */
 function refuseOtherFolder({ manifest }: Pick<UploadTarget, "manifest">, { folder }: RepoLayout): void {
   if (manifest?.origin.carrier !== "huggingface") return;
   const theirs = manifest.origin.folder;
@@ -120,12 +120,12 @@ function refuseOtherFolder({ manifest }: Pick<UploadTarget, "manifest">, { folde
     `Cannot upload to ${ours}: the manifest of the repository belongs to the models in ${other}`,
     {
       code: "MANIFEST_TAKEN",
-      hint: "give each model set a repository of its own",
+      hint: "use a separate repository for each model set",
     },
   );
 }
 
-/** How a manifest names the folder beside it. */
+/** Returns the folder's name for a message. */
 export function folderName(folder: string): string | undefined {
   return folder === "" ? undefined : posix.basename(folder);
 }

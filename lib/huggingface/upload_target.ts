@@ -4,21 +4,21 @@ import type { Manifest } from "../release/manifest.ts";
 import type { CommitId, Hub, HubFile } from "./hub.ts";
 import { readHubManifest } from "./hub_manifest.ts";
 
-/** What a branch holds that an upload would build on. */
+/** The content of a branch before an upload. */
 export interface UploadTarget {
   readonly commit: CommitId;
   readonly files: readonly HubFile[];
-  /** Missing, too, where it is one that nobody can use. */
+  /** Missing as well if it is damaged. */
   readonly manifest: Manifest | undefined;
-  /** The manifest's very text, and the signature beside it. */
+  /** The unchanged text of the manifest, and the signature beside it. */
   readonly text?: string | undefined;
   readonly signature?: string | undefined;
 }
 
-/** What is missing of a target: an upload makes it. */
+/** The part of a target that does not exist yet. An upload creates it. */
 export type MissingTarget = "repository" | "branch";
 
-/** Where the branch is; or what of it there is not yet. */
+/** The content of the branch, or the part that is missing. */
 export async function findTarget(hub: Hub): Promise<CommitId | MissingTarget> {
   try {
     return (await hub.findCommit()).commit;
@@ -30,12 +30,12 @@ export async function findTarget(hub: Hub): Promise<CommitId | MissingTarget> {
   }
 }
 
-/** Whether {@link findTarget} found the branch. */
+/** Returns whether {@link findTarget} found the branch. */
 export function isThere(target: CommitId | MissingTarget): target is CommitId {
   return target !== "repository" && target !== "branch";
 }
 
-/** Makes what is missing: the repository, and the branch, from the repository's main one. */
+/** Creates the missing repository, and the missing branch from the repository's main branch. */
 export async function makeTarget(
   context: Context,
   hub: Hub,
@@ -50,7 +50,7 @@ export async function makeTarget(
       type: "model",
       name,
       organization,
-      // Without it the organisation's own rule decides.
+      // Always sent: without it, the organisation's default decides.
       ...(isPrivate ? { visibility: "private" } : {}),
     });
     const target = await findTarget(hub);
@@ -62,7 +62,7 @@ export async function makeTarget(
   return (await hub.findCommit()).commit;
 }
 
-/** Reads what a commit holds. A damaged manifest is what an upload puts right. */
+/** Reads the content of a commit. A damaged manifest is a warning, because the upload replaces it. */
 export async function readTarget(context: Context, hub: Hub, commit: CommitId): Promise<UploadTarget> {
   const files = await hub.listFiles(commit);
   try {

@@ -8,35 +8,34 @@ import { type JobReport, readJob } from "./job.ts";
 
 export type JsonValue = z.infer<ReturnType<typeof z.json>>;
 
-/** Where jobs are started and asked for, and with what. */
+/** The addresses, headers and time limits of the API that runs jobs. */
 export interface RunPodApi {
   readonly triggerUrl: string;
-  /** With `{job_id}` or `{id}` in the place of the job; an API that answers with the archive at once needs none. */
+  /** The address of a job's status, with `{job_id}` or `{id}`. Not needed if the start request returns the archive. */
   readonly statusUrlTemplate: string | undefined;
   readonly method: "GET" | "POST" | "PUT" | "PATCH";
-  /** As the user wrote it; {@link startBody} is what is sent. */
+  /** The configured payload. {@link startBody} makes the body of it. */
   readonly payload: Readonly<Record<string, JsonValue>>;
-  /** What is sent besides what every JSON request has; each may be a secret. */
+  /** Additional headers. Each may be a secret. */
   readonly headers: Readonly<Record<string, Secret>>;
-  /** Where the API key is from, for advice: `RUNPOD_API_KEY`. */
+  /** The place of the API key, for hints: `RUNPOD_API_KEY`. */
   readonly keyPlace?: string | undefined;
   readonly requestTimeoutMs: number;
-  /** What a job may take, from its start to its result. */
+  /** The time limit of a job, from its start to its result. */
   readonly jobTimeoutMs: number;
 }
 
-/** RunPod's bounds of `policy.executionTimeout` and `policy.ttl`, and how long it keeps a result (its documentation). */
+/** RunPod's limits for `policy.executionTimeout` and `policy.ttl`, and how long it keeps a result (its documentation). */
 const EXECUTION_MS = { min: 5_000, max: 7 * 86_400_000 };
 const TTL_MS = { min: 10_000, max: 7 * 86_400_000 };
 const RESULT_KEPT_MS = 30 * 60_000;
 
-/** A run that is being stopped does not wait longer than this for a cancellation. */
+/** How long a stopping run waits for a cancellation. */
 const CANCEL_TIMEOUT_MS = 10_000;
 
 /**
- * The body of a start request. For RunPod's own `/run` and `/runsync`, `input` is added where it is missing, because
- * RunPod takes no job without one, and a `policy` under which the job may take as long as it is waited for: RunPod
- * ends it after 600 s otherwise. The user's own policy wins, key by key.
+ * Returns the body of a start request. For RunPod's own `/run` and `/runsync`, it adds a missing `input`, which RunPod
+ * requires, and a `policy` with the job's time limit: RunPod's default is 600 s. The user's own policy wins, key by key.
  *
  * @example
  * ```ts
@@ -63,13 +62,13 @@ export function startBody(
   return { ...payload, input: payload["input"] ?? {}, policy: { executionTimeout, ttl, ...policy } };
 }
 
-/** How long after its start a job may still run or have a result. */
+/** Returns how long after its start a job may still run or have a result. */
 export function jobLifeMs({ triggerUrl, payload, jobTimeoutMs }: RunPodApi): number {
   const { policy } = startBody(triggerUrl, payload, jobTimeoutMs);
   return numberIn(policy, "ttl") ?? jobTimeoutMs + RESULT_KEPT_MS;
 }
 
-/** The start request, to be shown: header values stay out. */
+/** The start request for display, without header values. */
 export interface PlannedStart {
   readonly method: string;
   readonly url: string;
@@ -77,7 +76,7 @@ export interface PlannedStart {
   readonly headers: readonly string[];
 }
 
-/** An API that starts training jobs and tells how they are: RunPod's, or one that stands in for it. */
+/** A client for RunPod's API, or for another API that starts training jobs and reports their status. */
 export class RunPodClient {
   readonly #api: RunPodApi;
 
@@ -85,7 +84,7 @@ export class RunPodClient {
     this.#api = api;
   }
 
-  /** What {@link start} sends. */
+  /** Returns the request of {@link start}. */
   plan(): PlannedStart {
     const { method, triggerUrl, payload, jobTimeoutMs, headers } = this.#api;
     const body = method === "GET" ? null : startBody(triggerUrl, payload, jobTimeoutMs);
@@ -94,7 +93,7 @@ export class RunPodClient {
     return { method, url: triggerUrl, body, headers: [...unique].sort() };
   }
 
-  /** Starts a job. One attempt: whether a second one may be made, {@link mayHaveStarted} says. */
+  /** Starts a job with one attempt. After a failure, {@link mayHaveStarted} decides whether to repeat it. */
   async start(context: HttpContext): Promise<JobReport> {
     const { method, url, body } = this.plan();
     return await this.#ask(context, {
@@ -106,7 +105,7 @@ export class RunPodClient {
     });
   }
 
-  /** Whether jobs can be asked for at all. */
+  /** Whether the API has an address for the status of jobs. */
   get canFollow(): boolean {
     return this.#api.statusUrlTemplate !== undefined;
   }
@@ -116,7 +115,7 @@ export class RunPodClient {
     return await this.#ask(context, { url: urlOfJob(template, id), what: `the state of RunPod job ${id}` });
   }
 
-  /** Whether the address for cancelling can be told from that for asking. */
+  /** Whether the address for cancelling follows from the one for the status. */
   get canCancel(): boolean {
     return this.#api.statusUrlTemplate?.includes(STATUS_SEGMENT) === true;
   }
@@ -132,7 +131,7 @@ export class RunPodClient {
     });
   }
 
-  /** What a download may send along: the API's own headers, and only where the archive lies on the API's own origin. */
+  /** Returns the headers for a download: the API's own, and only if the archive is on the API's origin. */
   credentialsFor(url: string): Credentials | undefined {
     const { triggerUrl, statusUrlTemplate } = this.#api;
     const origin = URL.canParse(url) ? new URL(url).origin : undefined;
@@ -152,7 +151,7 @@ export class RunPodClient {
       ...request,
     });
     const report = readJob(data);
-    // A worker may repeat what it was called with.
+    // A worker may repeat its input, secrets included.
     const { error, progress } = report;
     const hidden = Object.values(this.#api.headers);
     return {
@@ -171,14 +170,14 @@ export class RunPodClient {
       throw new AuthenticationError(error.message, {
         code: error.code,
         cause: error,
-        hint: `check the API key in ${keyPlace}, and that it may use the endpoint`,
+        hint: `check the API key in ${keyPlace}, and its access to the endpoint`,
       });
     }
   }
 
   #requireTemplate(): string {
     const { statusUrlTemplate } = this.#api;
-    if (statusUrlTemplate === undefined) throw new TypeError("a job is asked for without an address");
+    if (statusUrlTemplate === undefined) throw new TypeError("there is no address for the status of jobs");
     return statusUrlTemplate;
   }
 }
@@ -188,12 +187,12 @@ const Answer = z.looseObject({});
 const STATUS_SEGMENT = "/status/";
 
 /**
- * Whether a start that failed may have started a job all the same: the request may have arrived, and its answer got
- * lost. Then a second one could be paid for twice.
+ * Returns whether a failed start request may have started a job: the request may have arrived, and its answer been lost.
+ * A second request could then start a second paid job.
  */
 export function mayHaveStarted(error: unknown): boolean {
   if (error instanceof RefusedError || error instanceof InterruptedError) return false;
-  // Nothing leaves without the permission for it.
+  // Without the net permission, no request was sent.
   if (error instanceof Deno.errors.NotCapable) return false;
   if (!(error instanceof ModelSyncError)) return true;
   if (/^HTTP_4(?!08|25)\d\d$/.test(error.code)) return false;
@@ -201,12 +200,12 @@ export function mayHaveStarted(error: unknown): boolean {
   return !isConnectFailure(error.cause);
 }
 
-/** `https://api.runpod.ai/v2/<endpoint>/run`, and what serves the same at another host. */
+/** Matches `https://api.runpod.ai/v2/<endpoint>/run`, and the same path at another host. */
 function isRunPodRun(url: string): boolean {
   return /\/v2\/[^/]+\/run(?:sync)?\/?$/.test(new URL(url).pathname);
 }
 
-/** The job's name comes from a server: encoded, it cannot lead elsewhere. */
+/** Returns a job's address. The id comes from a server: encoded, it cannot change the path. */
 function urlOfJob(template: string, id: string): string {
   return template.replaceAll(/\{(?:job_)?id\}/g, () => encodeURIComponent(id));
 }

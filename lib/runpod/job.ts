@@ -1,33 +1,33 @@
 import { cleanLine } from "../core/clean_text.ts";
 import { jsonText, parseJson } from "../core/json.ts";
 
-/** What a job's status means to somebody who waits for it. */
+/** The state of a job for a run that waits for it. */
 export type JobPhase = "waiting" | "succeeded" | "failed";
 
-/** What an answer of the API says of a job. */
+/** A job, as an answer of the API describes it. */
 export interface JobReport {
   readonly id: string | undefined;
-  /** In upper case, as it came. */
+  /** The API's status, in upper case. */
   readonly status: string | undefined;
-  /** `undefined` where the answer has no status. */
+  /** `undefined` if the answer has no status. */
   readonly phase: JobPhase | undefined;
   readonly archiveUrl: string | undefined;
   /** The progress that a running job reports, in one clean line. */
   readonly progress?: string | undefined;
-  /** What went wrong, as the job tells it. */
+  /** The job's own error message. */
   readonly error: string | undefined;
 }
 
 const ID_PATHS = ["id", "job_id", "requestId"];
 const STATUS_PATHS = ["status", "state"];
 
-/** Every status that is documented is a word; what a stranger sends is logged, too. */
+/** Documented statuses are single words. Texts of other servers are logged, too, so they are cut. */
 const STATUS_CHARS_MAX = 40;
-/** A line of progress beside the status. */
+/** The length of a progress line beside the status. */
 const PROGRESS_CHARS_MAX = 100;
 const ERROR_PATHS = ["error", "output.error", "message"];
 const URL_NAMES = ["models_archive_url", "model_archive_url", "download_url"];
-/** The last is where a worker that streams has its result: the output is then a list. */
+/** The last path is for workers that stream: their output is a list. */
 const URL_PATHS = ["output.", "", "output.0."].flatMap((prefix) => URL_NAMES.map((name) => prefix + name));
 
 const SUCCEEDED = ["COMPLETED", "SUCCEEDED", "SUCCESS"];
@@ -36,12 +36,12 @@ const FAILED = ["FAILED", "ERROR", "CANCELED", "CANCELLED", "TIMED_OUT", "TIMEOU
 /** Identifiers of RunPod have under 60 characters; a manifest's revision has room for 200. */
 const ID_CHARS_MAX = 200;
 
-/** As much as a line on a terminal or in the history bears. */
+/** How much of the job's message fits into a line on a terminal or in the history. */
 const ERROR_CHARS_MAX = 500;
 
 /**
- * Reads what an API says of a job, wherever in its answer that stands: the shapes of RunPod and of what stands in for
- * it. A status that is not known (`IN_QUEUE`, `IN_PROGRESS`, `RUNNING` and others) means that the job goes on.
+ * Returns the job that an answer describes, in the formats of RunPod and of APIs like it. Any other status (`IN_QUEUE`,
+ * `IN_PROGRESS`, `RUNNING` and more) means that the job is running.
  *
  * @example
  * ```ts
@@ -72,7 +72,7 @@ function phaseOf(status: string): JobPhase {
   return FAILED.includes(status) ? "failed" : "waiting";
 }
 
-/** The first of the paths that leads to a text that is not blank, or to a number. */
+/** Returns the value of the first path with a number or a text that is not blank. */
 function firstText(answer: unknown, paths: readonly string[]): string | undefined {
   for (const path of paths) {
     const value = valueAt(answer, path);
@@ -83,7 +83,7 @@ function firstText(answer: unknown, paths: readonly string[]): string | undefine
   return undefined;
 }
 
-/** What a dotted path leads to; its numbers count the elements of lists. */
+/** Returns the value at a dotted path. Numbers are indexes of lists. */
 function valueAt(root: unknown, path: string): unknown {
   let value = root;
   for (const name of path.split(".")) value = childOf(value, name);
@@ -104,7 +104,7 @@ function firstError(answer: unknown): string | undefined {
   return undefined;
 }
 
-/** RunPod tells a handler's exception as JSON in a text; its message is what a person wants, not its trace. */
+/** Returns the message of a handler's exception, which RunPod sends as JSON in a text, together with its stack trace. */
 function errorText(value: unknown): string | undefined {
   const told = typeof value === "string" ? parseJson(value) ?? value : value;
   const message = firstText(told, ["error_message", "message"]) ??

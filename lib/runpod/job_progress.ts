@@ -2,7 +2,7 @@ import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 
-/** Bytes move many times a second; a job's clients look every few seconds. */
+/** Bytes are reported many times a second, but a job's clients poll every few seconds. */
 const BYTES_EVERY_MS = 10_000;
 
 /**
@@ -21,7 +21,7 @@ export class JobProgress {
     this.#send = send;
   }
 
-  tell(text: string): void {
+  show(text: string): void {
     this.#next = text;
     this.#sending ??= this.#sendAll();
   }
@@ -40,7 +40,7 @@ export class JobProgress {
     };
   }
 
-  /** Waits for the message that is being sent, and sends no other: it would arrive after the job's result. */
+  /** Waits for the message in flight, and sends no further one, which would arrive after the job's result. */
   async end(): Promise<void> {
     this.#next = undefined;
     await this.#sending;
@@ -50,7 +50,7 @@ export class JobProgress {
     const nowMs = this.#context.clock.monotonicMs();
     if (totalBytes === undefined || totalBytes === 0 || nowMs - this.#bytesToldMs < BYTES_EVERY_MS) return;
     this.#bytesToldMs = nowMs;
-    this.tell(`${label}: ${Math.floor(100 * doneBytes / totalBytes)}%`);
+    this.show(`${label}: ${Math.floor(100 * doneBytes / totalBytes)}%`);
   }
 
   async #sendAll(): Promise<void> {

@@ -9,35 +9,35 @@ import { mayHaveStarted, type RunPodClient } from "./client.ts";
 import type { JobReport } from "./job.ts";
 import type { JobMemory, NextStep } from "./job_memory.ts";
 
-/** A job whose archive can be fetched. */
+/** A finished job with the address of its archive. */
 export interface FinishedJob {
-  /** The API's name for it, or one of our own where the API gave none. */
+  /** The API's id of the job, or our own if the API gave none. */
   readonly id: string;
   readonly startedAt: Date;
   readonly status: string;
   readonly archiveUrl: string;
-  /** Whether the API can be asked again for the archive's address. */
+  /** Whether the API can be queried again for the archive's address. */
   readonly canBeAsked: boolean;
 }
 
 export interface JobRunnerOptions {
   readonly pollIntervalMs: number;
-  /** The whole wait for a job. */
+  /** The time limit for a job. */
   readonly jobTimeoutMs: number;
-  /** A job that is not waited for any longer is cancelled. */
+  /** Whether a job is cancelled when the run stops waiting for it. */
   readonly cancels: boolean;
 }
 
-/** A network that is away for ten minutes is no reason to give up a training that is paid for. */
+/** A network failure of ten minutes must not end the wait for a training that is paid for. */
 const POLL_RETRIES: RetryPolicy = { attemptsMax: 15, firstDelayMs: 1_000, delayMsMax: 60_000 };
 
-/** What a worker has to return, for whoever writes one. */
+/** The hint about what a worker has to return. */
 const WANTED_RESULT = 'the worker must return {"models_archive_url": "https://…"}';
 
-/** The API does not know the job, or no longer. */
+/** The API does not know the job, or has dropped it. */
 class JobGone extends UnreachableError {}
 
-/** Starts a job or goes on with one, waits for it, and cancels what is not waited for any longer. */
+/** Starts a job or continues with one, waits for it, and cancels a job that the run no longer waits for. */
 export class JobRunner {
   readonly #context: Context;
   readonly #client: RunPodClient;
@@ -52,10 +52,10 @@ export class JobRunner {
   }
 
   /**
-   * Waits until there is an archive.
+   * Returns the job when its archive is ready.
    *
-   * @throws {FailedError} `JOB_FAILED`, `JOB_TIMEOUT`, `NO_ARCHIVE_URL`, `JOB_UNKNOWN` when a start got no answer;
-   * what the API's errors are; the signal's reason, after the job was cancelled
+   * @throws {FailedError} `JOB_FAILED`, `JOB_TIMEOUT`, `NO_ARCHIVE_URL`, `JOB_UNKNOWN` when a start request got no
+   * answer; the API's errors; the signal's reason, after the job was cancelled
    */
   async finish(step: NextStep): Promise<FinishedJob> {
     const { log } = this.#context;
@@ -65,18 +65,18 @@ export class JobRunner {
       this.#memory.forget();
       return await this.#start();
     }
-    log.info(`going on with RunPod job ${step.id}, started at ${step.at}`);
+    log.info(`continuing with RunPod job ${step.id}, started at ${step.at}`);
     try {
       return await this.#waitFor(step.id, new Date(step.at));
     } catch (error) {
       if (!(error instanceof JobGone)) throw error;
-      log.warn(`RunPod job ${step.id} of ${step.at} is gone with its result: starting another job`);
+      log.warn(`RunPod job ${step.id} of ${step.at} and its result are gone: starting another job`);
       return await this.#start();
     }
   }
 
-  /** Asks again where the archive of a finished job is: signed addresses expire. */
-  async askAgain(job: FinishedJob): Promise<string> {
+  /** Returns the current address of a finished job's archive: signed addresses expire. */
+  async newArchiveUrl(job: FinishedJob): Promise<string> {
     if (!job.canBeAsked) return job.archiveUrl;
     const report = await this.#status(this.#context, job.id);
     return this.#judge(job.id, report) ?? job.archiveUrl;
@@ -101,11 +101,11 @@ export class JobRunner {
     return await this.#waitFor(id, startedAt);
   }
 
-  /** Written down before it is sent, and taken back only when it is known that no job was made of it. */
+  /** Sends the start request. It is remembered before, and forgotten only if it certainly started no job. */
   async #askForStart(at: string): Promise<JobReport> {
     const { signal } = this.#context;
     signal.throwIfAborted();
-    // Whoever wants to stop waits a moment: only an answer tells which job to cancel.
+    // Not interrupted by a stop: only the answer contains the id of the job to cancel.
     const context = uninterrupted(this.#context);
     this.#memory.remember({ state: "asked", at });
     using _working = new Working(this.#context, "starting a RunPod job");
@@ -114,7 +114,7 @@ export class JobRunner {
         try {
           return await this.#client.start(context);
         } catch (error) {
-          // The only ones that say for sure that nothing was started, and that asking again may help.
+          // Only these errors say that no job was started, and that a second request may succeed.
           if (!wasTurnedAway(error) || attempt >= REQUEST_RETRIES.attemptsMax) throw error;
           await pauseBeforeRetry(this.#context, REQUEST_RETRIES, attempt, error);
         }
@@ -130,7 +130,7 @@ export class JobRunner {
     const { jobTimeoutMs } = this.#options;
     const late = new FailedError(`Cannot wait for RunPod job ${id}: no end after ${jobTimeoutMs / 1000} s`, {
       code: "JOB_TIMEOUT",
-      hint: "check its log on RunPod, or give it more time with runpod.job_timeout_sec",
+      hint: "check the job's log on RunPod, or raise runpod.job_timeout_sec",
     });
     using _working = new Working(this.#context, `RunPod job ${id}`);
     try {
@@ -165,7 +165,7 @@ export class JobRunner {
     } catch (error) {
       if (!(error instanceof UnreachableError) || error.code !== "HTTP_404") throw error;
       this.#memory.forget();
-      throw new JobGone(`Cannot follow RunPod job ${id}: the API does not know the job, or no longer`, {
+      throw new JobGone(`Cannot follow RunPod job ${id}: the API does not know the job, or has dropped it`, {
         code: "JOB_GONE",
         cause: error,
         hint: "RunPod keeps a result for 30 minutes; check status_url_template, or run again for another job",
@@ -173,14 +173,14 @@ export class JobRunner {
     }
   }
 
-  /** The archive's address once there is one. @throws {FailedError} when there never will be */
+  /** Returns the archive's address; `undefined` while the job runs. @throws {FailedError} if the job has failed */
   #judge(id: string, report: JobReport): string | undefined {
     const { phase, status, archiveUrl, error } = report;
     if (phase === "failed") {
       this.#memory.forget();
-      throw new FailedError(`RunPod job ${id} failed (${status}): ${error ?? "it does not say why"}`, {
+      throw new FailedError(`RunPod job ${id} failed (${status}): ${error ?? "no reason given"}`, {
         code: "JOB_FAILED",
-        hint: "check its log on RunPod; the active release is untouched",
+        hint: "check the job's log on RunPod; the active release is untouched",
       });
     }
     if (archiveUrl !== undefined && phase !== "waiting") return archiveUrl;
@@ -196,34 +196,34 @@ export class JobRunner {
     );
   }
 
-  /** Refuses an address that is none. */
+  /** Refuses a text that is not an http address. */
   #finished(id: string, startedAt: Date, { status, id: realId }: JobReport, archiveUrl: string): FinishedJob {
     if (URL.canParse(archiveUrl) && /^https?:$/.test(new URL(archiveUrl).protocol)) {
       const canBeAsked = realId !== undefined && this.#client.canFollow;
       return { id, startedAt, status: status ?? "COMPLETED", archiveUrl, canBeAsked };
     }
     this.#memory.forget();
-    throw new FailedError(`Cannot use RunPod job ${id}: the address of its archive is no http address`, {
+    throw new FailedError(`Cannot use RunPod job ${id}: the address of its archive is not an http address`, {
       code: "NO_ARCHIVE_URL",
       hint: WANTED_RESULT,
     });
   }
 
-  /** Cancels a job that nobody waits for any longer, within its own bound of time; never throws. */
+  /** Cancels a job within its own time limit. Never throws. */
   async #letGo(id: string): Promise<void> {
     const { log } = this.#context;
-    const goesOn = `RunPod job ${id} goes on and is paid for; the next run waits for it`;
+    const goesOn = `RunPod job ${id} keeps running and is paid for; the next run waits for it`;
     if (!this.#options.cancels) return log.warn(goesOn);
     if (!this.#client.canCancel) {
       return log.warn(`${goesOn}; it cannot be cancelled from here: no /status/ in status_url_template`);
     }
-    // The run's own signal may be aborted already.
+    // Not the run's own signal, which may be aborted already.
     const context = uninterrupted(this.#context);
     try {
       const { phase } = await this.#client.cancel(context, id);
-      // Had it come to its end in the meantime, its result is for the next run.
+      // If the job has ended meanwhile, the next run uses its result.
       if (phase === "succeeded") {
-        return log.warn(`RunPod job ${id} has just ended; the next run takes its result`);
+        return log.warn(`RunPod job ${id} has just ended; the next run uses its result`);
       }
       this.#memory.forget();
       log.warn(`cancelled RunPod job ${id}`);
@@ -242,7 +242,7 @@ function unknownJob(at: string, cause?: unknown): FailedError {
       code: "JOB_UNKNOWN",
       cause,
       hint:
-        "check the endpoint's requests on RunPod and cancel the job that is not wanted; then start another one with " +
+        "check the endpoint's requests on RunPod and cancel the unwanted job; then start another one with " +
         "--new-job. Once the job must have ended, the next run starts one by itself",
     },
   );

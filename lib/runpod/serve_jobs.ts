@@ -15,46 +15,46 @@ import { JobProgress } from "./job_progress.ts";
 import { TAKE_VARIABLE, type WorkerApi, type WorkerJob, type WorkerResult } from "./worker_api.ts";
 
 /**
- * Does one job; what it returns becomes the job's output, what it throws the job's error.
+ * Does one job. Its result becomes the job's output, and an error that it throws the job's error.
  *
- * @param tell shows the current step to the job's clients
+ * @param showStep shows the current step to the job's clients
  */
 export type JobHandler = (
   context: Context,
   job: WorkerJob,
-  tell: (doing: string) => void,
+  showStep: (step: string) => void,
 ) => Promise<Readonly<Record<string, unknown>>>;
 
-/** Between two looks at a server that does not hold its requests open. */
+/** The pause between two requests to a server that does not hold them open. */
 const IDLE_PAUSE_MS = 1_000;
 
 /**
- * Takes one job after the other and does it, until the signal is aborted. Nothing that goes wrong with a job, or with
- * RunPod, ends the worker. A job that RunPod wants stopped is stopped. When the signal is aborted, the worker drains, as
- * RunPod's own does: it takes no further job, and ends after the one that it has.
+ * Takes and does one job after the other, until the signal is aborted. Failures of a job or of RunPod do not end the
+ * worker. It stops a job when RunPod says so. When the signal is aborted, the worker drains, as RunPod's own does: it
+ * finishes its current job and takes no further one.
  */
 export async function serveJobs(context: Context, api: WorkerApi, handle: JobHandler): Promise<void> {
   const worker = new Worker(context, api, handle);
   await worker.serve();
 }
 
-/** Runs one job without RunPod, for trying a handler. */
+/** Does one job without RunPod, to try a handler. */
 export async function tryJob(context: Context, job: WorkerJob, handle: JobHandler): Promise<WorkerResult> {
-  const tell = (doing: string) => context.log.info(`progress: ${doing}`);
-  return await resultOf(context, job, (inJob, one) => handle(inJob, one, tell), "local");
+  const showStep = (step: string) => context.log.info(`progress: ${step}`);
+  return await resultOf(context, job, (inJob, one) => handle(inJob, one, showStep), "local");
 }
 
-/** Where RunPod's own worker finds the job to try, in the folder that it runs in. */
+/** The file in the working folder from which RunPod's own worker reads a job to try. */
 const FILE = "test_input.json";
 
-/** RunPod takes no larger job (its documentation of `/run`). */
+/** The largest job that RunPod accepts (its documentation of `/run`). */
 const BYTES_MAX = 10 * 1024 * 1024;
 
 const TestInput = z.looseObject({ input: z.unknown() });
 
 /**
- * Returns the job in `test_input.json`, as RunPod's own worker does away from RunPod; `undefined` on RunPod, and where
- * there is no such file. Needs read permission.
+ * Returns the job in `test_input.json`, which RunPod's own worker does outside RunPod; `undefined` on RunPod, or if there
+ * is no such file. Needs read permission.
  *
  * @throws {UsageError} code `TEST_INPUT_INVALID`
  */
@@ -89,7 +89,7 @@ class Worker {
     const { signal, log } = this.#context;
     log.info(`RunPod worker ${this.#api.workerId} waits for jobs`);
     const ended = new AbortController();
-    // Also while a job is finished after the signal.
+    // Goes on while the worker finishes a job after the signal.
     const pinging = this.#keepAlive({ ...this.#context, signal: ended.signal });
     let failures = 0;
     while (!signal.aborted) {
@@ -118,9 +118,9 @@ class Worker {
     const unstopped = this.#unstopped();
     const progress = new JobProgress(unstopped, (text) => this.#api.reportProgress(unstopped, job.id, text));
     const context = { ...this.#context, signal: stop.signal, log: progress.watch(log) };
-    const tell = (doing: string) => progress.tell(doing);
+    const showStep = (step: string) => progress.show(step);
     using _draining = this.#announceDrain(job);
-    const work = (inJob: Context, one: WorkerJob) => this.#handle(inJob, one, tell);
+    const work = (inJob: Context, one: WorkerJob) => this.#handle(inJob, one, showStep);
     const result = await resultOf(context, job, work, this.#api.workerId);
     ended.abort();
     await Promise.all([watching, progress.end()]);
@@ -129,7 +129,7 @@ class Worker {
     this.#jobId = undefined;
   }
 
-  /** For what is also sent while the worker is being stopped: each attempt has its own bound. */
+  /** The context for requests that are also sent while the worker stops. Each attempt has its own time limit. */
   #unstopped(): Context {
     return uninterrupted(this.#context);
   }
@@ -149,11 +149,11 @@ class Worker {
       if ("error" in result) log.error(`RunPod job ${job.id} failed: ${result.error}`);
       else log.info(`RunPod job ${job.id} is done`);
     } catch (error) {
-      log.error(`RunPod job ${job.id} has a result that RunPod did not take: ${messageOf(error)}`);
+      log.error(`RunPod job ${job.id} has a result that RunPod did not accept: ${messageOf(error)}`);
     }
   }
 
-  /** Aborts `stop` when RunPod says so: a job was cancelled, or takes longer than it may. */
+  /** Aborts `stop` when RunPod wants the job stopped, because it was cancelled or exceeded its time limit. */
   async #watchForStop(job: WorkerJob, stop: AbortController, ended: AbortSignal): Promise<void> {
     if (!this.#api.hasStopSignals) return;
     const context = { ...this.#context, signal: ended };
@@ -186,18 +186,18 @@ class Worker {
     const { log, clock, signal } = this.#context;
     const asked = error instanceof PassingError ? error.retryAfterMs : undefined;
     const delayMs = Math.min(retryDelayMs(REQUEST_RETRIES, failures, asked, Math.random()), PAUSE_MS_MAX);
-    log.warn(`${messageOf(error)}; asking again in ${(delayMs / 1000).toFixed(1)} s`);
+    log.warn(`${messageOf(error)}; trying again in ${(delayMs / 1000).toFixed(1)} s`);
     await clock.sleep(delayMs, signal).catch(() => {});
   }
 }
 
-/** RunPod's own worker sends a result three times at most; a training is worth some more patience. */
+/** RunPod's own worker sends a result at most three times. The result of a training is worth more attempts. */
 const REPORT_RETRIES = REQUEST_RETRIES;
 
-/** A worker that waits longer may be thought dead. */
+/** RunPod may consider a worker dead that waits longer. */
 const PAUSE_MS_MAX = 60_000;
 
-/** Without the stop signals a job merely runs to its end. */
+/** Without stop signals, a job only runs to its end, so that failures are retried slowly. */
 const STOP_PAUSE_MS = 5_000;
 
 async function resultOf(
@@ -209,7 +209,7 @@ async function resultOf(
   try {
     return { output: await handle(context, job) };
   } catch (error) {
-    // The shape in which RunPod's own worker tells an exception, so that its clients can read it.
+    // The format in which RunPod's own worker reports an exception, for clients that parse it.
     const told = {
       error_type: error instanceof ModelSyncError
         ? error.code
@@ -225,7 +225,7 @@ async function resultOf(
 }
 
 function stopped(job: WorkerJob): InterruptedError {
-  return new InterruptedError(`Cannot go on with RunPod job ${job.id}: RunPod stopped it`, {
+  return new InterruptedError(`Cannot continue RunPod job ${job.id}: RunPod stopped it`, {
     code: "JOB_STOPPED",
   });
 }

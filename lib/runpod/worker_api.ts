@@ -16,30 +16,30 @@ export interface WorkerJob {
   readonly input: unknown;
 }
 
-/** What a worker made of a job; an error is a text, because RunPod takes any other for a success without output. */
+/** The result of a job. An error is a text: RunPod treats any other error as a success without output. */
 export type WorkerResult = { readonly output: Readonly<Record<string, unknown>> } | {
   readonly error: string;
 };
 
-/** RunPod holds a request for a job open until there is one, or for so long (its SDK). */
+/** RunPod holds a request for a job open until there is one, or for this long (its SDK). */
 const LONG_POLL_MS = 90_000;
 const REPORT_TIMEOUT_MS = 30_000;
 const PING_INTERVAL_MS = 10_000;
-/** The result of a job waits for progress that is on its way. */
+/** How long a job's result waits for a progress message in flight. */
 const PROGRESS_TIMEOUT_MS = 10_000;
 
-/** The variable by whose absence RunPod's SDK knows that it does not run there. */
+/** RunPod sets this variable. Without it, its SDK assumes that it does not run on RunPod. */
 export const TAKE_VARIABLE = "RUNPOD_WEBHOOK_GET_JOB";
 
 const Job = z.object({ id: z.string().min(1).max(200), input: z.unknown() });
 const StopSignals = z.object({ jobsToStop: z.array(z.string()).default([]) });
 
 /**
- * A worker's side of RunPod's serverless protocol, as its Python SDK 1.x speaks it over the addresses in the worker's
+ * The worker's side of RunPod's serverless protocol, as in its Python SDK 1.x. The addresses come from the worker's
  * environment: `RUNPOD_WEBHOOK_GET_JOB`, `RUNPOD_WEBHOOK_POST_OUTPUT`, `RUNPOD_WEBHOOK_PING`. Needs net permission.
  */
 export class WorkerApi {
-  /** The worker's own name. */
+  /** The worker's id, by which RunPod knows it. */
   readonly workerId: string;
   readonly pingIntervalMs: number;
   readonly #takeUrl: string;
@@ -59,7 +59,7 @@ export class WorkerApi {
     this.#key = findToken(env, "RUNPOD_AI_API_KEY");
   }
 
-  /** Waits for a job, up to RunPod's patience; `undefined` when there is none. */
+  /** Returns the next job; `undefined` if RunPod has none until its request times out. */
   async take(context: Context): Promise<WorkerJob | undefined> {
     const url = withParameters(this.#takeUrl, { job_in_progress: "0" });
     const text = await this.#ask(context, { url, what: "the next job of RunPod" }, LONG_POLL_MS);
@@ -71,14 +71,14 @@ export class WorkerApi {
     });
   }
 
-  /** Waits for word of jobs that should be stopped, up to RunPod's patience. */
+  /** Returns the ids of jobs to stop, when RunPod has some or its request times out. */
   async stopSignals(context: Context): Promise<readonly string[]> {
     const url = this.#takeUrl.replace(TAKE_SEGMENT, "/job-stop/");
     const text = await this.#ask(context, { url, what: "RunPod's stop signals" }, LONG_POLL_MS);
     return StopSignals.safeParse(parseJson(text)).data?.jobsToStop ?? [];
   }
 
-  /** Whether jobs can be stopped: the address for that is told by the one for taking them. */
+  /** Whether RunPod can stop jobs: the address for stop signals follows from the one for taking jobs. */
   get hasStopSignals(): boolean {
     return this.#takeUrl.includes(TAKE_SEGMENT);
   }
@@ -96,7 +96,7 @@ export class WorkerApi {
     await this.#ask(context, {
       url: withParameters(this.#doneUrl.replaceAll("$ID", encodeURIComponent(id)), { isStream: "false" }),
       method: "POST",
-      // What the SDK says, although it is JSON.
+      // The SDK's content type, although the body is JSON.
       headers: { "content-type": "application/x-www-form-urlencoded", "x-request-id": id },
       body: JSON.stringify(body),
       verb: "return",
@@ -104,16 +104,16 @@ export class WorkerApi {
     }, timeoutMs);
   }
 
-  /** Shows RunPod that the worker lives, and on which job it works. */
+  /** Reports to RunPod that the worker is alive, and its current job. */
   async ping(context: Context, id: string | undefined): Promise<void> {
     if (this.#pingUrl === undefined) return;
     const job = id === undefined ? {} : { job_id: id };
-    // The name that the SDK gives to its own version.
+    // The SDK's name for the parameter with its own version.
     const url = withParameters(this.#pingUrl, { ...job, runpod_version: `model-sync/${VERSION}` });
     await this.#ask(context, { url, verb: "send", what: "a ping to RunPod" }, 2 * this.pingIntervalMs);
   }
 
-  /** The body of the answer; empty where there is none, and for the 400 that a frozen worker gets. */
+  /** Returns the answer's body; empty without one, and for the 400 that a frozen worker gets. */
   async #ask(context: Context, request: HttpRequest, timeoutMs: number): Promise<string> {
     const whole = { timeoutMs, credentials: this.#credentialsFor(request.url), ...request };
     return await exchange(context, whole, async (response) => {
@@ -127,7 +127,7 @@ export class WorkerApi {
   }
 
   #credentialsFor(url: string): Credentials | undefined {
-    // The bare key: this side of RunPod knows no scheme.
+    // The key without a scheme, as this side of RunPod expects it.
     return this.#key === undefined || !URL.canParse(url)
       ? undefined
       : { origin: new URL(url).origin, headers: { authorization: this.#key } };
@@ -140,7 +140,7 @@ export class WorkerApi {
 
 const TAKE_SEGMENT = "/job-take/";
 
-/** RunPod sets it; by hand it is copied from there. */
+/** Returns an address that RunPod sets in its workers' environment. */
 function findAddress(env: Environment, name: string): string | undefined {
   return findWebAddress(env, { name, meaning: "RunPod's own" });
 }
@@ -155,7 +155,7 @@ function requireAddress(env: Environment, name: string): string {
   });
 }
 
-/** RunPod's addresses have a query already, as a rule. */
+/** Returns the address with additional parameters. RunPod's addresses usually have a query already. */
 function withParameters(url: string, parameters: Readonly<Record<string, string>>): string {
   return Object.entries(parameters).reduce(
     (result, [name, value]) =>

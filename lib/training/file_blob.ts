@@ -2,8 +2,8 @@ import { readPieces } from "../core/read_pieces.ts";
 import type { FileSystem } from "../core/files.ts";
 
 /**
- * A file as the body of a request: its length is announced, as storage wants it, and it is read while it is sent, which
- * the runtime's own blobs of files are not. Needs read permission.
+ * A file as the body of a request. Its length is announced, as storage requires, and it is read while it is sent: the
+ * runtime's own blobs of files are read into memory. Needs read permission.
  */
 export class FileBlob extends Blob {
   readonly #fs: Pick<FileSystem, "open">;
@@ -11,7 +11,7 @@ export class FileBlob extends Blob {
   readonly #bytes: number;
   readonly #signal: AbortSignal;
 
-  /** @param bytes its size, which must not change any more */
+  /** @param bytes the file's size, which must not change */
   constructor(
     { fs, signal }: { readonly fs: Pick<FileSystem, "open">; readonly signal: AbortSignal },
     path: string,
@@ -34,7 +34,7 @@ export class FileBlob extends Blob {
 
   async *#pieces(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     using file = await this.#fs.open(this.#path, { read: true });
-    // Whoever sends it keeps a piece for longer than the reader's buffer lives.
+    // A copy, because the receiver keeps a piece longer than the reader keeps its buffer.
     for await (const piece of readPieces(file, this.#signal)) yield piece.slice();
   }
 }

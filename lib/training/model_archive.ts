@@ -15,20 +15,20 @@ import type { ModelSet } from "../release/model_set.ts";
 import { SIGNATURE_NAME } from "../release/registry_file.ts";
 import { expiryOf, type Seal } from "../signing/seal.ts";
 
-/** The folder of the models in an archive, whatever it is called on the disk: what clients look for. */
+/** The folder of the models in an archive, which clients look for. On the disk, it may have another name. */
 const FOLDER = "models";
 
-/** An archive of models that was written. */
+/** A written archive of models. */
 export interface ModelArchive {
   readonly bytes: number;
   readonly manifest: Manifest;
 }
 
 /**
- * Writes a model set into a ZIP: `models/…`, and `model-sync.json` and `model.sig` beside it. Each file is read once more on the way,
- * and the manifest says what was written. Needs read and write permission.
+ * Writes a model set into a ZIP: `models/…`, and `model-sync.json` and `model.sig` beside it. The manifest describes the
+ * bytes that were written. Needs read and write permission.
  *
- * @throws {FailedError} code `FILE_CHANGED`, when the models are no longer those of the set, which was looked through
+ * @throws {FailedError} code `FILE_CHANGED` if a model has changed since the set was checked
  */
 export async function writeModelArchive(
   context: Context,
@@ -72,6 +72,6 @@ export async function writeModelArchive(
 function changed(dir: string, path: string): FailedError {
   return new FailedError(`Cannot put ${dir} into ${path}: a model changed while it was read`, {
     code: "FILE_CHANGED",
-    hint: "run again when nothing writes to it",
+    hint: "run again when no program writes to the folder",
   });
 }

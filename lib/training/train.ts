@@ -6,7 +6,7 @@ import { parseJson } from "../core/json.ts";
 import { redactArguments } from "../core/redact_arguments.ts";
 import { Working } from "../core/working.ts";
 
-/** What a training command is told; the flags are those of the original scripts and are passed on as they are. */
+/** The options for a training command. Its flags are those of the original scripts, passed on unchanged. */
 export interface TrainingOptions {
   readonly paper: boolean;
   readonly symbols: readonly string[];
@@ -18,11 +18,11 @@ export interface TrainingSettings {
   /** Program and arguments. */
   readonly command: readonly string[] | undefined;
   readonly timeoutMs: number;
-  /** The folder that it trains into; passed on as `MODEL_SYNC_MODELS_DIR`. */
+  /** The folder for the trained models, passed on as `MODEL_SYNC_MODELS_DIR`. */
   readonly modelsDir: string;
 }
 
-/** The flags that stand for training options on a command line. */
+/** Returns the flags for training options. */
 export function trainingFlags(options: TrainingOptions): string[] {
   return [
     ...(options.paper ? ["--paper"] : []),
@@ -35,24 +35,23 @@ export function trainingFlags(options: TrainingOptions): string[] {
   ];
 }
 
-/** The whole training command, or the complaint that there is none. @throws {UsageError} code `TRAIN_COMMAND_MISSING` */
+/** Returns the whole training command. @throws {UsageError} code `TRAIN_COMMAND_MISSING` if none is configured */
 export function trainingCommand(settings: TrainingSettings, options: TrainingOptions): string[] {
   if (settings.command === undefined || settings.command.length === 0) {
     throw new UsageError("Cannot train: model_sync.publisher.train_command is not set", {
       code: "TRAIN_COMMAND_MISSING",
       hint: 'set it, for example train_command: ["python3", "-m", "scripts.run_trainer"]; ' +
-        "or publish what is there with --skip-training or train_before_push: false",
+        "or publish the existing models with --skip-training or train_before_push: false",
     });
   }
   return [...settings.command, ...trainingFlags(options)];
 }
 
-/** Of what a training prints, its result is the end: some counters, not a log. */
+/** The end of a training's output is kept, because it holds the counters. */
 const TAIL_CHARS_MAX = 16 * 1024;
 
 /**
- * Runs the training command to its end; what it prints goes to `output` as it comes, but for known secrets. Needs the
- * run permission.
+ * Runs the training command, and passes its output on without known secrets. Needs the run permission.
  *
  * @returns the end of its standard output
  * @throws {FailedError} codes `TRAINING_FAILED`, `TIMEOUT`
@@ -108,12 +107,12 @@ const Counts = z.object({
   symbols_skipped_up_to_date: Count,
   symbols_skipped_errors: Count,
 });
-/** What a training command tells of its work; `null` where it does not. */
+/** The counters that a training command reports; `null` for those that it does not. */
 export type TrainingCounts = Readonly<z.infer<typeof Counts>>;
 
 /**
- * Reads the counters that a training command may print as a JSON object in a line of its own; the last such line
- * counts. A command that prints none is as good.
+ * Returns the counters that a training command may print as a JSON object on a separate line. The last such line counts.
+ * A command need not print any.
  *
  * @param tail the end of its standard output
  *

@@ -3,16 +3,19 @@ import { UsageError } from "../core/errors.ts";
 import { PresignedTarget as Presigned, type UploadArchive, uploadPresigned } from "./upload_archive.ts";
 import type { TrainingOptions } from "./train.ts";
 
-/** `BTC/USDC`, `BTC/USDC:USDC`, `EURUSD.x`: nothing that a command line could take for an option or a path. */
-const MarketSymbol = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/, "is no symbol such as BTC/USDC")
-  .refine((symbol) => !symbol.includes(".."), "is no symbol such as BTC/USDC");
+/** `BTC/USDC`, `BTC/USDC:USDC`, `EURUSD.x`: a text that a command cannot mistake for an option or a path. */
+const MarketSymbol = z.string().regex(
+  /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/,
+  "is not a symbol such as BTC/USDC",
+)
+  .refine((symbol) => !symbol.includes(".."), "is not a symbol such as BTC/USDC");
 
-/** More markets than any exchange has. */
+/** More symbols than any exchange lists. */
 const SYMBOLS_MAX = 10_000;
 
 /**
- * What of a job's input is heard: how to train, and where the archive goes. Whatever else is in it, such as the prompt
- * of the seed's example, is ignored; none of it is ever run.
+ * The parts of a job's input that count: training options, and the target of the archive. All others are ignored, such
+ * as the prompt in the original's example. Nothing in the input is executed.
  */
 const JobInput = z.object({
   symbols: z.array(MarketSymbol).max(SYMBOLS_MAX).optional(),
@@ -29,23 +32,23 @@ const JobInput = z.object({
   error: "upload_url and download_url belong together",
 });
 
-/** A training job, understood. */
+/** A parsed training job. */
 export interface TrainJob {
   readonly options: TrainingOptions;
   readonly upload: UploadArchive;
 }
 
 export interface TrainJobDefaults {
-  /** For what the input leaves open. */
+  /** The training options for those that the input leaves out. */
   readonly options: TrainingOptions;
-  /** For a job that says nothing of where its archive goes. */
+  /** The upload for a job without a target. */
   readonly upload: UploadArchive | undefined;
-  /** How an archive gets into a repository on the hub. @throws {UsageError} where that is not set up */
+  /** Returns the upload to a repository on the hub. @throws {UsageError} if the hub is not configured */
   readonly uploadToHub: (repoId: string) => UploadArchive;
 }
 
 /**
- * Reads the input of a job.
+ * Returns the training job that an input describes.
  *
  * @throws {UsageError} `JOB_INPUT_INVALID`, `UPLOAD_TARGET_MISSING`
  */
@@ -56,12 +59,12 @@ export function readTrainJob(input: unknown, defaults: TrainJobDefaults): TrainJ
     const problem = issue === undefined
       ? ""
       : [issue.path.join("."), issue.message].filter(Boolean).join(": ");
-    throw new UsageError(`Cannot train as the job's input says: ${problem}`, { code: "JOB_INPUT_INVALID" });
+    throw new UsageError(`Cannot train with the job's input: ${problem}`, { code: "JOB_INPUT_INVALID" });
   }
   const { symbols, paper, train_all, train_missing_only, max_model_age_hours } = result.data;
   const upload = uploadOf(result.data, defaults);
   if (upload === undefined) {
-    throw new UsageError("Cannot train: the job does not say where the archive goes", {
+    throw new UsageError("Cannot train: the job has no target for the archive", {
       code: "UPLOAD_TARGET_MISSING",
       hint:
         "give upload_url and download_url in its input, two signed addresses for PUT and for GET; or hf_repo_id, " +

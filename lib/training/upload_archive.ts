@@ -12,18 +12,18 @@ export interface WrittenArchive {
   readonly bytes: number;
 }
 
-/** Puts an archive where clients can fetch it. @returns the address for them */
+/** Uploads an archive and returns the address for clients. */
 export type UploadArchive = (context: Context, archive: WrittenArchive) => Promise<string>;
 
 const WebAddress = z.string().refine((text) => parseWebAddress(text) !== undefined, {
   error: "must be an http address",
 });
 
-/** Where a job wants its archive: two addresses that carry their own permission, as storage signs them. */
+/** The target of an archive: two addresses that storage has signed. */
 export const PresignedTarget = z.object({
   upload_url: WebAddress,
   download_url: WebAddress,
-  /** What the signature covers besides, such as `x-ms-blob-type` for Azure. */
+  /** Headers that the signature covers, such as `x-ms-blob-type` for Azure. */
   upload_headers: z.record(z.string(), z.string()).default({}),
 });
 export type PresignedTarget = Readonly<z.infer<typeof PresignedTarget>>;

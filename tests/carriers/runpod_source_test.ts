@@ -327,7 +327,7 @@ Deno.test("a cancellation without a response ends in time, and the job is not fo
   released.resolve();
   assert.equal(bench.remembered()?.state, "started");
   assert.ok(
-    bench.log.lines.some((line) => /no answer from .* in 10 s: .*goes on and is paid for/.test(line)),
+    bench.log.lines.some((line) => /no answer from .* in 10 s: .*keeps running and is paid for/.test(line)),
   );
 });
 

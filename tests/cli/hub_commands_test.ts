@@ -205,7 +205,7 @@ Deno.test("hf-upload and hf-pull use the token of hf auth login under their own 
   writeFiles(home, { token: "hf_revoked" });
   const refused = await runCli("hf-upload", [], { cwd: join(world.path, "trainer"), env });
   assert.equal(refused.code, 3);
-  assert.ok(refused.stderr.includes(`${join(home, "token")} holds a token that`), refused.stderr);
+  assert.ok(refused.stderr.includes(`rejects the token in ${join(home, "token")}`), refused.stderr);
 });
 
 Deno.test("with HF_HUB_OFFLINE hf-pull and hf-upload send no request: the active release stays", async () => {

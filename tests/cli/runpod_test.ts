@@ -304,7 +304,7 @@ Deno.test("an error about a refused key names the key's origin", async () => {
     assert.equal(code, 3, stderr);
     return stderr;
   };
-  assert.match(await ask(), /^next: +check the API key in RUNPOD_API_KEY, and that it may use the endpoint/m);
+  assert.match(await ask(), /^next: +check the API key in RUNPOD_API_KEY, and its access to the endpoint/m);
   assert.match(await ask("--api-key", "k-123456"), /^next: +check the API key in --api-key,/m);
   const header = JSON.stringify({ Authorization: "Bearer k-123456" });
   assert.match(await ask("--headers-json", header), /^next: +check the API key in runpod\.headers,/m);
@@ -369,7 +369,7 @@ for (const cancels of [true, false]) {
     assert.equal(seed.world.api.jobs[0]?.state.status, cancels ? "CANCELLED" : "IN_PROGRESS");
     assert.match(
       said,
-      cancels ? /cancelled RunPod job job-1-u1/ : /RunPod job job-1-u1 goes on and is paid for/,
+      cancels ? /cancelled RunPod job job-1-u1/ : /RunPod job job-1-u1 keeps running and is paid for/,
     );
     const plan = await seed.json("--dry-run");
     assert.equal(plan["action"], cancels ? "start" : "attach");
@@ -472,12 +472,12 @@ Deno.test("a worker trains for each job, uploads the archive, and runpod-pull ac
     assert.equal(failed.code, 1);
     assert.match(
       failed.stderr,
-      /error: RunPod job job-2-u1 failed \(FAILED\): Cannot train as the job's input says: symbols\.0/,
+      /error: RunPod job job-2-u1 failed \(FAILED\): Cannot train with the job's input: symbols\.0/,
     );
     const targetless = await seed.run(...payload({}));
     assert.match(
       targetless.stderr,
-      /the job does not say where the archive goes; give upload_url and download_url/,
+      /the job has no target for the archive; give upload_url and download_url/,
     );
     const second = await seed.json(...payload({ symbols: ["ETH/USDC"], ...target }));
     assert.deepEqual([second["outcome"], second["model_files"]], ["activated", 4]);

@@ -65,7 +65,7 @@ for (const [form, pem] of [["PKCS#1", PKCS1], ["PKCS#8", PKCS8]] as const) {
     }));
 }
 
-Deno.test("appTokens() makes one token for an hour, and a new one five minutes before its end", () =>
+Deno.test("appTokens() requests one token an hour, and a new one five minutes before the old one expires", () =>
   bench(async ({ github, clock, tokens }) => {
     const current = tokens();
     const first = await current();
@@ -100,7 +100,7 @@ Deno.test("appTokens() says which settings to check when GitHub does not know th
     assert.ok(await appTokens(testContext({ clock: ahead }), server, app)());
   }));
 
-Deno.test("appTokens() refuses a key that cannot be used, and does not show it", () =>
+Deno.test("appTokens() refuses an unusable key and does not show it", () =>
   bench(async ({ tokens }) => {
     const broken = PKCS1.slice(0, 400);
     await fails(async () => await tokens({ pem: broken })(), 2, "APP_KEY_INVALID", /damaged/, /\.pem/);
@@ -114,7 +114,7 @@ const PULLS = githubRequest((api) => api.pulls.list, { owner: "you", repo: "regi
   needs: "pull_requests:read",
 });
 
-Deno.test("GitHubClient asks with the token of the moment, however long it lives", () =>
+Deno.test("GitHubClient uses a valid token for each request, also after the first one has expired", () =>
   bench(async ({ github, clock, tokens, client }) => {
     const opened = await client(tokens());
     await opened.send(PULLS, z.array(z.unknown()));
@@ -123,7 +123,7 @@ Deno.test("GitHubClient asks with the token of the moment, however long it lives
     assert.equal(github.writes.length, 2);
   }));
 
-Deno.test("GitHubClient gives a new token of an App some seconds to become known, and no more", () =>
+Deno.test("GitHubClient retries for some seconds while GitHub does not know an App's new token yet", () =>
   bench(async ({ github, clock, tokens, client }) => {
     const opened = await client(tokens());
     const unknown = () => problem(401, "Bad credentials");
@@ -168,14 +168,17 @@ Deno.test("githubCredentials() reads an App's key from a variable of one line, o
   await fails(read(named), 2, "APP_INVALID", /INSTALLATION_ID is not a number/, /installations/);
 });
 
-Deno.test("githubCredentials() takes the App before a token, and an App that is not whole only for want of one", async () => {
+Deno.test("githubCredentials() prefers an App to a token, and refuses an incomplete App unless there is a token", async () => {
   const whole = { ...VARIABLES, GITHUB_APP_PRIVATE_KEY: PKCS1 };
   const both = await read({ ...whole, GITHUB_TOKEN: "ghp_1" });
   assert.equal(both.credentials.kind, "app");
   assert.deepEqual(both.warnings, ["warn The GitHub App is used, not the token of GITHUB_TOKEN"]);
   const part = await read({ ...VARIABLES, GITHUB_TOKEN: "ghp_1" });
   assert.equal(part.credentials.kind, "token");
-  assert.match(part.warnings.join(), /App is not used, but .* GITHUB_TOKEN: .* set, GITHUB_APP_PRIVATE_KEY/);
+  assert.match(
+    part.warnings.join(),
+    /The token of GITHUB_TOKEN is used, not the GitHub App: .* set, GITHUB_APP_PRIVATE_KEY/,
+  );
   await fails(read(VARIABLES), 2, "APP_INCOMPLETE", /GITHUB_APP_PRIVATE_KEY \(or .* is not$/, /set/);
   await fails(
     read({ GITHUB_APP_ID: "1" }),
@@ -188,7 +191,7 @@ Deno.test("githubCredentials() takes the App before a token, and an App that is 
   assert.deepEqual(blank, { credentials: { kind: "none" }, warnings: [] });
 });
 
-Deno.test("githubCredentials() takes the token of its own variable before the common one, and says so", async () => {
+Deno.test("githubCredentials() prefers the token of its own variable to the common one and logs that", async () => {
   const own = await read({ HORDE_GITHUB_SYNC_GITHUB_TOKEN: " ghp_own\n", GITHUB_TOKEN: "ghp_common" });
   assert.equal((await tokenOf(own.credentials))?.reveal(), "ghp_own");
   assert.match(

@@ -54,7 +54,7 @@ async function bench(
   await work({ github, clock, open, context });
 }
 
-Deno.test("GitHubClient sends the headers that GitHub asks for, and reads what is needed of the answer", () =>
+Deno.test("GitHubClient sends the headers that GitHub recommends, and reads the needed parts of the answer", () =>
   bench(async ({ github, open }) => {
     const { data, hasNext } = await (await open()).send(RUNS, Runs);
     assert.equal(data.workflow_runs.length, 2);
@@ -65,7 +65,7 @@ Deno.test("GitHubClient sends the headers that GitHub asks for, and reads what i
     assert.match(request?.headers.get("user-agent") ?? "", /^model-sync /);
   }));
 
-Deno.test("GitHubClient goes through the pages of a list, and no further than it was told", () =>
+Deno.test("GitHubClient reads a list page by page, up to the given number of pages", () =>
   bench(async ({ open }) => {
     const client = await open();
     const ids = async (pagesMax: number) => {
@@ -79,7 +79,7 @@ Deno.test("GitHubClient goes through the pages of a list, and no further than it
     assert.equal(await ids(1), 2);
   }));
 
-Deno.test("GitHubClient is told that nothing changed, which counts for no rate limit", () =>
+Deno.test("GitHubClient recognises an unchanged answer, which does not count towards the rate limit", () =>
   bench(async ({ github, open }) => {
     const client = await open();
     const { etag = "" } = await client.send(RUNS, Runs);
@@ -90,7 +90,7 @@ Deno.test("GitHubClient is told that nothing changed, which counts for no rate l
     assert.notEqual(await client.sendIfChanged(RUNS, etag, Runs), undefined);
   }));
 
-Deno.test("GitHubClient says what failed, and what the token needs", () =>
+Deno.test("GitHubClient's errors name the request and the permission that the token needs", () =>
   bench(async ({ open }) => {
     await rejects(
       (await open()).send(runsOf("other"), Runs),
@@ -110,7 +110,7 @@ Deno.test("GitHubClient says what failed, and what the token needs", () =>
     await rejects((await open()).send(RUNS, strict), 4, "ANSWER_INVALID", /nothing/, /GITHUB_API_URL/);
   }));
 
-Deno.test("GitHubClient tells a missing permission from a rate limit", () =>
+Deno.test("GitHubClient distinguishes a missing permission from a rate limit", () =>
   bench(async ({ github, open }) => {
     github.faults.push(() => problem(403, "Resource not accessible by personal access token"));
     await rejects((await open()).send(RUNS, Runs), 3, "HTTP_403", /not accessible/, /actions:read/);
@@ -137,7 +137,7 @@ for (const [name, fault, waitedSec] of LIMITS) {
     }));
 }
 
-Deno.test("GitHubClient waits as long as a 403 or 429 asks for that is not called a rate limit", () =>
+Deno.test("GitHubClient waits as long as a 403 or 429 asks for that is not a rate limit", () =>
   bench(async ({ github, clock, open }) => {
     const client = await open();
     github.faults.push(() => problem(403, "Slow down", { "retry-after": "40" }));
@@ -146,7 +146,7 @@ Deno.test("GitHubClient waits as long as a 403 or 429 asks for that is not calle
     assert.deepEqual(clock.pausesMs, [40_000, 10_000]);
   }));
 
-Deno.test("GitHubClient reads all pages at the configured address, wherever their links lead", () =>
+Deno.test("GitHubClient requests all pages from the configured address, whatever their links say", () =>
   bench(async ({ github, open }) => {
     const hosts: string[] = [];
     const http = async (input: string | URL | Request, init?: RequestInit) => {
@@ -166,7 +166,7 @@ Deno.test("GitHubClient reads all pages at the configured address, wherever thei
     assert.deepEqual(new Set(hosts), new Set([new URL(github.apiUrl).host]));
   }));
 
-Deno.test("GitHubClient does not wait for a limit that lasts longer than a quarter of an hour, or for ever", () =>
+Deno.test("GitHubClient does not wait for a rate limit of more than a quarter of an hour, nor more than twice", () =>
   bench(async ({ github, clock, open }) => {
     github.faults.push(primaryLimit(clock, 16 * 60));
     const until = new RegExp("rate limit of .* is used up until 2026-11-21T00:16:00Z");
@@ -195,7 +195,7 @@ Deno.test("GitHubClient ends a wait for a limit when it is interrupted", async (
   assert.equal(github.requests.length, 1);
 });
 
-Deno.test("GitHubClient tries again what passes, and gives up in the end", () =>
+Deno.test("GitHubClient retries temporary failures, and gives up in the end", () =>
   bench(async ({ github, open }) => {
     const client = await open();
     github.faults.push(
@@ -209,7 +209,7 @@ Deno.test("GitHubClient tries again what passes, and gives up in the end", () =>
     await rejects(failing.send(RUNS, Runs), 4, "UNREACHABLE", /did not answer/, /network/);
   }));
 
-Deno.test("GitHubClient tries an answer again that breaks off in the middle", () =>
+Deno.test("GitHubClient retries when an answer breaks off in the middle", () =>
   bench(async ({ github, open }) => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const answered = answerHalf(listener);
@@ -228,7 +228,7 @@ async function answerHalf(listener: Deno.Listener): Promise<void> {
   await connection.write(new TextEncoder().encode(`${head}{"workflow_runs": [`));
 }
 
-Deno.test("GitHubClient gives its token to the API's own origin alone, and to no log", () =>
+Deno.test("GitHubClient sends its token to the API's own origin only, and never logs it", () =>
   bench(async ({ github, open, context }) => {
     const seen: Headers[] = [];
     await using other = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
@@ -250,7 +250,7 @@ Deno.test("GitHubClient gives its token to the API's own origin alone, and to no
     assert.ok(!context.log.lines.join("\n").includes(TOKEN));
   }));
 
-Deno.test("the check of requests finds what GitHub's description does not know", () => {
+Deno.test("the check of requests finds what is not in GitHub's description", () => {
   const problems = (method: string, path: string, body = "") =>
     githubRequestProblems({ method, url: new URL(path, "http://127.0.0.1"), body });
   assert.deepEqual(problems("GET", "/repos/a/b/actions/runs?status=success&per_page=30"), []);

@@ -54,7 +54,7 @@ async function bench(
   await work({ github, pull, clock, open });
 }
 
-Deno.test("GitHubClient keeps its writes a second apart by our clock alone, and its reads not at all", () =>
+Deno.test("GitHubClient keeps its writes a second apart by our clock, and does not delay reads", () =>
   bench(async ({ pull, clock, open }) => {
     const client = await open();
     const startedMs = performance.now();
@@ -67,7 +67,7 @@ Deno.test("GitHubClient keeps its writes a second apart by our clock alone, and 
     await client.send(COMMENT, Anything);
     assert.deepEqual(clock.pausesMs, [1000, 600]);
     assert.equal(pull.comments.length, 4);
-    // Octokit's own pauses after comments are of three seconds each.
+    // octokit's throttling would pause for three seconds after each comment.
     assert.ok(performance.now() - startedMs < 8000);
   }));
 
@@ -86,7 +86,7 @@ Deno.test("GitHubClient ends the pause before a write when it is interrupted, an
   assert.equal(pull.comments.length, 1);
 });
 
-Deno.test("GitHubClient says what could not be written", () =>
+Deno.test("GitHubClient's errors name the write that failed", () =>
   bench(async ({ github, open }) => {
     const client = await open();
     await fails(
@@ -114,7 +114,7 @@ Deno.test("GitHubClient says what could not be written", () =>
     );
   }));
 
-Deno.test("GitHubClient tells in GitHub's words why a request is not done", () =>
+Deno.test("GitHubClient quotes GitHub's reasons for refusing a request", () =>
   bench(async ({ open }) => {
     await assert.rejects((await open()).send(commentOf("registry", ""), Anything), (error) => {
       assert.ok(error instanceof UnprocessableError);
@@ -125,7 +125,7 @@ Deno.test("GitHubClient tells in GitHub's words why a request is not done", () =
     });
   }));
 
-Deno.test("GitHubClient sends a write again only when a second time changes nothing", () =>
+Deno.test("GitHubClient repeats a write only if the second one changes nothing", () =>
   bench(async ({ github, pull, open }) => {
     const client = await open();
     github.faults.push(lostAnswer);
@@ -144,7 +144,7 @@ Deno.test("GitHubClient sends a write again only when a second time changes noth
     assert.deepEqual(github.writes.slice(1), Array(2).fill("PATCH /repos/you/registry/pulls/1"));
   }));
 
-Deno.test("GitHubClient waits for a rate limit before it sends a write again, which was not done before", () =>
+Deno.test("GitHubClient waits for a rate limit and then repeats the write, which GitHub had not processed", () =>
   bench(async ({ github, pull, clock, open }) => {
     github.faults.push(secondaryLimit(403, 30));
     await (await open()).send(COMMENT, Anything);
@@ -153,7 +153,7 @@ Deno.test("GitHubClient waits for a rate limit before it sends a write again, wh
   }));
 
 for (const status of [403, 429]) {
-  Deno.test(`GitHubClient sends a write again that GitHub turned away with ${status} and Retry-After`, () =>
+  Deno.test(`GitHubClient repeats a write that GitHub turned away with ${status} and Retry-After`, () =>
     bench(async ({ github, pull, clock, open }) => {
       github.faults.push(() => problem(status, "Please slow down", { "retry-after": "30" }));
       await (await open()).send(COMMENT, Anything);
@@ -162,7 +162,7 @@ for (const status of [403, 429]) {
     }));
 }
 
-Deno.test("a write that GitHub keeps turning away fails in the end, and is not looked for", () =>
+Deno.test("a write that GitHub keeps turning away fails in the end, without a search for its result", () =>
   bench(async ({ github, pull, open }) => {
     const client = await open();
     github.faults.push(...Array.from({ length: 6 }, () => () => problem(429, "No", { "retry-after": "2" })));
@@ -175,7 +175,7 @@ Deno.test("a write that GitHub keeps turning away fails in the end, and is not l
     await fails(client.send(COMMENT, Anything), "HTTP_403", /^Cannot write a comment/);
   }));
 
-Deno.test("sendRemembered() costs nothing while nothing changes, and sees what does, on every page", () =>
+Deno.test("sendRemembered() requests unchanged pages at no cost, and notices a change on any page", () =>
   bench(async ({ github, pull, open }) => {
     const client = await open();
     const Pulls = z.array(z.object({ number: z.number(), title: z.string() }));
@@ -196,7 +196,7 @@ Deno.test("sendRemembered() costs nothing while nothing changes, and sees what d
     assert.deepEqual(statuses(), [200]);
   }));
 
-Deno.test("sendRemembered() remembers the 32 answers that were asked for last, each by its whole address", () =>
+Deno.test("sendRemembered() remembers the 32 most recently used answers, each by its whole address", () =>
   bench(async ({ github, open }) => {
     const client = await open();
     const statusOf = async (base: number) => {
@@ -210,7 +210,7 @@ Deno.test("sendRemembered() remembers the 32 answers that were asked for last, e
     assert.equal(await statusOf(1), "200");
   }));
 
-Deno.test("writeOnce() looks whether it was done before it writes again", async () => {
+Deno.test("writeOnce() searches for the result before it repeats a write", async () => {
   const context = testContext({ clock: new QuickClock("2026-11-21T00:00:00Z") });
   const passing = new PassingError("no answer", { code: "TIMEOUT" });
   const run = async (answers: readonly (string | Error)[], found: string | undefined) => {

@@ -28,7 +28,7 @@ class CacheBench extends HubBench {
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 const blobId = (text: string) => createHash("sha1").update(`blob ${text.length}\0${text}`).digest("hex");
 
-Deno.test("a pull leaves the files in the shared cache as Hugging Face's libraries lay them out", async () => {
+Deno.test("a pull stores the files in the shared cache in the layout of Hugging Face's libraries", async () => {
   await using bench = new CacheBench();
   bench.server.commit(REPO, MODELS);
   await bench.pull();
@@ -48,7 +48,7 @@ Deno.test("a pull leaves the files in the shared cache as Hugging Face's librari
   );
 });
 
-Deno.test("what the cache has is not fetched, unless its bytes are other ones", async () => {
+Deno.test("a file in the cache is not downloaded, unless its bytes differ", async () => {
   await using bench = new CacheBench();
   bench.server.commit(REPO, MODELS);
   writeFiles(bench.repoFolder, {
@@ -66,7 +66,7 @@ Deno.test("what the cache has is not fetched, unless its bytes are other ones", 
   assert.equal(Deno.readTextFileSync(join(bench.repoFolder, "blobs", sha256("two"))), "two");
 });
 
-Deno.test("the cache is filled, too, with a release that was active before it was asked for", async () => {
+Deno.test("a release that was active before the cache was enabled is added to the cache, too", async () => {
   await using bench = new CacheBench();
   bench.server.commit(REPO, MODELS);
   await bench.pull({ cacheFolder: undefined });
@@ -97,7 +97,7 @@ Deno.test("the cache and the store share their bytes, and each new commit gets i
   );
 });
 
-Deno.test("a cache that cannot be written is told, and the release is activated all the same", async () => {
+Deno.test("a cache that cannot be written is a warning, and the release is activated", async () => {
   await using bench = new CacheBench();
   bench.server.commit(REPO, MODELS);
   writeFiles(bench.path, { "hf": "a file" });
@@ -105,7 +105,7 @@ Deno.test("a cache that cannot be written is told, and the release is activated 
   assert.match(bench.context.log.lines.join("\n"), /warn cannot fill the Hugging Face cache/);
 });
 
-Deno.test("a commit that is pulled by its name gets no reference of that name", async () => {
+Deno.test("a pull of a commit by its id writes no ref for it", async () => {
   await using bench = new CacheBench();
   const { id } = bench.server.commit(REPO, MODELS);
   await bench.pull({ hub: hubOf(bench.server, { revision: id }) });

@@ -5,7 +5,7 @@ import { findHubToken, hubCacheFolder, isHubOffline } from "../../lib/huggingfac
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 
-Deno.test("the cache is where Hugging Face's libraries look for it", () => {
+Deno.test("the cache folder is the one of Hugging Face's libraries", () => {
   const folder = (variables: Record<string, string>) =>
     hubCacheFolder(fixedEnvironment({ HOME: "/home", ...variables }));
   assert.equal(folder({}), join("/home", ".cache/huggingface/hub"));
@@ -14,7 +14,7 @@ Deno.test("the cache is where Hugging Face's libraries look for it", () => {
   assert.equal(folder({ HF_HOME: "/hf", HF_HUB_CACHE: "~/mine" }), join("/home", "mine"));
 });
 
-Deno.test("the token of hf auth login is used where HF_TOKEN is not set, from where Hugging Face's libraries read it", () => {
+Deno.test("without HF_TOKEN, the token of hf auth login is used, from the same file as by Hugging Face's libraries", () => {
   using dir = tempDir();
   writeFiles(dir.path, {
     ".cache/huggingface/token": "hf_home\n",
@@ -49,7 +49,7 @@ Deno.test("the token of hf auth login is used where HF_TOKEN is not set, from wh
   });
 });
 
-Deno.test("HF_HUB_OFFLINE means what it means to huggingface_hub", () => {
+Deno.test("HF_HUB_OFFLINE has the same meaning as for huggingface_hub", () => {
   const isOffline = (variables: Record<string, string>) => isHubOffline(fixedEnvironment(variables));
   for (const on of ["1", "true", "YES", "On"]) assert.ok(isOffline({ HF_HUB_OFFLINE: on }), on);
   for (const off of ["", "0", "false", "no", "2"]) assert.ok(!isOffline({ HF_HUB_OFFLINE: off }), off);

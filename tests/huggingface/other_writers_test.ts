@@ -29,7 +29,7 @@ async function newWorld(root: string) {
   };
 }
 
-Deno.test("a pull from the hub says whose upload it refuses, and which commit the manifest describes", async () => {
+Deno.test("a pull from the hub names the refused upload's author, and the commit that the manifest describes", async () => {
   using dir = tempDir();
   await using world = await newWorld(dir.path);
   const { server, bot, described } = world;
@@ -50,7 +50,7 @@ Deno.test("a pull from the hub says whose upload it refuses, and which commit th
   });
 });
 
-Deno.test("a pull that accepts other programs takes an upload to the hub, and the next release of ours", async () => {
+Deno.test("a pull that accepts other writers takes their upload, and our next release", async () => {
   using dir = tempDir();
   await using world = await newWorld(dir.path);
   const { server, trainer, bot, first, described } = world;
@@ -68,7 +68,7 @@ Deno.test("a pull that accepts other programs takes an upload to the hub, and th
   assert.deepEqual([pulled.release, pulled.sequence], [second.release, 2]);
 });
 
-Deno.test("a manifest on the hub that was changed and disagrees is refused whatever is set", async () => {
+Deno.test("a changed manifest on the hub that does not match is refused with any settings", async () => {
   using dir = tempDir();
   await using world = await newWorld(dir.path);
   const { server, bot } = world;

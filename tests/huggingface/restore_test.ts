@@ -17,7 +17,7 @@ import { HubBench } from "./hub_bench.ts";
 const V1 = { "model.joblib": noise(100_000, 1), "config.json": '{"v": 1}', "old.json": "{}" };
 const V2 = { "model.joblib": noise(100_000, 2), "config.json": '{"v": 2}', "new.json": "{}" };
 
-Deno.test("restoreRelease() puts the release before on top, for those who pulled the bad one, too", async () => {
+Deno.test("restoreRelease() publishes the previous release again, also for clients with the failed one", async () => {
   await using bench = new HubBench();
   const { context, server } = bench;
   const rules = { layout: WHOLE_REPO, deleteRemoved: true, allowShrink: false };
@@ -42,7 +42,7 @@ Deno.test("restoreRelease() puts the release before on top, for those who pulled
   assert.deepEqual(Object.keys(readFiles(bench.bot)), ["config.json", "model.joblib", "old.json"]);
 });
 
-Deno.test("restoreRelease() signs what it restores, and without a key leaves no signature of the failed release", async () => {
+Deno.test("restoreRelease() signs the restored release; without a key it removes the failed release's signature", async () => {
   await using bench = new HubBench();
   const { context, server } = bench;
   const key = testKey();
@@ -64,7 +64,7 @@ Deno.test("restoreRelease() signs what it restores, and without a key leaves no 
   });
 });
 
-Deno.test("restoreRelease() refuses where there was no release before, and changes nothing", async () => {
+Deno.test("restoreRelease() refuses if there is no previous release, and changes nothing", async () => {
   await using bench = new HubBench();
   fillModels(bench.trainer, V1);
   const only = await uploadFrom(bench.context, bench.trainer, publisherOptions(bench.server));
@@ -76,7 +76,7 @@ Deno.test("restoreRelease() refuses where there was no release before, and chang
   assert.equal(bench.server.head(REPO).id, head);
 });
 
-Deno.test("restoreRelease() leaves a release alone that was published after the one that failed", async () => {
+Deno.test("restoreRelease() does not replace a release that was published after the failed one", async () => {
   await using bench = new HubBench();
   const { context, server } = bench;
   fillModels(bench.trainer, V1);
@@ -91,7 +91,7 @@ Deno.test("restoreRelease() leaves a release alone that was published after the 
   assert.equal(server.head(REPO).id, head);
 });
 
-Deno.test("restoreRelease() passes over a commit that lacks what its manifest lists", async () => {
+Deno.test("restoreRelease() skips a commit that lacks files of its manifest", async () => {
   await using bench = new HubBench();
   const { context, server } = bench;
   fillModels(bench.trainer, V1);
@@ -110,7 +110,7 @@ Deno.test("restoreRelease() passes over a commit that lacks what its manifest li
   assert.ok(first.release !== third.release);
 });
 
-Deno.test("restoreRelease() commits again when the hub turned the commit away, and not when its answer is lost", async () => {
+Deno.test("restoreRelease() repeats a commit that the hub turned away, but not one whose answer was lost", async () => {
   await using bench = new HubBench();
   const { context, server } = bench;
   fillModels(bench.trainer, V1);

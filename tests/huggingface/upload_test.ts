@@ -43,7 +43,7 @@ class UploadBench extends HubBench {
   }
 }
 
-Deno.test("a first upload makes the repository and puts everything into one commit, manifest included", async () => {
+Deno.test("a first upload creates the repository and one commit with all files and the manifest", async () => {
   await using bench = new UploadBench();
   const report = await bench.upload({ isPrivate: true });
   const { server } = bench;
@@ -80,7 +80,7 @@ Deno.test("an upload sends no housekeeping files, and can delete those of earlie
   );
 });
 
-Deno.test("only what changed is sent, and what nobody changed costs one question", async () => {
+Deno.test("only changed files are sent, and an unchanged release costs one request", async () => {
   await using bench = new UploadBench();
   await bench.upload();
   bench.asked();
@@ -93,7 +93,7 @@ Deno.test("only what changed is sent, and what nobody changed costs one question
   assert.deepEqual(bench.asked().filter((line) => line.startsWith("PUT")), [`PUT /${sha256}`]);
 });
 
-Deno.test("equal files that somebody else put there need no upload, only a manifest", async () => {
+Deno.test("equal files of another writer need no upload, only a manifest", async () => {
   await using bench = new UploadBench();
   bench.server.commit(REPO, MODELS);
   const report = await bench.upload();
@@ -101,7 +101,7 @@ Deno.test("equal files that somebody else put there need no upload, only a manif
   assert.ok(bench.asked().every((line) => !line.startsWith("PUT") && !line.includes("objects/batch")));
 });
 
-Deno.test("a branch that moves in between is planned anew, on top of the other's commit", async () => {
+Deno.test("a branch that moves meanwhile is planned again, on top of the other commit", async () => {
   await using bench = new UploadBench();
   await bench.upload();
   writeFiles(bench.trainer, { "model.joblib": "newer" });
@@ -118,7 +118,7 @@ Deno.test("a branch that moves in between is planned anew, on top of the other's
   assert.match(bench.context.log.lines.join("\n"), /another uploader moved main/);
 });
 
-Deno.test("a branch that moves every time is given up after five attempts", async () => {
+Deno.test("an upload fails after five attempts if the branch moves each time", async () => {
   await using bench = new UploadBench();
   await bench.upload();
   writeFiles(bench.trainer, { "model.joblib": "newer" });
@@ -132,7 +132,7 @@ Deno.test("a branch that moves every time is given up after five attempts", asyn
   assert.equal(moves, 5);
 });
 
-Deno.test("a commit whose answer is lost is recognised as made, and not made twice", async () => {
+Deno.test("a commit whose answer was lost is found, and not created twice", async () => {
   await using bench = new UploadBench();
   bench.server.createRepo(REPO);
   bench.server.fail(/^POST .*\/commit\//, { kind: "lost" });
@@ -142,7 +142,7 @@ Deno.test("a commit whose answer is lost is recognised as made, and not made twi
   assert.equal((await bench.upload()).outcome, "unchanged");
 });
 
-Deno.test("faults that pass are waited out at every step of an upload", async () => {
+Deno.test("temporary faults are retried at every step of an upload", async () => {
   await using bench = new UploadBench();
   const answer = (status: number, headers: Record<string, string> = {}) =>
     ({ kind: "answer", make: () => new Response("busy", { status, headers }) }) as const;
@@ -158,7 +158,7 @@ Deno.test("faults that pass are waited out at every step of an upload", async ()
   assert.ok(bench.clock.pausesMs.includes(3_000) && bench.clock.pausesMs.includes(5_000));
 });
 
-Deno.test("storage that keeps refusing ends the upload; the branch stays as it was", async () => {
+Deno.test("storage that keeps refusing ends the upload, and the branch stays unchanged", async () => {
   await using bench = new UploadBench();
   bench.server.createRepo(REPO);
   const { id } = bench.server.head(REPO);
@@ -171,7 +171,7 @@ Deno.test("storage that keeps refusing ends the upload; the branch stays as it w
   await bench.upload();
 });
 
-Deno.test("large files go up in parts, equal ones once, and the token to the hub alone", async () => {
+Deno.test("large files are sent in parts, equal ones once, and the token to the hub only", async () => {
   const big = noise(900_001, 7);
   await using bench = new UploadBench({ "a/big.bin": big, "b/big.bin": big, "empty.bin": "" });
   bench.server.partBytes = 200_000;
@@ -187,14 +187,14 @@ Deno.test("large files go up in parts, equal ones once, and the token to the hub
   assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
 });
 
-Deno.test("where Xet is asked for and the hub does not offer it, LFS it is", async () => {
+Deno.test("an upload by Xet falls back to LFS if the hub does not offer Xet", async () => {
   await using bench = new UploadBench();
   await bench.upload({ useXet: true });
   await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
   assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
 });
 
-Deno.test("texts that would not fit into a commit's body go to LFS", async () => {
+Deno.test("texts that do not fit into a commit's body go to LFS", async () => {
   const files = Object.fromEntries(
     Array.from(
       { length: 12 },
@@ -212,7 +212,7 @@ Deno.test("texts that would not fit into a commit's body go to LFS", async () =>
   assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
 });
 
-Deno.test("a model that changes while it is being published is not sent under its old name", async () => {
+Deno.test("a model that changes during the upload is not sent under its old digest", async () => {
   for (const [path, content] of [["model.joblib", "one"], ["metadata.json", "{}"]] as const) {
     await using bench = new UploadBench({ [path]: content });
     bench.server.createRepo(REPO);
@@ -225,7 +225,7 @@ Deno.test("a model that changes while it is being published is not sent under it
   }
 });
 
-Deno.test("a model that shrinks or goes while it is being sent ends the upload at once", async () => {
+Deno.test("a model that shrinks or disappears during the upload ends it at once", async () => {
   for (
     const change of [(path: string) => Deno.truncateSync(path, 5), (path: string) => Deno.removeSync(path)]
   ) {
@@ -240,7 +240,7 @@ Deno.test("a model that shrinks or goes while it is being sent ends the upload a
   }
 });
 
-Deno.test("an answer that is none, and a file that the hub refuses, are told", async () => {
+Deno.test("an unexpected answer, and a file that the hub refuses, are reported", async () => {
   await using bench = new UploadBench();
   bench.server.createRepo(REPO);
   const page = () => new Response("<html>maintenance</html>", { headers: { "content-type": "text/html" } });
@@ -258,7 +258,7 @@ Deno.test("an answer that is none, and a file that the hub refuses, are told", a
   await assert.rejects(bench.upload(), /refuses a file: .*storage quota reached/);
 });
 
-Deno.test("files that are gone stay on the hub until --delete-removed, and leave the release at once", async () => {
+Deno.test("deleted files leave the release at once, and the hub with --delete-removed", async () => {
   await using bench = new UploadBench();
   bench.server.commit(REPO, { "README.md": "# card", "notes.txt": "by hand" });
   await bench.upload();
@@ -277,7 +277,7 @@ Deno.test("files that are gone stay on the hub until --delete-removed, and leave
   assert.equal((await bench.upload(bench.rules({ deleteRemoved: true }))).outcome, "unchanged");
 });
 
-Deno.test("patterns leave files out of the upload, and out of what it deletes", async () => {
+Deno.test("patterns exclude files from the upload and from deletion", async () => {
   await using bench = new UploadBench({ ...MODELS, "log/today.log": "x", "keep.tmp": "t" });
   bench.server.commit(REPO, { "old.tmp": "theirs", "old.joblib": "stale" });
   const layout = { folder: "", include: [], exclude: ["*.log", "*.tmp"] };
@@ -312,7 +312,7 @@ Deno.test("an upload refuses what a publish does", async () => {
   await assert.rejects(bench.upload(bench.rules({ layout })), { code: "MANIFEST_TAKEN", exitCode: 2 });
 });
 
-Deno.test("without a token, with a wrong one, or with one that may not write, an upload ends with exit code 3", async () => {
+Deno.test("without a token, with a wrong one, or with a read-only one, an upload ends with exit code 3", async () => {
   await using bench = new UploadBench();
   const upload = (token: Secret | undefined) => bench.upload({ hub: hubOf(bench.server, { token }) });
   await assert.rejects(upload(undefined), { code: "TOKEN_MISSING", exitCode: 3 });
@@ -322,7 +322,7 @@ Deno.test("without a token, with a wrong one, or with one that may not write, an
   bench.server.fail(/preupload/, { kind: "answer", make: forbidden });
   await assert.rejects(bench.upload(), (error) => {
     assert.ok(error instanceof Error && "hint" in error && "exitCode" in error);
-    assert.match(String(error.hint), /HF_TOKEN needs a token that may write to you\/models/);
+    assert.match(String(error.hint), /HF_TOKEN needs a token with write access to you\/models/);
     return error.exitCode === 3;
   });
 });
@@ -336,7 +336,7 @@ Deno.test("a damaged manifest is replaced, with a sequence above the last one of
   assert.match(bench.context.log.lines.join("\n"), /it will be replaced/);
 });
 
-Deno.test("a pull request proposes the release and leaves the branch; a branch that is missing is made", async () => {
+Deno.test("a pull request proposes the release and does not change the branch; a missing branch is created", async () => {
   await using bench = new UploadBench();
   bench.server.createRepo(REPO);
   const { id } = bench.server.head(REPO);
@@ -348,7 +348,7 @@ Deno.test("a pull request proposes the release and leaves the branch; a branch t
   assert.ok("model.joblib" in bench.server.files(REPO, "canary/one"));
 });
 
-Deno.test("in GitHub Actions the message names the commit that was built; a given message wins", async () => {
+Deno.test("in GitHub Actions, the message names the built commit; a given message wins", async () => {
   await using bench = new UploadBench();
   const context = testContext({ env: fixedEnvironment({ GITHUB_SHA: "0123456789abcdef" }) });
   await bench.upload({}, context);
@@ -358,7 +358,7 @@ Deno.test("in GitHub Actions the message names the commit that was built; a give
   assert.equal(bench.server.head(REPO).message, "daily refresh");
 });
 
-Deno.test("a key signs what is there in one commit of two files, and a preview says so before", async () => {
+Deno.test("a key signs an unchanged release in one commit of two files, and the preview announces it", async () => {
   await using bench = new HubBench();
   const { context, server } = bench;
   fillModels(bench.trainer, MODELS);
@@ -379,7 +379,7 @@ Deno.test("a key signs what is there in one commit of two files, and a preview s
   assert.equal((await HuggingFacePublisher.preview(context, options, set)).outcome, "unchanged");
 });
 
-Deno.test("models called as the signature is are refused where that would be in its place", async () => {
+Deno.test("a model with the name of the signature is refused where it would replace it", async () => {
   await using bench = new HubBench();
   fillModels(bench.trainer, { ...MODELS, "model.sig": "mine" });
   await assert.rejects(uploadFrom(bench.context, bench.trainer, publisherOptions(bench.server)), {
@@ -388,7 +388,7 @@ Deno.test("models called as the signature is are refused where that would be in 
   });
 });
 
-Deno.test("a preview says what would be uploaded, and makes nothing", async () => {
+Deno.test("a preview lists the upload and changes nothing", async () => {
   await using bench = new UploadBench();
   const set = await readModelSet(bench.context, bench.trainer, NO_CACHE);
   const before = listing(bench.path);

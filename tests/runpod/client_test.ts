@@ -37,7 +37,7 @@ function recorded(answer: () => Response = () => Response.json({ id: "a", status
   return { requests, context: testContext({ http }) };
 }
 
-Deno.test("a RunPod start lets the job take as long as it is waited for, within RunPod's bounds", () => {
+Deno.test("a start request gives the job our time limit, within RunPod's limits", () => {
   const policyOf = (jobTimeoutMs: number, payload = {}) => startBody(RUN, payload, jobTimeoutMs)["policy"];
   assert.deepEqual(policyOf(HOUR_MS), { executionTimeout: HOUR_MS, ttl: HOUR_MS + 1_800_000 });
   assert.deepEqual(policyOf(30 * 24 * HOUR_MS), { executionTimeout: 168 * HOUR_MS, ttl: 168 * HOUR_MS });
@@ -49,20 +49,20 @@ Deno.test("a RunPod start lets the job take as long as it is waited for, within 
   });
 });
 
-Deno.test("input is added for RunPod alone, and whatever the user wrote stays", () => {
+Deno.test("input is added for RunPod only, and the user's payload stays unchanged", () => {
   assert.deepEqual(startBody(RUN, {}, HOUR_MS)["input"], {});
   assert.deepEqual(startBody(RUN, { input: [1], webhook: "w" }, HOUR_MS)["input"], [1]);
   assert.equal(startBody(RUN, { webhook: "w" }, HOUR_MS)["webhook"], "w");
   assert.deepEqual(startBody("https://own.example/v1/jobs", {}, HOUR_MS), {});
 });
 
-Deno.test("a job can matter as long as its own ttl says", () => {
+Deno.test("a job may have a result for as long as its own ttl says", () => {
   assert.equal(jobLifeMs(api()), HOUR_MS + 1_800_000);
   assert.equal(jobLifeMs(api({ payload: { policy: { ttl: 60_000 } } })), 60_000);
   assert.equal(jobLifeMs(api({ triggerUrl: "https://own.example/start" })), HOUR_MS + 1_800_000);
 });
 
-Deno.test("both placeholders stand for the job, whose name cannot lead elsewhere", async () => {
+Deno.test("both placeholders are replaced by the job's id, which cannot change the path", async () => {
   for (const name of ["{job_id}", "{id}"]) {
     const { requests, context } = recorded();
     const template = `https://api.example/status/${name}?of=${name}`;
@@ -71,7 +71,7 @@ Deno.test("both placeholders stand for the job, whose name cannot lead elsewhere
   }
 });
 
-Deno.test("a job is cancelled where the address for that can be told", async () => {
+Deno.test("a job is cancelled if the address for that follows from the status address", async () => {
   const { requests, context } = recorded(() => Response.json({ id: "a", status: "CANCELLED" }));
   const client = new RunPodClient(api());
   assert.equal((await client.cancel(context, "a-u1")).phase, "failed");
@@ -99,7 +99,7 @@ Deno.test("a GET start has no body, and custom headers replace the usual ones", 
   assert.equal(request?.headers.get("authorization"), "Basic x");
 });
 
-Deno.test("the archive's host gets nothing of the API's, another port being another host", () => {
+Deno.test("the archive's host gets no header of the API; another port counts as another host", () => {
   const client = new RunPodClient(api({
     triggerUrl: "http://127.0.0.1:8000/v2/a/run",
     statusUrlTemplate: "http://127.0.0.1:8001/v2/a/status/{id}",
@@ -110,7 +110,7 @@ Deno.test("the archive's host gets nothing of the API's, another port being anot
   assert.equal(client.credentialsFor("http://127.0.0.1:8001/x.zip")?.origin, "http://127.0.0.1:8001");
 });
 
-Deno.test("a start may be repeated only where it is known that it started nothing", () => {
+Deno.test("a start is repeated only if it certainly started no job", () => {
   const connect = new TypeError("fetch failed", {
     cause: new Error("error sending request for url (…): client error (Connect): tcp connect error: refused"),
   });
@@ -130,7 +130,7 @@ Deno.test("a start may be repeated only where it is known that it started nothin
   assert.ok(mayHaveStarted(new FailedError("x", { code: "OTHER" })));
 });
 
-Deno.test("what the runtime says of a connection that was never made is understood", async () => {
+Deno.test("the runtime's error for a connection that was never made is recognised", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const url = `http://127.0.0.1:${listener.addr.port}/v2/abc/run`;
   listener.close();

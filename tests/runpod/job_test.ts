@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readJob } from "../../lib/runpod/job.ts";
 
-Deno.test("readJob() finds id, status and address at every place where the original looked", () => {
+Deno.test("readJob() finds id, status and address in all fields that the original read", () => {
   for (const name of ["id", "job_id", "requestId"]) assert.equal(readJob({ [name]: "a-1" }).id, "a-1", name);
   for (const name of ["status", "state"]) {
     assert.equal(readJob({ [name]: "running" }).status, "RUNNING", name);
@@ -14,7 +14,7 @@ Deno.test("readJob() finds id, status and address at every place where the origi
   }
 });
 
-Deno.test("readJob() takes the first place that says something, and skips blank texts", () => {
+Deno.test("readJob() takes the first field with a value, and skips blank texts", () => {
   assert.equal(readJob({ id: " ", job_id: 12 }).id, "12");
   const job = readJob({
     output: { models_archive_url: "", download_url: "https://b" },
@@ -24,7 +24,7 @@ Deno.test("readJob() takes the first place that says something, and skips blank 
   assert.equal(readJob({ id: "x".repeat(201) }).id, undefined);
 });
 
-Deno.test("readJob() knows the documented states, and waits through those that it does not know", () => {
+Deno.test("readJob() knows the documented states, and treats others as running", () => {
   const phases = {
     waiting: ["IN_QUEUE", "IN_PROGRESS", "RUNNING", "warming up"],
     succeeded: ["COMPLETED", "completed", "SUCCEEDED", "SUCCESS"],
@@ -36,7 +36,7 @@ Deno.test("readJob() knows the documented states, and waits through those that i
   assert.equal(readJob({}).phase, undefined);
 });
 
-Deno.test("readJob() unpacks RunPod's error, and shows neither a trace nor a secret", () => {
+Deno.test("readJob() extracts the message of RunPod's error, without stack trace and secrets", () => {
   const told = JSON.stringify({
     error_type: "<class 'ValueError'>",
     error_message: "no candles\nfor BTC with https://x:hf_secret@host/",
@@ -52,7 +52,7 @@ Deno.test("readJob() unpacks RunPod's error, and shows neither a trace nor a sec
   assert.equal(readJob({ error: null, output: { error: {} } }).error, undefined);
 });
 
-Deno.test("readJob() reads whatever an API answers", () => {
+Deno.test("readJob() accepts any answer of an API", () => {
   for (
     const answer of [null, undefined, 7, "text", [], [{}], { output: "text" }, { __proto__: { id: "x" } }]
   ) {

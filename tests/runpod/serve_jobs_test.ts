@@ -83,7 +83,7 @@ function answer(status: number, body = ""): ApiFault {
   return { kind: "answer", make: () => new Response(status === 204 ? null : body, { status }) };
 }
 
-Deno.test("a worker does one job after the other, and says what came of each", async () => {
+Deno.test("a worker does one job after the other and reports each result", async () => {
   await using bench = new Bench();
   const ids = [await bench.submit({ n: 1 }), await bench.submit({ n: 2 }), await bench.submit({ n: 3 })];
   let running = 0;
@@ -102,7 +102,7 @@ Deno.test("a worker does one job after the other, and says what came of each", a
   await serving;
 });
 
-Deno.test("a worker speaks RunPod's protocol: addresses, key, query and body", async () => {
+Deno.test("a worker follows RunPod's protocol: addresses, key, query and body", async () => {
   await using bench = new Bench();
   const id = await bench.submit();
   const serving = bench.serve(() => Promise.resolve({ done: true }));
@@ -120,7 +120,7 @@ Deno.test("a worker speaks RunPod's protocol: addresses, key, query and body", a
   await serving;
 });
 
-Deno.test("whatever a job throws is the job's error, and the worker goes on", async () => {
+Deno.test("any error that a job throws is the job's error, and the worker continues", async () => {
   await using bench = new Bench();
   const errors = [
     new FailedError("Cannot train: no candles", { code: "TRAINING_FAILED", hint: "see its output" }),
@@ -172,10 +172,10 @@ Deno.test("no answer of RunPod ends the worker", async () => {
   assert.equal((await bench.ask(last)).status, "COMPLETED");
   bench.end();
   await serving;
-  assert.ok(bench.context.log.lines.some((line) => /error .*RunPod did not take: .*too late/.test(line)));
+  assert.ok(bench.context.log.lines.some((line) => /error .*RunPod did not accept: .*too late/.test(line)));
 });
 
-Deno.test("signs of life name the job that is under way", async () => {
+Deno.test("pings name the current job", async () => {
   await using bench = new Bench();
   const id = await bench.submit();
   const serving = bench.serve(async () => {
@@ -192,7 +192,7 @@ Deno.test("signs of life name the job that is under way", async () => {
   await serving;
 });
 
-Deno.test("a job that is cancelled is stopped and not reported; the next one is done", async () => {
+Deno.test("a cancelled job is stopped and not reported, and the worker does the next one", async () => {
   await using bench = new Bench();
   const [first, second] = [await bench.submit({ waits: true }), await bench.submit()];
   const handle = (context: Context, id: string) => {
@@ -212,7 +212,7 @@ Deno.test("a job that is cancelled is stopped and not reported; the next one is 
   await serving;
 });
 
-Deno.test("a worker that is stopped in a job brings the job to its end, takes no other, and ends", async () => {
+Deno.test("a worker that is stopped during a job finishes the job, takes no other, and ends", async () => {
   await using bench = new Bench();
   const [id, waiting] = [await bench.submit(), await bench.submit()];
   const serving = bench.serve(async (context) => {
@@ -234,7 +234,7 @@ Deno.test("a worker that is stopped in a job brings the job to its end, takes no
   );
 });
 
-Deno.test("a job's clients see how far it is, and its result last, whatever becomes of the progress", async () => {
+Deno.test("a job's clients see its progress, and its result last, even if progress messages fail", async () => {
   await using bench = new Bench();
   const id = await bench.submit();
   bench.api.faults["job-done"].push(undefined, undefined, answer(500));
@@ -270,7 +270,7 @@ Deno.test("a job's clients see how far it is, and its result last, whatever beco
   await serving;
 });
 
-Deno.test("a worker says which variable is missing", () => {
+Deno.test("a worker names the missing variable", () => {
   for (const name of ["RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_WEBHOOK_POST_OUTPUT"]) {
     const env = fixedEnvironment({
       RUNPOD_WEBHOOK_GET_JOB: "https://a.example",

@@ -21,7 +21,7 @@ const toHub = () => () => Promise.resolve("https://hub.example/archive");
 const read = (input: unknown) =>
   readTrainJob(input, { options: DEFAULTS, upload: undefined, uploadToHub: toHub });
 
-Deno.test("a job says how to train, over what the worker was started with", () => {
+Deno.test("a job's training options override those of the worker", () => {
   assert.deepEqual(read({ ...TARGET, prompt: "Train models only" }).options, DEFAULTS);
   assert.deepEqual(
     read({
@@ -36,7 +36,7 @@ Deno.test("a job says how to train, over what the worker was started with", () =
   assert.equal(read({ ...TARGET, train_missing_only: true }).options.scope, "missing-only");
 });
 
-Deno.test("nothing of a job can become an option, a path or a program", () => {
+Deno.test("no part of a job's input can become an option, a path or a program", () => {
   for (
     const symbols of [
       ["--config=/etc/passwd"],
@@ -66,7 +66,7 @@ Deno.test("nothing of a job can become an option, a path or a program", () => {
   assert.deepEqual(job.options, DEFAULTS);
 });
 
-Deno.test("a job that contradicts itself, or does not say where its archive goes, is refused", () => {
+Deno.test("a job with contradicting options, or without a target for its archive, is refused", () => {
   for (
     const input of [
       null,
@@ -83,7 +83,7 @@ Deno.test("a job that contradicts itself, or does not say where its archive goes
   assert.throws(() => read({}), { code: "UPLOAD_TARGET_MISSING", hint: /upload_url and download_url/ });
 });
 
-Deno.test("an archive is uploaded with its length, streamed, again where storage is busy, and with signed headers", async () => {
+Deno.test("an archive is streamed with its length and signed headers, and again if storage is busy", async () => {
   using dir = tempDir();
   await using storage = startStorage();
   const path = join(dir.path, "models.zip");

@@ -7,7 +7,7 @@ import { testContext } from "../helpers/test_context.ts";
 const TOKEN = "tok-of-the-training-7";
 const OPTIONS = { paper: false, symbols: [], scope: "default", maxModelAgeHours: undefined } as const;
 
-Deno.test("what a training prints is passed on without known secrets, whether it ends well or not", async () => {
+Deno.test("a training's output is passed on without known secrets, whether it succeeds or fails", async () => {
   new Secret(TOKEN);
   // One stream at a time: which of two comes first is the system's affair.
   for (const stream of [1, 2]) {
@@ -26,7 +26,7 @@ Deno.test("what a training prints is passed on without known secrets, whether it
   }
 });
 
-Deno.test("a secret that a program prints in pieces is hidden, and nothing else is lost or kept back for ever", () => {
+Deno.test("a secret that a program prints in pieces is hidden, and all other output is passed on", () => {
   new Secret(TOKEN);
   const text = `a ${TOKEN} b${"x".repeat(10_000)} é ${TOKEN}`;
   for (const size of [1, 2, 7, 4_096, 20_000]) {

@@ -69,7 +69,7 @@ class Bench implements Disposable {
 const SCRIPT =
   'mkdir -p "$MODEL_SYNC_MODELS_DIR/BTC_USDC"; printf %s "$*" > "$MODEL_SYNC_MODELS_DIR/BTC_USDC/rf.joblib"';
 
-Deno.test("a training's models go into an archive with their manifest, as clients look for them", async () => {
+Deno.test("a training's models go into an archive with their manifest, in the layout that clients expect", async () => {
   using bench = new Bench();
   const report = await bench.train(SCRIPT, {
     options: { paper: true, symbols: ["BTC/USDC"], scope: "all", maxModelAgeHours: 24 },
@@ -89,7 +89,7 @@ Deno.test("a training's models go into an archive with their manifest, as client
   assert.equal(Deno.statSync(bench.archivePath).size, report.archiveBytes);
 });
 
-Deno.test("a training's housekeeping files get into no archive, and the log names them", async () => {
+Deno.test("housekeeping files stay out of the archive, and the log names them", async () => {
   using bench = new Bench();
   writeFiles(bench.modelsDir, CLUTTER);
   const context = testContext({ clock: bench.clock });
@@ -101,7 +101,7 @@ Deno.test("a training's housekeeping files get into no archive, and the log name
   assert.ok(context.log.lines.some((line) => /^debug left housekeeping files .*"__pycache__\/"/.test(line)));
 });
 
-Deno.test("with a key, the archive is signed, and what is extracted of it verifies as a folder too", async () => {
+Deno.test("with a key, the archive is signed, and its extracted folder verifies, too", async () => {
   using bench = new Bench();
   const key = testKey();
   await bench.train(SCRIPT, { seal: key.seal(7) });
@@ -117,7 +117,7 @@ Deno.test("with a key, the archive is signed, and what is extracted of it verifi
   await verifyFolder(testContext(), [key.trusted], dir.path, join(dir.path, "model.sig"));
 });
 
-Deno.test("the sequence is the time, and grows also when the clock went back", async () => {
+Deno.test("the sequence is the time, and grows even if the clock was set back", async () => {
   using bench = new Bench();
   assert.equal((await bench.train(SCRIPT)).sequence, START_SEC);
   assert.equal((await bench.train(SCRIPT)).sequence, START_SEC + 1);
@@ -150,7 +150,7 @@ Deno.test("counters come from the last line of JSON that the training prints, if
   assert.equal((await bench.train(SCRIPT, { options })).counts.symbols_requested, 2);
 });
 
-Deno.test("what a publish refuses gets into no archive, and the archive of before stays", async () => {
+Deno.test("models that a publish refuses get into no archive, and the previous archive stays", async () => {
   using bench = new Bench();
   await assert.rejects(bench.train("true"), { code: "MODELS_MISSING", exitCode: 5 });
   await bench.train(SCRIPT);
@@ -169,7 +169,7 @@ Deno.test("what a publish refuses gets into no archive, and the archive of befor
   assert.deepEqual(Deno.readFileSync(bench.archivePath), before);
 });
 
-Deno.test("a model that changes between the look at it and its archiving is noticed", async () => {
+Deno.test("a model that changes between its check and its archiving is noticed", async () => {
   using bench = new Bench();
   writeFiles(bench.modelsDir, { "rf.joblib": "one" });
   let reads = 0;
