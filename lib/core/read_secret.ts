@@ -70,7 +70,11 @@ export function requireToken(env: Environment, variable: string, need: SecretNee
   return token;
 }
 
-/** Returns the password in a variable, as {@link findPassword} does. @throws {AuthenticationError} also if there is none */
+/**
+ * Returns the password in a variable, as {@link findPassword} does.
+ *
+ * @throws {AuthenticationError} also if there is none
+ */
 export function requirePassword(env: Environment, variable: string, need: SecretNeed): Secret {
   const password = findPassword(env, variable);
   if (password === undefined) throw missingSecret(env, variable, need);

@@ -34,7 +34,9 @@ const SECONDARY_PAUSE_MS = 60_000;
 /** GitHub may refuse a new token for a few seconds, until all of its servers know the token. */
 const NEW_TOKEN_PAUSES_MS: readonly (number | undefined)[] = [1_000, 2_000, undefined];
 
-/** Answers to keep for {@link GitHubClient.sendRemembered}: a process asks about two repositories, with a few pages each. */
+/**
+ * Answers to keep for {@link GitHubClient.sendRemembered}: a process asks about two repositories, with a few pages each.
+ */
 const ANSWERS_MAX = 32;
 
 /** Reads and writes through the REST API of GitHub or of an Enterprise server. Needs net permission. */

@@ -145,7 +145,11 @@ export class Hub {
     );
   }
 
-  /** Returns every file of a commit. @throws {RefusedError} code `REGISTRY_UNFIT` if an entry is neither a file nor a folder */
+  /**
+   * Returns every file of a commit.
+   *
+   * @throws {RefusedError} code `REGISTRY_UNFIT` if an entry is neither a file nor a folder
+   */
   async listFiles(commit: CommitId): Promise<HubFile[]> {
     const files: HubFile[] = [];
     const seen = new Set<string>();

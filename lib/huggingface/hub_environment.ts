@@ -44,13 +44,19 @@ export function findHubToken(
   return { token: undefined, place: variable };
 }
 
-/** Returns whether `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE` is set, which keep Hugging Face's libraries off the network. */
+/**
+ * Returns whether `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE` is set, which keep Hugging Face's libraries off the
+ * network.
+ */
 export function isHubOffline(env: Environment): boolean {
   const own = env.get("HF_HUB_OFFLINE") ?? "";
   return isTrue(own === "" ? env.get("TRANSFORMERS_OFFLINE") : own);
 }
 
-/** Returns the cache folder of Hugging Face's libraries: `HF_HUB_CACHE`, else `hub` in `HF_HOME`, else in the user's cache folder. */
+/**
+ * Returns the cache folder of Hugging Face's libraries: `HF_HUB_CACHE`, else `hub` in `HF_HOME`, else in the user's
+ * cache folder.
+ */
 export function hubCacheFolder(env: Environment): string {
   return findPath(env, "HF_HUB_CACHE") ?? findPath(env, "HUGGINGFACE_HUB_CACHE") ?? join(hubHome(env), "hub");
 }

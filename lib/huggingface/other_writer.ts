@@ -70,7 +70,10 @@ function byPath(files: readonly HubFile[]): ReadonlyMap<string, HubFile> {
   return new Map(files.map((file) => [file.path, file]));
 }
 
-/** Returns whether a commit's files match a manifest. Files in git have a known digest only if they were staged before; otherwise their size has to match. */
+/**
+ * Returns whether a commit's files match a manifest. Files in git have a known digest only if they were staged before;
+ * otherwise their size has to match.
+ */
 function describes(
   manifest: Manifest,
   layout: RepoLayout,

@@ -68,7 +68,10 @@ export async function restoreRelease(
   return { release: manifest.digest, sequence: manifest.sequence, commit };
 }
 
-/** Returns the error for a branch with a newer release: it has not failed, and its previous release may be the failed one. */
+/**
+ * Returns the error for a branch with a newer release: it has not failed, and its previous release may be the failed
+ * one.
+ */
 function replaced({ repoId, revision }: HubSettings, failed: Digest, held: Digest | undefined): FailedError {
   const holds = held === undefined ? "no release" : `release ${shortDigest(held)}`;
   return new FailedError(

@@ -169,7 +169,11 @@ async function readWhole(
   return new Response(pieces.length === 0 ? null : new Blob(pieces), { status, headers });
 }
 
-/** Returns the request for an LFS batch with each content once. @throws {RefusedError} code `FILE_CHANGED` if one was not hashed */
+/**
+ * Returns the request for an LFS batch with each content once.
+ *
+ * @throws {RefusedError} code `FILE_CHANGED` if one was not hashed
+ */
 function checkBatch({ contents }: Upload, body: BodyInit | null | undefined): string {
   const batch = LfsBatch.parse(JSON.parse(typeof body === "string" ? body : ""));
   if (batch.objects.some(({ oid }) => !contents.has(oid))) {

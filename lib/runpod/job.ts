@@ -106,9 +106,9 @@ function firstError(answer: unknown): string | undefined {
 
 /** Returns the message of a handler's exception, which RunPod sends as JSON in a text, together with its stack trace. */
 function errorText(value: unknown): string | undefined {
-  const told = typeof value === "string" ? parseJson(value) ?? value : value;
-  const message = firstText(told, ["error_message", "message"]) ??
-    (typeof told === "string" ? told : isEmpty(told) ? "" : jsonText(told));
+  const decoded = typeof value === "string" ? parseJson(value) ?? value : value;
+  const message = firstText(decoded, ["error_message", "message"]) ??
+    (typeof decoded === "string" ? decoded : isEmpty(decoded) ? "" : jsonText(decoded));
   const line = cleanLine(message, { charsMax: ERROR_CHARS_MAX });
   return line === "" ? undefined : line;
 }

@@ -210,7 +210,7 @@ async function resultOf(
     return { output: await handle(context, job) };
   } catch (error) {
     // The format in which RunPod's own worker reports an exception, for clients that parse it.
-    const told = {
+    const exception = {
       error_type: error instanceof ModelSyncError
         ? error.code
         : error instanceof Error
@@ -220,7 +220,7 @@ async function resultOf(
       hostname: context.host,
       worker_id: workerId,
     };
-    return { error: JSON.stringify(told) };
+    return { error: JSON.stringify(exception) };
   }
 }
 

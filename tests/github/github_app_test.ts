@@ -24,7 +24,7 @@ const PKCS8 = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 const APP = { id: "12345", installationId: "678" };
 const VARIABLES = { GITHUB_APP_ID: APP.id, GITHUB_APP_INSTALLATION_ID: APP.installationId };
 
-/** What the environment says, with the warnings. */
+/** Returns the credentials that the environment holds, with the warnings. */
 function read(variables: Record<string, string>, files: Readonly<Record<string, string>> = {}) {
   return Promise.try(() => {
     using dir = tempDir();
@@ -35,7 +35,7 @@ function read(variables: Record<string, string>, files: Readonly<Record<string, 
   });
 }
 
-/** A GitHub that knows the App. */
+/** Runs a test with a GitHub that knows the App. */
 async function bench(
   work: (bench: {
     github: GitHubPullsServer;

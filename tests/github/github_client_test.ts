@@ -31,7 +31,7 @@ const runsOf = (repo: string) =>
   });
 const RUNS = runsOf(REPOSITORY);
 
-/** A GitHub with three runs, and how a client asks it. */
+/** Runs a test with a GitHub with three runs, and a function that opens clients for it. */
 async function bench(
   work: (bench: {
     github: GitHubServer;
@@ -220,7 +220,7 @@ Deno.test("GitHubClient retries when an answer breaks off in the middle", () =>
     assert.equal(github.requests.length, 1);
   }));
 
-/** Answers one request with less than it announces. */
+/** Answers one request with fewer bytes than the announced length. */
 async function answerHalf(listener: Deno.Listener): Promise<void> {
   using connection = await listener.accept();
   await connection.read(new Uint8Array(4096));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { REPO } from "../helpers/hub_machines.ts";
 import { HubWorld } from "../helpers/hub_world.ts";
 
-/** Does one job as a worker does, without RunPod. */
+/** Does one job like a worker, without RunPod. */
 async function work(world: HubWorld, input: Record<string, unknown>): Promise<Record<string, unknown>> {
   const job = JSON.stringify({ input });
   const { code, stdout, stderr } = await world.run(

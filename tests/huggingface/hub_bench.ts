@@ -5,7 +5,7 @@ import { QuickClock } from "../helpers/fake_clock.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { type RecordedLog, testContext } from "../helpers/test_context.ts";
 
-/** The hub's time limits are longer than this, and the pauses between attempts are not. */
+/** Shorter than the hub's time limits, and longer than the pauses between attempts. */
 const PAUSE_MS_MAX = 9_000;
 
 /** A hub, a trainer's and a bot's folder, and a clock on which no retry waits. */
@@ -26,17 +26,17 @@ export class HubBench implements AsyncDisposable {
     return this.#dir.path;
   }
 
-  /** Where the trainer's models are. */
+  /** The trainer's models folder. */
   get trainer(): string {
     return join(this.path, "trainer/models");
   }
 
-  /** Where the bot's models are. */
+  /** The bot's models folder. */
   get bot(): string {
     return join(this.path, "bot/models");
   }
 
-  /** What the hub and its storage were asked since this was called last, as `METHOD /path`. */
+  /** Returns the requests to the hub and its storage since the last call, as `METHOD /path`. */
   asked(): string[] {
     return this.server.requests.splice(0).map(({ method, path }) => `${method} ${path}`);
   }

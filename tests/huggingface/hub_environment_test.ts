@@ -38,7 +38,7 @@ Deno.test("without HF_TOKEN, the token of hf auth login is used, from the same f
     at("other/my token"),
   ]);
   assert.deepEqual(find({ HF_HOME: at("none") }), [undefined, "HF_TOKEN"]);
-  // Another account's token does not stand in for one that has a variable of its own.
+  // With a variable of another name, the stored token may be of another account and is not used.
   assert.deepEqual(find({}, "BOT_TOKEN"), [undefined, "BOT_TOKEN"]);
   assert.deepEqual(find({ HF_HUB_DISABLE_IMPLICIT_TOKEN: "1" }), [undefined, "HF_TOKEN"]);
   writeFiles(dir.path, { "hf/token": "hf_a b" });

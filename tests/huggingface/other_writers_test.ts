@@ -9,7 +9,7 @@ import { testContext } from "../helpers/test_context.ts";
 const MODELS = { "model.joblib": "one", "scaler.joblib": "scaler", "features.json": "[]" };
 const ACCEPT = { otherWriters: "accept" } as const;
 
-/** A hub with one release of model-sync's, pulled by a bot. */
+/** A hub with one release that model-sync published and a bot pulled. */
 async function newWorld(root: string) {
   Deno.mkdirSync(join(root, "objects"));
   const server = new HubServer(join(root, "objects"));

@@ -188,7 +188,7 @@ Deno.test("the pages of a mirror's file list are requested from the mirror, what
     ]);
   }
   assert.deepEqual(new Set(listed), new Set([new URL(bench.server.endpoint).host]));
-  // A proxy that takes a prefix away hands out links without it.
+  // A proxy that removes a prefix from paths returns links without it.
   const from = "https://corp.example/hf/api/models/a/b/tree/c?recursive=true";
   const link = '<https://corp.example/api/models/a/b/tree/c?recursive=true&cursor=7>; rel="next"';
   assert.equal(nextPage(link, from, "https://corp.example/hf"), `${from}&cursor=7`);
@@ -296,7 +296,7 @@ Deno.test("temporary faults are retried: broken connections, overload, expired a
   assert.ok(bench.clock.pausesMs.includes(7_000), String(bench.clock.pausesMs));
   const ranges = bench.server.requests.filter(({ path }) => path === `/${sha256}`)
     .map(({ headers }) => headers.get("range"));
-  // How much of what was sent still arrived is the network's affair; the rest of it was asked for.
+  // How many bytes arrived depends on the network. The second request is for the rest.
   assert.deepEqual([ranges.length, ranges[0], ranges[1]], [3, null, ranges[2]]);
   assert.match(ranges[1] ?? "", /^bytes=[1-9]\d{3,6}-3145727$/);
 });
@@ -309,7 +309,7 @@ Deno.test("a connection that hangs is closed and opened again", async () => {
     kind: "cut",
     afterBytes: 1000,
     hang: () => {
-      // Not before what was sent has arrived.
+      // The clock moves only after the sent bytes have arrived.
       setTimeout(() => bench.clock.advance(60_000));
       return released.promise;
     },
@@ -405,14 +405,14 @@ Deno.test("while the hub is unreachable, an intact active release is enough if t
   assert.deepEqual([report.outcome, report.revision], ["unchanged", revision]);
   assert.match(report.unreached ?? "", /did not answer/);
   assert.match(away.log.lines.join("\n"), /warn .*keeping the active release/);
-  // Neither a damaged release will do, nor none.
+  // A damaged release is not enough, and no release neither.
   const model = Deno.realPathSync(join(bench.bot, "model.joblib"));
   Deno.removeSync(model);
   await assert.rejects(pullTo(away, bench.bot, options, { isOfflineOk: true }), { exitCode: 4 });
   await assert.rejects(pullTo(away, join(bench.path, "fresh/models"), options, { isOfflineOk: true }), {
     exitCode: 4,
   });
-  // Being refused is not being away.
+  // A hub that refuses the request is not unreachable.
   const wrong = sourceOptions(bench.server, { hub: hubOf(bench.server, { token: new Secret("hf_wrong") }) });
   await assert.rejects(pullTo(bench.context, bench.bot, wrong, { isOfflineOk: true }), { exitCode: 3 });
 });

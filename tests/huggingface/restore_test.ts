@@ -27,7 +27,7 @@ Deno.test("restoreRelease() publishes the previous release again, also for clien
   fillModels(bench.trainer, V2);
   const bad = await uploadFrom(context, bench.trainer, publisherOptions(server, { rules }));
   await pullTo(context, bench.bot, sourceOptions(server));
-  // Somebody edits the repository's description in between.
+  // Another writer edits the repository's description meanwhile.
   server.commit(REPO, { "README.md": "# Models" });
 
   const restored = await restoreRelease(context, hubOf(server), WHOLE_REPO, bad.release);
@@ -98,7 +98,7 @@ Deno.test("restoreRelease() skips a commit that lacks files of its manifest", as
   const first = await uploadFrom(context, bench.trainer, publisherOptions(server));
   fillModels(bench.trainer, { ...V1, "config.json": '{"v": 2}' });
   await uploadFrom(context, bench.trainer, publisherOptions(server));
-  // By hand, half of the second release goes, and comes back only in part.
+  // Another writer deletes half of the second release, and restores only a part of it.
   server.commit(REPO, { "old.json": undefined });
   fillModels(bench.trainer, { "model.joblib": V1["model.joblib"], "config.json": '{"v": 3}' });
   const third = await uploadFrom(context, bench.trainer, publisherOptions(server));

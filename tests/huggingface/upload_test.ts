@@ -27,7 +27,7 @@ import { HubBench } from "./hub_bench.ts";
 
 const MODELS = { "model.joblib": "one", "scaler.joblib": "two", "config/metadata.json": "{}" };
 
-/** A bench whose trainer has models, and how it uploads them. */
+/** A bench whose trainer has models and uploads them. */
 class UploadBench extends HubBench {
   constructor(files: Readonly<Record<string, string | Uint8Array>> = MODELS) {
     super();

@@ -26,7 +26,7 @@ function api(changed: Partial<RunPodApi> = {}): RunPodApi {
   };
 }
 
-/** Sends nothing: keeps what would be sent. */
+/** Records requests instead of sending them. */
 function recorded(answer: () => Response = () => Response.json({ id: "a", status: "IN_QUEUE" })) {
   const requests: { url: string; headers: Headers; method: string; hasBody: boolean }[] = [];
   const http: typeof fetch = (input, init) => {

@@ -37,13 +37,13 @@ Deno.test("readJob() knows the documented states, and treats others as running",
 });
 
 Deno.test("readJob() extracts the message of RunPod's error, without stack trace and secrets", () => {
-  const told = JSON.stringify({
+  const exception = JSON.stringify({
     error_type: "<class 'ValueError'>",
     error_message: "no candles\nfor BTC with https://x:hf_secret@host/",
     error_traceback: "Traceback: line 1",
     hostname: "h",
   });
-  assert.equal(readJob({ error: told }).error, "no candles for BTC with https://[redacted]@host/");
+  assert.equal(readJob({ error: exception }).error, "no candles for BTC with https://[redacted]@host/");
   assert.equal(readJob({ output: { error: "out of memory" } }).error, "out of memory");
   assert.equal(readJob({ error: "", message: "no worker" }).error, "no worker");
   assert.equal(readJob({ error: { error_message: "as an object" } }).error, "as an object");

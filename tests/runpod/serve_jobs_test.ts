@@ -8,13 +8,13 @@ import { type ApiFault, type FakeRunPod, startRunPod } from "../../fakes/runpod_
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 
-/** Longer than a pause, shorter than a deadline and than the time between two signs of life. */
+/** Longer than a pause, and shorter than a deadline and than the time between two pings. */
 const PAUSE_MS_MAX = 9_000;
 
 const PING_MS = 10_000;
 
 class WorkerClock extends QuickClock {
-  /** The worker waits for the time of its next sign of life. */
+  /** Resolves when the worker waits for its next ping. */
   readonly waitsToPing = Promise.withResolvers<void>();
 
   override sleep(durationMs: number, signal: AbortSignal): Promise<void> {
@@ -24,7 +24,7 @@ class WorkerClock extends QuickClock {
   }
 }
 
-/** An endpoint with a worker at it, and somebody who sends jobs. */
+/** An endpoint with a worker, and a client that sends jobs. */
 class Bench implements AsyncDisposable {
   readonly api: FakeRunPod = startRunPod();
   readonly clock = new WorkerClock("2026-11-21T03:00:00Z", PAUSE_MS_MAX);
@@ -161,7 +161,7 @@ Deno.test("no answer of RunPod ends the worker", async () => {
   const first = await bench.submit();
   const serving = bench.serve(() => Promise.resolve({ ok: true }));
   await bench.seen("job-done", 2);
-  // The second of them arrived, although its answer was lost: it is sent once more, and does no harm.
+  // The second result arrived, although its answer was lost. Sending it again does no harm.
   await bench.seen("job-done", 3);
   assert.equal((await bench.ask(first)).status, "COMPLETED");
   bench.api.faults["job-done"].push(answer(400, "too late"));
@@ -218,7 +218,7 @@ Deno.test("a worker that is stopped during a job finishes the job, takes no othe
   const serving = bench.serve(async (context) => {
     bench.end();
     await bench.clock.waitsToPing.promise;
-    // Signs of life go on: RunPod would give the job to another worker otherwise.
+    // Pings go on: otherwise RunPod would give the job to another worker.
     const pings = bench.api.requests.filter(({ operation }) => operation === "ping").length;
     bench.clock.advance(PING_MS);
     await bench.seen("ping", pings + 1);
@@ -239,18 +239,18 @@ Deno.test("a job's clients see its progress, and its result last, even if progre
   const id = await bench.submit();
   bench.api.faults["job-done"].push(undefined, undefined, answer(500));
   const shown: unknown[] = [];
-  const serving = bench.serve(async (context, _job, tell) => {
-    tell("training");
+  const serving = bench.serve(async (context, _job, showStep) => {
+    showStep("training");
     await bench.seen("job-done", 1);
     shown.push((await bench.ask(id)).output);
     context.log.progress("uploading", 1, 4);
     await bench.seen("job-done", 2);
     shown.push((await bench.ask(id)).output);
-    // Bytes move many times a second.
+    // Bytes are reported many times a second.
     context.log.progress("uploading", 2, 4);
-    tell("not taken");
-    tell("replaced");
-    tell("dropped at the end");
+    showStep("not taken");
+    showStep("replaced");
+    showStep("dropped at the end");
     return { done: true };
   });
   await bench.seen("job-done", 4);

@@ -9,7 +9,7 @@ const OPTIONS = { paper: false, symbols: [], scope: "default", maxModelAgeHours:
 
 Deno.test("a training's output is passed on without known secrets, whether it succeeds or fails", async () => {
   new Secret(TOKEN);
-  // One stream at a time: which of two comes first is the system's affair.
+  // One stream at a time, because the order of two streams depends on the system.
   for (const stream of [1, 2]) {
     for (const code of [0, 3]) {
       let said = "";

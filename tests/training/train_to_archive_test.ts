@@ -44,7 +44,7 @@ class Bench implements Disposable {
     }, () => {});
   }
 
-  /** What a client gets out of the archive. */
+  /** Returns the files that a client extracts from the archive. */
   async extract() {
     const context = testContext();
     await using models = await ArchivedModels.open(
@@ -131,10 +131,10 @@ Deno.test("counters come from the last line of JSON that the training prints, if
   using bench = new Bench();
   const none = await bench.train(SCRIPT);
   assert.deepEqual(Object.values(none.counts), [null, null, null, null, null]);
-  const told = await bench.train(
+  const counted = await bench.train(
     `${SCRIPT}; echo '{"symbols_trained": 9}'; echo '{"epoch": 3}'; echo '{"symbols_requested": 3, "symbols_trained": 1, "symbols_skipped_errors": "many", "loss": 0.1}'; echo bye`,
   );
-  assert.deepEqual(told.counts, {
+  assert.deepEqual(counted.counts, {
     symbols_requested: 3,
     symbols_queued_for_training: null,
     symbols_trained: 1,
