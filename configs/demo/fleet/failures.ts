@@ -184,7 +184,7 @@ function invalidModel(facts: FailureFacts, random: Random): FailedRun {
       message:
         `Cannot activate ${model.path}: its output "probability_up" is too far from the active model's: total variation 0.347, allowed 0.2`,
       hint:
-        "activation.validate.onnx.sanity_vectors takes a file with vectors of your own, or 0; the active release is untouched",
+        "to use your own vectors or none, set activation.validate.onnx.sanity_vectors to a file or to 0; the active release is untouched",
       exitCode: 5,
     },
     log: staging(facts),

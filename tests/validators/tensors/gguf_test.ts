@@ -83,12 +83,12 @@ Deno.test("inspectGguf() refuses tensors at impossible offsets", () => {
 
 Deno.test("inspectGguf() refuses counts and lengths beyond the size of the file", () => {
   assert.match(raw(0, 2n ** 63n, () => {}), /announces 9223372036854776000 keys, the limit is 100000/);
-  assert.match(raw(2n ** 40n, 0, () => {}), /announces 1099511627776 tensors, at most 500000/);
+  assert.match(raw(2n ** 40n, 0, () => {}), /announces 1099511627776 tensors, the limit is 500000/);
   assert.match(raw(400_000, 0, () => {}), /header announces 8/);
   assert.match(raw(0, 1, (writer) => writer.u64(2n ** 62n)), /a name of 4611686018427388000 bytes/);
   assert.match(raw(0, 1, (writer) => writer.u64(60_000)), /header announces 60000/);
   assert.match(raw(0, 1, (writer) => writer.text("k").u32(8).u64(2n ** 62n)), /header announces 46/);
-  assert.match(raw(0, 1, (writer) => writer.text("k").u32(9).u32(4).u64(2n ** 62n)), /header asks for/);
+  assert.match(raw(0, 1, (writer) => writer.text("k").u32(9).u32(4).u64(2n ** 62n)), /header announces/);
   assert.match(raw(0, 1, (writer) => writer.text("k").u32(9).u32(8).u64(2n ** 62n)), /header announces 8/);
   assert.match(
     raw(0, 1, (writer) => writer.text("k").u32(13)),
