@@ -35,7 +35,7 @@ interface Run {
   readonly startedAt: Date;
   /** The due time that the run serves; `undefined` for one that an operator or the start of the daemon requested. */
   readonly due: Date | undefined;
-  /** Whether an operator requested the run: it changes the plan only if it succeeds. */
+  /** Whether an operator requested the run: it changes the plan if it succeeds, and is retried after a temporary error. */
   readonly isRequested: boolean;
   /** The number of retries before it. */
   readonly retries: number;
