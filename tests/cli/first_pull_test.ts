@@ -50,7 +50,7 @@ Deno.test("the first pull --dry-run lists what the folder loses, and says that i
   );
   assert.match(
     stdout,
-    /bot\/models becomes a link to the active release: its present models are kept as a release, /,
+    /bot\/models becomes a link to the active release: its present models are kept as a release; /,
   );
   const plan = await runJson(bot, "pull", "--dry-run");
   assert.deepEqual(plan["changes"], { added: [], modified: ["b.bin"], removed: ["mine/rf.bin"] });
