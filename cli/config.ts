@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { ConfigError, describeOrigin, type Origin } from "../lib/config/layers.ts";
+import { ConfigError, describeOrigin, type Origin } from "../lib/config/config_error.ts";
 import type { LoadedConfig } from "../lib/config/load.ts";
 import { type ConfigKey, configKeys, jsonSchema } from "../lib/config/keys.ts";
 import { renderStarter } from "../lib/config/starter.ts";

@@ -1,4 +1,4 @@
-import { describeOrigin } from "../config/layers.ts";
+import { describeOrigin } from "../config/config_error.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Environment } from "../core/context.ts";

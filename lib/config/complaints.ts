@@ -1,7 +1,7 @@
 import { closest, distance } from "fastest-levenshtein";
 import type { z } from "zod";
 import { type KeySchema, sectionTree } from "./keys.ts";
-import { describeOrigin, type Origin } from "./layers.ts";
+import { describeOrigin, type Origin } from "./config_error.ts";
 
 /** The largest edit distance of a suggestion. Beyond it, a suggestion is a guess. */
 const TYPING_ERRORS_MAX = 3;

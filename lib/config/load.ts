@@ -3,10 +3,12 @@ import { Secret } from "../core/secret.ts";
 import { isAppsettings, plainJson, readAppsettings, readAppsettingsEnvironment } from "./appsettings.ts";
 import { readEnvironment } from "./environment.ts";
 import { readHordeEnvironment } from "./horde_environment.ts";
-import { ConfigError, describeOrigin, Layers, type Origin } from "./layers.ts";
+import { expandSetting, homeProblem } from "./expand_home.ts";
+import { ConfigError, describeOrigin, type Origin } from "./config_error.ts";
 import { rememberEnvironment, rememberSettings } from "./remember_secrets.ts";
 import { ModelSync } from "./schema.ts";
 import { fitText } from "./text_values.ts";
+import { valueProblem } from "./value_problem.ts";
 import { readYamlSection, YamlProblem } from "./yaml_section.ts";
 
 /** A value from the command line. */
@@ -159,4 +161,55 @@ function readingYaml<Result>(read: () => Result): Result {
       "correct the file at this place",
     );
   }
+}
+
+/** The raw values of the configuration and the origin of each. Later layers overwrite earlier ones. */
+class Layers {
+  readonly raw: Record<string, unknown> = Object.create(null);
+  /** By the setting's dotted path. */
+  readonly origins = new Map<string, Origin>();
+  readonly #env: Environment;
+
+  constructor(env: Environment) {
+    this.#env = env;
+  }
+
+  /**
+   * @param path below `model_sync`
+   * @throws {ConfigError} where no setting may have this value
+   */
+  set(path: readonly string[], value: unknown, origin: Origin): void {
+    const problem = valueProblem(value) ?? homeProblem(path, value, this.#env);
+    if (problem !== undefined) {
+      const name = ["model_sync", ...path, ...problem.path].join(".");
+      throw new ConfigError([`${describeOrigin(origin)}: ${name} ${problem.reason}`]);
+    }
+    let target = this.raw;
+    for (const name of path.slice(0, -1)) target = childOf(target, name);
+    const last = path.at(-1);
+    if (last === undefined) return;
+    target[last] = expandSetting(path, value, this.#env);
+    this.origins.set(path.join("."), origin);
+  }
+
+  /** Returns the origin of a setting, or of the list that contains it. */
+  originOf(path: readonly string[]): Origin | undefined {
+    for (let length = path.length; length > 0; length--) {
+      const origin = this.origins.get(path.slice(0, length).join("."));
+      if (origin !== undefined) return origin;
+    }
+    return undefined;
+  }
+}
+
+function childOf(parent: Record<string, unknown>, name: string): Record<string, unknown> {
+  const child = parent[name];
+  if (isRecord(child)) return child;
+  const created: Record<string, unknown> = Object.create(null);
+  parent[name] = created;
+  return created;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

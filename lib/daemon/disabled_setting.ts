@@ -1,5 +1,5 @@
 import { ENV_PREFIX } from "../config/keys.ts";
-import { describeOrigin } from "../config/layers.ts";
+import { describeOrigin } from "../config/config_error.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Role } from "../config/roles.ts";
 import { UsageError } from "../core/errors.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ConfigError } from "../../lib/config/layers.ts";
+import { ConfigError } from "../../lib/config/config_error.ts";
 import { loadConfig } from "../../lib/config/load.ts";
 import { githubUrls } from "../../lib/github/github_access.ts";
 import { HUB_VARIABLE } from "../../lib/huggingface/hub_settings.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readHordeEnvironment } from "../../lib/config/horde_environment.ts";
-import { ConfigError } from "../../lib/config/layers.ts";
+import { ConfigError } from "../../lib/config/config_error.ts";
 import { type FlagValue, loadConfig, type LoadedConfig } from "../../lib/config/load.ts";
 import { CATEGORIES, type ReferencesSettings } from "../../lib/config/sections/references.ts";
 import { fixedEnvironment } from "../helpers/test_context.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { configKeys } from "../../lib/config/keys.ts";
-import { ConfigError } from "../../lib/config/layers.ts";
+import { ConfigError } from "../../lib/config/config_error.ts";
 import { type LoadedConfig } from "../../lib/config/load.ts";
 import { completeSettings, loadText, MARK, withMarks } from "../helpers/complete_settings.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { buildBotYaml } from "../../configs/build_reference.ts";
 import { configKeys, jsonSchema } from "../../lib/config/keys.ts";
-import { ConfigError } from "../../lib/config/layers.ts";
+import { ConfigError } from "../../lib/config/config_error.ts";
 import { type FlagValue, loadConfig, type LoadedConfig } from "../../lib/config/load.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { renderStarter } from "../../lib/config/starter.ts";

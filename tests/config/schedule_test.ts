@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ConfigError } from "../../lib/config/layers.ts";
+import { ConfigError } from "../../lib/config/config_error.ts";
 import { ROLES, roleSchedule } from "../../lib/config/roles.ts";
 import { loadText } from "../helpers/complete_settings.ts";
 

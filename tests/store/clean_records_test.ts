@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { ConfigError } from "../../lib/config/layers.ts";
+import { ConfigError } from "../../lib/config/config_error.ts";
 import { loadConfig } from "../../lib/config/load.ts";
 import { FailedError, UsageError } from "../../lib/core/errors.ts";
 import { fail } from "../../lib/doctor/check.ts";

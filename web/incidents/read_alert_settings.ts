@@ -1,7 +1,7 @@
 import { constructFromEvents, CORE_SCHEMA, parseEvents, YAMLException } from "js-yaml";
 import { z } from "zod";
 import { COMPLAINTS_MAX, describeIssue } from "../../lib/config/complaints.ts";
-import { ConfigError } from "../../lib/config/layers.ts";
+import { ConfigError } from "../../lib/config/config_error.ts";
 import { rememberEnvironment, rememberSettings } from "../../lib/config/remember_secrets.ts";
 import { Alerts, type AlertsSettings } from "../../lib/config/sections/alerts.ts";
 import { valueProblem } from "../../lib/config/value_problem.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ALERTS_VARIABLE } from "../../../web/incidents/alerting.ts";
 import { findAlerting } from "../../../web/incidents/find_alerting.ts";
 import { readAlertSettings } from "../../../web/incidents/read_alert_settings.ts";
-import { ConfigError } from "../../../lib/config/layers.ts";
+import { ConfigError } from "../../../lib/config/config_error.ts";
 import { fixedEnvironment, testContext } from "../../helpers/test_context.ts";
 
 const YAML = `

@@ -1,0 +1,30 @@
+import { cleanLine } from "../core/clean_text.ts";
+import { UsageError } from "../core/errors.ts";
+import type { Place } from "./yaml_section.ts";
+
+/** Where a setting comes from. A setting without an origin has its default. */
+export type Origin =
+  | ({ readonly kind: "file" } & Place)
+  | { readonly kind: "environment"; readonly name: string }
+  | { readonly kind: "flag"; readonly name: string };
+
+/** Returns the origin as a complaint shows it: `configs/bot.yaml:12:3`, `--branch` or `MODEL_SYNC_BRANCH`. */
+export function describeOrigin(origin: Origin): string {
+  return origin.kind === "file" ? `${origin.file}:${origin.line}:${origin.column}` : origin.name;
+}
+
+/** A configuration that cannot be used. */
+export class ConfigError extends UsageError {
+  /** Each begins with its place. */
+  readonly complaints: readonly string[];
+
+  constructor(complaints: readonly string[], hint: string = CHECK_HINT) {
+    const [first = "it is invalid"] = complaints;
+    const more = complaints.length > 1 ? ` (and ${complaints.length - 1} more)` : "";
+    super(`Cannot use the configuration: ${first}${more}`, { code: "CONFIG_INVALID", hint });
+    this.complaints = complaints.map((complaint) => cleanLine(complaint));
+  }
+}
+
+const CHECK_HINT =
+  "run model-sync config check to list every complaint; model-sync config init writes a commented file";
