@@ -24,7 +24,7 @@ export type OptionGroup =
 
 interface OptionFacts {
   readonly group: OptionGroup;
-  /** What the option does, in at most nine words. */
+  /** The effect of the option, in at most nine words. */
   readonly brief: string;
   /** The setting that the option replaces for this run. */
   readonly setting?: SettingPath;
@@ -61,7 +61,7 @@ export type Option = SwitchOption | ValueOption<unknown>;
 /** Options by their names in camel case. */
 export type Options = Readonly<Record<string, Option>>;
 
-/** What follows the options. */
+/** The operands after the options. */
 export interface Operands<Value> {
   /** As the usage line shows it: `RELEASE`, `[ROLE ...]`; empty for none. */
   readonly usage: string;
@@ -86,10 +86,10 @@ export type Flags<Declared> =
       ValueOf<Declared[Name]>;
   };
 
-/** What an example does, and its command line. */
+/** An example: its purpose and its command line. */
 export type Example = readonly [does: string, line: string];
 
-/** What a command declares about its command line. */
+/** A command's declaration of its command line. */
 export interface Declaration {
   readonly summary: string;
   readonly options: Options;

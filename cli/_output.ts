@@ -298,7 +298,7 @@ interface ShownError extends Pick<ModelSyncError, "message" | "code" | "hint" | 
 }
 
 function describeError(thrown: unknown): ShownError {
-  const error = systemFault(thrown, "go on");
+  const error = systemFault(thrown, "continue");
   if (error instanceof ModelSyncError) {
     const { message, code, hint, exitCode, fields } = error;
     return { message, code, hint, exitCode, fields, stack: undefined };

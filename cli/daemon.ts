@@ -168,7 +168,7 @@ type RoleFlags = PublishFlags & PullFlags & Flags<typeof RUNPOD_OPTIONS>;
 
 /** How a command runs for a daemon. */
 interface RoleJob {
-  /** What it needs besides what is configured around it. */
+  /** The permissions that the role needs in addition to those of its configuration. */
   readonly needs: readonly Need[];
   readonly run: (session: Session, flags: RoleFlags) => Promise<void>;
 }

@@ -21,7 +21,7 @@ export interface RunDetails {
   readonly conclusion?: string | null;
   /** The owner of its branch. */
   readonly of?: "repository" | "fork" | "deleted fork";
-  /** What the record says of it instead of the truth. */
+  /** A wrong value for the record, instead of the true one. */
   readonly claims?: Readonly<Record<string, unknown>>;
 }
 
@@ -31,7 +31,7 @@ export interface ArtifactDetails {
   readonly expired?: boolean;
   /** Whether the record has a digest; upload-artifact before v4 sent none. */
   readonly hasDigest?: boolean;
-  /** What the record says of it instead of the truth. */
+  /** A wrong value for the record, instead of the true one. */
   readonly claims?: Readonly<Record<string, unknown>>;
 }
 

@@ -10,7 +10,7 @@ import type { Published } from "../store/published.ts";
 import type { ManifestClaim } from "./carrier.ts";
 import { readManifestToReplace, readSignatureToReplace } from "./git_manifest.ts";
 
-/** What a publish builds on: the model set in a commit of the registry. */
+/** The base of a publish: the model set in a commit of the registry. */
 export interface PublishBase {
   readonly manifest: Manifest | undefined;
   readonly sealed: Sealed;

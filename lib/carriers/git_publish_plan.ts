@@ -20,7 +20,7 @@ import { nextSequence, readManifestToReplace, readSignatureToReplace } from "./g
 import { chooseLfsPaths, refuseForeignManifest } from "./git_publish_guards.ts";
 import type { GitPublisherOptions } from "./git_publisher.ts";
 
-/** What a publish would change. */
+/** The changes that a publish would make. */
 export interface PublishPlan {
   readonly outcome: "published" | "unchanged";
   readonly release: Digest;

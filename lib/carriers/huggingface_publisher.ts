@@ -61,7 +61,7 @@ export interface HuggingFacePublication extends Publication {
   readonly pullRequestUrl: string | undefined;
 }
 
-/** What an upload would change. */
+/** The changes that an upload would make. */
 export interface UploadPreview {
   readonly outcome: "published" | "unchanged";
   readonly release: Digest;

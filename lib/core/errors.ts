@@ -16,11 +16,11 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** What every {@link ModelSyncError} carries besides its message. */
+/** The parts of every {@link ModelSyncError} besides its message. */
 export interface ErrorDetails {
   /** Stable, upper-case name of the condition, for scripts: `DIGEST_MISMATCH`. */
   readonly code: string;
-  /** What to do next, in one sentence. */
+  /** The next step for the user, in one sentence. */
   readonly hint?: string | undefined;
   readonly cause?: unknown;
 }
@@ -48,7 +48,7 @@ export abstract class ModelSyncError extends Error {
     this.#hint = details.hint === undefined ? undefined : cleanLine(details.hint);
   }
 
-  /** What to do next, in one sentence. */
+  /** The next step for the user, in one sentence. */
   get hint(): string | undefined {
     return this.#hint;
   }

@@ -7,7 +7,7 @@ export type JsonStep = string | number;
 const STEP = /(?:^|\.)([^\s.[\]"']+)|\[(\d{1,9})\]|\[("(?:[^"\\]|\\.)*")\]|\['([^']*)'\]/y;
 
 /**
- * The steps of a path into JSON; `undefined` when it is none.
+ * Returns the steps of a path into JSON; `undefined` if the text is not a path.
  *
  * @example
  * ```ts
@@ -43,7 +43,7 @@ function unquote(quoted: string): string | undefined {
   return typeof name === "string" ? name : undefined;
 }
 
-/** What stands at a path; `undefined` when nothing does. Inherited properties are not looked at. */
+/** Returns the value at a path; `undefined` if there is none. Inherited properties are ignored. */
 export function valueAt(json: unknown, path: readonly JsonStep[]): unknown {
   let value = json;
   for (const step of path) {

@@ -55,7 +55,7 @@ export function findPassword(env: Environment, variable: string): Secret | undef
 export interface SecretNeed {
   /** The beginning of the message: `Cannot ping the monitor: `. */
   readonly failure: string;
-  /** What the variable should hold, for the message: ` with the token`. */
+  /** The expected value, for the message: ` with the token`. */
   readonly content?: string;
   /** `TOKEN_MISSING`, where nothing is given. */
   readonly code?: string;

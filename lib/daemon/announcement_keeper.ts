@@ -21,7 +21,7 @@ export function announcementKeeper(
       if (!announcement.isSeen()) {
         openStore(fs, { modelsDir: store.modelsDir, stateDir: store.root }, log);
         await announcement.renew("keep");
-        log.warn(`the store ${store.root} was removed, or the daemon's lock in it; the daemon goes on`);
+        log.warn(`the store ${store.root} was removed, or the daemon's lock in it; the daemon continues`);
       }
       lastFault = "";
     } catch (error) {

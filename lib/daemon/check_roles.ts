@@ -11,7 +11,7 @@ import type { CommandScope } from "../pipeline/reported_run.ts";
 import { openSyncParts } from "../references/open_sync_parts.ts";
 import { stateDirOf } from "../store/store.ts";
 
-/** What a command line says to the runs of the roles. */
+/** The options of a command line for the runs of the roles. */
 export interface RoleChoices extends Pick<PublishChoices, "skipsTraining" | "training"> {
   /** The RunPod key of the command line. */
   readonly apiKey: string | undefined;

@@ -127,7 +127,7 @@ export class RolePlan {
     this.#run = { startedAt: now, due: undefined, isRequested: true, retries: 0 };
   }
 
-  /** Begins the run whose time has come. @returns when the next one comes, where there is none */
+  /** Begins the run that is due. @returns the time of the next one, if none is due */
   beginIfDue(now: Date): Date | undefined {
     if (this.#noticeSetBack(now)) this.announce();
     if (this.#planned === undefined) this.#plan(now);

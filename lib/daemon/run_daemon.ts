@@ -113,7 +113,7 @@ export function scheduleOf(role: Role, settings: ModelSync, at: string | undefin
 
 /** Returns the reason that runs end with when another daemon has taken over. */
 function roleTaken(cause: unknown): InterruptedError {
-  return new InterruptedError("Cannot go on: another daemon has the role", {
+  return new InterruptedError("Cannot continue: another daemon has the role", {
     code: "INTERRUPTED",
     cause,
     hint: "the other daemon runs it",

@@ -207,7 +207,7 @@ class Reports {
     this.#hasWarned = true;
     this.#context.log.warn(
       `cannot report to the service manager at ${cleanLine(this.#address)}: ${messageOf(error)}; ` +
-        "the daemon goes on",
+        "the daemon continues",
     );
   }
 }

@@ -9,7 +9,7 @@ export type Cron = (
   callBack: () => void,
 ) => Promise<void>;
 
-/** What wakes the loops of a daemon. */
+/** The events that wake the loops of a daemon. */
 export interface Ticks {
   /** Waits for the next tick, at most for this time. */
   readonly wake: (durationMs: number) => Promise<void>;

@@ -36,7 +36,7 @@ export interface OpenedClone {
   readonly setAside?: string;
 }
 
-/** Why a clone cannot be used as it is, with the data to fix it. */
+/** Why a clone cannot be used unchanged, with the data to fix it. */
 type Obstacle =
   | { readonly kind: "missing" }
   /** A clone of our own, with its registry's address if that is readable. */

@@ -16,7 +16,7 @@ import { remoteAccess } from "./remote_access.ts";
 import { parseRemoteUrl, type RemoteUrl } from "./remote_url.ts";
 import { strictUmask } from "./strict_umask.ts";
 
-/** What a run needs of the registry. */
+/** A run's requirements for the registry. */
 export type RegistryUse =
   & {
     /** The kind of clone to create if there is none. A clone of our own is recreated if it is `blobless` and must be `whole`. */

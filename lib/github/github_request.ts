@@ -3,11 +3,11 @@ import type { Octokit } from "@octokit/rest";
 /** Octokit's methods, one for each endpoint of the REST API. */
 export type GitHubApi = Octokit["rest"];
 
-/** What a request is for: error messages name it. */
+/** The purpose of a request, for error messages. */
 export interface RequestPurpose {
   /** The object of the request: `the runs of train.yml in you/bot`. */
   readonly what: string;
-  /** What is done to the object: `create`. The default is `read`. */
+  /** The action: `create`. Default: `read`. */
   readonly verb?: string;
   /** The permission that a token needs: `actions:read`. */
   readonly needs: string;
@@ -22,7 +22,7 @@ export interface GitHubRequest extends RequestPurpose {
   readonly address: (api: GitHubApi, page: number | undefined) => string;
 }
 
-/** What the client adds to the parameters of a request. */
+/** The parameters that the client adds to a request. */
 export interface SendOptions {
   readonly page?: number | undefined;
   readonly headers: Record<string, string>;

@@ -77,7 +77,7 @@ const BASE64_PREFIX = "whsec_";
  * since 1970) and `webhook-signature`, `v1,` and the base64 of the HMAC-SHA256 over `<id>.<timestamp>.<body>`, as
  * Standard Webhooks 1.0.0 has it (https://www.standardwebhooks.com), so that its libraries can verify it.
  *
- * @param secret `whsec_` and base64, as those libraries make it; any other text is the key as it is, in UTF-8
+ * @param secret `whsec_` and base64, as those libraries make it; any other text is the key itself, in UTF-8
  * @throws {UsageError} code `WEBHOOK_SECRET_INVALID`
  *
  * @example

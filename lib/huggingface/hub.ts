@@ -46,7 +46,7 @@ export interface HubPatience {
 /** The hub sends its longest page in less than half a minute. */
 export const PATIENT: HubPatience = { requestMs: 30_000, retries: REQUEST_RETRIES };
 
-/** For commands that can go on with an existing release: they must not wait long for an unreachable hub. */
+/** For commands that can continue with an existing release: they must not wait long for an unreachable hub. */
 export const HASTY: HubPatience = {
   requestMs: 10_000,
   retries: { attemptsMax: 2, firstDelayMs: 500, delayMsMax: 500, retryAfterMsMax: 2_000 },

@@ -26,7 +26,7 @@ import type { SwapOptions } from "./safeguards.ts";
 import { isEmpty, planMirror } from "../store/mirror_plan.ts";
 import { findRelease } from "../store/releases.ts";
 
-/** What an activation changed. */
+/** The changes of an activation. */
 export interface Activation {
   readonly release: Digest;
   /** The release that consumers saw before, which a rollback activates again. */

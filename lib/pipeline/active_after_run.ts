@@ -35,7 +35,7 @@ export function readActiveNow(store: Store): ActiveNow {
   }
 }
 
-/** What an error's hint claimed when it was thrown, before the run was settled. */
+/** The claim of an error's hint from before the recovery of the run. */
 const UNTOUCHED = /\bthe active (?:release|one) is untouched\b/;
 
 /** Adds the active release to the hint of a run's error, and replaces what the hint claimed before. */

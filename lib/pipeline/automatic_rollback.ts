@@ -15,7 +15,7 @@ export interface FailedRelease {
   readonly to: Digest;
   /** Stable, for scripts: `RELOAD_FAILED`. */
   readonly code: string;
-  /** What happened, as the end of a sentence about the release. */
+  /** The event, as the end of a sentence about the release. */
   readonly reason: string;
   readonly cause?: unknown;
 }

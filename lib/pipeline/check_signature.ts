@@ -32,7 +32,7 @@ const CLOCK_SKEW_MS = 5 * 60_000;
 
 /**
  * Checks the signature and the expiry of an offered release before any of its files is downloaded. An unsigned expiry
- * counts, too; a signature proves that nobody removed it.
+ * counts, too; a signature proves that it was not removed.
  *
  * A refusal quarantines nothing: otherwise anyone who can push a bad signature could block a good release.
  *

@@ -20,7 +20,7 @@ import {
 } from "./check_offer.ts";
 import { presentModels, trainedModels } from "./trained_folder.ts";
 
-/** What a pull would change. */
+/** The changes that a pull would make. */
 export interface PullPlan {
   readonly outcome: "activated" | "unchanged";
   readonly revision: string;
@@ -92,9 +92,9 @@ export async function planPull(
 
 /** How a pull changes a model folder that shows no release of the store yet. */
 export interface PlannedFolder {
-  /** What the model folder becomes: a link into the store, or a folder with copies of the release's files. */
+  /** The new model folder: a link into the store, or a folder with copies of the release's files. */
   readonly becomes: "link" | "mirror";
-  /** What its content becomes: a release to roll back to, or a folder with another name. `none`: it is empty. */
+  /** The fate of its content: a release to roll back to, or a folder with another name. `none`: it is empty. */
   readonly present: "release" | "aside" | "none";
   /** The evidence that this machine trains into it, because of which the pull needs `--adopt`; `null` without any. */
   readonly trainedBy: string | null;

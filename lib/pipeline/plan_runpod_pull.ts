@@ -12,7 +12,7 @@ import type { CommandScope } from "./reported_run.ts";
 /** The start request, without its secrets. */
 export type ShownRequest = Omit<ReturnType<RunPodClient["plan"]>, "body"> & { readonly body: unknown };
 
-/** What a pull from RunPod would do. */
+/** The steps that a pull from RunPod would take. */
 export interface RunPodPlan {
   readonly step: NextStep;
   /** The request that would start a job. */

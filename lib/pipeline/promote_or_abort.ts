@@ -8,7 +8,7 @@ import { type CommandScope, reportedRun } from "./reported_run.ts";
 import { RolledBackError, type RunReport, type Timed } from "./run_report.ts";
 import { safeguardsOf } from "./safeguards.ts";
 
-/** What a promotion reports. */
+/** The report of a promotion. */
 export interface Promotion {
   readonly outcome: "promoted";
   readonly release: Digest;

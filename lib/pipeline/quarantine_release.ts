@@ -10,7 +10,7 @@ import type { Timed } from "./run_report.ts";
 /** The sequence of an entry for a release that the store does not hold: every sequence of it is refused. */
 export const EVERY_SEQUENCE = Number.MAX_SAFE_INTEGER;
 
-/** What a change of the quarantine reports. */
+/** The report of a change of the quarantine. */
 export interface QuarantineReport<Outcome extends string> {
   readonly outcome: Outcome;
   readonly release: Digest;

@@ -15,7 +15,7 @@ import { publish, type PublishReport, refuseTrainingIntoRelease } from "./publis
 import { type CommandScope, reportedRun } from "./reported_run.ts";
 import type { Timed } from "./run_report.ts";
 
-/** What the operator chose for one publish. */
+/** The operator's choices for one publish. */
 export interface PublishChoices {
   /** Whether to publish the model folder without training, whatever is configured. */
   readonly skipsTraining: boolean;
@@ -63,7 +63,7 @@ export async function recordedPublish(
   });
 }
 
-/** What a publish would do. */
+/** The steps that a publish would take. */
 export interface PublishPreview {
   readonly plan: PublishPlan;
   /** The training command that would run first, with secrets removed; `null` for none. */

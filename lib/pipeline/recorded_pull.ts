@@ -24,17 +24,17 @@ export interface PullCommand<Pulled extends Source> {
   readonly command: string;
   /** Returns why this pull is to be skipped; the run is then recorded as unchanged. */
   readonly skip?: (store: Store) => string | undefined;
-  /** What the run waits for before it takes the store's lock. */
+  /** The wait before the run takes the store's lock. */
   readonly prepare?: RunOptions["prepare"];
   /** Opens the carrier for a run. */
   readonly open: (store: Store, run: IntentRun) => Pulled | Promise<Pulled>;
-  /** What the carrier adds to the result. */
+  /** The carrier's addition to the result. */
   readonly details?: (source: Pulled, report: PullReport) => Record<string, unknown>;
   /** Whether an intact active release is enough while the carrier cannot be reached. */
   readonly isOfflineOk?: boolean;
 }
 
-/** What the operator chose for one pull. */
+/** The operator's choices for one pull. */
 export interface PullChoices {
   readonly allowDowngrade: boolean;
   readonly force: boolean;
@@ -53,7 +53,7 @@ export type PullSummary =
 /** A pull that has ended, and the canary of the release that is active now. */
 export interface EndedPull {
   readonly report: Timed<PullSummary>;
-  /** What the carrier adds to the result. */
+  /** The carrier's addition to the result. */
   readonly details: Record<string, unknown>;
   readonly canary: CanaryState | undefined;
   /** Why the state of the canary cannot be read. */

@@ -15,7 +15,7 @@ import { type CommandScope, reportedRun } from "./reported_run.ts";
 import type { Timed } from "./run_report.ts";
 import { type TrainReport, trainToArchive } from "./train.ts";
 
-/** What the operator chose for trainings. */
+/** The operator's choices for trainings. */
 export interface TrainingChoices {
   /** Whether to archive the model folder without training. */
   readonly skipsTraining: boolean;

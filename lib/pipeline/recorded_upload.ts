@@ -15,7 +15,7 @@ import { publish, type PublishReport } from "./publish.ts";
 import { type CommandScope, reportedRun } from "./reported_run.ts";
 import type { Timed } from "./run_report.ts";
 
-/** What the operator chose for one upload. */
+/** The operator's choices for one upload. */
 export interface UploadChoices {
   readonly allowShrink: boolean;
   /** `undefined` for the usual one, which names the time or the commit of GitHub Actions. */

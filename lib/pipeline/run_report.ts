@@ -1,7 +1,7 @@
 import { type ErrorDetails, EXIT, ModelSyncError } from "../core/errors.ts";
 import type { RunRecord } from "../store/history.ts";
 
-/** What a command reports of its work: its line in the history and, in part, its `--json` output. */
+/** A command's report of its work: its line in the history and, in part, its `--json` output. */
 export type RunReport = Pick<
   RunRecord,
   | "outcome"
@@ -29,7 +29,7 @@ export type Timed<Report> = Report & { readonly runId: string; readonly duration
  */
 export class RolledBackError extends ModelSyncError {
   readonly exitCode = EXIT.rolledBack;
-  /** What the run records: the release that is active now. */
+  /** The release that is active now, for the run's record. */
   readonly report: RunReport;
 
   constructor(message: string, details: ErrorDetails & { readonly report: RunReport }) {

@@ -5,7 +5,7 @@ import type { ValidateSettings } from "../config/sections/validate.ts";
 import type { ModeChoice } from "../store/model_folder.ts";
 import type { CurrentRun } from "./current_run.ts";
 
-/** What protects consumers from a bad release. */
+/** The settings that protect consumers from a bad release. */
 export interface Safeguards {
   /** The checks before the activation; `undefined`: none. */
   readonly validate?: ValidateSettings | undefined;

@@ -66,7 +66,7 @@ async function repair(
   await announce(context, store, activation, options);
 }
 
-/** What a pull finished of an earlier run. */
+/** The steps of an earlier run that a pull completed. */
 interface FinishedSwap {
   /** The release whose activation this finished. */
   readonly activated?: Digest;

@@ -22,7 +22,7 @@ import { type FileSystem, findEntry } from "../core/files.ts";
 import { isLocked } from "../core/lock.ts";
 import { readIntent } from "../store/intent.ts";
 
-/** What a verification of the active release found. */
+/** The result of a verification of the active release. */
 export interface VerifyReport {
   readonly release: Digest;
   readonly sequence: number;

@@ -13,7 +13,7 @@ import { deployTargets } from "./deploy_targets.ts";
 import { redeploy, type RedeployReport, type RevertedTo } from "./redeploy.ts";
 import type { WaitOptions } from "./wait_for_release.ts";
 
-/** What the operator chose for one redeployment. */
+/** The operator's choices for one redeployment. */
 export interface RedeployChoices {
   /** Whether to wait until the backend reports the release. */
   readonly waits: boolean;

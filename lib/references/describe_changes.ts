@@ -4,7 +4,7 @@ import type { Category } from "../config/sections/references.ts";
 import { type ModelChange, namesOf } from "./compare_records.ts";
 import type { CategoryPlan } from "./plan.ts";
 
-/** What a proposal says about itself, in the words that reviewers know from the original. */
+/** The texts of a proposal, in the words that reviewers know from the original. */
 
 /** The number of models that a text lists for each kind. */
 const NAMES_MAX = { commit: 10, commitOfSeveral: 5, body: 20, bodyOfSeveral: 10 } as const;

@@ -19,7 +19,7 @@ import { type SyncMode, type SyncOptions, syncReferences, type SyncReport } from
 import { watchReferences } from "./watch.ts";
 import type { WatchEvent } from "./watch_event.ts";
 
-/** What the operator chose for one sync, besides the settings. */
+/** The operator's choices for one sync, besides the settings. */
 export interface SyncChoices {
   /** Whether a kept clone may lose its local changes. */
   readonly discardsLocalChanges: boolean;

@@ -23,7 +23,7 @@ export interface KnownTimestamps {
   remember(timestamp: number | null, isComplete: boolean): void;
 }
 
-/** What a sync covers. A timestamp is valid for one scope only. */
+/** The scope of a sync. A timestamp is valid for one scope only. */
 export interface ReferencesScope {
   /** Without credentials. */
   readonly primaryUrl: string;

@@ -20,7 +20,7 @@ import { readPrimaryRecords, refuseForeignRecords } from "./read_records.ts";
 import { type OfflineRendering, PATCH_NAME, renderOffline } from "./render_offline.ts";
 import { refuseShrink } from "./shrink.ts";
 
-/** What a sync does with changes. */
+/** The way in which a sync handles changes. */
 export type SyncMode =
   /** Only shows them. */
   | { readonly kind: "dry-run" }

@@ -133,7 +133,7 @@ function pauseOf<Pause extends { readonly host: string }>(pause: Pause): Pause {
   return { ...pause, host: wireName(pause.host) };
 }
 
-/** What marks of other hands hold must not keep the heartbeat from being understood. */
+/** Entries of other programs must not make the heartbeat invalid. */
 function runningOf({ runId, command, startedAt, step }: RunningRun): RunningRun[] {
   const time = wireTime(startedAt);
   if (time === undefined) return [];

@@ -45,7 +45,7 @@ export class JobMemory {
   }
 }
 
-/** What a run does to get a job: continue with one, start one, or refuse. */
+/** The decision how a run gets its job: continue with one, start one, or refuse. */
 export type NextStep =
   | { readonly do: "attach"; readonly id: string; readonly at: string }
   /** `because` is the reason why a remembered job is not continued. */

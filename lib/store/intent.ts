@@ -27,7 +27,7 @@ const Intent = z.discriminatedUnion("phase", [
     leftBefore: QuarantineEntry.optional(),
   }),
 ]);
-/** What an unfinished run was about to do, so that the next run can finish or undo it. */
+/** The next step of an unfinished run, so that the next run can finish or undo it. */
 export type Intent = Readonly<z.infer<typeof Intent>>;
 export type IntentRun = Pick<Intent, "runId" | "command" | "startedAt">;
 

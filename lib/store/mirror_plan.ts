@@ -10,7 +10,7 @@ import type { Store } from "./store.ts";
 /** A file to copy into the model folder. */
 export interface WantedCopy {
   readonly file: ReleaseFile;
-  /** What is at its path. One rename replaces a file; anything else is moved away first. */
+  /** The kind of entry at its path. One rename replaces a file; anything else is moved away first. */
   readonly there: "nothing" | "file" | "other";
   /** Whether the entry at its path belongs to no release, and so is kept under another name. */
   readonly isForeign: boolean;

@@ -6,7 +6,7 @@ import type { ActivationMode, ActivationSetting } from "../config/choices.ts";
 import { supportsSymlinks } from "./pointers.ts";
 import type { ModelPlace, Store } from "./store.ts";
 
-/** What is at the path of the model folder. */
+/** The kind of entry at the path of the model folder. */
 export type ModelFolder =
   | { readonly kind: "missing" }
   /** This store's link to `current`. */

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
-/** What a daemon remembers of a role across restarts. */
+/** The state of a role that a daemon keeps across restarts. */
 export interface RoleTimes {
   /** When its next run starts. */
   readonly next: Date;

@@ -14,7 +14,7 @@ export interface StateFolder {
   readonly warn: (message: string) => void;
 }
 
-/** What a run does about a damaged entry of the store: bad content, or a folder or a pipe in its place. */
+/** A run's reaction to a damaged entry of the store: bad content, or a folder or a pipe in its place. */
 type StateEntry =
   | RebuiltEntry
   /** Its reader assumes the cautious meaning, and the next writer replaces it. */
@@ -65,7 +65,7 @@ export const STATE_ENTRIES = {
   "published.json": file("the next publish compares every file with the registry"),
   "git_blobs.json": file("files of a registry without a manifest are fetched again"),
   "hub_commit.json": file("the hub answers one request in full"),
-  "folder_index": folder("the next publish looks at every file"),
+  "folder_index": folder("the next publish checks every file"),
   "stat_cache": folder("files are hashed again"),
   "answers.json": file("GitHub answers one request in full"),
   "starts.json": file("a source may be requested earlier than its least interval"),

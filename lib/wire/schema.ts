@@ -273,7 +273,7 @@ export const Heartbeat = z.object({
 /** As {@link Heartbeat}. */
 export type Heartbeat = Readonly<z.infer<typeof Heartbeat>>;
 
-/** What every event has, whatever its type. */
+/** The fields of every event, whatever its type. */
 export const Envelope = z.object({
   specversion: z.literal("1.0"),
   id: WellFormed.min(1).max(ID_CHARS_MAX),

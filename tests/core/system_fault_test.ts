@@ -67,11 +67,11 @@ for (const [name, kind] of Object.entries(KINDS)) {
   ];
   Deno.test(`${name} is ${kind.name}, whatever class the runtime gives it, without a stack trace`, () => {
     for (const make of makes) {
-      const error = systemFault(osError(name, make), "go on");
+      const error = systemFault(osError(name, make), "continue");
       assert.ok(error instanceof kind, name);
       const { code, text } = shownFor(osError(name, make));
       assert.equal(code, error.exitCode);
-      assert.match(text, new RegExp(`^error: Cannot go on: simulated ${name}\nnext: {2}[^\n]+\n$`));
+      assert.match(text, new RegExp(`^error: Cannot continue: simulated ${name}\nnext: {2}[^\n]+\n$`));
     }
   });
 }
@@ -93,7 +93,7 @@ Deno.test("the runtime's errors about files without a code are recognized by the
     for (const error of [new Fault("it says so"), Object.assign(new Fault("it says so"), { code: "EODD" })]) {
       const { code, text } = shownFor(error);
       assert.equal(code, exitCode, text);
-      assert.match(text, /^error: Cannot go on: it says so\nnext: /);
+      assert.match(text, /^error: Cannot continue: it says so\nnext: /);
     }
   }
 });
@@ -110,11 +110,11 @@ Deno.test("bugs stay bugs, and errors of the program stay as they are", () => {
   for (
     const bug of [osError("EBADF"), osError("ERR_INVALID_ARG_TYPE"), new TypeError("x is no function"), "x"]
   ) {
-    assert.equal(systemFault(bug, "go on"), bug);
+    assert.equal(systemFault(bug, "continue"), bug);
     assert.match(shownFor(bug).text, /^error: unexpected: /);
   }
   const ours = new LockedError("Cannot lock", { code: "LOCKED" });
-  assert.equal(systemFault(ours, "go on"), ours);
+  assert.equal(systemFault(ours, "continue"), ours);
 });
 
 /** What real calls throw. */
@@ -145,8 +145,8 @@ for (const [what, call] of Object.entries(CALLS)) {
       Deno.symlinkSync("loop", join(dir.path, "loop"));
       assert.throws(() => call(dir.path), (error) => {
         const { text } = shownFor(error);
-        assert.match(text, /^error: Cannot go on: [^\n]+\nnext: {2}[^\n]+\n$/);
-        return systemFault(error, "go on") instanceof ModelSyncError;
+        assert.match(text, /^error: Cannot continue: [^\n]+\nnext: {2}[^\n]+\n$/);
+        return systemFault(error, "continue") instanceof ModelSyncError;
       });
     },
   });
@@ -154,8 +154,8 @@ for (const [what, call] of Object.entries(CALLS)) {
 
 Deno.test("a folder that the runtime opens only to programs with every permission is reported, without the runtime's advice", () => {
   const said = 'Requires all access to "/dev/shm/models", run again with the --allow-all flag';
-  const error = systemFault(new Deno.errors.NotCapable(said), "go on");
+  const error = systemFault(new Deno.errors.NotCapable(said), "continue");
   assert.ok(error instanceof UsageError);
-  assert.equal(error.message, 'Cannot go on: Requires all access to "/dev/shm/models"');
+  assert.equal(error.message, 'Cannot continue: Requires all access to "/dev/shm/models"');
   assert.match(error.hint ?? "", /\/dev, \/proc and \/sys.*mount a tmpfs/);
 });

@@ -54,7 +54,7 @@ Deno.test("a daemon whose store is removed announces itself in a new one, and a 
   assert.equal(context.log.lines.length, removals.length);
   assert.match(
     context.log.lines[0] ?? "",
-    /^warn the store .*\.model-sync was removed, .*the daemon goes on$/,
+    /^warn the store .*\.model-sync was removed, .*the daemon continues$/,
   );
   await step(() => {});
   assert.equal(context.log.lines.length, removals.length);

@@ -271,7 +271,7 @@ Deno.test("an interruption during the reload names the active release, and says 
   await world.publish({ "a.bin": "one" });
   const stop = new AbortController();
   const context = testContext({ signal: stop.signal });
-  const stopped = new InterruptedError("Cannot go on: stopped by SIGINT", {
+  const stopped = new InterruptedError("Cannot continue: stopped by SIGINT", {
     code: "INTERRUPTED",
     hint: "nothing",
   });

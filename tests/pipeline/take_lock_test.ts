@@ -55,7 +55,7 @@ Deno.test("a run that waits for the lock ends when it is stopped, and one that d
   using _lock = await acquireLock(Deno, store.lock, OWNER, context.clock);
   const running = run(context, store, true);
   await waits;
-  stop.abort(new InterruptedError("Cannot go on: stopped", { code: "INTERRUPTED" }));
+  stop.abort(new InterruptedError("Cannot continue: stopped", { code: "INTERRUPTED" }));
   await assert.rejects(running, InterruptedError);
   await assert.rejects(run(testContext(), store, false), LockedError);
   assert.deepEqual(readHistory(store, 10).map(({ outcome }) => outcome), ["failed", "interrupted"]);
@@ -88,7 +88,7 @@ Deno.test("a runtime that cannot try a lock waits for it in one attempt, until i
   first[Symbol.dispose]();
   const held = await second;
   const third = awaitLock(context, path, OWNER);
-  stop.abort(new InterruptedError("Cannot go on: stopped", { code: "INTERRUPTED" }));
+  stop.abort(new InterruptedError("Cannot continue: stopped", { code: "INTERRUPTED" }));
   await assert.rejects(third, InterruptedError);
   held[Symbol.dispose]();
   assert.equal(opened, 3);

@@ -210,7 +210,7 @@ Deno.test("an abort ends a request at once", async () => {
   const arrived = world.server.nextRequest();
   const failed = assert.rejects(world.client().records("clip"), InterruptedError);
   await arrived;
-  world.stop.abort(new InterruptedError("Cannot go on", { code: "INTERRUPTED" }));
+  world.stop.abort(new InterruptedError("Cannot continue", { code: "INTERRUPTED" }));
   await failed;
 });
 

@@ -110,7 +110,7 @@ async function play(script: Script): Promise<Told> {
 }
 
 function interrupted(): InterruptedError {
-  return new InterruptedError("Cannot go on: stopped by SIGTERM", { code: "INTERRUPTED" });
+  return new InterruptedError("Cannot continue: stopped by SIGTERM", { code: "INTERRUPTED" });
 }
 
 const COMPLETE: SyncResult = { kind: "complete" };

@@ -115,9 +115,9 @@ export interface Denial {
   readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 429 | 500 | 503;
   /** Stable, for programs. */
   readonly code: string;
-  /** What failed, and why. */
+  /** The failure and its reason. */
   readonly message: string;
-  /** What to do next. */
+  /** The next step for the reader. */
   readonly hint: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** The limits of a request, if it exceeded them. */

@@ -52,9 +52,9 @@ export function Facts({ facts }: { readonly facts: readonly (Fact | null | undef
 }
 
 interface EmptyProps {
-  /** What is missing: `No node has reported yet`. */
+  /** The missing content: `No node has reported yet`. */
   readonly title: string;
-  /** What to do next. */
+  /** The next step for the reader. */
   readonly children?: ComponentChildren;
   /** Commands to run next, in this order. */
   readonly commands?: readonly string[];

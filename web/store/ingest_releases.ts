@@ -10,7 +10,7 @@ import { hexName, utc, word } from "./row_values.ts";
 /** Four carriers, and room for those of later versions. */
 const CARRIERS_MAX = 10;
 
-/** What one event reports about a release. */
+/** One event's report about a release. */
 interface ReleaseFact {
   readonly node: string;
   /** Whether the node reports that it published the release. */

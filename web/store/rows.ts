@@ -215,7 +215,7 @@ export const PullRequestRow = z.object({
   repository: z.string(),
   number: z.number(),
   url: z.string().optional(),
-  /** What the last run did with it: `created`, `updated`, `closed`. */
+  /** The last run's action: `created`, `updated`, `closed`. */
   outcome: z.string(),
   changes: z.number(),
   node: z.string(),

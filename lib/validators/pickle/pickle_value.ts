@@ -21,7 +21,7 @@ export type PickleValue =
   | DtypeValue
   | ArrayWrapperValue;
 
-/** What Python has to do to hash or free a value. */
+/** The work of Python to hash or free a value. */
 export interface Measures {
   /** The time to hash it, where a number counts 1. Python does not cache the hashes of tuples and integers. */
   readonly weight: number;

@@ -2,7 +2,7 @@ import type { PickleProblem } from "../pickle_problem.ts";
 import { isDenied } from "../rules/allow_list.ts";
 import { isKnownModule, isWord } from "../rules/known_modules.ts";
 
-/** What the bytes may be instead of a pickle. See `MachineOptions`. */
+/** The other meaning that the bytes may have. See `MachineOptions`. */
 export interface Doubts {
   readonly isText?: boolean;
   readonly isRest?: boolean;

@@ -5,13 +5,13 @@
 /** The program that reads a pickle. It determines the meaning of the bytes and the imports that are allowed. */
 export type PickleDialect = "python" | "joblib" | "torch" | "torchscript";
 
-/** What the user allows besides the models of known libraries. */
+/** The imports that the user allows besides the models of known libraries. */
 export interface PickleAllowList {
   /** `package.module.Class`, where `*` stands for any characters: `mybot.models.*`. */
   readonly patterns: readonly string[];
 }
 
-/** What a pickle may do with something that it imports. */
+/** The permitted uses of an import in a pickle. */
 export interface GlobalRule {
   /**
    * - `value`: store it, or pass it to a call that takes it.
@@ -31,7 +31,7 @@ export interface GlobalRule {
   readonly checks?: "reconstructor" | CallCheck;
   /** The check of the state that BUILD sets, once; `attributes` by default. */
   readonly state?: StateCheck;
-  /** What may be added to an object before its state is set: by APPENDS (`items`) or SETITEMS (`pairs`). */
+  /** The additions to an object that are allowed before its state is set: by APPENDS (`items`) or SETITEMS (`pairs`). */
   readonly fill?: "items" | "pairs";
   /** Whether items are looked up as attributes: Python and numpy then find special names among the items. */
   readonly hasItemsAsAttributes?: boolean;

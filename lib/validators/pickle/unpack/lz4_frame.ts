@@ -79,7 +79,7 @@ async function readHeader(reader: PickleReader): Promise<FrameHeader> {
 }
 
 /**
- * Decompresses a block into `output` from `start` on, with what stands before as its history.
+ * Decompresses a block into `output` from `start` on, with the bytes before it as its history.
  *
  * @returns where it ends; `undefined` when it is broken or does not fit
  */
@@ -144,6 +144,6 @@ async function pass(reader: PickleReader, bytes: number): Promise<void> {
 }
 
 function broken(reader: PickleReader, problem: string): PickleProblem {
-  // The reference decoder accepts some errors, such as an offset of 0, and goes on.
+  // The reference decoder accepts some errors, such as an offset of 0, and continues.
   return new PickleProblem("refused", reader.position, `has an LZ4 frame that ${problem}`);
 }
