@@ -67,8 +67,8 @@ export async function gitDemo(root: string): Promise<void> {
 ${styled(1, `Done in ${seconds} s. What to try next`)}
 
   Look around:      ls -l ${bot.dir}
-  Your own models:  edit configs/bot.yaml: set repo_url, and look at the other settings
-                    ${DENO} task doctor              # what is missing, and how to mend it
+  Your own models:  edit configs/bot.yaml: set repo_url, and check the other settings
+                    ${DENO} task doctor              # what is missing, and how to fix it
                     ${DENO} task publish --dry-run   # what would be published
   For every day:    ${DENO} task compile             # builds dist/model-sync, one file to install
   Other carriers:   ${DENO} task demo --carrier runpod   # or github-actions, huggingface

@@ -27,7 +27,7 @@ export function gitRegistrySettings(
     throw new UsageError("Cannot find the models repository: neither repo_dir nor repo_url is set", {
       code: "REPO_UNSET",
       hint:
-        "set --repo-dir or model_sync.repo_dir to a clone, or model_sync.repo_url to what should be cloned",
+        "set --repo-dir or model_sync.repo_dir to a clone, or model_sync.repo_url to the registry's address",
     });
   }
   return {
