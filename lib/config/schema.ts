@@ -59,8 +59,7 @@ const Client = z.strictObject({
   ),
   ...TIMING,
   other_writers: z.enum(OTHER_WRITER_SETTINGS).default("refuse").register(DOCS, {
-    description:
-      "What to do with files that another program changed in the registry without updating their " +
+    description: "What to do with files that another program changed in the registry without updating its " +
       "model-sync.json. refuse: refuse the release. accept: pull them with a warning, like a registry without " +
       "model-sync.json, unless a signature is required.",
   }),
@@ -69,7 +68,7 @@ const Client = z.strictObject({
 export const ModelSync = z.strictObject({
   enabled: z.boolean().default(true).register(DOCS, {
     description:
-      "Has no effect in this file: original configuration files contain false and never read it. To keep the " +
+      "Has no effect in this file: the original files contain false, and the original program ignored it. To keep the " +
       "daemon from starting, set the environment variable MODEL_SYNC_ENABLED=false.",
   }),
   models_dir: Path.default("models").register(DOCS, {
@@ -94,7 +93,7 @@ export const ModelSync = z.strictObject({
   stop_timeout_sec: z.number().positive().max(86_400).default(STOP_TIMEOUT_SEC).register(DOCS, {
     description:
       "The time limit for the current step after SIGTERM, in seconds. Then the process ends with exit code 130, " +
-      "and the next run recovers. systemd kills after 90 s, Docker after 10 s.",
+      "and the next run recovers. By default, systemd kills a service after 90 s, Docker after 10 s.",
   }),
   repo_dir: Path.optional().register(DOCS, {
     description:

@@ -88,7 +88,7 @@ const CanaryKeys = z.strictObject({
   }),
   no_data: z.enum(CANARY_POLICIES).default("pause").register(DOCS, {
     description:
-      "What to do when a metric has no value, or had none before the swap. pause: stop the time of the canary until there is a value; if " +
+      "What to do when a metric has no value, or had none before the swap. pause: stop the canary's clock until there is a value; if " +
       "there was none before the swap, until you promote or abort the canary. rollback: count a degraded sample. " +
       "ignore: decide by the other metrics.",
   }),

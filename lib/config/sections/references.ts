@@ -124,7 +124,7 @@ export const References = z.strictObject({
     examples: ["preview"],
   }),
   min_changes_threshold: z.number().int().min(1).default(1).register(DOCS, {
-    description: "The least number of changed models in a repository for a pull request.",
+    description: "The smallest number of changed models in a repository that leads to a pull request.",
   }),
   max_shrink: z.number().min(0).max(1).default(0.5).register(DOCS, {
     description:

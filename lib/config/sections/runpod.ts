@@ -40,8 +40,8 @@ export const RunPod = z.strictObject({
   }),
   trigger_payload: z.record(z.string(), z.json()).default({}).register(DOCS, {
     description:
-      "The body of the start request. For RunPod, input and policy are added if they are missing: policy lets " +
-      "the job take job_timeout_sec.",
+      "The body of the start request. For RunPod, input and policy are added if they are missing: policy sets " +
+      "the time limit of the job to job_timeout_sec.",
   }),
   headers: z.record(z.string(), z.string()).default({}).register(DOCS, {
     description: "Additional headers of requests to the API.",

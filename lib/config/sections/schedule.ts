@@ -58,7 +58,7 @@ export const TIMING = {
   }),
   catch_up: z.boolean().default(true).register(DOCS, {
     description:
-      "Run once, late, if due times passed while the daemon was off or paused, or the machine was suspended.",
+      "If due times passed while the daemon was off or paused, or the machine was suspended, run once afterwards.",
   }),
   catch_up_within: duration(0, 366 * DAY_MS, "at most 366d").optional().register(DOCS, {
     description: "Catch up only if the due time passed no longer ago than this.",

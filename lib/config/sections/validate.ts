@@ -48,7 +48,7 @@ const Onnx = z.strictObject({
   structure_only: z.array(Pattern).max(10_000).default([]).register(DOCS, {
     description:
       "Patterns of models that are not loaded: only their structure, external data, inputs and outputs are " +
-      "checked. For operators or types that this ONNX Runtime lacks, such as custom domains and bfloat16.",
+      "checked. For operators or types that the built-in ONNX Runtime lacks, such as custom domains and bfloat16.",
     examples: [["*/custom_*.onnx"]],
   }),
   expect: z.array(ExpectedModel).max(1_000).default([]).register(DOCS, {
@@ -73,7 +73,8 @@ const Safetensors = z.strictObject({
 
 const Gguf = z.strictObject({
   shape_drift: z.enum(DRIFT_SETTINGS).default("warn").register(DOCS, {
-    description: "The same for GGUF files.",
+    description:
+      "What to do if the tensors differ from those of the active release, as for safetensors files.",
   }),
 });
 
@@ -100,7 +101,7 @@ export const Validate = z.strictObject({
   }),
   required_files: z.array(Pattern).max(10_000).default([]).register(DOCS, {
     description:
-      "Patterns, of which each must match a file of the release. * matches any text including /, ? matches one " +
+      "Patterns. Each must match a file of the release. * matches any text including /, ? matches one " +
       "character.",
     examples: [["*/rf.joblib", "metadata.json"]],
   }),
