@@ -1,7 +1,7 @@
 import { REDACTED } from "./known_secrets.ts";
 
 /** Token shapes as their issuers document them, long enough that model data does not match by chance. */
-export const SECRET_SHAPES: readonly (readonly [kind: string, pattern: RegExp])[] = [
+const SECRET_SHAPES: readonly (readonly [kind: string, pattern: RegExp])[] = [
   ["a private key", /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[^]*/g],
   [
     "a GitHub token",

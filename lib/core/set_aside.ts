@@ -32,10 +32,14 @@ export function setAside(fs: FileSystem, path: string): string | undefined {
   }
 }
 
-/** Frees the path of a state file if something other than a file is there. */
+/**
+ * Frees the path of a state file for a rename, if something is there that a rename cannot replace: a folder. On Windows,
+ * a link to a folder is such an entry, too. Everything else stays until the rename, so that a failed write loses nothing.
+ */
 export function clearWay(fs: FileSystem, path: string): void {
   const found = findEntry(fs, path);
-  if (found !== undefined && !found.isFile) setAside(fs, path);
+  if (found === undefined || found.isFile) return;
+  if (found.isDirectory || Deno.build.os === "windows") setAside(fs, path);
 }
 
 /** Removes a state file, or whatever is at its path. */

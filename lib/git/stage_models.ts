@@ -159,4 +159,4 @@ export const ATTRIBUTE_PLACES =
   "the repository's .gitattributes, the clone's .git/info/attributes, or your own for all clones (core.attributesFile)";
 
 /** The mode of a missing entry. */
-export const GONE = "000000";
+const GONE = "000000";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { diskError } from "../core/errors.ts";
 import { PRIVATE_MODE, setMode, writeAllSync } from "../core/files.ts";
-import { clearWay } from "../core/set_aside.ts";
+import { removeState } from "../core/set_aside.ts";
 import { HistoryCursor } from "../store/history_cursor.ts";
 import { RebuiltFile } from "../store/rebuilt_file.ts";
 import type { Store } from "../store/store.ts";
@@ -38,7 +38,7 @@ export function writeReportState(store: Store, state: ReportState): void {
   const { fs } = store;
   const path = STATE.path(store);
   try {
-    clearWay(fs, `${path}.new`);
+    removeState(fs, `${path}.new`);
     {
       // The dashboard's address may hold a key.
       const options = { write: true, create: true, truncate: true, mode: PRIVATE_MODE };

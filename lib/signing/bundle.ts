@@ -128,7 +128,7 @@ function fromBase64(text: string): Buffer | undefined {
 }
 
 /** The only supported payload: an in-toto statement. */
-export const PAYLOAD_TYPE = "application/vnd.in-toto+json";
+const PAYLOAD_TYPE = "application/vnd.in-toto+json";
 
 /**
  * Returns the bytes that a DSSE signature covers: `DSSEv1 28 application/vnd.in-toto+json 2 {}`, with lengths in bytes

@@ -11,7 +11,7 @@ import type { Store } from "./store.ts";
  */
 
 /** The number of files that a report lists. */
-export const KEPT_FILES_MAX = 2_000;
+const KEPT_FILES_MAX = 2_000;
 
 /** One publish a day while the dashboard is offline for a month, and some more. */
 const LISTS_MAX = 40;

@@ -23,7 +23,7 @@ export interface TrainingSettings {
 }
 
 /** Returns the flags for training options. */
-export function trainingFlags(options: TrainingOptions): string[] {
+function trainingFlags(options: TrainingOptions): string[] {
   return [
     ...(options.paper ? ["--paper"] : []),
     ...options.symbols.flatMap((symbol) => ["--symbol", symbol]),

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { z } from "zod";
+import type { FileSystem } from "../../lib/core/files.ts";
+import { StateFile } from "../../lib/core/state_file.ts";
+import { osError } from "../helpers/fake_fs.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+
+/** Returns the state file in a folder. */
+function fileIn(dir: string, fs: FileSystem = Deno): StateFile<string[]> {
+  return new StateFile(fs, join(dir, "state.json"), z.array(z.string()));
+}
+
+Deno.test("StateFile.replace() keeps the old content until the new one is written, also behind a link", () => {
+  using dir = tempDir();
+  Deno.writeTextFileSync(join(dir.path, "elsewhere.json"), '["old"]');
+  Deno.symlinkSync("elsewhere.json", join(dir.path, "state.json"));
+  const full: FileSystem = {
+    ...Deno,
+    openSync(path, options) {
+      if (options?.write === true) throw osError("ENOSPC");
+      return Deno.openSync(path, options);
+    },
+  };
+  assert.throws(() => fileIn(dir.path, full).replace(["new"]), { code: "ENOSPC" });
+  assert.deepEqual(fileIn(dir.path).read(), { kind: "found", value: ["old"] });
+
+  fileIn(dir.path).replace(["new"]);
+  assert.deepEqual(fileIn(dir.path).read(), { kind: "found", value: ["new"] });
+  assert.equal(Deno.readTextFileSync(join(dir.path, "elsewhere.json")), '["old"]');
+});
