@@ -103,8 +103,8 @@ function scanConfig(option: Option | undefined): { type: "string" | "boolean"; s
   return option.short === undefined ? { type: "boolean" } : { type: "boolean", short: option.short };
 }
 
-/** An option where a value is expected: the value was forgotten. */
-const OPTION_LIKE = /^(?:--[a-z][^=]*|--|-[a-z]+)$/i;
+/** An option where a value is expected: the value was forgotten. A text such as `--no more warmup` is a value. */
+const OPTION_LIKE = /^(?:--[a-z][\w.-]*(?:=.*)?|--|-[a-z]+)$/is;
 
 function refuseOption(name: string, option: Option | undefined, value: string | undefined): void {
   if (value === undefined || !OPTION_LIKE.test(value)) return;

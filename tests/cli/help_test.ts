@@ -206,6 +206,7 @@ Deno.test("mistakes in a command line are named, with exit code 2 and the help a
   const cases: ReadonlyArray<readonly [args: readonly string[], says: RegExp]> = [
     [["rollback", "--to"], /Cannot use --to: its value RELEASE is missing/],
     [["rollback", "--to", "--quiet"], /its value RELEASE is missing, "--quiet" follows[^]*--to=VALUE/],
+    [["rollback", "--to", "--log-format=json"], /its value RELEASE is missing, "--log-format=json" follows/],
     [["rollback", "--to", "1", "--to", "2"], /Cannot use --to twice/],
     [["rollback", "--dry-run=odd"], /the option takes no value/],
     [["rollback", "41"], /Cannot use the argument "41": the command takes options only/],
@@ -240,6 +241,8 @@ Deno.test("options are understood in every spelling that they had", async () => 
   ) {
     assert.deepEqual(await settings(...args), expected);
   }
+  const text = "--fast mode: no warmup";
+  assert.deepEqual(await settings("--models-dir", text), { value: text, from: "--models-dir" });
   const { code, stderr } = await runCli("rollback", ["--dry-run=true", "--", "-x"], { cwd: dir.path });
   assert.deepEqual([code, /argument "-x"/.test(stderr)], [2, true]);
 });
