@@ -326,7 +326,7 @@ export const REQUIRED_ROLES: Operands<readonly Role[]> = {
  *
  * @throws {UsageError} code `ROLE_UNKNOWN`
  */
-export function parseRoles(typed: readonly string[]): Role[] {
+function parseRoles(typed: readonly string[]): Role[] {
   return Array.from(new Set(typed), (name) => {
     const role = ROLES.find((role) => role === name);
     if (role !== undefined) return role;

@@ -75,7 +75,7 @@ export const program: Program = {
 };
 
 /** Uploads as a recorded run, redeploys where the options say so, and prints the result. */
-export async function runHfUpload(session: Session, flags: HfUploadFlags): Promise<void> {
+async function runHfUpload(session: Session, flags: HfUploadFlags): Promise<void> {
   const { context, output, location } = session;
   if (flags.createPr && (flags.redeploy || flags.wait || flags.revertOnFailure)) {
     throw new UsageError("Cannot redeploy with --create-pr: the branch holds the release once it is merged", {

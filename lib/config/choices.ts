@@ -15,9 +15,8 @@ export const DRIFT_SETTINGS = ["warn", "refuse", "ignore"] as const;
 /** What to do if a file's tensors differ from those in the active release. */
 export type DriftSetting = (typeof DRIFT_SETTINGS)[number];
 
-export const PICKLE_SETTINGS = ["check", "refuse", "ignore"] as const;
 /** Whether pickle files are checked against the allow-list, always refused, or never checked. */
-export type PickleSetting = (typeof PICKLE_SETTINGS)[number];
+export const PICKLE_SETTINGS = ["check", "refuse", "ignore"] as const;
 
 export const OTHER_WRITER_SETTINGS = ["refuse", "accept"] as const;
 /** What to do with files that another program changed after model-sync published their manifest. */

@@ -11,6 +11,12 @@
 export const RATE_LIMITING = "Rate limiting - skipping sync";
 
 /**
+ * From the trading bot's `CloudModelSynchronizationService` ("Common Issues", 3). Logged when a consumer did not load a
+ * new release. The release was active until then: the next line says why it failed and which release is active again.
+ */
+export const HOT_SWAP_FAILED = "Model hot-swap failed - keeping current model";
+
+/**
  * From the reference sync's `sync_github_references.py --watch` ("Watch Mode Output"): its banner, and the texts of its
  * lines.
  */

@@ -1,5 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
+import { HOT_SWAP_FAILED } from "../core/seed_phrases.ts";
 import type { Digest, Manifest } from "../release/manifest.ts";
 import { activeManifest } from "../store/pointers.ts";
 import { clearPendingReload, readPendingReload, writePendingReload } from "../store/pending_reload.ts";
@@ -122,7 +123,7 @@ async function announce(
     if (
       context.signal.aborted || activation.previous === undefined || activation.event === "rolled-back"
     ) throw error;
-    context.log.warn("Model hot-swap failed - keeping current model");
+    context.log.warn(HOT_SWAP_FAILED);
     throw await rollBackFailed(context, store, {
       failed: activation.manifest,
       to: activation.previous,

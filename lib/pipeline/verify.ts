@@ -138,10 +138,10 @@ function findExtra(context: Context, store: Store, manifest: Manifest): string[]
 }
 
 /** Identifies the state of a release on the disk. It differs after another run has changed it. */
-export type DiskState = string;
+type DiskState = string;
 
 /** Returns the present state of a release, for a reader without the lock. */
-export function diskStateOf(store: Store, digest: Digest): DiskState {
+function diskStateOf(store: Store, digest: Digest): DiskState {
   const { fs, root, modelsDir } = store;
   const release = releaseDir(store, digest);
   return [join(root, "current"), modelsDir, release, `${release}.json`, `${release}.sig`]
@@ -159,7 +159,7 @@ function identityOf(fs: FileSystem, path: string): string {
  * Returns whether a problem may be the work of another run: the release has changed since `before`, or a run is moving
  * pointers and files now. The remains of a killed run do not count: its lock is free.
  */
-export async function isChanging(
+async function isChanging(
   context: Context,
   store: Store,
   digest: Digest,

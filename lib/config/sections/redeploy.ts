@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { DOCS, EnvName, HttpAddress } from "./kinds.ts";
 
-export const DEPLOY_KINDS = ["render", "railway", "railway-api", "vercel", "generic"] as const;
+const DEPLOY_KINDS = ["render", "railway", "railway-api", "vercel", "generic"] as const;
 
 const Hook = z.strictObject({
   type: z.enum(DEPLOY_KINDS),

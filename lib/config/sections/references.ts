@@ -25,8 +25,7 @@ export const CATEGORIES = [
 export type Category = (typeof CATEGORIES)[number];
 
 /** One branch that is updated in place, or a new branch for each run as in the original. */
-export const PULL_REQUEST_STYLES = ["fixed", "timestamped"] as const;
-export type PullRequestStyle = (typeof PULL_REQUEST_STYLES)[number];
+const PULL_REQUEST_STYLES = ["fixed", "timestamped"] as const;
 
 /** The original's branches are `sync/<category>/<time>`. Git cannot store a branch `sync` beside them. */
 const OLD_BRANCHES = "sync";

@@ -41,7 +41,7 @@ const CommandHook = z.strictObject({
 export type CommandHook = z.infer<typeof CommandHook>;
 
 /** The signals that make services reload, stop or restart. */
-export const RELOAD_SIGNALS = ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGTERM", "SIGQUIT"] as const;
+const RELOAD_SIGNALS = ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGTERM", "SIGQUIT"] as const;
 
 const SignalHook = z.strictObject({
   type: z.literal("signal"),

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { DOCS, EnvName, WebAddress } from "./kinds.ts";
 
 /** The formats of pings. */
-export const PING_STYLES = ["healthchecks", "plain"] as const;
+const PING_STYLES = ["healthchecks", "plain"] as const;
 export type PingStyle = (typeof PING_STYLES)[number];
 
 /** A node counts as down after three missed heartbeats; shorter intervals only cost requests. */
