@@ -19,7 +19,8 @@ const TOKEN = /\s*(?:'([^'\\\n]*)'|"([^"\\\n]*)"|(\d{1,20})L?|(True|False)|([()[
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- *  * assert.deepEqual(readLiteral("(True, )"), { kind: "tuple", items: [{ kind: "boolean", value: true }] });
+ * import { readLiteral } from "./python_literal.ts";
+ * assert.deepEqual(readLiteral("(True, )"), { kind: "tuple", items: [{ kind: "boolean", value: true }] });
  * assert.equal(readLiteral("'f4' and 'O'"), undefined);
  * ```
  */

@@ -33,7 +33,8 @@ export const HEAD_BYTES = TAR_BLOCK_BYTES;
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- *  * const bytes = (text: string) => new TextEncoder().encode(text);
+ * import { recognisePickle } from "./recognise_pickle.ts";
+ * const bytes = (text: string) => new TextEncoder().encode(text);
  * assert.deepEqual(recognisePickle(new Uint8Array([0x80, 4, 0x4e, 0x2e]), "model.onnx"), {
  *   kind: "pickle",
  *   isCertain: true,
