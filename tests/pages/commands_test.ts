@@ -11,7 +11,7 @@ import { GIT_ENV } from "../helpers/test_git.ts";
 /** Blocks of commands that no test here runs, by what follows `sh`, with the reason. Their options are checked. */
 const NOT_RUN: Readonly<Record<string, string>> = {
   demo: "downloads Deno and runs every test; tests/configs/demo_test.ts runs the demo",
-  compile: "takes minutes; tests/cli/compile_test.ts runs the executable",
+  compile: "takes minutes; tests/cli/executable_test.ts runs the executable",
   bench: "takes minutes; tests/bench runs every scenario with tiny models",
   develop: "would run the tests inside a test; .ci/run runs them",
   daemon: "runs until it is stopped; tests/cli starts daemons with each role",
@@ -147,8 +147,12 @@ for (const page of PAGES) {
       ignore: Deno.build.os === "windows",
       async fn() {
         using dir = tempDir();
-        const output = await perform(page, name, Deno.realPathSync(dir.path));
+        const root = Deno.realPathSync(dir.path);
+        const output = await perform(page, name, root);
         for (const shown of OUTPUTS[`${page.path} ${name}`] ?? []) assert.match(output, shown);
+        if (page === guide("references.md")) {
+          assert.match(Deno.readTextFileSync(join(root, "references/preview/changes.diff")), /ViT-H-14/);
+        }
         if (["runpod", "github-actions", "huggingface"].includes(name)) {
           assert.match(output, /active release|activated release/);
         }
@@ -156,6 +160,13 @@ for (const page of PAGES) {
     });
   }
 }
+
+Deno.test("every carrier has a page whose commands are run, and every expected output has its page", () => {
+  const performed = PAGES.flatMap((page) => stagesOf(page).map((name) => ({ path: page.path, name })));
+  assert.deepEqual(new Set(performed.map(({ name }) => name)), new Set(Object.keys(STAGES)));
+  const expected = new Set(performed.map(({ path, name }) => `${path} ${name}`));
+  assert.deepEqual(Object.keys(OUTPUTS).filter((key) => !expected.has(key)), []);
+});
 
 Deno.test({
   name: "the shell commands of the guarantees compute the digest of the active release",

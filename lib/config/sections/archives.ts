@@ -7,7 +7,7 @@ const DOWNLOAD_BYTES_MAX = ARCHIVE_LIMITS.bytesMax;
 
 const Count = z.number().int().positive();
 
-/** The section `archives`. The reasons of the defaults are in `lib/core/archive_limits.ts`. */
+/** The section `archives`. The reasons of the defaults are in `lib/archive/archive_limits.ts`. */
 export const Archives = z.strictObject({
   max_download_bytes: Count.default(DOWNLOAD_BYTES_MAX).register(DOCS, {
     description: "The largest archive to download, in bytes.",

@@ -41,7 +41,7 @@ export const PYTHON_RULES: readonly Rule[] = [
   // Opens the file of the zone, and checks that its name stays below its own folder.
   [/^zoneinfo:ZoneInfo\._unpickle$/, { use: "call", checks: "constants", makes: "stored" }],
   [/^zoneinfo:ZoneInfo$/, { use: "value" }],
-  // Does the same.
+  // Opens the file of the zone, with the same check.
   [/^pytz:_p$/, { use: "call", checks: "constants", makes: "stored" }],
   [/^pytz:_UTC$/, { use: "call", checks: "nothing", makes: "stored" }],
   // Parses text. From a number it would compute the digits, which takes quadratic time.
