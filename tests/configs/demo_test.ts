@@ -76,11 +76,9 @@ async function runDemo(dir: string, ...args: string[]) {
   return { told, logged };
 }
 
-Deno.test("the demo does what it tells, and the models that it publishes load in ONNX Runtime", async () => {
+Deno.test("the demo does what its narration says, and its models load in ONNX Runtime", async () => {
   using dir = tempDir();
-  const startedMs = performance.now();
   const { told, logged } = await runDemo(dir.path);
-  assert.ok(performance.now() - startedMs < 60_000);
 
   const [root = ""] = Array.from(Deno.readDirSync(dir.path), (entry) => join(dir.path, entry.name))
     .filter((path) => path.includes("model-sync-demo-"));
