@@ -1,6 +1,7 @@
 import type { Offer, Revision, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { DiskError, diskError, PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
+import { plural } from "../core/format.ts";
 import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
 import type { ActivationSetting } from "../config/choices.ts";
 import { chooseMode, type ModeChoice } from "../store/model_folder.ts";
@@ -209,7 +210,7 @@ async function stage(
   staging: Staging,
   options: TrustOptions,
 ): Promise<VerifiedRelease> {
-  context.log.info(`staging ${offer.files.length} files`);
+  context.log.info(`staging ${plural(offer.files.length, "file")}`);
   await source.stage(offer, staging);
   if (offer.claim !== undefined) {
     try {
