@@ -34,13 +34,13 @@ export async function gitDemo(root: string): Promise<void> {
   say("");
   await modelSync(bot, ["status"]);
 
-  chapter("One model is trained again; only this file is transferred, the others are linked");
+  chapter("One model is trained again; only its two files are transferred, the others are hard links");
   await modelSync(trainer, ["publish", "--symbol", "BTC/USDC"]);
   say("");
   await modelSync(bot, ["pull"]);
 
   chapter(
-    "An attacker flips one bit of a model in the registry; the bot refuses the release and keeps its own",
+    "An attacker flips one bit of a model in the registry; the bot refuses the release",
   );
   const hand: Machine = { name: "mallory", dir: join(root, "mallory") };
   Deno.mkdirSync(hand.dir);
@@ -59,7 +59,7 @@ export async function gitDemo(root: string): Promise<void> {
   say("");
   await modelSync(bot, ["status"]);
 
-  chapter("The trainer publishes again over the broken file, and the bot pulls it");
+  chapter("The training server publishes over the damaged file, and the bot pulls the new release");
   await safeguardsStory(trainer, bot, settings);
 
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(0);
@@ -67,11 +67,11 @@ export async function gitDemo(root: string): Promise<void> {
 ${styled(1, `Done in ${seconds} s. What to try next`)}
 
   Look around:      ls -l ${bot.dir}
-  Your own models:  edit configs/bot.yaml: set repo_url, and check the other settings
-                    ${DENO} task doctor              # what is missing, and how to fix it
-                    ${DENO} task publish --dry-run   # what would be published
-  For every day:    ${DENO} task compile             # builds dist/model-sync, one file to install
+  Your own models:  in configs/bot.yaml of this clone, set repo_url and check the other settings
+                    ${DENO} task doctor              # diagnoses the setup and suggests fixes
+                    ${DENO} task publish --dry-run   # shows what would be published
+  Install:          ${DENO} task compile             # builds dist/model-sync, a single executable
   Other carriers:   ${DENO} task demo --carrier runpod   # or github-actions, huggingface
-  The dashboard:    ${DENO} task demo --fleet 50   # ends with it, and with a simulated fleet
+  The dashboard:    ${DENO} task demo --fleet 50   # ends with the dashboard and 50 simulated nodes
   Clean up:         rm -rf ${root}`);
 }

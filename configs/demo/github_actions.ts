@@ -39,21 +39,24 @@ export async function githubActionsDemo(root: string): Promise<void> {
   say("");
   await modelSync(bot, ["artifact-pull"], 0, github.env);
 
-  chapter("A failed run has uploaded an artifact, too; the bot ignores it");
+  chapter("A run uploads an artifact and then fails; the bot ignores it");
   await modelSync(runner, ["train", "--symbol", "BTC/USDC"]);
   await upload("failure");
+  say("");
   await modelSync(bot, ["artifact-pull"], 0, github.env);
 
   chapter("The next run succeeds");
   await upload("success");
+  say("");
   await modelSync(bot, ["artifact-pull"], 0, github.env);
 
-  chapter("An artifact's bytes do not match GitHub's digest");
+  chapter("An artifact's bytes do not match GitHub's digest; the bot refuses it");
   await modelSync(runner, ["train", "--symbol", "ETH/USDC"]);
   await upload("success", true);
+  say("");
   await modelSync(bot, ["artifact-pull"], 5, github.env);
 
-  chapter("One command rolls back");
+  chapter("The new models trade badly; one command rolls back");
   await modelSync(bot, ["rollback"]);
   say(`\n  Clean up:  rm -rf ${root}`);
 }

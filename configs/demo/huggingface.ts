@@ -18,15 +18,17 @@ export async function huggingfaceDemo(root: string): Promise<void> {
 
   chapter("The training server trains three models and uploads them");
   await modelSync(trainer, ["train"]);
+  say("");
   await modelSync(trainer, ["hf-upload"], 0, env);
 
-  chapter("The bot pulls them, every file from the same commit");
+  chapter("The bot pulls them, all files from the same commit");
   await modelSync(bot, ["hf-pull"], 0, env);
   say("");
   showTree(bot, "models");
 
   chapter("One model is trained again; one commit contains the change");
   await modelSync(trainer, ["train", "--symbol", "BTC/USDC"]);
+  say("");
   await modelSync(trainer, ["hf-upload"], 0, env);
   say("");
   await modelSync(bot, ["hf-pull"], 0, env);

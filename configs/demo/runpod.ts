@@ -5,9 +5,7 @@ import { chapter, makeMachine, modelSync, say, showTree, startModelSync, styled 
 /** A RunPod worker that trains, and a bot that starts its jobs; local servers play RunPod and the storage. */
 export async function runpodDemo(root: string): Promise<void> {
   say(
-    `Everything happens in ${
-      styled(1, root)
-    }; RunPod and the storage of archives are played by local servers.`,
+    `Everything happens in ${styled(1, root)}; local servers play RunPod and the storage of archives.`,
   );
   await using runpod = startRunPod();
   await using storage = startStorage();
@@ -28,7 +26,12 @@ export async function runpodDemo(root: string): Promise<void> {
   const env = { RUNPOD_API_KEY: runpod.apiKey };
 
   chapter("A worker waits for jobs, as its container does on RunPod");
-  await using _worker = startModelSync(gpu, ["train", "--serve-runpod", "--quiet"], runpod.workerEnv);
+  await using _worker = startModelSync(
+    gpu,
+    ["train", "--serve-runpod"],
+    runpod.workerEnv,
+    "worker.log",
+  );
 
   chapter("The bot previews its request, then sends it");
   await modelSync(bot, ["runpod-pull", "--dry-run"], 0, env);
@@ -37,7 +40,7 @@ export async function runpodDemo(root: string): Promise<void> {
   say("");
   showTree(bot, "models");
 
-  chapter("The next night");
+  chapter("The next night, a new job trains new models");
   await modelSync(bot, ["runpod-pull"], 0, env);
 
   chapter("A training fails; the job reports the reason, and the bot keeps its release");

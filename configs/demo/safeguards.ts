@@ -11,6 +11,7 @@ export async function safeguardsStory(
   settings: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   await modelSync(trainer, ["publish", "--symbol", "ETH/USDC"]);
+  say("");
   await modelSync(bot, ["pull"]);
 
   chapter("A release contains a pickle that would run a command when loaded; the bot refuses it");
@@ -24,9 +25,10 @@ export async function safeguardsStory(
   chapter("The bot's process is notified of each new release; if it cannot load one, model-sync rolls back");
   configure(bot, { ...settings, activation: { reload: [reloadHook(bot, 0.55)] } });
   await modelSync(trainer, ["publish", "--symbol", "BTC/USDC"]);
+  say("");
   await modelSync(bot, ["pull"]);
   say("");
-  say(styled(36, "trainer$ # forgets the models of SOL/USDC"));
+  say(styled(36, "trainer$ # lose the models of SOL/USDC"));
   Deno.renameSync(join(trainer.dir, "models/SOL_USDC"), join(trainer.dir, "forgotten"));
   await modelSync(trainer, ["publish", "--skip-training"]);
   say("");
@@ -34,7 +36,7 @@ export async function safeguardsStory(
   Deno.renameSync(join(trainer.dir, "forgotten"), join(trainer.dir, "models/SOL_USDC"));
 
   chapter(
-    "After a swap, the release is in canary; when the bot's win rate falls, model-sync rolls back",
+    "A new release is in canary; when the bot's win rate falls, model-sync rolls back",
   );
   configure(bot, {
     ...settings,

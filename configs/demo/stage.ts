@@ -1,6 +1,7 @@
 /** The stage of the demo: folders that play machines, real commands that are shown, and a narrator. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeAllSync } from "../../lib/core/files.ts";
 
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -45,23 +46,33 @@ export async function modelSync(
   await run(machine, Deno.execPath(), programArgs(args), expectedCode, env);
 }
 
-/** Starts a command of model-sync that runs until it is disposed of. */
+/**
+ * Starts a command of model-sync that runs until it is disposed of. Its output goes to a file of the machine, because
+ * it would appear among that of the commands that follow.
+ */
 export function startModelSync(
   machine: Machine,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
+  logName: string,
 ): AsyncDisposable {
-  showCommand(machine, `model-sync ${args.join(" ")} &`);
+  showCommand(machine, `model-sync ${args.join(" ")} > ${logName} 2>&1 &`);
   const child = new Deno.Command(Deno.execPath(), {
     args: programArgs(args),
     cwd: machine.dir,
     stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
     env: { ...env },
   }).spawn();
+  const logged = [child.stdout, child.stderr].map(async (output) => {
+    using file = Deno.openSync(join(machine.dir, logName), { append: true, create: true });
+    for await (const piece of output) writeAllSync(file, piece);
+  });
   return {
     async [Symbol.asyncDispose]() {
       child.kill("SIGTERM");
-      await child.status;
+      await Promise.all([child.status, ...logged]);
     },
   };
 }
