@@ -43,7 +43,7 @@ export async function createArchive(bench: Workbench): Promise<void> {
   }
   const ratio = median(theirs) / median(ours);
   bench.report({
-    what: `archive of ${size(bytes)} that does not compress, with SHA-256, synced`,
+    what: `create an archive of ${size(bytes)} of incompressible models, with SHA-256, synced`,
     ours: seconds(median(ours)),
     theirs: `\`zip -0\`: ${seconds(median(theirs))}`,
     ratio: `${ratio.toFixed(1)} times as fast`,

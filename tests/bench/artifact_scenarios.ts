@@ -33,10 +33,10 @@ export async function artifactUnchanged(bench: Workbench): Promise<void> {
   const statuses = github.requests.map(({ status }) => status);
   const isAllConditional = statuses.every((status) => status === 304) && github.blobs.requests.length === 0;
   bench.report({
-    what: `artifact-pull of ${size(bytes)} that is active already`,
+    what: `artifact-pull with nothing new, ${size(bytes)} of models`,
     ours: ms(median(runs)),
     theirs: "",
-    ratio: `conditional requests a pull: ${statuses.length / rounds}, ${
+    ratio: `conditional requests per pull: ${statuses.length / rounds}, ${
       Math.round(median(cpu))
     } ms of processor time`,
     wanted: "one conditional request, nothing hashed: under half a second of processor time",

@@ -1,6 +1,6 @@
 /**
  * Speed and memory against what a user would type instead, in the same run on the same machine. Every figure is a
- * median. Exits with 1 when a promise is not kept or a scenario fails.
+ * median. Exits with 1 if a target is missed or a scenario fails.
  */
 import { BenchUsageError, parseBenchOptions, USAGE } from "./options.ts";
 import { runScenario } from "./run_scenario.ts";
@@ -12,11 +12,11 @@ const HELP = `${USAGE}
 Measure speed and memory against what you would type instead. Without a name, run every scenario: about 20 minutes
 and 15 GB of disk space. A name chooses the scenarios that begin with it.
 
-  --quick  use smaller models and fewer rounds, judge no promises: under 5 minutes
+  --quick  use smaller models and fewer rounds, check no targets: under 5 minutes
   --json   print one JSON object for each row
 
 The table goes to standard output, a row as soon as it is measured; progress goes to standard error. A failed scenario
-is a row, and the others are still run. Exit codes: 0 promises kept, 1 a promise not kept or a scenario failed,
+is a row, and the others are still run. Exit codes: 0 targets met, 1 a target missed or a scenario failed,
 2 wrong usage, 130 interrupted.
 
 Scenarios:
@@ -51,7 +51,7 @@ async function run(
   };
   if (!json) {
     if (scale.name === "quick") {
-      print("Quick run: smaller models, fewer rounds. Only a full run judges promises.\n\n", Deno.stdout);
+      print("Quick run: smaller models, fewer rounds. Only a full run checks targets.\n\n", Deno.stdout);
     }
     print(`${TABLE_HEAD}\n`, Deno.stdout);
   }

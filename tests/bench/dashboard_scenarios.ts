@@ -50,7 +50,7 @@ export async function dashboardLoad(bench: Workbench): Promise<void> {
       wanted: "under 500 ms",
       kept: coldMs < 500,
     }),
-    row("events that a dashboard takes in, in batches", {
+    row("events that a dashboard stores, in batches", {
       ours: `${Math.round(perSecond).toLocaleString("en")} a second`,
       wanted: "2,000 a second",
       kept: perSecond >= 2_000,

@@ -55,7 +55,7 @@ export async function publishUnchanged(bench: Workbench): Promise<void> {
   }
   const ratio = (median(ours) - median(start)) / median(theirs);
   bench.report({
-    what: `publish ${count.toLocaleString("en-US")} files of which none changed`,
+    what: `publish ${count.toLocaleString("en-US")} unchanged files`,
     ours: `${ms(median(ours))}, of which start-up ${ms(median(start))}`,
     theirs: `\`git status\`: ${ms(median(theirs))}`,
     ratio: `${ratio.toFixed(1)} times \`git status\`, plus start-up`,

@@ -70,7 +70,7 @@ export async function firstClone(bench: Workbench): Promise<void> {
   const [fast = NaN, slow = NaN] = [...times.values()].map(median);
   const ratio = slow / fast;
   bench.report({
-    what: `first pull, ${releases} releases of history and 2`,
+    what: `first pull from a registry with ${releases} releases`,
     ours: ms(slow),
     theirs: `with 2 releases: ${ms(fast)}`,
     ratio: `${ratio.toFixed(2)} times the time`,

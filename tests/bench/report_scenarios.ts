@@ -34,7 +34,7 @@ export async function reportRuns(bench: Workbench): Promise<void> {
   const [added, waited] = [median(adds), median(waits)];
   bench.report(
     {
-      what: "what reporting adds to an unchanged `pull`",
+      what: "time that reporting adds to an unchanged `pull`",
       ours: ms(added),
       theirs: `without: ${ms(median(alone))}`,
       ratio: "",

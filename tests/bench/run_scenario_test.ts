@@ -33,7 +33,7 @@ Deno.test("a scenario that fails keeps the rows that it measured, and the line o
   assert.throws(() => Deno.statSync(dirname(folder)), Deno.errors.NotFound);
 });
 
-Deno.test("only a full run judges promises", async () => {
+Deno.test("only a full run checks targets", async () => {
   const verdictsIn = async (scale: Scale) => {
     const rows: Row[] = [];
     const { signal } = new AbortController();

@@ -9,7 +9,7 @@ export interface Scale {
   readonly count: (full: number) => number;
   /** Scales the number of rounds of a full run. */
   readonly rounds: (full: number) => number;
-  /** Whether promises are judged. They apply to the sizes of a full run. */
+  /** Whether targets are checked. They apply to the sizes of a full run. */
   readonly isJudged: boolean;
   /** Scales a pause that only the figures need. */
   readonly pauseMs: (full: number) => number;

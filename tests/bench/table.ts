@@ -3,10 +3,10 @@ export interface Result {
   readonly what: string;
   readonly ours: string;
   readonly theirs: string;
-  /** The comparison, in the terms of the promise. */
+  /** The comparison, in the terms of the target. */
   readonly ratio: string;
   readonly wanted: string;
-  /** Whether the promise is kept; missing if there is none. */
+  /** Whether the target is met; missing if there is none. */
   readonly kept?: boolean;
 }
 
@@ -15,7 +15,7 @@ export type Row = { readonly scenario: string } & (Result | { readonly failed: s
 
 /** The first lines of the table in the guide to benchmarks. */
 export const TABLE_HEAD =
-  "| what | model-sync | instead | ratio | wanted | kept |\n|---|---|---|---|---|---|";
+  "| measurement | model-sync | instead | comparison | target | met |\n|---|---|---|---|---|---|";
 
 /** Returns a line of the table. The line of a failed scenario has the reason. */
 export function tableRow(row: Row): string {

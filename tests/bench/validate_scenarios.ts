@@ -32,7 +32,7 @@ export async function walkPickles(bench: Workbench): Promise<void> {
       theirs.push((await bench.run(bench.dir, [PYTHON, "-c", load])).wallMs);
     }
     bench.report({
-      what: `walk a pickle of ${size(bytes)}: ${name}`,
+      what: `inspect a pickle of ${size(bytes)}: ${name}`,
       ours: seconds(median(ours)),
       theirs: `\`joblib.load\`, which executes it: ${seconds(median(theirs))}`,
       ratio: `${(median(theirs) / median(ours)).toFixed(1)} times as fast`,
