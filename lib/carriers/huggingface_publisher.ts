@@ -208,7 +208,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     const isStale = signature === undefined && target.files.some(({ path }) => path === SIGNATURE_NAME);
     if (isStale) {
       this.#context.log.warn(
-        `removing ${SIGNATURE_NAME}: it signs an earlier release, and no signing key is configured here`,
+        `removing ${SIGNATURE_NAME}: it belongs to an earlier release, and no signing key is configured here`,
       );
     }
     const { commit, pullRequestUrl } = await commitToHub(this.#context, this.#hub, {

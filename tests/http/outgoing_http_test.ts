@@ -76,7 +76,7 @@ Deno.test(
       env: { SSL_CERT_FILE: join(dir.path, "ca.pem") },
     });
     assert.deepEqual([wrongName.error?.code, wrongName.pauses], ["CERTIFICATE_UNTRUSTED", 0]);
-    assert.match(wrongName.error?.hint ?? "", /check that 127\.0\.0\.1:\d+ is the server that you mean/);
+    assert.match(wrongName.error?.hint ?? "", /check that 127\.0\.0\.1:\d+ is the right server/);
   },
 );
 
@@ -141,7 +141,7 @@ Deno.test(
       env: { CURL_CA_BUNDLE: ca, REQUESTS_CA_BUNDLE: join(dir.path, "no") },
     });
     assert.equal(other.error?.code, "CERTIFICATE_UNTRUSTED");
-    assert.match(other.warnings.join(), /Cannot use REQUESTS_CA_BUNDLE: there is no /);
+    assert.match(other.warnings.join(), /Cannot use REQUESTS_CA_BUNDLE: .* does not exist/);
     Deno.mkdirSync(join(dir.path, "empty"));
     const empty = await reach({ ...server, env: { SSL_CERT_FILE: join(dir.path, "empty") } });
     assert.match(empty.warnings.join(), /Cannot use SSL_CERT_FILE: .*empty holds no certificate in PEM/);

@@ -234,7 +234,7 @@ function failedJob(random: Random): FailedRun {
       code: "JOB_FAILED",
       message:
         `RunPod job ${job} failed (FAILED): torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.31 GiB`,
-      hint: "check its log on RunPod; the active release is untouched",
+      hint: "check the job's log on RunPod; the active release is untouched",
       exitCode: 1,
     },
     log: [
