@@ -118,7 +118,7 @@ function refuseOption(name: string, option: Option | undefined, value: string | 
 function valueOf(name: string, option: Option, uses: readonly Use[]): unknown {
   const typed = optionName(name);
   if (uses.length > 1 && !(option.kind === "value" && option.repeatable)) {
-    throw usageError(`Cannot use ${typed} twice: it is given once`);
+    throw usageError(`Cannot use ${typed} twice: it may be given only once`);
   }
   if (option.kind === "switch") return switchValue(typed, uses[0]);
   const values = uses.flatMap((use) => {

@@ -9,7 +9,15 @@ import { outgoingHttp } from "../lib/http/outgoing_http.ts";
 import { processWorld, SERVICE_VARIABLES, type World } from "./_world.ts";
 import { ownerWrites } from "../lib/core/file_owner.ts";
 import { RolledBackError } from "../lib/pipeline/run_report.ts";
-import { asksForHelp, commandHelp, type CommandName, groupHelp, optionName, SUMMARIES } from "./_help.ts";
+import {
+  asksForHelp,
+  commandHelp,
+  type CommandName,
+  groupHelp,
+  noSuchCommand,
+  optionName,
+  SUMMARIES,
+} from "./_help.ts";
 import { COMMON_OPTIONS, type CommonFlags, DEFAULT_CONFIG_FILE } from "./_options.ts";
 import { type Declaration, type Flags, type Operands, type Options, UnknownWord } from "./_declaration.ts";
 import { parseArguments } from "./_arguments.ts";
@@ -195,7 +203,7 @@ function route(program: Program, args: readonly string[]): Route {
   if (Object.hasOwn(program.commands, name)) {
     return { title: `${title} ${name}`, command: program.commands[name], rest };
   }
-  const message = `Cannot run "${program.name} ${name}": there is no such command`;
+  const message = noSuchCommand(`${program.name} ${name}`, name);
   throw new UnknownWord(message, name, Object.keys(program.commands), {
     hint: `${title} --help lists the commands`,
   });

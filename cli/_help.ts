@@ -92,6 +92,13 @@ export function asksForHelp(args: readonly string[]): boolean {
   return (end === -1 ? args : args.slice(0, end)).some((arg) => HELP.includes(arg));
 }
 
+/** Returns what is wrong with a word in the place of a command's name. @param command the word, after its group */
+export function noSuchCommand(command: string, typed: string): string {
+  if (!typed.startsWith("-")) return `Cannot run "${command}": there is no such command`;
+  // A value behind = may be a secret.
+  return `Cannot use ${typed.split("=", 1).join()} here: options follow the command's name`;
+}
+
 const HELP: readonly string[] = ["--help", "-h"];
 
 /** Returns the list of commands. @param columns the terminal's width */

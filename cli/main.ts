@@ -1,7 +1,7 @@
 import { TRY_ONNX, tryOnnx } from "../lib/validators/onnx/try_onnx.ts";
 import { EXIT, UsageError } from "../lib/core/errors.ts";
 import { VERSION } from "../lib/core/version.ts";
-import { asksForHelp, type CommandName, overview } from "./_help.ts";
+import { asksForHelp, type CommandName, noSuchCommand, overview } from "./_help.ts";
 import { type PermissionName, processWorld, type World } from "./_world.ts";
 import type { Program } from "./_command.ts";
 import { Output } from "./_output.ts";
@@ -50,13 +50,11 @@ export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
 /** Runs the command that the arguments name, or shows help. @returns the exit code */
 export async function run(world: World): Promise<number> {
   const [name = "", ...rest] = world.args;
-  if (name === "help" && rest.length > 0) {
-    const [command = "", ...words] = rest;
-    return asksForHelp([command])
-      ? showOverview(world)
-      : await runCommand(world, command, [...words, "--help"]);
+  if (name === "help") {
+    const [command = "help", ...words] = rest.filter((word) => !word.startsWith("-"));
+    return command === "help" ? showOverview(world) : await runCommand(world, command, [...words, "--help"]);
   }
-  if (["", "help"].includes(name) || asksForHelp([name])) return showOverview(world);
+  if (name === "" || asksForHelp([name])) return showOverview(world);
   if (["--version", "-V"].includes(name)) return await showVersion(world);
   if (name === TRY_ONNX) {
     await tryOnnx();
@@ -95,8 +93,8 @@ function isCommand(name: string): name is CommandName {
 
 async function unknownCommand(name: string): Promise<UsageError> {
   const { suggestion } = await import("../lib/config/complaints.ts");
-  const meant = suggestion(name, Object.keys(ENTRIES));
-  return new UsageError(`Cannot run "${name}": there is no such command${meant}`, {
+  const meant = suggestion(name, [...Object.keys(ENTRIES), "--help", "--version"]);
+  return new UsageError(`${noSuchCommand(name, name)}${meant}`, {
     code: "USAGE",
     hint: "model-sync --help lists the commands",
   });

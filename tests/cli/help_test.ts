@@ -153,7 +153,9 @@ Deno.test("each command has an example that its own parser understands", () => {
 
 Deno.test("model-sync without arguments, help and --help list the commands with exit code 0", async () => {
   const [overview, ...others] = await Promise.all(
-    [[""], ["help"], ["--help"], ["-h"], ["help", "--help"]].map((args) => help(args)),
+    [[""], ["help"], ["--help"], ["-h"], ["help", "--help"], ["help", "--json"], ["help", "help"]].map((
+      args,
+    ) => help(args)),
   );
   assert.ok(overview !== undefined);
   for (const other of others) assert.equal(other, overview);
@@ -217,6 +219,13 @@ Deno.test("mistakes in a command line are named, with exit code 2 and the help a
     [["run-now"], /ROLE is missing/],
     [["status", "--runs", "few"], /Cannot use --runs: its value must be a whole number of at least 0/],
     [["pull", "-x"], /Cannot use -x: there is no such option/],
+    [["pull", "--quiet", "--quiet"], /Cannot use --quiet twice: it may be given only once/],
+    [["--verbose"], /Cannot use --verbose here: options follow the command's name/],
+    [["--quiet", "pull"], /Cannot use --quiet here: options follow the command's name/],
+    [["keys", "--verbose"], /Cannot use --verbose here: options follow the command's name/],
+    [["canary", "-v", "status"], /Cannot use -v here: options follow the command's name[^]*canary --help/],
+    [["--versoin"], /options follow the command's name; did you mean "--version"/],
+    [["--api-key=secret", "pull"], /Cannot use --api-key here/],
   ];
   for (const [args, says] of cases) {
     const { code, stdout, stderr } = await run(args);
