@@ -110,9 +110,19 @@ export function textOption(facts: ValueFacts) {
   return { ...facts, kind: "value", parse: String } as const;
 }
 
-/** Returns an option with a value that has to be given. */
-export function requiredOption(facts: ValueFacts) {
-  return { ...facts, kind: "value", parse: String, required: true } as const;
+/** Returns an option with a file's path as its value. */
+export function fileOption(facts: Omit<ValueFacts, "placeholder">) {
+  return { ...facts, kind: "value", placeholder: "FILE", parse: parsePath } as const;
+}
+
+function parsePath(text: string): string {
+  if (text === "") throw new RangeError("its value must not be empty");
+  return text;
+}
+
+/** Returns an option with a file's path that has to be given. */
+export function requiredFile(facts: Omit<ValueFacts, "placeholder">) {
+  return { ...fileOption(facts), required: true } as const;
 }
 
 /** Returns an option that may be repeated, for several values. */

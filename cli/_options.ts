@@ -4,6 +4,7 @@ import { type Role, ROLES } from "../lib/config/roles.ts";
 import type { TrainingOptions } from "../lib/training/train.ts";
 import {
   choiceOption,
+  fileOption,
   type Flags,
   integerOption,
   jsonOption,
@@ -23,9 +24,8 @@ const COMMON = "Configuration and output";
 
 /** Options of every command. */
 export const COMMON_OPTIONS = {
-  config: textOption({
+  config: fileOption({
     group: COMMON,
-    placeholder: "FILE",
     brief: "Configuration file",
     standard: `${DEFAULT_CONFIG_FILE}, if it exists`,
   }),

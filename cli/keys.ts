@@ -2,43 +2,40 @@ import { expandHome } from "../lib/core/home_folder.ts";
 import { signFolder, verifyFolder } from "../lib/signing/folder_signature.ts";
 import { generateKeyFiles, readPrivateKeyFile, readPublicKeyFile } from "../lib/signing/key_files.ts";
 import { plural } from "../lib/core/format.ts";
-import { type Options, requiredOption } from "./_declaration.ts";
+import { type Options, requiredFile } from "./_declaration.ts";
 import { NO_OPERANDS, oneOperand } from "./_arguments.ts";
 import { type CommandFlags, main, plainCommand, type Program } from "./_command.ts";
 import { narrowToReading, type PlainSession } from "./_session.ts";
 
 const FOLDER = oneOperand("FOLDER", "Folder whose files are signed");
 
-const SIGNATURE = requiredOption({
+const SIGNATURE = requiredFile({
   group: "Options",
-  placeholder: "FILE",
   brief: "Signature file",
   note: "such as model.sig",
 });
 
 const GENERATE_OPTIONS = {
-  privateKey: requiredOption({
+  privateKey: requiredFile({
     group: "Options",
-    placeholder: "FILE",
     brief: "Path of the new private key",
     note: "PEM, mode 0600",
   }),
-  publicKey: requiredOption({
+  publicKey: requiredFile({
     group: "Options",
-    placeholder: "FILE",
     brief: "Path of the new public key",
     note: "PEM",
   }),
 } satisfies Options;
 
 const SIGN_OPTIONS = {
-  privateKey: requiredOption({ group: "Options", placeholder: "FILE", brief: "Private key" }),
+  privateKey: requiredFile({ group: "Options", brief: "Private key" }),
   signature: SIGNATURE,
 } satisfies Options;
 
 const VERIFY_OPTIONS = {
   publicKey: {
-    ...requiredOption({ group: "Options", placeholder: "FILE", brief: "Trusted public key" }),
+    ...requiredFile({ group: "Options", brief: "Trusted public key" }),
     repeatable: true,
   },
   signature: SIGNATURE,

@@ -16,16 +16,15 @@ import type { Session } from "./_session.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
 import { SUMMARIES } from "./_help.ts";
-import { jsonOption, type Options, switchOption, textOption } from "./_declaration.ts";
+import { fileOption, jsonOption, type Options, switchOption } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
 
 /** The path of the original script. */
 const ARCHIVE_PATH = "artifacts/exports/models_latest.zip";
 
 const OPTIONS = {
-  archivePath: textOption({
+  archivePath: fileOption({
     group: "Options",
-    placeholder: "FILE",
     brief: "Path of the archive",
     standard: ARCHIVE_PATH,
   }),

@@ -235,6 +235,31 @@ Deno.test("mistakes in a command line are named, with exit code 2 and the help a
   }
 });
 
+Deno.test("an option that names a file refuses an empty name, with exit code 2", async () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "models/a.bin": "a" });
+  const cases = [
+    ["pull", "--config="],
+    ["config", "check", "--config", ""],
+    ["config", "init", "--config="],
+    ["train", "--skip-training", "--archive-path="],
+    ["keys", "generate", "--private-key=", "--public-key=b"],
+    ["keys", "generate", "--private-key=a", "--public-key="],
+    ["keys", "sign", "models", "--private-key=", "--signature=a"],
+    ["keys", "verify", "models", "--public-key=", "--signature=a"],
+    ["keys", "verify", "models", "--public-key=a", "--signature="],
+  ];
+  for (const [command = "", ...args] of cases) {
+    const { code, stderr } = await runCli(command, args, { cwd: dir.path });
+    const [typed] = args.filter((arg) => arg.startsWith("--") && (arg.endsWith("=") || arg === "--config"));
+    assert.equal(code, 2, stderr);
+    assert.ok(
+      stderr.startsWith(`error: Cannot use ${typed?.replace("=", "")}: its value must not be empty\nnext: `),
+      stderr,
+    );
+  }
+});
+
 Deno.test("options are understood in every spelling that they had", async () => {
   using dir = tempDir();
   writeFiles(dir.path, { "a.yaml": "model_sync: {branch: a}\n" });
