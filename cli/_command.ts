@@ -32,6 +32,8 @@ interface Definition<Work, Declared extends Options, Operand>
   extends Omit<Declaration, "options" | "operands"> {
   readonly options: Declared;
   readonly operands: Operands<Operand>;
+  /** Deno itself reads a variable during the run, which gives the permission to read variables up afterwards. */
+  readonly keepsVariables?: boolean;
   readonly run: (
     session: Work,
     flags: CommandFlags<Declared>,
@@ -66,13 +68,21 @@ export function command<Declared extends Options, Operand>(
 
 /** As {@link command}, leaving the configuration to the work. */
 export function plainCommand<Declared extends Options, Operand>(
-  { summary, examples, operands, options: own, run }: Definition<PlainSession, Declared, Operand>,
+  { summary, examples, operands, options: own, keepsVariables = false, run }: Definition<
+    PlainSession,
+    Declared,
+    Operand
+  >,
 ): Command {
   const options = { ...own, ...COMMON_OPTIONS };
   const parse = (args: readonly string[]) => {
     const { flags, operand } = parseArguments({ options, operands }, args);
     return async (world: World) =>
-      await runWork(world, { options, flags }, async (plain) => await run(plain, flags, operand));
+      await runWork(
+        world,
+        { options, flags, keepsVariables },
+        async (plain) => await run(plain, flags, operand),
+      );
   };
   return { summary, examples, operands, options, parse };
 }
@@ -80,7 +90,11 @@ export function plainCommand<Declared extends Options, Operand>(
 /** Runs a command's work in the world. @returns the exit code */
 async function runWork(
   world: World,
-  { options, flags }: { readonly options: Options; readonly flags: CommonFlags },
+  { options, flags, keepsVariables }: {
+    readonly options: Options;
+    readonly flags: CommonFlags;
+    readonly keepsVariables: boolean;
+  },
   work: (plain: PlainSession) => Promise<ExitCode | void>,
 ): Promise<ExitCode> {
   const output = new Output({
@@ -92,7 +106,7 @@ async function runWork(
   try {
     const { spawn, clock, freeBytes, host, permissions, cron } = world;
     const ofProcess = world.variables();
-    permissions.giveUp("env");
+    if (!keepsVariables) permissions.giveUp("env");
     const env = withDotenv(ofProcess, world.fs);
     const fs = ownerWrites(world.fs);
     const proxies = { get: (name: string) => ofProcess[name] };

@@ -59,6 +59,7 @@ export const program: Program = {
     summary: SUMMARIES.dashboard,
     options: OPTIONS,
     operands: NO_OPERANDS,
+    keepsVariables: true,
     examples: [
       ["Serve this machine's dashboard to this machine only", "model-sync dashboard"],
       ["Set the password that other machines need", "model-sync dashboard --set-password < password.txt"],
@@ -76,6 +77,8 @@ async function run(plain: PlainSession, flags: DashboardFlags): Promise<void> {
   const listen = parseListenAddress(flags.listen ?? LISTEN, "--listen");
   const place = databaseOf(session, flags);
   using kv = await openKv(place, context.env);
+  // Opening a database on a server needs the permission: Deno reads DENO_KV_ACCESS_TOKEN itself.
+  plain.permissions.giveUp("env");
   const web = { kv, clock: context.clock, log: context.log };
   if (flags.setPassword === true) return await setPassword(session, kv);
   const setup = { env: context.env, isLoopback: isLoopbackName(listen.hostname), isDeploy: false };

@@ -152,10 +152,35 @@ Deno.test("every command reads the environment once and gives the permission up,
     assert.equal(code, 0, stderr);
     assert.equal(givenUp, reading, args.join(" "));
   }
-  const needOperands = ["quarantine", "canary", "keys", "config", "daemon", "run-now"];
-  for (const name of Object.keys(SUMMARIES).filter((name) => !needOperands.includes(name))) {
+  const others = ["quarantine", "canary", "keys", "config", "daemon", "run-now", "dashboard"];
+  for (const name of Object.keys(SUMMARIES).filter((name) => !others.includes(name))) {
     const { code, stderr, givenUp } = await givenUpBy(name, "--config", "missing.yaml");
     assert.equal(code, 2, stderr);
     assert.match(givenUp, /env/, name);
   }
+});
+
+Deno.test("dashboard reads the token of a database on a server, and gives the permission for variables up afterwards", async () => {
+  using dir = tempDir();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const env = { DENO_KV_ACCESS_TOKEN: "token-of-sixteen-characters" };
+  const args = ["--kv", `http://127.0.0.1:${port}`, "--listen", "127.0.0.1:0"];
+  for (const entry of ["script", "main"] as const) {
+    const { stderr } = await spawnCli("dashboard", args, { cwd: dir.path, entry, env });
+    assert.match(stderr, /^error: Cannot reach the dashboard's database "127\.0\.0\.1:\d+": /m);
+  }
+  const [givenUp, stop] = [new Set<PermissionName>(), new AbortController()];
+  const giveUp = (name: PermissionName) => {
+    givenUp.add(name);
+    if (name === "env") stop.abort();
+  };
+  const { stderr } = await runCli("dashboard", ["--kv", ":memory:", "--listen", "127.0.0.1:0"], {
+    cwd: dir.path,
+    world: { permissions: { givenUp, giveUp } },
+    stop: stop.signal,
+  });
+  assert.match(stderr, /SIGTERM: stopping/);
+  assert.deepEqual([...givenUp].sort(), ["env", "run"]);
 });
