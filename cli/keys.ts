@@ -119,7 +119,7 @@ async function verify(session: PlainSession, flags: VerifyFlags, folder: string)
   const { files, keyHint } = await verifyFolder(context, keys, folder, signature);
   const signer = keys.find(({ hint }) => hint === keyHint)?.source;
   output.result({ verified: true, folder, signature, files, keyHint }, () => [
-    `${output.paint("green", "✓")} ${folder} is as it was signed by ${signer}: ${
+    `${output.paint("green", "✓")} the signature of ${folder} by ${signer} is valid: ${
       plural(files, "file")
     }, every byte read`,
   ]);

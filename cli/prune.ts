@@ -72,7 +72,7 @@ function preview(session: Session, flags: PruneFlags): Promise<void> {
       ? `nothing to remove: the store holds ${plural(plan.kept.length, "release")}`
       : `would remove ${plural(plan.removed.length, "release")} and free ${formatBytes(bytes)}:`,
     ...plan.removed.map(({ manifest }) =>
-      `  - ${shortDigest(manifest.digest)} (sequence ${manifest.sequence}, made ${manifest.createdAt})`
+      `  - ${shortDigest(manifest.digest)} (sequence ${manifest.sequence}, created ${manifest.createdAt})`
     ),
   ]);
   return Promise.resolve();

@@ -123,7 +123,7 @@ function planLines(output: Output, plan: RollbackPlan): string[] {
   return [
     `would activate release ${
       output.paint("bold", shortDigest(digest))
-    } (sequence ${sequence}, made ${createdAt})${quarantined}`,
+    } (sequence ${sequence}, created ${createdAt})${quarantined}`,
     `  ${plural(changed, "file")} changed`,
   ];
 }

@@ -90,7 +90,7 @@ function releaseLines(output: Output, status: Status, advice: NextStep, now: Dat
   return [
     title,
     `  active    ${releaseText(output, current)}${since}`,
-    `            ${plural(current.files, "file")}, ${formatBytes(current.bytes)}, made ${
+    `            ${plural(current.files, "file")}, ${formatBytes(current.bytes)}, created ${
       age(current.createdAt, now)
     }`,
     ...(status.otherWriter === null ? [] : [

@@ -33,14 +33,14 @@ export function abortCanary(context: SettleContext, path: string): CanaryState {
 function settle({ fs, clock }: SettleContext, path: string, status: "promoted" | "aborted"): CanaryState {
   const verb = status === "promoted" ? "promote" : "abort";
   return updateCanary(fs, path, (found): CanaryState => ({
-    ...watched(found, verb),
+    ...openCanary(found, verb),
     status,
     statusSince: isoSeconds(clock.now()),
     reason: `${status} by an operator`,
   })).written;
 }
 
-function watched(found: CanaryFile, verb: string): CanaryState {
+function openCanary(found: CanaryFile, verb: string): CanaryState {
   if (found.kind === "found" && isOpen(found.state)) return found.state;
   if (found.kind === "unreadable") {
     throw new FailedError(`Cannot ${verb} the canary: ${found.reason}`, {
@@ -48,7 +48,9 @@ function watched(found: CanaryFile, verb: string): CanaryState {
       hint: UNREADABLE_MEND,
     });
   }
-  const state = found.kind === "found" ? `the last canary is ${found.state.status}` : "there was none so far";
+  const state = found.kind === "found"
+    ? `the last canary is ${found.state.status}`
+    : "and none has been so far";
   throw new UsageError(`Cannot ${verb} the canary: no release is in canary, ${state}`, {
     code: "NO_CANARY",
     hint: "model-sync status shows the active release; model-sync rollback activates the previous one",

@@ -20,7 +20,7 @@ export function describeIssue(issue: z.core.$ZodIssue, origins: ReadonlyMap<stri
     });
   }
   const place = `${placeOf(path, origins)}${nameOf(path)}`;
-  const message = issue.message.replace(/^Invalid (?:input|option): /, "");
+  const message = limitOf(issue) ?? issue.message.replace(/^Invalid (?:input|option): /, "");
   if (issue.code === "invalid_type" && issue.input === undefined) return [`${place} is missing`];
   if (issue.code !== "invalid_value") return [`${place}: ${message}`];
   if (issue.input === undefined) return [`${place} is missing: ${message}`];
@@ -35,6 +35,25 @@ export function suggestion(typed: string, candidates: readonly string[]): string
   const limit = Math.min(TYPING_ERRORS_MAX, Math.ceil(typed.length / 2));
   if (distance(lower, nearest) > limit) return "";
   return `; did you mean "${candidates.find((candidate) => candidate.toLowerCase() === nearest)}"?`;
+}
+
+/** How a value of a kind is measured: texts and lists have a length, numbers a size. */
+const MEASURES: Readonly<Record<string, readonly [verb: string, unit: string]>> = {
+  string: ["have", " characters"],
+  array: ["have", " entries"],
+};
+
+/** Returns the limit that a value exceeds, in words; `undefined` where the schema has words of its own. */
+function limitOf(issue: z.core.$ZodIssue): string | undefined {
+  if (issue.code !== "too_small" && issue.code !== "too_big") return undefined;
+  if (!/^Too (?:small|big): /.test(issue.message)) return undefined;
+  const [verb, unit] = MEASURES[issue.origin] ?? ["be", ""];
+  const isInclusive = issue.inclusive !== false;
+  if (issue.code === "too_big") {
+    return `must ${verb} ${isInclusive ? "at most" : "less than"} ${issue.maximum}${unit}`;
+  }
+  if (unit !== "" && Number(issue.minimum) === 1) return "must not be empty";
+  return `must ${verb} ${isInclusive ? "at least" : "more than"} ${issue.minimum}${unit}`;
 }
 
 function givenText(issue: z.core.$ZodIssue): string {

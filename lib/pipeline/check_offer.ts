@@ -70,7 +70,7 @@ export function refuseUnwanted(
     throw new RefusedError(
       `Cannot activate release ${
         shortDigest(offered.digest)
-      }: it is quarantined since ${entry.at}, ${entry.reason}`,
+      }: it was quarantined at ${entry.at} (${entry.reason})`,
       {
         code: "QUARANTINED",
         hint: `publish a newer release, or allow this one again: model-sync quarantine lift ${

@@ -52,7 +52,7 @@ export function deployTargets(hooks: readonly Hook[], env: Environment): DeployT
   if (targets.length > 0) return targets;
   throw new UsageError("Cannot redeploy: no deploy hook is set", {
     code: "HOOKS_UNSET",
-    hint: `set ${
+    hint: `set one of ${
       Object.values(HOOK_VARIABLES).join(", ")
     } to the hook's address, or model_sync.redeploy.hooks`,
   });

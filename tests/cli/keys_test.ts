@@ -44,7 +44,7 @@ Deno.test("keys generates a pair, signs a folder and verifies it, under its own 
   const trusted = ["--public-key", "old.pem", "--public-key", "pub.pem", ...SIGNATURE, "models"];
   const verified = await run("verify", ...trusted);
   assert.equal(verified.code, 0, verified.stderr);
-  assert.match(verified.stdout, /models is as it was signed by pub\.pem: 2 files, every byte read/);
+  assert.match(verified.stdout, /the signature of models by pub\.pem is valid: 2 files, every byte read/);
   assert.deepEqual(JSON.parse((await run("verify", ...trusted, "--json")).stdout), {
     verified: true,
     folder: "models",

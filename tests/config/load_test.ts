@@ -177,6 +177,26 @@ Deno.test("loadConfig() names the variable or flag with a wrong value", async ()
   );
 });
 
+Deno.test("loadConfig() says the limit that a value exceeds in words", async () => {
+  const text = `model_sync:
+  keep: 1
+  stop_timeout_sec: -3
+  huggingface: {include: [""]}
+  publisher: {train_command: []}
+  artifacts: {download_timeout_sec: 99999999}
+`;
+  assert.deepEqual(
+    (await complaintsOf(text)).map((complaint) => complaint.replace(/^.*model_sync\./, "")).sort(),
+    [
+      "artifacts.download_timeout_sec: must be at most 86400",
+      "huggingface.include.0: must not be empty",
+      "keep: must be at least 2",
+      "publisher.train_command: must not be empty",
+      "stop_timeout_sec: must be more than 0",
+    ],
+  );
+});
+
 Deno.test("loadConfig() names the place of broken YAML, and refuses a section that is not a mapping, and an alias bomb", async () => {
   assert.match((await complaintsOf("model_sync:\n  branch: [a\n"))[0] ?? "", /^bot\.yaml:\d+:\d+: /);
   assert.match(
