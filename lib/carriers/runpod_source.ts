@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import type { ArchiveLimits } from "../archive/archive_limits.ts";
 import { download, STALL_MS } from "../http/download.ts";
-import { PassingError, UnreachableError } from "../core/errors.ts";
+import { TransientError, UnreachableError } from "../core/errors.ts";
 import { acquireLock } from "../core/lock.ts";
 import { removePartial } from "../http/partial_file.ts";
 import { redactUrls } from "../core/secret.ts";
@@ -159,7 +159,7 @@ export class RunPodSource implements Source {
     } catch (error) {
       if (!(error instanceof UnreachableError)) throw error;
       if (error.code === "ADDRESS_EXPIRED") throw expired(error, this.otherThanRefused);
-      if (!(error instanceof PassingError) && this.otherThanRefused !== undefined) {
+      if (!(error instanceof TransientError) && this.otherThanRefused !== undefined) {
         error.addHint(this.otherThanRefused);
       }
       throw error;

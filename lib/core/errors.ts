@@ -96,7 +96,7 @@ export class UnreachableError extends ModelSyncError {
 }
 
 /** The server is down, overloaded or unreachable for now. The same request may succeed in a moment. */
-export class PassingError extends UnreachableError {
+export class TransientError extends UnreachableError {
   /** The pause that the server requests, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 

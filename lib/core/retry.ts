@@ -1,5 +1,5 @@
 import type { Clock } from "./clock.ts";
-import { PassingError } from "./errors.ts";
+import { TransientError } from "./errors.ts";
 import type { Log } from "./log.ts";
 
 /** The number of attempts and the pauses between them. */
@@ -24,24 +24,26 @@ export interface RetryContext {
 }
 
 /**
- * Returns the result of `operation`, which is repeated while it fails with a {@link PassingError}. The server's
+ * Returns the result of `operation`, which is repeated while it fails with a {@link TransientError}. The server's
  * requested pause applies. Otherwise the pause doubles, with jitter, so that machines that failed together do not retry
  * together.
  *
- * @param mayRepeat whether to repeat it after this failure. Default: after every {@link PassingError}
- * @throws the error of the last attempt; any other error than a {@link PassingError} at once
+ * @param mayRepeat whether to repeat it after this failure. Default: after every {@link TransientError}
+ * @throws the error of the last attempt; any other error than a {@link TransientError} at once
  */
 export async function withRetry<Result>(
   context: RetryContext,
   policy: RetryPolicy,
   operation: () => Promise<Result>,
-  mayRepeat: (error: PassingError) => boolean = () => true,
+  mayRepeat: (error: TransientError) => boolean = () => true,
 ): Promise<Result> {
   for (let attempt = 1;; attempt++) {
     try {
       return await operation();
     } catch (error) {
-      if (!(error instanceof PassingError) || !mayRepeat(error) || attempt >= policy.attemptsMax) throw error;
+      if (!(error instanceof TransientError) || !mayRepeat(error) || attempt >= policy.attemptsMax) {
+        throw error;
+      }
       await pauseBeforeRetry(context, policy, attempt, error);
     }
   }
@@ -55,7 +57,7 @@ export async function pauseBeforeRetry(
   { clock, log, signal }: RetryContext,
   policy: RetryPolicy,
   attempt: number,
-  error: PassingError,
+  error: TransientError,
 ): Promise<void> {
   const delayMs = retryDelayMs(policy, attempt, error.retryAfterMs, Math.random());
   if (delayMs > (policy.retryAfterMsMax ?? RETRY_AFTER_MS_MAX)) throw error;

@@ -5,7 +5,7 @@ import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
 import { ModelSyncError } from "../core/errors.ts";
 import { requestJson } from "../http/request.ts";
-import { knock } from "../http/knock.ts";
+import { probeServer } from "../http/probe_server.ts";
 import type { Secret } from "../core/secret.ts";
 import { GitHubClient } from "../github/github_client.ts";
 import { newestFirst } from "../github/newest_first.ts";
@@ -57,7 +57,7 @@ async function checkHooks(
         const target = read();
         const url = target.kind === "hook" ? target.url.reveal() : target.url;
         const timeoutMs = Math.min(request_timeout_sec * 1000, KNOCK_TIMEOUT_MS);
-        const host = await knock(context, url, `the host of the ${target.type} deploy hook`, timeoutMs);
+        const host = await probeServer(context, url, `the host of the ${target.type} deploy hook`, timeoutMs);
         return pass("redeploy", `${target.type}: ${host} answers; the hook was not called to try it`);
       })
     ),

@@ -3,7 +3,7 @@ import type { AlertsSettings } from "../config/sections/alerts.ts";
 import type { ReportSettings } from "../config/sections/report.ts";
 import type { Context } from "../core/context.ts";
 import { absolutePath, entryKind, findEntry, ifFound } from "../core/files.ts";
-import { knock } from "../http/knock.ts";
+import { probeServer } from "../http/probe_server.ts";
 import { metricsFileObstacle } from "../metrics/write_metrics_file.ts";
 import { channelsOf } from "../notifiers/channels.ts";
 import { postEvents } from "../reporting/post_events.ts";
@@ -75,7 +75,7 @@ async function checkDashboard(context: Context, settings: ReportSettings): Promi
 
 async function checkPing(context: Context, variable: string): Promise<Check> {
   const address = pingAddress(context.env, variable);
-  const host = await knock(context, address.reveal(), "the address of the monitor", REQUEST_TIMEOUT_MS);
+  const host = await probeServer(context, address.reveal(), "the address of the monitor", REQUEST_TIMEOUT_MS);
   return pass("ping", `${host} answers; no ping was sent to try it`);
 }
 

@@ -76,7 +76,7 @@ export class GitHubClient {
    * Sends a request and returns the checked answer. Writes are sent a second apart.
    *
    * @param schema the parts of the answer that the caller needs; everything else is ignored
-   * @throws {AuthenticationError} 401 or 403; {@link RateLimitError}; {@link PassingError} when the server does not
+   * @throws {AuthenticationError} 401 or 403; {@link RateLimitError}; {@link TransientError} when the server does not
    * answer or is out of order; {@link UnreachableError} code `HTTP_404` or `ANSWER_INVALID`; {@link FailedError} code
    * `HTTP_409`; {@link UnprocessableError}
    */

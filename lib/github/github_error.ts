@@ -5,7 +5,7 @@ import {
   AuthenticationError,
   FailedError,
   ModelSyncError,
-  PassingError,
+  TransientError,
   UnreachableError,
 } from "../core/errors.ts";
 import { actionOf } from "../http/network_error.ts";
@@ -39,7 +39,7 @@ export class UnprocessableError extends FailedError {
 }
 
 /** GitHub refuses requests until a rate limit is over. The request was not processed. */
-export class RateLimitError extends PassingError {
+export class RateLimitError extends TransientError {
   readonly kind: "primary" | "secondary";
 
   /** @param pauseMs the pause that GitHub asks for; `undefined` where it names none */
@@ -114,7 +114,7 @@ export function githubError(error: unknown, call: FailedRequest): unknown {
       return new FailedError(text, { code, hint: "the message in parentheses is GitHub's reason" });
     default:
       return status >= 500 || status === 429
-        ? new PassingError(text, {
+        ? new TransientError(text, {
           code,
           hint: "run again later; https://www.githubstatus.com shows outages",
         })

@@ -1,11 +1,11 @@
 import type { Context, Http } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
-import { PassingError } from "../core/errors.ts";
+import { TransientError } from "../core/errors.ts";
 import { DEEPLY_NESTED, jsonText, parseJson } from "../core/json.ts";
-import { askedPauseMs } from "../http/asked_pause.ts";
+import { requestedPauseMs } from "../http/requested_pause.ts";
 import { bearer, readText, sendRequest } from "../http/request.ts";
 import type { HttpRequest } from "../http/request_types.ts";
-import { statusError, wasTurnedAway } from "../http/status_error.ts";
+import { statusError, wasRateLimited } from "../http/status_error.ts";
 import { actionOf, networkError } from "../http/network_error.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import type { Secret } from "../core/secret.ts";
@@ -14,7 +14,7 @@ import { RateLimitError } from "./github_error.ts";
 import type { RequestPurpose } from "./github_request.ts";
 
 /** Statuses of temporary failures, apart from rate limits. */
-const PASSING_STATUSES = [408, 425, 429, 500, 502, 503, 504];
+const TRANSIENT_STATUSES = [408, 425, 429, 500, 502, 503, 504];
 
 /** Answers without a body: `Response` refuses one for them. */
 const BODILESS_STATUSES = [204, 205, 304];
@@ -60,7 +60,7 @@ export function guardedFetch(
           host,
           now,
           kind: limit,
-          pauseMs: askedPauseMs(response.headers, now),
+          pauseMs: requestedPauseMs(response.headers, now),
         });
       }
       if (isTurnedAway(response, now) || (mayRepeat && isPassing(response))) {
@@ -69,8 +69,8 @@ export function guardedFetch(
       return rebuild(response, text);
     };
     // The client waits for rate limits itself: their pauses are longer, and it may wait for fewer of them.
-    const isRetried = (error: PassingError) =>
-      !(error instanceof RateLimitError) && (mayRepeat || wasTurnedAway(error));
+    const isRetried = (error: TransientError) =>
+      !(error instanceof RateLimitError) && (mayRepeat || wasRateLimited(error));
     return await withRetry(context, REQUEST_RETRIES, attempt, isRetried);
   };
 }
@@ -96,8 +96,8 @@ async function readWhole(
   );
 }
 
-function noAnswer(request: HttpRequest, host: string, timeoutMs: number): PassingError {
-  return new PassingError(
+function noAnswer(request: HttpRequest, host: string, timeoutMs: number): TransientError {
+  return new TransientError(
     `Cannot ${actionOf(request)}: no answer from ${host} in ${timeoutMs / 1000} s`,
     {
       code: "TIMEOUT",
@@ -121,12 +121,12 @@ function quotable(text: string): string {
 }
 
 function isPassing({ status }: Response): boolean {
-  return PASSING_STATUSES.includes(status);
+  return TRANSIENT_STATUSES.includes(status);
 }
 
 /** Returns whether GitHub asks for a pause that is not a rate limit. */
 function isTurnedAway({ status, headers }: Response, now: Date): boolean {
-  return status === 429 || (status === 403 && askedPauseMs(headers, now) !== undefined);
+  return status === 429 || (status === 403 && requestedPauseMs(headers, now) !== undefined);
 }
 
 /**

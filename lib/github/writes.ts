@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
-import { PassingError } from "../core/errors.ts";
-import { wasTurnedAway } from "../http/status_error.ts";
+import { TransientError } from "../core/errors.ts";
+import { wasRateLimited } from "../http/status_error.ts";
 import { pauseBeforeRetry, type RetryContext, type RetryPolicy } from "../core/retry.ts";
 
 /** GitHub asks for a second between writes: "Best practices for using the REST API". */
@@ -34,7 +34,7 @@ const WRITE_RETRIES: RetryPolicy = { attemptsMax: 4, firstDelayMs: 2_000, delayM
  * Sends a write that must not be done twice, and returns its result. A failed write may have succeeded on the server
  * (no answer, or a 5xx): then `find` checks for its result before the write is sent again.
  *
- * @throws what `find` throws; the last error of `write`. Any error except a {@link PassingError} is thrown at once, and
+ * @throws what `find` throws; the last error of `write`. Any error except a {@link TransientError} is thrown at once, and
  * so is a rate limit, which the client has waited for already
  */
 export async function writeOnce<Result>(
@@ -46,8 +46,8 @@ export async function writeOnce<Result>(
     try {
       return await write();
     } catch (error) {
-      const isUncertain = error instanceof PassingError && error.code !== "RATE_LIMITED" &&
-        !wasTurnedAway(error);
+      const isUncertain = error instanceof TransientError && error.code !== "RATE_LIMITED" &&
+        !wasRateLimited(error);
       if (!isUncertain || attempt >= WRITE_RETRIES.attemptsMax) throw error;
       await pauseBeforeRetry(context, WRITE_RETRIES, attempt, error);
       const found = await find();

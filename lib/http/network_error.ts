@@ -1,6 +1,6 @@
 import type { NamedRequest } from "./request_types.ts";
 import { isoSeconds } from "../core/clock.ts";
-import { PassingError, UnreachableError } from "../core/errors.ts";
+import { TransientError, UnreachableError } from "../core/errors.ts";
 import type { Proxy } from "./proxy.ts";
 
 /** Returns the action of a request for "Cannot …": `read the state of job 12`. */
@@ -41,7 +41,7 @@ export function isCertificateFailure(error: unknown): boolean {
 }
 
 /**
- * Returns the error for a connection that failed, or broke while a body was read: a {@link PassingError} code
+ * Returns the error for a connection that failed, or broke while a body was read: a {@link TransientError} code
  * `UNREACHABLE` or `PROXY_REFUSED`; an {@link UnreachableError} code `CERTIFICATE_UNTRUSTED`, `TLS_MISSING` or
  * `PROXY_REFUSED` if a retry cannot help.
  */
@@ -62,7 +62,7 @@ export function networkError(
   if (error instanceof ProxyFailure) return proxyError(error, request, host);
   const fault = faultOf(error);
   if (SPEAKS_NO_TLS.test(fault)) return withoutTls(error, request, host);
-  return new PassingError(`Cannot ${actionOf(request)}: ${host} did not answer (${fault})`, {
+  return new TransientError(`Cannot ${actionOf(request)}: ${host} did not answer (${fault})`, {
     code: "UNREACHABLE",
     cause: error,
     hint: `check the network, and that ${host} is right`,
@@ -170,14 +170,17 @@ function proxyError(failure: ProxyFailure, request: NamedRequest, host: string):
     });
   }
   if (/tunnel/i.test(fault)) {
-    return new PassingError(`Cannot ${actionOf(request)}: ${named} does not connect to ${host} (${fault})`, {
-      code: "PROXY_REFUSED",
-      cause: failure,
-      hint: `have ${host} allowed at the proxy, or add it to NO_PROXY if it can be reached without; ` +
-        `a proxy that wants a user and a password takes them from ${variable}`,
-    });
+    return new TransientError(
+      `Cannot ${actionOf(request)}: ${named} does not connect to ${host} (${fault})`,
+      {
+        code: "PROXY_REFUSED",
+        cause: failure,
+        hint: `have ${host} allowed at the proxy, or add it to NO_PROXY if it can be reached without; ` +
+          `a proxy that wants a user and a password takes them from ${variable}`,
+      },
+    );
   }
-  return new PassingError(`Cannot ${actionOf(request)}: ${named} did not answer (${fault})`, {
+  return new TransientError(`Cannot ${actionOf(request)}: ${named} did not answer (${fault})`, {
     code: "UNREACHABLE",
     cause: failure,
     hint: `check ${variable} and the proxy, or add ${host} to NO_PROXY if it can be reached without`,

@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
 import type { DownloadRequest, Located, RangeSupport } from "./download_types.ts";
-import { PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
+import { RefusedError, TransientError, UnreachableError } from "../core/errors.ts";
 import { sendRequest } from "./request.ts";
 import { statusError } from "./status_error.ts";
 import { networkError } from "./network_error.ts";
@@ -79,7 +79,7 @@ export class RemoteContent {
   async open(span: Span, isFirst: boolean): Promise<Opened> {
     const { what, limits } = this.#request;
     const stalled = () =>
-      new PassingError(`Cannot read ${what}: no data for ${limits.stallMs / 1000} s`, {
+      new TransientError(`Cannot read ${what}: no data for ${limits.stallMs / 1000} s`, {
         code: "STALLED",
         hint: "check the network, or run again later",
       });
@@ -136,7 +136,7 @@ export class RemoteContent {
     if (wantedEnd === Infinity) this.#total ??= next;
     const end = Math.min(wantedEnd, this.#total ?? wantedEnd);
     if (next >= end) return;
-    throw new PassingError(
+    throw new TransientError(
       `Cannot read ${this.#request.what}: the connection ended after ${next} of ${end} bytes`,
       { code: "CUT_SHORT", hint: "check the network, or run again later" },
     );
@@ -177,7 +177,7 @@ export class RemoteContent {
     const error = await statusError(this.#context, request, response);
     if (!(located.isSigned || crossedOrigin) || !EXPIRED_STATUSES.includes(response.status)) throw error;
     this.#located = undefined;
-    throw new PassingError(error.message, {
+    throw new TransientError(error.message, {
       code: "ADDRESS_EXPIRED",
       cause: error,
       hint: "the address of the file expired, or the file was removed",

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import type { Http } from "../core/context.ts";
 import { parseJson } from "../core/json.ts";
 import { withDeadline } from "../core/deadline.ts";
-import { AuthenticationError, PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
+import { AuthenticationError, RefusedError, TransientError, UnreachableError } from "../core/errors.ts";
 import { actionOf, networkError } from "./network_error.ts";
 import type { Secret } from "../core/secret.ts";
 
@@ -29,7 +29,7 @@ const BODY_BYTES_MAX = 16 * 1024 * 1024;
  * Returns the answer to a request, after redirects. Credentials are sent to their own origin only. Any status is an
  * answer. The caller reads or cancels the body.
  *
- * @throws {PassingError} if there is no answer; {@link RefusedError} code `REDIRECT_REFUSED` for an unsafe redirect;
+ * @throws {TransientError} if there is no answer; {@link RefusedError} code `REDIRECT_REFUSED` for an unsafe redirect;
  * the signal's reason
  */
 export async function sendRequest(
@@ -75,7 +75,7 @@ export interface JsonAnswer<Data> {
  * repeated.
  *
  * @param schema the needed part of the answer. Other members are ignored.
- * @throws {PassingError} no answer in time, or a temporary status; the errors of {@link statusError}; {@link
+ * @throws {TransientError} no answer in time, or a temporary status; the errors of {@link statusError}; {@link
  * UnreachableError} code `ANSWER_INVALID` if the answer does not fit the schema
  */
 export async function requestJson<Schema extends z.ZodType>(
@@ -104,7 +104,7 @@ export async function requestJson<Schema extends z.ZodType>(
  * Sends a request and returns what `read` makes of its answer, both within one deadline. `read` reads or cancels the
  * body.
  *
- * @throws {PassingError} no answer in time; what {@link sendRequest} and `read` throw
+ * @throws {TransientError} no answer in time; what {@link sendRequest} and `read` throw
  */
 export async function exchange<Result>(
   context: HttpContext,
@@ -118,7 +118,7 @@ export async function exchange<Result>(
   });
 }
 
-/** Returns a body as text, up to 16 MiB. @throws {UnreachableError} code `ANSWER_TOO_LARGE`; {@link PassingError} */
+/** Returns a body as text, up to 16 MiB. @throws {UnreachableError} code `ANSWER_TOO_LARGE`; {@link TransientError} */
 export async function readText(
   response: Response,
   request: NamedRequest & Pick<HttpRequest, "url">,
@@ -132,7 +132,7 @@ export async function readText(
 }
 
 /**
- * Yields the pieces of a body, up to a bound. @throws {UnreachableError} code `ANSWER_TOO_LARGE`; {@link PassingError}
+ * Yields the pieces of a body, up to a bound. @throws {UnreachableError} code `ANSWER_TOO_LARGE`; {@link TransientError}
  */
 export async function* readBody(
   response: Response,
@@ -234,8 +234,8 @@ function parseUrl(request: NamedRequest & Pick<HttpRequest, "url">): URL {
   );
 }
 
-function noAnswer(request: HttpRequest & { readonly timeoutMs: number }, host: string): PassingError {
-  return new PassingError(
+function noAnswer(request: HttpRequest & { readonly timeoutMs: number }, host: string): TransientError {
+  return new TransientError(
     `Cannot ${actionOf(request)}: no answer from ${host} in ${request.timeoutMs / 1000} s`,
     {
       code: "TIMEOUT",

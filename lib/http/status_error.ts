@@ -1,8 +1,8 @@
 import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
-import { AuthenticationError, PassingError, UnreachableError } from "../core/errors.ts";
+import { AuthenticationError, TransientError, UnreachableError } from "../core/errors.ts";
 import { formatDuration } from "../core/format.ts";
-import { askedPauseMs } from "./asked_pause.ts";
+import { requestedPauseMs } from "./requested_pause.ts";
 import { actionOf } from "./network_error.ts";
 import type { HttpRequest } from "./request_types.ts";
 
@@ -13,14 +13,14 @@ const QUOTED_CHARS_MAX = 500;
 const READ_CHARS_MAX = 16 * 1024;
 
 /** Temporary statuses. From 520 on, they are Cloudflare's, which many servers use. */
-const PASSING_STATUSES = [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524];
+const TRANSIENT_STATUSES = [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524];
 
 /** GitHub's documented pause for a secondary rate limit without a stated one: "Rate limits for the REST API". */
 const SECONDARY_PAUSE_MS = 60_000;
 
 /**
  * Returns the error for a failed answer, whose body is read for the message. 401 and 403: {@link AuthenticationError}.
- * Overload and server errors: {@link PassingError} with the requested pause. Everything else: {@link UnreachableError}
+ * Overload and server errors: {@link TransientError} with the requested pause. Everything else: {@link UnreachableError}
  * with the code `HTTP_<status>`.
  */
 export async function statusError(
@@ -32,10 +32,14 @@ export async function statusError(
   const host = new URL(request.url).host;
   const said = await quoteBody(response, request);
   const message = `Cannot ${actionOf(request)}: ${host} answered ${status}${said}`;
-  const retryAfterMs = askedPauseMs(response.headers, clock.now()) ??
+  const retryAfterMs = requestedPauseMs(response.headers, clock.now()) ??
     (/\bsecondary rate limit\b/i.test(said) ? SECONDARY_PAUSE_MS : undefined);
-  if (PASSING_STATUSES.includes(status) || (status === 403 && retryAfterMs !== undefined)) {
-    return new PassingError(message, { code: `HTTP_${status}`, retryAfterMs, hint: againHint(retryAfterMs) });
+  if (TRANSIENT_STATUSES.includes(status) || (status === 403 && retryAfterMs !== undefined)) {
+    return new TransientError(message, {
+      code: `HTTP_${status}`,
+      retryAfterMs,
+      hint: againHint(retryAfterMs),
+    });
   }
   // Only proxies send this status (RFC 9110, 15.5.8).
   if (status === 407) {
@@ -66,8 +70,8 @@ function againHint(retryAfterMs: number | undefined): string {
  * Returns whether a server rejected a request before it processed it: 429, or 403 with a pause. Even a request that
  * changes something may be repeated.
  */
-export function wasTurnedAway(error: unknown): error is PassingError {
-  return error instanceof PassingError && (error.code === "HTTP_429" || error.code === "HTTP_403");
+export function wasRateLimited(error: unknown): error is TransientError {
+  return error instanceof TransientError && (error.code === "HTTP_429" || error.code === "HTTP_403");
 }
 
 async function quoteBody(response: Response, { credentials, secrets = [] }: HttpRequest): Promise<string> {

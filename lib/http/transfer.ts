@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
 import type { Downloaded, DownloadRequest, RangeSupport } from "./download_types.ts";
-import { PassingError, RefusedError } from "../core/errors.ts";
+import { RefusedError, TransientError } from "../core/errors.ts";
 import { CHUNK_BYTES, type FileDigest, writeAll } from "../core/hash.ts";
 import { credibleSpans, describePartial, forgetPartial, readPartial, removePartial } from "./partial_file.ts";
 import { PrefixHasher } from "./prefix_hasher.ts";
@@ -126,7 +126,7 @@ export class Transfer {
       try {
         return await this.#readOnce(file, stream, hasher);
       } catch (error) {
-        if (!(error instanceof PassingError)) throw error;
+        if (!(error instanceof TransientError)) throw error;
         failures = stream.next > before ? 1 : failures + 1;
         if (failures >= RETRIES.attemptsMax) throw error;
         if (stream.next > 0 && !content.canContinue) throw new RestartDownload(error, content.ranges);

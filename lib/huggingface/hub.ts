@@ -6,7 +6,7 @@ import { RefusedError, UnreachableError } from "../core/errors.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { bearer, exchange, readBody, readText, requestJson } from "../http/request.ts";
 import type { HttpRequest } from "../http/request_types.ts";
-import { statusError, wasTurnedAway } from "../http/status_error.ts";
+import { statusError, wasRateLimited } from "../http/status_error.ts";
 import { parseJson } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import { REQUEST_RETRIES, type RetryPolicy, withRetry } from "../core/retry.ts";
@@ -258,7 +258,7 @@ export class Hub {
       body: lines.join("\n"),
     };
     const send = () => requestJson(this.#context, request, MadeCommit);
-    return (await withRetry(this.#context, this.#patience.retries, send, wasTurnedAway)).data.commitOid;
+    return (await withRetry(this.#context, this.#patience.retries, send, wasRateLimited)).data.commitOid;
   }
 
   /** Returns the address of a file's bytes. The hub may redirect to its storage. */

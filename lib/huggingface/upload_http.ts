@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Context, Http } from "../core/context.ts";
-import { AuthenticationError, diskError, FailedError, PassingError, RefusedError } from "../core/errors.ts";
+import { AuthenticationError, diskError, FailedError, RefusedError, TransientError } from "../core/errors.ts";
 import { readBody } from "../http/request.ts";
 import { statusError } from "../http/status_error.ts";
 import { actionOf, networkError } from "../http/network_error.ts";
@@ -96,7 +96,7 @@ async function send(context: Context, upload: Upload, url: URL, init: RequestIni
     { ...context, signal },
     patience.stallMs,
     () =>
-      new PassingError(`Cannot ${actionOf(named)}: no data moved for ${patience.stallMs / 1000} s`, {
+      new TransientError(`Cannot ${actionOf(named)}: no data moved for ${patience.stallMs / 1000} s`, {
         code: "STALLED",
         hint: "check the network, or run again later",
       }),
@@ -143,7 +143,7 @@ async function uploadError(
   isHubs: boolean,
 ): Promise<Error> {
   const error = await statusError(context, request, response);
-  if (error instanceof PassingError) return error;
+  if (error instanceof TransientError) return error;
   // Storage refuses an expired address. The next run gets new ones, and skips files that are stored already.
   if (!isHubs) {
     return new FailedError(error.message, { code: "STORAGE_REFUSED", cause: error, hint: "run again" });

@@ -2,7 +2,7 @@ import type { AlertsSettings, Chat } from "../config/sections/alerts.ts";
 import type { Context, Environment } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
-import { knock } from "../http/knock.ts";
+import { probeServer } from "../http/probe_server.ts";
 import { requirePassword } from "../core/read_secret.ts";
 import { Secret } from "../core/secret.ts";
 import { parseWebAddress } from "../http/web_address.ts";
@@ -93,7 +93,7 @@ function chatChannel(env: Environment, { type, url, url_env = "" }: Chat): Chann
 }
 
 async function checkPost(context: Context, channel: string, url: string): Promise<string> {
-  const host = await knock(context, url, `the address of the ${channel}`, ALERT_REQUEST_TIMEOUT_MS);
+  const host = await probeServer(context, url, `the address of the ${channel}`, ALERT_REQUEST_TIMEOUT_MS);
   return `${channel}: ${host} answers; nothing was posted to try it`;
 }
 

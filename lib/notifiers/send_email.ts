@@ -2,7 +2,7 @@ import type { Transporter } from "nodemailer";
 import type { Email } from "../config/sections/alerts.ts";
 import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
-import { AuthenticationError, osErrorCode, PassingError, UnreachableError } from "../core/errors.ts";
+import { AuthenticationError, osErrorCode, TransientError, UnreachableError } from "../core/errors.ts";
 import { withRetry } from "../core/retry.ts";
 import type { Secret } from "../core/secret.ts";
 import type { AlertText } from "./alert_text.ts";
@@ -132,7 +132,7 @@ function mailError(error: unknown, { host, port }: MailSettings, password: Secre
   if (code === "EAUTH") return new AuthenticationError(message, details);
   const isPassing = (status >= 400 && status < 500) ||
     (CONNECTION_FAULTS.includes(code) && command === "CONN");
-  return isPassing ? new PassingError(message, details) : new UnreachableError(message, details);
+  return isPassing ? new TransientError(message, details) : new UnreachableError(message, details);
 }
 
 /** Returns whether the connection does not leave this machine. */

@@ -1,6 +1,6 @@
 import type { Offer, Revision, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
-import { DiskError, diskError, PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
+import { DiskError, diskError, RefusedError, TransientError, UnreachableError } from "../core/errors.ts";
 import { plural } from "../core/format.ts";
 import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
 import type { ActivationSetting } from "../config/choices.ts";
@@ -123,7 +123,7 @@ const OTHER_SERVER_CODES = [
 
 /** Whether the carrier cannot be reached or is down. A repository that does not exist is another error. */
 function isUnreachable(error: unknown): error is UnreachableError {
-  return error instanceof PassingError ||
+  return error instanceof TransientError ||
     (error instanceof UnreachableError && OTHER_SERVER_CODES.includes(error.code));
 }
 

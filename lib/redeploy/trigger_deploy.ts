@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
-import { FailedError, PassingError } from "../core/errors.ts";
+import { FailedError, TransientError } from "../core/errors.ts";
 import type { HttpRequest } from "../http/request_types.ts";
 import { readText, requestJson, sendRequest } from "../http/request.ts";
 import { statusError } from "../http/status_error.ts";
@@ -65,7 +65,7 @@ async function callHook(
     secrets: urlSecrets(address),
   };
   const late = () =>
-    new PassingError(`Cannot redeploy: no answer from ${host} in ${timeoutMs / 1000} s`, {
+    new TransientError(`Cannot redeploy: no answer from ${host} in ${timeoutMs / 1000} s`, {
       code: "TIMEOUT",
       hint: `check the network, and that ${host} is right`,
     });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { decodeUtf8 } from "../core/decode_utf8.ts";
-import { PassingError, RefusedError, UnreachableError, UsageError } from "../core/errors.ts";
+import { RefusedError, TransientError, UnreachableError, UsageError } from "../core/errors.ts";
 import type { Credentials, HttpRequest } from "../http/request_types.ts";
 import { exchange, readBody } from "../http/request.ts";
 import { statusError } from "../http/status_error.ts";
@@ -103,7 +103,7 @@ export class PrimaryClient {
    * Returns the records of a category as the server's JSON text: an object of records by name.
    *
    * @throws {UnreachableError} code `RECORDS_MISSING` where the server has none, `CATEGORY_UNKNOWN`, `ANSWER_INVALID`
-   * (a page, other bytes than UTF-8, nothing), `ANSWER_TOO_LARGE`; {@link PassingError} after three attempts, or one
+   * (a page, other bytes than UTF-8, nothing), `ANSWER_TOO_LARGE`; {@link TransientError} after three attempts, or one
    * if the request before got no answer either;
    * {@link RefusedError} code `REDIRECT_REFUSED`; {@link AuthenticationError}; the signal's reason
    */
@@ -121,7 +121,7 @@ export class PrimaryClient {
    * Returns when a record last changed, in seconds since 1970 by the server's clock; `null` while it has no timestamp.
    * Makes one attempt.
    *
-   * @throws as {@link records}; {@link PassingError} code `HTTP_503` also from a server that is not a PRIMARY
+   * @throws as {@link records}; {@link TransientError} code `HTTP_503` also from a server that is not a PRIMARY
    */
   async lastUpdated(): Promise<number | null> {
     const what = "when the records changed last";
@@ -166,7 +166,7 @@ export class PrimaryClient {
       this.#isAway = false;
       return answer;
     } catch (error) {
-      this.#isAway = error instanceof PassingError && SILENCE.includes(error.code);
+      this.#isAway = error instanceof TransientError && SILENCE.includes(error.code);
       throw error;
     }
   }
@@ -198,9 +198,9 @@ export class PrimaryClient {
     if (!(said instanceof UnreachableError)) throw said;
     const error = question.meaning(status, said) ?? said;
     if (status === 404) return { kind: "absent", error };
-    if (status < 500 || error instanceof PassingError) throw error;
+    if (status < 500 || error instanceof TransientError) throw error;
     // A server error may be temporary whatever its status.
-    throw new PassingError(error.message, { code: error.code, hint: error.hint });
+    throw new TransientError(error.message, { code: error.code, hint: error.hint });
   }
 }
 
@@ -231,8 +231,8 @@ function metadataError(status: number, said: UnreachableError): UnreachableError
       hint: CHECK_ADDRESS,
     });
   }
-  if (status !== 503 || !(said instanceof PassingError)) return undefined;
-  return new PassingError(said.message, {
+  if (status !== 503 || !(said instanceof TransientError)) return undefined;
+  return new TransientError(said.message, {
     code: said.code,
     retryAfterMs: said.retryAfterMs,
     hint: "PRIMARY must not be a replica, and its canonical format must be legacy",

@@ -4,7 +4,7 @@ import {
   type ExitCode,
   FailedError,
   ModelSyncError,
-  PassingError,
+  TransientError,
 } from "../core/errors.ts";
 import type { RepositoryReport, SyncReport } from "./sync_references.ts";
 
@@ -74,6 +74,6 @@ const SILENCE: readonly string[] = [
 
 /** Whether an error means that a server is unusable at the moment. */
 export function isOutage(error: unknown): boolean {
-  if (error instanceof PassingError || error instanceof AuthenticationError) return true;
+  if (error instanceof TransientError || error instanceof AuthenticationError) return true;
   return error instanceof ModelSyncError && SILENCE.includes(error.code);
 }

@@ -1,5 +1,11 @@
 import type { Clock } from "../core/clock.ts";
-import { AuthenticationError, FailedError, messageOf, ModelSyncError, PassingError } from "../core/errors.ts";
+import {
+  AuthenticationError,
+  FailedError,
+  messageOf,
+  ModelSyncError,
+  TransientError,
+} from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Known, KnownTimestamp, KnownTimestamps } from "./references_state.ts";
 import { isOutage, type SyncResult } from "./sync_failures.ts";
@@ -280,7 +286,7 @@ class Watch {
   }
 
   #pauseMs(times: number, error: unknown, longestMs: number): number {
-    const retryAfterMs = error instanceof PassingError ? error.retryAfterMs : undefined;
+    const retryAfterMs = error instanceof TransientError ? error.retryAfterMs : undefined;
     return backoffMs(this.#options.intervalSec * 1000, times, retryAfterMs, Math.random(), longestMs);
   }
 

@@ -1,7 +1,7 @@
 import type { CommandHook } from "../config/sections/reload.ts";
 import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
-import { FailedError, PassingError } from "../core/errors.ts";
+import { FailedError, TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { redactArguments } from "../core/redact_arguments.ts";
 import { withRetry } from "../core/retry.ts";
@@ -47,13 +47,17 @@ async function runOnce(context: Context, hook: CommandHook, notification: Reload
     if (code === 0) return;
     const [program] = redactArguments([command]);
     const said = failed.last === "" ? "" : `: ${failed.last}`;
-    throw new PassingError(`${program} ended with exit code ${code}${said}`, {
+    throw new TransientError(`${program} ended with exit code ${code}${said}`, {
       code: "COMMAND_FAILED",
       hint: "see its output above",
     });
   } catch (error) {
     if (!(error instanceof FailedError) || error.code !== "TIMEOUT") throw error;
-    throw new PassingError(error.message, { code: error.code, cause: error, hint: "raise timeout_seconds" });
+    throw new TransientError(error.message, {
+      code: error.code,
+      cause: error,
+      hint: "raise timeout_seconds",
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import type { SignalHook } from "../config/sections/reload.ts";
 import type { Context } from "../core/context.ts";
-import { FailedError, PassingError } from "../core/errors.ts";
+import { FailedError, TransientError } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
 import { quote } from "../core/quote.ts";
 import { withRetry } from "../core/retry.ts";
@@ -26,7 +26,7 @@ export async function sendSignal(context: Context, hook: SignalHook): Promise<vo
 /**
  * Returns the process that would get the signal. Sends signal 0, which only checks that it exists (`kill(2)`).
  *
- * @throws {FailedError} code `PID_INVALID` or `SIGNAL_FORBIDDEN`; {@link PassingError} code `PROCESS_MISSING`
+ * @throws {FailedError} code `PID_INVALID` or `SIGNAL_FORBIDDEN`; {@link TransientError} code `PROCESS_MISSING`
  */
 export function findProcess(fs: FileSystem, hook: SignalHook): number {
   const pid = readPid(fs, hook.pid_file);
@@ -71,6 +71,6 @@ function kill(pid: number, hook: SignalHook, signal: Deno.Signal | 0): void {
   }
 }
 
-function absent(problem: string): PassingError {
-  return new PassingError(problem, { code: "PROCESS_MISSING", hint: "is the service running?" });
+function absent(problem: string): TransientError {
+  return new TransientError(problem, { code: "PROCESS_MISSING", hint: "is the service running?" });
 }

@@ -2,7 +2,7 @@ import { basename, join } from "node:path";
 import { z } from "zod";
 import type { TensorFlowServingHook } from "../config/sections/reload.ts";
 import type { Context } from "../core/context.ts";
-import { FailedError, PassingError, UnreachableError } from "../core/errors.ts";
+import { FailedError, TransientError, UnreachableError } from "../core/errors.ts";
 import { absolutePath, ifFound } from "../core/files.ts";
 import { requestJson } from "../http/request.ts";
 import { withRetry } from "../core/retry.ts";
@@ -90,7 +90,7 @@ async function waitUntilServed(
     if (state === "AVAILABLE") return;
     const leftMs = untilMs - clock.monotonicMs();
     if (leftMs <= 0) {
-      throw new PassingError(`version ${version} is not served after ${hook.timeout_seconds} s: ${state}`, {
+      throw new TransientError(`version ${version} is not served after ${hook.timeout_seconds} s: ${state}`, {
         code: "TIMEOUT",
         hint: "check the log of TensorFlow Serving, and which folder it serves",
       });

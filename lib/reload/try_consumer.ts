@@ -2,7 +2,7 @@ import type { ReloadHook } from "../config/sections/reload.ts";
 import type { Context } from "../core/context.ts";
 import { exchange } from "../http/request.ts";
 import { statusError } from "../http/status_error.ts";
-import { knock } from "../http/knock.ts";
+import { probeServer } from "../http/probe_server.ts";
 import { requireProgram } from "../core/require_program.ts";
 import { describeConsumer, requireReloadSecrets } from "./reload_consumers.ts";
 import { findProcess } from "./send_signal.ts";
@@ -23,7 +23,7 @@ export async function tryConsumer(context: Context, hook: ReloadHook): Promise<s
   switch (hook.type) {
     case "http": {
       requireReloadSecrets(context.env, [hook]);
-      const host = await knock(context, hook.url, `an answer of ${consumer}`, ANSWER_TIMEOUT_MS);
+      const host = await probeServer(context, hook.url, `an answer of ${consumer}`, ANSWER_TIMEOUT_MS);
       return `${host} responds; ${consumer} was not called`;
     }
     case "command":
@@ -38,7 +38,7 @@ export async function tryConsumer(context: Context, hook: ReloadHook): Promise<s
       return `${consumer} is ready`;
     case "tensorflow-serving": {
       if (hook.url === undefined) return `${consumer} has no url: pulls do not wait for it`;
-      const host = await knock(context, hook.url, `an answer of ${consumer}`, ANSWER_TIMEOUT_MS);
+      const host = await probeServer(context, hook.url, `an answer of ${consumer}`, ANSWER_TIMEOUT_MS);
       return `${consumer}: ${host} responds`;
     }
   }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
-import { messageAndHint, messageOf, ModelSyncError, PassingError } from "../core/errors.ts";
+import { messageAndHint, messageOf, ModelSyncError, TransientError } from "../core/errors.ts";
 import { awaitLock } from "../core/lock.ts";
 import type { RunRecord } from "../store/history.ts";
 import { type HistoryBatch, readAfter } from "../store/history_cursor.ts";
@@ -88,9 +88,9 @@ class DeliveryRun {
     return this.#context.clock.monotonicMs() - this.#startedMs >= this.#budgetMs;
   }
 
-  timeout(): PassingError {
+  timeout(): TransientError {
     const { host } = new URL(this.#reporting.receiver.url);
-    return new PassingError(`Cannot send reports: no answer from ${host} in ${this.#budgetMs / 1000} s`, {
+    return new TransientError(`Cannot send reports: no answer from ${host} in ${this.#budgetMs / 1000} s`, {
       code: "TIMEOUT",
       hint: `check the network, and that ${host} is the dashboard`,
     });
@@ -210,7 +210,7 @@ class DeliveryRun {
   }
 
   #rememberPause(state: ReportState, error: unknown): void {
-    if (!(error instanceof PassingError) || error.retryAfterMs === undefined) return;
+    if (!(error instanceof TransientError) || error.retryAfterMs === undefined) return;
     try {
       writeReportState(
         this.#reporting.store,

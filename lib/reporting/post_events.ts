@@ -18,7 +18,7 @@ export const TOO_LARGE = "HTTP_413";
  * page, such as a login or a captive portal, and a redirect are failures. No redirect is followed.
  *
  * @param events each as JSON
- * @throws {ModelSyncError} with a hint; `PassingError` with the pause of `Retry-After`
+ * @throws {ModelSyncError} with a hint; `TransientError` with the pause of `Retry-After`
  */
 export async function postEvents(
   context: HttpContext,

@@ -2,7 +2,7 @@ import { isoSeconds } from "../core/clock.ts";
 import { type Context, uninterrupted } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { FailedError, ModelSyncError, UnreachableError } from "../core/errors.ts";
-import { wasTurnedAway } from "../http/status_error.ts";
+import { wasRateLimited } from "../http/status_error.ts";
 import { Working } from "../core/working.ts";
 import { pauseBeforeRetry, REQUEST_RETRIES, type RetryPolicy, withRetry } from "../core/retry.ts";
 import { mayHaveStarted, type RunPodClient } from "./client.ts";
@@ -115,7 +115,7 @@ export class JobRunner {
           return await this.#client.start(context);
         } catch (error) {
           // Only these errors say that no job was started, and that a second request may succeed.
-          if (!wasTurnedAway(error) || attempt >= REQUEST_RETRIES.attemptsMax) throw error;
+          if (!wasRateLimited(error) || attempt >= REQUEST_RETRIES.attemptsMax) throw error;
           await pauseBeforeRetry(this.#context, REQUEST_RETRIES, attempt, error);
         }
       }

@@ -5,7 +5,7 @@ import {
   messageAndHint,
   messageOf,
   ModelSyncError,
-  PassingError,
+  TransientError,
   UsageError,
 } from "../core/errors.ts";
 import { findUtf8 } from "../core/files.ts";
@@ -184,7 +184,7 @@ class Worker {
 
   async #pauseAfter(error: unknown, failures: number): Promise<void> {
     const { log, clock, signal } = this.#context;
-    const asked = error instanceof PassingError ? error.retryAfterMs : undefined;
+    const asked = error instanceof TransientError ? error.retryAfterMs : undefined;
     const delayMs = Math.min(retryDelayMs(REQUEST_RETRIES, failures, asked, Math.random()), PAUSE_MS_MAX);
     log.warn(`${messageOf(error)}; trying again in ${(delayMs / 1000).toFixed(1)} s`);
     await clock.sleep(delayMs, signal).catch(() => {});

@@ -34,7 +34,7 @@ export const UPLOAD_TIMEOUT_MS = 3_600_000;
 /**
  * Uploads with one `PUT` to a signed address, streamed from the disk. Needs net and read permission.
  *
- * @throws {PassingError}, {@link AuthenticationError} and others of {@link statusError}
+ * @throws {TransientError}, {@link AuthenticationError} and others of {@link statusError}
  */
 export function uploadPresigned(target: PresignedTarget): UploadArchive {
   return async (context, archive) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import type { Context } from "../../lib/core/context.ts";
-import { ModelSyncError, PassingError } from "../../lib/core/errors.ts";
+import { ModelSyncError, TransientError } from "../../lib/core/errors.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { GitHubClient } from "../../lib/github/github_client.ts";
 import { UnprocessableError } from "../../lib/github/github_error.ts";
@@ -212,7 +212,7 @@ Deno.test("sendRemembered() remembers the 32 most recently used answers, each by
 
 Deno.test("writeOnce() searches for the result before it repeats a write", async () => {
   const context = testContext({ clock: new QuickClock("2026-11-21T00:00:00Z") });
-  const passing = new PassingError("no answer", { code: "TIMEOUT" });
+  const passing = new TransientError("no answer", { code: "TIMEOUT" });
   const run = async (answers: readonly (string | Error)[], found: string | undefined) => {
     const left = [...answers];
     const calls: string[] = [];
@@ -237,7 +237,7 @@ Deno.test("writeOnce() searches for the result before it repeats a write", async
   const { result, calls } = await run(Array(9).fill(passing), undefined);
   assert.equal(result, passing);
   assert.equal(calls.filter((call) => call === "write").length, 4);
-  const limited = new PassingError("used up", { code: "RATE_LIMITED" });
+  const limited = new TransientError("used up", { code: "RATE_LIMITED" });
   assert.deepEqual(await run([limited], "found"), { result: limited, calls: ["write"] });
   const refused = new UnprocessableError("no", []);
   assert.deepEqual(await run([refused], "found"), { result: refused, calls: ["write"] });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
 import { cleanLine } from "../../lib/core/clean_text.ts";
-import { ModelSyncError, PassingError } from "../../lib/core/errors.ts";
+import { ModelSyncError, TransientError } from "../../lib/core/errors.ts";
 import type { Http } from "../../lib/core/context.ts";
 import { requestJson } from "../../lib/http/request.ts";
 import { networkError } from "../../lib/http/network_error.ts";
@@ -235,7 +235,7 @@ Deno.test("an error names the proxy if the proxy refuses, requires a password or
   const host = `127.0.0.1:${closed.addr.port}`;
   closed.close();
   const { error } = await reachOver(host, url, { ALL_PROXY: `http://${host}` });
-  assert.ok(error instanceof PassingError);
+  assert.ok(error instanceof TransientError);
   assert.match(
     error.message,
     new RegExp(`the proxy ${host} \\(ALL_PROXY\\) did not answer \\(Connection refused`),

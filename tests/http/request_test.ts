@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { AuthenticationError, PassingError } from "../../lib/core/errors.ts";
+import { AuthenticationError, TransientError } from "../../lib/core/errors.ts";
 import { bearer, exchange, readText, requestJson } from "../../lib/http/request.ts";
 import type { HttpRequest } from "../../lib/http/request_types.ts";
 import { statusError } from "../../lib/http/status_error.ts";
@@ -135,7 +135,7 @@ Deno.test("the pause of a rate limit is respected in every notation", async () =
   ) {
     const response = new Response(body, { status, headers });
     const error = await statusError({ clock: new FakeClock(now.toISOString()) }, LISTING, response);
-    assert.ok(error instanceof PassingError, error.message);
+    assert.ok(error instanceof TransientError, error.message);
     assert.equal(error.retryAfterMs, waitsMs, JSON.stringify(headers));
   }
   const forbidden = new Response("no", { status: 403, headers: { ratelimit: '"api";r=3;t=45' } });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import {
   AuthenticationError,
   InterruptedError,
-  PassingError,
+  TransientError,
   UnreachableError,
 } from "../../lib/core/errors.ts";
 import { PrimaryClient } from "../../lib/references/primary_client.ts";
@@ -133,7 +133,7 @@ Deno.test("a server without timestamps of changes is reported with the reason an
   for (const [mode, reason] of [["replica", /REPLICA mode/], ["v2", /canonical_format='v2'/]] as const) {
     world.server.mode = mode;
     await assert.rejects(world.client().lastUpdated(), (error) => {
-      assert.ok(error instanceof PassingError);
+      assert.ok(error instanceof TransientError);
       assert.match(error.message, reason);
       assert.equal(error.hint, "PRIMARY must not be a replica, and its canonical format must be legacy");
       return true;
@@ -152,7 +152,7 @@ Deno.test("temporary faults are tried three times, 1 to 15 s apart, and others o
     const [first = 0, second = 0, ...rest] = world.clock.pausesMs;
     assert.ok(1_000 <= first && first <= 2_000 && 2_000 <= second && second <= 4_000 && rest.length === 0);
     for (let attempt = 0; attempt < 3; attempt++) world.server.faults.push({ kind: "answer", make });
-    await assert.rejects(world.client().records("clip"), PassingError);
+    await assert.rejects(world.client().records("clip"), TransientError);
     assert.equal(world.server.requests.length, 6);
   }
   await using world = scene();

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import {
   AuthenticationError,
   FailedError,
-  PassingError,
   RefusedError,
+  TransientError,
   UnreachableError,
 } from "../../lib/core/errors.ts";
 import { exitCodeOf, failuresOf, resultOf } from "../../lib/references/sync_failures.ts";
@@ -43,7 +43,7 @@ const UNLABELLED: RepositoryReport = {
   pending: ["labels"],
 };
 
-const AWAY = new PassingError("Cannot read the records of clip: no answer", { code: "UNREACHABLE" });
+const AWAY = new TransientError("Cannot read the records of clip: no answer", { code: "UNREACHABLE" });
 const LACKING = new UnreachableError("Cannot read the records of clip: none", { code: "RECORDS_MISSING" });
 const HELD_BACK = new RefusedError("Cannot propose the changes of clip", { code: "SHRINK" });
 const NO_GIT = new UnreachableError("Cannot clone you/images: no route to host", { code: "GIT_UNREACHABLE" });

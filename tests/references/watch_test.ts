@@ -5,7 +5,7 @@ import {
   FailedError,
   InterruptedError,
   LockedError,
-  PassingError,
+  TransientError,
   UnreachableError,
 } from "../../lib/core/errors.ts";
 import type { KnownTimestamp, KnownTimestamps } from "../../lib/references/references_state.ts";
@@ -126,7 +126,7 @@ const LACKING: SyncResult = {
   failures: 2,
 };
 
-const FAULT = new PassingError("Cannot read when the records changed last: no answer", { code: "TIMEOUT" });
+const FAULT = new TransientError("Cannot read when the records changed last: no answer", { code: "TIMEOUT" });
 
 Deno.test("banner and lines are those of seed 4, to the letter", async () => {
   const seed = `\
@@ -180,7 +180,7 @@ Deno.test("a sync begins after the second of its timestamp, so that it includes 
 
 Deno.test("a failed sync is retried at the next poll, and the timestamp advances only then", async () => {
   const disk = { known: T };
-  const failed = new PassingError("Cannot sync clip: the push got no answer", { code: "X" });
+  const failed = new TransientError("Cannot sync clip: the push got no answer", { code: "X" });
   const first = await play({ answers: [T + 1], failures: [failed], disk });
   assert.deepEqual([first.syncs, disk.known], [1, T]);
   const { kinds, lines } = await play({ answers: [T + 1, T + 1, T + 1], failures: [failed], disk });
@@ -382,7 +382,7 @@ Deno.test("the watch ends after ten rounds in which GitHub rejects the token, wi
 
 Deno.test("a pause that a server requires is kept, up to an hour", async () => {
   for (const [askedMs, keptMs] of [[1_800_000, 1_800_000], [7_200_000, 3_600_000]] as const) {
-    const limited = new PassingError("Cannot push: limited", { code: "HTTP_429", retryAfterMs: askedMs });
+    const limited = new TransientError("Cannot push: limited", { code: "HTTP_429", retryAfterMs: askedMs });
     const { clock } = await play({ answers: [T + 1], failures: [limited], disk: { known: T } });
     assert.deepEqual(clock.pausesMs, [2_000, keptMs]);
   }

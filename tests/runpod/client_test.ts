@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AuthenticationError, FailedError, PassingError, UnreachableError } from "../../lib/core/errors.ts";
+import { AuthenticationError, FailedError, TransientError, UnreachableError } from "../../lib/core/errors.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import {
   jobLifeMs,
@@ -121,11 +121,11 @@ Deno.test("a start is repeated only if it certainly started no job", () => {
     assert.ok(!mayHaveStarted(new UnreachableError("x", { code })), code);
   }
   assert.ok(!mayHaveStarted(new AuthenticationError("x", { code: "HTTP_401" })));
-  assert.ok(!mayHaveStarted(new PassingError("x", { code: "UNREACHABLE", cause: connect })));
+  assert.ok(!mayHaveStarted(new TransientError("x", { code: "UNREACHABLE", cause: connect })));
   for (const code of ["HTTP_500", "HTTP_502", "HTTP_408", "HTTP_425", "TIMEOUT"]) {
-    assert.ok(mayHaveStarted(new PassingError("x", { code })), code);
+    assert.ok(mayHaveStarted(new TransientError("x", { code })), code);
   }
-  assert.ok(mayHaveStarted(new PassingError("x", { code: "UNREACHABLE", cause: cutOff })));
+  assert.ok(mayHaveStarted(new TransientError("x", { code: "UNREACHABLE", cause: cutOff })));
   assert.ok(mayHaveStarted(new UnreachableError("x", { code: "ANSWER_INVALID" })));
   assert.ok(mayHaveStarted(new FailedError("x", { code: "OTHER" })));
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Source } from "../../lib/carriers/carrier.ts";
 import type { Context } from "../../lib/core/context.ts";
-import { PassingError } from "../../lib/core/errors.ts";
+import { TransientError } from "../../lib/core/errors.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
 import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
@@ -175,7 +175,7 @@ const at = (time: string) => testContext({ clock: clockAt(time) });
 
 /** A pull with required signatures from an unreachable registry. */
 async function pullAway(context: Context, to: Machine) {
-  const away = () => Promise.reject(new PassingError("Cannot reach it", { code: "AWAY" }));
+  const away = () => Promise.reject(new TransientError("Cannot reach it", { code: "AWAY" }));
   const source: Source = {
     carrier: "git",
     resolve: away,

@@ -1,7 +1,7 @@
-import { PassingError } from "../../lib/core/errors.ts";
+import { TransientError } from "../../lib/core/errors.ts";
 
 /** The error for too many concurrent tasks. The request can be repeated in a moment. */
-export class BusyError extends PassingError {}
+export class BusyError extends TransientError {}
 
 /** Runs a bounded number of tasks at the same time, queues a bounded number, and rejects the rest. */
 export class WorkQueue {

@@ -14,15 +14,15 @@ const LENGTH_SEC_MAX = 1_000_000_000;
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { askedPauseMs } from "./asked_pause.ts";
+ * import { requestedPauseMs } from "./requested_pause.ts";
  * const now = new Date("2026-11-21T00:00:00Z");
- * const asked = (headers: Record<string, string>) => askedPauseMs(new Headers(headers), now);
+ * const asked = (headers: Record<string, string>) => requestedPauseMs(new Headers(headers), now);
  * assert.equal(asked({ "retry-after": "7", ratelimit: '"api";r=0;t=45' }), 7_000);
  * assert.equal(asked({ ratelimit: '"api";r=0;t=45' }), 46_000);
  * assert.equal(asked({ ratelimit: '"api";r=12;t=45' }), undefined);
  * ```
  */
-export function askedPauseMs(headers: Headers, now: Date): number | undefined {
+export function requestedPauseMs(headers: Headers, now: Date): number | undefined {
   return parseRetryAfter(headers.get("retry-after"), now) ?? windowEndMs(headers.get("ratelimit") ?? "") ??
     resetMs(headers, "ratelimit-", now) ?? resetMs(headers, "x-ratelimit-", now);
 }

@@ -6,9 +6,9 @@ import type { HttpContext } from "./request_types.ts";
  * requested, so a webhook is not triggered. Needs the net permission.
  *
  * @returns the server's name and port
- * @throws {PassingError} if there is no answer in time
+ * @throws {TransientError} if there is no answer in time
  */
-export async function knock(
+export async function probeServer(
   context: HttpContext,
   url: string,
   what: string,
