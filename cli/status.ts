@@ -114,27 +114,35 @@ function releaseText(output: Output, release: StatusRelease): string {
 
 function runningLines(output: Output, { running }: Status, now: Date): string[] {
   if (running.length === 0) return [];
+  const width = widestCommand(running);
   return [
     output.paint("bold", "running now"),
     ...running.map(({ startedAt, command, step }) =>
-      `  ${startedAt}  ${command.padEnd(8)}  ${step ?? "starting"}  (started ${age(startedAt, now)})`
+      `  ${startedAt}  ${command.padEnd(width)}  ${step ?? "starting"}  (started ${age(startedAt, now)})`
     ),
   ];
 }
 
 function runLines(output: Output, status: Status, now: Date): string[] {
   if (status.runs.length === 0) return [];
+  const width = widestCommand(status.runs);
   return [
     output.paint("bold", "last runs"),
     ...status.runs.flatMap((run) => {
       const outcome = output.paint(run.error === undefined ? "green" : "red", run.outcome.padEnd(11));
       const detail = run.error?.code ?? (run.release === undefined ? "" : shortDigest(run.release));
       return [
-        `  ${run.startedAt}  ${run.command.padEnd(8)}  ${outcome}  ${detail}  (${age(run.startedAt, now)})`,
+        `  ${run.startedAt}  ${run.command.padEnd(width)}  ${outcome}  ${detail}  (${
+          age(run.startedAt, now)
+        })`,
         ...(run.error === undefined ? [] : [`    ${output.paint("dim", run.error.message)}`]),
       ];
     }),
   ];
+}
+
+function widestCommand(runs: readonly { readonly command: string }[]): number {
+  return Math.max(...runs.map(({ command }) => command.length));
 }
 
 function canaryStatusLines(

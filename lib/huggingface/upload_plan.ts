@@ -14,7 +14,7 @@ import type { UploadTarget } from "./upload_target.ts";
 
 export interface UploadRules {
   readonly layout: RepoLayout;
-  /** Deletes files of the repository that are no longer in the models folder. */
+  /** Deletes files of the repository that are no longer in the model folder. */
   readonly deleteRemoved: boolean;
   /** Allows more than half of the published files to disappear. */
   readonly allowShrink: boolean;
@@ -105,7 +105,7 @@ function refuseManifestName(set: ModelSet, layout: RepoLayout): void {
     `Cannot upload ${set.dir}: it holds a ${taken}, which belongs at the repository's root`,
     {
       code: "MANIFEST_TAKEN",
-      hint: `remove it from the models folder: an upload writes its own`,
+      hint: `remove it from the model folder: an upload writes its own`,
     },
   );
 }

@@ -16,7 +16,7 @@ import type { Store } from "../store/store.ts";
 const FILE_BYTES_MAX = 1024 * 1024;
 
 /**
- * Returns why a metrics file must not have this path, such as one in the store or the models folder, which hold only
+ * Returns why a metrics file must not have this path, such as one in the store or the model folder, which hold only
  * files of releases; `undefined` for a usable path.
  */
 export function metricsFileObstacle(
@@ -27,7 +27,7 @@ export function metricsFileObstacle(
   const folder = realFolder(fs, dirname(path));
   const isIn = (parent: string) => folder === parent || folder.startsWith(parent + sep);
   if (isIn(modelsDir) || isIn(realFolder(fs, modelsDir))) {
-    return `it is inside the models folder ${modelsDir}`;
+    return `it is inside the model folder ${modelsDir}`;
   }
   return isIn(root) ? `it is inside the store ${root}` : undefined;
 }

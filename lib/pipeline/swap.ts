@@ -128,9 +128,7 @@ async function announce(
       failed: activation.manifest,
       to: activation.previous,
       code: "RELOAD_FAILED",
-      reason: `could not be loaded by its consumers: ${
-        error instanceof Error ? error.message : String(error)
-      }`,
+      reason: `failed its reload: ${error instanceof Error ? error.message : String(error)}`,
       cause: error,
     }, options);
   }

@@ -89,7 +89,7 @@ export async function trainToArchive(
 /** Refuses an archive inside the model folder: the next archive would contain it. @throws {UsageError} code `ARCHIVE_IN_MODELS` */
 function refuseArchiveInModels(archivePath: string, store: Store): void {
   if (!absolutePath(store.fs, archivePath).startsWith(store.modelsDir + sep)) return;
-  throw new UsageError(`Cannot write the archive ${archivePath}: it is inside the models folder`, {
+  throw new UsageError(`Cannot write the archive ${archivePath}: it is inside the model folder`, {
     code: "ARCHIVE_IN_MODELS",
     hint: "set --archive-path to a place outside it",
   });

@@ -50,7 +50,7 @@ export async function backupActive(context: Context, options: BackupOptions): Pr
 export function refuseBackupInModels(backupDir: string, modelsDir: string): void {
   const path = relative(modelsDir, backupDir);
   if (path.split(sep)[0] === ".." || isAbsolute(path)) return;
-  throw new UsageError(`Cannot keep backups in ${backupDir}: that is inside the models folder ${modelsDir}`, {
+  throw new UsageError(`Cannot keep backups in ${backupDir}: that is inside the model folder ${modelsDir}`, {
     code: "BACKUP_IN_MODELS",
     hint: "set activation.backup_dir to a folder beside it",
   });

@@ -166,7 +166,7 @@ export function refuseStoreInModels(fs: FileSystem, location: StoreLocation): vo
   const [stateDir, modelsDir] = [stateDirOf(fs, location), absolutePath(fs, location.modelsDir)];
   if (stateDir !== modelsDir && !stateDir.startsWith(modelsDir + sep)) return;
   throw new UsageError(
-    `Cannot keep the store in ${stateDir}: that is inside the models folder ${modelsDir}`,
+    `Cannot keep the store in ${stateDir}: that is inside the model folder ${modelsDir}`,
     {
       code: "STORE_IN_MODELS",
       hint: "set model_sync.state_dir to a folder beside it",

@@ -8,7 +8,7 @@ import { streamedZip } from "../helpers/streamed_zip.ts";
 import { noise, readFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
-/** The upload of seed 2's workflow: the content of its models folder. */
+/** The upload of seed 2's workflow: the content of its model folder. */
 const MODELS = { "cvar_ppo/cvar_ppo_model.onnx": "ppo", "neural_ucb/neural_ucb_model.onnx": "ucb" };
 
 Deno.test("artifacts: the newest run's models arrive with their folders, and its number orders them", async () => {

@@ -90,7 +90,7 @@ Deno.test("a metrics file inside the model folder or the store is refused, also 
     assert.equal(pull.code, 0);
     assert.match(
       pull.stderr,
-      /Cannot write the metrics file .*x\.prom: it is inside the (models folder|store) /,
+      /Cannot write the metrics file .*x\.prom: it is inside the (model folder|store) /,
       file,
     );
     assert.match(

@@ -15,7 +15,7 @@ const Target = z.object({
   apiKey: z.string(),
 });
 
-/** A bot's models folder, and the API that it pulls from. */
+/** A bot's model folder, and the API that it pulls from. */
 export type RunPodTarget = z.infer<typeof Target>;
 
 /** Pulls from RunPod. */

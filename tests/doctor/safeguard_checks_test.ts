@@ -169,7 +169,7 @@ Deno.test("checkSafeguards() fails for backups inside the models, and where they
   ]);
   for (const inside of [models, `${models}/`, `${models}/backup`, `${dir.path}/x/../models/backup`]) {
     const [check = ""] = await backups(inside);
-    assert.match(check, /^fail backups: Cannot keep backups in .*: that is inside the models folder/, inside);
+    assert.match(check, /^fail backups: Cannot keep backups in .*: that is inside the model folder/, inside);
   }
   assert.match((await backups(`${dir.path}/file/backups`))[0] ?? "", /^fail backups: /);
   assert.deepEqual([...Deno.readDirSync(dir.path)].map(({ name }) => name).sort(), ["file", "models"]);

@@ -24,7 +24,7 @@ Deno.test("doctor fails for a store inside the model folder, as every pull does"
     const checks = await checkStore(testContext(), { modelsDir, stateDir }, "auto");
     const failed = checks.filter(({ status }) => status === "fail").map(({ detail }) => detail);
     assert.deepEqual(failed, [
-      `Cannot keep the store in ${stateDir}: that is inside the models folder ${modelsDir}`,
+      `Cannot keep the store in ${stateDir}: that is inside the model folder ${modelsDir}`,
     ]);
   }
   const beside = { modelsDir, stateDir: `${modelsDir}-store` };

@@ -26,12 +26,12 @@ export class HubBench implements AsyncDisposable {
     return this.#dir.path;
   }
 
-  /** The trainer's models folder. */
+  /** The trainer's model folder. */
   get trainer(): string {
     return join(this.path, "trainer/models");
   }
 
-  /** The bot's models folder. */
+  /** The bot's model folder. */
   get bot(): string {
     return join(this.path, "bot/models");
   }

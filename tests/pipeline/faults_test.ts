@@ -222,7 +222,7 @@ Deno.test({
   },
 });
 
-Deno.test("a first pull keeps a models folder whose files are another user's", async () => {
+Deno.test("a first pull keeps a model folder whose files are another user's", async () => {
   using dir = memoryDir();
   const registry = bareRepository(join(dir.path, "registry.git"));
   const trainer = machine(dir.path, "trainer", registry);

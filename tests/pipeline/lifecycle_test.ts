@@ -261,7 +261,7 @@ Deno.test("rollback() refuses a release with damaged files, and the active relea
   assert.deepEqual(readFiles(w.bot.modelsDir), { "a.onnx": "2", "b.json": "{}" });
 });
 
-Deno.test("a first pull replaces a models folder that no release can hold, and keeps it under another name", async () => {
+Deno.test("a first pull replaces a model folder that no release can hold, and keeps it under another name", async () => {
   using dir = memoryDir();
   const { trainer, bot, context } = world(dir);
   writeFiles(trainer.modelsDir, { "a.onnx": "new" });

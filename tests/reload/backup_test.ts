@@ -31,7 +31,7 @@ Deno.test("two backups of one second have different names, and the oldest of too
   assert.deepEqual(folders(backupDir), ["20200101_000000", "20261121_060000_3", "20261121_060001", "notes"]);
 });
 
-Deno.test("a backup folder inside the models folder is refused", async () => {
+Deno.test("a backup folder inside the model folder is refused", async () => {
   using release = releaseOf({ "a.onnx": "a" });
   for (const backupDir of [`${release.news.modelsDir}/backup`, release.news.modelsDir]) {
     await assert.rejects(backupActive(reloadContext(), { ...release.news, backupDir, keep: 5 }), {

@@ -29,7 +29,7 @@ function namesBeside({ modelsDir }: Machine): string[] {
   return Array.from(Deno.readDirSync(join(modelsDir, "..")), ({ name }) => name).sort();
 }
 
-Deno.test("a models folder that cannot be moved stays, and its adoption leaves no other files", async () => {
+Deno.test("a model folder that cannot be moved stays, and its adoption leaves no other files", async () => {
   using dir = tempDir();
   const bot = await newBot(dir.path, { "mine.onnx": "from before" });
   const immovable = {

@@ -197,7 +197,7 @@ Deno.test("a model that changes between its check and its archiving is noticed",
   assert.throws(() => Deno.statSync(bench.archivePath), Deno.errors.NotFound);
 });
 
-Deno.test("an archive inside the models folder, and a training into an active release, are refused", async () => {
+Deno.test("an archive inside the model folder, and a training into an active release, are refused", async () => {
   using bench = new Bench();
   await assert.rejects(bench.train(SCRIPT, { archivePath: join(bench.modelsDir, "a.zip") }), {
     code: "ARCHIVE_IN_MODELS",
