@@ -166,7 +166,7 @@ function eraseLine(width: number, columns: number): string {
  * assert.equal(progressLine("copying", amount, 39), "  copying 50%, 256.0 MiB of 512.0 MiB");
  * ```
  */
-function progressLine(label: string, amount: Amount, columnsMax: number): string {
+export function progressLine(label: string, amount: Amount, columnsMax: number): string {
   const { doneBytes, totalBytes } = amount;
   const facts = factsOf(amount);
   const shorter = facts.map((_, index) => `  ${label} ${facts.slice(0, facts.length - index).join(", ")}`);
