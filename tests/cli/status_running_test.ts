@@ -6,7 +6,7 @@ import { runCli } from "../helpers/run_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
-Deno.test("status shows the running commands with their steps, and none after they have ended", async () => {
+Deno.test("status shows the running commands with their steps, in columns, and none after they have ended", async () => {
   using dir = tempDir();
   const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
   {
@@ -16,8 +16,19 @@ Deno.test("status shows the running commands with their steps, and none after th
       startedAt: "2026-11-21T06:00:00Z",
     });
     mark.note("stage", []);
+    {
+      using other = markRun(testContext(), store, {
+        runId: "r2",
+        command: "references-sync",
+        startedAt: "2026-11-21T06:05:00Z",
+      });
+      other.note("plan", []);
+      const { stdout } = await runCli("status", [], { cwd: dir.path });
+      assert.match(stdout, / {2}pull {13}stage {2}\(started /);
+      assert.match(stdout, / {2}references-sync {2}plan {2}\(started /);
+    }
     const { stdout } = await runCli("status", [], { cwd: dir.path });
-    assert.match(stdout, /running now\n {2}2026-11-21T06:00:00Z {2}pull {6}stage {2}\(started /);
+    assert.match(stdout, /running now\n {2}2026-11-21T06:00:00Z {2}pull {2}stage {2}\(started /);
     const { running } = JSON.parse((await runCli("status", ["--json"], { cwd: dir.path })).stdout);
     assert.deepEqual(running, [{
       runId: "r1",
