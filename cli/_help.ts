@@ -189,7 +189,7 @@ function optionEntries(options: Options, group: OptionGroup): Entry[] {
   return group === GROUP_ORDER.at(-1) ? [...entries, ["-h, --help", "Show this help"]] : entries;
 }
 
-/** Returns an option as it is typed: `dryRun` is `--dry-run`. */
+/** Returns an option in the spelling of the command line: `dryRun` is `--dry-run`. */
 export function optionName(name: string): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

@@ -1,7 +1,7 @@
 import type { Source } from "../lib/carriers/carrier.ts";
 import { TemporaryFolder } from "../lib/core/folders.ts";
 import { type PlannedFolder, planPull, type PullPlan } from "../lib/pipeline/plan_pull.ts";
-import { type CanaryState, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
+import { type CanaryState, UNREADABLE_HINT } from "../lib/canary/canary_state.ts";
 import {
   type EndedPull,
   inStoreOfPull,
@@ -95,7 +95,7 @@ function show(output: Output, { report, details, canary, canaryFault }: EndedPul
 
 function canaryHint(canary: CanaryState | undefined, fault: string | undefined): string[] {
   if (fault !== undefined) {
-    return [`  the state of its canary is unknown: ${fault}`, `  ${UNREADABLE_MEND}`];
+    return [`  the state of its canary is unknown: ${fault}`, `  ${UNREADABLE_HINT}`];
   }
   if (canary === undefined) return [];
   return [

@@ -1,4 +1,4 @@
-import { readCanary, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
+import { readCanary, UNREADABLE_HINT } from "../lib/canary/canary_state.ts";
 import { canaryLines, describeCanary } from "../lib/canary/describe_canary.ts";
 import { FailedError } from "../lib/core/errors.ts";
 import { canaryPath } from "../lib/canary/find_canary.ts";
@@ -42,7 +42,7 @@ function status({ context, output, settings, location }: Session): void {
   if (found?.kind === "unreadable") {
     throw new FailedError(`Cannot show the canary: ${found.reason}`, {
       code: "CANARY_STATE_INVALID",
-      hint: UNREADABLE_MEND,
+      hint: UNREADABLE_HINT,
     });
   }
   const canary = found?.kind === "found" ? describeCanary(found.state, settings.activation.canary) : null;

@@ -124,7 +124,7 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   });
 }
 
-/** Runs the command of a role. What it prints is held back unless it fails. */
+/** Runs the command of a role. Its output is shown only if it fails. */
 async function perform(
   role: Role,
   { signal, wrapLog }: RoleRun,

@@ -1,4 +1,4 @@
-import { UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
+import { UNREADABLE_HINT } from "../lib/canary/canary_state.ts";
 import { formatAge, formatBytes, formatDuration, formatLocalTime, plural } from "../lib/core/format.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { type NextStep, nextStep } from "../lib/status/next_step.ts";
@@ -152,7 +152,7 @@ function canaryStatusLines(
 ): string[] {
   const fault = canaryFault === null
     ? []
-    : [`${output.paint("red", "the active release has no canary")}: ${canaryFault}`, UNREADABLE_MEND];
+    : [`${output.paint("red", "the active release has no canary")}: ${canaryFault}`, UNREADABLE_HINT];
   const lines = [...canary, ...fault];
   return lines.length === 0 ? [] : [output.paint("bold", "canary"), ...lines.map((line) => `  ${line}`)];
 }

@@ -87,7 +87,7 @@ Deno.serve(async (request, info) => {
 const LEVELS: readonly LogLevel[] = LOG_LEVELS.slice(LOG_LEVELS.indexOf("info"));
 
 /** Returns the outside world of a hosted dashboard: no configuration file, no store, no programs. */
-export function platformContext(): Context {
+function platformContext(): Context {
   return {
     fs: Deno,
     // The dashboard starts no program. It is here because alerts need a complete context.

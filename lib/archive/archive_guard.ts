@@ -15,7 +15,7 @@ const HINTS: Readonly<Record<ArchiveFault, string>> = {
 };
 
 /**
- * Up to this many extracted bytes, the ratio is not checked. Such a small archive is not a bomb, and an honest file of
+ * Up to this many extracted bytes, the ratio is not checked. An archive this small is not a bomb, and an honest file of
  * one repeated line can shrink a hundredfold.
  */
 const RATIO_FREE_BYTES = 64 * 1024 * 1024;

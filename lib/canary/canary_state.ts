@@ -69,7 +69,7 @@ export type CanaryFile =
   | { readonly kind: "unreadable"; readonly reason: string };
 
 /** The hint for an unreadable state: with it, it is unknown whether the active release was in canary. */
-export const UNREADABLE_MEND =
+export const UNREADABLE_HINT =
   "remove the file to keep the active release without a canary, or roll back with model-sync rollback";
 
 /** Reads the state at `path`. Damage is returned, not thrown. */

@@ -6,7 +6,7 @@ import {
   type CanaryState,
   isOpen,
   isSameCanary,
-  UNREADABLE_MEND,
+  UNREADABLE_HINT,
   updateCanary,
 } from "./canary_state.ts";
 
@@ -45,7 +45,7 @@ function openCanary(found: CanaryFile, verb: string): CanaryState {
   if (found.kind === "unreadable") {
     throw new FailedError(`Cannot ${verb} the canary: ${found.reason}`, {
       code: "CANARY_STATE_INVALID",
-      hint: UNREADABLE_MEND,
+      hint: UNREADABLE_HINT,
     });
   }
   const state = found.kind === "found"

@@ -11,7 +11,7 @@ import {
   isSameCanary,
   type MetricState,
   readCanary,
-  UNREADABLE_MEND,
+  UNREADABLE_HINT,
   updateCanary,
 } from "./canary_state.ts";
 import { roundLine } from "./describe_canary.ts";
@@ -76,7 +76,7 @@ function startedState(found: CanaryFile): CanaryState | undefined {
   if (found.kind !== "unreadable") return found.kind === "found" ? found.state : undefined;
   throw new FailedError(`Cannot continue the canary: ${found.reason}`, {
     code: "CANARY_STATE_INVALID",
-    hint: UNREADABLE_MEND,
+    hint: UNREADABLE_HINT,
   });
 }
 

@@ -12,7 +12,7 @@ export type Contents = Pick<Archive, "entries" | "folders" | "read"> & AsyncDisp
 /** Models that are ZIP files themselves: PyTorch, NumPy, Keras, TorchServe. */
 const ZIPPED_MODEL = /\.(?:pt|pth|ckpt|npz|keras|mar)$/i;
 
-/** File names of archives. A file with such a name that cannot be opened as an archive is not a model. */
+/** File names of archives. A file with an archive's name that cannot be opened as an archive is not a model. */
 const NAMED_ARCHIVE = /\.(?:zip|tar|tar\.\w+|tgz|tbz2?|txz|tlz|tzst|7z|rar|cab|cpio)$/i;
 
 /** A file without an extension is more probably a damaged archive than a model. */

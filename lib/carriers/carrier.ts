@@ -20,7 +20,7 @@ export interface ManifestClaim {
   readonly signature?: string | undefined;
 }
 
-/** A file of a revision, as far as it is known before its download. */
+/** A file of a revision, with the facts that are known before its download. */
 export interface OfferedFile {
   readonly path: string;
   /** As the manifest claims, or as computed when the same object was staged before. */

@@ -1,6 +1,5 @@
 import { Pool } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
-import { countPieces } from "../core/count_pieces.ts";
 import { RefusedError } from "../core/errors.ts";
 import { type Blob, collectBlob, readBlobs } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
@@ -103,4 +102,16 @@ async function writeLargeFile(staging: Staging, files: readonly TreeFile[], blob
   if (first === undefined) return;
   const staged = await staging.write(first.path, blob.bytes, blob.content);
   for (const other of others) await staging.linkStaged(other.path, staged);
+}
+
+/** Yields the same pieces, and calls `onBytes` with the total so far after each piece was used. */
+async function* countPieces(
+  pieces: AsyncIterable<Uint8Array>,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const piece of pieces) {
+    yield piece;
+    onBytes(bytes += piece.length);
+  }
 }

@@ -49,7 +49,7 @@ function portableNameProblem(name: string): string | undefined {
   if (/[\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff]/.test(name)) {
     return "has a character that hides what it says";
   }
-  // Deno decodes bytes that are not UTF-8 as U+FFFD. A file with such a name cannot be opened again.
+  // Deno decodes bytes that are not UTF-8 as U+FFFD. Deno cannot open a file by that name again.
   if (!name.isWellFormed() || name.includes("\ufffd")) return "is not valid UTF-8";
   const reserved = /[<>:"|?*\\]/.exec(name)?.[0];
   if (reserved !== undefined) return `has the character ${reserved}, which Windows reserves`;

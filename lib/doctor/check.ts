@@ -7,7 +7,7 @@ export interface Check {
   readonly name: string;
   readonly status: "pass" | "warn" | "fail";
   readonly detail: string;
-  /** How to fix the problem; `undefined` for a check that passed. */
+  /** How to fix the problem; `undefined` for a check that passed. `doctor --json` prints the key, so its name stays. */
   readonly mend: string | undefined;
 }
 
@@ -15,21 +15,21 @@ export function pass(name: string, detail: string): Check {
   return check("pass", name, detail, undefined);
 }
 
-export function warn(name: string, detail: string, mend: string): Check {
-  return check("warn", name, detail, mend);
+export function warn(name: string, detail: string, hint: string): Check {
+  return check("warn", name, detail, hint);
 }
 
-export function fail(name: string, detail: string, mend: string): Check {
-  return check("fail", name, detail, mend);
+export function fail(name: string, detail: string, hint: string): Check {
+  return check("fail", name, detail, hint);
 }
 
 /** Returns a check with cleaned texts: they quote servers, files and the configuration. */
-function check(status: Check["status"], name: string, detail: string, mend: string | undefined): Check {
+function check(status: Check["status"], name: string, detail: string, hint: string | undefined): Check {
   return {
     name: cleanLine(name),
     status,
     detail: cleanLine(detail),
-    mend: mend === undefined ? undefined : cleanLine(mend),
+    mend: hint === undefined ? undefined : cleanLine(hint),
   };
 }
 

@@ -55,12 +55,12 @@ function checking(name: string, check: () => Check[]): Check[] {
 }
 
 function checkTrusted({ source, notBefore, notAfter }: TrustedKey, now: Date): Check {
-  const mend = "add the new public key to signing.public_keys before the publisher signs with it";
+  const hint = "add the new public key to signing.public_keys before the publisher signs with it";
   if (notAfter !== undefined && notAfter < now) {
-    return warn("trusted keys", `${source} is no longer trusted, since ${isoSeconds(notAfter)}`, mend);
+    return warn("trusted keys", `${source} is no longer trusted, since ${isoSeconds(notAfter)}`, hint);
   }
   if (notAfter !== undefined && notAfter.getTime() - now.getTime() < ENDS_SOON_MS) {
-    return warn("trusted keys", `${source} is only trusted until ${isoSeconds(notAfter)}`, mend);
+    return warn("trusted keys", `${source} is only trusted until ${isoSeconds(notAfter)}`, hint);
   }
   if (notBefore !== undefined && notBefore > now) {
     return pass("trusted keys", `${source} is trusted from ${isoSeconds(notBefore)} on`);

@@ -86,20 +86,20 @@ function checkMetricsFile(
 ): Check {
   const path = absolutePath(fs, file);
   const folder = dirname(path);
-  const mend = "create the folder that node_exporter reads, or set report.metrics_file to another path";
+  const hint = "create the folder that node_exporter reads, or set report.metrics_file to another path";
   const found = ifFound(() => fs.statSync(folder));
   if (found?.isDirectory !== true) {
     return fail(
       "metrics file",
       `${folder} ${found === undefined ? "does not exist" : "is not a folder"}`,
-      mend,
+      hint,
     );
   }
   const obstacle = metricsFileObstacle(fs, path, store);
-  if (obstacle !== undefined) return fail("metrics file", `${path}: ${obstacle}`, mend);
+  if (obstacle !== undefined) return fail("metrics file", `${path}: ${obstacle}`, hint);
   const entry = findEntry(fs, path);
   if (entry?.isFile === false) {
-    return fail("metrics file", `${path} is ${entryKind(entry)}, not a file`, mend);
+    return fail("metrics file", `${path} is ${entryKind(entry)}, not a file`, hint);
   }
   const reason = probeWritable(fs, folder);
   return reason === undefined

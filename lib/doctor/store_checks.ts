@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { UNREADABLE_MEND } from "../canary/canary_state.ts";
+import { UNREADABLE_HINT } from "../canary/canary_state.ts";
 import { canaryFault } from "../canary/find_canary.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
@@ -102,8 +102,8 @@ function checkSameFileSystem(
   if (activation === "mirror") {
     return pass("file system", "the store is on another one than the model folder: files are mirrored");
   }
-  const mend = "set model_sync.state_dir to a path beside the model folder, or activation.mode to mirror";
-  return fail("file system", "the store is on another one than the model folder", mend);
+  const hint = "set model_sync.state_dir to a path beside the model folder, or activation.mode to mirror";
+  return fail("file system", "the store is on another one than the model folder", hint);
 }
 
 function checkSymlinks(context: Context, parent: string): Check {
@@ -139,8 +139,8 @@ function checkModelFolder(context: Context, location: StoreLocation): Check[] {
   if ((folder.kind === "linked" || folder.kind === "folder") && unseen !== undefined) {
     const detail = `${store.modelsDir} ${unseen}`;
     // Trainings or people may write into a real folder; the next pull repairs it.
-    const mend = sign === undefined ? "model-sync pull repairs it" : trainedMend(sign);
-    return [(folder.kind === "linked" ? fail : warn)("models folder", detail, mend)];
+    const hint = sign === undefined ? "model-sync pull repairs it" : trainedHint(sign);
+    return [(folder.kind === "linked" ? fail : warn)("models folder", detail, hint)];
   }
   switch (folder.kind) {
     case "linked":
@@ -157,7 +157,7 @@ function checkModelFolder(context: Context, location: StoreLocation): Check[] {
         warn(
           "models folder",
           "missing",
-          sign === undefined ? "model-sync pull creates it" : trainedMend(sign),
+          sign === undefined ? "model-sync pull creates it" : trainedHint(sign),
         ),
       ];
     case "foreign-link":
@@ -174,7 +174,7 @@ function checkModelFolder(context: Context, location: StoreLocation): Check[] {
 }
 
 /** Returns the hint for a trainer, where a pull would replace the trained models. */
-function trainedMend(sign: string): string {
+function trainedHint(sign: string): string {
   return `this machine trains into it (${sign}): train and publish, or pull into another folder`;
 }
 
@@ -213,7 +213,7 @@ function checkRecords(context: Context, location: StoreLocation): Check[] {
   return [
     ...(fault === undefined
       ? []
-      : [fail("canary", `${fault}: the active release has no canary`, UNREADABLE_MEND)]),
+      : [fail("canary", `${fault}: the active release has no canary`, UNREADABLE_HINT)]),
     ...checkQuarantine(store),
   ];
 }

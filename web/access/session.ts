@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 
 /** Maximum length of a session after the sign-in. */
-export const SESSION_DAYS_MAX = 30;
+const SESSION_DAYS_MAX = 30;
 /** Maximum time between two visits in a session. */
 const IDLE_DAYS_MAX = 7;
 /** How often a visit renews the cookie. */

@@ -8,7 +8,7 @@ import { requestHost } from "./request_host.ts";
  * The variable that declares that every request comes through the operator's proxy, which sets `X-Forwarded-For` and
  * `X-Forwarded-Proto`. Without it, both headers are ignored, because any client can send them.
  */
-export const PROXY_VARIABLE = "MODEL_SYNC_DASHBOARD_BEHIND_PROXY";
+const PROXY_VARIABLE = "MODEL_SYNC_DASHBOARD_BEHIND_PROXY";
 
 /** The facts about the dashboard's environment that access depends on. */
 export interface AccessSetup {

@@ -162,7 +162,7 @@ function secondsOf(time: string | null): number | null {
  * Histogram buckets for the time to store a batch, in seconds: a daemon's batch takes milliseconds, a full one tenths
  * of a second.
  */
-export const INGEST_BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10] as const;
+const INGEST_BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10] as const;
 
 /** Counts of the events that this process has received since it started, for `/metrics`. */
 export class IngestCounts {

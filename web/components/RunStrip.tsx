@@ -1,7 +1,7 @@
 import { spoken, type Tone, toneOfOutcome, TONES } from "../fleet/tone.ts";
 
 /** Runs in a strip. */
-export const STRIP_SLOTS = 30;
+const STRIP_SLOTS = 30;
 
 const SLOT = 6;
 const BAR = 4;

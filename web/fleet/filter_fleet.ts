@@ -14,7 +14,7 @@ export interface FleetFilter {
 }
 
 /** Longer than any name. */
-export const SEARCH_CHARS_MAX = 200;
+const SEARCH_CHARS_MAX = 200;
 
 /** Rows of each group on the first page: enough for a fleet of a hundred nodes. */
 export const OVERVIEW_ROWS_MAX = 40;

@@ -56,7 +56,7 @@ const ORDER: readonly NodePeriods["fate"][] = [
  * @param active the periods of the release, in any order
  * @param views all nodes by name; nodes that were removed keep their periods
  */
-export function periodsByNode(
+function periodsByNode(
   active: readonly ActivePeriod[],
   views: ReadonlyMap<string, NodeView>,
 ): NodePeriods[] {

@@ -103,7 +103,7 @@ function sentence({ node, kind, reason, ending }: IncidentRow): string {
 const GAP_MS_MAX = 90_000;
 
 /** Records the time of this check. @returns since when checks have run without a gap, on any instance */
-export async function noteWatch(kv: Deno.Kv, now: Date): Promise<WatchRow> {
+async function noteWatch(kv: Deno.Kv, now: Date): Promise<WatchRow> {
   const at = now.toISOString();
   let watch: WatchRow = { at, resumedAt: at };
   await compareAndSet(async () => {

@@ -3,7 +3,7 @@
 /**
  * A page is fetched at most once in this time, although a fleet of a thousand nodes sends several messages a second.
  */
-export const REFRESH_GAP = 1_000;
+const REFRESH_GAP = 1_000;
 
 /** Spreads the requests of readers who get the same message at the same moment. */
 const JITTER_MAX = 300;

@@ -16,7 +16,7 @@ const LOOK_MS = 1_000;
 /** Open pages per instance. Each holds a connection. */
 export const SUBSCRIBERS_MAX = 1_000;
 /** Public pages among them, so that operators can always connect. */
-export const PUBLIC_SUBSCRIBERS_MAX = 500;
+const PUBLIC_SUBSCRIBERS_MAX = 500;
 
 /** An open page. */
 export interface Subscription {

@@ -7,7 +7,7 @@ import { parseJson } from "../../lib/core/json.ts";
  */
 
 /** Size of a part. The database allows 64 KiB, which also include the count of parts. */
-export const PART_BYTES_MAX = 60 * 1024;
+const PART_BYTES_MAX = 60 * 1024;
 
 /** A node's event has at most 512 KiB. All parts and the other writes fit into one atomic operation of 800 KiB. */
 const PARTS_MAX = 9;

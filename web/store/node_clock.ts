@@ -2,7 +2,7 @@ import type { NodeRow, Report } from "./rows.ts";
 import { endOf, utc } from "./row_values.ts";
 
 /** Clocks that NTP keeps differ by less. */
-export const CLOCK_TOLERANCE_MS = 5 * 60_000;
+const CLOCK_TOLERANCE_MS = 5 * 60_000;
 
 /** Delay of a heartbeat: nodes give up after ten seconds, but proxies may hold it longer. */
 const REORDERING_MS = 120_000;

@@ -114,7 +114,7 @@ export async function withPublications(
 /**
  * A publisher has up to four carriers. Of releases that were published repeatedly, only the last publications are read.
  */
-export const PUBLICATIONS_MAX = 20;
+const PUBLICATIONS_MAX = 20;
 
 /**
  * Returns the publications of a release, newest first: at most {@link PUBLICATIONS_MAX}, of the last nodes and carriers

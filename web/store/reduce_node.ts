@@ -7,7 +7,7 @@ import type { NodeRow, PublishedName, Report, RunRow } from "./rows.ts";
 import { endOf, knownTime, reportOf, runRow, stripRun, utc, word } from "./row_values.ts";
 
 /** Runs in a node's strip. */
-export const STRIP_RUNS = 30;
+const STRIP_RUNS = 30;
 /**
  * Releases that are kept for a publisher. A consumer that is further behind is shown as "at least 50 releases behind".
  */

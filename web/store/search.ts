@@ -26,13 +26,13 @@ export async function findSearched(kv: Deno.Kv, search: string): Promise<string 
 }
 
 /** Matches that a reader can choose from. */
-export const MATCHES_MAX = 20;
+const MATCHES_MAX = 20;
 
 /**
  * Returns the releases whose digest begins with the typed digits, with or without `sha256:`: at most
  * {@link MATCHES_MAX}, and none if the text is not the beginning of a digest.
  */
-export async function matchReleases(kv: Deno.Kv, typed: string): Promise<readonly ReleaseRow[]> {
+async function matchReleases(kv: Deno.Kv, typed: string): Promise<readonly ReleaseRow[]> {
   const digits = beginningOf(typed);
   if (digits === undefined) return [];
   const start = keys.release(`sha256:${digits}`);

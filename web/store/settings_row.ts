@@ -4,7 +4,7 @@ import { SettingsRow } from "./rows.ts";
 import { sessionKeyOf } from "./session_key.ts";
 
 /** Three months: charts show one. */
-export const RETENTION_DAYS_DEFAULT = 90;
+const RETENTION_DAYS_DEFAULT = 90;
 /** A week contains the last weekly run. */
 export const RETENTION_DAYS_MIN = 7;
 /** Ten years. */

@@ -46,9 +46,6 @@ export type BranchState =
   /** It has no commit of ours. */
   | { readonly kind: "foreign"; readonly head: ObjectId };
 
-/** The states of branches with commits of ours. */
-export type OwnBranchState = Extract<BranchState, { readonly last: OwnCommit }>;
-
 const TRAILERS = {
   content: "Model-Sync-Content",
   changes: "Model-Sync-Changes",
@@ -138,8 +135,8 @@ export async function changesDigest(
 ): Promise<string> {
   const hash = createHash("sha256");
   for (const category of categories) {
-    const before = await recordsAt(repository, from, category);
-    for (const [index, records] of (await recordsAt(repository, to, category)).entries()) {
+    const before = await recordsOfFilesAt(repository, from, category);
+    for (const [index, records] of (await recordsOfFilesAt(repository, to, category)).entries()) {
       for (const name of changedNames(before[index] ?? EMPTY, records).sort()) {
         const record = records.get(name);
         const made = record === undefined ? "" : renderInline(record);
@@ -188,7 +185,7 @@ async function modelsEditedByPeople(
   commits: readonly BranchCommit[],
   category: Category,
 ): Promise<ReadonlySet<string>> {
-  const at = (commit: ObjectId) => recordsAt(repository, commit, category);
+  const at = (commit: ObjectId) => recordsOfFilesAt(repository, commit, category);
   const [settled, edited] = [new Set<string>(), new Set<string>()];
   /** Each commit is the parent of the one before it. */
   let after: readonly JsonObject[] | undefined;
@@ -215,7 +212,7 @@ async function modelsEditedByPeople(
 const EMPTY: JsonObject = new Map();
 
 /** Returns the records of each file of a category in a commit or a tree. */
-async function recordsAt(
+async function recordsOfFilesAt(
   repository: TargetRepository,
   commit: ObjectId,
   category: Category,

@@ -31,13 +31,6 @@ export interface TargetOptions {
   readonly place: ClonePlace;
 }
 
-/** The content of a commit. */
-export interface NewCommit {
-  readonly parent: ObjectId;
-  readonly files: FileTexts;
-  readonly message: string;
-}
-
 /** Reference files have a few megabytes. A slower connection is unusable for a sync. */
 const TRANSFER_TIMEOUT_MS = 10 * 60_000;
 

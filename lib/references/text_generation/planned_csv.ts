@@ -114,7 +114,7 @@ export function keptCells(model: TextModel, row: ModelRow): Map<Column, string> 
 }
 
 /** Returns PRIMARY's format, or the file's if PRIMARY has none. */
-export function keptInstructFormat(model: TextModel, row: ModelRow | undefined): string {
+function keptInstructFormat(model: TextModel, row: ModelRow | undefined): string {
   return model.cells.get("instruct_format") || (row?.values.get("instruct_format") ?? "");
 }
 

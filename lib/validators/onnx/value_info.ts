@@ -12,7 +12,7 @@ export interface OnnxValue {
 export type OnnxShape = readonly (number | string | null)[];
 
 /** Names of `TensorProto.DataType` by its numbers (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). */
-export const ELEMENT_TYPES: Readonly<Record<number, string>> = {
+const ELEMENT_TYPES: Readonly<Record<number, string>> = {
   1: "float32",
   2: "uint8",
   3: "int8",

@@ -77,7 +77,7 @@ function shorten(names: readonly string[]): { readonly text: string; readonly re
 }
 
 /** Whether a pickle could run any code or read any file with this import. */
-export function opensEverything(full: string): boolean {
+function opensEverything(full: string): boolean {
   if (HARMLESS.test(full)) return false;
   const parts = full.split(".");
   if (parts.some((part) => RUNS_ANYTHING.test(part))) return true;

@@ -233,10 +233,10 @@ const PACKINGS: ReadonlyMap<number, readonly [name: string, blockElements: numbe
   ]);
 
 /** Leaves room for new types; a higher number is damage. */
-export const TYPE_NUMBER_MAX = 255;
+const TYPE_NUMBER_MAX = 255;
 
 /** Returns how a type packs elements; `undefined` for a type that is newer than this list. */
-export function findPacking(type: number): Packing | undefined {
+function findPacking(type: number): Packing | undefined {
   const [name, blockElements, blockBytes] = PACKINGS.get(type) ?? [];
   if (name === undefined || blockElements === undefined || blockBytes === undefined) return undefined;
   return { name, blockElements, blockBytes };

@@ -86,7 +86,7 @@ export function levelsOf(value: PickleValue): number {
 }
 
 /** The memory of an entry in a dictionary and of an item in a list. */
-export const ENTRY_BYTES = 64;
+const ENTRY_BYTES = 64;
 export const ITEM_BYTES = 8;
 
 /** The length that shorter texts are taken for. */

@@ -82,7 +82,7 @@ const USUAL_PROPERTIES = 0x5d;
  *
  * @param head the first `wanted` bytes, or all of a shorter file
  */
-export function isLzmaAlone(head: Uint8Array, path: string, wanted: number): boolean {
+function isLzmaAlone(head: Uint8Array, path: string, wanted: number): boolean {
   const isNamed = NAMED.test(path);
   if (head[0] !== USUAL_PROPERTIES && !isNamed) return false;
   for (let at = 0;; at += HEADER_BYTES + CODER_BYTES) {
