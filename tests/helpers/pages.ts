@@ -76,4 +76,5 @@ export const PAGES: readonly Page[] = [
   ...GUIDES,
   new Page(".github/ARCHITECTURE.md"),
   new Page(".github/CONTRIBUTING.md"),
+  new Page(".github/SECURITY.md"),
 ];
