@@ -1,7 +1,7 @@
 import type { Declaration, Option, OptionGroup, Options } from "./_declaration.ts";
 
 /** Commands by what they are for, each with its summary. */
-const COMMAND_GROUPS = {
+export const COMMAND_GROUPS = {
   "Publish": {
     publish: "Train, then publish the models to the git registry",
     "hf-upload": "Upload the models to a Hugging Face repository",
@@ -84,7 +84,7 @@ const EXIT_CODES = [
 ];
 
 /** A name, a placeholder or an option with what it means. */
-type Entry = readonly [term: string, meaning: string];
+export type Entry = readonly [term: string, meaning: string];
 
 /** Whether a command line asks for help: after `--`, words are operands. */
 export function asksForHelp(args: readonly string[]): boolean {
@@ -132,8 +132,7 @@ export function overview(version: string, columns: number | undefined): string {
 export function commandHelp(title: string, command: Declaration, columns: number | undefined): string {
   const width = helpWidth(columns);
   const { operands } = command;
-  const sections = GROUP_ORDER.map((group) => ({ group, entries: optionEntries(command.options, group) }))
-    .filter(({ entries }) => entries.length > 0);
+  const sections = optionSections(command.options);
   const termWidth = Math.max(...sections.flatMap(({ entries }) => entries).map(([term]) => term.length));
   return [
     ...wrap(`Usage: ${usageOf(title, command)}`, width, " ".repeat("Usage: ".length)),
@@ -175,11 +174,18 @@ function helpWidth(columns: number | undefined): number {
   return Math.min(COLUMNS_MAX, Math.max(COLUMNS_MIN, columns || DEFAULT_COLUMNS));
 }
 
-function usageOf(title: string, { options, operands }: Declaration): string {
+/** Returns how a command is typed: `model-sync keys sign --private-key FILE FOLDER [options]`. */
+export function usageOf(title: string, { options, operands }: Declaration): string {
   const required = Object.entries(options).flatMap(([name, option]) =>
     option.kind === "value" && option.required ? [termOf(name, option)] : []
   );
   return [title, ...required, operands.usage, "[options]"].filter((part) => part !== "").join(" ");
+}
+
+/** Returns the options below their headings, in the order of the help, without hidden options. */
+export function optionSections(options: Options): { group: OptionGroup; entries: Entry[] }[] {
+  return GROUP_ORDER.map((group) => ({ group, entries: optionEntries(options, group) }))
+    .filter(({ entries }) => entries.length > 0);
 }
 
 function optionEntries(options: Options, group: OptionGroup): Entry[] {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
 import { SUMMARIES } from "../../cli/_help.ts";
+import { ENTRIES } from "../../cli/main.ts";
 import { type Block, guide, type Page, PAGES, README } from "../helpers/pages.ts";
 import { type StageName, STAGES } from "./page_stages.ts";
 import { PROJECT, runCli, spawnCli } from "../helpers/run_cli.ts";
@@ -19,6 +20,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   watch: "runs until it is stopped; tests/cli watches a PRIMARY server",
   control: "needs a running daemon; tests/cli controls one",
   redeploy: "needs a backend with a deploy hook; tests/cli redeploys one",
+  example: "generated from the declarations of the commands; tests/cli/help_test.ts parses every example",
 };
 
 /** What the output of a stage's commands shows, by page. */
@@ -236,6 +238,12 @@ Deno.test("every block of commands is run by a test or has a reason not to be, a
   assert.deepEqual([...unused], [], "reasons without a block");
 });
 
+/** The commands that have subcommands, such as `keys`. */
+const GROUPS: ReadonlySet<string> = new Set(
+  (await Promise.all(Object.values(ENTRIES).map(({ load }) => load())))
+    .flatMap(({ program }) => "commands" in program ? [program.name] : []),
+);
+
 /** The commands of a page: those of blocks that are not run or are for cron, and those in the text. */
 function commandsOf({ text, blocks }: Page): string[] {
   const unrun = ({ kind }: Block) => kind === "cron" || Object.hasOwn(NOT_RUN, kind.replace(/^sh /, ""));
@@ -256,9 +264,7 @@ Deno.test("every command and option that a page names exists", async () => {
       assert.ok(Object.hasOwn(SUMMARIES, command), `${page.path}: model-sync ${line}`);
       const options = words.filter((word) => /^--[a-z]/.test(word));
       if (options.length === 0) continue;
-      const path = ["keys", "config", "quarantine", "canary"].includes(command)
-        ? [command, words[0] ?? ""]
-        : [command];
+      const path = GROUPS.has(command) ? [command, words[0] ?? ""] : [command];
       const name = path.join(" ");
       const [program = "", ...rest] = path;
       if (!helps.has(name)) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { SUMMARIES } from "../../cli/_help.ts";
-import { buildGuide } from "../../configs/build_reference.ts";
+import { ENTRIES } from "../../cli/main.ts";
+import { buildCommandsGuide, buildGuide } from "../../configs/build_reference.ts";
 import { configKeys } from "../../lib/config/keys.ts";
 import { EXIT } from "../../lib/core/errors.ts";
 import { ROLES, roleSchedule } from "../../lib/config/roles.ts";
@@ -9,14 +10,45 @@ import { guide, PAGES, README } from "../helpers/pages.ts";
 import { runCli, spawnCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
-Deno.test("the README's table of commands is the list that --help shows", async () => {
-  const rows = README.tableBelow("Commands").map(([name = "", summary = ""]) =>
-    [name.replaceAll("`", ""), summary] as const
-  );
-  assert.deepEqual(Object.fromEntries(rows), SUMMARIES);
+Deno.test("the README shows at most twelve commands, with the summaries of --help, which lists all commands", async () => {
+  const summaries: Readonly<Record<string, string>> = SUMMARIES;
+  const rows = README.tableBelow("Commands");
+  assert.ok(rows.length > 0 && rows.length <= 12, `${rows.length} rows`);
+  for (const [name = "", summary] of rows) assert.equal(summary, summaries[name.replaceAll("`", "")], name);
   using dir = tempDir();
   const help = (await runCli("--help", [], { cwd: dir.path })).stdout.replaceAll(/\s+/g, " ");
-  for (const [name, summary] of rows) assert.ok(help.includes(`${name} ${summary}`), `${name} in ${help}`);
+  for (const [name, summary] of Object.entries(summaries)) {
+    assert.ok(help.includes(`${name} ${summary}`), `${name} in ${help}`);
+  }
+});
+
+Deno.test("the guide to the commands has the current reference of every command: deno task build-reference", async () => {
+  const { text } = guide("commands.md");
+  assert.equal(text, await buildCommandsGuide(text));
+  const headings = Array.from(text.matchAll(/^#+ model-sync (.+)$/gm), ([, words = ""]) => words);
+  const expected = await Promise.all(
+    Object.values(ENTRIES).map(async ({ load }) => {
+      const { program } = await load();
+      const commands = "commands" in program ? Object.keys(program.commands) : [];
+      return [program.name, ...commands.map((name) => `${program.name} ${name}`)];
+    }),
+  );
+  assert.deepEqual(headings.sort(), expected.flat().sort());
+});
+
+Deno.test("the guide to the commands shows every option of a command's help", async () => {
+  using dir = tempDir();
+  const sections = guide("commands.md").text.split(/^#+ model-sync /m).slice(1);
+  const common = /## Options of every command\n([^]*?)\n## /.exec(guide("commands.md").text)?.[1] ?? "";
+  for (const section of sections) {
+    const [name = "", ...words] = section.split("\n", 1).join().split(" ");
+    const { stdout } = await runCli(name, [...words, "--help"], { cwd: dir.path });
+    const options = Array.from(stdout.matchAll(/(?<=^ {2}(?:-\w, )?)--[a-z-]+(?: [A-Z:/]+)?/gm), String);
+    assert.ok(options.length > 0 || stdout.includes("Commands:"), name);
+    for (const option of options) {
+      assert.ok(section.includes(`${option}\``) || common.includes(`${option}\``), `${name}: ${option}`);
+    }
+  }
 });
 
 Deno.test("the troubleshooting guide explains every exit code", () => {
