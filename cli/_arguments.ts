@@ -99,8 +99,8 @@ function scan(options: Options, args: readonly string[]): Scanned {
 }
 
 function scanConfig(option: Option | undefined): { type: "string" | "boolean"; short?: string } {
-  if (option?.kind !== "switch") return { type: "string" };
-  return option.short === undefined ? { type: "boolean" } : { type: "boolean", short: option.short };
+  const type = option?.kind === "switch" ? "boolean" : "string";
+  return option?.short === undefined ? { type } : { type, short: option.short };
 }
 
 /** An option where a value is expected: the value was forgotten. A text such as `--no more warmup` is a value. */

@@ -11,6 +11,7 @@ import { ownerWrites } from "../lib/core/file_owner.ts";
 import { RolledBackError } from "../lib/pipeline/run_report.ts";
 import {
   asksForHelp,
+  asksForJson,
   commandHelp,
   type CommandName,
   groupHelp,
@@ -18,7 +19,13 @@ import {
   optionName,
   SUMMARIES,
 } from "./_help.ts";
-import { COMMON_OPTIONS, type CommonFlags, DEFAULT_CONFIG_FILE } from "./_options.ts";
+import {
+  COMMON_OPTIONS,
+  type CommonFlags,
+  DEFAULT_CONFIG_FILE,
+  printsJson,
+  refuseTwoFormats,
+} from "./_options.ts";
 import { type Declaration, type Flags, type Operands, type Options, UnknownWord } from "./_declaration.ts";
 import { parseArguments } from "./_arguments.ts";
 import { openSession, type PlainSession, type Session } from "./_session.ts";
@@ -77,6 +84,7 @@ export function plainCommand<Declared extends Options, Operand>(
   const options = { ...own, ...COMMON_OPTIONS };
   const parse = (args: readonly string[]) => {
     const { flags, operand } = parseArguments({ options, operands }, args);
+    refuseTwoFormats(flags);
     return async (world: World) =>
       await runWork(
         world,
@@ -98,7 +106,7 @@ async function runWork(
   work: (plain: PlainSession) => Promise<ExitCode | void>,
 ): Promise<ExitCode> {
   const output = new Output({
-    json: flags.json === true,
+    json: printsJson(flags),
     logFormat: flags.logFormat ?? "text",
     level: logLevel(flags),
   }, world);
@@ -179,7 +187,7 @@ export async function runProgram(
   args: readonly string[],
   world: World,
 ): Promise<ExitCode> {
-  const output = new Output({ json: args.includes("--json"), logFormat: "text", level: "info" }, world);
+  const output = new Output({ json: asksForJson(args), logFormat: "text", level: "info" }, world);
   let start: (world: World) => Promise<ExitCode>;
   try {
     const { title, command, rest } = route(program, args);
@@ -254,7 +262,7 @@ function logLevel(flags: CommonFlags): "debug" | "info" | "warn" | "silent" {
   if (flags.verbose) return "debug";
   if (flags.quiet) return "warn";
   // With --json, standard error holds nothing but an error object, unless --log-format asks for a log.
-  return flags.json && flags.logFormat === undefined ? "silent" : "info";
+  return printsJson(flags) && flags.logFormat === undefined ? "silent" : "info";
 }
 
 /** Returns why a command ended: the signal, unless the error says more about the end. */

@@ -34,12 +34,13 @@ interface OptionFacts {
   readonly note?: string;
   /** Accepted for command lines of earlier programs, and left out of the help. */
   readonly hidden?: true;
+  /** The letter of its short form: `q` for `-q`. */
+  readonly short?: string;
 }
 
 /** An option without a value, such as `--dry-run`. */
 export interface SwitchOption extends OptionFacts {
   readonly kind: "switch";
-  readonly short?: string;
 }
 
 /** An option with a value, such as `--config FILE`. */

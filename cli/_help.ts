@@ -99,6 +99,16 @@ export function noSuchCommand(command: string, typed: string): string {
   return `Cannot use ${typed.split("=", 1).join()} here: options follow the command's name`;
 }
 
+/** Whether a command line that is not parsed asks for JSON. */
+export function asksForJson(args: readonly string[]): boolean {
+  return args.some((arg, index) =>
+    JSON_WORDS.includes(arg) || (OUTPUT_WORDS.includes(args[index - 1] ?? "") && arg === "json")
+  );
+}
+
+const JSON_WORDS: readonly string[] = ["--json", "--output=json", "-ojson"];
+const OUTPUT_WORDS: readonly string[] = ["--output", "-o"];
+
 const HELP: readonly string[] = ["--help", "-h"];
 
 /** Returns the list of commands. @param columns the terminal's width */
@@ -202,8 +212,8 @@ export function optionName(name: string): string {
 
 function termOf(name: string, option: Option): string {
   const typed = optionName(name);
-  if (option.kind === "value") return `${typed} ${option.placeholder}`;
-  return option.short === undefined ? typed : `-${option.short}, ${typed}`;
+  const names = option.short === undefined ? typed : `-${option.short}, ${typed}`;
+  return option.kind === "value" ? `${names} ${option.placeholder}` : names;
 }
 
 /** Returns the brief with the choices, and in parentheses what else a value may be. */

@@ -44,6 +44,14 @@ export const COMMON_OPTIONS = {
     standard: ".model-sync beside the model folder",
   }),
   json: switchOption({ group: COMMON, brief: "Print one JSON object instead of text" }),
+  output: choiceOption({
+    group: COMMON,
+    short: "o",
+    placeholder: "FORMAT",
+    brief: "Output format",
+    note: "json is --json",
+    standard: "text",
+  }, ["text", "json"]),
   quiet: switchOption({
     group: COMMON,
     short: "q",
@@ -57,6 +65,17 @@ export const COMMON_OPTIONS = {
 } satisfies Options;
 
 export type CommonFlags = Flags<typeof COMMON_OPTIONS>;
+
+/** Returns whether the output is JSON. */
+export function printsJson({ json, output }: Pick<CommonFlags, "json" | "output">): boolean {
+  return json === true || output === "json";
+}
+
+/** @throws {UsageError} code `USAGE` if two options name different formats */
+export function refuseTwoFormats({ json, output }: Pick<CommonFlags, "json" | "output">): void {
+  if (json !== true || output !== "text") return;
+  throw new UsageError("Cannot use --json and --output text together: choose one format", { code: "USAGE" });
+}
 
 const GIT = "Git registry";
 

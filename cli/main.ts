@@ -1,7 +1,7 @@
 import { TRY_ONNX, tryOnnx } from "../lib/validators/onnx/try_onnx.ts";
 import { EXIT, UsageError } from "../lib/core/errors.ts";
 import { VERSION } from "../lib/core/version.ts";
-import { asksForHelp, type CommandName, noSuchCommand, overview } from "./_help.ts";
+import { asksForHelp, asksForJson, type CommandName, noSuchCommand, overview } from "./_help.ts";
 import { type PermissionName, processWorld, type World } from "./_world.ts";
 import type { Program } from "./_command.ts";
 import { Output } from "./_output.ts";
@@ -84,7 +84,7 @@ async function showVersion(world: World): Promise<number> {
 }
 
 function outputOf(world: World): Output {
-  return new Output({ json: world.args.includes("--json"), logFormat: "text", level: "info" }, world);
+  return new Output({ json: asksForJson(world.args), logFormat: "text", level: "info" }, world);
 }
 
 function isCommand(name: string): name is CommandName {
