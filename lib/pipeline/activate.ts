@@ -18,7 +18,7 @@ import {
 } from "../store/quarantine.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
-import { presentModels, refuseTrainedFolder } from "./trained_folder.ts";
+import { presentModels, refuseTrainedFolder, trainedModels } from "./trained_folder.ts";
 import type { ValidRelease } from "./checked_release.ts";
 import { isoSeconds } from "../core/clock.ts";
 import { writePendingReload } from "../store/pending_reload.ts";
@@ -140,6 +140,31 @@ async function adoptRealFolder(
     await using staging = new Staging(context, store, `${run.runId}-adopted`);
     await adoptByCopy(context, store, staging);
   }
+}
+
+/**
+ * Makes the models of a real folder the active release if no release is active, as on a fresh disk whose image brings
+ * models. Consumers see the same files before and after. Does nothing if this machine trains into the folder, or if
+ * signatures are required: these models have none.
+ */
+export async function adoptPresentModels(
+  context: Context,
+  store: Store,
+  { run, choice }: Pick<SwapOptions, "run" | "choice">,
+  areSignaturesRequired: boolean,
+): Promise<void> {
+  const { mode } = choice;
+  if (readPointer(store, "current") !== undefined || presentModels(store, mode, false) !== "models") return;
+  if (trainedModels(store, mode) !== undefined) return;
+  const models = `the models that are already in ${store.modelsDir}`;
+  if (areSignaturesRequired) {
+    context.log.warn(
+      `${models} have no signature, and signing.required is set: they do not become a release`,
+    );
+    return;
+  }
+  context.log.warn(`${models} become the active release`);
+  await adoptRealFolder(context, store, run, choice);
 }
 
 function linkModels(context: Context, store: Store, run: IntentRun): void {

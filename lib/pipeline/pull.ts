@@ -28,6 +28,7 @@ import { planPrune, pruneReleases } from "./prune.ts";
 import { damageSeenByConsumers, rereadActive } from "./release_damage.ts";
 import { RolledBackError, type RunReport } from "./run_report.ts";
 import { NO_SAFEGUARDS, type Safeguards, type SwapOptions } from "./safeguards.ts";
+import { adoptPresentModels } from "./activate.ts";
 import { refuseTrainedFolder } from "./trained_folder.ts";
 import { finishSwap, swap } from "./swap.ts";
 import { actOnVerdict } from "./act_on_verdict.ts";
@@ -42,7 +43,10 @@ export interface PullOptions extends TrustOptions {
   readonly activation: ActivationSetting;
   /** Checks before the activation, notifications and canary after it. */
   readonly safeguards?: Safeguards;
-  /** Succeeds with the active release if the carrier is unreachable. */
+  /**
+   * Succeeds with the active release if the carrier is unreachable. If none is active, the models that are already in
+   * the model folder become the active release, unless signatures are required.
+   */
   readonly isOfflineOk?: boolean;
   /** Whether a folder that this machine trains into may be replaced. */
   readonly adopts?: boolean;
@@ -99,6 +103,7 @@ export async function pull(
     // Without this, a release that fails every day would fill the disk.
     if (error instanceof RolledBackError) await tidyUp(context, store, options.keep);
     if (options.isOfflineOk !== true || !isUnreachable(error)) throw error;
+    await adoptPresentModels(context, store, swapping, options.signatures?.isRequired === true);
     const active = activeManifest(store);
     if (active === undefined || !await isActiveWhole(context, store, active, swapping.choice)) throw error;
     if (!await mayStayActive(context, store, active, options)) throw error;

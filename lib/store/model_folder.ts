@@ -1,7 +1,7 @@
 import { dirname, join, relative } from "node:path";
-import { DiskError, UsageError } from "../core/errors.ts";
+import { DiskError, osErrorCode, UsageError } from "../core/errors.ts";
 import { existingParent } from "../core/folders.ts";
-import { findEntry } from "../core/files.ts";
+import { findEntry, ifFound } from "../core/files.ts";
 import type { ActivationMode, ActivationSetting } from "../config/choices.ts";
 import { supportsSymlinks } from "./pointers.ts";
 import type { ModelPlace, Store } from "./store.ts";
@@ -89,34 +89,58 @@ interface Obstacle {
   readonly hint: string;
 }
 
-const MIRROR_HINT = "set model_sync.activation.mode to mirror, which replaces files one by one";
-
 function symlinkObstacle(store: Store, folder: ModelFolder): Obstacle | undefined {
   const obstacle = plannedObstacle(store, folder);
   // An existing link shows that links work. Files must never be mirrored through it into a release.
-  if (obstacle !== undefined || folder.kind === "linked" || supportsSymlinks(store)) return obstacle;
+  if (obstacle !== undefined || folder.kind === "linked") return obstacle;
+  if (!supportsSymlinks(store)) return mirrorInstead("the file system or this user cannot make links");
+  if (folder.kind === "folder" && !folder.isEmpty && !canMove(store)) {
+    return mirrorInstead("it is in a layer of an image, where folders cannot be moved");
+  }
+  return undefined;
+}
+
+function mirrorInstead(problem: string): Obstacle {
   return {
-    problem: "the file system or this user cannot make links",
+    problem,
     mirrorHelps: true,
-    hint: MIRROR_HINT,
+    hint: "set model_sync.activation.mode to mirror, which replaces files one by one",
   };
+}
+
+/**
+ * Returns whether the system can move the model folder. Overlay file systems refuse that with EXDEV for folders of a
+ * lower layer, which an image brings. A rename onto a folder with content changes nothing, and shows this error first.
+ */
+function canMove({ fs, modelsDir, staging }: Store): boolean {
+  if (Deno.build.os === "windows") return true;
+  const occupied = join(staging, ".rename-probe");
+  fs.mkdirSync(join(occupied, "entry"), { recursive: true });
+  try {
+    fs.renameSync(modelsDir, occupied);
+    // POSIX forbids that this succeeds.
+    fs.renameSync(occupied, modelsDir);
+    return true;
+  } catch (error) {
+    return osErrorCode(error) !== "EXDEV";
+  } finally {
+    ifFound(() => fs.removeSync(occupied, { recursive: true }));
+  }
 }
 
 /** Returns the obstacle that can be found without writing. */
 function plannedObstacle({ fs, modelsDir, root }: ModelPlace, folder: ModelFolder): Obstacle | undefined {
   if (folder.kind === "folder" && folder.isMountPoint) {
-    return {
-      problem: "it is a mount point, which nothing can replace",
-      mirrorHelps: true,
-      hint: MIRROR_HINT,
-    };
+    return mirrorInstead("it is a mount point, which nothing can replace");
   }
   const deviceOf = (path: string) => fs.statSync(existingParent(fs, path)).dev;
   if (deviceOf(root) !== deviceOf(dirname(modelsDir))) {
     return {
       problem: `the store ${root} is on another file system`,
       mirrorHelps: false,
-      hint: `put model_sync.state_dir beside the model folder, or ${MIRROR_HINT}`,
+      hint:
+        "put model_sync.state_dir beside the model folder, or set model_sync.activation.mode to mirror, which replaces " +
+        "files one by one",
     };
   }
   return undefined;

@@ -134,6 +134,66 @@ Deno.test("--offline-ok keeps the last good release while the hub is unreachable
   assert.match(text.stdout, /could not check for a newer release/);
 });
 
+Deno.test("--offline-ok on a fresh disk makes the models of the image the active release", async (test) => {
+  for (const mode of ["symlink", "mirror"]) {
+    await test.step(mode, async () => {
+      await using world = new HubWorld();
+      const bot = join(world.path, "bot");
+      const baked = { "model.bin": "in the image" };
+      const offline = ["hf-pull", "--offline-ok"] as const;
+      writeFiles(bot, {
+        "configs/bot.yaml": `model_sync: {huggingface: {repo_id: ${REPO}}, activation: {mode: ${mode}}}\n`,
+        ".env": "HF_HUB_OFFLINE=1\n",
+      });
+      const without = await world.run("bot", ...offline);
+      assert.equal(without.code, 4);
+      writeFiles(join(bot, "models"), baked);
+      const first = await world.run("bot", ...offline);
+      assert.equal(first.code, 0, first.stderr);
+      assert.match(first.stderr, /the models that are already in .*models become the active release/);
+      const again = await world.json("bot", ...offline);
+      const status = await world.json("bot", "status");
+      assert.deepEqual([again["outcome"], again["sequence"], again["changed"]], ["unchanged", 0, 0]);
+      assert.deepEqual(Object(status["current"]).digest, again["release"]);
+      assert.deepEqual(readFiles(join(bot, "models")), baked);
+      await world.json("bot", "verify", "--deep");
+      // The hub is back.
+      await world.json("trainer", "hf-upload");
+      writeFiles(bot, { ".env": `HF_ENDPOINT=${world.server.endpoint}\n` });
+      const pulled = await world.json("bot", ...offline);
+      assert.deepEqual([pulled["outcome"], pulled["previous"]], ["activated", again["release"]]);
+      assert.deepEqual(readFiles(join(bot, "models")), MODELS);
+      await world.json("bot", "rollback");
+      assert.deepEqual(readFiles(join(bot, "models")), baked);
+    });
+  }
+});
+
+Deno.test("--offline-ok makes no release of an image's models where signatures are required", async () => {
+  await using world = new HubWorld();
+  const bot = join(world.path, "bot");
+  const key = await world.run(
+    "bot",
+    "keys",
+    "generate",
+    "--private-key",
+    "k.pem",
+    "--public-key",
+    "k.pub.pem",
+  );
+  assert.equal(key.code, 0, key.stderr);
+  writeFiles(bot, {
+    "models/model.bin": "in the image",
+    "configs/bot.yaml":
+      `model_sync: {huggingface: {repo_id: ${REPO}}, signing: {required: true, public_keys: [k.pub.pem]}}\n`,
+    ".env": "HF_HUB_OFFLINE=1\n",
+  });
+  const { code, stderr } = await world.run("bot", "hf-pull", "--offline-ok");
+  assert.equal(code, 4);
+  assert.match(stderr, /have no signature, and signing.required is set/);
+  assert.equal((await world.json("bot", "status"))["current"], null);
+});
+
 Deno.test("--hf-cache shares the files with Hugging Face's own libraries", async () => {
   await using world = new HubWorld();
   await world.json("trainer", "hf-upload");

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { planMode } from "../../lib/store/model_folder.ts";
-import { placeOf } from "../../lib/store/store.ts";
-import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { join } from "node:path";
+import { chooseMode, planMode } from "../../lib/store/model_folder.ts";
+import { openStore, placeOf } from "../../lib/store/store.ts";
+import { osError } from "../helpers/fake_fs.ts";
+import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 /** A place whose folder `path` is on another file system. */
@@ -22,4 +24,21 @@ Deno.test("planMode() refuses a link to a store on another file system, like a p
   assert.throws(() => planMode(place, "auto"), { code: "OTHER_FILE_SYSTEM" });
   assert.equal(planMode(place, "mirror"), "mirror");
   assert.equal(planMode(placeWith(dir.path, "elsewhere"), "symlink"), "symlink");
+});
+
+Deno.test("a model folder that the system cannot move, such as one in an image's layer, is replaced file by file", () => {
+  using dir = tempDir();
+  const modelsDir = join(dir.path, "models");
+  writeFiles(modelsDir, { "baked.onnx": "in the image" });
+  const { fs } = testContext();
+  const renameSync = (from: string | URL, to: string | URL) => {
+    if (from === modelsDir) throw osError("EXDEV");
+    fs.renameSync(from, to);
+  };
+  const onLayer = openStore({ ...fs, renameSync }, { modelsDir });
+  assert.equal(chooseMode(onLayer, "auto").mode, "mirror");
+  assert.throws(() => chooseMode(onLayer, "symlink"), { code: "OTHER_FILE_SYSTEM", hint: /to mirror/ });
+  assert.equal(chooseMode(openStore(fs, { modelsDir }), "auto").mode, "symlink");
+  assert.deepEqual(readFiles(modelsDir), { "baked.onnx": "in the image" });
+  assert.deepEqual(Array.from(fs.readDirSync(onLayer.staging)), []);
 });
