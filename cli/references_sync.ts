@@ -1,4 +1,6 @@
-import { EXIT, type ExitCode, messageOf, ModelSyncError } from "../lib/core/errors.ts";
+import { EXIT, type ExitCode, messageOf, ModelSyncError, UsageError } from "../lib/core/errors.ts";
+import { type ListenAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
+import { startWatchServer } from "../lib/daemon/watch_server.ts";
 import {
   failureOfSync,
   NO_CHOICES,
@@ -9,6 +11,7 @@ import {
 import { exitCodeOf, failuresOf } from "../lib/references/sync_failures.ts";
 import type { CategoryReport, RepositoryReport, SyncReport } from "../lib/references/sync_references.ts";
 import { type WatchEvent, watchLines } from "../lib/references/watch_event.ts";
+import { openStore } from "../lib/store/store.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Session } from "./_session.ts";
 import { SUMMARIES } from "./_help.ts";
@@ -24,11 +27,9 @@ import { NO_OPERANDS } from "./_arguments.ts";
 import { plural } from "../lib/core/format.ts";
 import { oneLine } from "../lib/core/quote.ts";
 import { changeLines } from "../lib/references/change_lines.ts";
-import { namesOf } from "../lib/references/compare_records.ts";
 import { nameBlocks } from "../lib/references/describe_changes.ts";
-import { fieldChanges } from "../lib/references/field_changes.ts";
-import { renderInline } from "../lib/references/json/render_json.ts";
 import type { KeptWork } from "../lib/references/proposal.ts";
+import { reportJson } from "./_references_json.ts";
 import { type Output, type Style, Verbatim } from "./_output.ts";
 
 const REFERENCES = "References";
@@ -67,6 +68,12 @@ const OPTIONS = {
     group: "Options",
     brief: "With --watch, also sync at the start",
     setting: "references.watch.startup_sync",
+  }),
+  healthListen: textOption({
+    group: "Options",
+    placeholder: "HOST:PORT",
+    brief: "With --watch, serve /healthz and /metrics",
+    note: "such as 127.0.0.1:9464",
   }),
   primaryUrl: textOption({
     group: REFERENCES,
@@ -138,17 +145,47 @@ async function run(session: Session, flags: SyncFlags): Promise<ExitCode> {
   const { references } = session.settings;
   for (const warning of session.config.warnings) session.context.log.warn(warning);
   const plain = references.verbose ? inDetail(session) : session;
+  const listen = listenAddress(flags.healthListen, references.watch.enabled);
   const sync = await prepareSync(plain, {
     discardsLocalChanges: flags.yes === true,
     allowShrink: flags.allowShrink === true,
     outputDir: flags.outputDir,
   });
   if (!references.watch.enabled) return exitCodeOf(await syncOnce(plain, sync));
-  const { output } = plain;
-  const onEvent = (event: WatchEvent) => output.result(event, () => watchLines(event));
-  await watchAndSync(plain, sync, (report) => show(plain, report), onEvent);
+  await watch(plain, sync, listen);
   // A watch ends when it is stopped, which is not a failure.
   return EXIT.done;
+}
+
+/** @throws {UsageError} code `FLAGS_CONFLICT` for an address of a sync that does not watch */
+function listenAddress(text: string | undefined, isWatching: boolean): ListenAddress | undefined {
+  if (text === undefined) return undefined;
+  if (isWatching) return parseListenAddress(text, "--health-listen");
+  throw new UsageError("Cannot serve /healthz for one sync: --health-listen is for a watch", {
+    code: "FLAGS_CONFLICT",
+    hint: "add --watch, or leave --health-listen out",
+  });
+}
+
+async function watch(
+  session: Session,
+  sync: PreparedSync,
+  listen: ListenAddress | undefined,
+): Promise<void> {
+  const { context, settings, location, output } = session;
+  await using server = listen === undefined
+    ? undefined
+    : startWatchServer(context, openStore(context.fs, location, context.log), {
+      address: listen,
+      serve: (options, handler) => Deno.serve(options, handler),
+      readSettings: () => Promise.resolve(settings),
+      watch: settings.references.watch,
+    });
+  const onEvent = (event: WatchEvent) => {
+    server?.onEvent(event);
+    output.result(event, () => watchLines(event));
+  };
+  await watchAndSync(session, sync, (report) => show(session, report), onEvent);
 }
 
 /** Runs one sync as configured, without a watch. @throws the first failure of an incomplete sync */
@@ -289,67 +326,6 @@ function keptLines(kept: KeptWork | undefined): string[] {
 
 function tooFew({ repository, changes }: RepositoryReport): string {
   return `  ${repository}: ${plural(changes, "change")}, fewer than min_changes_threshold`;
-}
-
-/** Returns the report as an object. Values are JSON text, because their numbers may exceed a double. */
-function reportJson({ categories, repositories, patchPath }: SyncReport, isDryRun: boolean): object {
-  return {
-    dryRun: isDryRun,
-    patch: patchPath ?? null,
-    categories: categories.map((report) => ({
-      category: report.category,
-      repository: report.repository,
-      status: report.status,
-      ...(report.status === "compared"
-        ? {
-          added: namesOf(report.plan.changes, "added"),
-          removed: namesOf(report.plan.changes, "removed"),
-          modified: namesOf(report.plan.changes, "modified"),
-          warnings: report.plan.warnings,
-          ...(isDryRun ? { fields: modifiedFields(report) } : {}),
-        }
-        : {}),
-      ...(report.status === "failed" ? { error: errorJson(report.error) } : {}),
-    })),
-    repositories: repositories.map((report) => ({
-      repository: report.repository,
-      outcome: report.kind === "proposed" ? report.outcome : report.kind,
-      changes: report.changes,
-      ...(report.kind === "proposed"
-        ? {
-          pullRequest: report.pullRequest === undefined
-            ? null
-            : { number: report.pullRequest.number, url: report.pullRequest.url },
-          ...(report.kept === undefined ? {} : { kept: report.kept }),
-          ...(report.pending === undefined ? {} : { pending: report.pending }),
-        }
-        : {}),
-      ...(report.kind === "written" ? { written: report.written } : {}),
-      ...(report.kind === "failed" ? { error: errorJson(report.error) } : {}),
-    })),
-  };
-}
-
-function modifiedFields(report: Extract<CategoryReport, { status: "compared" }>): object {
-  return Object.fromEntries(
-    report.plan.changes.flatMap((change) => {
-      if (change.kind !== "modified") return [];
-      const fields = fieldChanges(change.before, change.after).map(({ path, before, after }) => ({
-        path,
-        before: before === undefined ? null : renderInline(before),
-        after: after === undefined ? null : renderInline(after),
-      }));
-      return [[change.name, fields]];
-    }),
-  );
-}
-
-function errorJson(error: unknown): object {
-  return {
-    code: error instanceof ModelSyncError ? error.code : "UNEXPECTED",
-    message: messageOf(error),
-    hint: error instanceof ModelSyncError ? error.hint ?? null : null,
-  };
 }
 
 if (import.meta.main) await main(program);

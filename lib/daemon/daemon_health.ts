@@ -25,13 +25,23 @@ type Entry = Omit<RoleHealth, "isAlive"> & { readonly lastTickMs: number };
 export class DaemonHealth {
   readonly #clock: Clock;
   readonly #onChange: () => void;
+  readonly #silenceMsMax: number;
   readonly #entries = new Map<Role, Entry>();
   readonly #up = Promise.withResolvers<void>();
 
-  /** @param onChange called when a role begins or ends a run, is paused or resumed, or has another due time */
-  constructor(clock: Clock, roles: readonly Role[], onChange: () => void = () => {}) {
+  /**
+   * @param onChange called when a role begins or ends a run, is paused or resumed, or has another due time
+   * @param silenceMsMax the longest time between two checks of a loop that works
+   */
+  constructor(
+    clock: Clock,
+    roles: readonly Role[],
+    onChange: () => void = () => {},
+    silenceMsMax = SILENCE_MS_MAX,
+  ) {
     this.#clock = clock;
     this.#onChange = onChange;
+    this.#silenceMsMax = silenceMsMax;
     for (const role of roles) {
       this.#entries.set(role, {
         role,
@@ -78,7 +88,7 @@ export class DaemonHealth {
     return Array.from(this.#entries.values(), ({ lastTickMs, ...entry }) => ({
       ...entry,
       // A job may take hours; its own time limits end it.
-      isAlive: entry.runningSince !== undefined || nowMs - lastTickMs <= SILENCE_MS_MAX,
+      isAlive: entry.runningSince !== undefined || nowMs - lastTickMs <= this.#silenceMsMax,
     }));
   }
 

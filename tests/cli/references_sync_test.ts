@@ -232,9 +232,10 @@ Deno.test("references-sync --watch continues although PRIMARY lacks a category, 
   assert.equal(await watch.exitCode, 0);
 });
 
-Deno.test("references-sync --watch prints the original's banner and lines, syncs a change, and stops with 0", async () => {
+Deno.test("references-sync --watch prints the original's banner and lines, syncs a change, serves its health, and stops with 0", async () => {
   await using world = new CliWorld();
-  const watch = startCli("references-sync", ["--watch", "--watch-interval", "1"], {
+  const args = ["--watch", "--watch-interval", "1", "--health-listen", "127.0.0.1:0"];
+  const watch = startCli("references-sync", args, {
     cwd: world.cwd,
     env: world.env,
     world: { clock: new HurriedClock() },
@@ -257,6 +258,12 @@ Deno.test("references-sync --watch prints the original's banner and lines, syncs
   await watch.until(/Changes detected! Timestamp changed from 100 to 101\n/);
   await watch.until(/Sync completed successfully\n/);
   assert.equal(world.images.pulls.pulls.length, 1);
+  const [, origin = ""] = /health server listens on (\S+):/.exec(watch.said) ?? [];
+  const health = await fetch(`${origin}/healthz`);
+  const { alive, roles } = await health.json();
+  assert.deepEqual([health.status, alive, Object.keys(roles)], [200, true, ["references"]]);
+  const metrics = await (await fetch(`${origin}/metrics`)).text();
+  assert.match(metrics, /model_sync_runs_total\{[^}]*command="references-sync",outcome="proposed"\} 1\n/);
   watch.stop();
   await watch.until(/Watch mode stopped\n/);
   assert.equal(await watch.exitCode, 0);
