@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { messageOf, UsageError } from "../lib/core/errors.ts";
+import { pathFrom } from "../lib/core/local_path.ts";
 import { optionName } from "./_help.ts";
 import {
   type Flags,
@@ -26,6 +27,11 @@ export const NO_OPERANDS: Operands<undefined> = {
   },
 };
 
+/** Returns the declaration of one folder that has to be given. */
+export function oneFolder(placeholder: string, brief: string): Operands<string> {
+  return { ...oneOperand(placeholder, brief), arePaths: true };
+}
+
 /** Returns the declaration of one operand that has to be given. */
 export function oneOperand(placeholder: string, brief: string): Operands<string> {
   return {
@@ -43,24 +49,30 @@ export function oneOperand(placeholder: string, brief: string): Operands<string>
  * Returns what a command line says, checked against the declared options. Both `--name VALUE` and `--name=VALUE` are
  * understood, `-qv` for `-q -v`, camel case as in `--dryRun`, and `--` before operands that begin with a dash.
  *
+ * @param startedIn the folder in which relative paths start, if that is not the working directory
  * @throws {UsageError} code `USAGE` for the first mistake
  */
 export function parseArguments<Declared extends Options, Operand>(
   { options, operands }: { readonly options: Declared; readonly operands: Operands<Operand> },
   args: readonly string[],
+  startedIn?: string,
 ): Arguments<Declared, Operand> {
+  const at: Placed = (text) => startedIn === undefined ? text : pathFrom(startedIn, text);
   const scanned = scan(options, args);
   const flags: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(options)) {
     const uses = scanned.uses.get(name);
-    if (uses !== undefined) flags[name] = valueOf(name, option, uses);
+    if (uses !== undefined) flags[name] = valueOf(name, option, uses, at);
   }
-  const operand = operands.parse(scanned.words);
+  const operand = operands.parse(operands.arePaths ? scanned.words.map(at) : scanned.words);
   if (hasRequired(options, flags)) return { flags, operand };
   const missing = Object.entries(options).find(([name, option]) => isMissing(option, flags[name]));
   const [name, option] = missing ?? ["", undefined];
   throw usageError(`Cannot run the command: ${optionName(name)}${placeholderOf(option)} is missing`);
 }
+
+/** Returns a path as the command uses it. */
+type Placed = (path: string) => string;
 
 /** A use of an option: `undefined` is the value of one that has none. */
 type Use = string | undefined;
@@ -115,7 +127,7 @@ function refuseOption(name: string, option: Option | undefined, value: string | 
   );
 }
 
-function valueOf(name: string, option: Option, uses: readonly Use[]): unknown {
+function valueOf(name: string, option: Option, uses: readonly Use[], at: Placed): unknown {
   const typed = optionName(name);
   if (uses.length > 1 && !(option.kind === "value" && option.repeatable)) {
     throw usageError(`Cannot use ${typed} twice: it may be given only once`);
@@ -126,7 +138,7 @@ function valueOf(name: string, option: Option, uses: readonly Use[]): unknown {
       throw usageError(`Cannot use ${typed}: its value ${option.placeholder} is missing`);
     }
     return option.separator === undefined ? [use] : use.split(option.separator);
-  }).map((text) => parseValue(typed, option, text));
+  }).map((text) => parseValue(typed, option, option.isPath?.(text) ? at(text) : text));
   return option.repeatable ? values : values[0];
 }
 

@@ -1,12 +1,18 @@
-import { parseDotenv } from "../lib/config/dotenv.ts";
 import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
-import { CONFIG_BYTES_MAX, type FlagValue, loadConfig, type LoadedConfig } from "../lib/config/load.ts";
-import { type FileSystem, findText, findUtf8 } from "../lib/core/files.ts";
-import type { Context, Environment } from "../lib/core/context.ts";
+import {
+  CONFIG_BYTES_MAX,
+  type FlagValue,
+  loadConfig,
+  type LoadedConfig,
+  type Started,
+} from "../lib/config/load.ts";
+import { findUtf8 } from "../lib/core/files.ts";
+import type { Context } from "../lib/core/context.ts";
 import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
 import { formatDuration } from "../lib/core/format.ts";
 import { outgoingHttp } from "../lib/http/outgoing_http.ts";
-import { processWorld, SERVICE_VARIABLES, type World } from "./_world.ts";
+import { enterProject } from "./_project.ts";
+import { processWorld, type World } from "./_world.ts";
 import { ownerWrites } from "../lib/core/file_owner.ts";
 import { RolledBackError } from "../lib/pipeline/run_report.ts";
 import {
@@ -27,7 +33,7 @@ import {
   refuseTwoFormats,
 } from "./_options.ts";
 import { type Declaration, type Flags, type Operands, type Options, UnknownWord } from "./_declaration.ts";
-import { parseArguments } from "./_arguments.ts";
+import { type Arguments, parseArguments } from "./_arguments.ts";
 import { openSession, type PlainSession, type Session } from "./_session.ts";
 import { Output } from "./_output.ts";
 
@@ -83,78 +89,64 @@ export function plainCommand<Declared extends Options, Operand>(
 ): Command {
   const options = { ...own, ...COMMON_OPTIONS };
   const parse = (args: readonly string[]) => {
-    const { flags, operand } = parseArguments({ options, operands }, args);
-    refuseTwoFormats(flags);
+    const parseIn = (folder?: string) => parseArguments({ options, operands }, args, folder);
+    const typed = parseIn();
+    refuseTwoFormats(typed.flags);
     return async (world: World) =>
       await runWork(
         world,
-        { options, flags, keepsVariables },
-        async (plain) => await run(plain, flags, operand),
+        { options, keepsVariables, typed, parseIn },
+        async (plain, { flags, operand }) => await run(plain, flags, operand),
       );
   };
   return { summary, examples, operands, options, parse };
 }
 
-/** Runs a command's work in the world. @returns the exit code */
-async function runWork(
+type TypedArguments = Arguments<typeof COMMON_OPTIONS, unknown>;
+
+/** A command line that was typed in the folder in which the command was started. */
+interface CommandLine<Args> {
+  readonly options: Options;
+  readonly keepsVariables: boolean;
+  readonly typed: Args;
+  /** Parses it again, with relative paths that start in the folder. */
+  readonly parseIn: (folder: string) => Args;
+}
+
+/** Runs a command's work in its project. @returns the exit code */
+async function runWork<Args extends TypedArguments>(
   world: World,
-  { options, flags, keepsVariables }: {
-    readonly options: Options;
-    readonly flags: CommonFlags;
-    readonly keepsVariables: boolean;
-  },
-  work: (plain: PlainSession) => Promise<ExitCode | void>,
+  { options, keepsVariables, typed, parseIn }: CommandLine<Args>,
+  work: (plain: PlainSession, args: Args) => Promise<ExitCode | void>,
 ): Promise<ExitCode> {
   const output = new Output({
-    json: printsJson(flags),
-    logFormat: flags.logFormat ?? "text",
-    level: logLevel(flags),
+    json: printsJson(typed.flags),
+    logFormat: typed.flags.logFormat ?? "text",
+    level: logLevel(typed.flags),
   }, world);
   using stop = stopOnSignals(world, output);
   try {
-    const { spawn, clock, freeBytes, host, permissions, cron } = world;
     const ofProcess = world.variables();
-    if (!keepsVariables) permissions.giveUp("env");
-    const env = withDotenv(ofProcess, world.fs);
-    const fs = ownerWrites(world.fs);
+    if (!keepsVariables) world.permissions.giveUp("env");
+    const { world: inProject, env, started } = enterProject(world, ofProcess, typed.flags, output.log);
+    const args = started === undefined ? typed : parseIn(started.folder);
+    const { spawn, clock, freeBytes, host, permissions, cron } = inProject;
+    const fs = ownerWrites(inProject.fs);
     const proxies = { get: (name: string) => ofProcess[name] };
     using outgoing = outgoingHttp(world.http, { env, fs, log: output.log }, proxies);
     const { http } = outgoing;
     const { signal } = stop;
     const context: Context = { fs, spawn, http, clock, log: output.log, env, signal, freeBytes, host };
     const load = async () => {
-      const config = await loadConfigFor(context, flags.config, flagValues(options, flags));
+      const { flags } = args;
+      const config = await loadConfigFor(context, flags.config, flagValues(options, flags), started);
       stop.timeoutMs = config.settings.stop_timeout_sec * 1000;
       return config;
     };
     const stopWithin = (timeoutMs: number) => void (stop.timeoutMs = timeoutMs);
-    return await work({ context, output, permissions, cron, load, stopWithin }) ?? EXIT.done;
+    return await work({ context, output, permissions, cron, load, stopWithin }, args) ?? EXIT.done;
   } catch (error) {
     return output.error(endOf(firstFailure(error), stop.signal));
-  }
-}
-
-const DOTENV_FILE = ".env";
-
-/** Returns the variables of the process over those of the `.env` file in the working folder. */
-function withDotenv(ofProcess: Readonly<Record<string, string>>, fs: FileSystem): Environment {
-  const variables = parseDotenv(readDotenv(fs));
-  for (const [name, value] of Object.entries(ofProcess)) variables.set(name, value);
-  const inherited = Array.from(variables).filter(([name]) => !SERVICE_VARIABLES.includes(name));
-  return { get: (name) => variables.get(name), toObject: () => Object.fromEntries(inherited) };
-}
-
-/** A folder named `.env` is a Python virtual environment and is ignored. */
-function readDotenv(fs: FileSystem): string {
-  return isFolder(fs, DOTENV_FILE) ? "" : findText(fs, DOTENV_FILE, CONFIG_BYTES_MAX) ?? "";
-}
-
-function isFolder(fs: FileSystem, path: string): boolean {
-  try {
-    return fs.statSync(path).isDirectory;
-  } catch {
-    // The read that follows reports the fault.
-    return false;
   }
 }
 
@@ -162,6 +154,7 @@ async function loadConfigFor(
   { fs, env }: Context,
   file: string | undefined,
   flags: readonly FlagValue[],
+  started: Started | undefined,
 ): Promise<LoadedConfig> {
   return await loadConfig({
     file: file ?? DEFAULT_CONFIG_FILE,
@@ -169,6 +162,7 @@ async function loadConfigFor(
     fallbackFile: APPSETTINGS_FILE,
     flags,
     env,
+    started,
     readText: (path) => findUtf8(fs, path, CONFIG_BYTES_MAX),
   });
 }

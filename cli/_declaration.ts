@@ -55,6 +55,8 @@ export interface ValueOption<Value> extends OptionFacts {
   readonly repeatable?: true;
   /** Separates the values of one use. */
   readonly separator?: string;
+  /** Returns whether a value is a path on this machine. */
+  readonly isPath?: (text: string) => boolean;
 }
 
 export type Option = SwitchOption | ValueOption<unknown>;
@@ -67,6 +69,8 @@ export interface Operands<Value> {
   /** As the usage line shows it: `RELEASE`, `[ROLE ...]`; empty for none. */
   readonly usage: string;
   readonly brief: string;
+  /** They are paths on this machine. */
+  readonly arePaths?: true;
   readonly parse: (words: readonly string[]) => Value;
 }
 
@@ -113,7 +117,12 @@ export function textOption(facts: ValueFacts) {
 
 /** Returns an option with a file's path as its value. */
 export function fileOption(facts: Omit<ValueFacts, "placeholder">) {
-  return { ...facts, kind: "value", placeholder: "FILE", parse: parsePath } as const;
+  return { ...facts, kind: "value", placeholder: "FILE", parse: parsePath, isPath: () => true } as const;
+}
+
+/** Returns an option with a folder's path as its value. */
+export function folderOption(facts: Omit<ValueFacts, "placeholder">) {
+  return { ...textOption({ ...facts, placeholder: "DIR" }), isPath: () => true } as const;
 }
 
 function parsePath(text: string): string {

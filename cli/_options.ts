@@ -1,4 +1,5 @@
 import { UsageError } from "../lib/core/errors.ts";
+import { isGitPath } from "../lib/core/local_path.ts";
 import { parseRate } from "../lib/http/rate_limit.ts";
 import { type Role, ROLES } from "../lib/config/roles.ts";
 import type { TrainingOptions } from "../lib/training/train.ts";
@@ -6,6 +7,7 @@ import {
   choiceOption,
   fileOption,
   type Flags,
+  folderOption,
   integerOption,
   jsonOption,
   type Operands,
@@ -29,16 +31,14 @@ export const COMMON_OPTIONS = {
     brief: "Configuration file",
     standard: `${DEFAULT_CONFIG_FILE}, if it exists`,
   }),
-  modelsDir: textOption({
+  modelsDir: folderOption({
     group: COMMON,
-    placeholder: "DIR",
     brief: "Model folder",
     setting: "models_dir",
     standard: "models",
   }),
-  stateDir: textOption({
+  stateDir: folderOption({
     group: COMMON,
-    placeholder: "DIR",
     brief: "Store",
     setting: "state_dir",
     standard: ".model-sync beside the model folder",
@@ -81,15 +81,17 @@ const GIT = "Git registry";
 
 /** The git options of the original scripts, in their spelling. */
 export const GIT_OPTIONS = {
-  repoUrl: textOption({
+  repoUrl: {
+    ...textOption({
+      group: GIT,
+      placeholder: "URL",
+      brief: "Address of the registry, for the first clone",
+      setting: "repo_url",
+    }),
+    isPath: isGitPath,
+  },
+  repoDir: folderOption({
     group: GIT,
-    placeholder: "URL",
-    brief: "Address of the registry, for the first clone",
-    setting: "repo_url",
-  }),
-  repoDir: textOption({
-    group: GIT,
-    placeholder: "DIR",
     brief: "Existing clone of the registry on this machine",
     setting: "repo_dir",
   }),

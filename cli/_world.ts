@@ -46,6 +46,8 @@ export interface Permissions {
 export interface World extends Screen, Pick<Context, "fs" | "spawn" | "http" | "freeBytes" | "host"> {
   readonly args: readonly string[];
   readonly permissions: Permissions;
+  /** Returns the world with another working folder. The real one has a single one for the whole process. */
+  enter(folder: string): World;
   /** The environment variables, without those of `.env`. A command reads them once, and gives up the permission. */
   variables(): Readonly<Record<string, string>>;
   /** Calls `stop` with the first signal that ends processes, until the result is disposed. */
@@ -80,6 +82,10 @@ export const processWorld: World = {
       Deno.permissions.revokeSync({ name });
       givenUp.add(name);
     },
+  },
+  enter(folder) {
+    Deno.chdir(folder);
+    return processWorld;
   },
   variables() {
     // Deleted, because the programs that we start inherit the variables of this process.

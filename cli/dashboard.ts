@@ -34,12 +34,15 @@ const OPTIONS = {
     brief: "Address to serve on",
     standard: LISTEN,
   }),
-  kv: textOption({
-    group: "Options",
-    placeholder: "DATABASE",
-    brief: "Database: a file, or a denokv server's URL",
-    standard: "dashboard/kv.sqlite3 in the store",
-  }),
+  kv: {
+    ...textOption({
+      group: "Options",
+      placeholder: "DATABASE",
+      brief: "Database: a file, or a denokv server's URL",
+      standard: "dashboard/kv.sqlite3 in the store",
+    }),
+    isPath: isDatabaseFile,
+  },
   setPassword: switchOption({
     group: "Options",
     brief: "Store a password read from standard input, and exit",
@@ -169,9 +172,11 @@ async function readLine(stream: ReadableStream<Uint8Array>, bytesMax: number): P
 /** Returns the file or the address of the database. The default file has a folder of its own: SQLite keeps three files. */
 function databaseOf({ context, location }: Session, { kv }: DashboardFlags): string {
   if (kv === undefined) return join(stateDirOf(context.fs, location), "dashboard", "kv.sqlite3");
-  return kv === ":memory:" || /^[a-z]+:\/\//i.test(kv)
-    ? kv
-    : absolutePath(context.fs, expandHome(kv, context.env));
+  return isDatabaseFile(kv) ? absolutePath(context.fs, expandHome(kv, context.env)) : kv;
+}
+
+function isDatabaseFile(kv: string): boolean {
+  return kv !== ":memory:" && !/^[a-z]+:\/\//i.test(kv);
 }
 
 if (import.meta.main) await main(program);

@@ -3,11 +3,11 @@ import { signFolder, verifyFolder } from "../lib/signing/folder_signature.ts";
 import { generateKeyFiles, readPrivateKeyFile, readPublicKeyFile } from "../lib/signing/key_files.ts";
 import { plural } from "../lib/core/format.ts";
 import { type Options, requiredFile } from "./_declaration.ts";
-import { NO_OPERANDS, oneOperand } from "./_arguments.ts";
+import { NO_OPERANDS, oneFolder } from "./_arguments.ts";
 import { type CommandFlags, main, plainCommand, type Program } from "./_command.ts";
 import { narrowToReading, type PlainSession } from "./_session.ts";
 
-const FOLDER = oneOperand("FOLDER", "Folder whose files are signed");
+const FOLDER = oneFolder("FOLDER", "Folder whose files are signed");
 
 const SIGNATURE = requiredFile({
   group: "Options",

@@ -17,6 +17,7 @@ import type { Session } from "./_session.ts";
 import { SUMMARIES } from "./_help.ts";
 import {
   choiceOption,
+  folderOption,
   integerOption,
   listOption,
   type Options,
@@ -46,9 +47,8 @@ const OPTIONS = {
     brief: "Show or write the difference; open no pull request",
     setting: "references.no_pr",
   }),
-  outputDir: textOption({
+  outputDir: folderOption({
     group: "Options",
-    placeholder: "DIR",
     brief: "With --no-pr, folder for changed files and changes.diff",
     setting: "references.output_dir",
   }),
@@ -88,9 +88,8 @@ const OPTIONS = {
     setting: "references.categories",
     standard: "all that have a file",
   }),
-  targetDir: textOption({
+  targetDir: folderOption({
     group: REFERENCES,
-    placeholder: "DIR",
     brief: "Keep the repositories' clones here, as OWNER/NAME",
     setting: "references.target_dir",
   }),

@@ -1,12 +1,12 @@
 import { join } from "node:path";
-import { absolutePath, type FileSystem } from "../core/files.ts";
+import { absolutePath } from "../core/files.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Context, Environment } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
+import { isGitPath } from "../core/local_path.ts";
 import { requirePassword } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
-import { parseRemoteUrl } from "../git/remote_url.ts";
 
 /** The name of the clone's folder in the store, if the configuration names no folder. */
 const CLONE_NAME = "registry";
@@ -32,19 +32,13 @@ export function gitRegistrySettings(
   }
   return {
     repoDir: absolutePath(fs, repo_dir ?? join(stateDir, CLONE_NAME)),
-    repoUrl: repo_url === undefined ? undefined : resolveUrl(fs, repo_url),
+    repoUrl: repo_url === undefined ? undefined : isGitPath(repo_url) ? absolutePath(fs, repo_url) : repo_url,
     remote: settings.remote,
     branch: settings.branch,
     token: readToken(settings, env),
     transferTimeoutMs: settings.git_timeout_sec * 1000,
     isInStore: repo_dir === undefined,
   };
-}
-
-/** Resolves a path against the working directory, like every path of the configuration, and not against the clone. */
-function resolveUrl(fs: FileSystem, url: string): string {
-  const isPath = parseRemoteUrl(url).isLocal && !url.includes("://");
-  return isPath ? absolutePath(fs, url) : url;
 }
 
 function readToken(settings: ModelSync, env: Environment): Secret | undefined {

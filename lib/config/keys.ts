@@ -5,6 +5,9 @@ import { ModelSync } from "./schema.ts";
 export interface KeySchema {
   readonly type?: string | undefined;
   readonly description?: string | undefined;
+  /** `path` and `git-address` are ours: they mark paths on this machine. */
+  readonly format?: string | undefined;
+  readonly const?: unknown;
   readonly default?: unknown;
   readonly enum?: readonly unknown[] | undefined;
   readonly examples?: readonly unknown[] | undefined;
@@ -13,6 +16,10 @@ export interface KeySchema {
   readonly maximum?: number | undefined;
   /** Of a setting with several types. */
   readonly anyOf?: readonly KeySchema[] | undefined;
+  /** Of an entry that `type` decides on. */
+  readonly oneOf?: readonly KeySchema[] | undefined;
+  /** Of a list. */
+  readonly items?: KeySchema | undefined;
   readonly properties?: Readonly<Record<string, KeySchema>> | undefined;
 }
 
@@ -29,6 +36,8 @@ const KeySchema: z.ZodType<KeySchema> = z.lazy(() =>
   z.object({
     type: z.string().optional(),
     description: z.string().optional(),
+    format: z.string().optional(),
+    const: z.unknown().optional(),
     default: z.unknown().optional(),
     enum: z.array(z.unknown()).optional(),
     examples: z.array(z.unknown()).optional(),
@@ -36,6 +45,8 @@ const KeySchema: z.ZodType<KeySchema> = z.lazy(() =>
     exclusiveMinimum: z.number().optional(),
     maximum: z.number().optional(),
     anyOf: z.array(KeySchema).optional(),
+    oneOf: z.array(KeySchema).optional(),
+    items: KeySchema.optional(),
     properties: z.record(z.string(), KeySchema).optional(),
   })
 );

@@ -1,7 +1,7 @@
 import type { Environment } from "../core/context.ts";
 import { Secret } from "../core/secret.ts";
 import { isAppsettings, plainJson, readAppsettings, readAppsettingsEnvironment } from "./appsettings.ts";
-import { readEnvironment } from "./environment.ts";
+import { type EnvironmentValue, readEnvironment } from "./environment.ts";
 import { readHordeEnvironment } from "./horde_environment.ts";
 import { expandSetting, homeProblem } from "./expand_home.ts";
 import { ConfigError, describeOrigin, type Origin } from "./config_error.ts";
@@ -28,8 +28,17 @@ export interface ConfigInput {
   readonly fallbackFile?: string;
   readonly flags: readonly FlagValue[];
   readonly env: Environment;
+  /** Where paths of variables start, if that is not the project. */
+  readonly started?: Started | undefined;
   /** Returns a file's text of at most {@link CONFIG_BYTES_MAX} bytes; `undefined` when the file is missing. */
   readonly readText: (path: string) => string | undefined;
+}
+
+/** The start of a command in another folder than its project. */
+export interface Started {
+  readonly folder: string;
+  /** The variables of the process. Those of the project's `.env` belong to the project. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 export interface LoadedConfig {
@@ -38,6 +47,8 @@ export interface LoadedConfig {
   readonly file: string | undefined;
   /** The origin of each setting that does not have its default, by its dotted path. */
   readonly origins: ReadonlyMap<string, Origin>;
+  /** The folder in which the command was started, if that is not the project. */
+  readonly startedIn: string | undefined;
   /** GitHub's token from the configuration of a .NET bot, with its origin. */
   readonly githubToken: { readonly token: Secret; readonly origin: Origin } | undefined;
   /** Sentences about unknown or adjusted variables of the reference sync. Only `references-sync` shows them. */
@@ -61,7 +72,8 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   if (read !== undefined) addFile(layers, read);
   const horde = await readHordeEnvironment(input.env);
   // MODEL_SYNC_* comes second and wins: those variables were written for this program.
-  for (const { path, value, name } of [...horde.values, ...readEnvironment(input.env)]) {
+  const ofVariables = [...horde.values, ...readEnvironment(input.env)];
+  for (const { path, value, name } of await withPlaces(ofVariables, input.started)) {
     layers.set(path, value, { kind: "environment", name });
   }
   for (const { path, value, flag } of input.flags) layers.set(path, value, { kind: "flag", name: flag });
@@ -78,9 +90,24 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
     settings: result.data,
     file: read?.file,
     origins: layers.origins,
+    startedIn: input.started?.folder,
     githubToken,
     warnings: horde.warnings,
   };
+}
+
+/** Returns the values with the paths of the process's variables made absolute, if they do not start at the project. */
+async function withPlaces(
+  values: readonly EnvironmentValue[],
+  started: Started | undefined,
+): Promise<readonly EnvironmentValue[]> {
+  if (started === undefined) return values;
+  // Loaded only here: most commands start in their project.
+  const { withAbsolutePaths } = await import("./local_paths.ts");
+  const placed = withAbsolutePaths(values, started.folder);
+  return values.map((value, index) =>
+    started.variables[value.name] === undefined ? value : placed[index] ?? value
+  );
 }
 
 /** Validates the layers. Texts of the file are converted where validation fails; flags and variables already are. */

@@ -5,7 +5,7 @@ import { Activation } from "./sections/activation.ts";
 import { Alerts } from "./sections/alerts.ts";
 import { Archives } from "./sections/archives.ts";
 import { Artifacts } from "./sections/artifacts.ts";
-import { BranchName, DOCS, EnvName, GitAddress, RepoFolder } from "./sections/kinds.ts";
+import { BranchName, DOCS, EnvName, GitAddress, LocalPath, RepoFolder } from "./sections/kinds.ts";
 import { HuggingFace, HuggingFaceClient } from "./sections/huggingface.ts";
 import { Redeploy } from "./sections/redeploy.ts";
 import { References } from "./sections/references.ts";
@@ -30,7 +30,6 @@ const GIT_TIMEOUT_SEC = 3_600;
 const STOP_TIMEOUT_SEC = 60;
 
 const Command = z.array(z.string().min(1)).min(1);
-const Path = z.string().min(1);
 
 const Publisher = z.strictObject({
   schedule: scheduleKey(
@@ -71,12 +70,10 @@ export const ModelSync = z.strictObject({
       "Has no effect in this file: the original files contain false, and the original program ignored it. To keep the " +
       "daemon from starting, set the environment variable MODEL_SYNC_ENABLED=false.",
   }),
-  models_dir: Path.default("models").register(DOCS, {
-    description:
-      "The model folder. Consumers read it; on a publisher, the training writes it. Relative paths start at the " +
-      "working directory.",
+  models_dir: LocalPath.default("models").register(DOCS, {
+    description: "The model folder. Consumers read it; on a publisher, the training writes it.",
   }),
-  state_dir: Path.optional().register(DOCS, {
+  state_dir: LocalPath.optional().register(DOCS, {
     description:
       "The store. It must be on the same file system as models_dir. Default: .model-sync beside models_dir.",
     examples: ["/srv/bot/.model-sync"],
@@ -95,7 +92,7 @@ export const ModelSync = z.strictObject({
       "The time limit for the current step after SIGTERM, in seconds. Then the process ends with exit code 130, " +
       "and the next run recovers. By default, systemd kills a service after 90 s, Docker after 10 s.",
   }),
-  repo_dir: Path.optional().register(DOCS, {
+  repo_dir: LocalPath.optional().register(DOCS, {
     description:
       "The clone of the registry on this machine. Default: the folder registry in the store, if repo_url is set.",
     examples: ["/abs/path/to/model-registry-repo"],

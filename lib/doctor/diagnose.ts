@@ -14,7 +14,7 @@ import { addressProblems } from "./address_problems.ts";
 import { checkCarriers } from "./carrier_checks.ts";
 import { type Check, tried, triedAll, warn } from "./check.ts";
 import { checkPrograms, checkRegistry, checkTokenScopes } from "./git_checks.ts";
-import { checkIgnoredFile } from "./ignored_file_check.ts";
+import { checkIgnoredDotenv, checkIgnoredFile } from "./ignored_file_check.ts";
 import { checkKeys } from "./key_checks.ts";
 import { machineUse, useFor } from "./machine_use.ts";
 import { checkPublisher } from "./publisher_checks.ts";
@@ -46,6 +46,7 @@ export async function diagnose(input: DiagnosisInput): Promise<Check[]> {
   const use = roles === undefined ? await machineUse(context, location) : useFor(roles);
   return [
     ...(isFileNamed ? [] : checkIgnoredFile(context, config)),
+    ...checkIgnoredDotenv(context.fs, config),
     ...await checkPrograms(context),
     ...await checkStore(context, location, settings.activation.mode),
     ...await roleChecks(input),

@@ -1,10 +1,11 @@
+import { join } from "node:path";
 import { APPSETTINGS_FILE, plainJson, readAppsettings } from "../config/appsettings.ts";
 import { CONFIG_BYTES_MAX, type LoadedConfig } from "../config/load.ts";
 import { readYamlSection, YamlProblem } from "../config/yaml_section.ts";
 import type { Context } from "../core/context.ts";
-import { type FileSystem, findUtf8, UnusableFileError } from "../core/files.ts";
+import { type FileSystem, findEntry, findUtf8, UnusableFileError } from "../core/files.ts";
 import { findToken } from "../core/read_secret.ts";
-import { type Check, fail } from "./check.ts";
+import { type Check, fail, warn } from "./check.ts";
 
 /** A setting of model-sync in the file; `token` is GitHub's. */
 interface Setting {
@@ -30,6 +31,15 @@ export function checkIgnoredFile(context: Pick<Context, "fs" | "env">, config: L
       `move that to ${config.file}, remove one of the files, or select one with --config`,
     ),
   ];
+}
+
+/** Checks whether the command was started beside another `.env` than that of the project. */
+export function checkIgnoredDotenv(fs: FileSystem, { startedIn }: Pick<LoadedConfig, "startedIn">): Check[] {
+  if (startedIn === undefined) return [];
+  const path = join(startedIn, ".env");
+  if (findEntry(fs, path)?.isFile !== true) return [];
+  const advice = `if this machine needs its variables, move them to ${join(fs.cwd(), ".env")}`;
+  return [warn("environment", `${path} is not read: the project is ${fs.cwd()}`, advice)];
 }
 
 function isGiven(

@@ -1,3 +1,4 @@
+import { isGitPath } from "../core/local_path.ts";
 import { parseWebAddress } from "../http/web_address.ts";
 import { Secret } from "../core/secret.ts";
 
@@ -81,12 +82,5 @@ export function parseRemoteUrl(address: string): RemoteUrl {
     return { url, login, isLocal: false, origin: parseWebAddress(url)?.origin };
   }
   if (scheme !== undefined) return { url, login, isLocal: scheme === "file", origin: undefined };
-  return { url, login, isLocal: isLocalPath(url), origin: undefined };
-}
-
-/** Git treats `host:path` as SSH unless a slash comes before the colon. `C:\` is a drive on Windows only. */
-function isLocalPath(url: string): boolean {
-  if (Deno.build.os === "windows" && /^[a-z]:[\\/]/i.test(url)) return true;
-  const colon = url.indexOf(":");
-  return colon === -1 || url.slice(0, colon).includes("/");
+  return { url, login, isLocal: isGitPath(url), origin: undefined };
 }

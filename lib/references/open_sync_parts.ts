@@ -1,6 +1,6 @@
-import { resolve } from "node:path";
 import type { ReferencesSettings } from "../config/sections/references.ts";
 import type { Context } from "../core/context.ts";
+import { absolutePath } from "../core/files.ts";
 import { UsageError } from "../core/errors.ts";
 import { redactUrls } from "../core/secret.ts";
 import { currentToken, GITHUB_TIMEOUT_MS, type GitHubToken, githubUrls } from "../github/github_access.ts";
@@ -37,8 +37,8 @@ export function openSyncParts(
   const { target_dir, temp_dir } = settings;
   // Absolute paths: git runs inside the clone and would resolve a relative path there.
   const place: ClonePlace = target_dir === undefined || isDryRun
-    ? { kind: "temporary", parent: temp_dir === undefined ? undefined : resolve(temp_dir) }
-    : { kind: "kept", root: resolve(target_dir), discardLocalChanges };
+    ? { kind: "temporary", parent: temp_dir === undefined ? undefined : absolutePath(context.fs, temp_dir) }
+    : { kind: "kept", root: absolutePath(context.fs, target_dir), discardLocalChanges };
   return {
     primary,
     addressOf: (kind: RepositoryKind): RepositoryAddress =>

@@ -52,7 +52,7 @@ export async function runCli(
   const [stdout, stderr] = [new Captured(), new Captured()];
   const added = { ...ISOLATED_ENV, ...env };
   const givenUp = new Set<PermissionName>();
-  const reach: Pick<World, "fs" | "spawn" | "http"> = {
+  const reachFrom = (cwd: string): Reach => ({
     fs: rootedFs(cwd),
     // In this process's group: a new group for each program would copy the page tables of this large process.
     spawn: (request) =>
@@ -63,8 +63,8 @@ export async function runCli(
       }),
     http: fetch,
     ...world,
-  };
-  const code = await run({
+  });
+  const worldIn = (cwd: string): World => ({
     ...processWorld,
     args: [command, ...args],
     stdout,
@@ -80,8 +80,10 @@ export async function runCli(
       return { [Symbol.dispose]: () => stop?.removeEventListener("abort", onAbort) };
     },
     ...world,
-    ...permitted(reach, givenUp),
+    ...permitted(reachFrom(cwd), givenUp),
+    enter: worldIn,
   });
+  const code = await run(worldIn(cwd));
   return { code, stdout: stdout.text, stderr: stderr.text };
 }
 

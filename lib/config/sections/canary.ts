@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseJsonPath } from "../../core/json_path.ts";
-import { DOCS, EnvName, HttpAddress } from "./kinds.ts";
+import { DOCS, EnvName, HttpAddress, LocalPath } from "./kinds.ts";
 
 /** What to do about a metric without a usable value: wait, count a degraded sample, or ignore the metric. */
 export const CANARY_POLICIES = ["pause", "rollback", "ignore"] as const;
@@ -56,7 +56,7 @@ const CanaryMetric = z.discriminatedUnion("type", [
   z.strictObject({
     ...COMMON,
     type: z.literal("file"),
-    path: z.string().min(1),
+    path: LocalPath,
     /** The place of the number in the file's JSON; without it, the file is the number. */
     query: JsonPath.optional(),
   }),

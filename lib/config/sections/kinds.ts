@@ -24,6 +24,12 @@ export const EnvName = z.string().regex(
   "must be the name of an environment variable",
 );
 
+/**
+ * A path on this machine. A relative one starts at the project if a file sets it, and at the working directory if the
+ * command line or a variable does.
+ */
+export const LocalPath = z.string().min(1).register(DOCS, { format: "path" });
+
 /** An HTTP or HTTPS address. */
 export const HttpAddress = z.string().refine((text) => parseWebAddress(text) !== undefined, {
   error: "must be an http address",
@@ -58,7 +64,7 @@ export const GitAddress = z.string().min(1)
   .refine(isGitAddress, { error: "must be an address that git can clone from, or a path" })
   .refine((text) => !hasQuery(text), {
     error: "must have no query, because process lists would show it; for a token, use token_env",
-  });
+  }).register(DOCS, { format: "git-address" });
 
 function isGitAddress(text: string): boolean {
   // Git reads a leading hyphen as an option, and a NUL ends its command line.

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { quote } from "../../core/quote.ts";
 import { parseWebAddress } from "../../http/web_address.ts";
-import { BranchName, DOCS, WebAddress } from "./kinds.ts";
+import { BranchName, DOCS, LocalPath, WebAddress } from "./kinds.ts";
 import { scheduleKey, TIMING } from "./schedule.ts";
 
 /** The kinds of model records that a PRIMARY server knows, in the order in which they are synced. */
@@ -37,8 +37,6 @@ const REVIEWERS_MAX = 15;
 
 /** A day. For less frequent checks, use a schedule with one-shot runs. */
 const DAY_SEC = 86_400;
-
-const Path = z.string().min(1);
 
 const PrimaryUrl = z.string().trim().refine(isApiAddress, {
   error: "must be an http address without ? and #, such as https://models.example.org/api",
@@ -118,7 +116,7 @@ export const References = z.strictObject({
   no_pr: z.boolean().default(false).register(DOCS, {
     description: "Write the changed files to output_dir instead of pushing them. No token is needed.",
   }),
-  output_dir: Path.optional().register(DOCS, {
+  output_dir: LocalPath.optional().register(DOCS, {
     description: "The folder for the files of no_pr, and for changes.diff, their difference.",
     examples: ["preview"],
   }),
@@ -133,13 +131,13 @@ export const References = z.strictObject({
   force: z.boolean().default(false).register(DOCS, {
     description: "Make a pull request however few models changed and however many are removed.",
   }),
-  target_dir: Path.optional().register(DOCS, {
+  target_dir: LocalPath.optional().register(DOCS, {
     description:
       "Keep the clones of the repositories in this folder, as owner/name. Default: temporary clones, removed " +
       "after the sync.",
     examples: ["/srv/references"],
   }),
-  temp_dir: Path.optional().register(DOCS, {
+  temp_dir: LocalPath.optional().register(DOCS, {
     description: "The folder for temporary clones. Default: the machine's folder for temporary files.",
     examples: ["/var/tmp"],
   }),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DOCS, EnvName, RepoFolder, WebAddress } from "./kinds.ts";
+import { DOCS, EnvName, LocalPath, RepoFolder, WebAddress } from "./kinds.ts";
 
 /** A consumer that accepts a request answers within seconds. */
 const ANSWER_TIMEOUT_SEC = 30;
@@ -45,7 +45,7 @@ const RELOAD_SIGNALS = ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGTERM", "SI
 
 const SignalHook = z.strictObject({
   type: z.literal("signal"),
-  pid_file: z.string().min(1),
+  pid_file: LocalPath,
   signal: z.enum(RELOAD_SIGNALS).default("SIGHUP"),
   ...limits(ANSWER_TIMEOUT_SEC),
 });
@@ -66,7 +66,7 @@ export type TritonHook = z.infer<typeof TritonHook>;
 const TensorFlowServingHook = z.strictObject({
   type: z.literal("tensorflow-serving"),
   /** The folder of the model's numbered versions. */
-  model_base_path: z.string().min(1),
+  model_base_path: LocalPath,
   /** The folder of the release that becomes a version. Default: the whole release. */
   folder: RepoFolder.optional(),
   /** The address of the server's REST API. Without it, the run does not wait until the version is served. */
@@ -106,7 +106,7 @@ export const Reload = z.array(ReloadHook).max(HOOKS_MAX).default([]).register(DO
 
 /** The settings of `activation` for copies of replaced releases. */
 export const BACKUP_KEYS = {
-  backup_dir: z.string().min(1).optional().register(DOCS, {
+  backup_dir: LocalPath.optional().register(DOCS, {
     description:
       "A folder for copies of replaced releases, each named by its time in UTC, yyyyMMdd_HHmmss. Rollbacks do " +
       "not need it: the store keeps releases.",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DOCS, EnvName, WebAddress } from "./kinds.ts";
+import { DOCS, EnvName, LocalPath, WebAddress } from "./kinds.ts";
 
 /** The formats of pings. */
 const PING_STYLES = ["healthchecks", "plain"] as const;
@@ -55,8 +55,8 @@ export const Report = z.strictObject({
   ping: Ping.prefault({}).register(DOCS, {
     description: "Pings to a monitor that alerts when they stop (a dead man's switch).",
   }),
-  metrics_file: z.string().regex(/[^/\\]\.prom$/, "must be the path of a file whose name ends in .prom")
-    .optional().register(DOCS, {
+  metrics_file: LocalPath.regex(/[^/\\]\.prom$/, "must be the path of a file whose name ends in .prom")
+    .register(DOCS, { format: "path" }).optional().register(DOCS, {
       description:
         "A file for node_exporter's textfile collector, rewritten after every run. Its name must end in .prom.",
       examples: ["/var/lib/node_exporter/textfile/model_sync.prom"],

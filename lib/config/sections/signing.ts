@@ -1,18 +1,16 @@
 import { z } from "zod";
-import { DOCS, EnvName } from "./kinds.ts";
+import { DOCS, EnvName, LocalPath } from "./kinds.ts";
 
 /** More keys than any rotation needs. */
 const KEYS_MAX = 50;
-
-const Path = z.string().min(1);
 
 /** The error shows an example, because Zod's own message only says "ISO datetime". */
 const Time = z.iso.datetime({ offset: true, error: "must be a time such as 2027-01-31T00:00:00Z" });
 
 const PublicKey = z.union([
-  Path,
+  LocalPath,
   z.strictObject({
-    path: Path,
+    path: LocalPath,
     not_before: Time.optional(),
     not_after: Time.optional(),
   }),
@@ -20,7 +18,7 @@ const PublicKey = z.union([
 
 /** The section `signing`: the key to sign with, and the keys whose signatures are trusted. */
 export const Signing = z.strictObject({
-  private_key: Path.optional().register(DOCS, {
+  private_key: LocalPath.optional().register(DOCS, {
     description:
       "On the publisher: the private key (PEM, mode 0600) that publish, hf-upload and train sign with. Create " +
       "one with model-sync keys generate.",

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { DRIFT_SETTINGS, PICKLE_SETTINGS } from "../choices.ts";
-import { DOCS } from "./kinds.ts";
+import { DOCS, LocalPath } from "./kinds.ts";
 
 /** More inputs show no more, and each is computed twice. */
 const SANITY_VECTORS_MAX = 100_000;
@@ -28,7 +28,7 @@ const ExpectedModel = z.strictObject({
 const Onnx = z.strictObject({
   sanity_vectors: z.union([
     z.number().int().min(0).max(SANITY_VECTORS_MAX),
-    z.string().min(1),
+    LocalPath,
   ]).default(200).register(DOCS, {
     description:
       "How many generated inputs to run each model with, or the path of a JSON file with inputs; 0 for none. A " +
