@@ -1,4 +1,5 @@
 import { messageOf, ModelSyncError } from "../lib/core/errors.ts";
+import { changeLines } from "../lib/references/change_lines.ts";
 import { namesOf } from "../lib/references/compare_records.ts";
 import { fieldChanges } from "../lib/references/field_changes.ts";
 import { renderInline } from "../lib/references/json/render_json.ts";
@@ -19,7 +20,9 @@ export function reportJson({ categories, repositories, patchPath }: SyncReport, 
           removed: namesOf(report.plan.changes, "removed"),
           modified: namesOf(report.plan.changes, "modified"),
           warnings: report.plan.warnings,
-          ...(isDryRun ? { fields: modifiedFields(report) } : {}),
+          ...(isDryRun
+            ? { fields: modifiedFields(report), lines: report.plan.changes.flatMap(changeLines) }
+            : {}),
         }
         : {}),
       ...(report.status === "failed" ? { error: errorJson(report.error) } : {}),

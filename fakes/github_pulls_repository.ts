@@ -28,7 +28,7 @@ export interface StoredPull {
   readonly teams: string[];
   /** The changed paths; this server has no commits. */
   readonly files: readonly string[];
-  readonly comments: { readonly id: number; readonly author: string; readonly body: string }[];
+  readonly comments: { readonly id: number; readonly author: string; body: string }[];
 }
 
 /** A test's settings for a repository. By default it is public, and only its owner is a collaborator. */
@@ -157,9 +157,22 @@ export class PullsRepository {
     if (typeof body["body"] !== "string" || body["body"].trim() === "") {
       return invalid({ resource: "IssueComment", code: "missing_field", field: "body" });
     }
+    if (isTooLong(body["body"])) return tooLong();
     const comment = { id: ++this.#comments, author: caller.login, body: body["body"] };
     pull.comments.push(comment);
     return Response.json(commentRecord(comment), { status: 201 });
+  }
+
+  /** Changes the body of a comment, which keeps its author. */
+  editComment(id: number, body: Readonly<Record<string, unknown>>): Response {
+    const comment = this.pulls.flatMap(({ comments }) => comments).find((comment) => comment.id === id);
+    if (comment === undefined) return problem(404, "Not Found");
+    if (typeof body["body"] !== "string") {
+      return invalid({ resource: "IssueComment", code: "missing_field", field: "body" });
+    }
+    if (isTooLong(body["body"])) return tooLong();
+    comment.body = body["body"];
+    return Response.json(commentRecord(comment));
   }
 
   /**

@@ -158,6 +158,8 @@ export class GitHubPullsServer implements AsyncDisposable {
     body: Readonly<Record<string, unknown>>,
   ): Promise<Response> {
     if (`${method} ${below}` === "POST /pulls") return await repository.create(caller, body);
+    const [, commentId] = /^\/issues\/comments\/(\d+)$/.exec(below) ?? [];
+    if (method === "PATCH" && commentId !== undefined) return repository.editComment(Number(commentId), body);
     const match = /^\/(?:pulls|issues)\/(\d+)(\/[a-z_]+)?$/.exec(below);
     const pull = pullOf(repository, match);
     if (pull === undefined) return problem(404, "Not Found");
