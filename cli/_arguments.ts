@@ -3,6 +3,7 @@ import { messageOf, UsageError } from "../lib/core/errors.ts";
 import { pathFrom } from "../lib/core/local_path.ts";
 import { optionName } from "./_help.ts";
 import {
+  type Completion,
   type Flags,
   type Operands,
   type Option,
@@ -29,18 +30,39 @@ export const NO_OPERANDS: Operands<undefined> = {
 
 /** Returns the declaration of one folder that has to be given. */
 export function oneFolder(placeholder: string, brief: string): Operands<string> {
-  return { ...oneOperand(placeholder, brief), arePaths: true };
+  return { ...oneOperand(placeholder, brief, "folder"), arePaths: true };
 }
 
 /** Returns the declaration of one operand that has to be given. */
-export function oneOperand(placeholder: string, brief: string): Operands<string> {
+export function oneOperand(placeholder: string, brief: string, completion?: Completion): Operands<string> {
   return {
     usage: placeholder,
     brief,
+    ...(completion === undefined ? {} : { completion }),
     parse: ([word, excess]) => {
       if (word === undefined) throw usageError(`Cannot run the command: ${placeholder} is missing`);
       if (excess === undefined) return word;
       throw usageError(`Cannot use the argument ${shown(excess)}: the command takes one ${placeholder}`);
+    },
+  };
+}
+
+/** Returns the declaration of one operand that is one of the choices. */
+export function choiceOperand<const Choice extends string>(
+  placeholder: string,
+  brief: string,
+  choices: readonly Choice[],
+): Operands<Choice> {
+  const { parse, ...one } = oneOperand(placeholder, brief);
+  return {
+    ...one,
+    choices,
+    parse: (words) => {
+      const text = parse(words);
+      const choice = choices.find((choice) => choice === text);
+      if (choice !== undefined) return choice;
+      const message = `Cannot use the ${placeholder} ${shown(text)}: it must be one of ${choices.join(", ")}`;
+      throw new UnknownWord(message, text, choices);
     },
   };
 }

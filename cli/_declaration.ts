@@ -22,6 +22,12 @@ export type OptionGroup =
   | "Safety"
   | "Configuration and output";
 
+/** What a shell completes a value with: paths, or a list of this machine that `_shells/machine_values.ts` prints. */
+export type Completion = "file" | "folder" | MachineList;
+
+/** `releases` are digests and sequence numbers of the store's releases, `digests` only their digests. */
+export type MachineList = "releases" | "digests" | "quarantined";
+
 interface OptionFacts {
   readonly group: OptionGroup;
   /** The effect of the option, in at most nine words. */
@@ -48,6 +54,7 @@ export interface ValueOption<Value> extends OptionFacts {
   readonly kind: "value";
   readonly placeholder: string;
   readonly choices?: readonly string[];
+  readonly completion?: Completion;
   /** Throws an error whose message says what is wrong with the value. */
   readonly parse: (text: string) => Value;
   readonly required?: true;
@@ -71,6 +78,8 @@ export interface Operands<Value> {
   readonly brief: string;
   /** They are paths on this machine. */
   readonly arePaths?: true;
+  readonly choices?: readonly string[];
+  readonly completion?: Completion;
   readonly parse: (words: readonly string[]) => Value;
 }
 
@@ -117,12 +126,23 @@ export function textOption(facts: ValueFacts) {
 
 /** Returns an option with a file's path as its value. */
 export function fileOption(facts: Omit<ValueFacts, "placeholder">) {
-  return { ...facts, kind: "value", placeholder: "FILE", parse: parsePath, isPath: () => true } as const;
+  return {
+    ...facts,
+    kind: "value",
+    placeholder: "FILE",
+    completion: "file",
+    parse: parsePath,
+    isPath: () => true,
+  } as const;
 }
 
 /** Returns an option with a folder's path as its value. */
 export function folderOption(facts: Omit<ValueFacts, "placeholder">) {
-  return { ...textOption({ ...facts, placeholder: "DIR" }), isPath: () => true } as const;
+  return {
+    ...textOption({ ...facts, placeholder: "DIR" }),
+    completion: "folder",
+    isPath: () => true,
+  } as const;
 }
 
 function parsePath(text: string): string {

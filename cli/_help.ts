@@ -34,6 +34,8 @@ export const COMMAND_GROUPS = {
   },
   "Setup": {
     doctor: "Diagnose this machine's setup and suggest fixes",
+    completions: "Print the completion script of a shell",
+    man: "Print the manual page",
     config: "Check, print or create a configuration file",
     keys: "Create signing keys, sign or verify a folder",
   },
@@ -52,7 +54,7 @@ export const SUMMARIES = {
 export type CommandName = keyof typeof SUMMARIES;
 
 /** The order of options' headings: what the command is about first, what every command has last. */
-const GROUP_ORDER: readonly OptionGroup[] = [
+export const GROUP_ORDER: readonly OptionGroup[] = [
   "Options",
   "Git registry",
   "Hugging Face",
@@ -70,7 +72,7 @@ const DEFAULT_COLUMNS = 80;
 /** Narrower lines break words, wider ones are hard to read. */
 const [COLUMNS_MIN, COLUMNS_MAX] = [50, 100];
 
-const EXIT_CODES = [
+export const EXIT_CODES = [
   "0 done or unchanged",
   "1 failed",
   "2 usage or configuration",
@@ -217,7 +219,7 @@ function termOf(name: string, option: Option): string {
 }
 
 /** Returns the brief with the choices, and in parentheses what else a value may be. */
-function meaningOf(option: Option): string {
+export function meaningOf(option: Option): string {
   const { brief, note, standard } = option;
   const choices = option.kind === "value" && option.choices !== undefined ? [listed(option.choices)] : [];
   const facts = [
@@ -255,7 +257,7 @@ function list(entries: readonly Entry[], width: number, termWidth = 0): string[]
 }
 
 /** Returns the lines of a text, broken between words. */
-function wrap(text: string, width: number, indent = "", firstIndent = ""): string[] {
+export function wrap(text: string, width: number, indent = "", firstIndent = ""): string[] {
   return wrapParts(text.split(" "), width, indent, firstIndent).map((line) => line.replaceAll(NO_BREAK, " "));
 }
 

@@ -13,10 +13,10 @@ import {
   OTHER_WRITERS_OPTION,
   PUBLISHING_OPTIONS,
   PULLING_OPTIONS,
-  ROLE_VALUES,
   RUNPOD_OPTIONS,
   TRAINING_OPTIONS,
 } from "./_options.ts";
+import { ROLE_VALUES } from "./_roles.ts";
 import { type Flags, integerOption, type Options, switchOption, textOption } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
 import { type CommandFlags, main, plainCommand, type Program } from "./_command.ts";

@@ -1,7 +1,8 @@
 import { diagnose } from "../lib/doctor/diagnose.ts";
 import { configuredRoles } from "../lib/config/roles.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
-import { GIT_OPTIONS, ROLE_VALUES } from "./_options.ts";
+import { GIT_OPTIONS } from "./_options.ts";
+import { ROLE_VALUES } from "./_roles.ts";
 import { EXIT, type ExitCode } from "../lib/core/errors.ts";
 import { type Check } from "../lib/doctor/check.ts";
 import { SUMMARIES } from "./_help.ts";

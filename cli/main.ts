@@ -2,6 +2,7 @@ import { TRY_ONNX, tryOnnx } from "../lib/validators/onnx/try_onnx.ts";
 import { EXIT, UsageError } from "../lib/core/errors.ts";
 import { VERSION } from "../lib/core/version.ts";
 import { asksForHelp, asksForJson, type CommandName, noSuchCommand, overview } from "./_help.ts";
+import { LIST_VALUES } from "./_shells/list_values.ts";
 import { type PermissionName, processWorld, type World } from "./_world.ts";
 import type { Program } from "./_command.ts";
 import { Output } from "./_output.ts";
@@ -43,6 +44,8 @@ export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
   resume: { revoked: ["run"], load: () => import("./resume.ts") },
   "run-now": { revoked: ["run"], load: () => import("./run_now.ts") },
   doctor: { revoked: [], load: () => import("./doctor.ts") },
+  completions: { revoked: ["net", "run", "write"], load: () => import("./completions.ts") },
+  man: { revoked: ["net", "run", "write"], load: () => import("./man.ts") },
   keys: { revoked: ["net", "run"], load: () => import("./keys.ts") },
   config: { revoked: ["net", "run"], load: () => import("./config.ts") },
 };
@@ -59,6 +62,11 @@ export async function run(world: World): Promise<number> {
   if (name === TRY_ONNX) {
     await tryOnnx();
     return EXIT.done;
+  }
+  if (name === LIST_VALUES) {
+    for (const permission of ["net", "run", "write"] as const) world.permissions.giveUp(permission);
+    const { listValues } = await import("./_shells/machine_values.ts");
+    return await listValues(world, rest);
   }
   return await runCommand(world, name, rest);
 }

@@ -3,7 +3,7 @@ import { UsageError } from "../lib/core/errors.ts";
 import { formatLocalTime } from "../lib/core/format.ts";
 import { type Role, ROLES } from "../lib/config/roles.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
-import { ROLE_OPERANDS } from "./_options.ts";
+import { ROLE_OPERANDS } from "./_roles.ts";
 import { controlRun } from "../lib/pipeline/reported_run.ts";
 import { readDaemons } from "../lib/store/daemons.ts";
 import { pauseRoles } from "../lib/store/pauses.ts";

@@ -15,7 +15,7 @@ const ADD_OPTIONS = {
 
 type AddFlags = CommandFlags<typeof ADD_OPTIONS>;
 
-const RELEASE = oneOperand("RELEASE", "The release's digest, or the beginning of it");
+const RELEASE_BRIEF = "The release's digest, or the beginning of it";
 
 export const program: Program = {
   name: "quarantine",
@@ -30,7 +30,7 @@ export const program: Program = {
     add: command({
       summary: "Quarantine a release",
       options: ADD_OPTIONS,
-      operands: RELEASE,
+      operands: oneOperand("RELEASE", RELEASE_BRIEF, "digests"),
       examples: [
         [
           "Keep a release from being pulled again",
@@ -42,7 +42,7 @@ export const program: Program = {
     lift: command({
       summary: "Release from quarantine",
       options: {},
-      operands: RELEASE,
+      operands: oneOperand("RELEASE", RELEASE_BRIEF, "quarantined"),
       examples: [["Let pulls activate a release again", "model-sync quarantine lift 3f2a9c"]],
       run: (session, _flags, release) => lift(session, release),
     }),

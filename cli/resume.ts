@@ -1,5 +1,5 @@
 import { command, main, type Program } from "./_command.ts";
-import { ROLE_OPERANDS } from "./_options.ts";
+import { ROLE_OPERANDS } from "./_roles.ts";
 import { controlRun } from "../lib/pipeline/reported_run.ts";
 import { type Role, ROLES } from "../lib/config/roles.ts";
 import { readPauses, resumeRoles } from "../lib/store/pauses.ts";

@@ -21,6 +21,7 @@ const OPTIONS = {
   to: textOption({
     group: "Options",
     placeholder: "RELEASE",
+    completion: "releases",
     brief: "Its sequence number, its digest or the digest's beginning",
     standard: "the previous release",
   }),

@@ -7,7 +7,7 @@ import {
   requestRuns,
   requireDaemons,
 } from "../lib/daemon/request_runs.ts";
-import { REQUIRED_ROLES } from "./_options.ts";
+import { REQUIRED_ROLES } from "./_roles.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { controlRun } from "../lib/pipeline/reported_run.ts";
 import { SUMMARIES } from "./_help.ts";

@@ -5,6 +5,7 @@ import { ENTRIES } from "../cli/main.ts";
 import { jsonSchema } from "../lib/config/keys.ts";
 import { renderReference, type SettingOptions } from "../lib/config/reference.ts";
 import { renderStarter } from "../lib/config/starter.ts";
+import { describeCommands } from "./describe_commands.ts";
 import { renderCommands } from "./commands_reference.ts";
 
 /**
@@ -23,6 +24,12 @@ export async function buildGuide(guide: string): Promise<string> {
 /** Returns the guide to the commands with a current reference of all commands. */
 export async function buildCommandsGuide(guide: string): Promise<string> {
   return withGenerated(guide, renderCommands(await loadPrograms()));
+}
+
+/** Returns `cli/_shells/commands.json`, with a line for each command and each option, so that a change is easy to see. */
+export async function buildCommandFacts(): Promise<string> {
+  const facts = JSON.stringify(describeCommands(await loadPrograms()));
+  return `${facts.replaceAll('{"name":', '\n{"name":')}\n`;
 }
 
 function withGenerated(guide: string, generated: string): string {
@@ -59,6 +66,7 @@ if (import.meta.main) {
   const commands = join(root, ".github/guides/commands.md");
   Deno.writeTextFileSync(commands, await buildCommandsGuide(Deno.readTextFileSync(commands)));
   Deno.writeTextFileSync(join(root, "configs/bot.yaml"), buildBotYaml());
+  Deno.writeTextFileSync(join(root, "cli/_shells/commands.json"), await buildCommandFacts());
   Deno.writeTextFileSync(
     join(root, "configs/model-sync.schema.json"),
     `${JSON.stringify(jsonSchema(), undefined, 2)}\n`,

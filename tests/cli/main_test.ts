@@ -35,6 +35,8 @@ Deno.test("each command runs under the permission set of its name, and not with 
       ["read", "write", "env", "sys"],
     ],
     config: [bot, ["check"], ["read", "env", "sys"]],
+    completions: [bot, ["fish"], ["read", "env", "sys"]],
+    man: [bot, [], ["read", "env", "sys"]],
   };
   for (const [command, [cwd, args, needed]] of Object.entries(needs)) {
     const whole = await spawnCli(command, args, { cwd, entry: "script" });

@@ -48,6 +48,8 @@ const WORK: Readonly<Record<Exclude<CommandName, Elsewhere>, Work>> = {
     says: /private\.pem/,
   },
   config: { at: "bot", args: ["check"], says: /no complaints/ },
+  completions: { at: "bot", args: ["bash"], says: /^complete -F _model_sync model-sync$/m },
+  man: { at: "bot", args: [], says: /^\.TH MODEL/ },
 };
 
 Deno.test("each command does all of its work as a process, under the permission set of its name", async () => {
@@ -145,6 +147,8 @@ Deno.test("every command reads the environment once and gives the permission up,
       ["prune", "--dry-run"],
       ["config", "check"],
       ["config", "print"],
+      ["completions", "zsh"],
+      ["man"],
     ] as const
   ) {
     const [command, ...rest] = args;
@@ -152,7 +156,17 @@ Deno.test("every command reads the environment once and gives the permission up,
     assert.equal(code, 0, stderr);
     assert.equal(givenUp, reading, args.join(" "));
   }
-  const others = ["quarantine", "canary", "keys", "config", "daemon", "run-now", "dashboard"];
+  const others = [
+    "quarantine",
+    "canary",
+    "keys",
+    "config",
+    "completions",
+    "man",
+    "daemon",
+    "run-now",
+    "dashboard",
+  ];
   for (const name of Object.keys(SUMMARIES).filter((name) => !others.includes(name))) {
     const { code, stderr, givenUp } = await givenUpBy(name, "--config", "missing.yaml");
     assert.equal(code, 2, stderr);

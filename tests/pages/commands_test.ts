@@ -5,6 +5,7 @@ import { SUMMARIES } from "../../cli/_help.ts";
 import { ENTRIES } from "../../cli/main.ts";
 import { type Block, guide, type Page, PAGES, README } from "../helpers/pages.ts";
 import { type StageName, STAGES } from "./page_stages.ts";
+import { programOnPath } from "../helpers/program_on_path.ts";
 import { PROJECT, runCli, spawnCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
@@ -20,6 +21,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   watch: "runs until it is stopped; tests/cli watches a PRIMARY server",
   control: "needs a running daemon; tests/cli controls one",
   redeploy: "needs a backend with a deploy hook; tests/cli redeploys one",
+  completions: "writes into the home folder; tests/cli/completions_test.ts gives the scripts to their shells",
   example: "generated from the declarations of the commands; tests/cli/help_test.ts parses every example",
 };
 
@@ -44,20 +46,6 @@ const OUTPUTS: Readonly<Record<string, readonly RegExp[]>> = {
 
 /** Replaces transcripts by current ones instead of comparing them. */
 const WRITES_TRANSCRIPTS = Deno.env.has("MODEL_SYNC_WRITE_TRANSCRIPTS");
-
-/** Returns a folder for PATH with a program `model-sync` that runs this source. */
-function makeProgram(root: string): string {
-  const main = ["--config", join(PROJECT, "deno.json"), "-P=model-sync", join(PROJECT, "cli/main.ts")];
-  const command = [Deno.execPath(), "run", "-q", "--no-prompt", ...main];
-  const folder = join(root, "bin");
-  Deno.mkdirSync(folder);
-  Deno.writeTextFileSync(
-    join(folder, "model-sync"),
-    `#!/bin/sh\nexec ${command.map((word) => `'${word}'`).join(" ")} "$@"\n`,
-    { mode: 0o755 },
-  );
-  return `${folder}:${Deno.env.get("PATH")}`;
-}
 
 /** Returns the commands' output in order, errors included. */
 async function runScript(
@@ -89,7 +77,7 @@ function normalized(transcript: string): string {
 async function perform(page: Page, name: StageName, root: string): Promise<string> {
   const machines: readonly string[] = STAGES[name].machines;
   await using stage = await STAGES[name].open(root);
-  const env = { ...stage.env, PATH: makeProgram(root) };
+  const env = { ...stage.env, PATH: programOnPath(root) };
   for (const machine of machines) {
     Deno.mkdirSync(join(root, machine), { recursive: true });
     if (stage.standard !== undefined) {
@@ -190,7 +178,7 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   async fn() {
     using dir = tempDir();
-    const env = { ...GIT_ENV, NO_COLOR: "1", PATH: makeProgram(dir.path) };
+    const env = { ...GIT_ENV, NO_COLOR: "1", PATH: programOnPath(dir.path) };
     const blocks = guide("dashboard.md").blocks.filter(({ kind }) => kind === "sh dashboard");
     assert.equal(blocks.length, 2);
     for (const { text } of blocks) {

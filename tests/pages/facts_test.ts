@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { SUMMARIES } from "../../cli/_help.ts";
+import { join } from "node:path";
 import { ENTRIES } from "../../cli/main.ts";
-import { buildCommandsGuide, buildGuide } from "../../configs/build_reference.ts";
+import { buildCommandFacts, buildCommandsGuide, buildGuide } from "../../configs/build_reference.ts";
 import { configKeys } from "../../lib/config/keys.ts";
 import { EXIT } from "../../lib/core/errors.ts";
 import { ROLES, roleSchedule } from "../../lib/config/roles.ts";
 import { loadText } from "../helpers/complete_settings.ts";
 import { guide, PAGES, README } from "../helpers/pages.ts";
-import { runCli, spawnCli } from "../helpers/run_cli.ts";
+import { PROJECT, runCli, spawnCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
 Deno.test("the README shows at most twelve commands, with the summaries of --help, which lists all commands", async () => {
@@ -34,6 +35,10 @@ Deno.test("the guide to the commands has the current reference of every command:
     }),
   );
   assert.deepEqual(headings.sort(), expected.flat().sort());
+});
+
+Deno.test("completion scripts and manual describe the commands as they are: deno task build-reference", async () => {
+  assert.equal(Deno.readTextFileSync(join(PROJECT, "cli/_shells/commands.json")), await buildCommandFacts());
 });
 
 Deno.test("the guide to the commands shows every option of a command's help", async () => {
