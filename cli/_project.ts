@@ -8,6 +8,7 @@ import type { Environment } from "../lib/core/context.ts";
 import { UsageError } from "../lib/core/errors.ts";
 import { type FileSystem, findText, ifFound } from "../lib/core/files.ts";
 import { isBelowHome } from "../lib/core/home_folder.ts";
+import { isOwnVariable } from "../lib/core/launcher_variables.ts";
 import { pathFrom } from "../lib/core/local_path.ts";
 import type { Log } from "../lib/core/log.ts";
 import { STATE_DIR_NAME } from "../lib/store/state_entries.ts";
@@ -135,7 +136,9 @@ const DOTENV_FILE = ".env";
 function withDotenv(ofProcess: Readonly<Record<string, string>>, fs: FileSystem): Environment {
   const variables = parseDotenv(readDotenv(fs));
   for (const [name, value] of Object.entries(ofProcess)) variables.set(name, value);
-  const inherited = Array.from(variables).filter(([name]) => !SERVICE_VARIABLES.includes(name));
+  const inherited = Array.from(variables).filter(([name]) =>
+    !SERVICE_VARIABLES.includes(name) && !isOwnVariable(name)
+  );
   return { get: (name) => variables.get(name), toObject: () => Object.fromEntries(inherited) };
 }
 

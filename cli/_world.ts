@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "../lib/core/clock.ts";
 import type { Context } from "../lib/core/context.ts";
 import { EXIT, type ExitCode } from "../lib/core/errors.ts";
+import { withUserVariables } from "../lib/core/launcher_variables.ts";
 import { killPrograms, spawnProcess } from "../lib/core/subprocess.ts";
 import type { Cron } from "../lib/daemon/ticks.ts";
 
@@ -90,8 +91,14 @@ export const processWorld: World = {
   variables() {
     // Deleted, because the programs that we start inherit the variables of this process.
     for (const name of GIT_VARIABLES) Deno.env.delete(name);
-    const variables = Deno.env.toObject();
+    const ofProcess = Deno.env.toObject();
+    const variables = withUserVariables(ofProcess);
     for (const name of SERVICE_VARIABLES) Deno.env.delete(name);
+    for (const name of Object.keys(ofProcess)) {
+      const value = variables[name];
+      if (value === undefined) Deno.env.delete(name);
+      else if (value !== ofProcess[name]) Deno.env.set(name, value);
+    }
     return variables;
   },
   onStop: stopOnSignals,

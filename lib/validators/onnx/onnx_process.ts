@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { cleanLine } from "../../core/clean_text.ts";
 import type { Context } from "../../core/context.ts";
 import { FailedError } from "../../core/errors.ts";
+import { denoVariables } from "../../core/launcher_variables.ts";
 import { TRY_ONNX } from "./try_onnx.ts";
 import { STARTED, TryAnswer, type TryRequest } from "./try_protocol.ts";
 
@@ -29,7 +30,7 @@ export type Trial =
  * @throws {FailedError} when ONNX Runtime cannot be started, which is not the model's fault
  */
 export async function tryInProcess(
-  context: Pick<Context, "spawn" | "signal">,
+  context: Pick<Context, "spawn" | "signal" | "env">,
   request: TryRequest,
   timeoutMs: number,
 ): Promise<Trial> {
@@ -38,6 +39,7 @@ export async function tryInProcess(
     command,
     args,
     title: "ONNX Runtime",
+    env: denoVariables(context.env),
     stdin: JSON.stringify(request),
     timeoutMs,
     signal: context.signal,
