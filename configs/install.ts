@@ -1,0 +1,71 @@
+/**
+ * Installs the command `model-sync`, which runs this clone, or removes it. The steps are in `install/`.
+ *
+ *     deno task install --prefix /usr/local
+ *     deno task uninstall
+ */
+import { fileURLToPath } from "node:url";
+import { EXIT, type ExitCode, ModelSyncError } from "../lib/core/errors.ts";
+import { systemFault } from "../lib/core/system_fault.ts";
+import { parseOptions, USAGE } from "./install/install_options.ts";
+import { install } from "./install/install_program.ts";
+import type { InstallWorld } from "./install/install_world.ts";
+import { uninstall } from "./install/uninstall_program.ts";
+
+/** Does what the command line asks for. @returns the exit code */
+export async function main(
+  world: InstallWorld & { readonly complain: (line: string) => void },
+  args: readonly string[],
+): Promise<ExitCode> {
+  try {
+    const { action, prefix, isDryRun } = parseOptions(args, world.env, Deno.cwd());
+    if (action === "help") world.print(USAGE);
+    if (action === "install") await install(world, prefix, isDryRun);
+    if (action === "uninstall") await uninstall(world, prefix, isDryRun);
+    return EXIT.done;
+  } catch (error) {
+    const fault = systemFault(error, args[0] === "uninstall" ? "uninstall model-sync" : "install model-sync");
+    if (!(fault instanceof ModelSyncError)) throw error;
+    world.complain(`error: ${fault.message}`);
+    if (fault.hint !== undefined) world.complain(`hint: ${fault.hint}`);
+    return fault.exitCode;
+  }
+}
+
+async function run(
+  command: string,
+  args: readonly string[],
+  { cwd, env }: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+) {
+  const { success, stdout, stderr } = await new Deno.Command(command, {
+    args: [...args],
+    cwd,
+    env: { ...env },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+function printTo(stream: typeof Deno.stdout): (line: string) => void {
+  return (line) => {
+    const bytes = new TextEncoder().encode(`${line}\n`);
+    for (let offset = 0; offset < bytes.length;) offset += stream.writeSync(bytes.subarray(offset));
+  };
+}
+
+if (import.meta.main) {
+  // Other users, such as that of a service, run what is installed.
+  if (Deno.build.os !== "windows") Deno.umask(0o022);
+  const world = {
+    env: { get: (name: string) => Deno.env.get(name), toObject: () => Deno.env.toObject() },
+    clone: fileURLToPath(new URL("..", import.meta.url)).replace(/[/\\]$/, ""),
+    execPath: Deno.execPath(),
+    denoVersion: Deno.version.deno,
+    os: Deno.build.os,
+    print: printTo(Deno.stdout),
+    complain: printTo(Deno.stderr),
+    run,
+  };
+  Deno.exit(await main(world, Deno.args));
+}

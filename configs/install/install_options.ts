@@ -1,0 +1,77 @@
+import { parseArgs } from "node:util";
+import { resolve } from "node:path";
+import type { Environment } from "../../lib/core/context.ts";
+import { UsageError } from "../../lib/core/errors.ts";
+import { expandHome, homeFolder } from "../../lib/core/home_folder.ts";
+
+/** The text of `--help`. */
+export const USAGE = `Installs the command model-sync: a launcher that runs this clone.
+
+Usage: deno task install [options]
+       deno task uninstall [options]
+
+  --prefix DIR   Install into DIR/bin and DIR/lib/model-sync (default: ~/.local)
+  --dry-run      Print what would be done, and change nothing
+  -h, --help     Print this help
+
+A second install updates the first one. uninstall removes what install wrote.`;
+
+/** What the command line asks for. */
+export interface InstallOptions {
+  readonly action: "install" | "uninstall" | "help";
+  /** The absolute path of the folder that gets `bin/` and `lib/`. */
+  readonly prefix: string;
+  readonly isDryRun: boolean;
+}
+
+/**
+ * Returns the options of a command line. A relative prefix is relative to the folder where the operator started the
+ * task, which Deno and npm name in `INIT_CWD`: a task itself runs in the folder of `deno.json`.
+ *
+ * @throws {UsageError} code `INSTALL_OPTION`
+ */
+export function parseOptions(args: readonly string[], env: Environment, cwd: string): InstallOptions {
+  const [action, ...rest] = args;
+  if (action !== "install" && action !== "uninstall") {
+    throw invalid("The first word must be install or uninstall");
+  }
+  const values = valuesOf(rest);
+  const base = env.get("INIT_CWD") ?? cwd;
+  const prefix = values.prefix === undefined
+    ? defaultPrefix(env)
+    : resolve(base, expandHome(values.prefix, env));
+  // In a launcher, a line break would end a quoted path for Windows' shell, and hide the rest from a reader.
+  if (/[\r\n]/.test(prefix)) throw invalid("--prefix must not contain line breaks");
+  return { action: values.help ? "help" : action, prefix, isDryRun: values["dry-run"] };
+}
+
+function valuesOf(args: readonly string[]) {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        prefix: { type: "string" },
+        "dry-run": { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    if (values.prefix === "") throw invalid("--prefix needs the path of a folder");
+    return values;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw invalid(error.message);
+  }
+}
+
+function defaultPrefix(env: Environment): string {
+  const home = homeFolder(env);
+  if (home !== undefined) return resolve(home, ".local");
+  throw invalid("The home folder is unknown because HOME is not set: name a folder with --prefix");
+}
+
+function invalid(message: string): UsageError {
+  return new UsageError(message, {
+    code: "INSTALL_OPTION",
+    hint: "deno task install --help lists the options",
+  });
+}

@@ -1,0 +1,197 @@
+import { delimiter, dirname, join } from "node:path";
+import { clonedCommit } from "../../cli/_version.ts";
+import { homeFolder } from "../../lib/core/home_folder.ts";
+import { FailedError } from "../../lib/core/errors.ts";
+import {
+  findEntry,
+  makeReadableFolder,
+  removeIfThere,
+  removeTree,
+  replaceFile,
+} from "../../lib/core/files.ts";
+import { listFolder, TemporaryFolder } from "../../lib/core/folders.ts";
+import { sha256Hex } from "../../lib/core/hash.ts";
+import { commandFlags } from "./command_flags.ts";
+import { fetchPackages } from "./fetch_packages.ts";
+import {
+  findInstallation,
+  type Installation,
+  isOwnName,
+  lockInstallation,
+  missingFolders,
+  type Places,
+  placesIn,
+} from "./installation.ts";
+import type { InstallWorld } from "./install_world.ts";
+import { linkOrCopy } from "./link_or_copy.ts";
+import { quoted, shellLauncher, windowsLauncher } from "./launcher.ts";
+
+/** What an install consists of, before anything is written. */
+interface Plan {
+  readonly places: Places;
+  readonly installed: Installation | undefined;
+  readonly wanted: Installation;
+  readonly runtime: string;
+  readonly cache: string;
+}
+
+/**
+ * Installs the launcher, a copy of Deno and the packages, or updates them. A kill or a failure leaves the installation
+ * that was there: its launcher is replaced by a rename, after the new one has passed its check.
+ *
+ * @throws {FailedError} codes `INSTALL_FOREIGN`, `INSTALL_PACKAGES`, `INSTALL_CHECK`
+ */
+export async function install(world: InstallWorld, prefix: string, isDryRun: boolean): Promise<void> {
+  const plan = await planInstall(world, prefix);
+  const { places, wanted, runtime, cache } = plan;
+  if (isDryRun) {
+    world.print(`would ${plan.installed === undefined ? "install" : "update"} ${describe(wanted)}`);
+    return reportPlaces(world, plan);
+  }
+  for (const folder of [dirname(places.launcher), places.home]) makeReadableFolder(Deno, folder);
+  using _lock = await lockInstallation(places, "install");
+  addRuntime(world.execPath, runtime);
+  const registry = await fetchPackages(world, runtime, cache);
+  const launcher = launcherText(world, plan, registry);
+  await checkLauncher(world, places, launcher);
+  replaceFile(Deno, places.record, `${JSON.stringify(wanted, null, 2)}\n`, 0o644);
+  replaceFile(Deno, places.launcher, launcher, 0o755);
+  await removeStale(places, [runtime, cache]);
+  world.print(`${plan.installed === undefined ? "installed" : "updated to"} ${describe(wanted)}`);
+  reportPlaces(world, plan);
+  reportPath(world, places);
+}
+
+async function planInstall(world: InstallWorld, prefix: string): Promise<Plan> {
+  const places = placesIn(prefix, world.os);
+  const installed = findInstallation(places);
+  const { version } = commandFlags(readClone(world, "deno.json"));
+  const commit = commitOf(world.clone);
+  const wanted = {
+    version,
+    ...(commit === undefined ? {} : { commit }),
+    deno: world.denoVersion,
+    clone: world.clone,
+    folders: [...new Set([...missingFolders(places), ...installed?.folders ?? []])],
+  };
+  const extension = world.os === "windows" ? ".exe" : "";
+  // Another Deno and other packages go beside the old ones, which the old launcher needs until it is replaced.
+  const contents = await sha256Hex(`${world.denoVersion}\n${readClone(world, "deno.lock")}`);
+  return {
+    places,
+    installed,
+    wanted,
+    runtime: join(places.home, `deno-${world.denoVersion}${extension}`),
+    cache: join(places.home, `packages-${contents.slice(0, 12)}`),
+  };
+}
+
+function readClone({ clone }: InstallWorld, name: string): string {
+  return Deno.readTextFileSync(join(clone, name));
+}
+
+/** A copy without `.git` has no commit. */
+function commitOf(clone: string): string | undefined {
+  try {
+    return clonedCommit(Deno, clone);
+  } catch {
+    // The clone has no commit yet.
+    return undefined;
+  }
+}
+
+/** Gives the installation a Deno of its own: npm may clean its cache at any time, and other users may not enter it. */
+function addRuntime(from: string, to: string): void {
+  if (findEntry(Deno, to)?.size === Deno.statSync(from).size) return;
+  const scratch = join(dirname(to), "deno-new");
+  try {
+    linkOrCopy(from, scratch, 0o755);
+    Deno.renameSync(scratch, to);
+  } finally {
+    removeIfThere(Deno, scratch);
+  }
+}
+
+function launcherText(world: InstallWorld, { places, runtime, cache }: Plan, registry: string): string {
+  const facts = {
+    launcher: places.launcher,
+    clone: world.clone,
+    runtime,
+    cache,
+    registry,
+    repair: installCommand(world, places),
+    flags: commandFlags(readClone(world, "deno.json")),
+  };
+  return world.os === "windows" ? windowsLauncher(facts) : shellLauncher(facts);
+}
+
+/** Returns the command line that installs again, as the README has it. */
+function installCommand({ denoVersion, env, os }: InstallWorld, { prefix }: Places): string {
+  const isDefault = prefix === join(homeFolder(env) ?? "", ".local");
+  const word = os === "windows" ? `"${prefix}"` : quoted(prefix);
+  return `npx -y deno@${denoVersion} task install${isDefault ? "" : ` --prefix ${word}`}`;
+}
+
+/** Runs the new launcher in an empty folder, which also fills Deno's caches of compiled code. */
+async function checkLauncher(world: InstallWorld, { home }: Places, text: string): Promise<void> {
+  const candidate = join(home, world.os === "windows" ? "launcher-new.cmd" : "launcher-new");
+  await using folder = new TemporaryFolder(Deno, "install");
+  try {
+    replaceFile(Deno, candidate, text, 0o755);
+    for (const args of [["--help"], ["doctor"]]) {
+      const { success, stdout, stderr } = await world.run(candidate, args, { cwd: folder.path, env: {} });
+      if (success) continue;
+      throw new FailedError(`Cannot run model-sync ${args.join(" ")}: ${`${stdout}\n${stderr}`.trim()}`, {
+        code: "INSTALL_CHECK",
+        hint: "nothing was installed or replaced; correct what failed, and run the install again",
+      });
+    }
+  } finally {
+    removeIfThere(Deno, candidate);
+  }
+}
+
+/** Removes the Deno and the packages of earlier installs. */
+async function removeStale({ home }: Places, current: readonly string[]): Promise<void> {
+  for (const { name } of listFolder(Deno, home) ?? []) {
+    const path = join(home, name);
+    if (/^(?:deno|packages)-/.test(name) && isOwnName(name) && !current.includes(path)) {
+      await removeTree(Deno, path);
+    }
+  }
+}
+
+function describe({ version, commit, deno }: Installation): string {
+  const at = commit === undefined ? "" : ` (commit ${commit.slice(0, 12)})`;
+  return `model-sync ${version}${at} with Deno ${deno}`;
+}
+
+function reportPlaces({ print, clone }: InstallWorld, { places }: Plan): void {
+  print(`  command     ${places.launcher}`);
+  print(`  runs        the clone ${clone}`);
+  print(`  runtime and packages in ${places.home}`);
+}
+
+/** Says what to do if the command is not found by its name, or if another one is. */
+function reportPath({ print, env, os }: InstallWorld, { launcher }: Places): void {
+  const bin = dirname(launcher);
+  const folders = (env.get("PATH") ?? "").split(delimiter).map((folder) =>
+    folder.replace(/(?<=.)[/\\]+$/, "")
+  );
+  if (!folders.includes(bin)) {
+    print(`${bin} is not on the PATH. ${pathAdvice(bin, env.get("SHELL") ?? "", os)}`);
+    return;
+  }
+  const name = launcher.slice(bin.length + 1);
+  const found = folders.find((folder) => folder !== "" && findEntry(Deno, join(folder, name)) !== undefined);
+  if (found !== bin) print(`${found} is before ${bin} on the PATH, and has a model-sync of its own.`);
+  print("Next, in the folder of your project: model-sync doctor");
+}
+
+function pathAdvice(bin: string, shell: string, os: typeof Deno.build.os): string {
+  if (os === "windows") return `Add it to Path in "Edit environment variables for your account".`;
+  if (shell.endsWith("fish")) return `Add it: fish_add_path ${quoted(bin)}`;
+  const file = shell.endsWith("zsh") ? "~/.zshrc" : "~/.profile";
+  const line = `export PATH=${quoted(bin)}:"$PATH"`;
+  return `Add it, then open a new terminal: echo ${quoted(line)} >> ${file}`;
+}

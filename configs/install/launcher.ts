@@ -1,0 +1,136 @@
+import { ANY_COMMAND, type CommandFlags } from "./command_flags.ts";
+
+/** A line of every launcher: the installer replaces and removes only files that contain it. */
+export const MARKER = "Written by the installer of model-sync";
+
+/** What a launcher starts. All paths are absolute. */
+export interface LauncherFacts {
+  /** The launcher itself. */
+  readonly launcher: string;
+  /** The clone whose code it runs. */
+  readonly clone: string;
+  /** The copy of Deno that belongs to the installation. */
+  readonly runtime: string;
+  /** The folder of the packages: Deno's `DENO_DIR`. */
+  readonly cache: string;
+  /** The npm registry that the packages came from: Deno files them by registry. */
+  readonly registry: string;
+  /** The command line that installs again. */
+  readonly repair: string;
+  readonly flags: CommandFlags;
+}
+
+/**
+ * Returns the launcher for POSIX shells. It only uses what the shell itself can do, so that it costs a millisecond:
+ * it starts no other program before it becomes Deno.
+ *
+ * The program restores `DENO_DIR` and `NPM_CONFIG_REGISTRY` for the programs that it starts, from the variables that
+ * the launcher saves.
+ */
+export function shellLauncher(facts: LauncherFacts): string {
+  const { launcher, clone, runtime, cache, registry, repair, flags } = facts;
+  const plain = [...flags.own].filter(([, own]) => own.length === 0).map(([name]) => name);
+  const special = [...flags.own].filter(([, own]) => own.length > 0);
+  return `#!/bin/sh
+# Starts model-sync. ${MARKER}: to remove it, run
+# "deno task uninstall" in the clone. Changes here are lost with the next install.
+clone=${quoted(clone)}
+runtime=${quoted(runtime)}
+cache=${quoted(cache)}
+repair=${quoted(repair)}
+
+if [ ! -r "$clone/deno.json" ]; then
+  echo "model-sync: cannot read its clone $clone as this user. If it moved, install again from its new folder: $repair" >&2
+  exit 1
+fi
+if [ ! -x "$runtime" ]; then
+  if ! command -v deno >/dev/null 2>&1; then
+    echo "model-sync: cannot run its Deno, $runtime, as this user. To restore it, run in $clone: $repair" >&2
+    exit 1
+  fi
+  echo "model-sync: cannot run its Deno, $runtime, as this user; using deno from the PATH. To restore it, run in $clone: $repair" >&2
+  runtime=deno
+fi
+
+# For this program only. It restores the saved values for the programs that it starts.
+${saved("DENO_DIR")}
+${saved("NPM_CONFIG_REGISTRY")}
+export MODEL_SYNC_LAUNCHER=${quoted(launcher)}
+export DENO_DIR="$cache" NPM_CONFIG_REGISTRY=${quoted(registry)} DENO_NO_UPDATE_CHECK=1
+
+# The permission sets are in deno.json.
+case \${1-} in
+${
+    special.map(([name, own]) =>
+      `${name}) set -- ${own.map(quoted).join(" ")} -P=${name} "$clone/cli/main.ts" "$@" ;;`
+    ).join("\n")
+  }
+${plain.join(" | ")})
+  set -- "-P=$1" "$clone/cli/main.ts" "$@" ;;
+*) set -- -P=${ANY_COMMAND} "$clone/cli/main.ts" "$@" ;;
+esac
+exec "$runtime" run ${flags.common.map(quoted).join(" ")} --config "$clone/deno.json" "$@"
+`;
+}
+
+/** Returns the line that saves the user's value of a variable, if there is one. */
+function saved(name: string): string {
+  return `if [ -n "\${${name}+set}" ]; then export MODEL_SYNC_USER_${name}="$${name}"; else unset MODEL_SYNC_USER_${name}; fi`;
+}
+
+/** Returns a word in single quotes for a POSIX shell, unless it needs none. */
+export function quoted(word: string): string {
+  return /^[\w./:@%+,=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Returns the launcher for Windows' `cmd`. */
+export function windowsLauncher(facts: LauncherFacts): string {
+  const { launcher, clone, runtime, cache, registry, repair, flags } = facts;
+  const special = [...flags.own].filter(([, own]) => own.length > 0);
+  const lines = [
+    "@echo off",
+    `rem Starts model-sync. ${MARKER}: to remove it, run`,
+    `rem "deno task uninstall" in the clone. Changes here are lost with the next install.`,
+    "setlocal DisableDelayedExpansion",
+    assignment("clone", clone),
+    assignment("runtime", runtime),
+    `if not exist "%clone%\\deno.json" (`,
+    `  echo model-sync: cannot read its clone "%clone%". If it moved, install again from its new folder: ${
+      escaped(repair)
+    } 1>&2`,
+    "  exit /b 1",
+    ")",
+    `if not exist "%runtime%" (`,
+    `  echo model-sync: cannot find its Deno, "%runtime%". To restore it, run in "%clone%": ${
+      escaped(repair)
+    } 1>&2`,
+    "  exit /b 1",
+    ")",
+    ...["DENO_DIR", "NPM_CONFIG_REGISTRY"].flatMap((name) => [
+      `set "MODEL_SYNC_USER_${name}="`,
+      `if defined ${name} set "MODEL_SYNC_USER_${name}=%${name}%"`,
+    ]),
+    assignment("MODEL_SYNC_LAUNCHER", launcher),
+    assignment("DENO_DIR", cache),
+    assignment("NPM_CONFIG_REGISTRY", registry),
+    `set "DENO_NO_UPDATE_CHECK=1"`,
+    `set "flags=-P=${ANY_COMMAND}"`,
+    `for %%c in (${[...flags.own.keys()].join(" ")}) do if "%~1"=="%%c" set "flags=-P=%%c"`,
+    ...special.map(([name, own]) => `if "%~1"=="${name}" set "flags=${own.join(" ")} -P=${name}"`),
+    `"%runtime%" run ${
+      flags.common.join(" ")
+    } --config "%clone%\\deno.json" %flags% "%clone%\\cli\\main.ts" %*`,
+    "exit /b %ERRORLEVEL%",
+  ];
+  // The shell looks for labels and blocks byte by byte and misreads files with Unix line ends.
+  return lines.map((line) => `${line}\r\n`).join("");
+}
+
+function assignment(name: string, value: string): string {
+  return `set "${name}=${escaped(value)}"`;
+}
+
+/** A percent sign in a batch file is doubled; a path of Windows holds no quotes. */
+function escaped(value: string): string {
+  return value.replaceAll("%", "%%");
+}

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { main } from "../../configs/install.ts";
+import { parseOptions } from "../../configs/install/install_options.ts";
+import type { InstallWorld } from "../../configs/install/install_world.ts";
+import { findEntry } from "../../lib/core/files.ts";
+import { PROJECT } from "../helpers/run_cli.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+
+const IS_WINDOWS = Deno.build.os === "windows";
+const CLONE = PROJECT.replace(/[/\\]$/, "");
+
+/** Runs the installer with this machine's Deno. */
+async function runInstaller(
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<{ readonly code: number; readonly printed: string; readonly complaints: string }> {
+  const [printed, complaints]: [string[], string[]] = [[], []];
+  const values = { HOME: "/nonexistent", PATH: "/usr/bin", ...variables };
+  const world: InstallWorld & { complain(line: string): void } = {
+    env: { get: (name) => new Map(Object.entries(values)).get(name), toObject: () => values },
+    clone: CLONE,
+    execPath: Deno.execPath(),
+    denoVersion: Deno.version.deno,
+    os: Deno.build.os,
+    print: (line) => void printed.push(line),
+    complain: (line) => void complaints.push(line),
+    run: async (command, args, { cwd, env }) => await output(command, args, cwd, env),
+  };
+  const code = await main(world, args);
+  return { code, printed: printed.join("\n"), complaints: complaints.join("\n") };
+}
+
+async function output(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+): Promise<{ success: boolean; code: number; stdout: string; stderr: string }> {
+  const result = await new Deno.Command(command, { args: [...args], cwd, env: { ...env }, stdin: "null" })
+    .output();
+  const [stdout, stderr] = [result.stdout, result.stderr].map((bytes) => new TextDecoder().decode(bytes));
+  return { success: result.success, code: result.code, stdout: stdout ?? "", stderr: stderr ?? "" };
+}
+
+/** Without a network, and with a home folder that cannot be written. */
+const OFFLINE = { HTTPS_PROXY: "http://127.0.0.1:9", HTTP_PROXY: "http://127.0.0.1:9", HOME: "/nonexistent" };
+
+Deno.test({
+  name:
+    "an installed launcher runs any command from any folder, offline, and uninstalling leaves nothing of it",
+  ignore: IS_WINDOWS,
+  async fn() {
+    using dir = tempDir();
+    const prefix = join(dir.path, "it's a prefix");
+    const launcher = join(prefix, "bin/model-sync");
+
+    const dry = await runInstaller(["install", "--prefix", prefix, "--dry-run"]);
+    assert.match(dry.printed, /^would install model-sync \d/);
+    assert.equal(findEntry(Deno, prefix), undefined);
+
+    const first = await runInstaller(["install", "--prefix", prefix]);
+    assert.deepEqual([first.code, first.complaints], [0, ""]);
+    assert.match(first.printed, /^installed model-sync \d+\.\d+\.\d+ .*\n {2}command {5}.*bin\/model-sync\n/);
+    assert.match(first.printed, /is not on the PATH\. Add it, then open a new terminal: echo 'export PATH=/);
+
+    const project = join(dir.path, "a project");
+    writeFiles(project, { "configs/bot.yaml": "model_sync: {models_dir: odd models}\n" });
+    const link = join(dir.path, "link");
+    Deno.symlinkSync(launcher, link);
+    const status = await output(link, ["status", "--json"], project, OFFLINE);
+    assert.equal(status.code, 0, status.stderr);
+    assert.equal(JSON.parse(status.stdout).modelsDir, "odd models");
+    const unknown = await output(launcher, ["pulll"], project, { ...OFFLINE, DENO_DIR: "/nonexistent" });
+    assert.deepEqual(
+      [unknown.code, /did you mean "?pull"?\?/i.test(unknown.stderr)],
+      [2, true],
+      unknown.stderr,
+    );
+
+    const text = Deno.readTextFileSync(launcher);
+    const again = await runInstaller(["install", "--prefix", prefix], { PATH: `/bin:${prefix}/bin/` });
+    assert.match(again.printed, /^updated to model-sync .*\n(?:.*\n)*Next, in the folder of your project:/);
+    assert.equal(Deno.readTextFileSync(launcher), text);
+
+    writeFiles(prefix, { "lib/model-sync/mine.txt": "kept", "bin/other": "kept" });
+    const removed = await runInstaller(["uninstall", "--prefix", prefix]);
+    assert.match(removed.printed, /^uninstalled model-sync from /);
+    const left = Array.from(Deno.readDirSync(join(prefix, "lib/model-sync")), ({ name }) => name);
+    assert.deepEqual(left, ["mine.txt"]);
+    assert.equal(findEntry(Deno, launcher), undefined);
+    assert.match((await runInstaller(["uninstall", "--prefix", prefix])).complaints, /did not write/);
+  },
+});
+
+Deno.test("the installer replaces and removes no file of another program", async () => {
+  using dir = tempDir();
+  const name = IS_WINDOWS ? "bin/model-sync.cmd" : "bin/model-sync";
+  for (
+    const [path, content] of [[name, "#!/bin/sh\nexec other\n"], [
+      "lib/model-sync/other.txt",
+      "data",
+    ]] as const
+  ) {
+    const prefix = join(dir.path, String(path.length));
+    writeFiles(prefix, { [path]: content });
+    for (const action of ["install", "uninstall"]) {
+      const { code, complaints } = await runInstaller([action, "--prefix", prefix]);
+      assert.equal(code, 1);
+      assert.match(
+        complaints,
+        /^error: Cannot use .*: it is a f\w+ that this installer did not write\nhint: move it away/,
+      );
+    }
+    assert.equal(Deno.readTextFileSync(join(prefix, path)), content);
+  }
+  const { code, printed } = await runInstaller(["uninstall", "--prefix", join(dir.path, "none")]);
+  assert.deepEqual([code, /^nothing to uninstall/.test(printed)], [0, true]);
+});
+
+Deno.test("the installer's options are checked, and a relative prefix starts where the operator is", async () => {
+  const env = (values: Record<string, string>) => ({
+    get: (name: string) => values[name],
+    toObject: () => values,
+  });
+  const prefixOf = (args: readonly string[], values: Record<string, string>) =>
+    parseOptions(["install", ...args], env(values), "/clone").prefix;
+  if (!IS_WINDOWS) {
+    assert.equal(prefixOf([], { HOME: "/home" }), "/home/.local");
+    assert.equal(prefixOf(["--prefix", "../x"], { INIT_CWD: "/clone/cli" }), "/clone/x");
+    assert.equal(prefixOf(["--prefix=~/x"], { HOME: "/home" }), "/home/x");
+  }
+  for (
+    const [args, message] of [
+      [["install", "--prefix="], /--prefix needs the path of a folder/],
+      [["install", "--prefix", "a\nb"], /must not contain line breaks/],
+      [["install", "--preifx", "x"], /Unknown option/],
+      [["uninstall", "x"], /Unexpected argument/],
+    ] as const
+  ) {
+    const { code, complaints } = await runInstaller(args);
+    assert.equal(code, 2);
+    assert.match(complaints, message);
+    assert.match(complaints, /\nhint: deno task install --help lists the options/);
+  }
+  assert.match((await runInstaller(["install", "-h"])).printed, /--prefix DIR .*~\/\.local/);
+});
