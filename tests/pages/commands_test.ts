@@ -20,6 +20,8 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   "runpod-worker": "runs until it is stopped; tests/cli serves jobs",
   watch: "runs until it is stopped; tests/cli watches a PRIMARY server",
   control: "needs a running daemon; tests/cli controls one",
+  compose: "needs Docker; tests/configs runs the command line of each service",
+  image: "needs Docker; tests/configs checks the Dockerfile",
   redeploy: "needs a backend with a deploy hook; tests/cli redeploys one",
   completions: "writes into the home folder; tests/cli/completions_test.ts gives the scripts to their shells",
   example: "generated from the declarations of the commands; tests/cli/help_test.ts parses every example",
