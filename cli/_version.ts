@@ -2,8 +2,8 @@ import { join, resolve } from "node:path";
 import { type FileSystem, findEntry } from "../lib/core/files.ts";
 import { VERSION } from "../lib/core/version.ts";
 
-/** The folder of the source, or of what `deno compile` packed of it. */
-const ROOT = join(import.meta.dirname ?? "", "..");
+/** The folder of the source, or of what `deno compile` packed of it; `undefined` for code of a registry. */
+const ROOT = import.meta.dirname === undefined ? undefined : join(import.meta.dirname, "..");
 
 /** Where `configs/compile.ts` writes the commit for the executable. */
 export const COMMIT_FILE = "dist/commit.txt";
@@ -26,6 +26,7 @@ export function describeVersion(fs: FileSystem): { readonly json: object; readon
 
 /** Returns the commit of the clone that runs, or the one that was compiled; `undefined` where it is unknown. */
 function findCommit(fs: FileSystem): string | undefined {
+  if (ROOT === undefined) return undefined;
   try {
     return clonedCommit(fs, ROOT) ?? parseCommit(fs.readTextFileSync(join(ROOT, COMMIT_FILE)));
   } catch {

@@ -1,10 +1,13 @@
-import { diagnose } from "../lib/doctor/diagnose.ts";
+import { diagnose, isUnconfigured } from "../lib/doctor/diagnose.ts";
 import { configuredRoles } from "../lib/config/roles.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { GIT_OPTIONS } from "./_options.ts";
 import { ROLE_VALUES } from "./_roles.ts";
 import { EXIT, type ExitCode } from "../lib/core/errors.ts";
-import { type Check } from "../lib/doctor/check.ts";
+import type { Context } from "../lib/core/context.ts";
+import { LAUNCHER_VARIABLE } from "../lib/core/launcher_variables.ts";
+import { type Check, pass } from "../lib/doctor/check.ts";
+import { describeVersion } from "./_version.ts";
 import { SUMMARIES } from "./_help.ts";
 import type { Options } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
@@ -41,11 +44,10 @@ export const program: Program = {
 
 async function run(session: Session, flags: DoctorFlags): Promise<ExitCode> {
   const { output, settings } = session;
-  const checks = await diagnose({
-    ...session,
-    isFileNamed: flags.config !== undefined,
-    roles: flags.role,
-  });
+  const checks = [
+    checkProgram(session.context),
+    ...await diagnose({ ...session, isFileNamed: flags.config !== undefined, roles: flags.role }),
+  ];
   const failed = checks.some((check) => check.status === "fail");
   const heading = headingOf(session);
   const roles = flags.role ?? configuredRoles(settings);
@@ -54,8 +56,22 @@ async function run(session: Session, flags: DoctorFlags): Promise<ExitCode> {
     ...headingLines(session, heading),
     `roles          ${roles.join(", ") || "none is configured"}`,
     ...checks.flatMap((check) => lines(output, check)),
+    ...(!failed && flags.role === undefined && isUnconfigured(session.config) ? WORKS : []),
   ]);
   return failed ? EXIT.failed : EXIT.done;
+}
+
+/** The end of the report of a new machine. */
+const WORKS = [
+  "model-sync works on this machine",
+  "next: in the folder of your project, write a configuration with: model-sync config init",
+];
+
+/** Returns the version of this program, and the launcher that started it. */
+function checkProgram({ env, fs }: Context): Check {
+  const launcher = env.get(LAUNCHER_VARIABLE);
+  const start = launcher === undefined ? "" : `, started by ${launcher}`;
+  return pass("program", `${describeVersion(fs).text}${start}`);
 }
 
 function lines(output: Output, check: Check): string[] {

@@ -59,7 +59,7 @@ Deno.test("a room imports only itself and the rooms that ARCHITECTURE lists befo
     const room = roomOf(path, levels.keys());
     assert.ok(room !== undefined, `${path} is in no room that ARCHITECTURE lists`);
     for (const target of imports) {
-      if (target === "deno.json" && room === "cli") continue;
+      if (target === "deno.json" && path === "lib/core/version.ts") continue;
       const imported = roomOf(target, levels.keys());
       assert.ok(imported !== undefined, `${path} imports ${target}, which is in no room`);
       const isBefore = (levels.get(imported) ?? 0) < (levels.get(room) ?? 0);

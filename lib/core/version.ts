@@ -1,2 +1,4 @@
-/** The version of this program, equal to the one in `deno.json`. A constant, because `lib` does not read that file. */
-export const VERSION = "0.1.0";
+import project from "../../deno.json" with { type: "json" };
+
+/** The version of this program: the one in `deno.json`. */
+export const VERSION: string = project.version;

@@ -61,7 +61,20 @@ export async function diagnose(input: DiagnosisInput): Promise<Check[]> {
     ...await triedAll("alerts", () => alertChecks(input)),
     ...await triedAll("report", () => reportChecks(input)),
     ...await triedAll("references", () => referenceChecks(input)),
+    ...(isUnconfigured(config) ? await triedAll("ONNX Runtime", () => installationChecks(context)) : []),
   ];
+}
+
+/** Returns whether there is nothing to check but the program: no file, no variable and no option sets anything. */
+export function isUnconfigured(config: LoadedConfig): boolean {
+  return config.file === undefined && config.origins.size === 0;
+}
+
+/** A new machine has no models yet, which would show whether the installation is complete. */
+async function installationChecks(context: Context): Promise<Check[]> {
+  const { checkOnnxRuntime } = await import("./onnx_check.ts");
+  await using scratch = new TemporaryFolder(context.fs, "doctor");
+  return [await checkOnnxRuntime(context, scratch.path)];
 }
 
 /** Returns the failures of roles whose runs lack a setting. */
@@ -113,7 +126,9 @@ async function referenceChecks({ context, config: { settings } }: DiagnosisInput
   return await checkReferences(context, settings.references);
 }
 
-async function registryChecks({ context, config: { settings }, location }: DiagnosisInput): Promise<Check[]> {
+async function registryChecks({ context, config, location }: DiagnosisInput): Promise<Check[]> {
+  if (isUnconfigured(config)) return [];
+  const { settings } = config;
   try {
     await using scratch = new TemporaryFolder(context.fs, "doctor");
     const registry = gitRegistrySettings(settings, context, stateDirOf(context.fs, location));

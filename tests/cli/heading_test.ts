@@ -34,6 +34,9 @@ Deno.test("without a configuration file, status and doctor say so and show no ro
   const doctor = await run(dir.path, "doctor");
   assert.ok(doctor.stdout.startsWith(none), doctor.stdout);
   assert.match(doctor.stdout, /^roles {10}none is configured$/m);
+  assert.match(doctor.stdout, /^ {2}pass {2}program: model-sync \d+\.\d+\.\d+ \(.*\)$/m);
+  assert.match(doctor.stdout, /^ {2}pass {2}ONNX Runtime: starts\nmodel-sync works on this machine\nnext: /m);
+  assert.doesNotMatch(doctor.stdout, /^ {2}(?:fail {2}|warn {2}registry)/m);
   assert.equal(JSON.parse((await run(dir.path, "status", "--json")).stdout).configFile, null);
   assert.deepEqual([...Deno.readDirSync(dir.path)], []);
 });
