@@ -79,8 +79,7 @@ Deno.test({
 /** The jobs that may write, and what. Every other job may only read. */
 const WRITES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "references_check.yml": { "pull-requests": "write" },
-  "release.yml executables": { "attestations": "write", "id-token": "write" },
-  "release.yml image": { "attestations": "write", "id-token": "write", "packages": "write" },
+  "release.yml image": { "packages": "write" },
   "release.yml images": { "attestations": "write", "id-token": "write", "packages": "write" },
   "release.yml release": { "attestations": "write", "contents": "write", "id-token": "write" },
   "release.yml jsr": { "id-token": "write" },

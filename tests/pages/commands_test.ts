@@ -291,6 +291,6 @@ Deno.test("the tasks that README and CONTRIBUTING name exist, with the Deno of t
   }
   assert.match(
     Deno.readTextFileSync(join(PROJECT, ".github/workflows/ci.yml")),
-    new RegExp(`deno: \\[${version}\\]`),
+    new RegExp(`deno: \\[${version}, `),
   );
 });
