@@ -67,6 +67,23 @@ export function choiceOperand<const Choice extends string>(
   };
 }
 
+/** Returns the declaration of one operand that may be left out. */
+export function optionalOperand(
+  placeholder: string,
+  brief: string,
+  completion: Completion,
+): Operands<string | undefined> {
+  return {
+    usage: `[${placeholder}]`,
+    brief,
+    completion,
+    parse: ([word, excess]) => {
+      if (excess === undefined) return word;
+      throw usageError(`Cannot use the argument ${shown(excess)}: the command takes one ${placeholder}`);
+    },
+  };
+}
+
 /**
  * Returns what a command line says, checked against the declared options. Both `--name VALUE` and `--name=VALUE` are
  * understood, `-qv` for `-q -v`, camel case as in `--dryRun`, and `--` before operands that begin with a dash.

@@ -144,7 +144,9 @@ async function runWork<Args extends TypedArguments>(
       return config;
     };
     const stopWithin = (timeoutMs: number) => void (stop.timeoutMs = timeoutMs);
-    return await work({ context, output, permissions, cron, load, stopWithin }, args) ?? EXIT.done;
+    const endsOnStop = () => void (stop.isExpected = true);
+    return await work({ context, output, permissions, cron, load, stopWithin, endsOnStop }, args) ??
+      EXIT.done;
   } catch (error) {
     return output.error(endOf(firstFailure(error), stop.signal));
   }
@@ -270,6 +272,8 @@ export interface StopSignal extends Disposable {
   readonly signal: AbortSignal;
   /** How long the work may continue after the signal. */
   timeoutMs: number;
+  /** Whether the command runs until it is stopped, and needs no message for that. */
+  isExpected: boolean;
 }
 
 /** Applies until the configuration is read. */
@@ -282,7 +286,9 @@ const STOP_TIMEOUT_MS = 60_000;
 export function stopOnSignals(world: World, output: Output): StopSignal {
   const [stopping, ended] = [new AbortController(), new AbortController()];
   const listening = world.onStop((signal) => {
-    output.log.warn(`${signal}: stopping; a second signal ends the process immediately`);
+    if (!stop.isExpected) {
+      output.log.warn(`${signal}: stopping; a second signal ends the process immediately`);
+    }
     stopping.abort(
       new InterruptedError(`Cannot continue: stopped by ${signal}`, {
         code: "INTERRUPTED",
@@ -298,6 +304,7 @@ export function stopOnSignals(world: World, output: Output): StopSignal {
   const stop: StopSignal = {
     signal: stopping.signal,
     timeoutMs: STOP_TIMEOUT_MS,
+    isExpected: false,
     [Symbol.dispose]() {
       ended.abort();
       listening[Symbol.dispose]();

@@ -25,8 +25,11 @@ export type OptionGroup =
 /** What a shell completes a value with: paths, or a list of this machine that `_shells/machine_values.ts` prints. */
 export type Completion = "file" | "folder" | MachineList;
 
-/** `releases` are digests and sequence numbers of the store's releases, `digests` only their digests. */
-export type MachineList = "releases" | "digests" | "quarantined";
+/**
+ * `releases` are digests and sequence numbers of the store's releases, `digests` only their digests, `runs` the ends of
+ * the ids of the last runs.
+ */
+export type MachineList = "releases" | "digests" | "quarantined" | "runs";
 
 interface OptionFacts {
   readonly group: OptionGroup;

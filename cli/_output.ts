@@ -7,7 +7,8 @@ import { type Log, LOG_LEVELS, type LogFields, type LogLevel } from "../lib/core
 import { oneLine, printableJson, printableLines } from "../lib/core/quote.ts";
 import type { ChangeList } from "../lib/release/changes.ts";
 import type { Screen, Terminal } from "./_world.ts";
-import { Progress } from "./_progress.ts";
+import { DEFAULT_COLUMNS, Progress } from "./_progress.ts";
+import { Warnings } from "./_warnings.ts";
 
 /** Results go to standard output, everything else to standard error. */
 export interface OutputOptions {
@@ -48,6 +49,7 @@ export class Output {
   readonly #encoder = new TextEncoder();
   readonly #progressShown: Progress;
   readonly #warnings: Warnings;
+  readonly #closed = new Set<Terminal>();
   /** The end of the programs' output, while this output is quiet. */
   #held: Uint8Array[] = [];
   #heldBytes = 0;
@@ -186,6 +188,17 @@ export class Output {
     this.#heldBytes = 0;
   }
 
+  /** The width of the terminal that shows results; `undefined` for a file or a pipe. */
+  get columns(): number | undefined {
+    // A terminal without a size reports 0 columns.
+    return this.#screen.stdout.isTerminal() ? this.#screen.columns() || DEFAULT_COLUMNS : undefined;
+  }
+
+  /** Whether the reader of standard output has ended, as `head` does. A command that runs until it is stopped ends then. */
+  get isClosed(): boolean {
+    return this.#closed.has(this.#screen.stdout);
+  }
+
   /** Colours a part of a result, on a terminal that shows colours. */
   paint(style: Style, text: string): string {
     return this.options.json ? text : this.#colored(this.#screen.stdout, style, text);
@@ -279,6 +292,7 @@ export class Output {
     } catch (error) {
       // The reader has ended (`| head`), which must not fail a run.
       if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      this.#closed.add(stream);
     }
   }
 }
@@ -311,30 +325,6 @@ function describeError(thrown: unknown): ShownError {
     fields: {},
     stack: error instanceof Error ? cleanLines(error.stack ?? "") : undefined,
   };
-}
-
-/** More warnings say nothing new; they are counted. */
-const WARNINGS_MAX = 100;
-
-/** The warnings and errors that were logged since the last result, for the result of `--json`. */
-class Warnings {
-  #messages: string[] = [];
-  #leftOut = 0;
-
-  add(message: string): void {
-    if (this.#messages.length < WARNINGS_MAX) this.#messages.push(message);
-    else this.#leftOut++;
-  }
-
-  /** Returns the messages and removes them, because a long-running command has many results. */
-  take(): string[] {
-    const messages = this.#leftOut === 0
-      ? this.#messages
-      : [...this.#messages, `${this.#leftOut} more warnings are left out`];
-    this.#messages = [];
-    this.#leftOut = 0;
-    return messages;
-  }
 }
 
 /** A person reads the first screenful; a release may have thousands of files. */

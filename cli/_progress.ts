@@ -21,7 +21,7 @@ const STILL_OVER_AFTER_MS = 3_000;
 const WORKS_MAX = 8;
 
 /** The usual width of a terminal, for one whose size is unknown. */
-const DEFAULT_COLUMNS = 80;
+export const DEFAULT_COLUMNS = 80;
 
 const [LONG_BAR, SHORT_BAR] = [24, 10];
 

@@ -23,6 +23,8 @@ export interface Session {
   readonly location: StoreLocation;
   /** Sets how long the work may continue after the first signal, instead of `model_sync.stop_timeout_sec`. */
   readonly stopWithin: (timeoutMs: number) => void;
+  /** Says that the command shows something until it is stopped: the first signal then ends it without a message. */
+  readonly endsOnStop: () => void;
   /** Whether a run waits for the store's lock, as a daemon's does, instead of failing. */
   readonly waitsForLock?: boolean;
   /** Returns the log of a daemon's run, which names the role. */
@@ -39,15 +41,17 @@ export interface PlainSession {
   readonly load: () => Promise<LoadedConfig>;
   /** Sets how long the work may continue after the first signal, instead of `model_sync.stop_timeout_sec`. */
   readonly stopWithin: (timeoutMs: number) => void;
+  /** Says that the command shows something until it is stopped: the first signal then ends it without a message. */
+  readonly endsOnStop: () => void;
 }
 
 /** Reads the configuration and returns the session with it. */
 export async function openSession(plain: PlainSession): Promise<Session> {
-  const { context, output, permissions, load, stopWithin } = plain;
+  const { context, output, permissions, load, stopWithin, endsOnStop } = plain;
   const config = await load();
   const { settings } = config;
   const location = { modelsDir: settings.models_dir, stateDir: settings.state_dir };
-  return { context, output, permissions, config, settings, location, stopWithin };
+  return { context, output, permissions, config, settings, location, stopWithin, endsOnStop };
 }
 
 /** The configuration file and the model folder at the top of a report. */

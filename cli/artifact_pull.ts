@@ -124,13 +124,18 @@ export async function runArtifactPull(session: Session, flags: ArtifactPullFlags
 
 /** Prints what a pull would change. Only a downloaded archive shows its content, so it goes to a temporary folder. */
 async function previewArtifactPull(session: Session, flags: ArtifactPullFlags): Promise<void> {
+  await previewPulling(session, flags, (_store, scratch) => openPreview(session, flags, scratch));
+}
+
+/** Opens the repository for a look that changes nothing but the scratch folder. */
+export function openPreview(
+  session: Session,
+  flags: ArtifactPullFlags,
+  scratch: string,
+): GitHubActionsSource {
   let downloads = 0;
-  const place = (scratch: string) => () => Promise.resolve(join(scratch, `artifact-${++downloads}`));
-  await previewPulling(
-    session,
-    flags,
-    (_store, scratch) => openSource(session, flags, place(scratch), undefined),
-  );
+  const place = () => Promise.resolve(join(scratch, `artifact-${++downloads}`));
+  return openSource(session, flags, place, undefined);
 }
 
 function openSource(

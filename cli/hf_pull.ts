@@ -5,6 +5,7 @@ import { HUB_OPTIONS, LIMIT_RATE, OTHER_WRITERS_OPTION, PULLING_OPTIONS } from "
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Session } from "./_session.ts";
 import { previewPulling, runPulling } from "./_pull.ts";
+import type { Store } from "../lib/store/store.ts";
 import { SUMMARIES } from "./_help.ts";
 import { type Options, switchOption } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
@@ -55,8 +56,16 @@ export async function runHfPull(session: Session, flags: HfPullFlags): Promise<v
 }
 
 async function previewHfPull(session: Session, flags: HfPullFlags): Promise<void> {
-  const options = sourceOptions(session, flags);
-  await previewPulling(session, flags, (store) => new HuggingFaceSource(session.context, options, store));
+  await previewPulling(session, flags, (store) => openPreview(session, flags, store));
+}
+
+/** Opens the repository for a look that changes nothing. */
+export function openPreview(
+  session: Session,
+  flags: HfPullFlags,
+  store: Store | undefined,
+): HuggingFaceSource {
+  return new HuggingFaceSource(session.context, sourceOptions(session, flags), store);
 }
 
 function sourceOptions({ settings, context }: Session, flags: HfPullFlags): HuggingFaceSourceOptions {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { GitSource, type GitSourceOptions } from "../lib/carriers/git_source.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
-import { stateDirOf } from "../lib/store/store.ts";
+import { stateDirOf, type Store } from "../lib/store/store.ts";
 import { SUMMARIES } from "./_help.ts";
 import { GIT_OPTIONS, OTHER_WRITERS_OPTION, PULLING_OPTIONS } from "./_options.ts";
 import { type Options, switchOption } from "./_declaration.ts";
@@ -56,13 +56,19 @@ export async function runPull(session: Session, flags: PullFlags): Promise<void>
 
 /** Prints what a pull would change. A missing clone is created in a temporary folder. */
 async function previewPull(session: Session, flags: PullFlags): Promise<void> {
+  await previewPulling(session, flags, (store, scratch) => openPreview(session, flags, store, scratch));
+}
+
+/** Opens the registry for a look that changes nothing. */
+export function openPreview(
+  session: Session,
+  flags: PullFlags,
+  store: Store | undefined,
+  scratch: string,
+): GitSource {
   const { context, location } = session;
-  await previewPulling(session, flags, (store, scratch) =>
-    new GitSource(context, {
-      ...sourceOptions(session, flags, stateDirOf(context.fs, location)),
-      scratch,
-      owner: "unlocked",
-    }, store));
+  const options = sourceOptions(session, flags, stateDirOf(context.fs, location));
+  return new GitSource(context, { ...options, scratch, owner: "unlocked" }, store);
 }
 
 function sourceOptions(

@@ -4,6 +4,8 @@ import { oneLine } from "../../lib/core/quote.ts";
 import { EXIT, type ExitCode } from "../../lib/core/errors.ts";
 import { type Manifest, shortDigest } from "../../lib/release/manifest.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
+import { shortRunId } from "../../lib/status/select_runs.ts";
+import { readHistory } from "../../lib/store/history.ts";
 import { readQuarantine } from "../../lib/store/quarantine.ts";
 import { findRelease, listReleaseNames, releaseDir } from "../../lib/store/releases.ts";
 import { findStore, type Store } from "../../lib/store/store.ts";
@@ -40,6 +42,11 @@ const LISTS: Readonly<Record<MachineList, (session: Session, store: Store) => re
   digests: (session, store) => digests(session, store, newestReleases(session, store)),
   quarantined: (_session, store) =>
     readQuarantine(store).slice(-RELEASES_MAX).map(({ digest, reason }) => [shortDigest(digest), reason]),
+  runs: (_session, store) =>
+    readHistory(store, RELEASES_MAX).map(({ runId, command, outcome, startedAt }) => [
+      shortRunId(runId),
+      `${command} ${outcome} ${startedAt}`,
+    ]),
 };
 
 const COMMAND = command({

@@ -41,6 +41,9 @@ const WORK: Readonly<Record<Exclude<CommandName, Elsewhere>, Work>> = {
   pause: { at: "bot", args: ["client", "--for", "2h"], says: /paused until 20.*: client/ },
   resume: { at: "bot", args: [], says: /resumed: client/ },
   status: { at: "bot", args: [], says: /active\s+[0-9a-f]{12} sequence 2/ },
+  log: { at: "bot", args: ["--limit", "1"], says: /resume {3,}resumed/ },
+  releases: { at: "bot", args: ["--remote"], says: /client {2}release [0-9a-f]{12} sequence 2/ },
+  history: { at: "bot", args: [], says: /rollback\n.*pull from git/ },
   train: { at: "trainer", args: [], says: /wrote release/ },
   keys: {
     at: "trainer",
@@ -81,7 +84,7 @@ Deno.test("each command does all of its work as a process, under the permission 
 /** Prints the names of the variables that it may read. */
 const LIST_VARIABLES = "console.log(Object.keys(Deno.env.toObject()).sort().join());";
 
-Deno.test("from source, status, verify and config read the variables of settings only, and keys the home folder", async () => {
+Deno.test("from source, status, log, history, verify and config read the variables of settings only, and keys the home folder", async () => {
   using dir = tempDir();
   writeFiles(dir.path, { "list.ts": LIST_VARIABLES });
   const env = {
@@ -96,6 +99,8 @@ Deno.test("from source, status, verify and config read the variables of settings
   for (
     const [set, names] of [
       ["status", settings],
+      ["log", settings],
+      ["history", settings],
       ["verify", settings],
       ["config", settings],
       ["keys", "HOME"],
@@ -142,6 +147,9 @@ Deno.test("every command reads the environment once and gives the permission up,
   for (
     const args of [
       ["status"],
+      ["releases"],
+      ["log"],
+      ["history"],
       ["verify"],
       ["quarantine", "list"],
       ["prune", "--dry-run"],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { presencePath, presenceSteps } from "../../web/charts/presence.ts";
-import { compareFiles, diffLists, sumChanges } from "../../web/store/compare_files.ts";
+import { diffLists, fileChanges, sumChanges } from "../../lib/release/file_changes.ts";
 import { reachWords, type ReleaseReach } from "../../web/fleet/release_reach.ts";
 
 const file = (path: string, sha256: string, size = 1) => ({ path, sha256, size });
@@ -8,17 +8,17 @@ const file = (path: string, sha256: string, size = 1) => ({ path, sha256, size }
 Deno.test("of several files with the same content, each is the source of one rename; the others are added or removed", () => {
   const before = [file("a1", "x"), file("a2", "x"), file("a3", "x")];
   const after = [file("b1", "x"), file("b2", "x")];
-  const changes = compareFiles(before, after);
+  const changes = fileChanges(before, after);
   assert.deepEqual(changes.map(({ path, kind, from }) => [path, kind, from]), [
     ["a3", "removed", undefined],
     ["b1", "renamed", "a1"],
     ["b2", "renamed", "a2"],
   ]);
-  assert.equal(sumChanges(compareFiles(after, before)).counts.added, 1);
+  assert.equal(sumChanges(fileChanges(after, before)).counts.added, 1);
 });
 
 Deno.test("a copy of a file that stays is added, and a file that replaces another is changed", () => {
-  const changes = compareFiles([file("a", "x"), file("b", "y")], [
+  const changes = fileChanges([file("a", "x"), file("b", "y")], [
     file("a", "x"),
     file("b", "x"),
     file("c", "x"),
@@ -31,8 +31,8 @@ Deno.test("both directions of a diff have the same bytes, with added and removed
     file("b", "3", 25),
     file("c", "4", 40),
   ]] as const;
-  const forwards = sumChanges(compareFiles(one, other));
-  const backwards = sumChanges(compareFiles(other, one));
+  const forwards = sumChanges(fileChanges(one, other));
+  const backwards = sumChanges(fileChanges(other, one));
   assert.deepEqual([forwards.addedBytes, forwards.removedBytes, forwards.changedBytes], [40, 10, 25]);
   assert.deepEqual([backwards.addedBytes, backwards.removedBytes, backwards.changedBytes], [10, 40, 20]);
 });

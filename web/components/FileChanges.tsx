@@ -1,5 +1,5 @@
 import { formatBytes, plural } from "../../lib/core/format.ts";
-import { type ChangeSums, type FileChange, sumChanges } from "../store/compare_files.ts";
+import { type ChangeSums, type FileChange, sumChanges } from "../../lib/release/file_changes.ts";
 import type { Tone } from "../fleet/tone.ts";
 import { shownText } from "../shared/shown_text.ts";
 import type { ReleaseDiff } from "../store/read_comparison.ts";

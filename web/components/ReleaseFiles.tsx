@@ -1,5 +1,5 @@
 import { formatBytes, plural } from "../../lib/core/format.ts";
-import type { ListedFile } from "../store/compare_files.ts";
+import type { ListedFile } from "../../lib/release/file_changes.ts";
 import { shownText } from "../shared/shown_text.ts";
 import type { ReleaseRow } from "../store/rows.ts";
 import { Details } from "./Details.tsx";

@@ -10,7 +10,7 @@ import { keys } from "./keys.ts";
 import { cursorOf } from "./page_range.ts";
 import { resolveRelease } from "./search.ts";
 import type { PublishedName, ReleaseRow } from "./rows.ts";
-import { diffLists, type FileDiff, type FileList } from "./compare_files.ts";
+import { diffLists, type FileDiff, type FileList } from "../../lib/release/file_changes.ts";
 import { readReleaseFiles } from "./read_release.ts";
 
 /** Releases in the form's list. */

@@ -1,10 +1,16 @@
-import { compareUtf8 } from "../../lib/core/portable_path.ts";
+import { compareUtf8 } from "../core/portable_path.ts";
 
 /** A file of a release. */
-export interface ListedFile {
-  readonly path: string;
+export interface ListedFile extends KnownFile {
   readonly size: number;
   readonly sha256: string;
+}
+
+/** A file of which a carrier may not tell size and digest before the download. */
+export interface KnownFile {
+  readonly path: string;
+  readonly size: number | undefined;
+  readonly sha256: string | undefined;
 }
 
 /** A difference between two releases at one path. */
@@ -17,8 +23,11 @@ export interface FileChange {
   readonly sizeAfter: number | undefined;
 }
 
-/** Returns the differences between two lists of files, by path. Files that only moved count as renamed. */
-export function compareFiles(before: readonly ListedFile[], after: readonly ListedFile[]): FileChange[] {
+/**
+ * Returns the differences between two lists of files, by path. Files that only moved count as renamed, and files with an
+ * unknown digest as changed.
+ */
+export function fileChanges(before: readonly KnownFile[], after: readonly KnownFile[]): FileChange[] {
   const old = new Map(before.map((file) => [file.path, file]));
   const fresh = new Map(after.map((file) => [file.path, file]));
   const removed = before.filter(({ path }) => !fresh.has(path));
@@ -28,8 +37,9 @@ export function compareFiles(before: readonly ListedFile[], after: readonly List
   const changes: FileChange[] = [];
   for (const { path, size, sha256 } of after) {
     const earlier = old.get(path);
-    if (earlier?.sha256 === sha256) continue;
-    const source = earlier === undefined ? moved.get(sha256)?.shift() : undefined;
+    if (earlier !== undefined && sha256 !== undefined && earlier.sha256 === sha256) continue;
+    const isMoved = earlier === undefined && sha256 !== undefined;
+    const source = isMoved ? moved.get(sha256)?.shift() : undefined;
     if (source !== undefined) {
       sources.add(source.path);
       changes.push({ path, kind: "renamed", from: source.path, sizeBefore: source.size, sizeAfter: size });
@@ -45,9 +55,9 @@ export function compareFiles(before: readonly ListedFile[], after: readonly List
   return changes.sort((a, b) => compareUtf8(a.path, b.path));
 }
 
-/** A publisher's list of the files of a release. */
+/** A list of the files of a release. */
 export interface FileList {
-  readonly files: readonly ListedFile[];
+  readonly files: readonly KnownFile[];
   /** How many files the release has. The list may contain only the first ones. */
   readonly total: number;
 }
@@ -68,9 +78,9 @@ export function diffLists(before: FileList, after: FileList): FileDiff {
     files.length < total ? [files.at(-1)?.path ?? ""] : []
   );
   const [comparedTo] = ends.sort(compareUtf8);
-  const isCompared = ({ path }: ListedFile) => comparedTo === undefined || compareUtf8(path, comparedTo) <= 0;
+  const isCompared = ({ path }: KnownFile) => comparedTo === undefined || compareUtf8(path, comparedTo) <= 0;
   return {
-    changes: compareFiles(before.files.filter(isCompared), after.files.filter(isCompared)),
+    changes: fileChanges(before.files.filter(isCompared), after.files.filter(isCompared)),
     comparedTo,
   };
 }

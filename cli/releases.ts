@@ -1,0 +1,216 @@
+import { ModelSyncError } from "../lib/core/errors.ts";
+import { formatAge, formatBytes, plural } from "../lib/core/format.ts";
+import { compareRemote, type RemoteLag } from "../lib/pipeline/compare_remote.ts";
+import type { RemoteRelease } from "../lib/pipeline/read_remote.ts";
+import { shortDigest } from "../lib/release/manifest.ts";
+import { type KnownRelease, knownReleases } from "../lib/status/known_releases.ts";
+import type { ReleaseState } from "../lib/status/release_state.ts";
+import { findStore, type Store } from "../lib/store/store.ts";
+import { NO_OPERANDS } from "./_arguments.ts";
+import { command, type CommandFlags, main, type Program } from "./_command.ts";
+import { integerOption, type Options, switchOption } from "./_declaration.ts";
+import { SUMMARIES } from "./_help.ts";
+import type { Output, Style } from "./_output.ts";
+import { lookUp, narrowToRemotes, type RemoteRole, remoteRoles } from "./_remote.ts";
+import { fromText } from "./_runs.ts";
+import { narrowToReading, type Session } from "./_session.ts";
+import { type Column, tableLines } from "./_table.ts";
+
+/** The number of releases that fits on a screen. */
+const RELEASES_SHOWN = 20;
+
+const OPTIONS = {
+  remote: switchOption({
+    group: "Options",
+    brief: "Also look up the newest release of each source",
+  }),
+  limit: integerOption({
+    group: "Options",
+    placeholder: "COUNT",
+    brief: "Number of releases, the newest ones",
+    standard: RELEASES_SHOWN,
+    note: "0 for all",
+  }, 0),
+} satisfies Options;
+
+type ReleasesFlags = CommandFlags<typeof OPTIONS>;
+
+export const program: Program = {
+  name: "releases",
+  command: command({
+    summary: SUMMARIES.releases,
+    options: OPTIONS,
+    operands: NO_OPERANDS,
+    examples: [
+      ["List the releases of this machine", "model-sync releases"],
+      ["Show how far this machine is behind", "model-sync releases --remote"],
+      [
+        "Print the digest of the previous release",
+        "model-sync releases --json | jq -r '.releases[1].digest'",
+      ],
+    ],
+    run,
+  }),
+};
+
+/** The newest release of a role's source, or why it is not known. */
+type LookedUp =
+  & { readonly role: RemoteRole }
+  & (
+    | { readonly found: RemoteRelease; readonly lag: RemoteLag; readonly here: KnownRelease | undefined }
+    | { readonly failure: ModelSyncError }
+  );
+
+async function run(session: Session, flags: ReleasesFlags): Promise<void> {
+  const { context, output, location } = session;
+  const roles = flags.remote === true ? remoteRoles(session) : [];
+  if (roles.length === 0) narrowToReading(session);
+  else narrowToRemotes(session, roles);
+  const store = findStore(context.fs, location, context.log);
+  const releases = store === undefined ? [] : knownReleases(store);
+  const remotes: LookedUp[] = [];
+  for (const role of roles) remotes.push(await lookUpRole(session, store, role, releases));
+  const limit = flags.limit ?? RELEASES_SHOWN;
+  const shown = limit === 0 ? releases : releases.slice(0, limit);
+  const json = { releases: shown, hasMore: shown.length < releases.length };
+  output.answer(flags.remote === true ? { ...json, remotes: remotes.map(remoteJson) } : json, () => [
+    ...releaseLines(output, shown, context.clock.now()),
+    ...(shown.length < releases.length
+      ? [output.paint("dim", "  older releases are not shown: --limit 0 shows all")]
+      : []),
+    ...(flags.remote === true ? remoteLines(output, remotes, releases) : []),
+  ]);
+  // What is known here is shown nevertheless.
+  for (const one of remotes) if ("failure" in one) throw one.failure;
+}
+
+async function lookUpRole(
+  session: Session,
+  store: Store | undefined,
+  role: RemoteRole,
+  releases: readonly KnownRelease[],
+): Promise<LookedUp> {
+  try {
+    const found = await lookUp(session, store, role);
+    const here = hereOf(releases);
+    return { role, found, here, lag: compareRemote(found, here) };
+  } catch (failure) {
+    if (!(failure instanceof ModelSyncError) || session.context.signal.aborted) throw failure;
+    return { role, failure };
+  }
+}
+
+/** Returns the active release, or on a machine without one the newest that it published. */
+function hereOf(releases: readonly KnownRelease[]): KnownRelease | undefined {
+  return releases.find(isActive) ?? releases.find(({ state }) => state === "published");
+}
+
+function isActive({ state }: KnownRelease): boolean {
+  return state === "active" || state === "in canary";
+}
+
+function remoteJson(one: LookedUp): Record<string, unknown> {
+  const { role } = one;
+  if ("failure" in one) {
+    const { code, message, hint = null, exitCode } = one.failure;
+    return { role, error: { code, message, hint, exitCode } };
+  }
+  const { carrier, revision, digest, sequence, createdAt, signer } = one.found;
+  return { role, carrier, revision, digest, sequence, createdAt, signer, ...one.lag, error: null };
+}
+
+const COLUMNS: readonly Column[] = [
+  { heading: "SEQUENCE", align: "end" },
+  { heading: "RELEASE" },
+  { heading: "STATE" },
+  { heading: "WHEN", leftOut: 1 },
+  { heading: "SIZE", align: "end", leftOut: 3 },
+  { heading: "FROM", leftOut: 2 },
+];
+
+const STYLES: Readonly<Partial<Record<ReleaseState, Style>>> = {
+  "active": "green",
+  "in canary": "cyan",
+  "quarantined": "yellow",
+  "damaged": "red",
+  "removed": "dim",
+};
+
+function releaseLines(output: Output, releases: readonly KnownRelease[], now: Date): string[] {
+  if (releases.length === 0) return ["no release is known on this machine yet"];
+  const rows = releases.map(
+    ({ digest, sequence, state, at, createdAt, carrier, revision, bytes, quarantine }) => {
+      const time = at ?? createdAt;
+      const style = STYLES[state];
+      return {
+        cells: [
+          sequence === null ? "–" : String(sequence),
+          shortDigest(digest),
+          style === undefined ? state : { text: state, style },
+          time === null ? "–" : formatAge(now.getTime() - Date.parse(time)),
+          bytes === null ? "–" : formatBytes(bytes),
+          carrier === null ? "–" : fromText(carrier, revision ?? undefined),
+        ],
+        notes: quarantine === null ? [] : [`quarantined at ${quarantine.at}: ${quarantine.reason}`],
+      };
+    },
+  );
+  return tableLines(output, COLUMNS, rows);
+}
+
+function remoteLines(
+  output: Output,
+  remotes: readonly LookedUp[],
+  releases: readonly KnownRelease[],
+): string[] {
+  const title = output.paint("bold", "newest at the source");
+  if (remotes.length === 0) {
+    return [title, "  no source of releases is configured; a RunPod job has none before it is trained"];
+  }
+  const width = Math.max(...remotes.map(({ role }) => role.length));
+  return [
+    title,
+    ...remotes.flatMap((one) => {
+      const role = `  ${one.role.padEnd(width)}  `;
+      if ("failure" in one) return [`${role}${output.paint("red", "unknown")}: the error follows`];
+      const { found } = one;
+      const name = found.digest === null
+        ? ""
+        : `release ${output.paint("bold", shortDigest(found.digest))} sequence ${found.sequence}, `;
+      return [
+        `${role}${name}${fromText(found.carrier, found.revision)}`,
+        `  ${" ".repeat(width)}  ${lagText(output, one, releases)}`,
+      ];
+    }),
+  ];
+}
+
+function lagText(
+  output: Output,
+  { found, lag, here }: Extract<LookedUp, { readonly found: RemoteRelease }>,
+  releases: readonly KnownRelease[],
+): string {
+  const known = releases.find(({ digest }) => digest === found.digest);
+  const refused = known?.state === "quarantined"
+    ? "; the newest is quarantined here, so pulls refuse it"
+    : "";
+  if (here === undefined) return `no release is active here${refused}`;
+  const what = isActive(here) ? "the active release" : "the release published here";
+  switch (lag.relation) {
+    case "same":
+      return output.paint("green", `${what} is the newest${refused}`);
+    case "newer":
+      return output.paint(
+        "yellow",
+        lag.sequencesBehind === null
+          ? `newer than ${what}${refused}`
+          : `${what} is ${plural(lag.sequencesBehind, "sequence")} behind${refused}`,
+      );
+    case "older":
+      return output.paint("yellow", `older than ${what}, sequence ${here.sequence}${refused}`);
+    case "unknown":
+      return `another one than ${what}${refused}`;
+  }
+}
+
+if (import.meta.main) await main(program);

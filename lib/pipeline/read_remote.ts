@@ -1,0 +1,75 @@
+import type { Source } from "../carriers/carrier.ts";
+import type { Carrier, Digest } from "../release/manifest.ts";
+import type { KnownFile } from "../release/file_changes.ts";
+import { parseBundle } from "../signing/bundle.ts";
+import { findRelease, findSignature, type StoredRelease } from "../store/releases.ts";
+import { findRevision } from "../store/revisions.ts";
+import type { Store } from "../store/store.ts";
+
+/** The newest release of a source, not verified. */
+export interface RemoteRelease {
+  readonly carrier: Carrier;
+  /** The carrier's name for it, such as a commit. */
+  readonly revision: string;
+  /** `null` if the source has no manifest, or it is in an archive that only a pull downloads. */
+  readonly digest: Digest | null;
+  readonly sequence: number | null;
+  readonly createdAt: string | null;
+  /** `null` if they are known only after the download. */
+  readonly files: readonly KnownFile[] | null;
+  /** The hint of the key that signed it, as it claims; `null` without a signature. */
+  readonly signer: string | null;
+}
+
+/** Carriers whose `inspect` would download the models. */
+const ARCHIVING: readonly Carrier[] = ["github-actions", "runpod"];
+
+/**
+ * Returns the newest release of a source, and downloads no model. If the store knows the revision, that costs one
+ * request. Nothing is verified.
+ *
+ * @param store `undefined` before the first pull
+ * @throws what a pull would throw before its download
+ */
+export async function readRemote(store: Store | undefined, source: Source): Promise<RemoteRelease> {
+  const { carrier } = source;
+  const revision = await source.resolve();
+  const known = store === undefined ? undefined : findRevision(store, revision.source);
+  if (store !== undefined && known?.revision === revision.id) {
+    const { digest, sequence } = known;
+    const held = findRelease(store, digest);
+    const unheld = { digest, sequence, createdAt: null, files: null, signer: null };
+    return { carrier, revision: revision.id, ...held === undefined ? unheld : ofStored(store, held) };
+  }
+  if (ARCHIVING.includes(carrier)) {
+    const unknown = { digest: null, sequence: null, createdAt: null, files: null, signer: null };
+    return { carrier, revision: revision.id, ...unknown };
+  }
+  const { claim, files } = await source.inspect(revision);
+  return {
+    carrier,
+    revision: revision.id,
+    digest: claim?.manifest.digest ?? null,
+    sequence: claim?.manifest.sequence ?? null,
+    createdAt: claim?.manifest.createdAt ?? null,
+    files: claim?.manifest.files ?? files,
+    signer: claim?.signature === undefined ? null : signerOf(claim.signature),
+  };
+}
+
+function ofStored(
+  store: Store,
+  { manifest: { digest, sequence, createdAt, files } }: StoredRelease,
+): Omit<RemoteRelease, "carrier" | "revision"> {
+  const signature = findSignature(store, digest);
+  return { digest, sequence, createdAt, files, signer: signature === undefined ? null : signerOf(signature) };
+}
+
+/** Returns the hint of the key in a signature, which is not verified here; `unreadable` for a damaged one. */
+export function signerOf(signature: string): string {
+  try {
+    return parseBundle(signature, "the signature").keyHint ?? "unknown key";
+  } catch {
+    return "unreadable";
+  }
+}

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { PermissionName } from "../../cli/_world.ts";
+import { systemClock } from "../../lib/core/clock.ts";
+import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
+import { HubWorld } from "../helpers/hub_world.ts";
+import { configuredPair } from "../helpers/machines.ts";
+import { runCli } from "../helpers/run_cli.ts";
+import { run, runJson } from "../helpers/seed_world.ts";
+import { streamedZip } from "../helpers/streamed_zip.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+
+type Listed = Readonly<Record<string, unknown>>;
+
+async function releasesOf(cwd: string, ...args: string[]): Promise<Listed[]> {
+  const { releases } = await runJson(cwd, "releases", ...args);
+  return Array.isArray(releases) ? releases : [];
+}
+
+const statesOf = (releases: readonly Listed[]) => releases.map(({ sequence, state }) => [sequence, state]);
+
+Deno.test("releases lists every known release with its state, and --remote how far the active one is behind", async () => {
+  using dir = tempDir();
+  const { trainer, bot, registry } = configuredPair(dir.path);
+  const publish = async (content: string) => {
+    writeFiles(join(trainer, "models"), { "rf.bin": content });
+    return String((await runJson(trainer, "publish"))["release"]);
+  };
+  assert.match((await run(bot, "releases")).stdout, /^no release is known on this machine yet\n$/);
+  const digests: string[] = [];
+  for (const content of ["one", "two", "three", "four"]) {
+    digests.push(await publish(content));
+    await runJson(bot, "pull");
+  }
+  assert.deepEqual(statesOf(await releasesOf(bot)), [
+    [4, "active"],
+    [3, "previous"],
+    [2, "installed"],
+    [1, "installed"],
+  ]);
+  assert.deepEqual(statesOf(await releasesOf(trainer)), [4, 3, 2, 1].map((one) => [one, "published"]));
+  await runJson(bot, "rollback");
+  await runJson(bot, "quarantine", "add", digests[0] ?? "", "--reason", "wrong labels");
+  await runJson(bot, "prune", "--keep", "1");
+  const store = join(bot, ".model-sync");
+  Deno.removeSync(join(store, "releases", `${digests[3]?.slice("sha256:".length)}.json`));
+  const after = await releasesOf(bot);
+  assert.deepEqual(statesOf(after), [[4, "quarantined"], [3, "active"], [2, "removed"], [1, "quarantined"]]);
+  assert.deepEqual([after[3]?.["quarantine"], after[2]?.["carrier"], after[2]?.["bytes"]], [
+    { ...Object(after[3]?.["quarantine"]), reason: "wrong labels" },
+    "git",
+    3,
+  ]);
+  await runJson(bot, "quarantine", "lift", digests[3] ?? "");
+  assert.deepEqual(statesOf(await releasesOf(bot, "--limit", "1")), [[4, "damaged"]]);
+  const behind = await runJson(bot, "releases", "--remote");
+  const [remote] = Array.isArray(behind["remotes"]) ? behind["remotes"] : [];
+  const { role, digest, sequence, relation, sequencesBehind, error } = remote;
+  assert.deepEqual([role, digest, sequence, relation, sequencesBehind, error], [
+    "client",
+    digests[3],
+    4,
+    "newer",
+    1,
+    null,
+  ]);
+  await publish("five");
+  const shown = await run(bot, "releases", "--remote");
+  assert.match(shown.stdout, /^ +3 {2}[0-9a-f]{12} {2}active {7}\S.* ago +5 bytes {2}git [0-9a-f]{12}$/m);
+  assert.match(
+    shown.stdout,
+    /newest at the source\n {2}client {2}release [0-9a-f]{12} sequence 5, git [0-9a-f]{12}\n/,
+  );
+  assert.match(shown.stdout, / {10}the active release is 2 sequences behind\n$/);
+  assert.match(
+    (await run(trainer, "releases", "--remote")).stdout,
+    /the release published here is the newest/,
+  );
+  const before = [...Deno.readDirSync(store)].map(({ name }) => name).sort();
+  Deno.renameSync(registry, `${registry}.away`);
+  const away = await run(bot, "releases", "--remote");
+  assert.equal(away.code, 4, away.stderr);
+  assert.match(away.stdout, /3 {2}[0-9a-f]{12} {2}active[^]*client {2}unknown: the error follows\n$/);
+  assert.match(away.stderr, /^error: Cannot /m);
+  const json = await run(bot, "releases", "--remote", "-o", "json");
+  assert.equal(JSON.parse(json.stdout).remotes[0].error.exitCode, 4);
+  assert.equal(JSON.parse(json.stderr).exitCode, json.code);
+  assert.deepEqual([...Deno.readDirSync(store)].map(({ name }) => name).sort(), before);
+});
+
+Deno.test("releases --remote asks the hub, needs no programs for it, and gives up on an unreachable one", async () => {
+  await using hub = new HubWorld();
+  await hub.json("trainer", "hf-upload");
+  await hub.json("bot", "hf-pull");
+  writeFiles(join(hub.path, "trainer/models"), { "model.bin": "newer" });
+  await hub.json("trainer", "hf-upload");
+  const cwd = join(hub.path, "bot");
+  const givenUp = new Set<PermissionName>();
+  const permissions = { givenUp, giveUp: (name: PermissionName) => void givenUp.add(name) };
+  const { stdout } = await runCli("releases", ["--remote"], { cwd, world: { permissions } });
+  assert.match(stdout, /huggingface_client {2}release [0-9a-f]{12} sequence 2, huggingface [0-9a-f]{12}/);
+  assert.match(stdout, /the active release is 1 sequence behind/);
+  assert.deepEqual([...givenUp].sort(), ["env", "run"]);
+  const away = await runCli("releases", ["--remote"], {
+    cwd,
+    world: { http: () => Promise.reject(new TypeError("connection refused")) },
+  });
+  assert.equal(away.code, 4, away.stderr);
+  assert.match(away.stdout, /1 {2}[0-9a-f]{12} {2}active/);
+});
+
+Deno.test("releases --remote names the newest workflow run without downloading its artifact, and starts no RunPod job", async () => {
+  await using github = startGitHubServer(systemClock);
+  using dir = tempDir();
+  const artifact = { name: "models", content: streamedZip({ "rf.bin": "1" }) };
+  const runpod = {
+    trigger_url: "http://127.0.0.1:9/run",
+    status_url_template: "http://127.0.0.1:9/{job_id}",
+  };
+  writeFiles(dir.path, {
+    "configs/bot.yaml": JSON.stringify({
+      model_sync: { artifacts: { owner: OWNER, repository: REPOSITORY }, runpod },
+    }),
+  });
+  const cwd = dir.path;
+  await github.addArtifact(github.addRun(), artifact);
+  const remoteOf = async () => {
+    const { code, stdout, stderr } = await runCli("releases", ["--remote", "--json"], {
+      cwd,
+      env: github.env,
+    });
+    assert.equal(code, 0, stderr);
+    const [remote, ...others] = JSON.parse(stdout).remotes;
+    assert.deepEqual(others, []);
+    return remote;
+  };
+  assert.deepEqual([(await remoteOf()).digest, (await remoteOf()).relation], [null, "unknown"]);
+  const pulled = await runCli("artifact-pull", ["--json"], { cwd, env: github.env });
+  const { release } = JSON.parse(pulled.stdout);
+  const same = await remoteOf();
+  assert.deepEqual([same.digest, same.relation, same.sequencesBehind], [release, "same", 0]);
+  await github.addArtifact(github.addRun(), artifact);
+  const newer = await remoteOf();
+  assert.deepEqual([newer.digest, newer.relation, newer.sequencesBehind], [null, "newer", null]);
+});
