@@ -2,6 +2,7 @@ import { EXIT, messageAndHint } from "../lib/core/errors.ts";
 import { findAlerting } from "./incidents/find_alerting.ts";
 import { SWEEP_JOB, sweepJob, WATCH_JOB, watchJob } from "./jobs.ts";
 import { type OpenDashboard, openDashboard } from "./open_dashboard.ts";
+import { reportSetup } from "./report_setup.ts";
 import { kvFileOf, openKv } from "./store/open_kv.ts";
 import { watchKvFile } from "./store/watch_kv_file.ts";
 import { systemClock } from "../lib/core/clock.ts";
@@ -12,7 +13,8 @@ import { spawnProcess } from "../lib/core/subprocess.ts";
 /**
  * The entry point of the dashboard on Deno Deploy and similar platforms. Settings come from environment variables, data
  * is kept in the platform's database. Deno Deploy finds the jobs by loading this module, so they are registered at the
- * top level. Nothing is opened before the first request.
+ * top level. What is missing is logged at the start, and does not end it: pages say it, too, and a request after it was
+ * added succeeds.
  */
 
 /** A file or the URL of a `denokv` server. If it is not set, the platform's database is used. */
@@ -20,6 +22,7 @@ const KV_VARIABLE = "MODEL_SYNC_DASHBOARD_KV";
 
 const context = platformContext();
 const { env, clock, log } = context;
+const isDeploy = env.get("DENO_DEPLOY") !== undefined;
 let opening: Promise<OpenDashboard> | undefined;
 let alerting: ReturnType<typeof findAlerting> | undefined;
 
@@ -44,7 +47,6 @@ async function open(): Promise<OpenDashboard> {
     log.error(messageAndHint(error));
     Deno.exit(EXIT.disk);
   });
-  const isDeploy = env.get("DENO_DEPLOY") !== undefined;
   return openDashboard({ kv, clock, log }, { env, isLoopback: false, isDeploy }, readAlerting);
 }
 
@@ -82,6 +84,8 @@ Deno.serve(async (request, info) => {
     });
   }
 });
+
+void reportSetup(log, { env, isDeploy }, opened);
 
 /** Levels that are logged: platforms keep every line, and some bill for it. */
 const LEVELS: readonly LogLevel[] = LOG_LEVELS.slice(LOG_LEVELS.indexOf("info"));

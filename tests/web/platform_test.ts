@@ -28,7 +28,8 @@ const PASSWORD = "correct horse battery staple";
 
 interface Started extends AsyncDisposable {
   readonly origin: string;
-  readonly log: () => string;
+  /** Waits for a match in the log. Reject if the program ends before. @returns the match */
+  readonly until: (pattern: RegExp) => Promise<string>;
 }
 
 /** Starts the entry point as Deno Deploy does: with all permissions, configured only by variables. */
@@ -56,19 +57,29 @@ async function start(
     stderr: "piped",
   }).spawn();
   let log = "";
-  const ready = Promise.withResolvers<void>();
+  let news = Promise.withResolvers<void>();
+  let isOver = false;
   const reading = (async () => {
     for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
       log += text;
-      if (log.includes("Listening on")) ready.resolve();
+      news.resolve();
+      news = Promise.withResolvers();
     }
-    ready.reject(new Error(`it ended: ${log}`));
+    isOver = true;
+    news.resolve();
   })();
-  ready.promise.catch(() => {});
-  await ready.promise;
+  const until = async (pattern: RegExp) => {
+    for (;;) {
+      const [found] = pattern.exec(log) ?? [];
+      if (found !== undefined) return found;
+      if (isOver) throw new Error(`it ended: ${log}`);
+      await news.promise;
+    }
+  };
+  await until(/Listening on/);
   return {
     origin: `http://127.0.0.1:${port}`,
-    log: () => log,
+    until,
     async [Symbol.asyncDispose]() {
       child.kill("SIGTERM");
       await child.status;
@@ -122,12 +133,17 @@ for (const [name, runtime = ""] of Object.entries(RUNTIMES)) {
 }
 
 Deno.test({
-  name: "on Deno Deploy without a password, every page names the variable to set, and shows nothing else",
+  name:
+    "on Deno Deploy without a password, the log and every page name the variable to set, and nothing else is shown",
   ignore: Deno.build.os === "windows",
   async fn() {
     using dir = tempDir();
     const env = { MODEL_SYNC_DASHBOARD_KV: ":memory:" };
     await using dashboard = await start(Deno.execPath(), dir, env);
+    assert.match(
+      await dashboard.until(/"level":"error".*/),
+      /no password is set.*add the environment variable \w+_PASSWORD/,
+    );
     const page = await fetch(dashboard.origin);
     assert.equal(page.status, 503);
     assert.match(await page.text(), /MODEL_SYNC_DASHBOARD_PASSWORD/);
@@ -166,9 +182,15 @@ const DeploySection = z.strictObject({
 });
 
 Deno.test("the deploy section of deno.json has only known keys, and names existing files", () => {
-  const { deploy, tasks } = z.object({ deploy: DeploySection, tasks: z.record(z.string(), z.unknown()) })
+  const Tasks = z.record(z.string(), z.union([z.string(), z.object({ command: z.string() })]));
+  const { deploy, tasks } = z.object({ deploy: DeploySection, tasks: Tasks })
     .parse(JSON.parse(Deno.readTextFileSync(`${PROJECT}deno.json`)));
   assert.ok(Deno.statSync(join(PROJECT, deploy.runtime.entrypoint)).isFile);
   const [, task = ""] = /^deno task (\S+)$/.exec(deploy.build ?? "") ?? [];
-  assert.ok(Object.hasOwn(tasks, task), `there is no task ${task}`);
+  const build = tasks[task];
+  assert.ok(typeof build === "object", `there is no task ${task}`);
+  // Without the entry points, the platform would download the packages of all commands and tests.
+  const [, entries = ""] = /^deno install --entrypoint (.+)$/.exec(deploy.install ?? "") ?? [];
+  const [, bundled = ""] = / (\S+)$/.exec(build.command) ?? [];
+  assert.deepEqual(entries.split(" "), [deploy.runtime.entrypoint, bundled]);
 });

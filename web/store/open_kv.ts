@@ -68,7 +68,8 @@ async function openPlatformKv(env: Pick<Environment, "get">): Promise<Deno.Kv> {
   } catch (error) {
     throw new FailedError(`Cannot open the dashboard's database on Deno Deploy: ${messageOf(error)}`, {
       code: "DATABASE_NOT_ASSIGNED",
-      hint: "on console.deno.com, open Databases, provision a Deno KV database and assign it to this app",
+      hint:
+        "on console.deno.com, open Databases, press Provision Database, choose Deno KV, and assign it to this app",
       cause: error,
     });
   }
