@@ -36,6 +36,7 @@ export const COMMAND_GROUPS = {
     "references-sync": "Propose PRIMARY's model records to reference repositories by pull request",
   },
   "Setup": {
+    init: "Create a configuration for this machine, and check it",
     doctor: "Diagnose this machine's setup and suggest fixes",
     completions: "Print the completion script of a shell",
     man: "Print the manual page",

@@ -6,6 +6,7 @@ import { hideSecrets } from "../lib/core/known_secrets.ts";
 import { type Log, LOG_LEVELS, type LogFields, type LogLevel } from "../lib/core/log.ts";
 import { oneLine, printableJson, printableLines } from "../lib/core/quote.ts";
 import type { ChangeList } from "../lib/release/changes.ts";
+import { LineReader } from "./_line_reader.ts";
 import type { Screen, Terminal } from "./_world.ts";
 import { DEFAULT_COLUMNS, Progress } from "./_progress.ts";
 import { Warnings } from "./_warnings.ts";
@@ -33,9 +34,6 @@ export class Verbatim {
   }
 }
 
-/** More than any answer needs. */
-const ANSWER_BYTES_MAX = 1024;
-
 /** How much of the programs' output a quiet command keeps, to show it if the command fails. */
 const HELD_BYTES_MAX = 64 * 1024;
 
@@ -50,6 +48,7 @@ export class Output {
   readonly #progressShown: Progress;
   readonly #warnings: Warnings;
   readonly #closed = new Set<Terminal>();
+  #answers: LineReader | undefined;
   /** The end of the programs' output, while this output is quiet. */
   #held: Uint8Array[] = [];
   #heldBytes = 0;
@@ -101,22 +100,28 @@ export class Output {
 
   /** Asks a question at the terminal. Anything but a yes is a no. @throws the signal's reason */
   async ask(question: string, signal: AbortSignal): Promise<boolean> {
+    return /^y(?:es)?$/i.test(await this.prompt(`${question} [y/N] `, signal) ?? "");
+  }
+
+  /**
+   * Asks for a line at the terminal. Returns it without blanks around it; `undefined` at the end of the input.
+   *
+   * @throws the signal's reason
+   */
+  async prompt(question: string, signal: AbortSignal): Promise<string | undefined> {
     const { stdin } = this.#screen;
-    if (stdin === undefined) return false;
+    if (stdin === undefined) return undefined;
     signal.throwIfAborted();
     this.#clearBar();
     this.#endLine();
-    this.#write(this.#screen.stderr, `${oneLine(question)} [y/N] `);
-    const buffer = new Uint8Array(ANSWER_BYTES_MAX);
-    const { promise: stopped, reject: stop } = Promise.withResolvers<never>();
-    const onAbort = () => stop(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      const count = await Promise.race([stdin.read(buffer), stopped]);
-      return /^y(?:es)?$/i.test(new TextDecoder().decode(buffer.subarray(0, count ?? 0)).trim());
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    this.#write(this.#screen.stderr, oneLine(question));
+    this.#answers ??= new LineReader(stdin);
+    return (await this.#answers.next(signal))?.trim();
+  }
+
+  /** Shows lines between questions. */
+  note(lines: readonly string[]): void {
+    this.#write(this.#screen.stderr, lines.map((line) => `${oneLine(line)}\n`).join(""));
   }
 
   /** Shows text unchanged, such as the help. */

@@ -43,7 +43,9 @@ export function enterProject(
   const here = () => ({ world, env: withDotenv(variables, world.fs), started: undefined });
   if (flags.config === undefined) return here();
   const folder = world.fs.cwd();
-  const project = projectOf(world.fs, folder, flags.config);
+  const project = isRegularFile(world.fs, resolve(folder, flags.config))
+    ? projectOf(folder, flags.config)
+    : folder;
   if (project === folder || ownsStore(world.fs, { folder, project }, variables, flags, log)) return here();
   const entered = enter(world, project);
   return {
@@ -54,10 +56,13 @@ export function enterProject(
 }
 
 /** Only a regular file has a project: `--config /dev/null` means no file. */
-function projectOf(fs: FileSystem, folder: string, config: string): string {
-  const file = resolve(folder, config);
-  if (found(fs, file)?.isFile !== true) return folder;
-  const parent = dirname(file);
+function isRegularFile(fs: FileSystem, path: string): boolean {
+  return found(fs, path)?.isFile === true;
+}
+
+/** Returns the project of a configuration file, whose path starts at the folder. */
+export function projectOf(folder: string, config: string): string {
+  const parent = dirname(resolve(folder, config));
   return basename(parent) === CONFIG_FOLDER ? dirname(parent) : parent;
 }
 

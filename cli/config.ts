@@ -1,25 +1,22 @@
-import { dirname } from "node:path";
 import { ConfigError, describeOrigin, type Origin } from "../lib/config/config_error.ts";
 import type { LoadedConfig } from "../lib/config/load.ts";
 import { type ConfigKey, configKeys, jsonSchema } from "../lib/config/keys.ts";
 import { renderStarter } from "../lib/config/starter.ts";
-import type { Context } from "../lib/core/context.ts";
-import { EXIT, type ExitCode, UsageError } from "../lib/core/errors.ts";
-import { findEntry, replaceFile } from "../lib/core/files.ts";
+import type { LifeName } from "../lib/config/lives.ts";
+import { EXIT, type ExitCode } from "../lib/core/errors.ts";
 import { redactArguments } from "../lib/core/redact_arguments.ts";
 import { REDACTED } from "../lib/core/secret.ts";
-import { DEFAULT_CONFIG_FILE } from "./_options.ts";
+import { INIT_OPTIONS, LIFE_OPERAND, newFile, planLife, writeConfig } from "./_init.ts";
 import { type Options, switchOption } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
 import { command, type CommandFlags, main, plainCommand, type Program } from "./_command.ts";
 import { narrowToReading, type PlainSession, type Session } from "./_session.ts";
 import type { Output } from "./_output.ts";
 
-const INIT_OPTIONS = {
-  force: switchOption({ group: "Options", brief: "Replace a file that exists" }),
+const OPTIONS = {
+  full: switchOption({ group: "Options", brief: "Write every setting with its default and a comment" }),
+  ...INIT_OPTIONS,
 } satisfies Options;
-
-type InitFlags = CommandFlags<typeof INIT_OPTIONS>;
 
 const PLAIN = { options: {}, operands: NO_OPERANDS };
 
@@ -42,14 +39,15 @@ export const program: Program = {
       run: print,
     }),
     init: plainCommand({
-      summary: "Create a commented configuration file with every setting",
-      options: INIT_OPTIONS,
-      operands: NO_OPERANDS,
+      summary: "Create a configuration file, as init does without checks",
+      options: OPTIONS,
+      operands: LIFE_OPERAND,
       examples: [
-        ["Create configs/bot.yaml", "model-sync config init"],
-        ["Replace another file", "model-sync config init --config staging.yaml --force"],
+        ["Create configs/bot.yaml with every setting", "model-sync config init --full"],
+        ["Create it for a backend", "model-sync config init huggingface --repo-id you/your-models"],
+        ["Replace another file", "model-sync config init --full --config staging.yaml --force"],
       ],
-      run: ({ context, output }, flags) => init(context, output, flags),
+      run: init,
     }),
     schema: plainCommand({
       ...PLAIN,
@@ -104,21 +102,24 @@ function complain(output: Output, complaints: readonly string[]): ExitCode {
   return EXIT.usage;
 }
 
-function init({ fs }: Context, output: Output, flags: InitFlags): Promise<void> {
-  const file = flags.config ?? DEFAULT_CONFIG_FILE;
-  if (findEntry(fs, file) !== undefined && !flags.force) {
-    throw new UsageError(`Cannot write ${file}: it exists`, {
-      code: "FILE_EXISTS",
-      hint: "name another file with --config, or replace it with --force",
-    });
-  }
-  fs.mkdirSync(dirname(file), { recursive: true });
-  replaceFile(fs, file, renderStarter());
-  output.result({ file }, () => [
-    `${output.paint("green", "✓")} wrote ${file}`,
-    "  set repo_url (or repo_dir) in it, then: model-sync doctor",
+async function init(
+  plain: PlainSession,
+  flags: CommandFlags<typeof OPTIONS>,
+  operand: LifeName | undefined,
+): Promise<void> {
+  const { context: { fs }, output } = plain;
+  const planned = flags.full === true
+    ? { file: await newFile(plain, flags), text: renderStarter() }
+    : await planLife(plain, flags, operand);
+  const { file, text } = planned;
+  if (flags.dryRun === true) return output.answer({ dryRun: true, file, text }, () => [text.trimEnd()]);
+  const written = writeConfig(fs, planned, flags.force === true);
+  output.result({ file, written }, () => [
+    ...written.map((path) => `${output.paint("green", "✓")} wrote ${path}`),
+    flags.full === true
+      ? "  set repo_url (or repo_dir) in it, then: model-sync doctor"
+      : "  next: model-sync doctor",
   ]);
-  return Promise.resolve();
 }
 
 interface SettingRow {

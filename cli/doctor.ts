@@ -55,7 +55,7 @@ async function run(session: Session, flags: DoctorFlags): Promise<ExitCode> {
   output.verdict(!failed, json, () => [
     ...headingLines(session, heading),
     `roles          ${roles.join(", ") || "none is configured"}`,
-    ...checks.flatMap((check) => lines(output, check)),
+    ...checkLines(output, checks),
     ...(!failed && flags.role === undefined && isUnconfigured(session.config) ? WORKS : []),
   ]);
   return failed ? EXIT.failed : EXIT.done;
@@ -64,7 +64,7 @@ async function run(session: Session, flags: DoctorFlags): Promise<ExitCode> {
 /** The end of the report of a new machine. */
 const WORKS = [
   "model-sync works on this machine",
-  "next: in the folder of your project, write a configuration with: model-sync config init",
+  "next: in the folder of your project, write a configuration with: model-sync init",
 ];
 
 /** Returns the version of this program, and the launcher that started it. */
@@ -72,6 +72,11 @@ function checkProgram({ env, fs }: Context): Check {
   const launcher = env.get(LAUNCHER_VARIABLE);
   const start = launcher === undefined ? "" : `, started by ${launcher}`;
   return pass("program", `${describeVersion(fs).text}${start}`);
+}
+
+/** Returns each check in a line, with the way to fix it below. */
+export function checkLines(output: Output, checks: readonly Check[]): string[] {
+  return checks.flatMap((check) => lines(output, check));
 }
 
 function lines(output: Output, check: Check): string[] {

@@ -46,6 +46,7 @@ export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
   pause: { revoked: ["run"], load: () => import("./pause.ts") },
   resume: { revoked: ["run"], load: () => import("./resume.ts") },
   "run-now": { revoked: ["run"], load: () => import("./run_now.ts") },
+  init: { revoked: [], load: () => import("./init.ts") },
   doctor: { revoked: [], load: () => import("./doctor.ts") },
   completions: { revoked: ["net", "run", "write"], load: () => import("./completions.ts") },
   man: { revoked: ["net", "run", "write"], load: () => import("./man.ts") },

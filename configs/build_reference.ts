@@ -54,19 +54,14 @@ async function settingOptions(): Promise<SettingOptions> {
   return new Map(Array.from(names, ([setting, options]) => [setting, [...options].sort()]));
 }
 
-/** Returns `configs/bot.yaml`: the output of `config init`, with a line for editors. */
-export function buildBotYaml(): string {
-  return `# yaml-language-server: $schema=./model-sync.schema.json\n${renderStarter()}`;
-}
-
 if (import.meta.main) {
   const root = join(import.meta.dirname ?? ".", "..");
   const guide = join(root, ".github/guides/configuration.md");
   Deno.writeTextFileSync(guide, await buildGuide(Deno.readTextFileSync(guide)));
   const commands = join(root, ".github/guides/commands.md");
   Deno.writeTextFileSync(commands, await buildCommandsGuide(Deno.readTextFileSync(commands)));
-  Deno.writeTextFileSync(join(root, "configs/bot.yaml"), buildBotYaml());
   Deno.writeTextFileSync(join(root, "cli/_shells/commands.json"), await buildCommandFacts());
+  Deno.writeTextFileSync(join(root, "configs/bot.yaml"), renderStarter());
   Deno.writeTextFileSync(
     join(root, "configs/model-sync.schema.json"),
     `${JSON.stringify(jsonSchema(), undefined, 2)}\n`,

@@ -27,4 +27,4 @@ export class ConfigError extends UsageError {
 }
 
 const CHECK_HINT =
-  "run model-sync config check to list every complaint; model-sync config init writes a commented file";
+  "run model-sync config check to list every complaint; model-sync config init --full writes a commented file";

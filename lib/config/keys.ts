@@ -53,12 +53,15 @@ const KeySchema: z.ZodType<KeySchema> = z.lazy(() =>
 
 /** Returns the JSON schema of a configuration file. Sections other than `model_sync` belong to the bot. */
 export function jsonSchema(): Record<string, unknown> {
+  // References inside the section start at the root of the whole schema.
+  const { $defs, ...section } = sectionSchema();
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "model-sync configuration",
     description: "The model_sync section of a bot's configuration file. Other sections are ignored.",
     type: "object",
-    properties: { model_sync: sectionSchema() },
+    properties: { model_sync: section },
+    $defs,
   };
 }
 

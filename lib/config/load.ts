@@ -146,7 +146,7 @@ function findFile({ file, isFileRequired, fallbackFile, readText }: ConfigInput)
   if (!isFileRequired) return undefined;
   throw new ConfigError(
     [`${file} does not exist`],
-    "check the path given with --config, or create a file with model-sync config init",
+    "check the path given with --config, or create a file with model-sync init",
   );
 }
 

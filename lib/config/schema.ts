@@ -16,7 +16,7 @@ import { Signing } from "./sections/signing.ts";
 
 /**
  * The section `model_sync` of the configuration file: every setting with its default and its description. The loader,
- * `config init`, `config schema`, the environment variables, `configs/bot.yaml` and the configuration reference are
+ * `config init --full`, `config schema`, the environment variables, `configs/bot.yaml` and the configuration reference are
  * derived from it.
  */
 

@@ -53,6 +53,11 @@ const WORK: Readonly<Record<Exclude<CommandName, Elsewhere>, Work>> = {
   config: { at: "bot", args: ["check"], says: /no complaints/ },
   completions: { at: "bot", args: ["bash"], says: /^complete -F _model_sync model-sync$/m },
   man: { at: "bot", args: [], says: /^\.TH MODEL/ },
+  init: {
+    at: "bot",
+    args: ["git-client", "--repo-url", "../registry.git", "--force"],
+    says: /pass {2}registry writable/,
+  },
 };
 
 Deno.test("each command does all of its work as a process, under the permission set of its name", async () => {

@@ -237,7 +237,7 @@ Deno.test("every option that takes a file or a folder of this machine is declare
     for (const [name, option] of commands.flatMap(({ options }) => Object.entries(options))) {
       if (option.kind === "switch" || option.hidden) continue;
       const isPath = option.setting === undefined
-        ? /^(?:FILE|DIR|DATABASE)$/.test(option.placeholder)
+        ? /^(?:FILE|DIR|DATABASE)$/.test(option.placeholder) || name === "repoUrl"
         : pathSettings.includes(option.setting);
       if (isPath !== (option.isPath?.("models") === true)) wrong.push(`${program.name} --${name}`);
     }

@@ -33,7 +33,7 @@ Deno.test("--quiet prints nothing when a command over git succeeds, whatever the
   await assertAllSilent(bot, ["pull", "verify", "rollback", "prune", "pause", "resume", "config check"]);
   const digest = JSON.parse((await run(bot, "status", "--json")).stdout).current.digest;
   await assertAllSilent(bot, [`quarantine add ${digest}`, `quarantine lift ${digest}`]);
-  await assertAllSilent(dir.path, ["config init", "keys generate --private-key key --public-key pub"]);
+  await assertAllSilent(dir.path, ["config init --full", "keys generate --private-key key --public-key pub"]);
 });
 
 Deno.test("--quiet prints nothing when a command over another carrier succeeds", async () => {

@@ -106,9 +106,9 @@ Deno.test("doctor reports pass, warn or fail for each check with a fix, and chan
 Deno.test("config init, check, print and schema work together", async () => {
   using dir = tempDir();
   const cwd = dir.path;
-  const init = await run(cwd, "config", "init");
+  const init = await run(cwd, "config", "init", "--full");
   assert.equal(init.code, 0, init.stderr);
-  const again = await run(cwd, "config", "init");
+  const again = await run(cwd, "config", "init", "--full");
   assert.equal(again.code, 2);
   assert.match(again.stderr, /exists/);
   assert.match((await run(cwd, "config", "check")).stdout, /configs\/bot\.yaml: no complaints/);

@@ -51,7 +51,7 @@ Deno.test("commands on a read-only file system end with exit 7 in one line, or d
     ["rollback"],
     ["prune"],
     ["quarantine", "add", "00"],
-    ["config", "init", "--config", "new/bot.yaml"],
+    ["config", "init", "--full", "--config", "new/bot.yaml"],
     ["keys", "generate", "--private-key", "new/k", "--public-key", "new/p"],
   ] as const;
   for (const [command, ...args] of [...reading, ...writing]) {
