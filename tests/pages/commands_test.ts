@@ -78,11 +78,14 @@ function normalized(transcript: string): string {
 /** Runs the blocks of a page for one stage, in order. Returns the output. */
 async function perform(page: Page, name: StageName, root: string): Promise<string> {
   const machines: readonly string[] = STAGES[name].machines;
+  const creates = page.blocks.some(({ kind, text }) =>
+    machines.includes(kind.replace(/^sh /, "")) && /^model-sync init (?!.*--dry-run)/m.test(text)
+  );
   await using stage = await STAGES[name].open(root);
   const env = { ...stage.env, PATH: programOnPath(root) };
   for (const machine of machines) {
     Deno.mkdirSync(join(root, machine), { recursive: true });
-    if (stage.standard !== undefined) {
+    if (stage.standard !== undefined && !creates) {
       writeFiles(join(root, machine), { "configs/bot.yaml": stage.adapt(stage.standard) });
     }
   }
@@ -98,7 +101,7 @@ async function perform(page: Page, name: StageName, root: string): Promise<strin
     if (!machines.includes(machine)) continue;
     if (language === "sh") {
       await stage.prepare?.(text, machine, run);
-      outputs.push(await run(machine, text));
+      outputs.push(await run(machine, stage.adapt(text)));
     }
     if (language === "text") {
       const output = outputs.at(-1) ?? "";

@@ -3,7 +3,7 @@ import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.
 import { HubServer } from "../../fakes/hub_server.ts";
 import { writeZip } from "../../lib/archive/zip_writer.ts";
 import { systemClock } from "../../lib/core/clock.ts";
-import { README } from "../helpers/pages.ts";
+import { guide } from "../helpers/pages.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
 import { RunPodWorld } from "../helpers/runpod_world.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -19,10 +19,10 @@ type RunScript = (machine: string, script: string) => Promise<string>;
 /** The servers that the commands of a page need, and what their machines need. */
 interface Stage extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
-  /** The configuration before a page shows one. */
+  /** The configuration of a page that neither shows nor creates one. */
   readonly standard?: string;
-  /** Replaces addresses of the page by those of the stage's servers. */
-  readonly adapt: (yaml: string) => string;
+  /** Replaces addresses of the page by those of the stage's servers, in configurations and commands. */
+  readonly adapt: (text: string) => string;
   /** Replaces names and addresses of the stage by those of the page, in a transcript. */
   readonly show?: (output: string) => string;
   /** Prepares the machines for a block. */
@@ -49,6 +49,9 @@ export const STAGES = {
 
 export type StageName = keyof typeof STAGES;
 
+const GIT_YAML = guide("git-registry.md").block("yaml git");
+const REFERENCES_YAML = guide("references.md").block("yaml references");
+
 const NOTHING_TO_CLOSE = () => Promise.resolve();
 
 function openGit(root: string): Promise<Stage> {
@@ -63,8 +66,8 @@ function openGit(root: string): Promise<Stage> {
   };
   return Promise.resolve({
     env: { ...GIT_ENV, GITHUB_TOKEN: "not needed for a path" },
-    standard: README.block("yaml git"),
-    adapt: (yaml) => yaml.replace(REGISTRY_URL, registry),
+    standard: GIT_YAML,
+    adapt: (text) => text.replaceAll(REGISTRY_URL, registry),
     show: (output) => output.replaceAll(registry, REGISTRY_URL),
     async prepare(block, machine, run) {
       if (/model-sync publish --skip-training/.test(block)) published++;
@@ -85,7 +88,9 @@ async function openRunPod(root: string): Promise<Stage> {
   await world.offer({ "BTC_USDC/rf.bin": "one" }, 1);
   return {
     env: { RUNPOD_API_KEY: world.api.apiKey, MODEL_SYNC_RUNPOD_POLL_INTERVAL_SEC: "1" },
-    adapt: (yaml) => yaml.replaceAll("https://api.runpod.ai/v2/ENDPOINT_ID", `${world.api.origin}/v2/ep1`),
+    adapt: (text) =>
+      text.replaceAll("https://api.runpod.ai/v2/ENDPOINT_ID", `${world.api.origin}/v2/ep1`)
+        .replace("--endpoint ENDPOINT_ID", `--endpoint ${world.api.origin}/v2/ep1/run`),
     [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
   };
 }
@@ -105,7 +110,9 @@ async function openGitHubActions(root: string): Promise<Stage> {
   });
   return {
     env: github.env,
-    adapt: (yaml) => yaml.replace("owner: you", `owner: ${OWNER}`).replace("your-bot", REPOSITORY),
+    adapt: (text) =>
+      text.replace("owner: you", `owner: ${OWNER}`).replace("you/your-bot", `${OWNER}/${REPOSITORY}`)
+        .replace("your-bot", REPOSITORY),
     [Symbol.asyncDispose]: () => github[Symbol.asyncDispose](),
   };
 }
@@ -117,7 +124,7 @@ function openHub(root: string): Promise<Stage> {
   writeFiles(join(root, "huggingface"), { "models/BTC_USDC/rf.bin": "one" });
   return Promise.resolve({
     env: { HF_ENDPOINT: hub.endpoint, HF_TOKEN: hub.token },
-    adapt: (yaml) => yaml,
+    adapt: (text) => text,
     [Symbol.asyncDispose]: () => hub[Symbol.asyncDispose](),
   });
 }
@@ -140,10 +147,10 @@ function openReferences(): Promise<Stage> {
   const { HORDE_GITHUB_SYNC_PRIMARY_API_URL: _url, ...env } = world.env;
   return Promise.resolve({
     env: { ...GIT_ENV, ...env },
-    standard: README.block("yaml references"),
+    standard: REFERENCES_YAML,
     show: (output) => output.replaceAll("Haidra-Org/", "your-fork/"),
-    adapt: (yaml) =>
-      yaml.replaceAll("your-fork", "Haidra-Org").replace(
+    adapt: (text) =>
+      text.replaceAll("your-fork", "Haidra-Org").replace(
         "https://models.aihorde.net/api",
         world.primary.origin,
       ),
@@ -157,5 +164,5 @@ function openKeys(root: string): Promise<Stage> {
 }
 
 function openEmpty(): Promise<Stage> {
-  return Promise.resolve({ env: GIT_ENV, adapt: (yaml) => yaml, [Symbol.asyncDispose]: NOTHING_TO_CLOSE });
+  return Promise.resolve({ env: GIT_ENV, adapt: (text) => text, [Symbol.asyncDispose]: NOTHING_TO_CLOSE });
 }
