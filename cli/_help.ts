@@ -16,6 +16,7 @@ export const COMMAND_GROUPS = {
   "Releases on this machine": {
     status: "Show the active release, the last runs and the next ones",
     releases: "List the releases of this machine, and the newest at the source",
+    diff: "Compare the files of two releases",
     history: "Show which release was active when, and why",
     log: "Show the runs on record, filtered, or one run in detail",
     verify: "Check the active files against their manifest",

@@ -79,7 +79,7 @@ function recordedFacts(output: Output, run: RunRecord): (readonly [string, strin
 }
 
 /** Enough digits to distinguish the keys of a fleet, as on the dashboard. */
-const SIGNER_CHARS = 12;
+export const SIGNER_CHARS = 12;
 
 /** Returns the carrier with its revision: `git 1a2b3c4d5e6f`. */
 export function fromText(carrier: string, revision: string | undefined): string {

@@ -31,7 +31,10 @@ export function tableLines(
   { hasHeading = true }: { readonly hasHeading?: boolean } = {},
 ): string[] {
   const widths = columns.map(({ heading }, index) =>
-    Math.max(hasHeading ? heading.length : 0, ...rows.map(({ cells }) => textWidth(textOf(cells[index]))))
+    rows.reduce(
+      (width, { cells }) => Math.max(width, textWidth(textOf(cells[index]))),
+      hasHeading ? heading.length : 0,
+    )
   );
   const room = output.columns ?? Infinity;
   const shown = fittingColumns(columns, widths, room);

@@ -36,6 +36,7 @@ export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
   quarantine: { revoked: ["run"], load: () => import("./quarantine.ts") },
   status: { revoked: ["net", "run", "write"], load: () => import("./status.ts") },
   releases: { revoked: [], load: () => import("./releases.ts") },
+  diff: { revoked: [], load: () => import("./diff.ts") },
   history: { revoked: ["net", "run", "write"], load: () => import("./history.ts") },
   log: { revoked: ["net", "run", "write"], load: () => import("./log.ts") },
   verify: { revoked: ["net", "run", "write"], load: () => import("./verify.ts") },

@@ -1,8 +1,8 @@
 import type { Source } from "../carriers/carrier.ts";
 import type { Carrier, Digest } from "../release/manifest.ts";
 import type { KnownFile } from "../release/file_changes.ts";
-import { parseBundle } from "../signing/bundle.ts";
-import { findRelease, findSignature, type StoredRelease } from "../store/releases.ts";
+import { claimedSigner } from "../signing/claimed_signer.ts";
+import { findManifest, findSignature, type StoredRelease } from "../store/releases.ts";
 import { findRevision } from "../store/revisions.ts";
 import type { Store } from "../store/store.ts";
 
@@ -21,6 +21,8 @@ export interface RemoteRelease {
   readonly signer: string | null;
 }
 
+const UNKNOWN = { digest: null, sequence: null, createdAt: null, files: null, signer: null };
+
 /** Carriers whose `inspect` would download the models. */
 const ARCHIVING: readonly Carrier[] = ["github-actions", "runpod"];
 
@@ -37,14 +39,11 @@ export async function readRemote(store: Store | undefined, source: Source): Prom
   const known = store === undefined ? undefined : findRevision(store, revision.source);
   if (store !== undefined && known?.revision === revision.id) {
     const { digest, sequence } = known;
-    const held = findRelease(store, digest);
-    const unheld = { digest, sequence, createdAt: null, files: null, signer: null };
-    return { carrier, revision: revision.id, ...held === undefined ? unheld : ofStored(store, held) };
+    const held = findManifest(store, digest);
+    if (held !== undefined) return { carrier, revision: revision.id, ...ofStored(store, held) };
+    if (ARCHIVING.includes(carrier)) return { ...UNKNOWN, carrier, revision: revision.id, digest, sequence };
   }
-  if (ARCHIVING.includes(carrier)) {
-    const unknown = { digest: null, sequence: null, createdAt: null, files: null, signer: null };
-    return { carrier, revision: revision.id, ...unknown };
-  }
+  if (ARCHIVING.includes(carrier)) return { ...UNKNOWN, carrier, revision: revision.id };
   const { claim, files } = await source.inspect(revision);
   return {
     carrier,
@@ -53,7 +52,7 @@ export async function readRemote(store: Store | undefined, source: Source): Prom
     sequence: claim?.manifest.sequence ?? null,
     createdAt: claim?.manifest.createdAt ?? null,
     files: claim?.manifest.files ?? files,
-    signer: claim?.signature === undefined ? null : signerOf(claim.signature),
+    signer: claimedSigner(claim?.signature),
   };
 }
 
@@ -61,15 +60,5 @@ function ofStored(
   store: Store,
   { manifest: { digest, sequence, createdAt, files } }: StoredRelease,
 ): Omit<RemoteRelease, "carrier" | "revision"> {
-  const signature = findSignature(store, digest);
-  return { digest, sequence, createdAt, files, signer: signature === undefined ? null : signerOf(signature) };
-}
-
-/** Returns the hint of the key in a signature, which is not verified here; `unreadable` for a damaged one. */
-export function signerOf(signature: string): string {
-  try {
-    return parseBundle(signature, "the signature").keyHint ?? "unknown key";
-  } catch {
-    return "unreadable";
-  }
+  return { digest, sequence, createdAt, files, signer: claimedSigner(findSignature(store, digest)) };
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { findFile, ifFound, removeFile } from "../core/files.ts";
+import { listFolder } from "../core/folders.ts";
 import { StateFile } from "../core/state_file.ts";
 import { Digest, type ReleaseFile, totalBytes } from "../release/manifest.ts";
 import type { Store } from "./store.ts";
@@ -33,6 +34,14 @@ export type PublishedFiles = Readonly<z.infer<typeof PublishedFiles>>;
 export function findPublishedFiles(store: Store, digest: Digest): PublishedFiles | undefined {
   const read = listFile(store, digest).read();
   return read.kind === "found" && read.value.digest === digest ? read.value : undefined;
+}
+
+/** Returns the digests of the releases whose files are kept, in no order. */
+export function listPublishedFiles(store: Store): Digest[] {
+  return (listFolder(store.fs, folderOf(store)) ?? []).flatMap(({ name }) => {
+    const digest = Digest.safeParse(`sha256:${name.replace(/\.json$/, "")}`);
+    return digest.success ? [digest.data] : [];
+  });
 }
 
 /** Keeps the files of a release that was just published, and drops the oldest lists beyond the bounds. */

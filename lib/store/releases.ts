@@ -55,9 +55,23 @@ export function findSignature(store: Store, digest: Digest): string | undefined 
 
 /** Returns a release that the store holds whole; `undefined` if it does not hold it, or if the manifest is damaged. */
 export function findRelease(store: Store, digest: Digest): StoredRelease | undefined {
+  return findManifest(store, digest, () => hasReleaseDir(store, digest));
+}
+
+/**
+ * Returns a release of which the store has the manifest, whether or not it holds the files; `undefined` without a
+ * manifest, or if it is damaged.
+ *
+ * @param isWanted called before the manifest is parsed
+ */
+export function findManifest(
+  store: Store,
+  digest: Digest,
+  isWanted: () => boolean = () => true,
+): StoredRelease | undefined {
   try {
     const text = findText(store.fs, manifestPath(store, digest), MANIFEST_BYTES_MAX);
-    if (text === undefined || !hasReleaseDir(store, digest)) return undefined;
+    if (text === undefined || !isWanted()) return undefined;
     const manifest = readManifest(text, `the manifest ${manifestPath(store, digest)}`);
     return manifest.digest === digest ? { manifest, text } : undefined;
   } catch (error) {
@@ -82,6 +96,12 @@ export function listReleases(store: Store): StoredRelease[] {
 export function listReleaseNames(store: Store): Digest[] {
   return readNames(store).filter((name) => /^[0-9a-f]{64}$/.test(name))
     .map((hex) => Digest.parse(`sha256:${hex}`));
+}
+
+/** Returns the digests of all manifests, with or without the files of the release, in no order. */
+export function listManifestNames(store: Store): Digest[] {
+  return readNames(store).filter((name) => /^[0-9a-f]{64}\.json$/.test(name))
+    .map((name) => Digest.parse(`sha256:${name.slice(0, 64)}`));
 }
 
 /** Returns no names if the folder is missing or not a folder. Opening the store for writing recreates it. */

@@ -43,6 +43,7 @@ const WORK: Readonly<Record<Exclude<CommandName, Elsewhere>, Work>> = {
   status: { at: "bot", args: [], says: /active\s+[0-9a-f]{12} sequence 2/ },
   log: { at: "bot", args: ["--limit", "1"], says: /resume {3,}resumed/ },
   releases: { at: "bot", args: ["--remote"], says: /client {2}release [0-9a-f]{12} sequence 2/ },
+  diff: { at: "bot", args: ["active", "remote"], says: /^to {4}[0-9a-f]{12} {2}sequence 2, git/m },
   history: { at: "bot", args: [], says: /rollback\n.*pull from git/ },
   train: { at: "trainer", args: [], says: /wrote release/ },
   keys: {
@@ -153,6 +154,7 @@ Deno.test("every command reads the environment once and gives the permission up,
     const args of [
       ["status"],
       ["releases"],
+      ["diff", "active", "active"],
       ["log"],
       ["history"],
       ["verify"],
