@@ -44,7 +44,7 @@ const WORK: Readonly<Record<Exclude<CommandName, Elsewhere>, Work>> = {
   log: { at: "bot", args: ["--limit", "1"], says: /resume {3,}resumed/ },
   releases: { at: "bot", args: ["--remote"], says: /client {2}release [0-9a-f]{12} sequence 2/ },
   diff: { at: "bot", args: ["active", "remote"], says: /^to {4}[0-9a-f]{12} {2}sequence 2, git/m },
-  history: { at: "bot", args: [], says: /rollback\n.*pull from git/ },
+  history: { at: "bot", args: [], says: /rolled back by canary\n.*pull from git/ },
   train: { at: "trainer", args: [], says: /wrote release/ },
   keys: {
     at: "trainer",
@@ -82,7 +82,7 @@ Deno.test("each command does all of its work as a process, under the permission 
     const words = args.map((arg) => arg === "NEWEST" ? newest : arg);
     const result = await spawnCli(command, words, { cwd: machines[at], entry: "script" });
     assert.equal(result.code, 0, `${command}: ${result.stderr}`);
-    assert.match(result.stdout, says, command);
+    assert.match(result.stdout, says, `${command}: ${result.stdout}`);
   }
   assert.ok(Deno.statSync(join(bot, "reloaded")).isFile);
 });
