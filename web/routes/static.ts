@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { App, AppEnv } from "./dashboard.ts";
+import { FailedError } from "../../lib/core/errors.ts";
 import { faviconState, faviconSvg } from "../components/favicon.ts";
 
 /** Caching of addresses that contain the version of the file. */
@@ -39,11 +40,11 @@ export interface StaticFile {
   readonly version: string;
 }
 
-const TYPES: Readonly<Record<string, string>> = {
-  css: "text/css; charset=utf-8",
-  js: "text/javascript; charset=utf-8",
-  svg: "image/svg+xml",
-};
+/** The files in `static/`. Their names, because a folder of a package registry cannot be listed. */
+const FILES = [
+  { name: "islands.js", contentType: "text/javascript; charset=utf-8" },
+  { name: "style.css", contentType: "text/css; charset=utf-8" },
+] as const;
 
 /** The files in `static/` by name. They are read once, when the dashboard starts. */
 export const staticFiles: ReadonlyMap<string, StaticFile> = await readStaticFiles();
@@ -55,14 +56,22 @@ export function staticAddress(name: string): string | undefined {
 }
 
 async function readStaticFiles(): Promise<ReadonlyMap<string, StaticFile>> {
-  const folder = new URL("../static/", import.meta.url);
-  const files = new Map<string, StaticFile>();
-  for await (const { name, isFile } of Deno.readDir(folder)) {
-    const contentType = TYPES[name.slice(name.lastIndexOf(".") + 1)];
-    if (!isFile || contentType === undefined) continue;
-    const bytes = await Deno.readFile(new URL(name, folder));
+  const files = FILES.map(async ({ name, contentType }) => {
+    const bytes = await readCode(new URL(`../static/${name}`, import.meta.url));
     const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-    files.set(name, { bytes, contentType, version: hash.toHex().slice(0, 12) });
-  }
-  return files;
+    return [name, { bytes, contentType, version: hash.toHex().slice(0, 12) }] as const;
+  });
+  return new Map(await Promise.all(files));
+}
+
+/** Reads a file that is part of the program: from its folder, or from the package registry that the program runs from. */
+async function readCode(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+  if (url.protocol === "file:") return await Deno.readFile(url);
+  const response = await fetch(url);
+  if (response.ok) return await response.bytes();
+  await response.body?.cancel();
+  throw new FailedError(`Cannot read ${url}: the registry answered ${response.status}`, {
+    code: "STATIC_FILE",
+    hint: "start the dashboard again later, or install model-sync from a clone",
+  });
 }

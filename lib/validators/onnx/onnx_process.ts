@@ -81,9 +81,10 @@ function lastLine(text: string): string | undefined {
   return line === undefined || line === "" ? undefined : cleanLine(line, { charsMax: REASON_CHARS_MAX });
 }
 
-/** The executable starts itself; from source, Deno runs `try_onnx.ts`. */
+/** The executable starts itself; from source, Deno runs `try_onnx.ts`: a file, or an address of a package registry. */
 function program(): { readonly command: string; readonly args: readonly string[] } {
   if (Deno.build.standalone) return { command: Deno.execPath(), args: [TRY_ONNX] };
-  const entry = fileURLToPath(new URL("./try_onnx.ts", import.meta.url));
+  const { href, protocol } = new URL("./try_onnx.ts", import.meta.url);
+  const entry = protocol === "file:" ? fileURLToPath(href) : href;
   return { command: Deno.execPath(), args: ["run", "-q", "--no-prompt", "--allow-read", entry] };
 }
