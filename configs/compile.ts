@@ -1,42 +1,123 @@
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { clonedCommit, COMMIT_FILE } from "../cli/_version.ts";
-
-const PROJECT = fileURLToPath(new URL("..", import.meta.url));
-
-/** What the process that tries ONNX models loads; the package holds four runtimes in eight forms, 138 MB of them. */
-const USED = ["ort.node.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"];
-
 /**
- * What `deno compile` leaves out of the executable: the runtimes of `onnxruntime-web` that nothing loads. With them it
- * would be twice as large, and take a quarter of a second longer to start.
+ * Builds the executables. The options of `deno compile` and the messages are in `compile/`.
+ *
+ *     deno task compile                       for this machine
+ *     deno task compile --target linux-arm64  for another platform
+ *     deno task compile --all                 all platforms of a release, and their checksums
  */
-export function excludedRuntimes(): string[] {
-  const entry = import.meta.resolve("onnxruntime-web");
-  // Deno 2.6 does not tell where its packages are.
-  if (!entry.startsWith("file:")) return [];
-  const folder = dirname(fileURLToPath(entry));
-  return Array.from(Deno.readDirSync(folder), ({ name }) => name)
-    .filter((name) => !USED.includes(name))
-    .flatMap((name) => ["--exclude", join(folder, name)]);
+import { rmSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { neverAborted } from "../lib/core/context.ts";
+import { EXIT, type ExitCode, ModelSyncError } from "../lib/core/errors.ts";
+import { hashFile } from "../lib/core/hash.ts";
+import { systemFault } from "../lib/core/system_fault.ts";
+import {
+  compileOptions,
+  compileProgram,
+  type CompileTools,
+  type ProgramResult,
+  type RunProgram,
+} from "./compile/compile_program.ts";
+import { asksForUsage, type Build, parseOptions, USAGE } from "./compile/compile_options.ts";
+import { BYTES_MAX, megabytes, packedSizes, sizeReport } from "./compile/size_report.ts";
+
+/** What the build needs from outside. */
+export interface CompileWorld extends CompileTools {
+  /** Prints a line of the result. */
+  readonly print: (line: string) => void;
+  /** Prints an error or a warning. */
+  readonly complain: (line: string) => void;
 }
 
-/** Writes the commit of the clone for the executable's `--version`. @returns the options that pack it */
-function packedCommit(): string[] {
-  const commit = clonedCommit(Deno, PROJECT);
-  if (commit === undefined) return [];
-  const path = join(PROJECT, COMMIT_FILE);
-  Deno.mkdirSync(dirname(path), { recursive: true });
-  Deno.writeTextFileSync(path, `${commit}\n`);
-  return ["--include", path];
+/** Builds what the options ask for. @returns the exit code, of the first build that failed */
+export async function compile(world: CompileWorld, args: readonly string[]): Promise<ExitCode> {
+  try {
+    if (asksForUsage(args)) {
+      world.print(USAGE);
+      return EXIT.done;
+    }
+    const { builds, checksums } = parseOptions(args);
+    // Old checksums beside new executables would not match them.
+    if (checksums !== undefined) rmSync(checksums, { force: true });
+    const options = await compileOptions(world);
+    const codes: ExitCode[] = [];
+    for (const build of builds) codes.push(await compileOne(world, options, build));
+    const failed = codes.find((code) => code !== EXIT.done);
+    if (failed !== undefined) return failed;
+    if (checksums !== undefined) await writeChecksums(checksums, builds);
+    return EXIT.done;
+  } catch (error) {
+    return report(world, error, "compile");
+  }
 }
 
-/** Compiles with these arguments of `deno compile`: `deno run -A configs/compile.ts -o dist/model-sync cli/main.ts`. */
+/** Builds one executable and prints its report. With `--all`, a platform that fails does not keep others from it. */
+async function compileOne(world: CompileWorld, options: readonly string[], build: Build): Promise<ExitCode> {
+  try {
+    Deno.mkdirSync(dirname(build.path), { recursive: true });
+    const printed = await compileProgram(world, options, build);
+    const { size } = Deno.statSync(build.path);
+    world.print(`${build.path} for ${build.target.name}: ${megabytes(size)}`);
+    for (const row of sizeReport(size, packedSizes(printed))) world.print(row);
+    if (size > BYTES_MAX) {
+      world.complain(
+        `warning: ${build.path} is larger than ${megabytes(BYTES_MAX)}; the report shows what it packs`,
+      );
+    }
+    return EXIT.done;
+  } catch (error) {
+    return report(world, error, `compile ${build.path}`);
+  }
+}
+
+/** Prints an error that a user can act on. */
+function report(world: CompileWorld, error: unknown, action: string): ExitCode {
+  const fault = systemFault(error, action);
+  if (!(fault instanceof ModelSyncError)) throw error;
+  const hint = fault.hint === undefined
+    ? ""
+    : `. ${fault.hint.charAt(0).toUpperCase()}${fault.hint.slice(1)}`;
+  world.complain(`error: ${fault.message}${hint}`);
+  return fault.exitCode;
+}
+
+/** Replaces the checksums by a rename, so that an interrupted build leaves none. */
+async function writeChecksums(path: string, builds: readonly Build[]): Promise<void> {
+  const lines: string[] = [];
+  for (const build of builds) {
+    const { sha256 } = await hashFile(Deno, build.path, { signal: neverAborted() });
+    lines.push(`${sha256}  ${basename(build.path)}\n`);
+  }
+  Deno.writeTextFileSync(`${path}.tmp`, lines.join(""));
+  Deno.renameSync(`${path}.tmp`, path);
+}
+
+/** Runs a program without colours, because its output is parsed. */
+async function run(...[program, args, dropped = []]: Parameters<RunProgram>): Promise<ProgramResult> {
+  const env = { ...Deno.env.toObject(), NO_COLOR: "1" };
+  for (const name of dropped) Reflect.deleteProperty(env, name);
+  const command = new Deno.Command(program, { args: [...args], clearEnv: true, env, stdin: "null" });
+  const { success, stdout, stderr } = await command.output();
+  const decoder = new TextDecoder();
+  return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+function printTo(stream: typeof Deno.stdout): (line: string) => void {
+  return (line) => {
+    const bytes = new TextEncoder().encode(`${line}\n`);
+    for (let offset = 0; offset < bytes.length;) offset += stream.writeSync(bytes.subarray(offset));
+  };
+}
+
 if (import.meta.main) {
-  const compiler = Deno.env.get("DENO_COMPILE_BIN") ?? Deno.execPath();
-  const { code } = await new Deno.Command(compiler, {
-    args: ["compile", ...excludedRuntimes(), ...packedCommit(), ...Deno.args],
-    stdin: "null",
-  }).spawn().status;
-  Deno.exit(code);
+  const world: CompileWorld = {
+    project: fileURLToPath(new URL("..", import.meta.url)),
+    deno: Deno.execPath(),
+    compiler: Deno.env.get("DENO_COMPILE_BIN") ?? Deno.execPath(),
+    run,
+    print: printTo(Deno.stdout),
+    complain: printTo(Deno.stderr),
+  };
+  Deno.exit(await compile(world, Deno.args));
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { EXECUTABLE } from "../helpers/executable.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { writeModel } from "./model_writer.ts";
 import { median, MIB, ms, seconds, size } from "./units.ts";
@@ -33,6 +34,22 @@ export async function helpStart(bench: Workbench): Promise<void> {
     ratio: `${ratio.toFixed(1)} times the time`,
     wanted: "within 2 times",
     kept: ratio <= 2,
+  });
+}
+
+/** The time until the executable prints `--help`. */
+export async function executableHelp(bench: Workbench): Promise<void> {
+  const runs: number[] = [];
+  for (let round = 0; round < bench.scale.rounds(25); round++) {
+    runs.push((await bench.run(bench.dir, [EXECUTABLE.path, "--help"])).wallMs);
+  }
+  bench.report({
+    what: "`model-sync --help` of the executable",
+    ours: ms(median(runs)),
+    theirs: "",
+    ratio: "",
+    wanted: "under 150 ms",
+    kept: median(runs) < 150,
   });
 }
 

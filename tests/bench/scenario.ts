@@ -1,3 +1,4 @@
+import { EXECUTABLE } from "../helpers/executable.ts";
 import { PYTHON } from "../helpers/scikit_learn.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -21,9 +22,13 @@ const JOBLIB = "joblib";
 /** The system whose `/proc` shows a running process's usage. It is not a command. */
 const LINUX = "linux";
 
+/** The executable, which `MODEL_SYNC_TEST_EXECUTABLE` names. It is not a command. */
+const COMPILED = "executable";
+
 /** Returns the first missing program. */
 export function missingProgram(needs: readonly string[]): string | undefined {
   return needs.find((program) => {
+    if (program === COMPILED) return EXECUTABLE.missing !== undefined;
     if (program === LINUX) return Deno.build.os !== LINUX;
     return program === JOBLIB ? PYTHON === undefined : !isCommand(program);
   });

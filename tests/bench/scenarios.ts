@@ -1,6 +1,6 @@
 import { createArchive, extractDeflated, extractStored, memoryOfExtraction } from "./archive_scenarios.ts";
 import { artifactMemory, artifactUnchanged } from "./artifact_scenarios.ts";
-import { demoTime, helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
+import { demoTime, executableHelp, helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
 import { daemonIdle } from "./daemon_scenarios.ts";
 import { dashboardLoad } from "./dashboard_scenarios.ts";
 import { downloadVerified } from "./download_scenarios.ts";
@@ -17,6 +17,7 @@ import { walkPickles } from "./validate_scenarios.ts";
 /** Every scenario, in the order of the table. To add a scenario, add a line here: the test runs it as well. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "help": scenario(helpStart),
+  "executable-help": scenario(executableHelp, "executable"),
   "demo": scenario(demoTime),
   "publish-new": scenario(publishNew),
   "publish-unchanged": scenario(publishUnchanged),

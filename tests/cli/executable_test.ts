@@ -1,168 +1,173 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { join } from "node:path";
-import { z } from "zod";
 import { clonedCommit } from "../../cli/_version.ts";
+import { VERSION } from "../../lib/core/version.ts";
+import { BYTES_MAX } from "../../configs/compile/size_report.ts";
+import { EXECUTABLE, programJson, runProgram, startProgram, withExecutable } from "../helpers/executable.ts";
+import { classifier, endless } from "../helpers/onnx_bytes.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { classifier, endless } from "../helpers/onnx_bytes.ts";
-import { bareRepository, GIT_ENV } from "../helpers/test_git.ts";
+import { bareRepository } from "../helpers/test_git.ts";
 
-/**
- * The released program. `DENORT_BIN` and `DENO_COMPILE_BIN` name a runtime stub and the Deno that goes with it
- * where Deno's own download site cannot be reached.
- */
-interface Build {
-  readonly dir: ReturnType<typeof tempDir>;
-  readonly path: string;
-  /** Why it was not built; a compile error is not accepted as a reason. */
-  readonly missing: string | undefined;
+/** A library that shows a program another time. */
+const FAKETIME = [
+  "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+  "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+]
+  .find((path) => {
+    try {
+      return Deno.statSync(path).isFile;
+    } catch {
+      return false;
+    }
+  });
+
+/** Returns the digits by which pages and log lines name the release of a command's `--json` object. */
+function shortRelease(result: Readonly<Record<string, unknown>>): string {
+  return String(result["release"]).replace("sha256:", "").slice(0, 12);
 }
 
-const { version, tasks: { compile } } = z.object({
-  version: z.string(),
-  tasks: z.object({ compile: z.object({ command: z.string().startsWith("deno run ") }) }),
-}).parse(JSON.parse(Deno.readTextFileSync(join(PROJECT, "deno.json"))));
-
-/** Runs the task `compile`, but for where the program goes. */
-function build(): Build {
-  const dir = tempDir();
-  const path = join(dir.path, Deno.build.os === "windows" ? "model-sync.exe" : "model-sync");
-  const args = compile.command.split(" ").slice(1).map((arg) => arg === "dist/model-sync" ? path : arg);
-  assert.ok(args.includes(path));
-  const result = new Deno.Command(Deno.execPath(), {
-    args,
-    cwd: PROJECT,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-  }).outputSync();
-  if (result.success) return { dir, path, missing: undefined };
-  const stderr = new TextDecoder().decode(result.stderr);
-  assert.match(stderr, /Setting up base binary/, `deno compile failed: ${stderr}`);
-  return { dir, path, missing: /error sending request.*/.exec(stderr)?.[0] ?? "no runtime stub" };
-}
-
-const BUILD = build();
-const SKIPPED = BUILD.missing === undefined ? "" : ` (cannot be built here: ${BUILD.missing})`;
-globalThis.addEventListener("unload", () => BUILD.dir[Symbol.dispose]());
-
-/** Runs the executable as a user would, in a folder, with nothing of Deno on its PATH. */
-function runAny(cwd: string, ...args: string[]): { code: number; stdout: string; stderr: string } {
-  const { code, stdout, stderr } = new Deno.Command(BUILD.path, {
-    args: [...args, "--json"],
-    cwd,
-    env: {
-      ...GIT_ENV,
-      NO_COLOR: "1",
-      // Without a cache that it could take ONNX Runtime from.
-      DENO_DIR: join(cwd, "no-cache"),
-      MODEL_SYNC_ACTIVATION_VALIDATE_ONNX_TIMEOUT_SECONDS: "5",
-    },
-    stdin: "null",
-  }).outputSync();
-  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
-}
-
-function run(cwd: string, ...args: string[]): Record<string, unknown> {
-  const { code, stdout, stderr } = runAny(cwd, ...args);
-  assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
-  return z.record(z.string(), z.unknown()).parse(JSON.parse(stdout));
+/** Loads the front page again with each change, as a browser does, until it has a text. A stream of changes ends in time. */
+async function pageWith(address: string, text: string): Promise<string> {
+  const changes = await fetch(`${address}/api/v1/live?since=`);
+  let page = "";
+  for await (const _change of changes.body ?? []) {
+    page = await (await fetch(address)).text();
+    if (page.includes(text)) return page;
+  }
+  assert.fail(`The page does not show ${text}: ${page}`);
 }
 
 Deno.test({
-  name: `the executable publishes, pulls and rolls back${SKIPPED}`,
-  ignore: BUILD.missing !== undefined,
-  fn() {
+  ...withExecutable(
+    "the executable publishes, pulls, refuses bad models, rolls back, shows that on its dashboard, and pulls on a cron schedule",
+  ),
+  async fn(t) {
     using dir = tempDir();
     const registry = bareRepository(join(dir.path, "registry.git"));
-    const [trainer, bot] = ["trainer", "bot"].map((name) => join(dir.path, name));
-    assert.ok(trainer !== undefined && bot !== undefined);
-    const config = `model_sync: {repo_url: ${
-      JSON.stringify(registry)
-    }, publisher: {train_before_push: false}}\n`;
-    for (const machine of [trainer, bot]) writeFiles(machine, { "configs/bot.yaml": config });
-
+    const [trainer, bot] = [join(dir.path, "trainer"), join(dir.path, "bot")];
+    const settings = {
+      repo_url: registry,
+      publisher: { train_before_push: false },
+      client: { schedule: "* * * * *" },
+    };
+    for (const machine of [trainer, bot]) {
+      writeFiles(machine, { "configs/bot.yaml": JSON.stringify({ model_sync: settings }) });
+    }
     writeFiles(trainer, { "models/BTC/rf.bin": "one", "models/ETH/rf.bin": "eth" });
-    const first = run(trainer, "publish");
+    const first = programJson(trainer, "publish");
     assert.deepEqual([first["outcome"], first["sequence"], first["pushed"]], ["published", 1, true]);
-    assert.equal(run(bot, "pull")["outcome"], "activated");
+    assert.equal(programJson(bot, "pull")["outcome"], "activated");
 
     writeFiles(trainer, { "models/BTC/rf.bin": "two" });
-    const second = run(trainer, "publish");
-    const pulled = run(bot, "pull");
-    assert.deepEqual([pulled["release"], pulled["changed"]], [second["release"], 1]);
-    assert.deepEqual(readFiles(join(bot, "models")), { "BTC/rf.bin": "two", "ETH/rf.bin": "eth" });
-
-    // A process of its own tries the models: the executable again.
     const good = classifier([[1, 2], [3, 4]]);
     Deno.writeFileSync(join(trainer, "models/BTC/rf.onnx"), good);
-    run(trainer, "publish");
-    assert.equal(run(bot, "pull")["outcome"], "activated");
-    for (
-      const [name, model, problem] of [
-        ["rf.onnx", classifier([[NaN, 2], [3, 4]]), /its output .*probabilities.* is NaN/],
-        ["other.onnx", endless(), /did not load and compute it within 5 s/],
-      ] as const
-    ) {
-      Deno.writeFileSync(join(trainer, "models/BTC/rf.onnx"), good);
-      Deno.writeFileSync(join(trainer, "models/BTC", name), model);
-      run(trainer, "publish");
-      const refused = runAny(bot, "pull");
-      assert.deepEqual([refused.code, /VALIDATION_FAILED/.test(refused.stderr)], [5, true], refused.stderr);
-      assert.match(refused.stderr, problem);
-    }
-    run(bot, "rollback", "--to", String(second["release"]));
+    const second = programJson(trainer, "publish");
+    const pulled = programJson(bot, "pull");
+    assert.deepEqual([pulled["release"], pulled["changed"]], [second["release"], 2]);
+    assert.equal(readFiles(join(bot, "models"))["BTC/rf.bin"], "two");
 
-    const back = run(bot, "rollback", "--to", String(first["release"]));
+    await t.step(
+      "ONNX Runtime is inside, and refuses a model that computes NaN and one that never ends",
+      () => {
+        for (
+          const [name, model, seconds, problem] of [
+            ["rf.onnx", classifier([[NaN, 2], [3, 4]]), "60", /its output .*probabilities.* is NaN/],
+            ["other.onnx", endless(), "5", /did not load and compute it within 5 s/],
+          ] as const
+        ) {
+          Deno.writeFileSync(join(trainer, "models/BTC/rf.onnx"), good);
+          Deno.writeFileSync(join(trainer, "models/BTC", name), model);
+          programJson(trainer, "publish");
+          const refused = runProgram(bot, ["pull", "--json"], {
+            env: { MODEL_SYNC_ACTIVATION_VALIDATE_ONNX_TIMEOUT_SECONDS: seconds },
+          });
+          assert.deepEqual(
+            [refused.code, /VALIDATION_FAILED/.test(refused.stderr)],
+            [5, true],
+            refused.stderr,
+          );
+          assert.match(refused.stderr, problem);
+        }
+      },
+    );
+
+    const back = programJson(bot, "rollback", "--to", String(first["release"]));
     assert.deepEqual([back["outcome"], back["release"]], ["rolled-back", first["release"]]);
     assert.deepEqual(readFiles(join(bot, "models")), { "BTC/rf.bin": "one", "ETH/rf.bin": "eth" });
+
+    await t.step(
+      "the dashboard shows the release, with stylesheet and script, from a database in a file",
+      async () => {
+        await using dashboard = startProgram(bot, ["dashboard", "--listen", "127.0.0.1:0"]);
+        const [address] = await dashboard.until(/http:\/\/[\d.:]+/);
+        const page = await pageWith(address, shortRelease(first));
+        const assets = Array.from(page.matchAll(/\/static\/[^"]+/g), ([path]) => path);
+        assert.deepEqual(assets.map((path) => path.replace(/\?.*/, "")).sort(), [
+          "/static/islands.js",
+          "/static/style.css",
+        ]);
+        for (const path of assets) {
+          const file = await fetch(`${address}${path}`);
+          assert.deepEqual([file.status, (await file.text()).length > 1_000], [200, true], path);
+        }
+        assert.equal(await dashboard.stop(), 0);
+        assert.ok(Deno.statSync(join(bot, ".model-sync/dashboard/kv.sqlite3")).size > 0);
+      },
+    );
+
+    await t.step({
+      name: `the daemon pulls at the minute of its cron expression${
+        FAKETIME === undefined ? " (needs faketime)" : ""
+      }`,
+      ignore: FAKETIME === undefined,
+      async fn() {
+        writeFiles(trainer, { "models/BTC/rf.bin": "three" });
+        for (const name of ["rf.onnx", "other.onnx"]) Deno.removeSync(join(trainer, "models/BTC", name));
+        const third = programJson(trainer, "publish");
+        await using daemon = startProgram(bot, ["daemon", "--role", "client"], {
+          LD_PRELOAD: FAKETIME ?? "",
+          // A few seconds before a full minute. On a busy machine, it may be the next one.
+          FAKETIME: "@2030-01-01 06:00:54",
+          FAKETIME_DONT_FAKE_MONOTONIC: "1",
+          TZ: "UTC",
+        });
+        await daemon.until(/next client run at 2030-01-01T06:0\d:00Z/);
+        await daemon.until(new RegExp(`activating release ${shortRelease(third)}[^]*next client run at`));
+        assert.equal(await daemon.stop(), 0);
+        assert.equal(readFiles(join(bot, "models"))["BTC/rf.bin"], "three");
+      },
+    });
   },
 });
 
 Deno.test({
-  name: `the executable knows its version and commit, and contains no test${SKIPPED}`,
-  ignore: BUILD.missing !== undefined,
+  ...withExecutable(
+    "the executable knows its version and commit, has help without Deno, packs no package of the tests, and is under 130 MB",
+  ),
   fn() {
-    const { stdout } = new Deno.Command(BUILD.path, { args: ["--version", "--json"] }).outputSync();
-    const said = JSON.parse(new TextDecoder().decode(stdout));
-    assert.deepEqual([said.name, said.version, said.commit], [
-      "model-sync",
-      version,
-      clonedCommit(Deno, PROJECT) ?? null,
-    ]);
-    // Deno's runtime is 90 MB, the one form of ONNX Runtime that is used 13; all of its forms would add 125.
-    const { size } = Deno.statSync(BUILD.path);
-    assert.ok(size < 150 * 1024 * 1024, `${size} bytes`);
-  },
-});
-
-Deno.test({
-  name: `the executable serves the dashboard, with its stylesheet and its script${SKIPPED}`,
-  ignore: BUILD.missing !== undefined || Deno.build.os === "windows",
-  async fn() {
     using dir = tempDir();
-    const child = new Deno.Command(BUILD.path, {
-      args: ["dashboard", "--listen", "127.0.0.1:0"],
-      cwd: dir.path,
-      env: { ...GIT_ENV, NO_COLOR: "1", DENO_DIR: join(dir.path, "no-cache") },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    let said = "";
-    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-      said += text;
-      if (said.includes("\n")) break;
-    }
-    const [address = ""] = /http:\S+/.exec(said) ?? [];
-    const page = await (await fetch(address)).text();
-    assert.match(page, /No node has reported yet/);
-    for (const [path = ""] of page.matchAll(/\/static\/[^"]+/g)) {
-      const file = await fetch(`${address}${path}`);
-      assert.equal(file.status, 200, path);
-      assert.notEqual((await file.text()).length, 0);
-    }
-    assert.match(page, /\/static\/islands\.js\?v=\w+.*|\/static\/style\.css\?v=\w+/);
-    child.kill("SIGTERM");
-    assert.equal((await child.status).code, 0);
+    const { name, version, commit } = programJson(dir.path, "--version");
+    assert.deepEqual([name, version, commit], ["model-sync", VERSION, clonedCommit(Deno, PROJECT) ?? null]);
+    const { code, stdout } = runProgram(dir.path, ["--help"]);
+    assert.deepEqual([code, /^Usage: model-sync/m.test(stdout)], [0, true], stdout);
+    const program = Buffer.from(Deno.readFileSync(EXECUTABLE.path).buffer).toString("latin1");
+    // The index of the packed files is JSON.
+    const isPacked = (folder: string) => program.includes(`"Dir":{"n":"${folder}"`);
+    assert.deepEqual(["hono", "onnxruntime-web"].map(isPacked), [true, true]);
+    const ofTests = [
+      "ajv",
+      "axe-core",
+      "fast-check",
+      "openapi",
+      "openapi-types",
+      "playwright-core",
+      "smtp-server",
+      "tests",
+    ];
+    assert.deepEqual(ofTests.filter(isPacked), []);
+    const size = program.length;
+    assert.ok(size < BYTES_MAX, `${size} bytes: deno task compile shows what it packs`);
   },
 });

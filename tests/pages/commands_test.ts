@@ -14,7 +14,7 @@ import { GIT_ENV } from "../helpers/test_git.ts";
 const NOT_RUN: Readonly<Record<string, string>> = {
   demo: "downloads Deno and runs every test; tests/configs/demo_test.ts runs the demo",
   install: "installs into the home folder; tests/configs/install_test.ts installs, updates and uninstalls",
-  compile: "takes minutes; tests/cli/executable_test.ts runs the executable",
+  compile: "needs Deno's runtime; .ci/run compiles, and tests/cli/executable_test.ts runs the executable",
   bench: "takes minutes; tests/bench runs every scenario with tiny models",
   develop: "would run the tests inside a test; .ci/run runs them",
   daemon: "runs until it is stopped; tests/cli starts daemons with each role",

@@ -1,0 +1,125 @@
+import { rmSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { z } from "zod";
+import { clonedCommit, COMMIT_FILE } from "../../cli/_version.ts";
+import { parseJson } from "../../lib/core/json.ts";
+import { compileError, INCOMPLETE_RUNTIME, packageError, startError } from "./compile_error.ts";
+import type { Build } from "./compile_options.ts";
+import { importedPackages, needlessFiles } from "./needless_files.ts";
+import { hostTarget } from "./targets.ts";
+
+/** Runs a program and returns what it printed, without colours. It does not inherit the dropped variables. */
+export type RunProgram = (
+  program: string,
+  args: readonly string[],
+  dropped?: readonly string[],
+) => Promise<ProgramResult>;
+
+export interface ProgramResult {
+  readonly success: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What a compile needs from outside. */
+export interface CompileTools {
+  /** The folder of the clone. */
+  readonly project: string;
+  /** The path of the Deno that runs. It has the packages. */
+  readonly deno: string;
+  /** The path of the Deno that compiles. */
+  readonly compiler: string;
+  readonly run: RunProgram;
+}
+
+/**
+ * Returns the options of `deno compile` that are the same for every platform. Downloads the packages that the program
+ * imports, and no others, and writes the commit of the clone for the executable's `--version`.
+ *
+ * @throws {FailedError} code `PACKAGES`, when a package cannot be downloaded
+ */
+export async function compileOptions({ project, deno, run }: CompileTools): Promise<string[]> {
+  const entry = join(project, "cli/main.ts");
+  const ask = async (...args: string[]) => {
+    const { success, stdout, stderr } = await run(deno, args);
+    if (!success) throw packageError(stderr);
+    return stdout;
+  };
+  await ask("cache", "-q", "--unstable-npm-lazy-caching", entry);
+  const packages = importedPackages(parseJson(await ask("info", "-q", "--json", entry)));
+  return [
+    ...["--no-check", "--no-prompt", "--unstable-npm-lazy-caching", "-P=model-sync"],
+    ...["--include", join(project, "web/static")],
+    ...packedCommit(project),
+    ...needlessFiles(packages).flatMap((path) => ["--exclude", path]),
+  ];
+}
+
+function packedCommit(project: string): string[] {
+  const commit = clonedCommit(Deno, project);
+  if (commit === undefined) return [];
+  const path = join(project, COMMIT_FILE);
+  Deno.mkdirSync(dirname(path), { recursive: true });
+  Deno.writeTextFileSync(path, `${commit}\n`);
+  return ["--include", path];
+}
+
+/**
+ * Builds one executable, and starts it if it is for this machine. A downloaded runtime that was cut off is downloaded again, once.
+ *
+ * @param options the result of {@link compileOptions}
+ * @returns what `deno compile` printed: the tree of the files that it packed
+ * @throws {ModelSyncError} codes `RUNTIME_DOWNLOAD`, `RUNTIME_FILE`, `DISK`, `COMPILE`
+ */
+export async function compileProgram(
+  tools: CompileTools,
+  options: readonly string[],
+  build: Build,
+): Promise<string> {
+  const { target, path } = build;
+  const args = [
+    "compile",
+    ...options,
+    "--target",
+    target.triple,
+    "-o",
+    resolve(path),
+    join(tools.project, "cli/main.ts"),
+  ];
+  // DENORT_BIN names a runtime for this machine, and Deno would use it for every platform.
+  const compile = () => tools.run(tools.compiler, args, target === hostTarget() ? [] : ["DENORT_BIN"]);
+  const runtimes = join(await denoDir(tools), "dl");
+  let result = await compile();
+  if (!result.success && INCOMPLETE_RUNTIME.test(result.stderr)) {
+    removeRuntimes(runtimes, target.triple);
+    result = await compile();
+  }
+  if (!result.success) throw compileError(result.stderr, build, runtimes);
+  if (target === hostTarget()) await tryProgram(tools, build);
+  return result.stdout + result.stderr;
+}
+
+/** Starts the executable, because Deno packs a program behind any file that DENORT_BIN names. */
+async function tryProgram({ run }: CompileTools, build: Build): Promise<void> {
+  const { stdout } = await run(resolve(build.path), ["--version"]);
+  if (stdout.startsWith("model-sync ")) return;
+  rmSync(build.path, { force: true });
+  throw startError(build);
+}
+
+const DenoInfo = z.object({ denoDir: z.string() });
+
+async function denoDir({ deno, run }: CompileTools): Promise<string> {
+  const { stdout } = await run(deno, ["info", "--json"]);
+  return DenoInfo.parse(parseJson(stdout)).denoDir;
+}
+
+/** Deletes the downloaded runtimes for a platform: each version of Deno has a folder, two levels below `dl`. */
+function removeRuntimes(folder: string, triple: string): void {
+  for (const channel of Deno.readDirSync(folder)) {
+    if (!channel.isDirectory) continue;
+    for (const version of Deno.readDirSync(join(folder, channel.name))) {
+      rmSync(join(folder, channel.name, version.name, `denort-${triple}.zip`), { force: true });
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import { basename, join } from "node:path";
+import { z } from "zod";
+
+/** An npm package in Deno's cache. */
+export interface PackageFolder {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** The modules of a program, as far as the packages need them. Deno 2.6 does not report their folders. */
+const ModuleGraph = z.object({
+  modules: z.array(z.object({ npmPackage: z.string().optional() })),
+  npmPackages: z.record(
+    z.string(),
+    z.object({ name: z.string(), dependencies: z.array(z.string()), localPath: z.string().optional() }),
+  ),
+});
+
+/**
+ * Returns the packages that the modules import, and the dependencies of these packages.
+ *
+ * @param graph the output of `deno info --json`
+ */
+export function importedPackages(graph: unknown): PackageFolder[] {
+  const { modules, npmPackages } = ModuleGraph.parse(graph);
+  const reached = new Set(modules.flatMap(({ npmPackage }) => npmPackage ?? []));
+  // A set iterates over what is added meanwhile, and each package is added once.
+  for (const id of reached) {
+    for (const dependency of npmPackages[id]?.dependencies ?? []) reached.add(dependency);
+  }
+  return Array.from(reached).flatMap((id) => {
+    const { name, localPath } = npmPackages[id] ?? {};
+    return name === undefined || localPath === undefined ? [] : [{ name, path: localPath }];
+  });
+}
+
+/** What is loaded at run time. Declarations, source maps, TypeScript sources and documents are not. */
+const LOADED = /\.(?:[cm]?js|wasm|json)$/;
+
+/** The one form of ONNX Runtime that `lib/validators/onnx` loads. The package holds four runtimes in eight forms, 138 MB. */
+const ONNX_RUNTIME = /^onnxruntime-web\/dist\/(?:ort\.node\.min\.mjs|ort-wasm-simd-threaded\.(?:mjs|wasm))$/;
+
+/** Code that the program does not load, by the beginnings of its paths. */
+const UNUSED = [
+  "onnxruntime-web/",
+  // This form of ONNX Runtime contains them.
+  ...["@protobufjs/", "flatbuffers/", "guid-typescript/", "long/", "platform/", "protobufjs/"],
+  // Of this package, others use the types only.
+  "@huggingface/tasks/",
+  // Twins for browsers and for `require`.
+  ...["@huggingface/hub/dist/browser/", "hono/dist/cjs/", "nodemailer/dist/cjs/"],
+];
+
+/**
+ * Smaller files stay in: together they are about 2 MB, and with them the command line would exceed the 32,767 characters
+ * of Windows.
+ */
+const BYTES_MIN = 16 * 1024;
+
+/** Returns the files and folders of the packages that the program does not need, for `deno compile --exclude`. */
+export function needlessFiles(packages: readonly PackageFolder[]): string[] {
+  return packages.flatMap(({ name, path }) => {
+    const { isNeeded, needless } = needlessIn(path, name);
+    return isNeeded ? needless.filter(({ bytes }) => bytes >= BYTES_MIN).map((one) => one.path) : [path];
+  }).sort();
+}
+
+interface FolderNeeds {
+  readonly bytes: number;
+  readonly isNeeded: boolean;
+  readonly needless: readonly { readonly path: string; readonly bytes: number }[];
+}
+
+/**
+ * Returns what a folder holds needlessly: the folder itself, if nothing in it is needed.
+ *
+ * @param name the folder within the packages, such as `hono/dist`
+ */
+function needlessIn(path: string, name: string): FolderNeeds {
+  const entries = Array.from(Deno.readDirSync(path), (entry) => {
+    const [child, childName] = [join(path, entry.name), `${name}/${entry.name}`];
+    return entry.isDirectory ? needlessIn(child, childName) : fileNeeds(child, childName);
+  });
+  const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+  if (entries.every(({ isNeeded }) => !isNeeded)) {
+    return { bytes, isNeeded: false, needless: [{ path, bytes }] };
+  }
+  return { bytes, isNeeded: true, needless: entries.flatMap(({ needless }) => needless) };
+}
+
+function fileNeeds(path: string, name: string): FolderNeeds {
+  const bytes = Deno.statSync(path).size;
+  // Needed if there is something needed beside it: Deno resolves imports with it.
+  if (basename(path) === "package.json") return { bytes, isNeeded: false, needless: [] };
+  const isNeeded = ONNX_RUNTIME.test(name) ||
+    (LOADED.test(name) && !UNUSED.some((beginning) => name.startsWith(beginning)));
+  return { bytes, isNeeded, needless: isNeeded ? [] : [{ path, bytes }] };
+}

@@ -1,0 +1,258 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { compile } from "../../configs/compile.ts";
+import type { ProgramResult } from "../../configs/compile/compile_program.ts";
+import { importedPackages, needlessFiles } from "../../configs/compile/needless_files.ts";
+import { packedSizes, sizeReport } from "../../configs/compile/size_report.ts";
+import { hostTarget } from "../../configs/compile/targets.ts";
+import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+
+const DONE: ProgramResult = { success: true, stdout: "", stderr: "" };
+
+/** A call of `deno compile`. */
+interface Compiled {
+  readonly target: string;
+  readonly output: string;
+  readonly dropped: readonly string[];
+}
+
+/** Runs the task `compile` with a compiler that answers as told, and otherwise writes the executable's target into it. */
+async function runCompile(
+  folder: string,
+  args: readonly string[],
+  answer: (compiled: Compiled, calls: number) => string | undefined = () => undefined,
+) {
+  const compiled: Compiled[] = [];
+  const [printed, complaints]: [string[], string[]] = [[], []];
+  const code = await compile({
+    project: folder,
+    deno: "deno",
+    compiler: "compiler",
+    run(program, rest, dropped = []) {
+      const valueOf = (option: string) => rest[rest.indexOf(option) + 1] ?? "";
+      if (program === "deno") {
+        const json = rest.includes("cli/main.ts") || rest.some((arg) => arg.endsWith("main.ts"))
+          ? { modules: [], npmPackages: {} }
+          : { denoDir: join(folder, "cache") };
+        return Promise.resolve({ ...DONE, stdout: JSON.stringify(json) });
+      }
+      if (program !== "compiler") return Promise.resolve({ ...DONE, stdout: "model-sync 1.2.3\n" });
+      const call = { target: valueOf("--target"), output: valueOf("-o"), dropped };
+      compiled.push(call);
+      const failure = answer(call, compiled.length);
+      if (failure !== undefined) return Promise.resolve({ success: false, stdout: "", stderr: failure });
+      Deno.writeTextFileSync(call.output, call.target);
+      return Promise.resolve(DONE);
+    },
+    print: (line) => printed.push(line),
+    complain: (line) => complaints.push(line),
+  }, args);
+  return { code, compiled, printed, complaints };
+}
+
+/** A message of Deno 2.9, with the stack trace that it prints. */
+function denoError(...causes: readonly string[]): string {
+  return [
+    "error: Writing deno compile executable to temporary file '/tmp/x.tmp-9586'",
+    "\nCaused by:",
+    ...causes.map((cause, index) => causes.length === 1 ? `    ${cause}` : `    ${index}: ${cause}`),
+    "\nStack backtrace:",
+    "   0: <unknown>",
+  ].join("\n");
+}
+
+const HOST = hostTarget();
+
+Deno.test("compile --all builds five platforms, uses DENORT_BIN for this machine only, and writes checksums", async () => {
+  using dir = tempDir();
+  const output = join(dir.path, "my releases");
+  const { code, compiled, printed } = await runCompile(dir.path, ["--all", "--output", output]);
+  assert.equal(code, 0);
+  const { SHA256SUMS, ...programs } = readFiles(output);
+  assert.deepEqual(programs, {
+    "model-sync-linux-arm64": "aarch64-unknown-linux-gnu",
+    "model-sync-linux-x64": "x86_64-unknown-linux-gnu",
+    "model-sync-macos-arm64": "aarch64-apple-darwin",
+    "model-sync-macos-x64": "x86_64-apple-darwin",
+    "model-sync-windows-x64.exe": "x86_64-pc-windows-msvc",
+  });
+  for (const { target, dropped } of compiled) {
+    assert.deepEqual(dropped, target === HOST?.triple ? [] : ["DENORT_BIN"], target);
+  }
+  const digest = (text: string) => createHash("sha256").update(text).digest("hex");
+  const sums = Object.entries(programs).map(([name, text]) => `${digest(text)}  ${name}`);
+  assert.deepEqual(SHA256SUMS?.trimEnd().split("\n").sort(), sums.sort());
+  assert.match(printed.join("\n"), /model-sync-windows-x64\.exe for windows-x64: 0\.0 MB/);
+});
+
+Deno.test("a runtime that cannot be downloaded is one line for its platform, the others are built, and no checksums stay", async () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "dist/SHA256SUMS": "of older executables" });
+  const url = "https://dl.example.org/release/v2.9.6/denort-aarch64-apple-darwin.zip";
+  const { code, complaints } = await runCompile(
+    dir.path,
+    ["--all", "--output", join(dir.path, "dist")],
+    ({ target }) =>
+      target !== "aarch64-apple-darwin" ? undefined : denoError(
+        "Setting up base binary.",
+        `error sending request for url (${url}): client error (Connect): dns error: Name or service not known`,
+        "dns error",
+        "failed to lookup address information: Name or service not known",
+      ),
+  );
+  assert.equal(code, 4);
+  const cached = join(dir.path, "cache/dl/release/v2.9.6/denort-aarch64-apple-darwin.zip");
+  assert.deepEqual(complaints, [
+    `error: Cannot compile for macos-arm64: cannot download Deno's runtime from ${url}: ` +
+    `failed to lookup address information: Name or service not known. Set HTTPS_PROXY, or copy that file to ${cached}, ` +
+    "or run model-sync from the clone with deno task",
+  ]);
+  assert.equal(Object.keys(readFiles(join(dir.path, "dist"))).length, 4);
+});
+
+Deno.test("a runtime whose download was cut off is downloaded again, once", async () => {
+  using dir = tempDir();
+  const triple = HOST?.triple ?? "";
+  const zip = `cache/dl/release/v2.9.6/denort-${triple}.zip`;
+  const other = "cache/dl/release/v2.9.6/denort-other.zip";
+  writeFiles(dir.path, { [zip]: "half", [other]: "whole" });
+  const path = join(dir.path, "program");
+  const again = await runCompile(
+    dir.path,
+    ["--output", path],
+    (_, calls) => calls === 1 ? denoError("Failed to unpack archive.") : undefined,
+  );
+  assert.deepEqual([again.code, again.compiled.length, again.complaints], [0, 2, []]);
+  assert.deepEqual(Object.keys(readFiles(join(dir.path, "cache"))), [other.replace("cache/", "")]);
+
+  const always = await runCompile(dir.path, ["--output", path], () => denoError("Failed to unpack archive."));
+  assert.deepEqual([always.code, always.compiled.length], [1, 2]);
+});
+
+Deno.test("failures of deno compile are one line with the reason, the next step and an exit code, without a stack trace", async () => {
+  using dir = tempDir();
+  const path = join(dir.path, "program");
+  const cases: readonly (readonly [string, number, RegExp])[] = [
+    [
+      denoError("Writing binary bytes", "I/O error: No space left on device (os error 28)"),
+      7,
+      /^error: Cannot compile for \S+: no space left on the disk of .*program\. Free 300 MB, or choose another disk with --output$/,
+    ],
+    [
+      denoError("Could not find denort at '/nowhere'", "No such file or directory (os error 2)"),
+      2,
+      /^error: Cannot compile for \S+: Deno's runtime is not usable: No such file .*\. Set DENORT_BIN to the file denort .*$/,
+    ],
+    [
+      "error: Could not compile to file '/x' because a directory exists with the same name.\n\nStack backtrace:\n   0: x",
+      1,
+      /^error: Cannot compile for \S+: Could not compile to file '\/x' because a directory exists with the same name\.$/,
+    ],
+  ];
+  for (const [stderr, exitCode, line] of cases) {
+    const { code, complaints } = await runCompile(dir.path, ["--output", path], () => stderr);
+    assert.equal(code, exitCode);
+    assert.equal(complaints.length, 1);
+    assert.match(complaints[0] ?? "", line);
+  }
+  const usage: readonly (readonly [string[], RegExp])[] = [
+    [
+      ["--target", "linux-arm"],
+      /Unknown target "linux-arm"; did you mean "linux-arm64"\?; the targets are linux-x64,/,
+    ],
+    [["--all", "--target", "linux-x64"], /--all builds for every platform/],
+    [["--outptu", "x"], /Unknown option '--outptu'/],
+  ];
+  for (const [args, line] of usage) {
+    const { code, complaints } = await runCompile(dir.path, args);
+    assert.deepEqual([code, complaints.length], [2, 1]);
+    assert.match(complaints[0] ?? "", line);
+  }
+});
+
+Deno.test("an executable contains the packages that the program imports, and of these only the files that it loads", () => {
+  using dir = tempDir();
+  const large = "x".repeat(20_000);
+  writeFiles(dir.path, {
+    "hono/package.json": large,
+    "hono/dist/hono.js": large,
+    "hono/dist/hono.d.ts": large,
+    "hono/dist/small.d.ts": "x",
+    "hono/dist/cjs/hono.js": large,
+    "hono/dist/cjs/package.json": "{}",
+    "hono/docs/a.md": large,
+    "onnxruntime-web/dist/ort.node.min.mjs": large,
+    "onnxruntime-web/dist/ort.all.mjs": large,
+    "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm": large,
+    "onnxruntime-web/dist/ort-wasm-simd-threaded.jsep.wasm": large,
+    "types/package.json": "{}",
+    "types/index.d.ts": large,
+  });
+  const entry = (name: string, ...dependencies: string[]) => ({
+    name,
+    dependencies,
+    localPath: join(dir.path, name),
+  });
+  const packages = importedPackages({
+    modules: [{ npmPackage: "hono@1" }, {}],
+    npmPackages: {
+      "hono@1": entry("hono", "types@1", "onnxruntime-web@1"),
+      "types@1": entry("types", "hono@1"),
+      "onnxruntime-web@1": entry("onnxruntime-web"),
+      "playwright-core@1": entry("playwright-core"),
+    },
+  });
+  assert.deepEqual(packages.map(({ name }) => name), ["hono", "types", "onnxruntime-web"]);
+  assert.deepEqual(
+    needlessFiles(packages),
+    [
+      "hono/dist/cjs",
+      "hono/dist/hono.d.ts",
+      "hono/docs",
+      "onnxruntime-web/dist/ort-wasm-simd-threaded.jsep.wasm",
+      "onnxruntime-web/dist/ort.all.mjs",
+      "types",
+    ].map((path) => join(dir.path, path)),
+  );
+});
+
+Deno.test("the size report adds up what deno compile lists, by package, and the rest is the runtime", () => {
+  const printed = `
+Embedded Files
+
+model-sync
+├─┬ .deno_compile_node_modules (54.62MB - 53.74MB unique)
+│ └─┬ localhost (54.62MB - 53.74MB unique)
+│   ├─┬ @huggingface (5.97MB - 5.62MB unique)
+│   │ ├── hub/* (3.04MB - 3MB unique)
+│   │ └── tasks/* (2.4MB)
+│   ├── @types/node/* (2KB)
+│   └── zod/4.6.7/* (5.93MB - 5MB unique)
+├── cli/* (512KB)
+└─┬ lib (512KB)
+  ├── core/* (500KB)
+  └── a.ts (12KB)
+
+Files: 62.01MB
+Metadata: 7.79KB
+`;
+  const sizes = packedSizes(printed);
+  const MIB = 1024 ** 2;
+  assert.deepEqual(Object.fromEntries(sizes), {
+    "@huggingface/hub": 3 * MIB,
+    "@huggingface/tasks": 2.4 * MIB,
+    "@types/node": 2048,
+    zod: 5 * MIB,
+    "model-sync": MIB,
+  });
+  assert.deepEqual(sizeReport(100_000_000, sizes), [
+    "   88.0 MB  Deno runtime",
+    "    5.2 MB  zod",
+    "    3.1 MB  @huggingface/hub",
+    "    2.5 MB  @huggingface/tasks",
+    "    1.0 MB  model-sync",
+    "    0.0 MB  1 smaller package: @types/node",
+  ]);
+  assert.deepEqual(packedSizes("another format"), new Map());
+});
