@@ -5,10 +5,10 @@ import { systemFault } from "../lib/core/system_fault.ts";
 import { hideSecrets } from "../lib/core/known_secrets.ts";
 import { type Log, LOG_LEVELS, type LogFields, type LogLevel } from "../lib/core/log.ts";
 import { oneLine, printableJson, printableLines } from "../lib/core/quote.ts";
-import type { ChangeList } from "../lib/release/changes.ts";
 import { LineReader } from "./_line_reader.ts";
 import type { Screen, Terminal } from "./_world.ts";
 import { DEFAULT_COLUMNS, Progress } from "./_progress.ts";
+import { Redraw } from "./_redraw.ts";
 import { Warnings } from "./_warnings.ts";
 
 /** Results go to standard output, everything else to standard error. */
@@ -49,6 +49,7 @@ export class Output {
   readonly #warnings: Warnings;
   readonly #closed = new Set<Terminal>();
   #answers: LineReader | undefined;
+  readonly #redraw = new Redraw();
   /** The end of the programs' output, while this output is quiet. */
   #held: Uint8Array[] = [];
   #heldBytes = 0;
@@ -122,6 +123,17 @@ export class Output {
   /** Shows lines between questions. */
   note(lines: readonly string[]): void {
     this.#write(this.#screen.stderr, lines.map((line) => `${oneLine(line)}\n`).join(""));
+  }
+
+  /** Whether results go to a terminal as text, so that {@link redraw} works. */
+  get isLive(): boolean {
+    return !this.options.json && this.#screen.stdout.isTerminal();
+  }
+
+  /** Shows lines in the place of those that were shown in this way before. */
+  redraw(lines: readonly string[]): void {
+    const size = { columns: this.columns ?? DEFAULT_COLUMNS, rows: this.#screen.rows?.() || undefined };
+    this.#write(this.#screen.stdout, this.#redraw.draw(lines.map((line) => this.#shownLine(line)), size));
   }
 
   /** Shows text unchanged, such as the help. */
@@ -330,18 +342,4 @@ function describeError(thrown: unknown): ShownError {
     fields: {},
     stack: error instanceof Error ? cleanLines(error.stack ?? "") : undefined,
   };
-}
-
-/** A person reads the first screenful; a release may have thousands of files. */
-const SHOWN_MAX = 40;
-
-/** Returns a preview file by file: removals first (`-`), which are cut last, then changes (`~`) and additions (`+`). */
-export function changeLines(output: Output, changes: ChangeList): string[] {
-  const lines = [
-    ...changes.removed.map((path) => output.paint("red", `  - ${path}`)),
-    ...changes.modified.map((path) => output.paint("yellow", `  ~ ${path}`)),
-    ...changes.added.map((path) => output.paint("green", `  + ${path}`)),
-  ];
-  const hidden = lines.length - SHOWN_MAX;
-  return hidden > 0 ? [...lines.slice(0, SHOWN_MAX), `  … and ${hidden} more`] : lines;
 }

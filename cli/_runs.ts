@@ -8,13 +8,14 @@ import { durationText } from "../lib/store/run_duration.ts";
 import type { Output } from "./_output.ts";
 import { type Column, tableLines } from "./_table.ts";
 
+/** With these widths, the usual table has 79 columns, and runs that are printed one by one are aligned. */
 const COLUMNS: readonly Column[] = [
   { heading: "RUN", leftOut: 1 },
   { heading: "STARTED" },
-  { heading: "COMMAND" },
-  { heading: "OUTCOME" },
+  { heading: "COMMAND", widthMin: 11 },
+  { heading: "OUTCOME", widthMin: 11 },
   { heading: "RELEASE", leftOut: 2 },
-  { heading: "TOOK", align: "end", leftOut: 3 },
+  { heading: "TOOK", align: "end", widthMin: 9, leftOut: 3 },
 ];
 
 /** Returns a table of runs, with the error of a failed run below its row. */

@@ -8,6 +8,8 @@ export type Cell = string | { readonly text: string; readonly style: Style };
 export interface Column {
   readonly heading: string;
   readonly align?: "end";
+  /** The least width, so that tables that follow each other are aligned. */
+  readonly widthMin?: number;
   /** Columns with higher numbers are left out first on a narrow terminal. Without a number, a column is always shown. */
   readonly leftOut?: number;
 }
@@ -30,10 +32,10 @@ export function tableLines(
   rows: readonly Row[],
   { hasHeading = true }: { readonly hasHeading?: boolean } = {},
 ): string[] {
-  const widths = columns.map(({ heading }, index) =>
+  const widths = columns.map(({ heading, widthMin = 0 }, index) =>
     rows.reduce(
       (width, { cells }) => Math.max(width, textWidth(textOf(cells[index]))),
-      hasHeading ? heading.length : 0,
+      Math.max(widthMin, hasHeading ? heading.length : 0),
     )
   );
   const room = output.columns ?? Infinity;

@@ -29,6 +29,8 @@ export interface Screen {
   readonly clock: Clock;
   /** Returns the present width of the terminal; `undefined` without a terminal. */
   columns(): number | undefined;
+  /** Returns the present height of the terminal; `undefined` without a terminal. */
+  rows?(): number | undefined;
 }
 
 export type PermissionName = "env" | "net" | "run" | "write";
@@ -71,7 +73,8 @@ export const processWorld: World = {
   spawn: spawnProcess,
   http: fetch,
   clock: systemClock,
-  columns: consoleColumns,
+  columns: () => consoleSize()?.columns,
+  rows: () => consoleSize()?.rows,
   freeBytes,
   // A getter, because reading it needs a permission that the help does without.
   get host() {
@@ -139,9 +142,9 @@ const GIT_VARIABLES = [
 ];
 
 /** Read for each line that is drawn, because a window may be resized at any time. */
-function consoleColumns(): number | undefined {
+function consoleSize(): ReturnType<typeof Deno.consoleSize> | undefined {
   try {
-    return Deno.consoleSize().columns;
+    return Deno.consoleSize();
   } catch {
     // There is no terminal, or it has no size.
     return undefined;

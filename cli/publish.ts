@@ -7,7 +7,8 @@ import {
 } from "../lib/pipeline/recorded_publish.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
-import { changeLines, type Output } from "./_output.ts";
+import type { Output } from "./_output.ts";
+import { changeLines } from "./_previewed_changes.ts";
 import { GIT_OPTIONS, PUBLISHING_OPTIONS, TRAINING_OPTIONS, trainingOptions } from "./_options.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { narrowPermissions, type Session } from "./_session.ts";

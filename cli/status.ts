@@ -1,4 +1,5 @@
 import { UNREADABLE_HINT } from "../lib/canary/canary_state.ts";
+import { UsageError } from "../lib/core/errors.ts";
 import { formatAge, formatBytes, formatDuration, formatLocalTime, plural } from "../lib/core/format.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { type NextStep, nextStep } from "../lib/status/next_step.ts";
@@ -10,9 +11,9 @@ import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { headingLines, headingOf, type Session } from "./_session.ts";
 import { otherWriterText } from "../lib/store/recorded_writer.ts";
 import { SUMMARIES } from "./_help.ts";
-import { integerOption, type Options } from "./_declaration.ts";
-import { NO_OPERANDS } from "./_arguments.ts";
+import { integerOption, type Operands, type Options, switchOption } from "./_declaration.ts";
 import type { Output } from "./_output.ts";
+import { type Look, watchState } from "./_watch.ts";
 
 /** The number of runs that fits on a screen with the rest. */
 const RUNS_SHOWN = 5;
@@ -24,16 +25,48 @@ const OPTIONS = {
     brief: "Number of recent runs to show",
     standard: RUNS_SHOWN,
   }, 0),
+  watch: switchOption({
+    group: "Options",
+    short: "w",
+    brief: "Show changes until you press Ctrl-C",
+    note: "exit code 0",
+  }),
 } satisfies Options;
+
+type StatusFlags = CommandFlags<typeof OPTIONS>;
+
+const WATCH_SECONDS = 2;
+
+/** A timer holds at most 24 days. */
+const WATCH_SECONDS_MAX = 86_400;
+
+/** `status --watch 5` */
+const SECONDS: Operands<number | undefined> = {
+  usage: "[SECONDS]",
+  brief: `The time between two looks of --watch (default: ${WATCH_SECONDS})`,
+  choices: ["1", "2", "10", "60"],
+  parse: ([text, excess]) => {
+    if (text === undefined) return undefined;
+    const seconds = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+    if (excess === undefined && seconds >= 1 && seconds <= WATCH_SECONDS_MAX) return seconds;
+    throw new UsageError(
+      `Cannot use the argument "${
+        excess ?? text
+      }": the command takes a number of seconds from 1 to ${WATCH_SECONDS_MAX}`,
+      { code: "USAGE" },
+    );
+  },
+};
 
 export const program: Program = {
   name: "status",
   command: command({
     summary: SUMMARIES.status,
     options: OPTIONS,
-    operands: NO_OPERANDS,
+    operands: SECONDS,
     examples: [
       ["Show the state of this machine", "model-sync status"],
+      ["Follow a pull, with a look each second", "model-sync status --watch 1"],
       ["Show the last 50 runs", "model-sync status --runs 50"],
       ["Print the digest of the active release", "model-sync status --json | jq -r .current.digest"],
     ],
@@ -41,19 +74,43 @@ export const program: Program = {
   }),
 };
 
-async function run(session: Session, flags: CommandFlags<typeof OPTIONS>): Promise<void> {
+async function run(session: Session, flags: StatusFlags, seconds: number | undefined): Promise<void> {
+  if (flags.watch === true) {
+    let warns = true;
+    return await watchState(session, (seconds ?? WATCH_SECONDS) * 1000, () => {
+      const looked = look(session, flags, warns);
+      warns = false;
+      return looked;
+    });
+  }
+  if (seconds !== undefined) {
+    throw new UsageError(`Cannot use the argument "${seconds}": it is for --watch, which is missing`, {
+      code: "USAGE",
+      hint: `model-sync status --watch ${seconds}`,
+    });
+  }
+  const { json, lines } = await look(session, flags, true);
+  session.output.answer(json, lines);
+}
+
+/** @param warns whether to log damage in the store: once is enough */
+async function look(session: Session, flags: StatusFlags, warns: boolean): Promise<Look> {
   const { context, output, settings, location } = session;
-  const store = findStore(context.fs, location, context.log);
+  const store = findStore(context.fs, location, warns ? context.log : undefined);
   const roles = configuredRoles(settings);
   const status = await readStatus(context, { settings, location, store, roles }, flags.runs ?? RUNS_SHOWN);
   const canary = status.canary === null ? [] : await canaryWords(status.canary);
   const heading = headingOf(session);
   const place = store ?? placeOf(context.fs, location);
   const advice = nextStep(settings, place, store);
-  output.answer({ configFile: heading.configFile, ...status }, () => [
-    ...headingLines(session, { ...heading, modelsDir: place.modelsDir }),
-    ...lines(output, status, { canary, advice }, context.clock.now(), settings.time_zone),
-  ]);
+  return {
+    json: { configFile: heading.configFile, ...status },
+    mark: JSON.stringify({ ...status, freeBytes: null }),
+    lines: () => [
+      ...headingLines(session, { ...heading, modelsDir: place.modelsDir }),
+      ...lines(output, status, { canary, advice }, context.clock.now(), settings.time_zone),
+    ],
+  };
 }
 
 /** Returns the lines of the canary. The code is loaded only if there is one. */
