@@ -21,8 +21,11 @@ done
 # A shell gives a program in the background no input unless it is redirected.
 exec 3<&0
 "$@" <&3 3<&- &
-program=$!
+started=$!
 exec 3<&-
+# Until it runs its own program, the new process is a copy of this shell, and would lose a signal in its traps.
+while cmp -s "/proc/$$/cmdline" "/proc/$started/cmdline"; do :; done
+program=$started
 [ -z "$early" ] || pass_on "$early"
 
 # A signal ends the wait although the program still runs.

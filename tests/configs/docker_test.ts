@@ -169,7 +169,9 @@ Deno.test("the build context has every file that the images copy or compile", as
     const { modules } = ModuleGraph.parse(JSON.parse(new TextDecoder().decode(stdout)));
     const local = modules.flatMap(({ specifier }) =>
       specifier.startsWith("file:") ? [relative(PROJECT, fileURLToPath(specifier))] : []
-    ).filter((path) => !path.startsWith("..") && !path.includes("node_modules"));
+    ).map((path) => path.replaceAll("\\", "/")).filter((path) =>
+      !path.startsWith("..") && !path.includes("node_modules")
+    );
     assert.ok(local.includes(entry));
     for (const path of local) {
       assert.ok(isKept(path), `${entry} imports ${path}, which .dockerignore leaves out`);

@@ -94,8 +94,11 @@ Deno.test("the placeholder refuses unsigned, old, changed, foreign and oversized
   assert.equal(await post(other, await signed(other)), 409);
   const huge = " ".repeat(70_000);
   assert.equal(await post(huge, await signed(huge)), 413);
-  Deno.symlinkSync("/etc/hostname", join(dir.path, "models/link.onnx"));
-  assert.equal(await post(good, await signed(good)), 500);
+  // A link needs a right on Windows that tests may lack.
+  if (Deno.build.os !== "windows") {
+    Deno.symlinkSync("/etc/hostname", join(dir.path, "models/link.onnx"));
+    assert.equal(await post(good, await signed(good)), 500);
+  }
   assert.equal((await served.version())["release"], release);
   const health = await fetch(`${served.origin}/healthz`);
   assert.deepEqual([health.status, await health.json()], [200, { alive: true, release }]);

@@ -79,7 +79,7 @@ Deno.test("the Grafana dashboard shows every metric of a store, and its panels f
 function configuration(targets: Readonly<Record<string, string>>): string {
   const all = read("prometheus/prometheus.yml")
     .replace(/^ {2}# - job_name[^]*$/m, (job) => job.replaceAll(/^ {2}# /gm, "  "))
-    .replaceAll(/_interval: 30s/g, "_interval: 1s");
+    .replaceAll(/_interval: 30s/g, "_interval: 200ms");
   return Object.entries(targets).reduce((text, [name, address]) => {
     assert.ok(text.includes(`"${name}"`), name);
     return text.replace(`"${name}"`, `"${address}"`);
@@ -111,7 +111,7 @@ Deno.test({
         "model-sync-runpod:9464": scraped,
         "dashboard:8080": fleet,
       }),
-      "prometheus/rules.yml": read("prometheus/rules.yml").replace("interval: 1m", "interval: 1s"),
+      "prometheus/rules.yml": read("prometheus/rules.yml").replace("interval: 1m", "interval: 200ms"),
       "prometheus/dashboard_token": await readToken(join(bot, ".model-sync/dashboard/kv.sqlite3")),
     });
     await using prometheus = await startPrometheus(join(dir.path, "prometheus"));

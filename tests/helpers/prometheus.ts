@@ -36,9 +36,9 @@ export interface Prometheus extends AsyncDisposable {
   rules(): Promise<z.infer<typeof Rule>[]>;
 }
 
-/** It scrapes every second, and a result needs two scrapes and an evaluation. */
-const TRIES_MAX = 300;
-const PAUSE_MS = 100;
+/** Half a minute, on a busy machine. A result needs two scrapes and an evaluation: less than a second. */
+const TRIES_MAX = 600;
+const PAUSE_MS = 50;
 
 /** Starts Prometheus on a free port of this machine, with `prometheus.yml` of a folder, in which it keeps its data. */
 export async function startPrometheus(folder: string): Promise<Prometheus> {
