@@ -5,6 +5,7 @@ export const COMMAND_GROUPS = {
   "Publish": {
     publish: "Train, then publish the models to the git registry",
     "hf-upload": "Upload the models to a Hugging Face repository",
+    withdraw: "Withdraw a release: clients refuse it and roll back",
     train: "Train and pack the models into an archive, or serve RunPod jobs",
   },
   "Pull": {

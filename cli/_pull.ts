@@ -1,6 +1,11 @@
 import type { Source } from "../lib/carriers/carrier.ts";
 import { TemporaryFolder } from "../lib/core/folders.ts";
-import { type PlannedFolder, planPull, type PullPlan } from "../lib/pipeline/plan_pull.ts";
+import {
+  type PlannedFolder,
+  type PlannedRollback,
+  planPull,
+  type PullPlan,
+} from "../lib/pipeline/plan_pull.ts";
 import { type CanaryState, UNREADABLE_HINT } from "../lib/canary/canary_state.ts";
 import {
   type EndedPull,
@@ -14,6 +19,7 @@ import { trainedModelsBeforePull } from "../lib/pipeline/trained_folder.ts";
 import type { Timed } from "../lib/pipeline/run_report.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
+import { withdrawnWords } from "../lib/release/withdrawals.ts";
 import { findStore, placeOf, type Store } from "../lib/store/store.ts";
 import type { Output } from "./_output.ts";
 import { changeLines } from "./_previewed_changes.ts";
@@ -203,12 +209,21 @@ export function folderLines(
   ];
 }
 
+function rollbackLine({ from, to, ...withdrawn }: PlannedRollback): string {
+  return `would roll back from release ${shortDigest(from)}, which was withdrawn ${
+    withdrawnWords(withdrawn)
+  }, to ${shortDigest(to)}`;
+}
+
 function planLines(output: Output, plan: PullPlan): string[] {
   const name = plan.release === undefined
     ? `revision ${plan.revision.slice(0, 12)}, which has no manifest`
     : `release ${shortDigest(plan.release)} (sequence ${plan.sequence})`;
   if (plan.outcome === "unchanged") return [`nothing to do: ${name} is active already`];
+  const rollback = plan.rollback === undefined ? [] : [rollbackLine(plan.rollback)];
+  if (plan.outcome === "rolled-back") return rollback;
   return [
+    ...rollback,
     `would activate ${output.paint("bold", name)}, ${plural(countChanges(plan.changes), "file")} changed:`,
     ...changeLines(output, plan.changes),
   ];

@@ -30,6 +30,7 @@ export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
   "artifact-pull": { revoked: [], load: () => import("./artifact_pull.ts") },
   "runpod-pull": { revoked: [], load: () => import("./runpod_pull.ts") },
   "references-sync": { revoked: [], load: () => import("./references_sync.ts") },
+  withdraw: { revoked: [], load: () => import("./withdraw.ts") },
   train: { revoked: [], load: () => import("./train.ts") },
   rollback: { revoked: [], load: () => import("./rollback.ts") },
   canary: { revoked: [], load: () => import("./canary.ts") },

@@ -1,8 +1,10 @@
 import { EVERY_SEQUENCE, liftFromQuarantine, quarantineRelease } from "../lib/pipeline/quarantine_release.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
+import { withdrawnWords } from "../lib/release/withdrawals.ts";
 import { readPointer } from "../lib/store/pointers.ts";
 import { type QuarantineEntry, readQuarantine } from "../lib/store/quarantine.ts";
 import { findStore } from "../lib/store/store.ts";
+import { type KnownWithdrawal, listWithdrawn } from "../lib/store/withdrawals.ts";
 import { narrowToReading, narrowToReporting, openExistingStore, type Session } from "./_session.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Output } from "./_output.ts";
@@ -54,15 +56,27 @@ function list(session: Session): void {
   narrowToReading(session);
   const store = findStore(context.fs, location, context.log);
   const entries = store === undefined ? [] : readQuarantine(store);
-  output.answer({ quarantine: entries }, () => listLines(output, entries));
+  const withdrawn = store === undefined ? [] : listWithdrawn(store);
+  output.answer({ quarantine: entries, withdrawn }, () => listLines(output, entries, withdrawn));
 }
 
-function listLines(output: Output, entries: readonly QuarantineEntry[]): string[] {
-  if (entries.length === 0) return ["no release is quarantined"];
-  return entries.map(({ digest, sequence, at, reason }) => {
-    const upTo = sequence === EVERY_SEQUENCE ? "" : ` up to sequence ${sequence}`;
-    return `${output.paint("bold", shortDigest(digest))}${upTo}  since ${at}: ${reason}`;
-  });
+function listLines(
+  output: Output,
+  entries: readonly QuarantineEntry[],
+  withdrawn: readonly KnownWithdrawal[],
+): string[] {
+  if (entries.length === 0 && withdrawn.length === 0) return ["no release is quarantined"];
+  return [
+    ...entries.map(({ digest, sequence, at, reason }) => {
+      const upTo = sequence === EVERY_SEQUENCE ? "" : ` up to sequence ${sequence}`;
+      return `${output.paint("bold", shortDigest(digest))}${upTo}  since ${at}: ${reason}`;
+    }),
+    ...withdrawn.map((entry) =>
+      `${output.paint("bold", shortDigest(entry.digest))}  withdrawn by its publisher ${
+        withdrawnWords(entry)
+      }`
+    ),
+  ];
 }
 
 async function add(session: Session, typed: string, { reason }: AddFlags): Promise<void> {

@@ -3,6 +3,7 @@ import { formatAge, formatBytes, plural } from "../lib/core/format.ts";
 import { compareRemote, type RemoteLag } from "../lib/pipeline/compare_remote.ts";
 import type { RemoteRelease } from "../lib/pipeline/read_remote.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
+import { withdrawnWords } from "../lib/release/withdrawals.ts";
 import { type KnownRelease, knownReleases } from "../lib/status/known_releases.ts";
 import type { ReleaseState } from "../lib/status/release_state.ts";
 import { findStore, type Store } from "../lib/store/store.ts";
@@ -131,6 +132,7 @@ const COLUMNS: readonly Column[] = [
 const STYLES: Readonly<Partial<Record<ReleaseState, Style>>> = {
   "active": "green",
   "in canary": "cyan",
+  "withdrawn": "red",
   "quarantined": "yellow",
   "damaged": "red",
   "removed": "dim",
@@ -139,7 +141,7 @@ const STYLES: Readonly<Partial<Record<ReleaseState, Style>>> = {
 function releaseLines(output: Output, releases: readonly KnownRelease[], now: Date): string[] {
   if (releases.length === 0) return ["no release is known on this machine yet"];
   const rows = releases.map(
-    ({ digest, sequence, state, at, createdAt, carrier, revision, bytes, quarantine }) => {
+    ({ digest, sequence, state, at, createdAt, carrier, revision, bytes, quarantine, withdrawal }) => {
       const time = at ?? createdAt;
       const style = STYLES[state];
       return {
@@ -151,7 +153,10 @@ function releaseLines(output: Output, releases: readonly KnownRelease[], now: Da
           bytes === null ? "–" : formatBytes(bytes),
           carrier === null ? "–" : fromText(carrier, revision ?? undefined),
         ],
-        notes: quarantine === null ? [] : [`quarantined at ${quarantine.at}: ${quarantine.reason}`],
+        notes: [
+          ...(withdrawal === null ? [] : [`withdrawn ${withdrawnWords(withdrawal)}`]),
+          ...(quarantine === null ? [] : [`quarantined at ${quarantine.at}: ${quarantine.reason}`]),
+        ],
       };
     },
   );
@@ -193,6 +198,8 @@ function lagText(
   const known = releases.find(({ digest }) => digest === found.digest);
   const refused = known?.state === "quarantined"
     ? "; the newest is quarantined here, so pulls refuse it"
+    : known?.state === "withdrawn"
+    ? "; the newest is withdrawn, so pulls refuse it"
     : "";
   if (here === undefined) return `no release is active here${refused}`;
   const what = isActive(here) ? "the active release" : "the release published here";

@@ -25,6 +25,7 @@ const OPTIONS = {
     brief: "Its sequence number, its digest or the digest's beginning",
     standard: "the previous release",
   }),
+  force: switchOption({ group: "Safety", brief: "Activate the release even if its publisher withdrew it" }),
   dryRun: switchOption({ group: "Options", brief: "Show what would be activated, and change nothing" }),
 } satisfies Options;
 
@@ -58,7 +59,7 @@ async function run(session: Session, flags: RollbackFlags): Promise<void> {
         observed,
         store,
         run,
-        planRollback(store, flags.to),
+        planRollback(store, flags.to, flags.force),
         settings.activation.mode,
         safeguardsOf(settings),
       ),
@@ -69,7 +70,7 @@ async function run(session: Session, flags: RollbackFlags): Promise<void> {
 function preview(session: Session, flags: RollbackFlags): Promise<void> {
   narrowToReading(session);
   const store = requireStore(session);
-  const plan = planRollback(store, flags.to);
+  const plan = planRollback(store, flags.to, flags.force);
   session.output.answer(planJson(plan), () => planLines(session.output, plan));
   return Promise.resolve();
 }

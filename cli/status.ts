@@ -2,6 +2,7 @@ import { UNREADABLE_HINT } from "../lib/canary/canary_state.ts";
 import { UsageError } from "../lib/core/errors.ts";
 import { formatAge, formatBytes, formatDuration, formatLocalTime, plural } from "../lib/core/format.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
+import { withdrawnWords } from "../lib/release/withdrawals.ts";
 import { type NextStep, nextStep } from "../lib/status/next_step.ts";
 import type { CanaryDescription, Status, StatusRelease } from "../lib/wire/schema.ts";
 import { readStatus } from "../lib/status/read_status.ts";
@@ -132,6 +133,7 @@ function lines(
     ...runningLines(output, status, now),
     ...runLines(output, status, now),
     ...quarantineLines(output, status),
+    ...withdrawnLines(output, status),
     ...nextLines(output, status, now, timeZone),
     ...pauseLines(output, status, timeZone),
     ...daemonLines(output, status),
@@ -150,6 +152,7 @@ function releaseLines(output: Output, status: Status, advice: NextStep, now: Dat
     `            ${plural(current.files, "file")}, ${formatBytes(current.bytes)}, created ${
       age(current.createdAt, now)
     }`,
+    ...withdrawnLine(output, status),
     ...(status.otherWriter === null ? [] : [
       `            ${output.paint("yellow", otherWriterText(status.otherWriter))}`,
     ]),
@@ -226,6 +229,32 @@ function quarantineLines(output: Output, status: Status): string[] {
       `  ${shortDigest(entry.digest)} sequence ${entry.sequence} since ${entry.at}: ${entry.reason}`
     ),
   ];
+}
+
+/** The most withdrawn releases that are listed. `--json` has all of them. */
+const WITHDRAWN_MAX = 10;
+
+function withdrawnLines(output: Output, { withdrawn = [] }: Status): string[] {
+  if (withdrawn.length === 0) return [];
+  const newest = withdrawn.slice(-WITHDRAWN_MAX);
+  const earlier = withdrawn.length - newest.length;
+  return [
+    output.paint("bold", "withdrawn by their publisher"),
+    ...(earlier === 0 ? [] : [`  ${earlier} earlier ones`]),
+    ...newest.map(({ digest, at, reason, isOverridden }) =>
+      `  ${shortDigest(digest)} since ${at}${reason === undefined ? "" : `: ${reason}`}${
+        isOverridden === true ? ` (${output.paint("yellow", "activated here by force")})` : ""
+      }`
+    ),
+  ];
+}
+
+/** Returns the line that the active release is withdrawn, if it is. */
+function withdrawnLine(output: Output, { current, withdrawn = [] }: Status): string[] {
+  const found = withdrawn.find(({ digest }) => digest === current?.digest);
+  if (found === undefined) return [];
+  const words = `its publisher withdrew it ${withdrawnWords(found)}`;
+  return [`            ${output.paint(found.isOverridden === true ? "yellow" : "red", words)}`];
 }
 
 function nextLines(output: Output, status: Status, now: Date, timeZone: string | undefined): string[] {

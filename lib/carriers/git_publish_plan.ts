@@ -11,11 +11,13 @@ import { hashFile } from "../core/hash.ts";
 import { formatPointer } from "../release/lfs_pointer.ts";
 import { findPublished } from "../store/published.ts";
 import type { Store } from "../store/store.ts";
+import { nextWithdrawals } from "../store/withdrawals.ts";
 import { findObject, publishTarget } from "./git_publish_base.ts";
 import { type ChangeList, compareFiles, countChanges, refuseShrink } from "../release/changes.ts";
-import { type Digest, type Manifest } from "../release/manifest.ts";
+import { type Digest, type Manifest, type Withdrawal } from "../release/manifest.ts";
 import type { ModelSet, SetFile } from "../release/model_set.ts";
-import { isSealDue, readSeal } from "../signing/seal.ts";
+import { isSameList, refuseWithdrawnModels } from "../release/withdrawals.ts";
+import { isSealDue, ownWithdrawals, readSeal } from "../signing/seal.ts";
 import { nextSequence, readManifestToReplace, readSignatureToReplace } from "./git_manifest.ts";
 import { chooseLfsPaths, refuseForeignManifest } from "./git_publish_guards.ts";
 import type { GitPublisherOptions } from "./git_publisher.ts";
@@ -77,10 +79,14 @@ async function planOn(
   const base = await readBase(context, registry, options, place);
   refuseForeignManifest(subdir, base.manifest);
   if (!options.allowShrink) refuseShrink(set, base.files.map((file) => file.path));
+  const listed = base.manifest?.withdrawals ?? [];
+  const withdrawals = nextWithdrawals(place.store, base.withdrawals);
+  refuseWithdrawnModels(withdrawals, set.digest, set.dir);
   const changes = compareFiles(base.files, set.files);
   const lfs = await chooseLfsPaths(context, registry, set, options.lfs);
   const { manifest, attributes } = base;
   const unchanged = countChanges(changes) === 0 && !base.isSealDue &&
+    isSameList(withdrawals, listed) &&
     attributes === withLfsPaths(attributes, lfs.map((path) => posix.join(subdir, path)));
   return {
     outcome: unchanged ? "unchanged" : "published",
@@ -98,6 +104,8 @@ interface Published {
   readonly attributes: string;
   readonly manifest: Manifest | undefined;
   readonly files: readonly { readonly path: string; readonly sha256: string | undefined }[];
+  /** Those of the manifest that the next one may carry. */
+  readonly withdrawals: readonly Withdrawal[];
   /** Whether it is published again without changed models, to be signed or to get a new expiry. */
   readonly isSealDue: boolean;
 }
@@ -116,7 +124,9 @@ async function readBase(
   const isAhead = ours !== undefined &&
     (tip === undefined || await registry.relation(git, ours, tip) === "ahead");
   const commit: ObjectId | undefined = isAhead ? ours : tip;
-  if (commit === undefined) return { attributes: "", manifest: undefined, files: [], isSealDue: false };
+  if (commit === undefined) {
+    return { attributes: "", manifest: undefined, files: [], withdrawals: [], isSealDue: false };
+  }
   const listing = await git.text(["ls-tree", "--full-tree", "--name-only", commit, "--", options.subdir], {
     action: `look for ${options.subdir}`,
   });
@@ -142,7 +152,8 @@ async function readBase(
     ? undefined
     : await readManifestToReplace(context, git, tree.manifestBlob, where);
   if (claim === undefined) {
-    return { attributes, manifest: undefined, files: unclaimed, isSealDue: isSealDue(seal, {}, now) };
+    const isDue = isSealDue(seal, {}, now);
+    return { attributes, manifest: undefined, files: unclaimed, withdrawals: [], isSealDue: isDue };
   }
   const { manifest, text } = claim;
   const signature = await readSignatureToReplace(git, tree?.signatureBlob);
@@ -152,7 +163,8 @@ async function readBase(
     published.tree === await findObject(git, commit, options.subdir);
   const present = tree === undefined ? [] : releaseFilesOf(tree, manifest);
   const files = isKnown ? manifest.files : await heldFiles(context, present, manifest, set);
-  return { attributes, manifest, files, isSealDue: isSealDue(seal, held, now) };
+  const withdrawals = ownWithdrawals(seal, held, manifest);
+  return { attributes, manifest, files, withdrawals, isSealDue: isSealDue(seal, held, now) };
 }
 
 /**

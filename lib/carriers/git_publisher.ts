@@ -14,7 +14,8 @@ import { listTree } from "../git/tree.ts";
 import { changedBytes, compareFiles, countChanges, refuseShrink } from "../release/changes.ts";
 import type { Digest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
-import { expiryOf, isSealDue, type Seal, type Sealed } from "../signing/seal.ts";
+import { isSameList, refuseWithdrawnModels } from "../release/withdrawals.ts";
+import { expiryOf, isSealDue, ownWithdrawals, type Seal, type Sealed } from "../signing/seal.ts";
 import { nextSequence } from "./git_manifest.ts";
 import { findObject, type PublishBase, publishTarget, readPublishBase } from "./git_publish_base.ts";
 import type { Publication, Publisher } from "./carrier.ts";
@@ -23,6 +24,7 @@ import { followRemote, takeOverClone } from "./take_over_clone.ts";
 import { findPublished, rememberPublished } from "../store/published.ts";
 import { chooseLfsPaths, refuseBareRegistry, refuseForeignManifest } from "./git_publish_guards.ts";
 import type { Store } from "../store/store.ts";
+import { carryWithdrawals } from "../store/withdrawals.ts";
 
 export interface GitPublisherOptions {
   readonly registry: RegistrySettings;
@@ -183,7 +185,9 @@ export class GitPublisher implements Publisher<GitPublication> {
     const base = await this.#readBase(branch.head);
     const { manifest, known } = base;
     const { subdir, lfs, commitMessage, allowDirtyWorktree, seal } = this.#options;
-    const isDue = this.#isSealDue(base.sealed);
+    const withdrawals = carryWithdrawals(this.#store, ownWithdrawals(seal, base.sealed, manifest));
+    refuseWithdrawnModels(withdrawals, set.digest, set.dir);
+    const isDue = this.#isSealDue(base.sealed) || !isSameList(withdrawals, manifest?.withdrawals ?? []);
     if (manifest?.digest === set.digest && known?.lfs === lfs && !isDue) {
       await this.#remember(set, manifest.sequence, branch.head);
       return this.#unchanged(branch, manifest?.sequence, base.sealed.signedBy);
@@ -209,6 +213,7 @@ export class GitPublisher implements Publisher<GitPublication> {
         createdAt,
         ...expiryOf(seal, now),
         origin: { carrier: "git", host: this.#context.host, folder: posix.basename(subdir) },
+        withdrawals,
       },
       message: commitMessage?.trim() || `chore(models): sync ${createdAt}`,
       allowDirtyWorktree,

@@ -1,15 +1,13 @@
 import { isoSeconds } from "../core/clock.ts";
-import type { Context, Environment } from "../core/context.ts";
-import { AuthenticationError, FailedError } from "../core/errors.ts";
+import type { Context } from "../core/context.ts";
+import { FailedError } from "../core/errors.ts";
 import { CHUNKED_FILE_BYTES_MIN, hashFile } from "../core/hash.ts";
-import { absenceOf } from "../core/read_secret.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../store/blob_memory.ts";
 import { fileChanged } from "../huggingface/hashed_file_blob.ts";
 import { type CommitId, Hub, PATIENT } from "../huggingface/hub.ts";
 import { commitToHub } from "../huggingface/hub_commit.ts";
-import { TOKEN_VARIABLE } from "../huggingface/hub_environment.ts";
-import type { HubSettings } from "../huggingface/hub_settings.ts";
+import { type HubSettings, requireWriteToken } from "../huggingface/hub_settings.ts";
 import { describeLayout, repoPath } from "../huggingface/repo_layout.ts";
 import { BranchMoved } from "../huggingface/upload_http.ts";
 import { folderName, planUpload, type UploadPlan, type UploadRules } from "../huggingface/upload_plan.ts";
@@ -30,12 +28,15 @@ import {
   MANIFEST_NAME,
   type ReleaseFile,
   totalBytes,
+  type Withdrawal,
 } from "../release/manifest.ts";
 import type { ModelSet, SetFile } from "../release/model_set.ts";
+import { isSameList, refuseWithdrawnModels } from "../release/withdrawals.ts";
 import { SIGNATURE_NAME } from "../release/registry_file.ts";
-import { expiryOf, isSealDue, readSeal, type Seal, type Sealed } from "../signing/seal.ts";
+import { expiryOf, isSealDue, ownWithdrawals, readSeal, type Seal, type Sealed } from "../signing/seal.ts";
 import { findPublished, rememberPublished } from "../store/published.ts";
 import type { Store } from "../store/store.ts";
+import { carryWithdrawals, nextWithdrawals } from "../store/withdrawals.ts";
 import type { Publication, Publisher } from "./carrier.ts";
 
 export interface HuggingFacePublisherOptions {
@@ -116,7 +117,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     store: Store,
     options: HuggingFacePublisherOptions,
   ): Promise<HuggingFacePublisher> {
-    requireToken(context.env, options.hub);
+    requireWriteToken(context.env, options.hub);
     const hub = new Hub(context, options.hub, PATIENT);
     context.log.info(`asking ${hub.host} for ${options.hub.revision} of ${options.hub.repoId}`);
     return new HuggingFacePublisher(context, store, options, hub, await findTarget(hub));
@@ -127,15 +128,20 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     context: Context,
     options: Pick<HuggingFacePublisherOptions, "hub" | "rules" | "seal">,
     set: ModelSet,
+    store?: Store,
   ): Promise<UploadPreview> {
-    requireToken(context.env, options.hub);
+    requireWriteToken(context.env, options.hub);
     const hub = new Hub(context, options.hub, PATIENT);
     const head = await findTarget(hub);
     const target = isThere(head) ? await readTarget(context, hub, head) : { files: [], manifest: undefined };
+    const listed = target.manifest?.withdrawals ?? [];
+    const sealed = await sealOf(options, target);
+    const withdrawals = nextWithdrawals(store, ownWithdrawals(options.seal, sealed, target.manifest));
+    refuseWithdrawnModels(withdrawals, set.digest, set.dir);
     const plan = await planUpload(context, target, set, options.rules, () => undefined);
     const before = target.manifest?.sequence ?? 0;
-    const isDue = isSealDue(options.seal, await sealOf(options, target), context.clock.now());
-    const isUnchanged = plan.isUnchanged && !isDue;
+    const isDue = isSealDue(options.seal, sealed, context.clock.now());
+    const isUnchanged = plan.isUnchanged && !isDue && isSameList(withdrawals, listed);
     return {
       outcome: isUnchanged ? "unchanged" : "published",
       release: set.digest,
@@ -166,6 +172,12 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
         ? this.#head
         : await makeTarget(this.#context, this.#hub, this.#head, isPrivate);
       const target = await readTarget(this.#context, this.#hub, head);
+      const listed = target.manifest?.withdrawals ?? [];
+      const sealed = await sealOf(this.#options, target);
+      const own = ownWithdrawals(this.#options.seal, sealed, target.manifest);
+      const withdrawals = carryWithdrawals(this.#store, own);
+      refuseWithdrawnModels(withdrawals, set.digest, set.dir);
+      const isDue = !isSameList(withdrawals, listed);
       const plan = await planUpload(
         this.#context,
         target,
@@ -173,10 +185,11 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
         rules,
         (blob) => this.#memory.find(blob),
       );
-      const sealed = await sealOf(this.#options, target);
-      if (plan.isUnchanged && !this.#isSealDue(sealed)) return this.#alreadyThere(set, target, sealed);
+      if (plan.isUnchanged && !isDue && !this.#isSealDue(sealed)) {
+        return this.#alreadyThere(set, target, sealed);
+      }
       try {
-        return await this.#commit(set, target, plan);
+        return await this.#commit(set, target, plan, withdrawals);
       } catch (error) {
         if (!(error instanceof BranchMoved)) throw error;
       }
@@ -191,9 +204,14 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     );
   }
 
-  async #commit(set: ModelSet, target: UploadTarget, plan: UploadPlan): Promise<HuggingFacePublication> {
+  async #commit(
+    set: ModelSet,
+    target: UploadTarget,
+    plan: UploadPlan,
+    withdrawals: readonly Withdrawal[],
+  ): Promise<HuggingFacePublication> {
     const { rules, asPullRequest, useXet, seal } = this.#options;
-    const manifest = await this.#makeManifest(set, target.manifest);
+    const manifest = await this.#makeManifest(set, target.manifest, withdrawals);
     const result = {
       outcome: "published" as const,
       changed: countChanges(plan.changes),
@@ -258,7 +276,11 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     };
   }
 
-  async #makeManifest(set: ModelSet, before: Manifest | undefined): Promise<Manifest> {
+  async #makeManifest(
+    set: ModelSet,
+    before: Manifest | undefined,
+    withdrawals: readonly Withdrawal[],
+  ): Promise<Manifest> {
     const { rules, seal } = this.#options;
     const now = this.#context.clock.now();
     const known = new Map(before?.files.map((file) => [file.sha256, file]));
@@ -276,6 +298,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
         host: this.#context.host,
         ...(folder === undefined ? {} : { folder }),
       },
+      withdrawals,
     });
   }
 
@@ -325,14 +348,4 @@ async function sealOf(
 ): Promise<Sealed> {
   if (manifest === undefined || text === undefined) return {};
   return await readSeal(seal, manifest, text, signature);
-}
-
-function requireToken(env: Environment, { repoId, token, tokenEnv }: HubSettings): void {
-  if (token !== undefined) return;
-  const problem = absenceOf(env, tokenEnv);
-  throw new AuthenticationError(`Cannot upload to ${repoId}: the variable ${tokenEnv} ${problem}`, {
-    code: "TOKEN_MISSING",
-    hint: `set ${tokenEnv} in the environment or in .env to a token that may write to the repository` +
-      (tokenEnv === TOKEN_VARIABLE ? ", or log in with: hf auth login" : ""),
-  });
 }

@@ -7,8 +7,9 @@ import { ModelSyncError, osErrorCode, RefusedError } from "../core/errors.ts";
 import { existingParent } from "../core/folders.ts";
 import { absolutePath, findEntry } from "../core/files.ts";
 import type { ActivationSetting } from "../config/choices.ts";
-import { totalBytes } from "../release/manifest.ts";
-import { activeManifest, isSymlinkUnsupported } from "../store/pointers.ts";
+import { shortDigest, totalBytes } from "../release/manifest.ts";
+import { withdrawnWords } from "../release/withdrawals.ts";
+import { activeManifest, isSymlinkUnsupported, readPointer } from "../store/pointers.ts";
 import { scanModels } from "../store/adopt.ts";
 import { readHistory } from "../store/history.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
@@ -16,6 +17,7 @@ import { inspectModelFolder } from "../store/model_folder.ts";
 import { signOfTraining } from "../store/training_signs.ts";
 import { readQuarantine } from "../store/quarantine.ts";
 import { findStore, refuseStoreInModels, type Store, type StoreLocation } from "../store/store.ts";
+import { listWithdrawn } from "../store/withdrawals.ts";
 import { type Check, fail, pass, tried, triedAll, warn } from "./check.ts";
 import { probePath, probeWritable } from "./probe_writable.ts";
 
@@ -215,7 +217,30 @@ function checkRecords(context: Context, location: StoreLocation): Check[] {
       ? []
       : [fail("canary", `${fault}: the active release has no canary`, UNREADABLE_HINT)]),
     ...checkQuarantine(store),
+    ...checkWithdrawals(store),
   ];
+}
+
+/** Checks that the active release is not withdrawn. */
+function checkWithdrawals(store: Store): Check[] {
+  try {
+    const active = readPointer(store, "current");
+    const entry = listWithdrawn(store).find(({ digest }) => digest === active);
+    if (entry === undefined) return [];
+    const text = `the active release ${shortDigest(entry.digest)} was withdrawn ${withdrawnWords(entry)}`;
+    return [
+      entry.isOverridden === true
+        ? warn("withdrawal", text, "it was activated by force; to end that: model-sync rollback")
+        : fail(
+          "withdrawal",
+          text,
+          "model-sync pull rolls back from it; if it cannot, publish a newer release",
+        ),
+    ];
+  } catch (error) {
+    if (!(error instanceof ModelSyncError)) throw error;
+    return [fail("withdrawal", error.message, error.hint ?? "fix it and run again")];
+  }
 }
 
 function checkQuarantine(store: Store): Check[] {

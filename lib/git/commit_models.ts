@@ -25,7 +25,7 @@ import { listTree, manifestPathOf, signaturePathOf, type TreeEntry } from "./tre
 import { changing, placeText, type WorktreePlan, writeWorktree, type WrittenFile } from "./worktree.ts";
 
 /** Returns the text of the signature of a release: of its files in `folder`, and of its manifest's text. */
-interface CommitSigner {
+export interface CommitSigner {
   sign(manifest: Manifest, text: string, folder: string): Promise<string>;
 }
 

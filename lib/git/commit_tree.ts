@@ -108,24 +108,33 @@ export async function formatOf(registry: Registry, head: ObjectId | undefined): 
   );
 }
 
-/** Commits a tree to the branch, on top of the commit that was checked. The worktree is not involved. */
-export async function commitTree(
+/** The content of a commit. */
+interface NewCommit {
+  readonly tree: ObjectId;
+  readonly parent: ObjectId | undefined;
+  readonly message: string;
+  readonly host: string;
+}
+
+/** Creates a commit. No branch names it yet. */
+export async function createCommit(
   registry: Registry,
-  commit: {
-    readonly tree: ObjectId;
-    readonly parent: ObjectId | undefined;
-    readonly message: string;
-    readonly host: string;
-  },
+  { tree, parent, message, host }: NewCommit,
 ): Promise<ObjectId> {
-  const { tree, parent, message, host } = commit;
   const action = `commit to ${registry.git.repoDir}`;
   const git = registry.git.with({ config: await missingIdentity(registry.git, host) });
   const parents = parent === undefined ? [] : ["-p", parent];
-  const made = await git.text(["commit-tree", tree, ...parents, "-F", "-"], { action, stdin: message });
+  return await git.text(["commit-tree", tree, ...parents, "-F", "-"], { action, stdin: message });
+}
+
+/** Commits a tree to the branch, on top of the commit that was checked. The worktree is not involved. */
+export async function commitTree(registry: Registry, commit: NewCommit): Promise<ObjectId> {
+  const { parent, message } = commit;
+  const action = `commit to ${registry.git.repoDir}`;
+  const made = await createCommit(registry, commit);
   const before = parent ?? "0".repeat(made.length);
   const [subject = ""] = message.split("\n");
   const branch = `refs/heads/${registry.settings.branch}`;
-  await git.bytes(["update-ref", "-m", `commit: ${subject}`, branch, made, before], { action });
+  await registry.git.bytes(["update-ref", "-m", `commit: ${subject}`, branch, made, before], { action });
   return made;
 }

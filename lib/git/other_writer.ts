@@ -43,7 +43,7 @@ export interface ForeignPlace {
  * How many commits are searched for the one that the manifest describes: at first two months of daily commits, then
  * years.
  */
-const HISTORY_DEPTHS = [64, 1024];
+export const HISTORY_DEPTHS: readonly number[] = [64, 1024];
 
 /**
  * Returns the files that another program changed after model-sync published a commit: the manifest is unchanged since
@@ -161,7 +161,7 @@ async function readLog(git: Git, args: readonly string[]): Promise<LoggedCommit[
   return commits;
 }
 
-async function isShallow(git: Git): Promise<boolean> {
+export async function isShallow(git: Git): Promise<boolean> {
   const answer = await git.text(["rev-parse", "--is-shallow-repository"], {
     action: "read the clone's history",
   });
@@ -172,11 +172,11 @@ async function isShallow(git: Git): Promise<boolean> {
  * Fetches commits and trees, without files, into a temporary repository. Deepening the clone would change it, also in a
  * dry run.
  *
- * @returns `undefined` if that fails: the history only explains a refusal
+ * @returns `undefined` if that fails: what is on this machine has to do then
  */
-async function fetchHistory(
+export async function fetchHistory(
   context: Context,
-  { registry, scratch, tip }: ForeignPlace,
+  { registry, scratch, tip }: Pick<ForeignPlace, "registry" | "scratch" | "tip">,
   depth: number,
 ): Promise<Git | undefined> {
   const dir = join(scratch, `history-${depth}`);

@@ -1,10 +1,11 @@
 import type { ModelSync } from "../config/schema.ts";
-import type { Context } from "../core/context.ts";
-import { UsageError } from "../core/errors.ts";
+import type { Context, Environment } from "../core/context.ts";
+import { AuthenticationError, UsageError } from "../core/errors.ts";
+import { absenceOf } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
 import { type AddressVariable, findWebAddress } from "../http/web_address.ts";
 import type { RepoLayout } from "./repo_layout.ts";
-import { findHubToken, isHubOffline } from "./hub_environment.ts";
+import { findHubToken, isHubOffline, TOKEN_VARIABLE } from "./hub_environment.ts";
 
 /** The public hub. `HF_ENDPOINT` names another one, as for Hugging Face's own tools. */
 const PUBLIC_HUB = "https://huggingface.co";
@@ -66,4 +67,15 @@ export const HUB_VARIABLE: AddressVariable = {
 export function repoLayout({ huggingface }: ModelSync): RepoLayout {
   const { path_in_repo, include, exclude } = huggingface;
   return { folder: path_in_repo, include, exclude };
+}
+
+/** @throws {AuthenticationError} code `TOKEN_MISSING` */
+export function requireWriteToken(env: Environment, { repoId, token, tokenEnv }: HubSettings): void {
+  if (token !== undefined) return;
+  const problem = absenceOf(env, tokenEnv);
+  throw new AuthenticationError(`Cannot upload to ${repoId}: the variable ${tokenEnv} ${problem}`, {
+    code: "TOKEN_MISSING",
+    hint: `set ${tokenEnv} in the environment or in .env to a token that may write to the repository` +
+      (tokenEnv === TOKEN_VARIABLE ? ", or log in with: hf auth login" : ""),
+  });
 }

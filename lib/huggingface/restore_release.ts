@@ -3,12 +3,14 @@ import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
 import {
+  createManifest,
   type Digest,
   formatManifest,
   type Manifest,
   MANIFEST_NAME,
   shortDigest,
 } from "../release/manifest.ts";
+import { findWithdrawn } from "../release/withdrawals.ts";
 import { SIGNATURE_NAME } from "../release/registry_file.ts";
 import { expiryOf, type Seal } from "../signing/seal.ts";
 import { type CommitId, Hub, type HubFile } from "./hub.ts";
@@ -17,7 +19,7 @@ import { type RepoLayout, repoPath } from "./repo_layout.ts";
 import { readTarget, type UploadTarget } from "./upload_target.ts";
 
 /** How many commits are searched for the previous release: other writers may have committed in between. */
-const COMMITS_LOOKED_AT = 50;
+export const COMMITS_LOOKED_AT = 50;
 
 /** A commit that published an older release again. */
 export interface RestoredRelease {
@@ -46,26 +48,54 @@ export async function restoreRelease(
   const { commit: head } = await hub.findCommit();
   const now = await readTarget(context, hub, head);
   if (now.manifest?.digest !== failed) throw replaced(settings, failed, now.manifest?.digest);
-  const before = await findBefore(context, hub, layout, now);
+  const { withdrawals = [] } = now.manifest;
+  const isGood = ({ manifest }: PublishedTarget) => findWithdrawn(withdrawals, manifest.digest) === undefined;
+  const before = await findBefore(context, hub, layout, now, isGood);
+  if (before === undefined) throw nothingBefore(settings);
   const time = context.clock.now();
-  const { expiresAt: _, ...kept } = before.manifest;
-  const manifest: Manifest = {
-    ...kept,
-    sequence: Math.max(now.manifest?.sequence ?? 0, before.manifest.sequence) + 1,
+  const manifest = await createManifest(before.manifest.files, {
+    sequence: Math.max(now.manifest.sequence, before.manifest.sequence) + 1,
     createdAt: isoSeconds(time),
     ...expiryOf(seal, time),
-  };
+    origin: before.manifest.origin,
+    withdrawals,
+  });
+  const { digest: release, sequence } = manifest;
+  context.log.info(`restoring release ${shortDigest(release)} as sequence ${sequence}`);
+  const summary = `revert(models): back to ${shortDigest(release)}`;
+  const commit = await commitManifest(hub, layout, { now, before, manifest, seal, summary });
+  return { release, sequence, commit };
+}
+
+/** A commit of a manifest. */
+export interface ManifestCommit {
+  /** The newest commit of the branch. */
+  readonly now: UploadTarget;
+  /** The commit whose files are restored; without it, the files stay. */
+  readonly before: PublishedTarget | undefined;
+  readonly manifest: Manifest;
+  readonly seal: Seal | undefined;
+  /** The commit's message: its first line. */
+  readonly summary: string;
+}
+
+/**
+ * Commits a manifest with its signature, and restores the files of an earlier commit. Large files are in the hub's
+ * storage already and are not sent again.
+ */
+export async function commitManifest(
+  hub: Hub,
+  layout: RepoLayout,
+  { now, before, manifest, seal, summary }: ManifestCommit,
+): Promise<CommitId> {
   const text = formatManifest(manifest);
   const operations = [
-    ...await restoredFiles(hub, layout, now, before),
-    ...removedFiles(layout, now, before),
+    ...(before === undefined ? [] : await restoredFiles(hub, layout, now, before)),
+    ...(before === undefined ? [] : removedFiles(layout, now, before)),
     textLine(MANIFEST_NAME, text),
     ...await signatureLines(seal, layout, now, manifest, text),
   ];
-  context.log.info(`restoring release ${shortDigest(manifest.digest)} as sequence ${manifest.sequence}`);
-  const summary = `revert(models): back to ${shortDigest(manifest.digest)}`;
-  const commit = await hub.commit({ summary, parentCommit: head }, operations);
-  return { release: manifest.digest, sequence: manifest.sequence, commit };
+  return await hub.commit({ summary, parentCommit: now.commit }, operations);
 }
 
 /**
@@ -83,24 +113,32 @@ function replaced({ repoId, revision }: HubSettings, failed: Digest, held: Diges
   );
 }
 
-type Release = UploadTarget & { readonly manifest: Manifest };
+/** A commit with a release. */
+export type PublishedTarget = UploadTarget & { readonly manifest: Manifest };
 
-async function findBefore(
+/** Returns the newest commit with a whole and good release that is not the branch's newest. */
+export async function findBefore(
   context: Context,
   hub: Hub,
   layout: RepoLayout,
   now: UploadTarget,
-): Promise<Release> {
+  isGood: (target: PublishedTarget) => boolean | Promise<boolean>,
+): Promise<PublishedTarget | undefined> {
   const commits = (await hub.listCommits(COMMITS_LOOKED_AT)).map(({ id }) => id);
   for (const commit of commits.filter((id) => id !== now.commit)) {
     const { manifest, ...target } = await readTarget(context, hub, commit);
     if (manifest === undefined || manifest.digest === now.manifest?.digest) continue;
     // A commit whose files do not match its manifest cannot be restored.
     const there = new Set(target.files.map(({ path }) => path));
-    if (manifest.files.every(({ path }) => there.has(repoPath(layout, path)))) return { ...target, manifest };
+    const found = { ...target, manifest };
+    const isWhole = manifest.files.every(({ path }) => there.has(repoPath(layout, path)));
+    if (isWhole && await isGood(found)) return found;
   }
-  const { repoId, revision } = hub.settings;
-  throw new FailedError(`Cannot restore a release of ${repoId}: ${revision} has none before its newest`, {
+  return undefined;
+}
+
+function nothingBefore({ repoId, revision }: HubSettings): FailedError {
+  return new FailedError(`Cannot restore a release of ${repoId}: ${revision} has none before its newest`, {
     code: "NOTHING_TO_RESTORE",
     hint: "upload the models that worked: model-sync hf-upload",
   });
@@ -111,7 +149,7 @@ async function restoredFiles(
   hub: Hub,
   layout: RepoLayout,
   now: UploadTarget,
-  before: Release,
+  before: PublishedTarget,
 ): Promise<CommitLine[]> {
   const held = new Map(now.files.map((file) => [file.path, file.blob]));
   const there = new Map(before.files.map((file) => [file.path, file]));
@@ -129,7 +167,7 @@ async function restoredFiles(
 }
 
 /** Returns the files that only the newer release has. */
-function removedFiles(layout: RepoLayout, now: UploadTarget, before: Release): CommitLine[] {
+function removedFiles(layout: RepoLayout, now: UploadTarget, before: PublishedTarget): CommitLine[] {
   const kept = new Set(before.manifest.files.map(({ path }) => path));
   const there = new Set(now.files.map((file: HubFile) => file.path));
   return (now.manifest?.files ?? [])

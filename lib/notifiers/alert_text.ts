@@ -49,6 +49,10 @@ function titleOf({ kind, event, downForMs }: Alert): string {
       return `Release quarantined on ${host}`;
     case "lifted":
       return `Release allowed again on ${host}`;
+    case "withdrawn":
+      return `Release withdrawn by ${host}`;
+    case "reinstated":
+      return `Release no longer withdrawn by ${host}`;
     case "paused":
       return `Daemon paused on ${host}`;
     case "resumed":

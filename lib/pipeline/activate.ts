@@ -177,6 +177,8 @@ interface ReplacedRelease {
   readonly digest: Digest;
   readonly sequence: number;
   readonly reason: string;
+  /** Whether its publisher withdrew it. */
+  readonly isWithdrawn?: boolean;
 }
 
 /**

@@ -1,12 +1,15 @@
 import type { Context } from "../core/context.ts";
 import { FailedError, messageOf } from "../core/errors.ts";
 import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
+import { findWithdrawn, type Withdrawn } from "../release/withdrawals.ts";
 import { findRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
+import { withdrawalsInForce } from "../store/withdrawals.ts";
 import { rollBackTo } from "./activate.ts";
 import { type ActivationEvent, notifyConsumers } from "./notify_consumers.ts";
 import { RolledBackError } from "./run_report.ts";
 import type { SwapOptions } from "./safeguards.ts";
+import { rollbackTargets } from "./rollback_targets.ts";
 import { ValidRelease, VerifiedRelease } from "./checked_release.ts";
 
 /** An active release that failed, and the release to roll back to. */
@@ -18,27 +21,35 @@ export interface FailedRelease {
   /** The event, as the end of a sentence about the release. */
   readonly reason: string;
   readonly cause?: unknown;
+  /** If its publisher withdrew it. Then `withdraw --undo` lifts the quarantine. */
+  readonly withdrawal?: Withdrawn;
 }
 
 /**
- * Activates the release before the failed one, quarantines the failed one, and notifies consumers.
+ * Activates the release before the failed one, quarantines the failed one, and notifies consumers. If the release
+ * before was withdrawn meanwhile, activates the newest other one that is neither withdrawn nor quarantined.
  *
  * @returns the error to throw: the run did not do what it was started for
- * @throws {FailedError} code `CANNOT_GO_BACK` if the store no longer holds the release before; the failed one stays
+ * @throws {FailedError} code `CANNOT_GO_BACK` if the store holds no release to roll back to; the failed one stays
  * active
  */
 export async function rollBackFailed(
   context: Context,
   store: Store,
-  { failed, to, code, reason, cause }: FailedRelease,
+  { failed, to: before, code, reason, cause, withdrawal }: FailedRelease,
   options: SwapOptions,
 ): Promise<RolledBackError> {
-  const stored = findRelease(store, to);
+  const withdrawals = withdrawalsInForce(store);
+  const withdrawn = findWithdrawn(withdrawals, before);
+  const stored = withdrawn === undefined
+    ? findRelease(store, before)
+    : rollbackTargets(store, failed.digest, withdrawals)[0];
   if (stored === undefined) {
+    const why = withdrawn === undefined ? "the store no longer holds it" : "it was withdrawn, too";
     throw new FailedError(
-      `Cannot roll back from release ${
-        shortDigest(failed.digest)
-      }, which ${reason}: the store no longer holds ${shortDigest(to)}`,
+      `Cannot roll back from release ${shortDigest(failed.digest)}, which ${reason}, to ${
+        shortDigest(before)
+      }: ${why}`,
       {
         code: "CANNOT_GO_BACK",
         cause,
@@ -46,28 +57,35 @@ export async function rollBackFailed(
       },
     );
   }
+  const to = stored.manifest.digest;
   context.log.warn(`release ${shortDigest(failed.digest)} ${reason}; rolling back to ${shortDigest(to)}`);
   const release = ValidRelease.ofStored(await VerifiedRelease.ofStored(context, store, stored));
   const { digest, sequence } = failed;
-  await rollBackTo(context, store, release, { digest, sequence, reason: `it ${reason}` }, options);
+  const replaced = {
+    digest,
+    sequence,
+    reason: `it ${reason}`,
+    ...(withdrawal === undefined ? {} : { isWithdrawn: true }),
+  };
+  await rollBackTo(context, store, release, replaced, options);
   const activation = { event: "rolled-back", manifest: stored.manifest, previous: digest } as const;
   const problem = await notifyOfRollback(context, store, activation, options);
   const but = problem === undefined ? "" : `, but consumers may not have it: ${problem}`;
+  const name = shortDigest(failed.digest);
   return new RolledBackError(
-    `Cannot keep release ${shortDigest(failed.digest)} active: it ${reason}; release ${
-      shortDigest(to)
-    } is active again${but}`,
+    `Cannot keep release ${name} active: it ${reason}; release ${shortDigest(to)} is active again${but}`,
     {
       code,
       cause,
-      hint: `fix it and publish again; to activate it anyway: model-sync rollback --to ${
-        shortDigest(failed.digest)
-      }`,
+      hint: withdrawal !== undefined
+        ? `publish a newer release; to activate this one anyway: model-sync rollback --to ${name} --force`
+        : `fix it and publish again; to activate it anyway: model-sync rollback --to ${name}`,
       report: {
         outcome: "rolled-back",
         release: to,
         previous: failed.digest,
         sequence: stored.manifest.sequence,
+        ...(withdrawal === undefined ? {} : { withdrawal }),
       },
     },
   );

@@ -1,13 +1,16 @@
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import type { OtherWriterSetting } from "../config/choices.ts";
-import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
+import { type Digest, type Manifest, shortDigest, type Withdrawal } from "../release/manifest.ts";
 import { findQuarantine, newestRolledBack } from "../store/quarantine.ts";
 import type { Store } from "../store/store.ts";
+import type { KnownRevision } from "../store/revisions.ts";
+import { findWithdrawal, withdrawalsInForce } from "../store/withdrawals.ts";
 import { checkActive, checkSignature, NO_SIGNATURES, type SignaturePolicy } from "./check_signature.ts";
 import type { ClaimProblem, Offer, OtherWriter } from "../carriers/carrier.ts";
 import type { RecordedWriter } from "../store/recorded_writer.ts";
 import type { StagedFile } from "../store/staging.ts";
+import { refuseWithdrawn } from "./withdrawn_release.ts";
 
 /** Which signers and which other programs a pull trusts. */
 export interface TrustOptions {
@@ -55,16 +58,23 @@ export async function mayStayActive(
 }
 
 /**
- * Refuses a release that is quarantined, or that is older than the active release or than one that was rolled back.
+ * Refuses a release that is withdrawn or quarantined, or that is older than the active release or than one that was
+ * rolled back.
  *
- * @throws {RefusedError} code `QUARANTINED` or `DOWNGRADE`
+ * @throws {RefusedError} code `WITHDRAWN`, `QUARANTINED` or `DOWNGRADE`
  */
 export function refuseUnwanted(
   store: Store,
   offered: { readonly digest: Digest; readonly sequence: number },
   active: Manifest | undefined,
-  options: { readonly allowDowngrade: boolean; readonly force: boolean },
+  options: {
+    readonly allowDowngrade: boolean;
+    readonly force: boolean;
+    /** Default: those that the store knows. */
+    readonly withdrawals?: readonly Withdrawal[];
+  },
 ): void {
+  refuseWithdrawn(options.withdrawals ?? withdrawalsInForce(store), offered.digest, active?.digest);
   const entry = findQuarantine(store, offered.digest, offered.sequence);
   if (entry !== undefined && !options.force) {
     throw new RefusedError(
@@ -92,6 +102,15 @@ export function refuseUnwanted(
       (offered.sequence === 0 ? "; or the registry lost its model-sync.json" : ""),
     { code: "DOWNGRADE", hint: "if the downgrade is intended, run again with --allow-downgrade" },
   );
+}
+
+/**
+ * Returns whether the active release is the newest one that this machine may have: it is the release of the revision, or
+ * that is withdrawn. An earlier pull has refused it then, and reported that.
+ */
+export function isNewestFor(store: Store, active: Manifest, seen: KnownRevision): boolean {
+  const isWithdrawn = findWithdrawal(store, seen.digest) !== undefined;
+  return active.digest === seen.digest ? !isWithdrawn : isWithdrawn;
 }
 
 /** How a client treats files that another program changed without their manifest. */

@@ -1,36 +1,49 @@
-import type { OfferedFile, Source } from "../carriers/carrier.ts";
+import type { OfferedFile, Revision, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { hashFile } from "../core/hash.ts";
 import type { ActivationSetting } from "../config/choices.ts";
 import { type ChangeList, type ComparedFile, compareFiles, countChanges } from "../release/changes.ts";
-import type { Digest, Manifest } from "../release/manifest.ts";
+import type { Digest, Manifest, Withdrawal } from "../release/manifest.ts";
+import { findWithdrawn, type Withdrawn } from "../release/withdrawals.ts";
 import { scanFolder } from "../release/scan_folder.ts";
 import type { RecordedWriter } from "../store/recorded_writer.ts";
 import { inspectModelFolder, planMode } from "../store/model_folder.ts";
 import { activeManifest } from "../store/pointers.ts";
 import { findRevision } from "../store/revisions.ts";
 import type { ModelPlace, Store } from "../store/store.ts";
+import { findWithdrawal, withdrawalsInForce } from "../store/withdrawals.ts";
 import {
   checkOffer,
+  isNewestFor,
   mayStayActive,
   recordedWriter,
   refuseUnwanted,
   type TrustOptions,
 } from "./check_offer.ts";
+import { rollbackTargets } from "./rollback_targets.ts";
 import { presentModels, trainedModels } from "./trained_folder.ts";
+import { refuseWithdrawn } from "./withdrawn_release.ts";
 
 /** The changes that a pull would make. */
 export interface PullPlan {
-  readonly outcome: "activated" | "unchanged";
+  readonly outcome: "activated" | "unchanged" | "rolled-back";
   readonly revision: string;
   readonly release: Digest | undefined;
   readonly sequence: number | undefined;
   readonly changes: ChangeList;
   /** How the pull changes a model folder that shows no release of the store yet. */
   readonly folder?: PlannedFolder;
+  /** The rollback from the active release that the pull would begin with, because that release is withdrawn. */
+  readonly rollback?: PlannedRollback;
   /** The other program whose change of the files is accepted. */
   readonly otherWriter?: RecordedWriter;
+}
+
+/** A rollback from a withdrawn release. */
+export interface PlannedRollback extends Pick<Withdrawn, "at" | "reason"> {
+  readonly from: Digest;
+  readonly to: Digest;
 }
 
 export interface PlanOptions extends TrustOptions {
@@ -54,31 +67,27 @@ export async function planPull(
   options: PlanOptions,
 ): Promise<PullPlan> {
   const { target } = options;
-  const active = store === undefined ? undefined : activeManifest(store);
-  const folder = target && planFolder(target.place, target.activation, store, active);
+  const present = store === undefined ? undefined : activeManifest(store);
+  const folder = target && planFolder(target.place, target.activation, store, present);
   const revision = await source.resolve();
-  const seen = store === undefined || options.force ? undefined : findRevision(store, revision.source);
-  if (store !== undefined && seen?.revision === revision.id) {
-    refuseUnwanted(store, seen, active, options);
-    const isActive = folder === undefined && active?.digest === seen.digest;
-    if (isActive && await mayStayActive(context, store, active, options)) {
-      const { digest: release, sequence } = active;
-      return {
-        outcome: "unchanged",
-        revision: revision.id,
-        release,
-        sequence,
-        changes: compareFiles([], []),
-      };
-    }
-  }
+  const unchanged = folder === undefined && store !== undefined && present !== undefined
+    ? await planUnchanged(context, store, revision, present, options)
+    : undefined;
+  if (unchanged !== undefined) return unchanged;
   const { offer, accepted } = await checkOffer(context, await source.inspect(revision), options);
   const manifest = offer.claim?.manifest;
-  if (store !== undefined && manifest !== undefined) refuseUnwanted(store, manifest, active, options);
-  const present = folder && target
-    ? await presentFiles(context, target.place, folder, offer.files)
-    : undefined;
-  const changes = compareFiles(present ?? active?.files ?? [], offer.files);
+  const learnt = (accepted?.manifest ?? manifest)?.withdrawals ?? [];
+  const withdrawals = store === undefined ? learnt : withdrawalsInForce(store, learnt);
+  const left = store && present && planRollback(store, present.digest, withdrawals);
+  const active = left?.target ?? present;
+  if (manifest !== undefined) {
+    const refusal = refusalOf(store, manifest, active, { ...options, withdrawals });
+    if (refusal !== undefined && left !== undefined) return rollbackPlan(revision, left);
+    if (refusal !== undefined) throw refusal;
+    if (left !== undefined && manifest.digest === active?.digest) return rollbackPlan(revision, left);
+  }
+  const seen = folder && target ? await presentFiles(context, target.place, folder, offer.files) : undefined;
+  const changes = compareFiles(seen ?? active?.files ?? [], offer.files);
   return {
     outcome: folder === undefined && countChanges(changes) === 0 ? "unchanged" : "activated",
     revision: offer.revision.id,
@@ -86,8 +95,71 @@ export async function planPull(
     sequence: manifest?.sequence,
     changes,
     ...(folder === undefined ? {} : { folder }),
+    ...(left === undefined ? {} : { rollback: left.rollback }),
     ...(accepted === undefined ? {} : { otherWriter: recordedWriter(accepted.writer) }),
   };
+}
+
+/** Returns the plan of a pull whose revision an earlier pull has brought or refused, if that plan is to do nothing. */
+async function planUnchanged(
+  context: Context,
+  store: Store,
+  { id, source }: Revision,
+  active: Manifest,
+  options: PlanOptions,
+): Promise<PullPlan | undefined> {
+  const seen = options.force ? undefined : findRevision(store, source);
+  if (seen?.revision !== id || findWithdrawal(store, active.digest) !== undefined) return undefined;
+  if (!isNewestFor(store, active, seen) || !await mayStayActive(context, store, active, options)) {
+    refuseUnwanted(store, seen, active, options);
+    return undefined;
+  }
+  const { digest: release, sequence } = active;
+  return { outcome: "unchanged", revision: id, release, sequence, changes: compareFiles([], []) };
+}
+
+/** A rollback from a withdrawn release, and the release that it activates. */
+interface LeftRelease {
+  readonly rollback: PlannedRollback;
+  readonly target: Manifest;
+}
+
+/** Returns the rollback that a pull begins with; `undefined` if the active release is not withdrawn, or none other is good. */
+function planRollback(
+  store: Store,
+  active: Digest,
+  withdrawals: readonly Withdrawal[],
+): LeftRelease | undefined {
+  const withdrawn = findWithdrawn(withdrawals, active);
+  const target = withdrawn && rollbackTargets(store, active, withdrawals)[0]?.manifest;
+  if (withdrawn === undefined || target === undefined) return undefined;
+  const { at, reason } = withdrawn;
+  return {
+    target,
+    rollback: { from: active, to: target.digest, at, ...(reason === undefined ? {} : { reason }) },
+  };
+}
+
+function rollbackPlan({ id: revision }: Revision, { target, rollback }: LeftRelease): PullPlan {
+  const { digest: release, sequence } = target;
+  return { outcome: "rolled-back", revision, release, sequence, changes: compareFiles([], []), rollback };
+}
+
+/** Returns why a release is not wanted, if so. */
+function refusalOf(
+  store: Store | undefined,
+  manifest: Manifest,
+  active: Manifest | undefined,
+  options: PlanOptions & { readonly withdrawals: readonly Withdrawal[] },
+): RefusedError | undefined {
+  try {
+    if (store === undefined) refuseWithdrawn(options.withdrawals, manifest.digest, undefined);
+    else refuseUnwanted(store, manifest, active, options);
+    return undefined;
+  } catch (error) {
+    if (error instanceof RefusedError) return error;
+    throw error;
+  }
 }
 
 /** How a pull changes a model folder that shows no release of the store yet. */

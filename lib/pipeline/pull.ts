@@ -1,6 +1,6 @@
 import type { Offer, Revision, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
-import { DiskError, diskError, RefusedError, TransientError, UnreachableError } from "../core/errors.ts";
+import { messageOf, RefusedError } from "../core/errors.ts";
 import { plural } from "../core/format.ts";
 import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
 import type { ActivationSetting } from "../config/choices.ts";
@@ -9,7 +9,7 @@ import { sweepPartials } from "../store/partials.ts";
 import { checkMirrorFolder } from "../store/mirror_scratch.ts";
 import { activeManifest, readPointer } from "../store/pointers.ts";
 import type { RecordedWriter } from "../store/recorded_writer.ts";
-import { findRevision, findRevisionOf, rememberRevision } from "../store/revisions.ts";
+import { findRevision, findRevisionOf } from "../store/revisions.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { CurrentRun } from "./current_run.ts";
@@ -18,12 +18,14 @@ import {
   checkKept,
   checkOffer,
   explainMismatch,
+  isNewestFor,
   mayStayActive,
   recordedWriter,
   refuseUnwanted,
   type TrustOptions,
 } from "./check_offer.ts";
 import { install } from "./install.ts";
+import { rememberPulled, rememberRefused } from "./remember_pulled.ts";
 import { planPrune, pruneReleases } from "./prune.ts";
 import { damageSeenByConsumers, rereadActive } from "./release_damage.ts";
 import { RolledBackError, type RunReport } from "./run_report.ts";
@@ -31,9 +33,11 @@ import { NO_SAFEGUARDS, type Safeguards, type SwapOptions } from "./safeguards.t
 import { adoptPresentModels } from "./activate.ts";
 import { refuseTrainedFolder } from "./trained_folder.ts";
 import { finishSwap, swap } from "./swap.ts";
+import { isUnreachable } from "./unreachable_carrier.ts";
 import { actOnVerdict } from "./act_on_verdict.ts";
 import { ValidRelease, VerifiedRelease } from "./checked_release.ts";
-import { acceptPulled, liftQuarantine } from "../store/quarantine.ts";
+import { findWithdrawal } from "../store/withdrawals.ts";
+import { learnFrom, leaveWithdrawn, replacedWithdrawn } from "./withdrawn_release.ts";
 
 export interface PullOptions extends TrustOptions {
   /** Accepts a release with a lower sequence than the active one. */
@@ -75,7 +79,8 @@ export interface PullReport extends RunReport {
  * Pulls a source's newest release and activates it: resolve, inspect, stage, verify, validate, install, activate, reload.
  * A failure before the activation leaves the active release unchanged; a failure after it rolls back to that release.
  *
- * @throws {RolledBackError} if consumers could not load the release, or an earlier release failed its canary;
+ * @throws {RolledBackError} if consumers could not load the release, an earlier release failed its canary, or the
+ * active release is withdrawn;
  * {@link FailedError} code `RELOAD_FAILED` if consumers cannot load the active release; {@link RefusedError}, such as
  * `TRAINED_FOLDER`
  */
@@ -110,28 +115,18 @@ export async function pull(
     context.log.warn(`${error.message}; keeping the active release ${shortDigest(active.digest)}`);
     const revision = findRevisionOf(store, active.digest);
     return {
-      ...report(store, source, revision, active, { outcome: "unchanged", changed: 0, writtenBytes: 0 }),
+      ...report(store, source, revision, active, NOTHING_NEW),
       unreached: error.message,
     };
   }
 }
 
-/** Codes of responses that are not the carrier's, as of a captive portal or a proxy, and of requests that were not sent. */
-const OTHER_SERVER_CODES = [
-  "ANSWER_INVALID",
-  "HTML_PAGE",
-  "CERTIFICATE_UNTRUSTED",
-  "PROXY_REFUSED",
-  "TLS_MISSING",
-  "HUB_OFFLINE",
-];
-
-/** Whether the carrier cannot be reached or is down. A repository that does not exist is another error. */
-function isUnreachable(error: unknown): error is UnreachableError {
-  return error instanceof TransientError ||
-    (error instanceof UnreachableError && OTHER_SERVER_CODES.includes(error.code));
-}
-
+/**
+ * Pulls the newest release. If the active release is withdrawn, rolls back from it first, as soon as that is known: a
+ * download may take long or fail.
+ *
+ * @throws {RolledBackError} code `WITHDRAWN` when another release replaced a withdrawn one
+ */
 async function pullNewest(
   context: Context,
   store: Store,
@@ -139,45 +134,66 @@ async function pullNewest(
   swapping: SwapOptions,
   options: PullOptions,
 ): Promise<PullReport> {
-  const { run, choice, safeguards } = swapping;
-  const active = activeManifest(store);
-  // Checked only if it matters, and logged once.
-  let isWhole: boolean | undefined;
-  const isSeenWhole = async (manifest: Manifest) =>
-    isWhole ??= await isActiveWhole(context, store, manifest, choice);
-  const revision = await run.step("resolve", () => source.resolve());
-  if (options.force && active !== undefined) await rereadActive(context, store, active);
-  const seen = options.force ? undefined : findRevision(store, revision.source);
-  if (seen?.revision === revision.id) {
-    if (
-      active?.digest === seen.digest && await isSeenWhole(active) &&
-      await mayStayActive(context, store, active, options)
-    ) {
-      return report(store, source, revision.id, active, {
-        outcome: "unchanged",
-        changed: 0,
-        writtenBytes: 0,
-        otherWriter: seen.otherWriter,
-      });
-    }
-    refuseUnwanted(store, seen, active, options);
+  let left = await leaveWithdrawn(context, store, swapping);
+  try {
+    const pulled = await pullOffered(context, store, source, swapping, options, async () => {
+      left = await leaveWithdrawn(context, store, swapping) ?? left;
+    });
+    if (left === undefined) return pulled;
+    if (pulled.outcome === "activated") throw replacedWithdrawn(left, pulled);
+    if (left.rolledBack === undefined) return pulled;
+  } catch (error) {
+    const isOther = error instanceof RolledBackError || context.signal.aborted;
+    if (left?.rolledBack === undefined || isOther) throw error;
+    context.log.warn(messageOf(error));
   }
+  throw left.rolledBack;
+}
 
+/** @param leave rolls back from the active release if it is withdrawn; called when the withdrawals are known */
+async function pullOffered(
+  context: Context,
+  store: Store,
+  source: Source,
+  swapping: SwapOptions,
+  options: PullOptions,
+  leave: () => Promise<void>,
+): Promise<PullReport> {
+  const { run, choice, safeguards } = swapping;
+  const revision = await run.step("resolve", () => source.resolve());
+  // Checked only if it matters, and logged once.
+  const known = new Map<Digest, boolean>();
+  const isWhole = async (manifest: Manifest) => {
+    const is = known.get(manifest.digest) ?? await isActiveWhole(context, store, manifest, choice);
+    known.set(manifest.digest, is);
+    return is;
+  };
+  const nothingNew = await findUnchanged(context, store, source, revision, isWhole, options);
+  if (nothingNew !== undefined) return nothingNew;
   context.log.info(`inspecting revision ${revision.id.slice(0, 12)}`);
   const inspect = async () => await checkOffer(context, await source.inspect(revision), options);
   const { offer, accepted, signer } = await run.step("inspect", inspect);
-  if (offer.claim !== undefined) refuseUnwanted(store, offer.claim.manifest, active, options);
+  learnFrom(context, store, accepted?.manifest ?? offer.claim?.manifest);
+  await leave();
+  const active = activeManifest(store);
+  const refuse = (manifest: Manifest) => {
+    if (findWithdrawal(store, manifest.digest) !== undefined) {
+      rememberRefused(context, store, revision, manifest);
+    }
+    refuseUnwanted(store, manifest, active, options);
+  };
+  if (offer.claim !== undefined) refuse(offer.claim.manifest);
 
   refuseTrainedFolder(store, choice);
   if (choice.mode === "mirror") await checkMirrorFolder(context, store, offer.files);
   await using staging = new Staging(context, store, run.runId);
   const release = await run.step("stage", () => stage(context, source, offer, staging, options));
   checkKept(offer, accepted, staging.files);
-  if (offer.claim === undefined) refuseUnwanted(store, release.manifest, active, options);
+  if (offer.claim === undefined) refuse(release.manifest);
   const validate = () => ValidRelease.ofStaged(context, store, staging, release, active, safeguards);
   const valid = await run.step("validate", validate);
   const repaired = await run.step("install", () => install(context, store, staging, release));
-  if (repaired > 0 && isWhole !== false) {
+  if (repaired > 0 && known.get(release.digest) !== false) {
     context.log.warn(
       `release ${shortDigest(release.digest)} was damaged in the store and is repaired (files: ${repaired})`,
     );
@@ -185,7 +201,7 @@ async function pullNewest(
   await source.accept(offer);
 
   const unchanged = active?.digest === release.digest && repaired === 0 &&
-    await isSeenWhole(active);
+    await isWhole(active);
   if (!unchanged) {
     context.log.info(`activating release ${shortDigest(release.digest)}`);
     await swap(context, store, valid, swapping);
@@ -203,6 +219,42 @@ async function pullNewest(
     signer,
   });
 }
+
+/**
+ * Returns the report of a pull that has nothing to do, because an earlier one pulled or refused the same revision;
+ * `undefined` if the revision has to be inspected.
+ *
+ * @throws {RefusedError} if the revision's release is not wanted
+ */
+async function findUnchanged(
+  context: Context,
+  store: Store,
+  source: Source,
+  revision: Revision,
+  isWhole: (manifest: Manifest) => Promise<boolean>,
+  options: PullOptions,
+): Promise<PullReport | undefined> {
+  const active = activeManifest(store);
+  if (options.force) {
+    if (active !== undefined) await rereadActive(context, store, active);
+    return undefined;
+  }
+  const seen = findRevision(store, revision.source);
+  if (seen?.revision !== revision.id) return undefined;
+  if (
+    active !== undefined && isNewestFor(store, active, seen) && await isWhole(active) &&
+    await mayStayActive(context, store, active, options)
+  ) {
+    const isActive = active.digest === seen.digest;
+    if (!isActive) context.log.info(`the newest release ${shortDigest(seen.digest)} is withdrawn`);
+    const { otherWriter } = isActive ? seen : {};
+    return report(store, source, revision.id, active, { ...NOTHING_NEW, otherWriter });
+  }
+  refuseUnwanted(store, seen, active, options);
+  return undefined;
+}
+
+const NOTHING_NEW = { outcome: "unchanged", changed: 0, writtenBytes: 0 } as const;
 
 function writtenBytesOf({ files }: Staging): number {
   return files.reduce((sum, { how, bytes }) => how === "written" ? sum + bytes : sum, 0);
@@ -286,25 +338,4 @@ function report(
     bytes: totalBytes(manifest.files),
     modelsDir: store.modelsDir,
   };
-}
-
-/** Remembers the pulled revision for the next pulls. The release is active already, even if the disk has no room for this. */
-function rememberPulled(
-  { log }: Context,
-  store: Store,
-  revision: Revision,
-  manifest: Manifest,
-  unchanged: boolean,
-  otherWriter: RecordedWriter | undefined,
-): void {
-  const { digest, sequence } = manifest;
-  try {
-    if (unchanged) liftQuarantine(store, digest);
-    else acceptPulled(store, digest);
-    rememberRevision(store, revision.source, { revision: revision.id, digest, sequence, otherWriter });
-  } catch (error) {
-    const failure = diskError(error, "remember the pulled revision");
-    if (!(failure instanceof DiskError)) throw failure;
-    log.warn(failure.message);
-  }
 }

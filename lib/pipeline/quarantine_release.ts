@@ -1,9 +1,12 @@
 import { isoSeconds } from "../core/clock.ts";
-import { Digest } from "../release/manifest.ts";
+import { RefusedError } from "../core/errors.ts";
+import { Digest, shortDigest } from "../release/manifest.ts";
+import { WITHDRAWN, withdrawnWords } from "../release/withdrawals.ts";
 import { matchDigest } from "../release/match_digest.ts";
 import { addQuarantine, liftQuarantine, readQuarantine } from "../store/quarantine.ts";
 import { findRelease, listReleaseNames } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
+import { findWithdrawal, listWithdrawn } from "../store/withdrawals.ts";
 import { type CommandScope, reportedRun } from "./reported_run.ts";
 import type { Timed } from "./run_report.ts";
 
@@ -49,10 +52,28 @@ export async function liftFromQuarantine(
 ): Promise<Timed<QuarantineReport<"lifted">>> {
   return await reportedRun(scope, store, "quarantine", () => {
     const digests = readQuarantine(store).map(({ digest }) => digest);
-    const digest = matchDigest(typed, digests, "lift the quarantine of", "the quarantine");
+    const withdrawn = listWithdrawn(store).map(({ digest }) => digest);
+    const candidates = [...new Set([...digests, ...withdrawn])];
+    const digest = matchDigest(typed, candidates, "lift the quarantine of", "the quarantine");
+    refuseWithdrawn(store, digest);
     liftQuarantine(store, digest);
     return Promise.resolve({ outcome: "lifted" as const, release: digest });
   });
+}
+
+/** A pull would learn the withdrawal again, so lifting the quarantine has no effect. */
+function refuseWithdrawn(store: Store, digest: Digest): void {
+  const withdrawn = findWithdrawal(store, digest);
+  if (withdrawn === undefined) return;
+  const name = shortDigest(digest);
+  throw new RefusedError(
+    `Cannot lift the quarantine of ${name}: its publisher withdrew it ${withdrawnWords(withdrawn)}`,
+    {
+      code: WITHDRAWN,
+      hint: `on the publisher: model-sync withdraw ${name} --undo; ` +
+        `to activate it here anyway: model-sync rollback --to ${name} --force`,
+    },
+  );
 }
 
 /** The store knows the sequence of its own releases. Any other release is quarantined under every sequence. */

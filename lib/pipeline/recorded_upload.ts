@@ -58,7 +58,7 @@ export async function planUpload(
   const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);
   const isOurs = (path: string) => isWanted(layout, path);
   const set = await readModelSet(context, location.modelsDir, cache, NO_FOLDER_MEMORY, isOurs);
-  const preview = await HuggingFacePublisher.preview(context, options, set);
+  const preview = await HuggingFacePublisher.preview(context, options, set, store);
   return { preview, bytes: totalBytes(set.files) };
 }
 

@@ -2,6 +2,8 @@ import type { Context } from "../core/context.ts";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import { type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
 import type { ActivationSetting } from "../config/choices.ts";
+import { WITHDRAWN, withdrawnWords } from "../release/withdrawals.ts";
+import { findWithdrawal, overrideWithdrawal } from "../store/withdrawals.ts";
 import { DIGEST_PREFIX, matchDigest, PREFIX_DIGITS_MIN } from "../release/match_digest.ts";
 import { chooseMode } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
@@ -42,14 +44,16 @@ export interface RollbackReport extends RunReport {
  * Decides which release a rollback activates.
  *
  * @param to a sequence number, a digest or a prefix of one. Default: the previous release, or if that is quarantined, the
- * newest older release that is not
+ * newest older release that is not. Withdrawn releases count as quarantined
+ * @param isForced whether to allow a release that is withdrawn
  * @throws {UsageError} codes `NOTHING_TO_ROLL_BACK_TO`, `SEQUENCE_AMBIGUOUS`, `DIGEST_INVALID`, `DIGEST_AMBIGUOUS`;
- * {@link RefusedError} codes `RELEASE_MISSING`, `RELEASE_DAMAGED`
+ * {@link RefusedError} codes `RELEASE_MISSING`, `RELEASE_DAMAGED`, `WITHDRAWN`
  */
-export function planRollback(store: Store, to: string | undefined): RollbackPlan {
+export function planRollback(store: Store, to: string | undefined, isForced = false): RollbackPlan {
   const from = readCurrent(store);
   const active = from === undefined ? undefined : findRelease(store, from)?.manifest;
   const target = to === undefined ? previousRelease(store, active) : findNamed(store, to);
+  if (!isForced) refuseWithdrawn(store, target.manifest.digest);
   return {
     from,
     fromSequence: active?.sequence ?? 0,
@@ -60,7 +64,8 @@ export function planRollback(store: Store, to: string | undefined): RollbackPlan
 
 /**
  * Activates an older release of the store and notifies consumers. Quarantines the replaced release, so that the next
- * scheduled pull does not activate it again, and releases the chosen one from quarantine.
+ * scheduled pull does not activate it again, and releases the chosen one from quarantine. A withdrawn release stays
+ * active until its publisher changes the withdrawal.
  *
  * @throws {FailedError} code `RELOAD_FAILED` if a consumer could not load the release: it is active nevertheless, and the
  * next pull notifies consumers again
@@ -85,6 +90,8 @@ export async function rollback(
       reason: `rolled back to ${shortDigest(release.digest)}`,
     }, options);
   liftQuarantine(store, release.digest);
+  // Without this, the next pull would roll back from what the operator has just chosen.
+  overrideWithdrawal(store, release.digest);
   withReserve(store, () => clearCanary(context.fs, canaryPath(store)));
   const { manifest } = release;
   if (plan.from !== release.digest) {
@@ -104,7 +111,8 @@ export async function rollback(
 
 function previousRelease(store: Store, active: Manifest | undefined): StoredRelease {
   const allowed = (release: StoredRelease) =>
-    findQuarantine(store, release.manifest.digest, release.manifest.sequence) === undefined;
+    findQuarantine(store, release.manifest.digest, release.manifest.sequence) === undefined &&
+    findWithdrawal(store, release.manifest.digest) === undefined;
   const pointer = readPointer(store, "previous");
   const previous = pointer === undefined ? undefined : findRelease(store, pointer);
   if (previous !== undefined && allowed(previous)) return previous;
@@ -112,11 +120,25 @@ function previousRelease(store: Store, active: Manifest | undefined): StoredRele
     isOlder(release.manifest, active) && allowed(release)
   );
   if (older[0] !== undefined) return older[0];
-  const but = previous === undefined ? "" : " that is not quarantined";
+  const but = previous === undefined ? "" : " that is neither quarantined nor withdrawn";
   throw new UsageError(`Cannot roll back ${store.modelsDir}: the store holds no earlier release${but}`, {
     code: "NOTHING_TO_ROLL_BACK_TO",
     hint: "run model-sync status, which lists the releases, and choose one with --to",
   });
+}
+
+/** @throws {RefusedError} code `WITHDRAWN` */
+function refuseWithdrawn(store: Store, digest: Digest): void {
+  const withdrawn = findWithdrawal(store, digest);
+  if (withdrawn === undefined) return;
+  const name = shortDigest(digest);
+  throw new RefusedError(
+    `Cannot roll back to ${name}: its publisher withdrew it ${withdrawnWords(withdrawn)}`,
+    {
+      code: WITHDRAWN,
+      hint: `to activate it anyway, on this machine only: model-sync rollback --to ${name} --force`,
+    },
+  );
 }
 
 function isOlder(release: Manifest, active: Manifest | undefined): boolean {

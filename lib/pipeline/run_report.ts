@@ -16,6 +16,7 @@ export type RunReport = Pick<
   | "writtenBytes"
   | "changed"
   | "signer"
+  | "withdrawal"
   | "pullRequests"
   | "error"
 >;

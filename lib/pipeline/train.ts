@@ -4,10 +4,12 @@ import { UsageError } from "../core/errors.ts";
 import { absolutePath } from "../core/files.ts";
 import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
 import { readModelSet } from "../release/model_set.ts";
+import { refuseWithdrawnModels } from "../release/withdrawals.ts";
 import { nextArchiveSequence, rememberArchiveSequence } from "../store/published.ts";
 import type { Seal } from "../signing/seal.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
+import { nextWithdrawals } from "../store/withdrawals.ts";
 import { writeModelArchive } from "../training/model_archive.ts";
 import {
   readTrainingCounts,
@@ -64,10 +66,12 @@ export async function trainToArchive(
   const cache = StatCache.ofPublished(store);
   const set = await run.step("read", () => readModelSet(context, store.modelsDir, cache));
   cache.save();
+  const withdrawals = nextWithdrawals(store);
+  refuseWithdrawnModels(withdrawals, set.digest, set.dir);
   const sequence = nextArchiveSequence(store, context.clock.now());
   const { bytes, manifest } = await run.step(
     "archive",
-    () => writeModelArchive(context, set, archivePath, { sequence, origin, seal }),
+    () => writeModelArchive(context, set, archivePath, { sequence, origin, seal, withdrawals }),
   );
   rememberArchiveSequence(store, sequence);
   context.log.info(`wrote release ${shortDigest(manifest.digest)} into ${archivePath}`);

@@ -68,7 +68,9 @@ const RUNS_SEARCHED = 100;
 /** Returns the release that this machine published last: publishing and redeploying are two steps of one script. */
 export function lastPublished(store: Store): Digest | undefined {
   return readHistory(store, RUNS_SEARCHED)
-    .find(({ command, release }) => TRAINING_COMMANDS.includes(command) && release !== undefined)
+    .find(({ command, release }) =>
+      [...TRAINING_COMMANDS, "withdraw"].includes(command) && release !== undefined
+    )
     ?.release;
 }
 

@@ -1,5 +1,6 @@
 import { quote } from "../core/quote.ts";
 import { z } from "zod";
+import { cleanLine } from "../core/clean_text.ts";
 import { CHUNK_BYTES, CHUNKED_FILE_BYTES_MIN, type FileDigest, sha256Hex } from "../core/hash.ts";
 import { RefusedError } from "../core/errors.ts";
 import { jsonText } from "../core/json.ts";
@@ -43,6 +44,28 @@ const ReleaseFile = z.object({
 /** One file of a release: path relative to the model folder, size in bytes, SHA-256. */
 export type ReleaseFile = Readonly<z.infer<typeof ReleaseFile>>;
 
+/** The longest reason of a withdrawal: two lines of a terminal. */
+const REASON_CHARS_MAX = 200;
+
+/** The most withdrawals that are read. A publish writes far fewer; a later version may write more. */
+const WITHDRAWALS_READ_MAX = 10_000;
+
+/** The reason of a withdrawal as one clean line. It comes from another machine. */
+export const WithdrawalReason = z.string().overwrite((text) =>
+  cleanLine(text, { charsMax: REASON_CHARS_MAX })
+);
+
+export const Withdrawal = z.object({
+  digest: Digest,
+  /** `withdrawn`: clients refuse the release. `reinstated`: they accept it again. Readers ignore any other state. */
+  state: z.string().max(40),
+  /** Orders the changes of one release: of two, the later counts. */
+  at: z.iso.datetime(),
+  reason: WithdrawalReason.optional(),
+});
+/** The publisher's last word on a release: that it is withdrawn, or no longer is. */
+export type Withdrawal = Readonly<z.infer<typeof Withdrawal>>;
+
 const Manifest = z.object({
   schema: z.literal(1),
   digest: Digest,
@@ -59,6 +82,8 @@ const Manifest = z.object({
     /** The name of the model folder beside this manifest. */
     folder: z.string().max(255).optional(),
   }),
+  /** Releases that clients refuse, whichever release this manifest describes. Each publish carries the list forward. */
+  withdrawals: z.array(Withdrawal).max(WITHDRAWALS_READ_MAX).readonly().optional(),
   files: z.array(ReleaseFile).min(1).max(RELEASE_FILES_MAX),
 });
 /** The files of a release, and its origin. Unknown fields of a later version are ignored; the digest covers the files. */
@@ -92,18 +117,22 @@ export function releaseFile(path: string, digest: FileDigest): ReleaseFile {
 }
 
 /** The fields of a manifest besides its files. */
-export type ManifestDetails = Pick<Manifest, "sequence" | "createdAt" | "expiresAt" | "origin">;
+export type ManifestDetails = Pick<
+  Manifest,
+  "sequence" | "createdAt" | "expiresAt" | "origin" | "withdrawals"
+>;
 
 /** Creates the manifest of files: sorts them and computes the release digest. */
 export async function createManifest(
   files: readonly ReleaseFile[],
   details: ManifestDetails,
 ): Promise<Manifest> {
-  const { sequence, createdAt, expiresAt, origin } = details;
+  const { sequence, createdAt, expiresAt, origin, withdrawals = [] } = details;
   const sorted = [...files].sort((a, b) => compareUtf8(a.path, b.path));
   const term = expiresAt === undefined ? {} : { expiresAt };
   const digest = await releaseDigest(sorted);
-  return { schema: 1, digest, sequence, createdAt, ...term, origin, files: sorted };
+  const list = withdrawals.length === 0 ? {} : { withdrawals };
+  return { schema: 1, digest, sequence, createdAt, ...term, origin, ...list, files: sorted };
 }
 
 /**
@@ -138,12 +167,19 @@ export function readManifest(text: string, where: string): Manifest {
   return result.data;
 }
 
-/** Returns the text of a manifest: one line for each file, for readable diffs in a registry that compress well. */
+/**
+ * Returns the text of a manifest: one line for each file and each withdrawal, for readable diffs in a registry that
+ * compress well.
+ */
 export function formatManifest(manifest: Manifest): string {
-  const { files, ...head } = manifest;
+  const { files, withdrawals = [], ...head } = manifest;
   const headText = JSON.stringify(head, undefined, 2).replace(/\n}$/, "");
-  const lines = files.map((file) => `    ${JSON.stringify(file)}`).join(",\n");
-  return `${headText},\n  "files": [\n${lines}\n  ]\n}\n`;
+  const list = withdrawals.length === 0 ? "" : `,\n${lineList("withdrawals", withdrawals)}`;
+  return `${headText}${list},\n${lineList("files", files)}\n}\n`;
+}
+
+function lineList(key: string, values: readonly unknown[]): string {
+  return `  "${key}": [\n${values.map((value) => `    ${JSON.stringify(value)}`).join(",\n")}\n  ]`;
 }
 
 /** Returns the sum of the sizes of files, in bytes. */

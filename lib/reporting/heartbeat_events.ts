@@ -94,6 +94,7 @@ function partOf(
     Object.fromEntries(Object.entries(entries).filter(([role]) => isOurs(role)));
   const releases = status.releases.slice(0, RELEASES_MAX);
   const quarantine = status.quarantine.slice(-QUARANTINE_MAX);
+  const withdrawn = (status.withdrawn ?? []).slice(-QUARANTINE_MAX);
   return {
     status: {
       ...status,
@@ -102,6 +103,10 @@ function partOf(
         ...entry,
         sequence: wireCount(entry.sequence),
         reason: cleanLine(entry.reason, { charsMax: REASON_CHARS_MAX }),
+      })),
+      withdrawn: withdrawn.map(({ reason, ...entry }) => ({
+        ...entry,
+        ...(reason === undefined ? {} : { reason: cleanLine(reason, { charsMax: REASON_CHARS_MAX }) }),
       })),
       next: ofRoles(status.next),
       schedules: Object.fromEntries(

@@ -1,5 +1,5 @@
 import { isoSeconds } from "../core/clock.ts";
-import type { Manifest } from "../release/manifest.ts";
+import type { Manifest, Withdrawal } from "../release/manifest.ts";
 
 /** Signs releases with one key, and recognises its own signatures. */
 export interface ReleaseSigner {
@@ -52,6 +52,23 @@ export function isSealDue(seal: Seal | undefined, held: Sealed, now: Date): bool
   if (seal.validDays === undefined) return seal.signer !== undefined && held.expiresAt !== undefined;
   if (held.expiresAt === undefined) return true;
   return Date.parse(held.expiresAt) - now.getTime() < seal.validDays * DAY_MS * RENEWED_BELOW;
+}
+
+/** Returns whether a manifest is this publisher's own: signed by its key, or the publisher signs nothing. */
+export function isOwn(seal: Seal | undefined, { signedBy }: Sealed): boolean {
+  return seal?.signer === undefined || signedBy === seal.signer.keyHint;
+}
+
+/**
+ * Returns the withdrawals that a publisher may carry from a manifest into its next one. Whoever can write to the registry
+ * can write a list. If a publisher signed a list that its key did not sign before, clients would trust that writer.
+ */
+export function ownWithdrawals(
+  seal: Seal | undefined,
+  held: Sealed,
+  manifest: Pick<Manifest, "withdrawals"> | undefined,
+): readonly Withdrawal[] {
+  return isOwn(seal, held) ? manifest?.withdrawals ?? [] : [];
 }
 
 /** Returns the signature and the expiry of a published release, as the publisher with this seal sees them. */

@@ -6,6 +6,7 @@ import { type QuarantineEntry, readQuarantine } from "../store/quarantine.ts";
 import { findRelease, listReleaseNames } from "../store/releases.ts";
 import { runsNewestFirst } from "../store/runs_newest_first.ts";
 import type { Store } from "../store/store.ts";
+import { type KnownWithdrawal, listWithdrawn } from "../store/withdrawals.ts";
 import { type ReleaseFacts, type ReleaseState, releaseState } from "./release_state.ts";
 
 /** A release that this machine holds, held or published. */
@@ -25,6 +26,8 @@ export interface KnownRelease {
   readonly files: number | null;
   readonly bytes: number | null;
   readonly quarantine: Pick<QuarantineEntry, "at" | "reason"> | null;
+  /** When and why its publisher withdrew it. */
+  readonly withdrawal: Pick<KnownWithdrawal, "at" | "reason"> | null;
 }
 
 /** The records that are read: those of about a second. Older releases than theirs are known only if the store holds them. */
@@ -34,7 +37,7 @@ const RECORDS_MAX = 20_000;
  * Returns every known release, newest first: by sequence, then by time. Reads the store and the history, and changes
  * nothing.
  *
- * @throws {RefusedError} code `QUARANTINE_INVALID` or `POINTER_INVALID`
+ * @throws {RefusedError} code `QUARANTINE_INVALID`, `WITHDRAWALS_INVALID` or `POINTER_INVALID`
  */
 export function knownReleases(store: Store): KnownRelease[] {
   const records = recordsByRelease(store);
@@ -42,9 +45,10 @@ export function knownReleases(store: Store): KnownRelease[] {
     listReleaseNames(store).map((digest) => [digest, findRelease(store, digest)?.manifest] as const),
   );
   const quarantine = new Map(readQuarantine(store).map((entry) => [entry.digest, entry]));
+  const withdrawals = new Map(listWithdrawn(store).map((entry) => [entry.digest, entry]));
   const [active, previous] = [readPointer(store, "current"), readPointer(store, "previous")];
   const inCanary = openCanary(store)?.digest;
-  const digests = new Set([...stored.keys(), ...records.keys(), ...quarantine.keys()]);
+  const digests = new Set([...stored.keys(), ...records.keys(), ...quarantine.keys(), ...withdrawals.keys()]);
   return Array.from(digests, (digest) => {
     const manifest = stored.get(digest);
     const record = records.get(digest);
@@ -55,6 +59,7 @@ export function knownReleases(store: Store): KnownRelease[] {
       inStore: manifest !== undefined ? "whole" : stored.has(digest) ? "partial" : "no",
       isPublished: record !== undefined && PUBLISHING_COMMANDS.includes(record.command),
       quarantine: quarantine.get(digest),
+      withdrawal: withdrawals.get(digest),
     });
   }).sort(newestFirst);
 }
@@ -72,7 +77,7 @@ function describe(
   record: RunRecord | undefined,
   facts: ReleaseFacts,
 ): KnownRelease {
-  const { quarantine } = facts;
+  const { quarantine, withdrawal } = facts;
   // A release that the store did not hold is quarantined under every sequence.
   const quarantined = (quarantine?.sequence ?? Infinity) > SEQUENCE_MAX ? undefined : quarantine?.sequence;
   return {
@@ -87,7 +92,12 @@ function describe(
     files: manifest?.files.length ?? record?.files ?? null,
     bytes: manifest === undefined ? record?.bytes ?? null : totalBytes(manifest.files),
     quarantine: quarantine === undefined ? null : { at: quarantine.at, reason: quarantine.reason },
+    withdrawal: withdrawal === undefined ? null : withdrawnAt(withdrawal),
   };
+}
+
+function withdrawnAt({ at, reason }: KnownWithdrawal): Pick<KnownWithdrawal, "at" | "reason"> {
+  return { at, ...(reason === undefined ? {} : { reason }) };
 }
 
 /** Outcomes of runs that activated or published their release. */

@@ -20,6 +20,7 @@ import { findWriterOf } from "../store/revisions.ts";
 import { findRunning, type RunMark } from "../store/running.ts";
 import { findDueTime } from "../store/schedule_state.ts";
 import type { Store, StoreLocation } from "../store/store.ts";
+import { listWithdrawn } from "../store/withdrawals.ts";
 
 /** The inputs of {@link readStatus}. */
 export interface StatusSource {
@@ -96,6 +97,7 @@ function emptyStatus({ location }: StatusSource): Omit<Status, "next" | "schedul
     runs: [],
     quarantine: [],
     quarantineFault: null,
+    withdrawn: [],
     canary: null,
     canaryFault: null,
     running: [],
@@ -108,12 +110,12 @@ function modelFolderFault(store: Store): string | undefined {
   return active === undefined ? undefined : problemSeenByConsumers(store, active);
 }
 
-function shownQuarantine(store: Store): Pick<Status, "quarantine" | "quarantineFault"> {
+function shownQuarantine(store: Store): Pick<Status, "quarantine" | "quarantineFault" | "withdrawn"> {
   try {
-    return { quarantine: readQuarantine(store), quarantineFault: null };
+    return { quarantine: readQuarantine(store), quarantineFault: null, withdrawn: listWithdrawn(store) };
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
-    return { quarantine: [], quarantineFault: `${error.message}; ${error.hint}` };
+    return { quarantine: [], quarantineFault: `${error.message}; ${error.hint}`, withdrawn: [] };
   }
 }
 

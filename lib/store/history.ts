@@ -11,7 +11,7 @@ import {
 } from "../core/files.ts";
 import { parseJson } from "../core/json.ts";
 import { readAt } from "../core/read_at.ts";
-import { CARRIERS, Digest } from "../release/manifest.ts";
+import { CARRIERS, Digest, Withdrawal } from "../release/manifest.ts";
 import { RecordedWriter } from "./recorded_writer.ts";
 import { warnOfDamage } from "./state_entries.ts";
 import type { Store } from "./store.ts";
@@ -28,6 +28,8 @@ export const OUTCOMES = [
   "promoted",
   "quarantined",
   "lifted",
+  "withdrawn",
+  "reinstated",
   "failed",
   "interrupted",
   "redeployed",
@@ -50,6 +52,7 @@ export const PUBLISHING_COMMANDS: readonly string[] = [
   "hf-upload",
   "train",
   "redeploy",
+  "withdraw",
   "references-sync",
 ];
 
@@ -100,6 +103,8 @@ const RunRecord = z.object({
   changed: z.number().optional(),
   /** The hint of the key whose signature this run made or verified. */
   signer: CleanString.optional(),
+  /** The change of a withdrawal that this run published, or because of which it rolled back. */
+  withdrawal: Withdrawal.optional(),
   pullRequests: z.array(RunPullRequest).optional(),
   steps: z.array(RunStep).optional(),
   error: z.object({

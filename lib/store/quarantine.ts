@@ -14,6 +14,8 @@ export const QuarantineEntry = z.object({
   at: CleanString,
   /** Whether the release was active until it was rolled back, and no pull has activated another release since. */
   wasLeft: z.boolean().optional(),
+  /** Whether it was rolled back because its publisher withdrew it. Then `withdraw --undo` lifts this, too. */
+  isWithdrawn: z.boolean().optional(),
 });
 /** A release that no pull activates again. */
 export type QuarantineEntry = Readonly<z.infer<typeof QuarantineEntry>>;

@@ -14,7 +14,16 @@ import { StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
 /** Records with these outcomes name another release than the active one. */
-const UNRELATED: readonly Outcome[] = ["published", "proposed", "trained", "pruned", "quarantined", "lifted"];
+const UNRELATED: readonly Outcome[] = [
+  "published",
+  "proposed",
+  "trained",
+  "pruned",
+  "quarantined",
+  "lifted",
+  "withdrawn",
+  "reinstated",
+];
 
 /** Most of a day with a pull every minute. Most records name the active release. */
 const LOOKBACK = 1000;

@@ -61,6 +61,7 @@ export const STATE_ENTRIES = {
   },
   "running": folder("a run that was killed is not on record"),
   "quarantine.json": { onDamage: "refuse", reason: "a release that was refused could be activated again" },
+  "withdrawals.json": { onDamage: "refuse", reason: "a release that was withdrawn could be activated" },
   "revisions.json": file("the newest release is staged again from what the store holds"),
   "published.json": file("the next publish compares every file with the registry"),
   "git_blobs.json": file("files of a registry without a manifest are fetched again"),

@@ -31,6 +31,7 @@ export interface Store extends StateFolder {
   readonly releases: string;
   readonly history: string;
   readonly quarantine: string;
+  readonly withdrawals: string;
   readonly revisions: string;
   readonly statCache: string;
 }
@@ -151,6 +152,7 @@ function storeAt(fs: FileSystem, location: StoreLocation, log: Pick<Log, "warn">
     releases: join(root, "releases"),
     history: join(root, "history.jsonl"),
     quarantine: join(root, "quarantine.json"),
+    withdrawals: join(root, "withdrawals.json"),
     revisions: join(root, "revisions.json"),
     statCache: join(root, "stat_cache"),
   };

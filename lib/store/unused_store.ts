@@ -7,7 +7,7 @@ import { stateDirOf, type Store, type StoreLocation } from "./store.ts";
 
 /** State of a failed first pull that is kept: models, partial downloads, a paid job, a refusal. */
 const KEPT_FOLDERS = ["releases", "partials"] as const;
-const KEPT_FILES = ["runpod_jobs.json", "quarantine.json"] as const;
+const KEPT_FILES = ["runpod_jobs.json", "quarantine.json", "withdrawals.json"] as const;
 
 /** A failed job that is forgotten leaves `{}`. */
 function isEmptyState(text: string | undefined): boolean {

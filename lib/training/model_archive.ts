@@ -34,7 +34,7 @@ export async function writeModelArchive(
   context: Context,
   set: ModelSet,
   path: string,
-  details: Pick<Manifest, "sequence"> & {
+  details: Pick<Manifest, "sequence" | "withdrawals"> & {
     readonly origin: Omit<Manifest["origin"], "folder">;
     readonly seal?: Seal | undefined;
   },
@@ -54,6 +54,7 @@ export async function writeModelArchive(
           createdAt: isoSeconds(now),
           ...expiryOf(details.seal, now),
           origin: { ...details.origin, host: context.host, folder: FOLDER },
+          withdrawals: details.withdrawals,
         },
       );
       if (manifest.digest !== set.digest) throw changed(set.dir, path);

@@ -7,7 +7,7 @@ export type Side = (typeof SIDES)[number];
 /** Names of this length fit into the `source` of an event, also percent-encoded. */
 const HOST_CHARS_MAX = 100;
 
-const PUBLISHER_COMMANDS: readonly string[] = ["publish", "hf-upload", "train", "redeploy"];
+const PUBLISHER_COMMANDS: readonly string[] = ["publish", "hf-upload", "train", "redeploy", "withdraw"];
 
 /**
  * Returns the name of the node that a run is reported for. A machine that publishes and pulls is two nodes, unless it

@@ -60,6 +60,10 @@ const PullRequest = z.object({
 });
 export type PullRequest = Readonly<z.infer<typeof PullRequest>>;
 
+/** The change of a withdrawal, as a publisher made it. */
+const Withdrawal = z.object({ digest: Digest, state: Name, at: Time, reason: Text.optional() });
+export type WithdrawalNote = Readonly<z.infer<typeof Withdrawal>>;
+
 /** A run that has ended: a line of the node's history. */
 const Run = z.object({
   runId: Name,
@@ -83,6 +87,8 @@ const Run = z.object({
   changed: Count.optional(),
   /** The hint of the key with which the run signed the release, or verified its signature. */
   signer: Name.optional(),
+  /** The change of a withdrawal that the run published, or because of which it rolled back. */
+  withdrawal: Withdrawal.optional(),
   /** The steps, with times from the start of the run. Steps may overlap. */
   steps: listOf(z.object({ name: Name, startMs: Count, durationMs: Count }), STEPS_MAX).optional(),
   pullRequests: listOf(PullRequest, LISTED_MAX).optional(),
@@ -208,8 +214,16 @@ export const Status = z.object({
   /** The next run of a daemon with the role. A time in the past means that its run should have started. */
   next: byRole(Time.nullable()),
   quarantine: listOf(Quarantined, RELEASES_MAX),
-  /** Why the quarantine cannot be read; `null` when it can. */
+  /** Why the quarantine or the list of withdrawals cannot be read; `null` when they can. */
   quarantineFault: Text.nullable(),
+  /** Releases that their publisher withdrew, oldest first. Older versions do not send it. */
+  withdrawn: listOf(
+    Withdrawal.extend({
+      /** Whether an operator activated the release on this machine by force. */
+      isOverridden: z.boolean().optional(),
+    }),
+    RELEASES_MAX,
+  ).optional(),
   /** The canary of the active release; `null` when it has none. */
   canary: Canary.nullable(),
   /** Why the canary cannot be read; `null` when it can. */

@@ -59,6 +59,7 @@ const WORK: Readonly<Record<Exclude<CommandName, Elsewhere>, Work>> = {
     args: ["git-client", "--repo-url", "../registry.git", "--force"],
     says: /pass {2}registry writable/,
   },
+  withdraw: { at: "trainer", args: ["active"], says: /withdrew release [0-9a-f]{12}/ },
 };
 
 Deno.test("each command does all of its work as a process, under the permission set of its name", async () => {
@@ -172,6 +173,7 @@ Deno.test("every command reads the environment once and gives the permission up,
     assert.equal(givenUp, reading, args.join(" "));
   }
   const others = [
+    "withdraw",
     "quarantine",
     "canary",
     "keys",

@@ -7,12 +7,14 @@ import { ModelSyncError, RefusedError } from "../../lib/core/errors.ts";
 import { NO_SIGNATURES, type SignaturePolicy } from "../../lib/pipeline/check_signature.ts";
 import { pull } from "../../lib/pipeline/pull.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
-import type { Carrier } from "../../lib/release/manifest.ts";
+import { type Carrier, type Digest, formatManifest } from "../../lib/release/manifest.ts";
 import type { Seal } from "../../lib/signing/seal.ts";
+import { RolledBackError } from "../../lib/pipeline/run_report.ts";
 import { readQuarantine } from "../../lib/store/quarantine.ts";
 import { findSignature } from "../../lib/store/releases.ts";
 import { Staging } from "../../lib/store/staging.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
+import { readWithdrawals } from "../../lib/store/withdrawals.ts";
 import {
   PYTHON,
   trainedModels,
@@ -30,6 +32,13 @@ export type Files = Readonly<Record<string, string | Uint8Array>>;
 export interface RegistryUnderTest extends AsyncDisposable {
   /** Makes exactly these files the newest release, as the carrier's other side does. */
   publish(files: Files, seal?: Seal): Promise<unknown>;
+  /**
+   * Withdraws a release, as the carrier's other side does. Afterwards these files are the newest release, which was
+   * published before.
+   */
+  withdraw(release: Digest, next: Files, seal?: Seal): Promise<unknown>;
+  /** Puts another manifest in the place of the newest release's; the signature stays. */
+  replaceManifest(text: string): Promise<void>;
   /** Puts another signature in the place of the newest release's. */
   replaceSignature(text: string): Promise<void>;
   /** Puts other bytes in the place of a published file; the manifest stays. */
@@ -339,6 +348,52 @@ export function holdsContract(carrier: CarrierUnderTest): void {
       assert.deepEqual(readFiles(bench.store.modelsDir), V1);
       await bench.pull();
       assert.deepEqual(readFiles(bench.store.modelsDir), V2);
+    },
+  );
+
+  claim(
+    "a withdrawn release is rolled back by the next pull, with exit code 8, and the pull after it has nothing to do",
+    async (bench) => {
+      const { registry, store } = bench;
+      await registry.publish(V1);
+      const { release: before } = await bench.pull();
+      await registry.publish(V2);
+      const { release } = await bench.pull();
+      await registry.withdraw(release, V1);
+      await assert.rejects(bench.pull(), (error) => {
+        assert.ok(error instanceof RolledBackError, String(error));
+        assert.deepEqual([error.code, error.exitCode, error.report.release], ["WITHDRAWN", 8, before]);
+        return true;
+      });
+      assert.deepEqual(readFiles(store.modelsDir), V1);
+      assert.equal((await bench.pull()).outcome, "unchanged");
+      await registry.publish({ ...V2, "more.bin": "more" });
+      assert.equal((await bench.pull()).outcome, "activated");
+    },
+  );
+
+  claim(
+    "where signatures are required, only a trusted key withdraws a release",
+    async (bench) => {
+      const { registry, store } = bench;
+      const key = testKey();
+      await registry.publish(V1, key.seal());
+      await bench.pull(testContext(), key.required);
+      await registry.publish(V2, key.seal());
+      const { release } = await bench.pull(testContext(), key.required);
+      const { manifest, text } = (await bench.inspect()).claim ?? {};
+      assert.ok(manifest !== undefined && text !== undefined);
+      const withdrawals = [{ digest: release, state: "withdrawn", at: "2026-11-21T00:00:00Z" }];
+      await registry.replaceManifest(formatManifest({ ...manifest, withdrawals }));
+      await assert.rejects(bench.pull(testContext(), key.required), {
+        code: "SIGNATURE_MISMATCH",
+        exitCode: 5,
+      });
+      await registry.replaceManifest(text);
+      assert.deepEqual([readFiles(store.modelsDir), readWithdrawals(store)], [V2, []]);
+      await registry.withdraw(release, V1, key.seal());
+      await assert.rejects(bench.pull(testContext(), key.required), { code: "WITHDRAWN", exitCode: 8 });
+      assert.deepEqual(readFiles(store.modelsDir), V1);
     },
   );
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { GitSource } from "../../lib/carriers/git_source.ts";
-import { machine, publishFrom } from "../helpers/machines.ts";
+import { machine, publishFrom, withdrawFrom } from "../helpers/machines.ts";
 import { writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
@@ -18,17 +18,20 @@ const GIT: CarrierUnderTest<PublisherUnderTest> = {
     const bare = bareRepository(join(root, "registry.git"));
     const trainer = machine(root, "trainer", bare);
     const hand = clone(bare, join(root, "hand"));
+    const replace = (name: string, text: string) => {
+      git(hand, "pull", "--quiet", "origin", "main");
+      writeFiles(hand, { [name]: text });
+      commitAll(hand);
+      return Promise.resolve();
+    };
     return Promise.resolve({
       publish: async (files, seal) => {
         fillModels(trainer.modelsDir, files);
         return (await publishFrom(testContext(), trainer, { allowShrink: true, seal })).publication;
       },
-      replaceSignature: (text) => {
-        git(hand, "pull", "--quiet", "origin", "main");
-        writeFiles(hand, { "model.sig": text });
-        commitAll(hand);
-        return Promise.resolve();
-      },
+      withdraw: async (release, _next, seal) => await withdrawFrom(testContext(), trainer, release, { seal }),
+      replaceManifest: (text) => replace("model-sync.json", text),
+      replaceSignature: (text) => replace("model.sig", text),
       tamper: (path, content) => {
         git(hand, "pull", "--quiet", "origin", "main");
         writeFiles(join(hand, "models"), { [path]: content });

@@ -22,6 +22,11 @@ holdsContract({
         published = await withManifest(files, ++sequence, seal);
         await upload(published);
       },
+      withdraw: async (digest, next, seal) => {
+        const withdrawals = [{ digest, state: "withdrawn", at: new Date().toISOString() }];
+        await upload(published = await withManifest(next, ++sequence, seal, withdrawals));
+      },
+      replaceManifest: (text) => upload(published = { ...published, "model-sync.json": text }),
       replaceSignature: (text) => upload(published = { ...published, "model.sig": text }),
       // Uploaded artifacts never change: another run uploads the other bytes.
       tamper: (path, content) => upload({ ...published, [`models/${path}`]: content }),

@@ -1,7 +1,14 @@
 import { join } from "node:path";
 import { HuggingFaceSource } from "../../lib/carriers/huggingface_source.ts";
 import { HubServer } from "../../fakes/hub_server.ts";
-import { publisherOptions, REPO, sourceOptions, uploadFrom, WHOLE_REPO } from "../helpers/hub_machines.ts";
+import {
+  publisherOptions,
+  REPO,
+  sourceOptions,
+  uploadFrom,
+  WHOLE_REPO,
+  withdrawFromHub,
+} from "../helpers/hub_machines.ts";
 import { testContext } from "../helpers/test_context.ts";
 import {
   type CarrierUnderTest,
@@ -20,16 +27,20 @@ const HUB: CarrierUnderTest<PublisherUnderTest> = {
     const modelsDir = join(root, "trainer/models");
     const rules = { layout: WHOLE_REPO, deleteRemoved: false, allowShrink: true };
     let isAway = false;
+    const replace = (name: string, text: string) => {
+      server.commit(REPO, { [name]: text });
+      return Promise.resolve();
+    };
     return Promise.resolve({
       publish: async (files, seal) => {
         fillModels(modelsDir, files);
         const options = publisherOptions(server, { rules, seal });
         return (await uploadFrom(testContext(), modelsDir, options)).publication;
       },
-      replaceSignature: (text) => {
-        server.commit(REPO, { "model.sig": text });
-        return Promise.resolve();
-      },
+      withdraw: async (release, _next, seal) =>
+        await withdrawFromHub(testContext(), modelsDir, publisherOptions(server, { rules, seal }), release),
+      replaceManifest: (text) => replace("model-sync.json", text),
+      replaceSignature: (text) => replace("model.sig", text),
       tamper: (path, content) => {
         server.commit(REPO, { [path]: content });
         return Promise.resolve();

@@ -20,6 +20,20 @@ holdsContract({
         world.api.dropResults();
         return undefined;
       },
+      withdraw: async (digest, next, seal) => {
+        published = undefined;
+        await world.offer(next, ++sequence, seal, [{
+          digest,
+          state: "withdrawn",
+          at: new Date().toISOString(),
+        }]);
+        world.api.dropResults();
+      },
+      replaceManifest: async (text) => {
+        published = undefined;
+        await world.replaceManifest(text);
+        world.api.dropResults();
+      },
       replaceSignature: async (text) => {
         published = undefined;
         await world.replaceSignature(text);

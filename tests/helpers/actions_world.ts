@@ -7,7 +7,13 @@ import { hashFile } from "../../lib/core/hash.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { pull, type PullOptions } from "../../lib/pipeline/pull.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
-import { createManifest, formatManifest, MANIFEST_NAME, releaseFile } from "../../lib/release/manifest.ts";
+import {
+  createManifest,
+  formatManifest,
+  MANIFEST_NAME,
+  releaseFile,
+  type Withdrawal,
+} from "../../lib/release/manifest.ts";
 import { SIGNATURE_NAME } from "../../lib/release/registry_file.ts";
 import { expiryOf, type Seal } from "../../lib/signing/seal.ts";
 import { partialPath } from "../../lib/store/partials.ts";
@@ -123,7 +129,12 @@ export function openActions(
 }
 
 /** Returns files with their manifest, as `model-sync train` puts them into an archive. */
-export async function withManifest(files: Files, sequence: number, seal?: Seal): Promise<Files> {
+export async function withManifest(
+  files: Files,
+  sequence: number,
+  seal?: Seal,
+  withdrawals?: readonly Withdrawal[],
+): Promise<Files> {
   using dir = tempDir();
   writeFiles(dir.path, files);
   const signal = new AbortController().signal;
@@ -135,7 +146,13 @@ export async function withManifest(files: Files, sequence: number, seal?: Seal):
   const origin = { carrier: "github-actions", folder: "models" } as const;
   const now = new Date();
   const createdAt = isoSeconds(now);
-  const manifest = await createManifest(entries, { sequence, createdAt, ...expiryOf(seal, now), origin });
+  const manifest = await createManifest(entries, {
+    sequence,
+    createdAt,
+    ...expiryOf(seal, now),
+    origin,
+    withdrawals,
+  });
   const text = formatManifest(manifest);
   const signature = await seal?.signer?.sign(manifest, text, "models");
   const below = Object.entries(files).map(([path, content]) => [`models/${path}`, content]);

@@ -3,6 +3,7 @@ import {
   type HuggingFacePublisherOptions,
 } from "../../lib/carriers/huggingface_publisher.ts";
 import { HuggingFaceSource, type HuggingFaceSourceOptions } from "../../lib/carriers/huggingface_source.ts";
+import { HuggingFaceWithdrawal } from "../../lib/carriers/huggingface_withdrawal.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { Secret } from "../../lib/core/secret.ts";
@@ -10,6 +11,7 @@ import type { HubSettings } from "../../lib/huggingface/hub_settings.ts";
 import { isWanted, type RepoLayout } from "../../lib/huggingface/repo_layout.ts";
 import { publish } from "../../lib/pipeline/publish.ts";
 import { pull, type PullOptions, type PullReport } from "../../lib/pipeline/pull.ts";
+import { withdraw, type WithdrawReport } from "../../lib/pipeline/withdraw.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { NO_FOLDER_MEMORY } from "../../lib/release/model_set.ts";
 import { openStore } from "../../lib/store/store.ts";
@@ -81,6 +83,23 @@ export async function uploadFrom(context: Context, modelsDir: string, options: H
       () => HuggingFacePublisher.open(context, store, options),
       (path) => isWanted(layout, path),
     ));
+}
+
+/** Withdraws a release like `model-sync withdraw` with a repository on a hub. */
+export async function withdrawFromHub(
+  context: Context,
+  modelsDir: string,
+  { hub, rules: { layout }, seal }: Pick<HuggingFacePublisherOptions, "hub" | "rules" | "seal">,
+  release: string,
+  undo = false,
+): Promise<WithdrawReport> {
+  const store = openStore(context.fs, { modelsDir });
+  const options = { command: "withdraw", lock: "store", sinks: [] } as const;
+  return await recordedRun({ ...context, clock: systemClock }, store, options, async (run) => {
+    using target = await HuggingFaceWithdrawal.open(context, { hub, layout, seal });
+    const state = undo ? "reinstated" : "withdrawn";
+    return await withdraw(context, store, run, [target], { release, state, reason: undefined });
+  });
 }
 
 /** Pulls to a folder like `model-sync hf-pull`. */

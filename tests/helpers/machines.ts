@@ -2,8 +2,11 @@ import { join } from "node:path";
 import { planGitPublish, type PublishPlan } from "../../lib/carriers/git_publish_plan.ts";
 import { GitPublisher, type GitPublisherOptions } from "../../lib/carriers/git_publisher.ts";
 import { FolderIndex } from "../../lib/git/folder_index.ts";
+import { GitWithdrawal } from "../../lib/carriers/git_withdrawal.ts";
 import { GitSource, type GitSourceOptions } from "../../lib/carriers/git_source.ts";
 import type { Context } from "../../lib/core/context.ts";
+import { TemporaryFolder } from "../../lib/core/folders.ts";
+import { withdraw, type WithdrawReport } from "../../lib/pipeline/withdraw.ts";
 import type { RegistrySettings } from "../../lib/git/registry_settings.ts";
 import { publish } from "../../lib/pipeline/publish.ts";
 import { pull, type PullOptions, type PullReport } from "../../lib/pipeline/pull.ts";
@@ -103,6 +106,35 @@ function publisherOptions(from: Machine, settings: PublishSettings): Omit<GitPub
   };
 }
 
+/** The options of {@link withdrawFrom}. */
+export interface WithdrawSettings {
+  readonly seal?: Seal | undefined;
+  readonly undo?: boolean;
+  readonly reason?: string;
+  /** Called when the registry was read, before the change is published. */
+  readonly beforePublish?: () => Promise<unknown>;
+}
+
+/** Withdraws a release from a machine's registry like `model-sync withdraw`. */
+export async function withdrawFrom(
+  context: Context,
+  from: Machine,
+  release: string,
+  { seal, undo = false, reason, beforePublish }: WithdrawSettings = {},
+): Promise<WithdrawReport> {
+  const store = storeOf(context, from);
+  return await recordedRun(context, store, { command: "withdraw", lock: "store", sinks: [] }, async (run) => {
+    await using scratch = new TemporaryFolder(context.fs, "withdraw");
+    const { registry, subdir, allowDirtyWorktree } = publisherOptions(from, {});
+    const owner = { ...run, host: context.host };
+    const options = { registry, subdir, allowDirtyWorktree, seal, owner };
+    using target = await GitWithdrawal.open(context, options, scratch.path);
+    await beforePublish?.();
+    const state = undo ? "reinstated" : "withdrawn";
+    return await withdraw(context, store, run, [target], { release, state, reason });
+  });
+}
+
 /** Pulls to a machine like `model-sync pull`. */
 export async function pullTo(
   context: Context,
@@ -137,13 +169,14 @@ export async function rollBack(
   on: Machine,
   to?: string,
   safeguards?: Safeguards,
+  isForced?: boolean,
 ): Promise<RollbackReport> {
   const store = storeOf(context, on);
   return await recordedRun(
     context,
     store,
     { command: "rollback", lock: "store", sinks: [] },
-    (run) => rollback(context, store, run, planRollback(store, to), "auto", safeguards),
+    (run) => rollback(context, store, run, planRollback(store, to, isForced), "auto", safeguards),
   );
 }
 

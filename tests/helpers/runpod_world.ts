@@ -7,7 +7,13 @@ import type { Context } from "../../lib/core/context.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { pull, type PullReport } from "../../lib/pipeline/pull.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
-import { createManifest, formatManifest, MANIFEST_NAME, releaseFile } from "../../lib/release/manifest.ts";
+import {
+  createManifest,
+  formatManifest,
+  MANIFEST_NAME,
+  releaseFile,
+  type Withdrawal,
+} from "../../lib/release/manifest.ts";
 import { SIGNATURE_NAME } from "../../lib/release/registry_file.ts";
 import { expiryOf, type Seal } from "../../lib/signing/seal.ts";
 import type { RunPodApi } from "../../lib/runpod/client.ts";
@@ -45,7 +51,12 @@ export class RunPodWorld implements AsyncDisposable {
   }
 
   /** Puts these models into the next job's archive, and with a sequence also their manifest. */
-  async offer(models: Files, sequence?: number, seal?: Seal): Promise<void> {
+  async offer(
+    models: Files,
+    sequence?: number,
+    seal?: Seal,
+    withdrawals?: readonly Withdrawal[],
+  ): Promise<void> {
     this.#models = models;
     this.#manifest = undefined;
     this.#signature = undefined;
@@ -54,7 +65,7 @@ export class RunPodWorld implements AsyncDisposable {
         const files = digests.map(({ path, ...digest }) => releaseFile(path.slice("models/".length), digest));
         const origin = { carrier: "runpod" as const, folder: "models" };
         const term = expiryOf(seal, new Date());
-        const details = { sequence, createdAt: "2026-11-21T00:00:00Z", ...term, origin };
+        const details = { sequence, createdAt: "2026-11-21T00:00:00Z", ...term, origin, withdrawals };
         const manifest = await createManifest(files, details);
         this.#manifest = formatManifest(manifest);
         this.#signature = await seal?.signer?.sign(manifest, this.#manifest, "models");
@@ -67,6 +78,12 @@ export class RunPodWorld implements AsyncDisposable {
   /** Changes bytes in an archive, but not its manifest. */
   async tamper(path: string, content: string): Promise<void> {
     this.#models = { ...this.#models, [path]: content };
+    await this.#write();
+  }
+
+  /** Changes the manifest in an archive, but not its models and signature. */
+  async replaceManifest(text: string): Promise<void> {
+    this.#manifest = text;
     await this.#write();
   }
 

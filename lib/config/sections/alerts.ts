@@ -18,6 +18,8 @@ export const ALERT_KINDS = [
   "pruned",
   "quarantined",
   "lifted",
+  "withdrawn",
+  "reinstated",
   "paused",
   "resumed",
   "requested",
@@ -113,7 +115,7 @@ export const Alerts = z.strictObject({
         "The events that send an alert. Ends of runs: failed, refused, rolled-back, recovered (a command succeeds " +
         "again), activated, promoted (a canary passed), published, proposed (a pull request was opened or " +
         "updated), trained, redeployed, unchanged, interrupted. Actions of operators: pruned, quarantined, lifted, " +
-        "paused, resumed, requested. A repeated failure sends one alert, until it changes or ends.",
+        "withdrawn, reinstated, paused, resumed, requested. A repeated failure sends one alert, until it changes or ends.",
     }),
   email: Email.prefault({}).register(DOCS, { description: "Alerts by mail over SMTP." }),
   webhook: Webhook.prefault({}).register(DOCS, { description: "Alerts to a program over HTTP." }),

@@ -1,0 +1,118 @@
+import { clearCanary } from "../canary/canary_state.ts";
+import { canaryPath } from "../canary/find_canary.ts";
+import type { Context } from "../core/context.ts";
+import { RefusedError } from "../core/errors.ts";
+import { type Digest, type Manifest, shortDigest, type Withdrawal } from "../release/manifest.ts";
+import { findWithdrawn, WITHDRAWN, type Withdrawn, withdrawnWords } from "../release/withdrawals.ts";
+import { activeManifest } from "../store/pointers.ts";
+import { findQuarantineEntry, liftQuarantine } from "../store/quarantine.ts";
+import { withReserve } from "../store/reserve.ts";
+import type { Store } from "../store/store.ts";
+import { findWithdrawal, learnWithdrawals, withdrawalsInForce } from "../store/withdrawals.ts";
+import { rollBackFailed } from "./automatic_rollback.ts";
+import { rollbackTargets } from "./rollback_targets.ts";
+import { RolledBackError, type RunReport } from "./run_report.ts";
+import type { SwapOptions } from "./safeguards.ts";
+
+/**
+ * Learns the withdrawals of a manifest whose signature was checked. A reinstated release leaves the quarantine into
+ * which its withdrawal put it.
+ */
+export function learnFrom({ log }: Pick<Context, "log">, store: Store, manifest: Manifest | undefined): void {
+  for (const { digest, state, at, reason } of learnWithdrawals(store, manifest?.withdrawals ?? [])) {
+    const name = shortDigest(digest);
+    if (state === "withdrawn") log.info(`release ${name} was withdrawn ${withdrawnWords({ at, reason })}`);
+    if (state !== "reinstated") continue;
+    log.info(`release ${name} is no longer withdrawn, since ${at}`);
+    if (findQuarantineEntry(store, digest)?.isWithdrawn === true) liftQuarantine(store, digest);
+  }
+}
+
+/** An active release that its publisher withdrew. */
+export interface LeftRelease {
+  readonly failed: Manifest;
+  readonly withdrawn: Withdrawn;
+  /** The error to throw at the end of the pull; `undefined` if there is no release to roll back to. */
+  readonly rolledBack: RolledBackError | undefined;
+}
+
+/**
+ * Rolls back from the active release if its publisher withdrew it: to the newest release of the store that is neither
+ * withdrawn nor quarantined. During a canary, that is the release before the canary. If there is no such release,
+ * consumers keep the active one.
+ *
+ * @returns `undefined` if the active release is not withdrawn
+ */
+export async function leaveWithdrawn(
+  context: Context,
+  store: Store,
+  options: SwapOptions,
+): Promise<LeftRelease | undefined> {
+  const failed = activeManifest(store);
+  const withdrawn = failed && findWithdrawal(store, failed.digest);
+  if (failed === undefined || withdrawn === undefined) return undefined;
+  const reason = reasonOf(withdrawn);
+  for (const { manifest } of rollbackTargets(store, failed.digest, withdrawalsInForce(store))) {
+    try {
+      const target = { failed, to: manifest.digest, code: WITHDRAWN, reason, withdrawal: withdrawn };
+      const rolledBack = await rollBackFailed(context, store, target, options);
+      withReserve(store, () => clearCanary(context.fs, canaryPath(store)));
+      return { failed, withdrawn, rolledBack };
+    } catch (error) {
+      // The release is damaged: an older one may be whole, and the pull may bring it again.
+      if (!(error instanceof RefusedError)) throw error;
+      context.log.warn(error.message);
+    }
+  }
+  return { failed, withdrawn, rolledBack: undefined };
+}
+
+/** Returns the error of a pull that activated another release in the place of a withdrawn one. */
+export function replacedWithdrawn(
+  { failed, withdrawn }: LeftRelease,
+  pulled: RunReport & { readonly release: Digest },
+): RolledBackError {
+  const { digest } = failed;
+  return new RolledBackError(
+    `Cannot keep release ${shortDigest(digest)} active: it ${reasonOf(withdrawn)}; release ${
+      shortDigest(pulled.release)
+    } is active now`,
+    {
+      code: WITHDRAWN,
+      report: { ...pulled, outcome: "rolled-back", previous: digest, withdrawal: withdrawn },
+    },
+  );
+}
+
+function reasonOf(withdrawn: Withdrawn): string {
+  return `was withdrawn ${withdrawnWords(withdrawn)}`;
+}
+
+/**
+ * Refuses a release that is withdrawn.
+ *
+ * @throws {RefusedError} code `WITHDRAWN`
+ */
+export function refuseWithdrawn(
+  withdrawals: readonly Withdrawal[],
+  offered: Digest,
+  active: Digest | undefined,
+): void {
+  const withdrawn = findWithdrawn(withdrawals, offered);
+  if (withdrawn !== undefined) throw withdrawnRefusal(withdrawn, active);
+}
+
+function withdrawnRefusal(withdrawn: Withdrawn, active: Digest | undefined): RefusedError {
+  const name = shortDigest(withdrawn.digest);
+  const staying = active === withdrawn.digest
+    ? "; it stays active, because the store holds no other release to roll back to"
+    : "";
+  return new RefusedError(
+    `Cannot activate release ${name}: its publisher withdrew it ${withdrawnWords(withdrawn)}${staying}`,
+    {
+      code: WITHDRAWN,
+      hint:
+        `publish a newer release, or allow this one again on the publisher: model-sync withdraw ${name} --undo`,
+    },
+  );
+}

@@ -1,0 +1,299 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { RolledBackError } from "../../lib/pipeline/run_report.ts";
+import { formatManifest, parseManifest } from "../../lib/release/manifest.ts";
+import { readPointer } from "../../lib/store/pointers.ts";
+import { readQuarantine } from "../../lib/store/quarantine.ts";
+import { abortCanary } from "../../lib/canary/settle_canary.ts";
+import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
+import { findWithdrawal } from "../../lib/store/withdrawals.ts";
+import { guards, heard, METRIC } from "../crash/guards.ts";
+import {
+  type Machine,
+  machine,
+  publishFrom,
+  pullTo,
+  rollBack,
+  storeOf,
+  withdrawFrom,
+} from "../helpers/machines.ts";
+import { testKey } from "../helpers/signing.ts";
+import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
+
+/** A registry, its trainer and a bot. */
+interface World extends Disposable {
+  readonly root: string;
+  readonly bare: string;
+  readonly trainer: Machine;
+  readonly bot: Machine;
+}
+
+function makeWorld(): World {
+  const dir = memoryDir();
+  const bare = bareRepository(join(dir.path, "registry.git"));
+  return {
+    root: dir.path,
+    bare,
+    trainer: machine(dir.path, "trainer", bare),
+    bot: machine(dir.path, "bot", bare),
+    [Symbol.dispose]: () => dir[Symbol.dispose](),
+  };
+}
+
+/** Publishes a release with one changed file, and one that no release changes. */
+async function publishVersion({ trainer }: Pick<World, "trainer">, version: string): Promise<string> {
+  writeFiles(trainer.modelsDir, { "rf.bin": version, "same.bin": "same" });
+  return (await publishFrom(testContext(), trainer)).release;
+}
+
+async function withdrawn(work: Promise<unknown>): Promise<RolledBackError> {
+  const error = await work.then(() => undefined, (error: unknown) => error);
+  assert.ok(error instanceof RolledBackError, String(error));
+  assert.deepEqual([error.code, error.exitCode], ["WITHDRAWN", 8]);
+  return error;
+}
+
+function versionOf({ modelsDir }: Machine): string | undefined {
+  return readFiles(modelsDir)["rf.bin"];
+}
+
+Deno.test("withdrawing the newest release makes the one before it the newest again; undoing that lets the release be published and pulled again", async () => {
+  using world = makeWorld();
+  const { trainer, bot, root, bare } = world;
+  const good = await publishVersion(world, "good");
+  await pullTo(testContext(), bot);
+  const bad = await publishVersion(world, "bad");
+  await pullTo(testContext(), bot);
+
+  const report = await withdrawFrom(testContext(), trainer, "2", { reason: "wrong\u001b[31m labels\n" });
+  assert.deepEqual([report.outcome, report.release, report.previous, report.sequence], [
+    "withdrawn",
+    good,
+    bad,
+    3,
+  ]);
+  assert.equal(report.withdrawal.reason, "wrong labels");
+  const again = await withdrawFrom(testContext(), trainer, bad.slice(0, 16));
+  assert.deepEqual([again.outcome, again.registries[0]?.outcome], ["unchanged", "unchanged"]);
+  assert.equal(git(trainer.registry.repoDir, "status", "--porcelain"), "");
+
+  const fresh = machine(root, "fresh", bare);
+  assert.equal((await pullTo(testContext(), fresh)).release, good);
+  const error = await withdrawn(pullTo(testContext(), bot));
+  assert.match(error.message, /was withdrawn at .* \(wrong labels\); release [0-9a-f]{12} is active again/);
+  assert.deepEqual([versionOf(bot), error.report.release], ["good", good]);
+  assert.equal((await pullTo(testContext(), bot)).outcome, "unchanged");
+
+  // The training folder still holds the withdrawn models, and a nightly publish must not bring them back.
+  await assert.rejects(publishFrom(testContext(), trainer), { code: "WITHDRAWN", exitCode: 5 });
+
+  await withdrawFrom(testContext(), trainer, bad, { undo: true });
+  const store = storeOf(testContext(), bot);
+  assert.equal((await pullTo(testContext(), bot)).outcome, "unchanged");
+  assert.deepEqual([
+    readQuarantine(store),
+    findWithdrawal(store, readPointer(store, "current") ?? bad as never),
+  ], [
+    [],
+    undefined,
+  ]);
+  assert.equal((await publishFrom(testContext(), trainer)).sequence, 5);
+  assert.equal((await pullTo(testContext(), bot)).release, bad);
+});
+
+Deno.test("no older manifest, and none without the list, takes back a withdrawal", async () => {
+  using world = makeWorld();
+  const { trainer, bot, bare, root } = world;
+  await publishVersion(world, "good");
+  await pullTo(testContext(), bot);
+  const bad = await publishVersion(world, "bad");
+  const hand = clone(bare, join(root, "hand"));
+  await withdrawFrom(testContext(), trainer, bad);
+  await pullTo(testContext(), bot);
+
+  // The branch is set back to the commit that published the release, and followed.
+  git(hand, "push", "--quiet", "--force", "origin", "HEAD:main");
+  const following = { resetToRemote: true, allowDowngrade: true };
+  for (const options of [following, { ...following, force: true }]) {
+    await assert.rejects(pullTo(testContext(), bot, options), { code: "WITHDRAWN", exitCode: 5 });
+    assert.equal(versionOf(bot), "good");
+  }
+  // Only the first pull of that commit is a failure.
+  const context = testContext();
+  assert.equal((await pullTo(context, bot, following)).outcome, "unchanged");
+  assert.match(context.log.lines.join("\n"), /info .*newest release [0-9a-f]{12} is withdrawn/);
+
+  // A program that does not know the list publishes the release again, with the next sequence.
+  const path = join(hand, "model-sync.json");
+  const manifest = await parseManifest(Deno.readTextFileSync(path), "model-sync.json");
+  Deno.writeTextFileSync(path, formatManifest({ ...manifest, sequence: 9 }));
+  commitAll(hand);
+  await assert.rejects(pullTo(testContext(), bot, following), { code: "WITHDRAWN", exitCode: 5 });
+  assert.equal(versionOf(bot), "good");
+
+  // The next publish of this publisher carries the list again.
+  const next = await publishVersion(world, "next");
+  assert.equal((await pullTo(testContext(), bot, following)).release, next);
+  const text = git(trainer.registry.repoDir, "show", "HEAD:model-sync.json");
+  assert.deepEqual((await parseManifest(text, "model-sync.json")).withdrawals?.map(({ digest }) => digest), [
+    bad,
+  ]);
+});
+
+Deno.test("a client without another release keeps the withdrawn one and fails, and a client without a release gets none", async () => {
+  using world = makeWorld();
+  const { trainer, bot, root, bare } = world;
+  const bad = await publishVersion(world, "bad");
+  await pullTo(testContext(), bot);
+  const context = testContext();
+  await withdrawFrom(context, trainer, "active");
+  assert.match(context.log.lines.join("\n"), /warn .*has no earlier release/);
+  const fresh = machine(root, "fresh", bare);
+  for (const _attempt of [1, 2]) {
+    await assert.rejects(pullTo(testContext(), bot), {
+      code: "WITHDRAWN",
+      exitCode: 5,
+      message: /stays active/,
+    });
+    assert.equal(versionOf(bot), "bad");
+    await assert.rejects(pullTo(testContext(), fresh), { code: "WITHDRAWN", exitCode: 5 });
+  }
+  assert.equal(readPointer(storeOf(testContext(), fresh), "current"), undefined);
+  assert.deepEqual(readPointer(storeOf(testContext(), bot), "current"), bad);
+  const fixed = await publishVersion(world, "fixed");
+  assert.equal((await withdrawn(pullTo(testContext(), bot))).report.release, fixed);
+  assert.equal((await pullTo(testContext(), fresh)).release, fixed);
+  await assert.rejects(rollBack(testContext(), bot), { code: "NOTHING_TO_ROLL_BACK_TO" });
+});
+
+Deno.test("a pull rolls back before it downloads the fixed release: a failed download does not keep the withdrawn one active", async () => {
+  using world = makeWorld();
+  const { trainer, bot } = world;
+  const good = await publishVersion(world, "good");
+  await pullTo(testContext(), bot);
+  await publishVersion(world, "bad");
+  await pullTo(testContext(), bot);
+  await withdrawFrom(testContext(), trainer, "active");
+  const fixed = await publishVersion(world, "fixed");
+  const store = storeOf(testContext(), bot);
+  // Without room for the new release, nothing can be staged.
+  const context = testContext({ freeBytes: () => Promise.resolve(1) });
+  assert.equal((await withdrawn(pullTo(context, bot))).report.release, good);
+  assert.equal(versionOf(bot), "good");
+  const pulled = await pullTo(testContext(), bot);
+  assert.deepEqual([pulled.outcome, pulled.release, readPointer(store, "previous")], [
+    "activated",
+    fixed,
+    good,
+  ]);
+});
+
+Deno.test("consumers are notified of the rollback, it ends the canary, and a canary never rolls back to a withdrawn release", async () => {
+  using world = makeWorld();
+  const { trainer, bot, root } = world;
+  const safeguards = guards(root);
+  writeFiles(root, { [METRIC]: "0.6" });
+  const good = await publishVersion(world, "good");
+  await pullTo(testContext(), bot, { safeguards });
+  // The second release has no verdict when the third one arrives, so neither is a release to roll back to.
+  const unproven = await publishVersion(world, "unproven");
+  await pullTo(testContext(), bot, { safeguards });
+  const bad = await publishVersion(world, "bad");
+  await pullTo(testContext(), bot, { safeguards });
+  await withdrawFrom(testContext(), trainer, bad);
+  await withdrawn(pullTo(testContext(), bot, { safeguards }));
+  const store = storeOf(testContext(), bot);
+  // Then the registry's newest release gets a canary of its own.
+  assert.deepEqual(heard(root).slice(-2), [`rolled-back ${good}`, `activated ${unproven}`]);
+  assert.deepEqual([openCanary(store)?.digest, openCanary(store)?.previous], [unproven, good]);
+
+  // Its baseline is withdrawn during the canary of the next release.
+  const next = await publishVersion(world, "next");
+  await pullTo(testContext(), bot, { safeguards });
+  assert.deepEqual([openCanary(store)?.digest, openCanary(store)?.previous], [next, good]);
+  await withdrawFrom(testContext(), trainer, good);
+  await pullTo(testContext(), bot, { safeguards });
+  abortCanary(testContext(), canaryPath(store));
+  const error = await pullTo(testContext(), bot, { safeguards }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  assert.ok(error instanceof RolledBackError && error.code === "CANARY_ABORTED", String(error));
+  assert.equal(readPointer(store, "current"), unproven);
+});
+
+Deno.test("an operator activates a withdrawn release only by force, and it stays active until its publisher changes the withdrawal", async () => {
+  using world = makeWorld();
+  const { trainer, bot } = world;
+  await publishVersion(world, "good");
+  await pullTo(testContext(), bot);
+  const bad = await publishVersion(world, "bad");
+  await pullTo(testContext(), bot);
+  await withdrawFrom(testContext(), trainer, bad);
+  await withdrawn(pullTo(testContext(), bot));
+  await assert.rejects(rollBack(testContext(), bot, "2"), {
+    code: "WITHDRAWN",
+    exitCode: 5,
+    hint: /--force/,
+  });
+  await rollBack(testContext(), bot, "2", undefined, true);
+  assert.equal(
+    (await pullTo(testContext(), bot, { allowDowngrade: true }).catch((error) => error)).code,
+    "QUARANTINED",
+  );
+  assert.equal(versionOf(bot), "bad");
+  await withdrawFrom(testContext(), trainer, bad, { reason: "it loses money" });
+  await withdrawn(pullTo(testContext(), bot));
+});
+
+Deno.test("a withdrawal whose push lost a race is published on top of the other commit, also from a clone without the history", async () => {
+  using world = makeWorld();
+  const { bot, root, bare } = world;
+  const good = await publishVersion(world, "good");
+  await publishVersion(world, "bad");
+  const other = machine(root, "other", bare);
+  const hand = clone(bare, join(root, "hand"));
+  const report = await withdrawFrom(testContext(), other, "2", {
+    beforePublish: () => {
+      writeFiles(hand, { "README.md": "by hand" });
+      commitAll(hand);
+      return Promise.resolve();
+    },
+  });
+  assert.deepEqual([report.release, report.sequence], [good, 3]);
+  assert.equal((await pullTo(testContext(), bot)).release, good);
+  git(hand, "pull", "--quiet", "origin", "main");
+  assert.deepEqual(readFiles(join(hand, "models")), { "rf.bin": "good", "same.bin": "same" });
+  assert.equal(Deno.readTextFileSync(join(hand, "README.md")), "by hand");
+});
+
+Deno.test("a publisher with a key signs neither a list nor a release that another program wrote", async () => {
+  using world = makeWorld();
+  const { trainer, root, bare } = world;
+  const seal = testKey().seal();
+  const publishSigned = async (version: string) => {
+    writeFiles(trainer.modelsDir, { "rf.bin": version, "same.bin": "same" });
+    return (await publishFrom(testContext(), trainer, { seal })).release;
+  };
+  const good = await publishSigned("good");
+  const newest = await publishSigned("newest");
+  const hand = clone(bare, join(root, "hand"));
+  const path = join(hand, "model-sync.json");
+  const manifest = await parseManifest(Deno.readTextFileSync(path), "model-sync.json");
+  const forged = [{ digest: good as typeof manifest.digest, state: "withdrawn", at: "2026-11-21T00:00:00Z" }];
+  Deno.writeTextFileSync(path, formatManifest({ ...manifest, sequence: 8, withdrawals: forged }));
+  commitAll(hand);
+
+  // The forged list does not keep the release from taking the place of the withdrawn one.
+  const report = await withdrawFrom(testContext(), trainer, newest, { seal });
+  assert.deepEqual([report.release, report.sequence], [good, 9]);
+  git(hand, "pull", "--quiet", "origin", "main");
+  const after = await parseManifest(Deno.readTextFileSync(path), "model-sync.json");
+  assert.deepEqual(after.withdrawals?.map(({ digest }) => digest), [newest]);
+  await assert.rejects(withdrawFrom(testContext(), trainer, good), {
+    code: "SIGNATURE_MISSING",
+    exitCode: 5,
+  });
+});
