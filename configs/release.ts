@@ -191,6 +191,8 @@ async function pack(world: ReleaseWorld, operands: readonly string[]): Promise<E
 }
 
 async function bill({ project, run }: ReleaseWorld, version: string, createdAt: Date): Promise<object> {
+  // The licence of a package is in its package.json, which a new machine does not have yet.
+  await run(Deno.execPath(), ["cache", "--quiet", "cli/main.ts"]);
   const packages = userPackages(await run(Deno.execPath(), ["info", "--json", "cli/main.ts"]));
   const licences = packages.flatMap(({ name, version, localPath }) => {
     const licence = localPath === undefined ? undefined : licenceOf(localPath);
@@ -209,8 +211,12 @@ async function bill({ project, run }: ReleaseWorld, version: string, createdAt: 
 /** The form of a licence in package.json: https://spdx.dev/learn/handling-license-info/ */
 const Licensed = z.object({ license: z.string().regex(/^[A-Za-z\d.+() -]+$/) });
 
+/** The largest package.json has a few kilobytes. */
+const PACKAGE_BYTES_MAX = 1024 * 1024;
+
 function licenceOf(folder: string): string | undefined {
-  return Licensed.safeParse(JSON.parse(Deno.readTextFileSync(join(folder, "package.json")))).data?.license;
+  const text = findText(Deno, join(folder, "package.json"), PACKAGE_BYTES_MAX);
+  return text === undefined ? undefined : Licensed.safeParse(JSON.parse(text)).data?.license;
 }
 
 async function runProgram(project: string, program: string, args: readonly string[]): Promise<string> {

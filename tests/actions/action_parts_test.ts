@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { markerOf } from "../../.github/actions/model-sync/comment.ts";
+import { markerOf, writeComment } from "../../.github/actions/model-sync/comment.ts";
 import { parseFailure, parsePrinted, problemOf } from "../../.github/actions/model-sync/result.ts";
 import { denoArguments } from "../../.github/actions/model-sync/run_command.ts";
 import { renderSummary, SUMMARY_CHARS_MAX } from "../../.github/actions/model-sync/summary.ts";
@@ -10,7 +10,13 @@ import {
   outputLines,
   secretValues,
 } from "../../.github/actions/model-sync/workflow_commands.ts";
+import { GitHubPullsServer, lostAnswer } from "../../fakes/github_pulls_server.ts";
+import { TOKEN } from "../../fakes/github_server.ts";
+import { Secret } from "../../lib/core/secret.ts";
+import { GitHubClient } from "../../lib/github/github_client.ts";
+import { QuickClock } from "../helpers/fake_clock.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
+import { testContext } from "../helpers/test_context.ts";
 
 Deno.test("the input args has the words of a shell, and nothing in it is expanded or run", () => {
   const words = {
@@ -166,4 +172,32 @@ Deno.test("the comments of two jobs have two markers, which no name can break ou
   const marker = markerOf("check --> x", "job", "references-sync");
   assert.match(marker, /^<!-- model-sync [0-9a-f]{16} -->$/);
   assert.notEqual(marker, markerOf("check --> x", "other", "references-sync"));
+});
+
+Deno.test("a comment is written once, updated when its text changes, and found again after an answer was lost", async () => {
+  const clock = new QuickClock("2026-11-30T00:00:00Z");
+  await using github = new GitHubPullsServer(clock, () => undefined);
+  const { comments, number } = github.addRepository("you/bot").add({ head: "change" });
+  const context = testContext({ clock });
+  const client = await GitHubClient.open(context, {
+    apiUrl: github.apiUrl,
+    serverUrl: "https://github.com",
+    token: new Secret(TOKEN),
+    // Longer than the pauses that the clock skips.
+    timeoutMs: 24 * 3_600_000,
+  });
+  const marker = markerOf("check", "job", "references-sync");
+  const write = (text: string) =>
+    writeComment(context, client, { owner: "you", repo: "bot", number, marker, text });
+  for (let index = 0; index < 120; index++) {
+    comments.push({ id: index + 1_000, author: "reviewer", body: "a comment" });
+  }
+  github.faults.push(undefined, undefined, lostAnswer);
+  assert.equal(await write("one"), "written");
+  assert.equal(await write("one\n"), "unchanged");
+  assert.equal(await write("two"), "updated");
+  assert.equal(await write("x".repeat(70_000)), "updated");
+  const own = comments.filter(({ author }) => author !== "reviewer");
+  assert.equal(own.length, 1);
+  assert.ok((own[0]?.body.length ?? 0) < 65_536);
 });

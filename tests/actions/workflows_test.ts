@@ -138,3 +138,13 @@ Deno.test("the guide lists every input and output of the action, and every examp
   assert.deepEqual(rows, [...Object.keys(inputs), ...Object.keys(outputs)]);
   for (const { path } of EXAMPLES) assert.ok(GUIDE.includes(`../workflows/examples/${basename(path)}`), path);
 });
+
+Deno.test("every job that names a Deno uses the one of the README", () => {
+  const [, wanted = ""] =
+    /npx -y deno@(\d+\.\d+\.\d+)/.exec(Deno.readTextFileSync(join(PROJECT, "README.md"))) ?? [];
+  for (const { path, step } of STEPS) {
+    const version = step.with["deno-version"];
+    if (version === undefined || version === "${{ matrix.deno }}") continue;
+    assert.equal(version, wanted, path);
+  }
+});
