@@ -207,6 +207,15 @@ make_scratch() {
   find "$bin" -maxdepth 1 -name '.model-sync-install.*' -mmin +60 -exec rm -rf {} + 2>/dev/null || :
 }
 
+# The launcher of `deno task install` belongs to an installation, which that task removes.
+refuse_other_files() {
+  [ ! -d "$bin/model-sync" ] || fail "Cannot install: $bin/model-sync is a folder" 'move it, or choose another --prefix'
+  if head -n 2 "$bin/model-sync" 2>/dev/null | grep -q 'Written by the installer of model-sync'; then
+    fail "Cannot install: $bin/model-sync starts a clone" \
+      'run deno task uninstall in the clone, or choose another --prefix'
+  fi
+}
+
 report() {
   say "installed $said"
   say "  $bin/model-sync"
@@ -232,6 +241,7 @@ main() {
   find_platform
   find_programs
   make_scratch
+  refuse_other_files
   if [ -z "$version" ]; then
     fetch "$releases/latest/download/SHA256SUMS" "$scratch/SHA256SUMS"
   else
@@ -242,7 +252,6 @@ main() {
   fetch "$releases/download/v$version/$archive" "$scratch/$archive"
   verify_archive
   try_program
-  [ ! -d "$bin/model-sync" ] || fail "Cannot install: $bin/model-sync is a folder" 'move it, or choose another --prefix'
   mv -f "$scratch/model-sync" "$bin/model-sync"
   report
 }

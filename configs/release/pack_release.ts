@@ -23,6 +23,9 @@ export interface PackOptions {
   readonly createdAt: Date;
 }
 
+/** The licence of the program, and those of the packages in it. */
+const LICENCES = ["LICENSE", "THIRD_PARTY_LICENCES.txt"];
+
 /** The file with the checksums of all others, in the format of `sha256sum --check`. */
 const CHECKSUMS_FILE = "SHA256SUMS";
 
@@ -105,7 +108,7 @@ async function packTar(
 ): Promise<void> {
   using scratch = scratchFolder();
   Deno.copyFileSync(executable, join(scratch.path, "model-sync"));
-  Deno.copyFileSync(join(project, "LICENSE"), join(scratch.path, "LICENSE"));
+  for (const name of LICENCES) Deno.copyFileSync(join(project, name), join(scratch.path, name));
   // An artifact of GitHub Actions loses the mode of its files.
   Deno.chmodSync(join(scratch.path, "model-sync"), 0o755);
   const { success, stderr } = await new Deno.Command("tar", {
@@ -121,7 +124,7 @@ async function packTar(
       "--use-compress-program=gzip --no-name --best",
       `--file=${archive}`,
       `--directory=${scratch.path}`,
-      "LICENSE",
+      ...LICENCES,
       "model-sync",
     ],
     stdin: "null",
@@ -142,7 +145,7 @@ async function packZip(
 ): Promise<void> {
   await writeZip(ZIP_CONTEXT, archive, [
     { path: "model-sync.exe", location: executable },
-    { path: "LICENSE", location: join(project, "LICENSE") },
+    ...LICENCES.map((name) => ({ path: name, location: join(project, name) })),
   ]);
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { MARKER } from "../../../configs/install/launcher.ts";
 import { PROJECT } from "../../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../../helpers/temp_dir.ts";
 
@@ -190,6 +191,7 @@ Deno.test({
         "find",
         "sh",
         "head",
+        "grep",
       ]
         .filter(has);
       const old = await world.run(["--version", "v0.1.0", "--quiet"], { programs });
@@ -293,6 +295,11 @@ Deno.test({
     await world.refuses(/Cannot write to \S+\/file\/bin/, ["--prefix", join(world.prefix, "file")], {
       stubs: { mkdir: "exit 1" },
     });
+    Deno.writeTextFileSync(world.program, `#!/bin/sh\n# Starts model-sync. ${MARKER}: to remove it, run\n`);
+    await world.refuses(/model-sync starts a clone\nnext: {2}run deno task uninstall/, []);
+    Deno.removeSync(world.program);
+    Deno.mkdirSync(world.program);
+    await world.refuses(/model-sync is a folder/, []);
     assert.deepEqual(world.requests.filter((path) => !path.endsWith("SHA256SUMS")), []);
     const { code, stdout } = await world.run(["--help"]);
     assert.equal(code, 0);

@@ -264,7 +264,7 @@ Deno.test({
     });
     assert.match(
       new TextDecoder().decode(listed.outputSync().stdout),
-      /^-rw-r--r-- 0\/0 .* LICENSE\n-rwxr-xr-x 0\/0 .* model-sync\n$/,
+      /^-rw-r--r-- 0\/0 .* LICENSE\n-rw-r--r-- 0\/0 .* THIRD_PARTY_LICENCES\.txt\n-rwxr-xr-x 0\/0 .* model-sync\n$/,
     );
 
     const bill = Bill.parse(JSON.parse(read(`model-sync-${VERSION}.cdx.json`)));
