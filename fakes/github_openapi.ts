@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
 /** The used parts of GitHub's published API description. */
@@ -53,13 +52,9 @@ interface Template {
   readonly operations: Readonly<Record<string, unknown>>;
 }
 
-/** Thirteen megabytes, read once. */
+/** All that the description says about requests: `build_github_requests.ts` makes it. */
 const DESCRIPTION = Description.parse(
-  JSON.parse(
-    Deno.readTextFileSync(
-      fileURLToPath(import.meta.resolve("@octokit/openapi/generated/api.github.com.json")),
-    ),
-  ),
+  JSON.parse(Deno.readTextFileSync(new URL("github_requests.json", import.meta.url))),
 );
 
 /** The most literal first: in `/actions/runs/latest`, "latest" is not a run. */
