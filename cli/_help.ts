@@ -32,6 +32,7 @@ export const COMMAND_GROUPS = {
     pause: "Pause roles of a daemon",
     resume: "Resume paused roles of a daemon",
     "run-now": "Run a role of a running daemon now",
+    service: "Install, remove or check a daemon or timer as a service",
   },
   "Backends and references": {
     redeploy: "Trigger deploy hooks and wait for the new release to be live",

@@ -49,6 +49,7 @@ export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
   resume: { revoked: ["run"], load: () => import("./resume.ts") },
   "run-now": { revoked: ["run"], load: () => import("./run_now.ts") },
   init: { revoked: [], load: () => import("./init.ts") },
+  service: { revoked: ["net"], load: () => import("./service.ts") },
   doctor: { revoked: [], load: () => import("./doctor.ts") },
   completions: { revoked: ["net", "run", "write"], load: () => import("./completions.ts") },
   man: { revoked: ["net", "run", "write"], load: () => import("./man.ts") },

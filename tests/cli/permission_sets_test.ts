@@ -52,6 +52,11 @@ const WORK: Readonly<Record<Exclude<CommandName, Elsewhere>, Work>> = {
     says: /private\.pem/,
   },
   config: { at: "bot", args: ["check"], says: /no complaints/ },
+  service: {
+    at: "bot",
+    args: ["install", "--role", "client", "--kind", "systemd", "--print"],
+    says: /daemon --role client/,
+  },
   completions: { at: "bot", args: ["bash"], says: /^complete -F _model_sync model-sync$/m },
   man: { at: "bot", args: [], says: /^\.TH MODEL/ },
   init: {
@@ -164,6 +169,7 @@ Deno.test("every command reads the environment once and gives the permission up,
       ["config", "check"],
       ["config", "print"],
       ["completions", "zsh"],
+      ["service", "install", "--role", "client", "--print", "--kind", "cron"],
       ["man"],
     ] as const
   ) {
@@ -179,6 +185,7 @@ Deno.test("every command reads the environment once and gives the permission up,
     "keys",
     "config",
     "completions",
+    "service",
     "man",
     "daemon",
     "run-now",

@@ -23,9 +23,14 @@ export function readOnlyFs(fs: FileSystem, code = "EROFS"): FileSystem {
   };
 }
 
-/** The real file system, with relative paths starting at a test's folder instead of the process's. */
-export function rootedFs(cwd: string): FileSystem {
-  const at = <Path extends string | URL>(path: Path) => typeof path === "string" ? resolve(cwd, path) : path;
+/**
+ * The real file system, with relative paths starting at a test's folder instead of the process's.
+ *
+ * @param redirect returns where an absolute path leads, for tests that write outside of their folder
+ */
+export function rootedFs(cwd: string, redirect = (path: string) => path): FileSystem {
+  const at = <Path extends string | URL>(path: Path) =>
+    typeof path === "string" ? redirect(resolve(cwd, path)) : path;
   return {
     chmodSync: (path, mode) => Deno.chmodSync(at(path), mode),
     cwd: () => cwd,

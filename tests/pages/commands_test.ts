@@ -20,6 +20,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   daemon: "runs until it is stopped; tests/cli starts daemons with each role",
   "runpod-worker": "runs until it is stopped; tests/cli serves jobs",
   watch: "runs until it is stopped; tests/cli watches a PRIMARY server",
+  service: "changes the services of the machine; tests/cli/service_test.ts installs some with fake managers",
   control: "needs a running daemon; tests/cli controls one",
   compose: "needs Docker; tests/configs runs the command line of each service",
   image: "needs Docker; tests/configs checks the Dockerfile",
