@@ -199,6 +199,10 @@ Deno.test("the example configuration is valid, and notifies the hosts of the com
   const variables = read("configs/docker/.env.example").split("\n").flatMap((line) =>
     /^(\w+)=$/.exec(line)?.[1] ?? []
   );
+  const secrets = [".env", "prometheus/dashboard_token"];
+  const { stdout } = new Deno.Command("git", { args: ["-C", DOCKER, "check-ignore", ...secrets] })
+    .outputSync();
+  assert.deepEqual(new TextDecoder().decode(stdout).trim().split("\n"), secrets);
   const named = [...text.matchAll(/secret_env: (\w+)/g)].map(([, name = ""]) => name);
   for (const name of [...named, "RUNPOD_API_KEY"]) assert.ok(variables.includes(name), name);
 });
