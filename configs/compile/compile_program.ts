@@ -5,7 +5,8 @@ import { clonedCommit, COMMIT_FILE } from "../../cli/_version.ts";
 import { parseJson } from "../../lib/core/json.ts";
 import { compileError, INCOMPLETE_RUNTIME, packageError, startError } from "./compile_error.ts";
 import type { Build } from "./compile_options.ts";
-import { importedPackages, needlessFiles } from "./needless_files.ts";
+import { userPackages } from "../install/user_packages.ts";
+import { needlessFiles } from "./needless_files.ts";
 import { hostTarget } from "./targets.ts";
 
 /** Runs a program and returns what it printed, without colours. It does not inherit the dropped variables. */
@@ -46,9 +47,10 @@ export async function compileOptions({ project, deno, run }: CompileTools): Prom
     return stdout;
   };
   await ask("cache", "-q", "--unstable-npm-lazy-caching", entry);
-  const packages = importedPackages(parseJson(await ask("info", "-q", "--json", entry)));
+  const packages = userPackages(await ask("info", "-q", "--json", entry));
   return [
-    ...["--no-check", "--no-prompt", "--unstable-npm-lazy-caching", "-P=model-sync"],
+    // Everything is cached now. Without the option, Deno would download the packages of the tests, 400 MB.
+    ...["--cached-only", "--no-check", "--no-prompt", "--unstable-npm-lazy-caching", "-P=model-sync"],
     ...["--include", join(project, "web/static")],
     ...packedCommit(project),
     ...needlessFiles(packages).flatMap((path) => ["--exclude", path]),

@@ -1,38 +1,5 @@
 import { basename, join } from "node:path";
-import { z } from "zod";
-
-/** An npm package in Deno's cache. */
-export interface PackageFolder {
-  readonly name: string;
-  readonly path: string;
-}
-
-/** The modules of a program, as far as the packages need them. Deno 2.6 does not report their folders. */
-const ModuleGraph = z.object({
-  modules: z.array(z.object({ npmPackage: z.string().optional() })),
-  npmPackages: z.record(
-    z.string(),
-    z.object({ name: z.string(), dependencies: z.array(z.string()), localPath: z.string().optional() }),
-  ),
-});
-
-/**
- * Returns the packages that the modules import, and the dependencies of these packages.
- *
- * @param graph the output of `deno info --json`
- */
-export function importedPackages(graph: unknown): PackageFolder[] {
-  const { modules, npmPackages } = ModuleGraph.parse(graph);
-  const reached = new Set(modules.flatMap(({ npmPackage }) => npmPackage ?? []));
-  // A set iterates over what is added meanwhile, and each package is added once.
-  for (const id of reached) {
-    for (const dependency of npmPackages[id]?.dependencies ?? []) reached.add(dependency);
-  }
-  return Array.from(reached).flatMap((id) => {
-    const { name, localPath } = npmPackages[id] ?? {};
-    return name === undefined || localPath === undefined ? [] : [{ name, path: localPath }];
-  });
-}
+import type { UserPackage } from "../install/user_packages.ts";
 
 /** What is loaded at run time. Declarations, source maps, TypeScript sources and documents are not. */
 const LOADED = /\.(?:[cm]?js|wasm|json)$/;
@@ -58,10 +25,14 @@ const UNUSED = [
 const BYTES_MIN = 16 * 1024;
 
 /** Returns the files and folders of the packages that the program does not need, for `deno compile --exclude`. */
-export function needlessFiles(packages: readonly PackageFolder[]): string[] {
-  return packages.flatMap(({ name, path }) => {
-    const { isNeeded, needless } = needlessIn(path, name);
-    return isNeeded ? needless.filter(({ bytes }) => bytes >= BYTES_MIN).map((one) => one.path) : [path];
+export function needlessFiles(packages: readonly Pick<UserPackage, "name" | "localPath">[]): string[] {
+  return packages.flatMap(({ name, localPath }) => {
+    // Deno 2.6 does not say where a package is.
+    if (localPath === undefined) return [];
+    const { isNeeded, needless } = needlessIn(localPath, name);
+    return isNeeded
+      ? needless.filter(({ bytes }) => bytes >= BYTES_MIN).map(({ path }) => path)
+      : [localPath];
   }).sort();
 }
 

@@ -19,6 +19,9 @@ const HOSTILE = `
   }));
 `;
 
+/** More than the module of a command has. */
+const MODULE_BYTES_MAX = 16_000;
+
 /**
  * Replaces the body of a command's function `run` in an executable, which packs the source of its modules unchanged:
  * the TypeScript and the JavaScript of each.
@@ -29,7 +32,10 @@ function infect(program: Uint8Array, example: string): void {
   const bytes = Buffer.from(program.buffer, program.byteOffset, program.byteLength);
   let infected = 0;
   for (let at = bytes.indexOf(example); at >= 0; at = bytes.indexOf(example, at + 1)) {
-    const start = bytes.indexOf("{\n", bytes.indexOf("async function run(", at)) + 2;
+    const run = bytes.indexOf("async function run(", at);
+    // Completions have the text, too.
+    if (run - at > MODULE_BYTES_MAX) continue;
+    const start = bytes.indexOf("{\n", run) + 2;
     const end = bytes.indexOf("\n}\n", start);
     assert.ok(start > at && end - start >= HOSTILE.length, "the body is long enough");
     bytes.fill(" ", start, end);
