@@ -40,11 +40,12 @@ export function runRows(
 
 /** Returns everything that is known of a run. */
 export function runDetails(output: Output, run: RunRecord | RunningNow, now: Date): string[] {
-  const age = formatAge(now.getTime() - Date.parse(run.startedAt));
+  const ageMs = now.getTime() - Date.parse(run.startedAt);
+  const age = Number.isNaN(ageMs) ? "" : `  (${formatAge(ageMs)})`;
   const facts: (readonly [name: string, text: string])[] = [
     ["run", run.runId],
     ["command", `${run.command} on ${run.host}`],
-    ["started", `${run.startedAt}  (${age})`],
+    ["started", `${run.startedAt}${age}`],
     ...(run.outcome === "running" ? runningFacts(run) : recordedFacts(output, run)),
   ];
   return [

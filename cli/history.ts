@@ -1,3 +1,4 @@
+import { UsageError } from "../lib/core/errors.ts";
 import { formatDuration } from "../lib/core/format.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { instantOf, type Moment } from "../lib/schedule/moment.ts";
@@ -53,6 +54,9 @@ function run(session: Session, flags: HistoryFlags): void {
   const store = findStore(context.fs, location, context.log);
   const now = context.clock.now();
   const at = (moment: Moment | undefined) => moment && instantOf(moment, now, settings.time_zone);
+  if ((at(flags.at) ?? 0) > now.getTime()) {
+    throw new UsageError("Cannot show the release of --at: that time is in the future", { code: "USAGE" });
+  }
   const { periods, hasMore } = choose(store, {
     atMs: at(flags.at),
     sinceMs: at(flags.since),

@@ -149,7 +149,7 @@ function releaseLines(output: Output, releases: readonly KnownRelease[], now: Da
           sequence === null ? "–" : String(sequence),
           shortDigest(digest),
           style === undefined ? state : { text: state, style },
-          time === null ? "–" : formatAge(now.getTime() - Date.parse(time)),
+          ageText(time, now),
           bytes === null ? "–" : formatBytes(bytes),
           carrier === null ? "–" : fromText(carrier, revision ?? undefined),
         ],
@@ -161,6 +161,11 @@ function releaseLines(output: Output, releases: readonly KnownRelease[], now: Da
     },
   );
   return tableLines(output, COLUMNS, rows);
+}
+
+function ageText(time: string | null, now: Date): string {
+  const ageMs = now.getTime() - Date.parse(time ?? "");
+  return Number.isNaN(ageMs) ? "–" : formatAge(ageMs);
 }
 
 function remoteLines(

@@ -104,7 +104,9 @@ function* sightings(store: Store, current: Sighting | undefined): Generator<Sigh
   if (current !== undefined) yield current;
   // Most runs of a long history change nothing.
   for (const run of runsNewestFirst(store, (line) => !line.includes('"outcome":"unchanged"'))) {
-    if (run !== "unreadable" && !NAMING_COMMANDS.includes(run.command)) yield* sightingsOf(run);
+    if (run === "unreadable" || NAMING_COMMANDS.includes(run.command)) continue;
+    // A record may have an invalid time: another program wrote it.
+    for (const seen of sightingsOf(run)) if (!Number.isNaN(new Date(seen.atMs).getTime())) yield seen;
   }
 }
 

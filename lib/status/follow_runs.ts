@@ -48,10 +48,10 @@ export async function followRuns(
 function lastRuns(store: Store, filter: RunFilter, limit: number): RunRecord[] {
   const runs: RunRecord[] = [];
   for (const run of selectRuns(runsNewestFirst(store), filter, { lines: 0 })) {
-    runs.unshift(run);
+    runs.push(run);
     if (runs.length === limit) break;
   }
-  return runs;
+  return runs.reverse();
 }
 
 interface Batch {

@@ -1,4 +1,5 @@
 import { openCanary } from "../canary/find_canary.ts";
+import { RefusedError } from "../core/errors.ts";
 import { type Carrier, type Digest, type Manifest, SEQUENCE_MAX, totalBytes } from "../release/manifest.ts";
 import { PUBLISHING_COMMANDS, type RunRecord } from "../store/history.ts";
 import { readPointer } from "../store/pointers.ts";
@@ -35,19 +36,18 @@ const RECORDS_MAX = 20_000;
 
 /**
  * Returns every known release, newest first: by sequence, then by time. Reads the store and the history, and changes
- * nothing.
- *
- * @throws {RefusedError} code `QUARANTINE_INVALID`, `WITHDRAWALS_INVALID` or `POINTER_INVALID`
+ * nothing. Warns of a damaged quarantine, list of withdrawals or pointer, and goes on without it.
  */
 export function knownReleases(store: Store): KnownRelease[] {
   const records = recordsByRelease(store);
   const stored = new Map(
     listReleaseNames(store).map((digest) => [digest, findRelease(store, digest)?.manifest] as const),
   );
-  const quarantine = new Map(readQuarantine(store).map((entry) => [entry.digest, entry]));
-  const withdrawals = new Map(listWithdrawn(store).map((entry) => [entry.digest, entry]));
-  const [active, previous] = [readPointer(store, "current"), readPointer(store, "previous")];
-  const inCanary = openCanary(store)?.digest;
+  const quarantine = byDigest(unlessDamaged(store, () => readQuarantine(store)));
+  const withdrawals = byDigest(unlessDamaged(store, () => listWithdrawn(store)));
+  const active = unlessDamaged(store, () => readPointer(store, "current"));
+  const previous = readPointer(store, "previous");
+  const inCanary = active === undefined ? undefined : openCanary(store)?.digest;
   const digests = new Set([...stored.keys(), ...records.keys(), ...quarantine.keys(), ...withdrawals.keys()]);
   return Array.from(digests, (digest) => {
     const manifest = stored.get(digest);
@@ -62,6 +62,23 @@ export function knownReleases(store: Store): KnownRelease[] {
       withdrawal: withdrawals.get(digest),
     });
   }).sort(newestFirst);
+}
+
+/** Returns `undefined` with a warning if a part of the store is damaged. */
+function unlessDamaged<Value>(store: Store, read: () => Value): Value | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    store.warn(`${error.message}; ${error.hint}`);
+    return undefined;
+  }
+}
+
+function byDigest<Entry extends { readonly digest: Digest }>(
+  entries: readonly Entry[] = [],
+): ReadonlyMap<Digest, Entry> {
+  return new Map(entries.map((entry) => [entry.digest, entry]));
 }
 
 /** Newest first. Releases without a sequence are last. */

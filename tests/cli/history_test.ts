@@ -46,6 +46,7 @@ Deno.test("history derives periods from activations, rollbacks and gaps, and ans
   for (
     const one of [
       record("06:00", { release: A, sequence: 1, steps: [step("activate", 5, 1)] }),
+      record("06:10", { release: D, startedAt: "not a time" }),
       record("06:15", { outcome: "unchanged", release: A, sequence: 1 }),
       // Trainings, quarantines and failures before the activation name releases, and change nothing.
       record("06:30", { command: "publish", outcome: "published", release: C }),
@@ -111,6 +112,8 @@ Deno.test("history derives periods from activations, rollbacks and gaps, and ans
     }  not on record; active at 2026-11-28T10:00:00Z`,
     `2026-11-28T08:10:00Z     unknown         1  ${A?.slice(7, 19)}  rolled back by pull`,
   ]);
+  const future = await runCli("history", ["--at", "2026-11-29"], { cwd: dir.path, world: { clock } });
+  assert.match(future.stderr, /that time is in the future/);
   // Without a record of it, the active release is known by its pointer.
   for (const path of historyFiles(store)) if (path.endsWith("history.jsonl")) Deno.removeSync(path);
   assert.deepEqual((await periods()).map(({ release, from, isActive }) => [name(release), from, isActive]), [

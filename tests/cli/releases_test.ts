@@ -64,6 +64,17 @@ Deno.test("releases lists every known release with its state, and --remote how f
     1,
     null,
   ]);
+  // Damage of another part hides no release.
+  const quarantine = join(store, "quarantine.json");
+  const entries = Deno.readTextFileSync(quarantine);
+  Deno.writeTextFileSync(quarantine, "{");
+  const damaged = await run(bot, "releases");
+  assert.match(damaged.stdout, /^ +3 {2}[0-9a-f]{12} {2}active/m);
+  assert.match(
+    damaged.stderr,
+    /warn {2}Cannot read \S+quarantine\.json: it is not a list of quarantined releases/,
+  );
+  Deno.writeTextFileSync(quarantine, entries);
   await publish("five");
   const shown = await run(bot, "releases", "--remote");
   assert.match(shown.stdout, /^ +3 {2}[0-9a-f]{12} {2}active {7}\S.* ago +5 bytes {2}git [0-9a-f]{12}$/m);
