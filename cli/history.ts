@@ -22,6 +22,7 @@ const OPTIONS = {
   since: momentOption("Only releases that were active since then", "as --at"),
   limit: integerOption({
     group: "Options",
+    short: "n",
     placeholder: "COUNT",
     brief: "Number of releases, the newest ones",
     standard: PERIODS_SHOWN,

@@ -63,6 +63,7 @@ const OPTIONS = {
   }),
   limit: integerOption({
     group: "Options",
+    short: "n",
     placeholder: "COUNT",
     brief: "Number of runs, the newest ones",
     standard: RUNS_SHOWN,

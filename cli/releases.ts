@@ -27,6 +27,7 @@ const OPTIONS = {
   }),
   limit: integerOption({
     group: "Options",
+    short: "n",
     placeholder: "COUNT",
     brief: "Number of releases, the newest ones",
     standard: RELEASES_SHOWN,
@@ -79,7 +80,7 @@ async function run(session: Session, flags: ReleasesFlags): Promise<void> {
     ...(shown.length < releases.length
       ? [output.paint("dim", "  older releases are not shown: --limit 0 shows all")]
       : []),
-    ...(flags.remote === true ? remoteLines(output, remotes, releases) : []),
+    ...(flags.remote === true ? remoteLines(session, remotes, releases) : []),
   ]);
   // What is known here is shown nevertheless.
   for (const one of remotes) if ("failure" in one) throw one.failure;
@@ -169,13 +170,16 @@ function ageText(time: string | null, now: Date): string {
 }
 
 function remoteLines(
-  output: Output,
+  { output, settings }: Session,
   remotes: readonly LookedUp[],
   releases: readonly KnownRelease[],
 ): string[] {
   const title = output.paint("bold", "newest at the source");
   if (remotes.length === 0) {
-    return [title, "  no source of releases is configured; a RunPod job has none before it is trained"];
+    const why = settings.runpod.trigger_url === undefined
+      ? "no source is configured: set repo_url, huggingface.repo_id or artifacts.repository"
+      : "a RunPod job has no release before it is trained";
+    return [title, `  ${why}`];
   }
   const width = Math.max(...remotes.map(({ role }) => role.length));
   return [

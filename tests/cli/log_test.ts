@@ -82,7 +82,7 @@ Deno.test("log lists runs newest first as a table that fits 80 columns, and as o
   assert.deepEqual([...Deno.readDirSync(dir.path)], []);
   const store = storeWithRuns(dir.path);
   assert.deepEqual(await ids(), ["1a", "0a", "02", "01"]);
-  assert.deepEqual(await ids("--limit", "2"), ["1a", "0a"]);
+  assert.deepEqual(await ids("-n", "2"), ["1a", "0a"]);
   assert.deepEqual(await ids("--limit", "0"), ["1a", "0a", "02", "01"]);
   // The run of 26 hours ago took three hours, so it ended within the last 24.
   assert.deepEqual(await ids("--since", "24h"), ["1a", "0a", "02"]);
