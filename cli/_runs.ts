@@ -1,5 +1,6 @@
 import { formatAge, formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
+import { withdrawnWords } from "../lib/release/withdrawals.ts";
 import type { RunningNow } from "../lib/status/find_run.ts";
 import { shortRunId } from "../lib/status/select_runs.ts";
 import type { RunRecord } from "../lib/store/history.ts";
@@ -55,15 +56,15 @@ export function runDetails(output: Output, run: RunRecord | RunningNow, now: Dat
   ];
 }
 
-/** The longest name of a fact is "signed by". */
-const FACT_CHARS = 9;
+/** The longest name of a fact is "withdrawal". */
+const FACT_CHARS = 10;
 
 function runningFacts({ step }: RunningNow): (readonly [string, string])[] {
   return [["outcome", `running now: ${step ?? "starting"}`]];
 }
 
 function recordedFacts(output: Output, run: RunRecord): (readonly [string, string])[] {
-  const { release, previous, sequence, carrier, revision, signer, error, otherWriter } = run;
+  const { release, previous, sequence, carrier, revision, signer, error, otherWriter, withdrawal } = run;
   const named = sequence === undefined ? "" : ` sequence ${sequence}`;
   const before = previous === undefined ? "" : `, before it ${shortDigest(previous)}`;
   const moved = movedText(run);
@@ -76,6 +77,12 @@ function recordedFacts(output: Output, run: RunRecord): (readonly [string, strin
     ...(carrier === undefined ? [] : [["from", fromText(carrier, revision)] as const]),
     ...(otherWriter === undefined ? [] : [["writer", otherWriterText(otherWriter)] as const]),
     ...(moved === "" ? [] : [["files", moved] as const]),
+    ...(withdrawal === undefined ? [] : [
+      [
+        "withdrawal",
+        `${withdrawal.state}: ${shortDigest(withdrawal.digest)} ${withdrawnWords(withdrawal)}`,
+      ] as const,
+    ]),
     ...(signer === undefined ? [] : [["signed by", `key ${signer.slice(0, SIGNER_CHARS)}`] as const]),
   ];
 }

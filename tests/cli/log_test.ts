@@ -123,11 +123,11 @@ Deno.test("log RUN shows one run with its steps, error and last log lines, also 
   const store = storeWithRuns(dir.path);
   const log = (...args: string[]) => runCli("log", args, { cwd: dir.path, world: { clock: clockOf() } });
   const failed = await log("00000a");
-  assert.match(failed.stdout, /^run {8}20261129T160000Z-00000a\ncommand {4}runpod-pull on bot\n/);
+  assert.match(failed.stdout, /^run +20261129T160000Z-00000a\ncommand +runpod-pull on bot\n/);
   for (
     const says of [
-      /^started {4}2026-11-29T16:00:00Z {2}\(20 h ago\)$/m,
-      /^outcome {4}failed\nerror {6}JOB_FAILED: Cannot pull: the job failed\nnext {7}run again$/m,
+      /^started +2026-11-29T16:00:00Z {2}\(20 h ago\)$/m,
+      /^outcome +failed\nerror +JOB_FAILED: Cannot pull: the job failed\nnext +run again$/m,
       /^steps\n {2}train {2}1 min, after 5 ms\nlast log lines\n {2}starting\n {2}the job failed$/m,
     ]
   ) assert.match(failed.stdout, says);
@@ -136,7 +136,7 @@ Deno.test("log RUN shows one run with its steps, error and last log lines, also 
   {
     using mark = markRun(testContext(), store, running);
     mark.note("stage", []);
-    assert.match((await log("0000ff")).stdout, /^outcome {4}running now: stage$/m);
+    assert.match((await log("0000ff")).stdout, /^outcome +running now: stage$/m);
   }
   for (
     const [args, code, says] of [
