@@ -115,9 +115,14 @@ export class Output {
     signal.throwIfAborted();
     this.#clearBar();
     this.#endLine();
-    this.#write(this.#screen.stderr, oneLine(question));
+    const bytes = this.#encoder.encode(oneLine(question));
+    this.#writeBytes(this.#screen.stderr, bytes);
+    // Without an answer, the next line of the output must not follow the question.
+    this.#progressShown.passed(bytes);
     this.#answers ??= new LineReader(stdin);
-    return (await this.#answers.next(signal))?.trim();
+    const answer = await this.#answers.next(signal);
+    if (answer !== undefined) this.#progressShown.endLine();
+    return answer?.trim();
   }
 
   /** Shows lines between questions. */
