@@ -79,42 +79,61 @@ function enter(world: World, project: string): World {
 }
 
 /**
- * Returns whether the working directory holds the store that an earlier version made for a file elsewhere: relative
- * paths of every file started at the working directory then. The command continues there instead of creating a second
- * store. A folder with its own configuration keeps its store for itself.
+ * Returns whether the working directory holds the store or the clone that an earlier version made for a file elsewhere:
+ * relative paths of every file started at the working directory then. The command continues there instead of creating
+ * a second one. A folder with its own configuration keeps its store for itself.
  */
 function ownsStore(
   fs: FileSystem,
   { folder, project }: { readonly folder: string; readonly project: string },
   variables: Readonly<Record<string, string>>,
-  { config = "", modelsDir, stateDir }: CommonFlags,
+  flags: CommonFlags,
   log: Log,
 ): boolean {
-  const isNamed = [modelsDir, stateDir, variables["MODEL_SYNC_MODELS_DIR"], variables["MODEL_SYNC_STATE_DIR"]]
-    .some((path) => path !== undefined && path !== "");
-  const isProject = [DEFAULT_CONFIG_FILE, APPSETTINGS_FILE].some((file) => found(fs, join(folder, file)));
-  if (isNamed || isProject) return false;
-  const { models, store } = relativePlace(fs, resolve(folder, config));
-  const isHere = !isAbsolute(store) && !isBelowHome(store) && found(fs, join(folder, store))?.isDirectory;
-  if (isHere !== true || found(fs, join(project, store)) !== undefined) return false;
+  const { config = "" } = flags;
+  if ([DEFAULT_CONFIG_FILE, APPSETTINGS_FILE].some((file) => found(fs, join(folder, file)))) return false;
+  const paths = relativePaths(settingsOf(fs, resolve(folder, config), flags, variables));
+  const [first] = paths.filter((path) => found(fs, join(folder, path))?.isDirectory);
+  if (first === undefined || paths.some((path) => found(fs, join(project, path)))) return false;
   log.warn(
-    `The relative paths of ${config} start at ${folder}, which has the store, and not at ${project}, the folder of ` +
-      `the file; to keep it so, set model_sync.models_dir in the file to ${resolve(folder, models)}`,
+    `The relative paths of ${config} start at ${folder}, which has ${first}, and not at ${project}, the folder of the ` +
+      "file; to keep it so, write absolute paths into the file, models_dir too",
   );
   return true;
 }
 
-/** Returns the model folder and the store of a configuration file, as it names them. */
-function relativePlace(fs: FileSystem, file: string): { readonly models: string; readonly store: string } {
-  const named = new Map<string, unknown>();
+/** The settings of folders that a run keeps between runs. */
+const KEPT = ["models_dir", "state_dir", "repo_dir"];
+
+/** Returns the kept folders, as the file, an option or a variable names them. */
+function settingsOf(
+  fs: FileSystem,
+  file: string,
+  { modelsDir, stateDir }: CommonFlags,
+  variables: Readonly<Record<string, string>>,
+): Map<string, string> {
+  const named = new Map([["models_dir", "models"]]);
   try {
     const text = findText(fs, file, CONFIG_BYTES_MAX) ?? "";
-    for (const { path, value } of readYamlSection(file, text, "model_sync")) named.set(path.join("."), value);
+    for (const { path, value } of readYamlSection(file, text, "model_sync")) {
+      if (KEPT.includes(path.join("."))) named.set(path.join("."), String(value));
+    }
   } catch {
     // The loader reports what is wrong with the file.
   }
-  const models = String(named.get("models_dir") ?? "models");
-  return { models, store: String(named.get("state_dir") ?? join(dirname(models), STATE_DIR_NAME)) };
+  // Options and variables have always started at the working directory: the file's paths do not count then.
+  const isNamed = (flag: string | undefined, variable: string) => Boolean(flag ?? variables[variable]);
+  if (isNamed(modelsDir, "MODEL_SYNC_MODELS_DIR")) named.set("models_dir", "/");
+  if (isNamed(stateDir, "MODEL_SYNC_STATE_DIR")) named.set("state_dir", "/");
+  return named;
+}
+
+/** Returns the relative ones among the store, or the model folder of a store elsewhere, and the clone. */
+function relativePaths(named: ReadonlyMap<string, string>): string[] {
+  const models = named.get("models_dir") ?? "models";
+  const store = named.get("state_dir") ?? join(dirname(models), STATE_DIR_NAME);
+  const isRelative = (path: string) => path !== "" && !isAbsolute(path) && !isBelowHome(path);
+  return [isRelative(store) ? store : models, named.get("repo_dir") ?? ""].filter(isRelative);
 }
 
 function found(fs: FileSystem, path: string): Deno.FileInfo | undefined {

@@ -213,11 +213,18 @@ Deno.test("a store that an earlier version made in the working directory stays i
   assert.match(again.stdout, /unchanged/);
   assert.match(
     again.stderr,
-    /relative paths of \S+bot\.yaml start at \S+work, [^\n]* set model_sync\.models_dir/,
+    /relative paths of \S+bot\.yaml start at \S+work, which has \.model-sync,/,
   );
   assert.deepEqual(filesOf(etc), [".env", "bot.yaml"]);
 
-  // Another project's folder keeps its store for itself, and a second project gets its own.
+  const [later, state] = [join(dir.path, "later"), join(dir.path, "state")];
+  Deno.mkdirSync(later);
+  await succeed(runCli("pull", ["--repo-url", "../registry.git", "--state-dir", state], { cwd: later }));
+  const named = await succeed(runCli("status", [...config, "--state-dir", state], { cwd: later }));
+  assert.match(named.stderr, /start at \S+later, which has models,/);
+  assert.match(named.stdout, new RegExp(`^model folder {3}${later}/models$`, "m"));
+
+  // A folder with its own configuration keeps its store for itself, and the other project gets its own.
   writeFiles(work, { "configs/bot.yaml": "" });
   const own = await succeed(runCli("pull", config, { cwd: work }));
   assert.match(own.stdout, /activated/);
