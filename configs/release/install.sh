@@ -134,10 +134,10 @@ fetch() {
     # A connection that sends less than a byte a second for a minute is dead.
     status=$(curl --silent --show-error --fail --location --proto "$protocols" --proto-redir "$protocols" --tlsv1.2 \
       --retry 3 --connect-timeout 20 --speed-limit 1 --speed-time 60 --max-filesize "$BYTES_MAX" \
-      --write-out '%{http_code}' --output "$2" "$1" 2>"$scratch/problem") || problem="$(cat "$scratch/problem")"
+      --write-out '%{http_code}' --output "$2" "$1" 2>"$scratch/problem") || problem="$(tail -n 1 "$scratch/problem")"
     [ "$status" != 404 ] || fail "Cannot find $1" 'check the version, and the page of the releases'
   else
-    wget -q -T 60 -O "$2" "$1" 2>"$scratch/problem" || problem="$(cat "$scratch/problem") (wget)"
+    wget -q -T 60 -O "$2" "$1" 2>"$scratch/problem" || problem="$(tail -n 1 "$scratch/problem") (wget)"
   fi
   [ -z "$problem" ] || fail "Cannot download $1: $problem" 'check the version and the network; the installed program is unchanged'
 }
@@ -200,6 +200,9 @@ make_scratch() {
   if ! mkdir -p "$bin" 2>/dev/null || ! scratch=$(mktemp -d "$bin/.model-sync-install.XXXXXX" 2>/dev/null); then
     fail "Cannot write to $bin" 'run this with sudo, or choose a folder of yours with --prefix'
   fi
+  # Absolute, for the lines that the user copies.
+  bin=$(CDPATH='' cd "$bin" && pwd)
+  scratch=$bin/${scratch##*/}
   trap 'rm -rf "$scratch"' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP

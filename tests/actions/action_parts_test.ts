@@ -56,6 +56,7 @@ Deno.test("each command runs with the options of its task, under its own permiss
   for (const name of ["test", "check", "model-sync", "", "constructor", "publish --help", "publish; id"]) {
     assert.throws(() => denoArguments(name, []), { code: "COMMAND_UNKNOWN" }, name);
   }
+  assert.throws(() => denoArguments("publihs", []), /did you mean "publish"\?/);
 });
 
 Deno.test("messages and outputs for the runner hold no command and no output of their own", () => {

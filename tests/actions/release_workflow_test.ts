@@ -33,7 +33,7 @@ class ReleaseRunner implements Disposable {
       contexts: {
         github: { token: "ghs_of-this-job", actor: "ada", repository: "You/Model-Sync", sha: "f".repeat(40) },
         needs: { check: { outputs: { version, image: "ghcr.io/you/model-sync" } } },
-        runner: { temp: this.temp },
+        runner: { temp: this.temp, os: "Linux" },
         matrix,
       },
       env: { GITHUB_REF_NAME: tag, GITHUB_REPOSITORY: "You/Model-Sync" },
@@ -68,7 +68,10 @@ Deno.test({
     });
     Deno.chmodSync(join(runner.workspace, "dist/model-sync-linux-x64"), 0o755);
     const built = await runner.run("executables", "v1.2.3", { target: "linux-x64" });
-    assert.deepEqual(built.calls, ["deno task compile --target linux-x64"]);
+    assert.deepEqual(built.calls, [
+      "deno task compile --target linux-x64",
+      "deno test -A --no-check --no-prompt tests/cli/executable_test.ts",
+    ]);
     await assert.rejects(runner.run("executables", "v1.2.4", { target: "linux-x64" }), /model-sync 1\.2\.3/);
   },
 });

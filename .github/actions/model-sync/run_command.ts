@@ -2,6 +2,7 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { suggestion } from "../../../lib/config/complaints.ts";
 import { messageOf, ModelSyncError, UsageError } from "../../../lib/core/errors.ts";
 import { cleanLine } from "../../../lib/core/clean_text.ts";
 import { rememberSecret } from "../../../lib/core/known_secrets.ts";
@@ -39,13 +40,12 @@ export function denoArguments(command: string, args: readonly string[]): string[
   });
   const words = new Map(commands).get(command);
   if (words === undefined) {
-    throw new UsageError(
-      `Cannot run the input command ${JSON.stringify(command)}: there is no such command`,
-      {
-        code: "COMMAND_UNKNOWN",
-        hint: `use one of ${commands.map(([name]) => name).join(", ")}`,
-      },
-    );
+    const names = commands.map(([name]) => name);
+    const problem = `there is no such command${suggestion(command, names)}`;
+    throw new UsageError(`Cannot run the input command ${JSON.stringify(command)}: ${problem}`, {
+      code: "COMMAND_UNKNOWN",
+      hint: `use one of ${names.join(", ")}`,
+    });
   }
   const [, run = "run", ...options] = words;
   const script = options.pop() ?? "";

@@ -192,6 +192,7 @@ Deno.test({
         "sh",
         "head",
         "grep",
+        "tail",
       ]
         .filter(has);
       const old = await world.run(["--version", "v0.1.0", "--quiet"], { programs });
@@ -199,6 +200,13 @@ Deno.test({
       assert.match(world.installed ?? "", /0\.1\.0/);
     }
     world.assertClean();
+    const relative = await new Deno.Command(SHELL, {
+      args: [SCRIPT, "--prefix=a folder"],
+      cwd: world.prefix,
+      env: { MODEL_SYNC_RELEASES: `${world.releases}/` },
+    }).output();
+    const said = new TextDecoder().decode(relative.stdout);
+    assert.ok(said.includes(`\n  ${world.prefix}/a folder/bin/model-sync\n`), said);
   },
 });
 
@@ -308,34 +316,43 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    `an install.sh that is stopped during the download leaves the installed program and no file${WITHOUT}`,
+  name: `an install.sh that is stopped or killed during the download leaves the installed program${WITHOUT}`,
   ignore: !HAS_PROGRAMS,
   async fn() {
     await using world = new InstallWorld();
     const archive = world.addRelease("1.0.0");
     assert.equal((await world.run(["--quiet"])).code, 0);
     const before = world.installed;
-    const asked = Promise.withResolvers<void>();
+    let asked = Promise.withResolvers<void>();
     world.answer = (path) => {
       if (!path.endsWith(archive)) return undefined;
       asked.resolve();
       return new Response(new ReadableStream());
     };
-    // As a terminal does: to the group of the script and its curl.
-    const child = new Deno.Command(SHELL, {
-      args: [SCRIPT, "--prefix", world.prefix],
-      detached: true,
-      env: { MODEL_SYNC_RELEASES: world.releases },
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    await asked.promise;
-    Deno.kill(-child.pid, "SIGTERM");
-    assert.notEqual((await child.status).code, 0);
-    assert.equal(world.installed, before);
+    const stop = async (signal: Deno.Signal) => {
+      asked = Promise.withResolvers<void>();
+      const child = new Deno.Command(SHELL, {
+        args: [SCRIPT, "--prefix", world.prefix],
+        detached: true,
+        env: { MODEL_SYNC_RELEASES: world.releases },
+        stdin: "null",
+        stdout: "null",
+        stderr: "null",
+      }).spawn();
+      await asked.promise;
+      // As a terminal does: to the group of the script and its curl.
+      Deno.kill(-child.pid, signal);
+      assert.notEqual((await child.status).code, 0);
+      assert.equal(world.installed, before);
+    };
+    await stop("SIGTERM");
     world.assertClean();
+    // Nothing can remove the files of a killed script at once. The next one replaces the program all the same.
+    await stop("SIGKILL");
+    world.answer = () => undefined;
+    world.addRelease("2.0.0");
+    assert.equal((await world.run(["--quiet"])).code, 0);
+    assert.match(world.installed ?? "", /2\.0\.0/);
   },
 });
 
