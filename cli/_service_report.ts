@@ -73,7 +73,9 @@ export function installedLines(
 ): string[] {
   const written = plan.texts.filter(({ state }) => state !== "current");
   const account = service.account ?? (scope === "user" ? "this user" : "root");
-  const did = plan.isDone ? "installed already, and active:" : `${outcomeOf(plan)} and started`;
+  // cron reads its lines at their times; there is nothing to start.
+  const started = manager.kind === "cron" ? outcomeOf(plan) : `${outcomeOf(plan)} and started`;
+  const did = plan.isDone ? "installed already, and active:" : started;
   return [
     `${output.paint("green", "✓")} ${did} ${output.paint("bold", service.name)}`,
     ...written.map(({ text }) => `  wrote ${text.place}`),

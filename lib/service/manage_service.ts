@@ -4,7 +4,10 @@ import { compareTexts, type TextState } from "./checked_text.ts";
 import { runManager } from "./open_manager.ts";
 import type { ManagerCommand, ManagerState, Service, ServiceManager, ServiceText } from "./service.ts";
 
-type Outside = Pick<Context, "fs" | "spawn" | "env" | "signal">;
+type Outside = Pick<Context, "fs" | "spawn" | "env" | "signal" | "clock">;
+
+/** Between two attempts of a command. */
+const PAUSE_MS = 1000;
 
 /** A text with its state on this machine. */
 export interface PresentText {
@@ -53,10 +56,26 @@ export async function installService(
   manager: ServiceManager,
   plan: ServicePlan,
 ): Promise<void> {
+  if (plan.isDone) return;
+  // A unit on a machine without a running manager would start at an unexpected time.
+  await runManager(outside, manager.probe);
   for (const { text, state } of plan.texts) {
     if (state !== "current") await manager.write(text);
   }
-  for (const command of plan.commands) await runManager(outside, command);
+  for (const command of plan.commands) await runPatiently(outside, command);
+}
+
+async function runPatiently(outside: Outside, command: ManagerCommand): Promise<void> {
+  const { attempts = 1 } = command;
+  for (let attempt = 1;; attempt++) {
+    try {
+      await runManager(outside, command);
+      return;
+    } catch (error) {
+      if (!(error instanceof FailedError) || attempt >= attempts) throw error;
+      await outside.clock.sleep(PAUSE_MS, outside.signal);
+    }
+  }
 }
 
 /**

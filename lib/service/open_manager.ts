@@ -53,7 +53,7 @@ export async function runManager(
   { command, args, mayFail }: ManagerCommand,
   stdin?: string,
 ): Promise<{ readonly code: number; readonly stdout: string }> {
-  requireProgram(outside, command);
+  requireManager(outside, command);
   const { code, stdout, stderr } = await runProcess(outside.spawn, {
     command,
     args,
@@ -71,6 +71,18 @@ export async function runManager(
         : "correct what the message names, and run the command again",
     },
   );
+}
+
+/** @throws {UsageError} code `PROGRAM_MISSING` */
+function requireManager(outside: Outside, command: string): void {
+  try {
+    requireProgram(outside, command);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      error.reviseHint("install it, or choose another service manager of this machine with --kind");
+    }
+    throw error;
+  }
 }
 
 function systemd(outside: Outside, service: Service, scope: Scope): ServiceManager {
@@ -93,6 +105,7 @@ function systemd(outside: Outside, service: Service, scope: Scope): ServiceManag
     })),
     ...files(outside),
     state: async () => systemdState(unit, await runManager(outside, showUnit(own, unit))),
+    probe: systemctl("show", "--property=Version"),
     start: [systemctl("daemon-reload"), systemctl("enable", unit), systemctl("restart", unit)],
     stop: [{ ...systemctl("disable", "--now", unit), mayFail: true }],
     forget: [systemctl("daemon-reload"), { ...systemctl("reset-failed", unit), mayFail: true }],
@@ -147,10 +160,12 @@ function launchd(outside: Outside, service: Service, scope: Scope): ServiceManag
     ...files(outside),
     state: async () =>
       launchdState(target, await runManager(outside, { ...launchctl("print", target), mayFail: true })),
+    probe: launchctl("print", domain),
     start: [
       { ...launchctl("bootout", target), mayFail: true },
       launchctl("enable", target),
-      launchctl("bootstrap", domain, place),
+      // The end of a job that was booted out takes a moment, and bootstrap fails until then.
+      { ...launchctl("bootstrap", domain, place), attempts: 10 },
     ],
     stop: [{ ...launchctl("bootout", target), mayFail: true }],
     forget: [],
@@ -178,7 +193,9 @@ function cron(outside: Outside, service: Service, scope: Scope): ServiceManager 
   const { name, account, project } = service;
   const owner = scope.name === "user" || account === undefined ? [] : ["-u", account];
   const logFile = join(project, `${name}.log`);
-  const place = `the crontab of ${scope.name === "user" ? "this user" : account ?? "root"}`;
+  const place = `the lines of ${name} in the crontab of ${
+    scope.name === "user" ? "this user" : account ?? "root"
+  }`;
   const readAll = async () => {
     const { code, stdout } = await runManager(outside, {
       command: "crontab",
@@ -206,6 +223,7 @@ function cron(outside: Outside, service: Service, scope: Scope): ServiceManager 
         detail: isThere ? "in the crontab" : "not in the crontab",
       };
     },
+    probe: { command: "crontab", args: [...owner, "-l"], mayFail: true },
     start: [],
     stop: [],
     forget: [],

@@ -34,11 +34,13 @@ export interface ManagerCommand {
   readonly args: readonly string[];
   /** It fails where there is nothing to do, which is fine. */
   readonly mayFail?: true;
+  /** How often it is tried, a second apart. Default: once. */
+  readonly attempts?: number;
 }
 
 /** A text that a service manager reads: a file, or a block of a crontab. */
 export interface ServiceText {
-  /** The path of the file, or words such as `the crontab of bot`. */
+  /** The path of the file, or words such as `the lines of model-sync-client in the crontab of bot`. */
   readonly place: string;
   /** With its checksum. */
   readonly text: string;
@@ -66,6 +68,8 @@ export interface ServiceManager {
   remove(text: ServiceText): Promise<void>;
   /** Returns the state of the service. Runs programs, and changes nothing. */
   state(): Promise<ManagerState>;
+  /** A command that succeeds where the manager runs, and changes nothing. */
+  readonly probe: ManagerCommand;
   /** The commands that enable and start the service after its texts were written, and restart it where it runs. */
   readonly start: readonly ManagerCommand[];
   /** The commands that stop and disable it before its texts are removed. */

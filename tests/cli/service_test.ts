@@ -153,12 +153,20 @@ Deno.test({
     assert.equal(failed.code, 1);
     assert.match(
       failed.stderr,
-      /Cannot run systemctl daemon-reload: .*not been booted.*\nnext: .*--kind cron/,
+      /Cannot run systemctl show --property=Version: .*not been booted.*\nnext: .*--kind cron/,
     );
+    assert.throws(() => machine.text(UNIT), Deno.errors.NotFound);
     Deno.removeSync(join(dir.path, "systemctl.fails"));
+
+    // As after a kill between the unit and its start.
+    await machine.run("install", ...CLIENT);
+    Deno.removeSync(join(dir.path, "model-sync-client.service.active"));
     machine.calls();
     assert.equal((await machine.run("install", ...CLIENT)).code, 0);
     assert.equal(machine.calls().length, 3);
+    Deno.removeSync(join(dir.path, "bin/launchctl"));
+    const without = await machine.run("status", ...CLIENT, "--kind", "launchd");
+    assert.match(without.stderr, /Cannot run "launchctl": no such program on the PATH\nnext: .*--kind/);
   },
 });
 
@@ -270,6 +278,11 @@ Deno.test({
     );
     await machine.run("install", ...options);
     assert.deepEqual(machine.calls(), []);
+    machine.write("ending", "");
+    machine.write("bot/configs/bot.yaml", "model_sync: {repo_url: x, stop_timeout_sec: 90}\n");
+    const changed = await machine.run("install", ...options);
+    assert.deepEqual([changed.code, changed.stdout.slice(0, 9)], [0, "✓ updated"]);
+    assert.equal(machine.calls().filter((line) => line.includes("bootstrap")).length, 2);
     await machine.run("uninstall", ...options);
     assert.throws(() => machine.text(plist), Deno.errors.NotFound);
   },

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { systemClock } from "../../lib/core/clock.ts";
 import { rootedFs } from "./fake_fs.ts";
 import { type CliResult, runCli } from "./run_cli.ts";
 import { writeFiles } from "./temp_dir.ts";
@@ -46,6 +47,7 @@ export class ServiceWorld {
         MODEL_SYNC_LAUNCHER: "/usr/local/bin/model-sync",
       },
       world: {
+        clock: { ...systemClock, sleep: () => Promise.resolve() },
         fs: rootedFs(
           project,
           (path) =>
@@ -94,9 +96,13 @@ case $1 in
 esac
 `,
   launchctl: `case $1 in
-  bootstrap) touch "$root/loaded" ;;
+  bootstrap)
+    # The job that was booted out has not ended at the first attempt.
+    if [ -e "$root/ending" ]; then rm "$root/ending"; echo 'Bootstrap failed: 5: Input/output error' >&2; exit 5; fi
+    touch "$root/loaded" ;;
   bootout) [ -e "$root/loaded" ] && rm "$root/loaded" ;;
-  print) [ -e "$root/loaded" ] && printf 'gui/501/x = {\\n\\tstate = running\\n\\tlast exit code = 0\\n}\\n' ;;
+  print) case $2 in system|gui/501) exit 0 ;; esac
+    [ -e "$root/loaded" ] && printf 'gui/501/x = {\\n\\tstate = running\\n\\tlast exit code = 0\\n}\\n' ;;
 esac
 `,
   crontab: `[ "$1" = -u ] && shift 2
