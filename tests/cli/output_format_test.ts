@@ -39,7 +39,7 @@ Deno.test("each spelling of a format gives the same result", async () => {
   using dir = tempDir();
   const run = async (...args: string[]) => await runCli("quarantine", ["list", ...args], { cwd: dir.path });
   const [json, text] = [await run("--json"), await run()];
-  assert.deepEqual(JSON.parse(json.stdout), { quarantine: [], warnings: [] });
+  assert.deepEqual(JSON.parse(json.stdout).quarantine, []);
   for (
     const args of [["-o", "json"], ["--output=json"], ["--json", "-o", "json"], ["--json=false", "-ojson"]]
   ) {
