@@ -63,7 +63,12 @@ function fileNeeds(path: string, name: string): FolderNeeds {
   const bytes = Deno.statSync(path).size;
   // Needed if there is something needed beside it: Deno resolves imports with it.
   if (basename(path) === "package.json") return { bytes, isNeeded: false, needless: [] };
-  const isNeeded = ONNX_RUNTIME.test(name) ||
-    (LOADED.test(name) && !UNUSED.some((beginning) => name.startsWith(beginning)));
+  const isNeeded = isLoaded(name);
   return { bytes, isNeeded, needless: isNeeded ? [] : [{ path, bytes }] };
+}
+
+/** Returns whether the program loads a file of a package. @param name such as `hono/dist/index.js` */
+export function isLoaded(name: string): boolean {
+  return ONNX_RUNTIME.test(name) ||
+    (LOADED.test(name) && !UNUSED.some((beginning) => name.startsWith(beginning)));
 }

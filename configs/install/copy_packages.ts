@@ -1,11 +1,8 @@
 import { basename, dirname, join, relative, sep } from "node:path";
 import { findEntry, removeTree } from "../../lib/core/files.ts";
+import { isLoaded } from "../compile/needless_files.ts";
 import { linkOrCopy } from "./link_or_copy.ts";
 import type { UserPackage } from "./user_packages.ts";
-
-/** Source maps, declarations, and all but the one form of ONNX Runtime that `lib/validators/onnx` loads. */
-const NEEDLESS =
-  /\.map$|\.d\.[cm]?ts$|\/onnxruntime-web\/[^/]+\/(?:lib\/|dist\/(?!ort\.node\.min\.mjs$|ort-wasm-simd-threaded\.(?:mjs|wasm)$))/;
 
 /** A package has at most some thousand files; a deeper or larger tree is not one. */
 const FILES_MAX = 100_000;
@@ -22,7 +19,7 @@ export async function copyPackages(
   npmCache: string,
   cache: string,
 ): Promise<void> {
-  for (const { localPath } of packages) {
+  for (const { name, localPath } of packages) {
     if (localPath === undefined || findEntry(Deno, localPath) === undefined) continue;
     const path = relative(npmCache, localPath);
     if (path.startsWith("..")) continue;
@@ -30,20 +27,25 @@ export async function copyPackages(
     if (findEntry(Deno, target) !== undefined) continue;
     const scratch = join(dirname(target), `.new-${basename(target)}`);
     await removeTree(Deno, scratch);
-    copyTree(localPath, scratch);
+    copyTree(name, localPath, scratch);
     Deno.renameSync(scratch, target);
   }
 }
 
+/** Deno reads the `package.json` of each package, also of one whose code is not loaded. */
+function isKept(name: string): boolean {
+  return name.endsWith("/package.json") || isLoaded(name);
+}
+
 /** Copies the regular files of a folder, readable by all users. Links are left out: npm's packages have none. */
-function copyTree(from: string, to: string): void {
+function copyTree(name: string, from: string, to: string): void {
   let files = 0;
   const visit = (folder: string) => {
     Deno.mkdirSync(join(to, folder), { recursive: true });
-    for (const { name, isDirectory, isFile } of Deno.readDirSync(join(from, folder))) {
-      const path = join(folder, name);
+    for (const { name: entry, isDirectory, isFile } of Deno.readDirSync(join(from, folder))) {
+      const path = join(folder, entry);
       if (isDirectory) visit(path);
-      if (!isFile || NEEDLESS.test(join(from, path).split(sep).join("/"))) continue;
+      if (!isFile || !isKept(`${name}/${path.split(sep).join("/")}`)) continue;
       if (++files > FILES_MAX) throw new RangeError(`${from} has more than ${FILES_MAX} files`);
       linkOrCopy(join(from, path), join(to, path), 0o644);
     }

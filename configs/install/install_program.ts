@@ -169,7 +169,7 @@ function describe({ version, commit, deno }: Installation): string {
 function reportPlaces({ print, clone }: InstallWorld, { places }: Plan): void {
   print(`  command     ${places.launcher}`);
   print(`  runs        the clone ${clone}`);
-  print(`  runtime and packages in ${places.home}`);
+  print(`  Deno, npm   ${places.home}`);
 }
 
 /** Says what to do if the command is not found by its name, or if another one is. */
@@ -185,7 +185,7 @@ function reportPath({ print, env, os }: InstallWorld, { launcher }: Places): voi
   const name = launcher.slice(bin.length + 1);
   const found = folders.find((folder) => folder !== "" && findEntry(Deno, join(folder, name)) !== undefined);
   if (found !== bin) print(`${found} is before ${bin} on the PATH, and has a model-sync of its own.`);
-  print("Next, in the folder of your project: model-sync doctor");
+  print("Next, in the folder of your project: model-sync init");
 }
 
 function pathAdvice(bin: string, shell: string, os: typeof Deno.build.os): string {

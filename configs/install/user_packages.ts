@@ -25,7 +25,7 @@ export interface UserPackage {
 }
 
 /**
- * Returns the packages that the entries load, with all that these packages depend on, by name and version. Packages of
+ * Returns the packages that an entry loads, with all that these packages depend on, sorted by name and version. Packages of
  * tests are not among them.
  *
  * @param json the output of `deno info --json` for one entry
