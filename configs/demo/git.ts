@@ -67,10 +67,10 @@ export async function gitDemo(root: string): Promise<void> {
 ${styled(1, `Done in ${seconds} s. What to try next`)}
 
   Look around:      ls -l ${bot.dir}
-  Your own models:  in configs/bot.yaml of this clone, set repo_url and check the other settings
-                    ${DENO} task doctor              # diagnoses the setup and suggests fixes
-                    ${DENO} task publish --dry-run   # shows what would be published
-  Install:          ${DENO} task compile             # builds dist/model-sync, a single executable
+  Install:          ${DENO} task install             # the command model-sync, which runs this clone
+  Your own models:  in the folder of your project
+                    model-sync init                # writes a configuration, and checks this machine
+                    model-sync publish --dry-run   # shows what would be published
   Other carriers:   ${DENO} task demo --carrier runpod   # or github-actions, huggingface
   The dashboard:    ${DENO} task demo --fleet 50   # ends with the dashboard and 50 simulated nodes
   Clean up:         rm -rf ${root}`);

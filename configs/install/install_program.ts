@@ -1,4 +1,4 @@
-import { delimiter, dirname, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { clonedCommit } from "../../cli/_version.ts";
 import { homeFolder } from "../../lib/core/home_folder.ts";
 import { FailedError } from "../../lib/core/errors.ts";
@@ -172,19 +172,18 @@ function reportPlaces({ print, clone }: InstallWorld, { places }: Plan): void {
   print(`  Deno, npm   ${places.home}`);
 }
 
-/** Says what to do if the command is not found by its name, or if another one is. */
+/** Says what to do if the command is not found by its name, or if another one is, and what comes next. */
 function reportPath({ print, env, os }: InstallWorld, { launcher }: Places): void {
   const bin = dirname(launcher);
   const folders = (env.get("PATH") ?? "").split(delimiter).map((folder) =>
     folder.replace(/(?<=.)[/\\]+$/, "")
   );
+  const other = folders.find((folder) => folder !== "" && findEntry(Deno, join(folder, basename(launcher))));
   if (!folders.includes(bin)) {
     print(`${bin} is not on the PATH. ${pathAdvice(bin, env.get("SHELL") ?? "", os)}`);
-    return;
+  } else if (other !== bin) {
+    print(`${other} is before ${bin} on the PATH, and has a model-sync of its own.`);
   }
-  const name = launcher.slice(bin.length + 1);
-  const found = folders.find((folder) => folder !== "" && findEntry(Deno, join(folder, name)) !== undefined);
-  if (found !== bin) print(`${found} is before ${bin} on the PATH, and has a model-sync of its own.`);
   print("Next, in the folder of your project: model-sync init");
 }
 

@@ -3,24 +3,20 @@ import { join } from "node:path";
 import { z } from "zod";
 import { copyPackages } from "../../configs/install/copy_packages.ts";
 import { userPackages } from "../../configs/install/user_packages.ts";
-import { moduleInfo } from "../../configs/licences.ts";
+import { KNOWS_FOLDERS, MODULE_INFO } from "../helpers/module_info.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 
 /** All that a `status` loads without a store. */
 const PACKAGES = ["argparse", "croner", "fastest-levenshtein", "js-yaml", "zod"];
 
-const info = await moduleInfo(PROJECT);
-/** Deno 2.6 does not say where packages are. */
-const isTold = info.includes(`"localPath"`);
-
 Deno.test({
   name: "a status in an empty DENO_DIR fetches five packages, and fills less than 30 MB",
-  ignore: !isTold,
+  ignore: !KNOWS_FOLDERS,
   async fn() {
     using dir = tempDir();
     const { npmCache } = z.object({ npmCache: z.string() }).parse(JSON.parse(await denoInfo()));
-    const needed = userPackages(info).filter(({ name }) => PACKAGES.includes(name));
+    const needed = userPackages(MODULE_INFO).filter(({ name }) => PACKAGES.includes(name));
     await copyPackages(needed, npmCache, dir.path);
     // With no network, any other package would be an error.
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
