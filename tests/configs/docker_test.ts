@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Ajv } from "ajv";
+import { load } from "js-yaml";
 import { z } from "zod";
 import { SUMMARIES } from "../../cli/_help.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
@@ -12,6 +13,18 @@ import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 const read = (path: string) => Deno.readTextFileSync(join(PROJECT, path));
 
 const SERVICES = composeServices();
+
+/** The part of the files below that names services and mounts. */
+const Provisioned = {
+  source: z.object({ datasources: z.tuple([z.object({ url: z.string() })]) }),
+  dashboards: z.object({ providers: z.tuple([z.object({ options: z.object({ path: z.string() }) })]) }),
+  prometheus: z.object({
+    scrape_configs: z.array(z.object({
+      static_configs: z.array(z.object({ targets: z.array(z.string()) })).default([]),
+      dns_sd_configs: z.array(z.object({ names: z.array(z.string()), port: z.number() })).default([]),
+    })),
+  }),
+};
 
 /** The services whose images the Dockerfile builds. */
 const BUILT = Object.entries(SERVICES).filter(([, { build }]) => build !== undefined);
@@ -186,6 +199,32 @@ Deno.test("the build context has every file that the images copy or compile", as
   assert.deepEqual(copied, ["configs/docker/entrypoint.sh", "configs/docker/entrypoint.sh"]);
   for (const path of [...copied, "deno.json", "deno.lock", "web/static"]) assert.ok(isKept(path), path);
   assert.ok(!isKept(".env") && !isKept("configs/docker/.env") && !isKept("models/btc.onnx"));
+});
+
+Deno.test("containers mount existing files, and Prometheus and Grafana name services with their ports", () => {
+  const parse = (path: string) => load(read(`configs/docker/${path}`));
+  const mounts = Object.values(SERVICES).flatMap(({ volumes }) => volumes.map((volume) => volume.split(":")));
+  for (const [source = ""] of mounts) {
+    if (source.startsWith(".")) assert.ok(Deno.statSync(join(DOCKER, source)), source);
+  }
+  const listens = (address: string) => {
+    const [name = "", port = ""] = address.split(":");
+    return SERVICES[name]?.command?.some((arg) => arg.endsWith(`0.0.0.0:${port}`));
+  };
+  const { scrape_configs } = Provisioned.prometheus.parse(parse("prometheus/prometheus.yml"));
+  const targets = scrape_configs.flatMap(({ static_configs, dns_sd_configs }) => [
+    ...static_configs.flatMap(({ targets }) => targets),
+    ...dns_sd_configs.flatMap(({ names, port }) => names.map((name) => `${name}:${port}`)),
+  ]);
+  const { datasources: [{ url }] } = Provisioned.source.parse(
+    parse("grafana/provisioning/datasources/prometheus.yml"),
+  );
+  assert.equal(targets.length, 2);
+  for (const address of [...targets, new URL(url).host]) assert.ok(listens(address), address);
+  const { providers: [{ options }] } = Provisioned.dashboards.parse(
+    parse("grafana/provisioning/dashboards/model-sync.yml"),
+  );
+  assert.ok(mounts.some(([source, path]) => source === "./grafana/dashboards" && path === options.path));
 });
 
 Deno.test("the example configuration is valid, and notifies the hosts of the compose file", async () => {
