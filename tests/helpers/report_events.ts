@@ -1,13 +1,14 @@
 import fc from "fast-check";
+import { anyCharacter } from "./any_character.ts";
 
 /** A digest of one letter. */
 export function digestOf(letter: string): `sha256:${string}` {
   return `sha256:${letter.repeat(64)}`;
 }
 
-const name = fc.string({ minLength: 1, maxLength: 40, unit: "binary" });
+const name = fc.string({ minLength: 1, maxLength: 40, unit: anyCharacter });
 const role = fc.stringMatching(/^[a-z][a-z0-9_]{0,39}$/);
-const text = fc.string({ maxLength: 200, unit: "binary" });
+const text = fc.string({ maxLength: 200, unit: anyCharacter });
 const count = fc.nat();
 const time = fc.date({ min: new Date(0), max: new Date("2100-01-01"), noInvalidDate: true }).map((date) =>
   date.toISOString()
