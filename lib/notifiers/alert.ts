@@ -1,5 +1,5 @@
 import type { AlertKind } from "../config/sections/alerts.ts";
-import type { Carrier, Digest } from "../release/manifest.ts";
+import type { Carrier, Digest, Withdrawal } from "../release/manifest.ts";
 import type { Outcome } from "../store/history.ts";
 
 /** A run that has ended, as alerts describe it. */
@@ -20,6 +20,8 @@ export interface AlertEvent {
   /** ISO 8601. */
   readonly startedAt: string;
   readonly durationMs: number;
+  /** The withdrawal that the run published, or because of which it rolled back. */
+  readonly withdrawal?: Withdrawal | undefined;
   readonly error?: { readonly code: string; readonly message: string } | undefined;
 }
 

@@ -1,6 +1,6 @@
 import { cleanLine } from "../core/clean_text.ts";
 import { formatBytes, formatDuration } from "../core/format.ts";
-import { shortDigest } from "../release/manifest.ts";
+import { shortDigest, type Withdrawal } from "../release/manifest.ts";
 import { durationText } from "../store/run_duration.ts";
 import type { Alert, AlertEvent } from "./alert.ts";
 
@@ -85,11 +85,16 @@ function factsOf({ event, downForMs }: Alert): [string, string][] {
     facts.push([label, shortDigest(release) + (sequence === undefined ? "" : `, sequence ${sequence}`)]);
   }
   if (previous !== undefined) facts.push(["Before", shortDigest(previous)]);
+  if (event.withdrawal !== undefined) facts.push(["Withdrawn", withdrawalText(event.withdrawal)]);
   facts.push(["Models", modelsDir]);
   const files = filesOf(event);
   if (files !== "") facts.push(["Files", files]);
   facts.push(["Started", startedAt], ["Took", durationText(event)], ["Run", event.runId]);
   return facts;
+}
+
+function withdrawalText({ digest, at, reason }: Withdrawal): string {
+  return `${shortDigest(digest)} at ${at}${reason === undefined ? "" : `: ${reason}`}`;
 }
 
 function filesOf({ files, bytes, changed }: AlertEvent): string {

@@ -77,12 +77,15 @@ export function recordEvents(
   return [...publishedEvents(head, run, published), ...pullRequests, finished];
 }
 
+/** Outcomes of runs whose release is the newest of a registry. A withdrawal publishes a release again. */
+const PUBLISHING_OUTCOMES: readonly string[] = ["published", "withdrawn", "reinstated"];
+
 function publishedEvents(
   head: ReturnType<typeof envelope>,
   { runId, host, outcome, release, previous, sequence, carrier, revision, signer, files, bytes }: Run,
   list: PublishedFiles | undefined,
 ): EventOf<"published">[] {
-  if (outcome !== "published" || release === undefined) return [];
+  if (!PUBLISHING_OUTCOMES.includes(outcome) || release === undefined) return [];
   const listed = (list?.files ?? []).slice(0, LISTED_FILES_MAX).map((file) => ({
     ...file,
     path: cleanLine(file.path),

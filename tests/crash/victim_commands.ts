@@ -19,6 +19,10 @@ export const VICTIM_COMMANDS = {
       // The command may be a rollback.
       if (!(error instanceof RolledBackError)) throw error;
     }),
+  "pull-withdrawn": (context: Context, root: string) =>
+    pullTo(context, botAt(root)).catch((error) => {
+      if (!(error instanceof RolledBackError)) throw error;
+    }),
   rollback: (context: Context, root: string) => rollBack(context, botAt(root)),
   prune: async (context: Context, root: string) => {
     const store = storeOf(context, botAt(root));

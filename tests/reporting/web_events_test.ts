@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { recordEvents } from "../../lib/reporting/make_events.ts";
+import { EVENT_TYPES } from "../../lib/wire/event_names.ts";
 import { parseBatch } from "../../lib/wire/parse_batch.ts";
 import * as events from "../helpers/web_events.ts";
 
@@ -18,6 +20,36 @@ Deno.test("the events of the dashboard's tests are valid, and each is of one nod
     ];
     assert.deepEqual(parseBatch(batch), { events: batch, unknownTypes: 0, invalid: 0 });
   }
+});
+
+Deno.test("a withdrawal is reported as a run and as the publication of the release that is the newest again", () => {
+  const [digest, release] = [events.digestOfRelease(2), events.digestOfRelease(1)];
+  const withdrawal = { digest, state: "withdrawn", at: "2026-11-29T06:00:00Z", reason: "wrong labels" };
+  const record = {
+    ...{ runId: "run-1", command: "withdraw", outcome: "withdrawn", host: "trainer" } as const,
+    ...{
+      startedAt: "2026-11-29T06:00:00Z",
+      durationMs: 5,
+      carrier: "git",
+      release,
+      sequence: 3,
+      withdrawal,
+    } as const,
+  };
+  const facts = { name: undefined, host: "trainer", modelsDir: "/srv/models" };
+  const { events: valid, invalid } = parseBatch(recordEvents(facts, record, undefined));
+  assert.deepEqual(valid.map(({ type, source }) => [type, source]), [
+    ["model-sync.release.published.v1", "trainer/publisher"],
+    ["model-sync.run.finished.v1", "trainer/publisher"],
+  ]);
+  assert.equal(invalid, 0);
+  const [published, run] = valid;
+  assert.ok(published?.type === EVENT_TYPES.published && run?.type === EVENT_TYPES.finished);
+  assert.deepEqual([published.data.digest, published.data.sequence, run.data.withdrawal], [
+    release,
+    3,
+    withdrawal,
+  ]);
 });
 
 Deno.test("runs with different times or commands have different ids, and equal arguments make equal events", () => {

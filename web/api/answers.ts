@@ -170,6 +170,9 @@ export const Release = z.object({
   bytes: z.number().nullable(),
   carriers: z.array(z.string()),
   signer: z.string().nullable(),
+  withdrawal: z.object({ at: Time, reason: z.string() }).nullable().meta({
+    description: "When and why its publisher withdrew it; `null` if it is not withdrawn",
+  }),
   fileList: z.enum(["none", "claimed", "proven"]).meta({
     description: "`proven`: the digest of the list is the digest of the release",
   }),

@@ -14,6 +14,9 @@ export function releaseAnswer(
     bytes: row.bytes ?? null,
     carriers: row.carriers,
     signer: row.signer ?? null,
+    withdrawal: row.withdrawal?.state === "withdrawn"
+      ? { at: row.withdrawal.at, reason: row.withdrawal.reason ?? "" }
+      : null,
     fileList: row.fileList,
     files: files.map((file) => ({ ...file })),
     publications: publications.map(({ node, at, runId, carrier, revision, previous }) => ({

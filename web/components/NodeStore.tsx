@@ -1,15 +1,15 @@
 import { formatBytes, plural } from "../../lib/core/format.ts";
-import type { Heartbeat } from "../../lib/wire/schema.ts";
+import type { Heartbeat, Status } from "../../lib/wire/schema.ts";
 import { shownText } from "../shared/shown_text.ts";
 import { ReleaseChip } from "./Links.tsx";
 import { Section } from "./Section.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";
 
-/** Renders the releases in a node's store and its quarantine. */
+/** Renders the releases in a node's store, the withdrawn ones and its quarantine. */
 export function NodeStore({ heartbeat }: { readonly heartbeat: Heartbeat | undefined }) {
   if (heartbeat === undefined) return null;
-  const { releases, quarantine, current, previous } = heartbeat.status;
+  const { releases, quarantine, withdrawn = [], current, previous } = heartbeat.status;
   return (
     <>
       {releases.length > 0 && (
@@ -47,6 +47,7 @@ export function NodeStore({ heartbeat }: { readonly heartbeat: Heartbeat | undef
           </Table>
         </Section>
       )}
+      <WithdrawnReleases withdrawn={withdrawn} />
       {quarantine.length > 0 && (
         <Section
           title="Quarantine"
@@ -74,5 +75,36 @@ export function NodeStore({ heartbeat }: { readonly heartbeat: Heartbeat | undef
         </Section>
       )}
     </>
+  );
+}
+
+function WithdrawnReleases({ withdrawn }: { readonly withdrawn: NonNullable<Status["withdrawn"]> }) {
+  if (withdrawn.length === 0) return null;
+  return (
+    <Section title="Withdrawn by their publisher" note={plural(withdrawn.length, "release")}>
+      <Table
+        caption="Withdrawn by their publisher"
+        columns={[{ label: "Release" }, { label: "Reason", grows: true }, {
+          label: "Since",
+          align: "end",
+        }]}
+      >
+        {withdrawn.map(({ digest, at, reason = "–", isOverridden }) => (
+          <Row key={digest}>
+            <Cell
+              label=""
+              kind="head"
+              note={isOverridden === true ? "activated here by force" : undefined}
+            >
+              <ReleaseChip release={{ digest }} />
+            </Cell>
+            <Cell label="Reason" kind="wide">{shownText(reason)}</Cell>
+            <Cell label="Since" align="end">
+              <Time at={at} />
+            </Cell>
+          </Row>
+        ))}
+      </Table>
+    </Section>
   );
 }

@@ -4,6 +4,7 @@ import type { Span } from "../charts/time_axis.ts";
 import type { ListedRelease } from "../fleet/listed_release.ts";
 import { newestPublication, publishedAt } from "../store/read_releases.ts";
 import { reachWords } from "../fleet/release_reach.ts";
+import { isWithdrawn } from "../fleet/view_release.ts";
 import { shownText } from "../shared/shown_text.ts";
 import type { Publication, ReleaseRow } from "../store/rows.ts";
 import { timeWords } from "../shared/time_words.ts";
@@ -45,7 +46,7 @@ export function ReleaseTable(props: ReleaseTableProps) {
     <Table caption={shownText(caption)} columns={columns} live={live}>
       {releases.map((release) => {
         const { row, publications, reach, presences, isNewest } = release;
-        const words = reachWords(reach, isNewest);
+        const words = reachWords(reach, isNewest, isWithdrawn(row));
         return (
           <Row key={row.digest}>
             <Cell label="" kind="head" note={isNewest ? "newest" : undefined}>

@@ -65,8 +65,21 @@ export interface ReachWords {
   readonly rest: string;
 }
 
-/** Returns a reach in words. @param isNewest whether it is the newest release of its publisher */
-export function reachWords(reach: ReleaseReach, isNewest: boolean): ReachWords {
+/**
+ * Returns a reach in words.
+ *
+ * @param isNewest whether it is the newest release of its publisher
+ * @param isWithdrawn whether its publisher withdrew it
+ */
+export function reachWords(reach: ReleaseReach, isNewest: boolean, isWithdrawn = false): ReachWords {
+  const words = wordsOf(reach, isNewest);
+  if (!isWithdrawn) return words;
+  if (reach.active.length > 0) return { ...words, tone: "bad", now: `withdrawn, still ${words.now}` };
+  const rest = [words.now, words.rest].filter((text) => text !== "").join(", ");
+  return { tone: "warn", now: "withdrawn", rest };
+}
+
+function wordsOf(reach: ReleaseReach, isNewest: boolean): ReachWords {
   const { active, inCanary, rolledBack, quarantined, replaced, consumers } = reach;
   const refusals = [
     ...(rolledBack.length > 0 ? [`rolled back on ${rolledBack.length}`] : []),

@@ -1,5 +1,6 @@
 import { formatDuration, plural } from "../../lib/core/format.ts";
 import { shortDigest } from "../../lib/release/manifest.ts";
+import { WITHDRAWN } from "../../lib/release/withdrawals.ts";
 import { releaseWords, sentence } from "../shared/words.ts";
 import type { NodeRow, RunRow } from "../store/rows.ts";
 import { isFailure, namesActiveRelease } from "../store/outcomes.ts";
@@ -27,6 +28,7 @@ export function troublesOf(node: Circumstances): Trouble[] {
     ...silenceTrouble(node),
     ...(isPaused ? [] : lastRunTrouble(node)),
     ...faultTroubles(node),
+    ...withdrawnTrouble(node),
     ...quarantineTrouble(node),
     ...(isPaused ? [] : releaseTroubles(node)),
     ...clockTrouble(node),
@@ -82,9 +84,9 @@ function rolledBackTrouble(row: NodeRow, last: RunRow): Trouble {
   const isRolledBackTo = row.active === null || !namesActiveRelease(last.command)
     ? ""
     : ` to release ${releaseWords(row.active)}`;
-  // A redeployment quarantines nothing: it publishes the previous release again.
+  // A withdrawn release is not to be activated. A redeployment quarantines nothing: it publishes the previous release again.
   const replaced = last.previous === undefined || last.previous === last.release ||
-      !namesActiveRelease(last.command)
+      !namesActiveRelease(last.command) || last.error?.code === WITHDRAWN
     ? undefined
     : { digest: last.previous };
   return {
@@ -134,6 +136,21 @@ function faultTroubles({ row: { report } }: Circumstances): Trouble[] {
   ];
 }
 
+/** A withdrawn release stays active until the next pull, or if the node holds no other one. */
+function withdrawnTrouble({ row: { active, report } }: Circumstances): Trouble[] {
+  if (active === null || report === null || report.withdrawn?.includes(active.digest) !== true) return [];
+  return [{
+    tone: "bad",
+    kind: "fault",
+    label: "withdrawn release",
+    title: `has the withdrawn release ${releaseWords(active)} active`,
+    text:
+      "Its publisher withdrew it. The next pull rolls back from it, if there is another release. To pull now, run:",
+    at: report.receivedAt,
+    command: "model-sync pull",
+  }];
+}
+
 /** A quarantined release stays active until the next pull or rollback. */
 function quarantineTrouble({ row: { active, report } }: Circumstances): Trouble[] {
   if (active === null || report === null || !report.quarantine.includes(active.digest)) return [];
@@ -155,6 +172,8 @@ function quarantineTrouble({ row: { active, report } }: Circumstances): Trouble[
 function releaseTroubles(node: Circumstances): Trouble[] {
   const { lag, row } = node;
   const { last, report, active } = row;
+  // Nothing newer exists that the node may have.
+  if (lag !== null && report?.withdrawn?.includes(lag.newest.digest) === true) return [];
   const isRejected = lag !== null && active?.digest !== lag.newest.digest &&
     report?.quarantine.includes(lag.newest.digest) === true;
   if (!isRejected) return behindTrouble(node);

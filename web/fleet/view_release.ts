@@ -2,7 +2,13 @@ import type { StoredRelease } from "../store/read_release.ts";
 import type { Lineage } from "./lag.ts";
 import type { NodeView } from "./node_view.ts";
 import { OPEN_CANARY, reachOf, type ReachWords, reachWords } from "./release_reach.ts";
+import type { ReleaseRow } from "../store/rows.ts";
 import type { ActivePeriod } from "../store/read_activations.ts";
+
+/** Returns whether the publisher of a release withdrew it. */
+export function isWithdrawn({ withdrawal }: Pick<ReleaseRow, "withdrawal">): boolean {
+  return withdrawal?.state === "withdrawn";
+}
 
 /** Where a release is and was active in the fleet. */
 export interface ReleaseView {
@@ -22,7 +28,7 @@ export function viewRelease(
   const noted = new Set(quarantines.map(({ node }) => node));
   const consumers = views.filter(({ group, row: { node } }) => group === "consumers" || noted.has(node));
   const reach = reachOf(row.digest, consumers, periods, new Set(publications.map(({ node }) => node)));
-  return { nodes, words: reachWords(reach, newest.has(row.digest)) };
+  return { nodes, words: reachWords(reach, newest.has(row.digest), isWithdrawn(row)) };
 }
 
 /** Returns the newest release of each publisher. */

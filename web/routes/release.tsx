@@ -10,6 +10,7 @@ import { ReleaseComparison } from "../components/ReleaseComparison.tsx";
 import { ReleaseFiles } from "../components/ReleaseFiles.tsx";
 import { ReleaseTitle, releaseTitle } from "../components/ReleaseTitle.tsx";
 import { Time } from "../components/Time.tsx";
+import { WithdrawalNote } from "../components/WithdrawalNote.tsx";
 import { WhereActive } from "../components/PeriodTable.tsx";
 import type { AppEnv, Dashboard } from "./dashboard.ts";
 import { newestPublication } from "../store/read_releases.ts";
@@ -97,6 +98,7 @@ function ReleasePage({ release, view, comparison, now }: ReleasePageProps) {
     <>
       <ReleaseTitle release={row} words={view.words} />
       <ReleaseFacts release={release} />
+      <WithdrawalNote row={row} />
       {quarantines.length > 0 && <QuarantineNotes digest={row.digest} notes={quarantines} />}
       <WhereActive view={view} now={now} />
       {sorted.length > 0 && (

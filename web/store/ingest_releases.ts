@@ -5,7 +5,7 @@ import { addWrites, compareAndSet, inTurn } from "./commit.ts";
 import { keys } from "./keys.ts";
 import { fitsWhole, longValueWrites, type PartWrite } from "./long_value.ts";
 import { ReleaseRow } from "./rows.ts";
-import { hexName, utc, word } from "./row_values.ts";
+import { hexName, reason, utc, word } from "./row_values.ts";
 
 /** Four carriers, and room for those of later versions. */
 const CARRIERS_MAX = 10;
@@ -26,6 +26,12 @@ interface ReleaseFact {
   readonly fileList: ReleaseRow["fileList"];
 }
 
+/** A run's report that a release was withdrawn, or no longer is. */
+interface WithdrawalFact {
+  readonly digest: ReleaseRow["digest"];
+  readonly withdrawal: NonNullable<ReleaseRow["withdrawal"]>;
+}
+
 /** Stores what events report about releases: one row a release, and a list of files if a publisher sent one. */
 export async function ingestReleases(kv: Deno.Kv, events: readonly ReportEvent[]): Promise<void> {
   const facts = (await Promise.all(events.map(factsOf))).flat();
@@ -34,15 +40,16 @@ export async function ingestReleases(kv: Deno.Kv, events: readonly ReportEvent[]
   }
 }
 
-async function factsOf(event: ReportEvent): Promise<ReleaseFact[]> {
+async function factsOf(event: ReportEvent): Promise<(ReleaseFact | WithdrawalFact)[]> {
   switch (event.type) {
     case EVENT_TYPES.published:
       return [await publishedFact(event)];
     case EVENT_TYPES.finished: {
       const { release: digest, carrier, startedAt, sequence, signer, files, bytes } = event.data;
-      if (digest === undefined) return [];
+      const withdrawn = withdrawalFacts(event);
+      if (digest === undefined) return withdrawn;
       const at = utc(startedAt);
-      return [{ ...seenBy(event), digest, at, carrier, sequence, signer, files, bytes }];
+      return [{ ...seenBy(event), digest, at, carrier, sequence, signer, files, bytes }, ...withdrawn];
     }
     case EVENT_TYPES.heartbeat: {
       const { current } = event.data.status;
@@ -56,6 +63,13 @@ async function factsOf(event: ReportEvent): Promise<ReleaseFact[]> {
     case EVENT_TYPES.pullRequest:
       return [];
   }
+}
+
+function withdrawalFacts({ data: { withdrawal } }: EventOf<"finished">): WithdrawalFact[] {
+  if (withdrawal === undefined) return [];
+  const { digest, state, at, reason: text } = withdrawal;
+  const told = { state: word(state), at: utc(at), ...(text === undefined ? {} : { reason: reason(text) }) };
+  return [{ digest, withdrawal: told }];
 }
 
 /** A consumer's report of a release, which never has its files. */
@@ -84,7 +98,11 @@ async function publishedFact({ source, time, data }: EventOf<"published">): Prom
   };
 }
 
-async function noteRelease(kv: Deno.Kv, digest: string, facts: readonly ReleaseFact[]): Promise<void> {
+async function noteRelease(
+  kv: Deno.Kv,
+  digest: string,
+  facts: readonly (ReleaseFact | WithdrawalFact)[],
+): Promise<void> {
   const key = keys.release(digest);
   await compareAndSet(async () => {
     const entry = await kv.get(key);
@@ -105,11 +123,11 @@ function listWrites(
   digest: string,
   before: ReleaseRow | undefined,
   after: ReleaseRow,
-  facts: readonly ReleaseFact[],
+  facts: readonly (ReleaseFact | WithdrawalFact)[],
 ): PartWrite[] {
   if (after.fileList === (before?.fileList ?? "none")) return [];
   const { list = [] } =
-    facts.find(({ fileList, node }) =>
+    facts.filter((fact) => "fileList" in fact).find(({ fileList, node }) =>
       fileList === after.fileList && (fileList === "proven" || node === after.publisher)
     ) ?? {};
   return longValueWrites(keys.releaseFiles(digest), list);
@@ -120,7 +138,8 @@ function listWrites(
  * having published the release, or until then the first that reports having it. A verified list of files replaces any
  * other, whichever node sends it.
  */
-function withFact(row: ReleaseRow | undefined, fact: ReleaseFact): ReleaseRow {
+function withFact(row: ReleaseRow | undefined, fact: ReleaseFact | WithdrawalFact): ReleaseRow {
+  if ("withdrawal" in fact) return withWithdrawal(row, fact);
   const { digest, at, carrier } = fact;
   const before: ReleaseRow = row ?? { digest, firstAt: at, carriers: [], fileList: "none" };
   const carriers = carrier === undefined
@@ -136,6 +155,15 @@ function withFact(row: ReleaseRow | undefined, fact: ReleaseFact): ReleaseRow {
     ...(fact.files === undefined ? {} : { files: fact.files }),
     ...(fact.bytes === undefined ? {} : { bytes: fact.bytes }),
   };
+}
+
+/** Returns the row with the later word on its withdrawal. Of two at the same time, the withdrawal counts. */
+function withWithdrawal(row: ReleaseRow | undefined, { digest, withdrawal }: WithdrawalFact): ReleaseRow {
+  const before: ReleaseRow = row ?? { digest, firstAt: withdrawal.at, carriers: [], fileList: "none" };
+  const known = before.withdrawal;
+  const isLater = known === undefined || withdrawal.at > known.at ||
+    (withdrawal.at === known.at && withdrawal.state === "withdrawn" && known.state !== "withdrawn");
+  return isLater ? { ...before, withdrawal } : before;
 }
 
 /** Returns the row with the fact's sequence, signer and sizes, if its node is the one that counts. */

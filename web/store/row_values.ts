@@ -84,9 +84,16 @@ export function reportOf({ time, data }: EventOf<"heartbeat">, receivedAt: strin
       leftMs: canary.leftMs,
     },
     quarantine: keptQuarantine(status).map(({ digest }) => digest),
+    ...withdrawnOf(status),
     freeBytes: status.freeBytes,
     fault: reason(modelFolderFault ?? quarantineFault ?? canaryFault ?? "") || null,
   };
+}
+
+/** Returns the newest withdrawn releases that nobody activated by force; nothing where there are none. */
+function withdrawnOf({ withdrawn = [] }: Status): Pick<Report, "withdrawn"> {
+  const digests = withdrawn.filter(({ isOverridden }) => isOverridden !== true).map(({ digest }) => digest);
+  return digests.length === 0 ? {} : { withdrawn: digests.slice(-QUARANTINE_MAX) };
 }
 
 /** Returns the newest entries of a quarantine. */

@@ -86,6 +86,8 @@ export const Report = z.object({
   }).nullable(),
   /** The newest entries of the quarantine. */
   quarantine: z.array(Digest),
+  /** The newest releases that the node knows to be withdrawn. Older nodes do not report it. */
+  withdrawn: z.array(Digest).optional(),
   freeBytes: z.number().nullable(),
   /** Why consumers do not see the active release, or why the quarantine or canary cannot be read. */
   fault: z.string().nullable(),
@@ -158,6 +160,8 @@ export const ReleaseRow = z.object({
   carriers: z.array(z.string()),
   /** The key that signed it, as its publisher reported it. */
   signer: z.string().optional(),
+  /** The last word on whether it is withdrawn, from the run of any node that published or followed it. */
+  withdrawal: z.object({ state: z.string(), at: Time, reason: z.string().optional() }).optional(),
 });
 export type ReleaseRow = Readonly<z.infer<typeof ReleaseRow>>;
 

@@ -3,11 +3,11 @@ import { nameFor, publicPeriod, timeOr } from "./public_view.ts";
 
 /**
  * Returns a release for the public: its name and size, and where it was active. Files, carriers, signer, revisions, and
- * the reasons of quarantines and canaries are left out.
+ * the reasons of withdrawals, quarantines and canaries are left out.
  */
 export function publicRelease(release: StoredRelease, names: ReadonlyMap<string, string>): StoredRelease {
   const { row, publications, active, quarantines, canaries } = release;
-  const { digest, sequence, firstAt, files, bytes } = row;
+  const { digest, sequence, firstAt, files, bytes, withdrawal } = row;
   return {
     row: {
       digest,
@@ -15,6 +15,7 @@ export function publicRelease(release: StoredRelease, names: ReadonlyMap<string,
       firstAt,
       ...(files === undefined ? {} : { files }),
       ...(bytes === undefined ? {} : { bytes }),
+      ...(withdrawal === undefined ? {} : { withdrawal: { state: withdrawal.state, at: withdrawal.at } }),
       fileList: "none",
       carriers: [],
     },

@@ -111,7 +111,7 @@ export function publicRow(row: NodeRow, name: string): NodeRow {
 }
 
 function publicReport(report: Report): Report {
-  const { at, receivedAt, intervalSeconds, roles, canary, quarantine, freeBytes, fault } = report;
+  const { at, receivedAt, intervalSeconds, roles, canary, quarantine, withdrawn, freeBytes, fault } = report;
   return {
     at,
     receivedAt,
@@ -131,6 +131,7 @@ function publicReport(report: Report): Report {
       ? null
       : { ...canary, startedAt: timeOr(canary.startedAt, at), reason: HIDDEN_REASON },
     quarantine,
+    ...(withdrawn === undefined ? {} : { withdrawn }),
     // The public sees that the disk is nearly full, but not how full.
     freeBytes: freeBytes !== null && freeBytes < FREE_BYTES_MIN ? 0 : null,
     fault: fault === null ? null : HIDDEN_REASON,

@@ -95,6 +95,20 @@ Deno.test("a quarantined newest release is still a problem after the next pull",
   ]);
 });
 
+Deno.test("an active release that its publisher withdrew is a problem; a withdrawn newest release is none", () => {
+  const trainer = rowOf(
+    "trainer",
+    events.published("trainer", 1, { time: laterBy(AT, -5 * DAY_MS) }),
+    events.published("trainer", 2, { time: laterBy(AT, -4 * DAY_MS) }),
+  );
+  const known = (number: number) => ({
+    status: { withdrawn: [{ digest: events.digestOfRelease(number), state: "withdrawn", at: AT }] },
+  });
+  assert.deepEqual(texts(troublesOf(rowOf(NODE, events.finished(NODE), beat(known(2))), NOW, trainer)), []);
+  const [first] = texts(troublesOf(rowOf(NODE, events.finished(NODE), beat(known(1))), NOW, trainer));
+  assert.match(first ?? "", /^has the withdrawn release 1 active \| .*model-sync pull$/);
+});
+
 Deno.test("a node is behind after a day, not before", () => {
   const trainer = (hours: number) =>
     rowOf(

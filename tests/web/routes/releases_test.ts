@@ -127,6 +127,36 @@ Deno.test("a rollback is recognized whether its run or its heartbeat arrives fir
   }
 });
 
+Deno.test("a withdrawn release is marked where it is listed, and its page says when and why, in any order of events", async () => {
+  const withdrawal = {
+    digest: digestOfRelease(2),
+    state: "withdrawn",
+    at: hour(3),
+    reason: "wrong <b>labels</b>",
+  };
+  const reinstated = { digest: digestOfRelease(2), state: "reinstated", at: hour(2.9) };
+  const run = { command: "withdraw", release: digestOfRelease(1), sequence: 3 } as const;
+  const changes = [
+    events.finished("train-1", { ...run, outcome: "withdrawn", startedAt: hour(3), withdrawal }),
+    events.finished("train-1", {
+      ...run,
+      outcome: "reinstated",
+      startedAt: hour(2.9),
+      withdrawal: reinstated,
+    }),
+  ];
+  for (const order of [changes, changes.toReversed()]) {
+    using pages = await openPages(story(2));
+    for (const event of order) await pages.add(event);
+    assert.match((await pages.see("/releases")).text, /withdrawn, still active on 1/);
+    const { text, html } = await pages.see(`/releases/${digestOfRelease(2)}`);
+    assert.match(text, /withdrew it yesterday 03:00: wrong <b>labels<\/b>/);
+    assert.match(text, /model-sync withdraw [0-9a-f]{12} --undo/);
+    assert.ok(!html.includes("<b>labels"));
+    assert.doesNotMatch((await pages.see(`/releases/${digestOfRelease(1)}`)).text, /withdrawn/i);
+  }
+});
+
 Deno.test("an empty list of releases shows a command", async () => {
   using pages = await openPages([]);
   const { status, text } = await pages.see("/releases");
