@@ -90,6 +90,12 @@ Deno.test("no escape sequence that another program wrote into the store's files 
   const states = {
     "history.jsonl": record,
     "quarantine.json": [{ digest: other, sequence: 9, reason: HOSTILE, at: HOSTILE }],
+    "withdrawals.json": [{
+      digest: other,
+      state: "withdrawn",
+      at: "2026-11-29T06:00:00Z",
+      reason: HOSTILE,
+    }],
     "revisions.json": { [HOSTILE]: { revision: HOSTILE, digest, sequence: 1, otherWriter } },
     "schedule.json": { client: HOSTILE, [HOSTILE]: HOSTILE },
     "alerts.json": { [HOSTILE]: { what: HOSTILE, since: HOSTILE } },
@@ -118,6 +124,7 @@ Deno.test("no escape sequence that another program wrote into the store's files 
   const shown = [
     await assertPlain(bot, "status"),
     await assertPlain(bot, "quarantine", "list"),
+    await assertPlain(bot, "releases"),
     await assertPlain(bot, "canary", "status"),
   ];
   for (const text of shown) assert.match(text, /red.*gnp/);
@@ -128,7 +135,16 @@ Deno.test("no escape sequence that another program wrote into the store's files 
 Deno.test("no escape sequence of a damaged file of the store reaches an output", async () => {
   using dir = tempDir();
   const { bot, store } = await pulled(dir);
-  for (const name of ["store.json", "quarantine.json", "intent.json", "canary.json", "revisions.json"]) {
+  for (
+    const name of [
+      "store.json",
+      "quarantine.json",
+      "withdrawals.json",
+      "intent.json",
+      "canary.json",
+      "revisions.json",
+    ]
+  ) {
     const path = join(store, name);
     const before = name === "store.json" ? Deno.readTextFileSync(path) : undefined;
     for (const text of [HOSTILE, JSON.stringify({ [HOSTILE]: HOSTILE }), JSON.stringify([HOSTILE])]) {

@@ -25,6 +25,28 @@ Deno.test("hf-upload and hf-pull move models over a hub under their own permissi
   assert.doesNotMatch(uploaded.stderr + uploaded.stdout + pulled.stderr + pulled.stdout, /hf_test/);
 });
 
+Deno.test("withdraw publishes to the configured repository on a hub, and hf-pull rolls back", async () => {
+  await using world = new HubWorld();
+  const first = await world.json("trainer", "hf-upload");
+  await world.json("bot", "hf-pull");
+  Deno.writeTextFileSync(join(world.path, "trainer/models/model.bin"), "two");
+  const second = await world.json("trainer", "hf-upload");
+  await world.json("bot", "hf-pull");
+  const { registries } = await world.json("trainer", "withdraw", "2");
+  assert.partialDeepStrictEqual(registries, [{
+    carrier: "huggingface",
+    target: "you/models main",
+    outcome: "published",
+    release: first["release"],
+    sequence: 3,
+    replaced: second["release"],
+    commit: world.server.head(REPO).id,
+  }]);
+  const { code, stderr } = await world.run("bot", "hf-pull");
+  assert.equal(code, 8, stderr);
+  assert.match(stderr, /release [0-9a-f]{12} is active again/);
+});
+
 Deno.test("hf-upload and hf-pull print the JSON that scripts rely on", async () => {
   await using world = new HubWorld();
   const uploaded = await world.json("trainer", "hf-upload", "--commit-message", "first");
