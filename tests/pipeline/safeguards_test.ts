@@ -161,7 +161,10 @@ Deno.test("a release that consumers cannot load is rolled back, and the next pul
   assert.ok(
     world.context.log.lines.some((line) => line.includes("Model hot-swap failed - keeping current model")),
   );
-  assert.throws(() => planRollback(world.store, undefined), /no earlier release that is not quarantined/);
+  assert.throws(
+    () => planRollback(world.store, undefined),
+    /no earlier release that is neither quarantined nor withdrawn/,
+  );
   assert.match(findQuarantine(world.store, bad, 2)?.reason ?? "", /failed its reload/);
   const [record] = readHistory(world.store, 1);
   assert.deepEqual([record?.outcome, record?.release, record?.previous], ["rolled-back", good, bad]);
