@@ -1,6 +1,7 @@
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
+import { plural } from "../core/format.ts";
 import { CHUNKED_FILE_BYTES_MIN, hashFile } from "../core/hash.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../store/blob_memory.ts";
@@ -220,7 +221,9 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
       signer: seal?.signer?.keyHint,
     };
     this.#sent = { manifest, result };
-    this.#context.log.info(`uploading ${plan.uploaded.length} files as sequence ${manifest.sequence}`);
+    this.#context.log.info(
+      `uploading ${plural(plan.uploaded.length, "file")} as sequence ${manifest.sequence}`,
+    );
     const text = formatManifest(manifest);
     const signature = await seal?.signer?.sign(manifest, text, rules.layout.folder);
     const isStale = signature === undefined && target.files.some(({ path }) => path === SIGNATURE_NAME);

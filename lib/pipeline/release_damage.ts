@@ -1,4 +1,5 @@
 import type { Context } from "../core/context.ts";
+import { plural } from "../core/format.ts";
 import type { ActivationMode } from "../config/choices.ts";
 import type { Digest, Manifest } from "../release/manifest.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
@@ -46,7 +47,7 @@ export async function checkStored(
  */
 export async function rereadActive(context: Context, store: Store, active: Manifest): Promise<void> {
   const { log } = context;
-  log.info(`reading all ${active.files.length} files of the active release`);
+  log.info(`reading every byte of the active release (${plural(active.files.length, "file")})`);
   const folders = [consumerFolder(store, active), storedFolder(store, active.digest)];
   const isMirrored = folders[0]?.dir !== folders[1]?.dir;
   for (const folder of isMirrored ? folders : folders.slice(1)) {

@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import type { ValidateSettings } from "../config/sections/validate.ts";
 import { RefusedError } from "../core/errors.ts";
 import { matchesAny } from "../core/wildcards.ts";
@@ -44,8 +45,9 @@ function requireFiles(patterns: readonly string[], files: readonly ModelFile[]):
       missing.length > NAMED_MAX ? ` (and ${missing.length - NAMED_MAX} more of required_files)` : ""
     }`,
     {
-      hint:
-        `the release has ${files.length} files; publish the missing ones, or change activation.validate.required_files`,
+      hint: `the release has ${
+        plural(files.length, "file")
+      }; publish the missing ones, or change activation.validate.required_files`,
     },
   );
 }
