@@ -7,8 +7,8 @@
 //             url: http://127.0.0.1:8000/reload
 //             secret_env: RELOAD_SECRET
 //
-// Start it with the same RELOAD_SECRET. It verifies the signature of each notification, and answers 200 only after it has
-// loaded the release. Any other answer makes model-sync roll back.
+// Start it with the same RELOAD_SECRET. It loads the active release, verifies the signature of each notification, and
+// answers 200 only after it has loaded the release. Any other answer makes model-sync roll back.
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -19,8 +19,8 @@ var secret = Environment.GetEnvironmentVariable("RELOAD_SECRET")
     ?? throw new InvalidOperationException("RELOAD_SECRET is not set");
 
 var app = WebApplication.CreateBuilder(args).Build();
-// Replaced as a whole, so a request uses the models of one release.
-Loaded? loaded = null;
+// Replaced as a whole, so a request uses the models of one release. Null until the first release is active.
+var loaded = ActiveRelease(modelsDir) is null ? null : Load(modelsDir, null);
 var reloading = new SemaphoreSlim(1);
 
 app.MapGet("/version", () => new { release = loaded?.Release ?? "" });
@@ -76,13 +76,18 @@ static bool IsSigned(IHeaderDictionary headers, byte[] body, string secret)
         .Any(signature => CryptographicOperations.FixedTimeEquals(expected, Encoding.UTF8.GetBytes(signature)));
 }
 
-// The link `current` leads to a complete release whose files never change. It is resolved once, so all models are of one
-// release.
+// The folder of the active release, whose files never change. Null before the first pull.
+static FileSystemInfo? ActiveRelease(string modelsDir)
+{
+    var project = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(modelsDir)))!;
+    var current = Path.Combine(project, ".model-sync", "current");
+    return Directory.Exists(current) ? Directory.ResolveLinkTarget(current, returnFinalTarget: true) : null;
+}
+
+// The link is resolved once, so all models are of one release.
 static Loaded Load(string modelsDir, Loaded? before)
 {
-    var store = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(modelsDir))!, ".model-sync", "current");
-    var folder = Directory.ResolveLinkTarget(store, returnFinalTarget: true)
-        ?? throw new InvalidOperationException("no release is active");
+    var folder = ActiveRelease(modelsDir) ?? throw new InvalidOperationException("no release is active");
     if (folder.Name == before?.Release) return before;
     // Replace ReadAllBytes with your own loader, for example `new InferenceSession(path)`. Throw if a model does not load.
     var models = Directory.EnumerateFiles(folder.FullName, "*", SearchOption.AllDirectories)
