@@ -57,6 +57,7 @@ export async function trainToArchive(
   { settings, options, skipsTraining, archivePath, origin, seal }: TrainRunOptions,
   output: (chunk: Uint8Array) => void,
 ): Promise<TrainReport> {
+  refuseOtherArchive(archivePath);
   refuseArchiveInModels(archivePath, store);
   let tail = "";
   if (!skipsTraining) {
@@ -91,6 +92,18 @@ export async function trainToArchive(
 }
 
 /** Refuses an archive inside the model folder: the next archive would contain it. @throws {UsageError} code `ARCHIVE_IN_MODELS` */
+/** Suffixes of other archives. A reader that goes by the suffix could not open a ZIP archive with one of them. */
+const OTHER_ARCHIVE = /\.(?:tar|tgz|gz|bz2|xz|zst|7z|rar)$/i;
+
+/** @throws {UsageError} code `ARCHIVE_NOT_ZIP` */
+function refuseOtherArchive(archivePath: string): void {
+  if (!OTHER_ARCHIVE.test(archivePath)) return;
+  throw new UsageError(`Cannot write the archive ${archivePath}: train writes ZIP archives`, {
+    code: "ARCHIVE_NOT_ZIP",
+    hint: "set --archive-path to a name that ends in .zip",
+  });
+}
+
 function refuseArchiveInModels(archivePath: string, store: Store): void {
   if (!absolutePath(store.fs, archivePath).startsWith(store.modelsDir + sep)) return;
   throw new UsageError(`Cannot write the archive ${archivePath}: it is inside the model folder`, {

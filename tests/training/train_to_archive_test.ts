@@ -197,6 +197,16 @@ Deno.test("a model that changes between its check and its archiving is noticed",
   assert.throws(() => Deno.statSync(bench.archivePath), Deno.errors.NotFound);
 });
 
+Deno.test("a ZIP archive does not get the name of another archive", async () => {
+  using bench = new Bench();
+  for (const name of ["models.tar.gz", "models.rar"]) {
+    await assert.rejects(bench.train("exit 1", { archivePath: join(bench.modelsDir, "..", name) }), {
+      code: "ARCHIVE_NOT_ZIP",
+      exitCode: 2,
+    });
+  }
+});
+
 Deno.test("an archive inside the model folder, and a training into an active release, are refused", async () => {
   using bench = new Bench();
   await assert.rejects(bench.train(SCRIPT, { archivePath: join(bench.modelsDir, "a.zip") }), {
