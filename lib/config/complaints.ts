@@ -27,14 +27,21 @@ export function describeIssue(issue: z.core.$ZodIssue, origins: ReadonlyMap<stri
   return [`${place}: ${message}${suggestion(givenText(issue), issue.values.map(String))}`];
 }
 
-/** Returns `; did you mean "branch"?` for the nearest candidate, or an empty text if none is near. */
+/**
+ * Returns `; did you mean "branch"?` for the nearest candidate, else for the only candidate that continues the typed
+ * word: `--poll-interval-sec` for `--poll-interval-sec-runpod`. Returns an empty text if there is none.
+ */
 export function suggestion(typed: string, candidates: readonly string[]): string {
   if (typed === "" || candidates.length === 0) return "";
   const lower = typed.toLowerCase();
   const nearest = closest(lower, candidates.map((candidate) => candidate.toLowerCase()));
   const limit = Math.min(TYPING_ERRORS_MAX, Math.ceil(typed.length / 2));
-  if (distance(lower, nearest) > limit) return "";
-  return `; did you mean "${candidates.find((candidate) => candidate.toLowerCase() === nearest)}"?`;
+  const isNear = distance(lower, nearest) <= limit;
+  const meant = candidates.filter((candidate) => {
+    const known = candidate.toLowerCase();
+    return isNear ? known === nearest : known.startsWith(`${lower}-`) || known.startsWith(`${lower}_`);
+  });
+  return isNear || meant.length === 1 ? `; did you mean "${meant[0]}"?` : "";
 }
 
 /** How a value of a kind is measured: texts and lists have a length, numbers a size. */

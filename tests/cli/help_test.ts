@@ -187,6 +187,7 @@ Deno.test("after a typing error, the suggestion is spelled as in the help, with 
     [["pull", "--dryrun"], "--dry-run"],
     [["pull", "--dryRunn"], "--dry-run"],
     [["pull", "--repo-urls=x"], "--repo-url"],
+    [["runpod-pull", "--poll-interval-sec", "5"], "--poll-interval-sec-runpod"],
     [["artifact-pull", "--conclusion", "sucess"], "success"],
     [["status", "--log-format=jsn"], "json"],
     [["daemon", "--role", "clients"], "client"],
