@@ -20,7 +20,8 @@ export function runPodApi(
   if (triggerUrl === undefined) {
     throw new UsageError("Cannot pull from RunPod: model_sync.runpod.trigger_url is not set", {
       code: "TRIGGER_URL_MISSING",
-      hint: "set it, or --trigger-url, to https://api.runpod.ai/v2/ENDPOINT_ID/run",
+      hint: "to write a configuration, run model-sync init runpod --endpoint ENDPOINT_ID; " +
+        "or set it, or --trigger-url, to https://api.runpod.ai/v2/ENDPOINT_ID/run",
     });
   }
   refusePlaceholder("trigger_url", triggerUrl);

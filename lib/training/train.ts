@@ -41,7 +41,7 @@ export function trainingCommand(settings: TrainingSettings, options: TrainingOpt
     throw new UsageError("Cannot train: model_sync.publisher.train_command is not set", {
       code: "TRAIN_COMMAND_MISSING",
       hint: 'set it, for example train_command: ["python3", "-m", "scripts.run_trainer"]; ' +
-        "or publish the existing models with --skip-training or train_before_push: false",
+        "or use the existing models: with --skip-training, or publish with train_before_push: false",
     });
   }
   return [...settings.command, ...trainingFlags(options)];

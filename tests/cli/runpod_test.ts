@@ -290,7 +290,7 @@ Deno.test("a missing or wrong setting is an error before a job is started", asyn
     await expect(2, /status_url_template has /, "--status-url-template", template);
   }
   writeFiles(seed.bot, { "configs/bot.yaml": "model_sync: {}\n" });
-  await expect(2, /trigger_url is not set/);
+  await expect(2, /trigger_url is not set\n.*model-sync init runpod --endpoint ENDPOINT_ID/);
   await expect(2, /status_url_template is not set/, "--trigger-url", seed.world.api.triggerUrl);
   assert.equal(seed.world.api.requests.length, 0);
 });
