@@ -37,7 +37,8 @@ export function throttleArtifacts(
     const elapsed = formatDuration(elapsedMs);
     // The phrase alone suggests that GitHub limits requests.
     log.info(
-      `the previous pull started ${elapsed} ago; artifacts.min_interval_minutes is ${minIntervalMinutes}`,
+      `the previous pull started ${elapsed} ago; artifacts.min_interval_minutes is ${minIntervalMinutes}; ` +
+        "to pull now, use --min-interval-minutes 0",
     );
     return RATE_LIMITING;
   }
