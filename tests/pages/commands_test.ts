@@ -288,12 +288,10 @@ Deno.test("the tasks that README and CONTRIBUTING name exist, with the Deno of t
       assert.ok(Object.hasOwn(tasks, task), `${path}: ${task}`);
     }
   }
-  for (const task of ["test", "check"]) {
-    assert.match(
-      Deno.readTextFileSync(join(PROJECT, ".ci/run")),
-      new RegExp(`^npx -y deno@${version} task ${task} (2>&1 \\| tee "\\$log" )?\\|\\| failed=`, "m"),
-    );
-  }
+  const ci = Deno.readTextFileSync(join(PROJECT, ".ci/run"));
+  assert.match(ci, new RegExp(`^npx -y deno@${version} task test 2>&1 \\| tee "\\$log" \\|\\| failed=`, "m"));
+  assert.match(ci, new RegExp(`^nice npx -y deno@${version} task check >"\\$check" 2>&1 &$`, "m"));
+  assert.match(ci, /^wait "\$checking" \|\| failed=/m);
   assert.match(
     Deno.readTextFileSync(join(PROJECT, ".github/workflows/ci.yml")),
     new RegExp(`deno: \\[${version}, `),
