@@ -74,9 +74,10 @@ async function create(plain: PlainSession, flags: InitFlags, planned: PlannedLif
     ),
     ...(ignored.length === 0 ? [] : [`${mark} added ${ignored.join(" and ")} to .gitignore`]),
     ...checkLines(output, checks),
-    ...(token === undefined
-      ? []
-      : [`put ${token.what} into ${token.variable}: in the environment, or in .env`]),
+    ...(token === undefined ? [] : [
+      `${token.when === undefined ? "" : `${token.when}, `}put ${token.what} into ${token.variable}: ` +
+      "in the environment, or in .env",
+    ]),
     `next: ${next}`,
   ]);
 }
@@ -110,7 +111,8 @@ function nextStep(
   token: TokenNeed | undefined,
 ): string {
   const named = config === undefined ? "" : ` --config ${config}`;
-  const isSetUp = token === undefined && checks.every(({ status }) => status !== "fail");
+  const isTokenMissing = token !== undefined && token.when === undefined;
+  const isSetUp = !isTokenMissing && checks.every(({ status }) => status !== "fail");
   return isSetUp ? `${command}${named}` : `model-sync doctor${named}, and then ${command}${named}`;
 }
 

@@ -62,6 +62,8 @@ export interface TokenNeed {
   readonly variable: string;
   /** What it is for: `a token that may read the repository`. */
   readonly what: string;
+  /** When it is needed, if that is not always: `if the repository is private`. */
+  readonly when?: string;
 }
 
 /** The answer that leaves a setting out. */
@@ -197,7 +199,7 @@ export const LIVES: Readonly<Record<LifeName, Life>> = {
     title: "pull models from Hugging Face: a backend",
     role: "huggingface_client",
     questions: [REPO_ID],
-    token: () => ({ variable: "HF_TOKEN", what: "a read token, if the repository is private" }),
+    token: () => ({ variable: "HF_TOKEN", what: "a read token", when: "if the repository is private" }),
     next: "model-sync hf-pull",
   },
   "references": {

@@ -141,7 +141,7 @@ function checkModelFolder(context: Context, location: StoreLocation): Check[] {
   if ((folder.kind === "linked" || folder.kind === "folder") && unseen !== undefined) {
     const detail = `${store.modelsDir} ${unseen}`;
     // Trainings or people may write into a real folder; the next pull repairs it.
-    const hint = sign === undefined ? "model-sync pull repairs it" : trainedHint(sign);
+    const hint = sign === undefined ? "the next pull repairs it" : trainedHint(sign);
     return [(folder.kind === "linked" ? fail : warn)("models folder", detail, hint)];
   }
   switch (folder.kind) {
@@ -159,7 +159,7 @@ function checkModelFolder(context: Context, location: StoreLocation): Check[] {
         warn(
           "models folder",
           "missing",
-          sign === undefined ? "model-sync pull creates it" : trainedHint(sign),
+          sign === undefined ? "the next pull creates it" : trainedHint(sign),
         ),
       ];
     case "foreign-link":

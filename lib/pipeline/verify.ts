@@ -54,7 +54,7 @@ export async function verifyActive(
     throw new UsageError(`Cannot verify ${store.modelsDir}: no release is active`, {
       code: "NOTHING_ACTIVE",
       hint: signOfTraining(store) === undefined
-        ? "run model-sync pull first"
+        ? "pull a release first; model-sync status names the command"
         : "this machine trains into that folder; name the one that it pulls into with --models-dir",
     });
   }

@@ -21,7 +21,12 @@ export function nextStep(settings: ModelSync, place: ModelPlace, store: Store | 
     const trained = `this machine trains into the folder (${sign})`;
     return { whenInactive: `: ${trained}`, whenUnseen: `; ${trained}` };
   }
-  const [role = "client"] = configuredRoles(settings).filter((role) => PULLING_ROLES.includes(role));
+  const roles = configuredRoles(settings);
+  if (roles.length === 1 && roles[0] === "references") {
+    const other = "this machine syncs references and pulls no models";
+    return { whenInactive: `: ${other}`, whenUnseen: `; ${other}` };
+  }
+  const [role = "client"] = roles.filter((role) => PULLING_ROLES.includes(role));
   const command = ROLE_COMMANDS[role];
   const folder = inspectModelFolder(place);
   return {

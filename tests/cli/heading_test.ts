@@ -52,6 +52,15 @@ Deno.test("status and doctor show only roles that are configured", async () => {
   assert.doesNotMatch(doctor.stdout, /publisher|registry:/);
 });
 
+Deno.test("status advises no pull on a machine that only syncs references", async () => {
+  using dir = tempDir();
+  writeFiles(dir.path, {
+    "configs/bot.yaml": 'model_sync: { references: { primary_url: "http://127.0.0.1:9" } }',
+  });
+  const { stdout } = await run(dir.path, "status");
+  assert.match(stdout, /no release is active: this machine syncs references and pulls no models\n/);
+});
+
 Deno.test("doctor --role checks a machine for the roles that it is meant for", async () => {
   using dir = tempDir();
   const settings = {

@@ -6,6 +6,7 @@ import type { World } from "../../cli/_world.ts";
 import { jsonSchema } from "../../lib/config/keys.ts";
 import { LIFE_NAMES, type LifeName } from "../../lib/config/lives.ts";
 import { renderStarter } from "../../lib/config/starter.ts";
+import { HubServer } from "../../fakes/hub_server.ts";
 import { type CliResult, runCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository, git } from "../helpers/test_git.ts";
@@ -304,4 +305,20 @@ Deno.test("init says which variable the token goes into, and sends a person to d
   assert.equal(code, 0);
   assert.match(stdout, /^put the API key of RunPod into RUNPOD_API_KEY: in the environment, or in \.env$/m);
   assert.match(stdout, /^next: model-sync doctor, and then model-sync runpod-pull$/m);
+});
+
+Deno.test("init asks for a token only if the Hugging Face repository is private, and goes on to the pull", async () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "hub/README": "" });
+  await using hub = new HubServer(join(dir.path, "hub"));
+  hub.createRepo("you/models");
+  const env = { HF_ENDPOINT: hub.endpoint, HF_TOKEN: "" };
+  const args = ["huggingface", "--repo-id", "you/models"];
+  const { code, stdout } = await runCli("init", args, { cwd: dir.path, env });
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    /^if the repository is private, put a read token into HF_TOKEN: in the environment, or/m,
+  );
+  assert.match(stdout, /^next: model-sync hf-pull$/m);
 });
