@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Mutant, mutantsOf } from "./mutants.ts";
@@ -14,28 +14,31 @@ import { type Mutant, mutantsOf } from "./mutants.ts";
 
 const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Source files with the tests that have to notice their mutants, nearest first. */
+/** Source files with the folders and files of tests that have to notice their mutants. */
 const AREAS: readonly { readonly files: RegExp; readonly tests: readonly string[] }[] = [
-  { files: /^lib\/archive\//, tests: ["tests/archive"] },
+  { files: /^lib\/archive\//, tests: ["tests/archive/"] },
   {
     files:
       /^lib\/pipeline\/(?:verify|check_offer|checked_release|check_signature|release_damage|install)\.ts$/,
-    tests: ["tests/pipeline", "tests/signing", "tests/git/pull_test.ts", "tests/store"],
+    tests: ["tests/pipeline/", "tests/signing/", "tests/git/pull_test.ts", "tests/store/"],
   },
   {
     files: /^lib\/(?:core\/hash|release\/(?:manifest|match_digest|metadata_checksum)|signing\/\w+)\.ts$/,
-    tests: ["tests/release", "tests/core/hash_test.ts", "tests/signing", "tests/pipeline/verify_test.ts"],
+    tests: ["tests/release/", "tests/core/hash_test.ts", "tests/signing/", "tests/pipeline/verify_test.ts"],
   },
   {
     files: /^lib\/(?:store\/\w+|pipeline\/(?:activate|recover))\.ts$/,
     tests: [
-      "tests/store",
-      "tests/pipeline",
+      "tests/store/",
+      "tests/pipeline/",
       "tests/crash/rollback_and_prune_kill_test.ts",
       "tests/git/pull_test.ts",
     ],
   },
 ];
+
+/** Of an area's tests, those nearest to the changed file. The rest notices little more, and each one costs seconds. */
+const TESTS_MAX = 8;
 
 /** Some mutants loop for ever. The slowest folder of tests takes two minutes on two cores. */
 const TIMEOUT_MS = 300_000;
@@ -48,10 +51,12 @@ function git(...args: string[]): string {
 
 type Verdict = "noticed" | "timed out" | "SURVIVED";
 
-async function judge(copy: string, tests: readonly string[]): Promise<Verdict> {
-  for (const test of tests) {
+/** Runs the nearest test alone first, because it notices most mutants, and then the others together. */
+async function judge(copy: string, [nearest, ...others]: readonly string[]): Promise<Verdict> {
+  for (const tests of [[nearest ?? []].flat(), others]) {
+    if (tests.length === 0) continue;
     const { success, signal } = await new Deno.Command(Deno.execPath(), {
-      args: ["test", "-A", "--no-check", "--no-prompt", "--parallel", "--fail-fast", "-q", test],
+      args: ["test", "-A", "--no-check", "--no-prompt", "--parallel", "--fail-fast", "-q", ...tests],
       cwd: copy,
       env: { NO_COLOR: "1" },
       stdin: "null",
@@ -64,11 +69,41 @@ async function judge(copy: string, tests: readonly string[]): Promise<Verdict> {
   return "SURVIVED";
 }
 
-/** Lists the tests of a file: the one of its name first, because it probably notices. */
-function testsOf(path: string, areaTests: readonly string[]): string[] {
-  const name = path.split("/").at(-1)?.replace(/\.ts$/, "_test.ts") ?? "";
-  const nearest = git("ls-files", `tests/**/${name}`).split("\n").filter((test) => test !== "");
-  return [...nearest, ...areaTests];
+/** Maps each source file to the files that import it. */
+function readImporters(): ReadonlyMap<string, readonly string[]> {
+  const importers = new Map<string, string[]>();
+  for (const file of git("ls-files", "*.ts", "*.tsx").split("\n").filter((path) => path !== "")) {
+    const text = Deno.readTextFileSync(join(PROJECT, file));
+    for (const [, from] of text.matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)) {
+      const imported = posix.join(posix.dirname(file), from ?? "");
+      importers.set(imported, [...(importers.get(imported) ?? []), file]);
+    }
+  }
+  return importers;
+}
+
+/**
+ * Lists the tests of a file: the one of its name first, then those that import it over the fewest steps. Tests that run a
+ * command in a process of its own come last.
+ */
+function testsOf(
+  path: string,
+  area: readonly string[],
+  importers: ReturnType<typeof readImporters>,
+): string[] {
+  const steps = new Map([[path, 0]]);
+  for (const [file, step] of steps) {
+    for (const importer of importers.get(file) ?? []) {
+      if (!steps.has(importer)) steps.set(importer, step + 1);
+    }
+  }
+  const named = `/${path.split("/").at(-1)?.replace(/\.ts$/, "_test.ts")}`;
+  const rank = (test: string) => test.endsWith(named) ? -1 : steps.get(test) ?? Infinity;
+  return git("ls-files", "tests/**/*_test.ts").split("\n")
+    .filter((test) => test.endsWith(named) || area.some((start) => test.startsWith(start)))
+    .map((test) => ({ test, rank: rank(test) }))
+    .sort((a, b) => a.rank === b.rank ? 0 : a.rank - b.rank)
+    .slice(0, TESTS_MAX).map(({ test }) => test);
 }
 
 interface Choice {
@@ -100,6 +135,7 @@ function parseChoice(args: readonly string[]): Choice | undefined {
 async function mutate({ every, from, files }: Choice): Promise<readonly string[]> {
   const copy = Deno.makeTempDirSync({ prefix: "model-sync-mutants-" });
   git("worktree", "add", "--quiet", "--detach", copy, "HEAD");
+  const importers = readImporters();
   const survivors: string[] = [];
   let tried = 0;
   try {
@@ -109,11 +145,12 @@ async function mutate({ every, from, files }: Choice): Promise<readonly string[]
     for (const path of sources) {
       const area = AREAS.find((area) => area.files.test(path));
       if (area === undefined) continue;
+      const tests = testsOf(path, area.tests, importers);
       const original = Deno.readTextFileSync(join(copy, path));
       const chosen = mutantsOf(original).filter((_, index) => index % every === from % every);
       for (const mutant of chosen) {
         Deno.writeTextFileSync(join(copy, path), mutant.text);
-        const verdict = await judge(copy, testsOf(path, area.tests));
+        const verdict = await judge(copy, tests);
         tried++;
         const line = describe(path, mutant, original);
         if (verdict === "SURVIVED") survivors.push(line);
