@@ -238,3 +238,16 @@ Deno.test("a sparse file of version 0.0, whose parts are all in its header, is r
   );
   await assert.rejects(readArchive(tar), { code: "ARCHIVE_UNSAFE", message: /--sparse-version=1\.0/ });
 });
+
+Deno.test("a sparse file of GNU tar with more parts than are kept in memory is refused", async () => {
+  const parts = Array.from({ length: 65_537 }, (_, index): Part => [index * 1024, 512]);
+  await assert.rejects(readArchive(rawTar(oldSparse(2 ** 27, parts, new Uint8Array(0)))), {
+    code: "ARCHIVE_LIMIT",
+    message: /more than 65536 parts/,
+  });
+});
+
+Deno.test("a sparse file is refused if the archive ends inside its contents", async () => {
+  const tar = oldSparse(4096, [[0, 512], [3584, 512]], noise(1024, 1));
+  await assert.rejects(readArchive(tar.slice(0, -512)), { code: "ARCHIVE_DAMAGED", message: /cut off/ });
+});

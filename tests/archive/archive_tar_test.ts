@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
-import type { ArchiveLimits } from "../../lib/archive/archive_limits.ts";
+import { ARCHIVE_LIMITS, type ArchiveLimits } from "../../lib/archive/archive_limits.ts";
+import { openArchive } from "../../lib/archive/open_archive.ts";
 import { RefusedError } from "../../lib/core/errors.ts";
 import { paxHeader, paxRecord, rawTar, tarMember } from "../helpers/raw_tar.ts";
 import { joined } from "../helpers/raw_zip.ts";
 import { readArchive } from "../helpers/read_archive.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
 
 const encoder = new TextEncoder();
 const A = tarMember({ name: "a.onnx", content: "weights of a" });
@@ -395,6 +398,23 @@ refuses("a tar is refused when its headers lie or say two things", {
     message: /bytes follow its end/,
   },
   "a second tar behind its end": { tar: joined([rawTar(A), rawTar(B)]), message: /bytes follow its end/ },
+  "a long name that is not UTF-8": {
+    tar: rawTar(
+      tarMember({ name: "././@LongLink", type: "L", content: new Uint8Array([0xff, 0]), magic: "ustar  \0" }),
+      A,
+    ),
+    message: /a long name that is not UTF-8/,
+  },
+  "a pax record without a key": {
+    tar: rawTar(tarMember({ name: "pax", type: "x", content: "5 =a\n" }), A),
+    code: "ARCHIVE_DAMAGED",
+    message: /a pax header that cannot be read/,
+  },
+  "a pax record without a value": {
+    tar: rawTar(tarMember({ name: "pax", type: "x", content: "7 path\n" }), A),
+    code: "ARCHIVE_DAMAGED",
+    message: /a pax header that cannot be read/,
+  },
   "one block of zeros": {
     tar: joined([A, new Uint8Array(512)]),
     code: "ARCHIVE_DAMAGED",
@@ -496,5 +516,21 @@ Deno.test("a tar that is truncated anywhere is refused, with gzip and without", 
   const zipped = gzipSync(tar);
   for (let length = 0; length < zipped.length; length++) {
     await assert.rejects(readArchive(zipped.subarray(0, length)), RefusedError, `${length} bytes of gzip`);
+  }
+});
+
+Deno.test("a tar that changes between its check and its extraction is refused", async () => {
+  using dir = tempDir();
+  const path = `${dir.path}/models.tar`;
+  const renamed = tarMember({ name: "c.onnx", content: "weights of a" });
+  const longer = tarMember({ name: "a.onnx", content: "weights of a, and more" });
+  for (const changed of [rawTar(renamed, B), rawTar(longer, B), rawTar(A, B, renamed)]) {
+    Deno.writeFileSync(path, rawTar(A, B));
+    await using archive = await openArchive(testContext(), path, "models.tar", ARCHIVE_LIMITS);
+    Deno.writeFileSync(path, changed);
+    const read = async () => {
+      for await (const { content } of archive.read()) for await (const _piece of content);
+    };
+    await assert.rejects(read(), { code: "ARCHIVE_DAMAGED", exitCode: 5 });
   }
 });

@@ -81,3 +81,11 @@ Deno.test("hashFile() stops when its signal is aborted", async () => {
 Deno.test("sha256Hex() hashes text as UTF-8", async () => {
   assert.equal(await sha256Hex("é🧠"), sha256(new TextEncoder().encode("é🧠")));
 });
+
+Deno.test("FileHasher returns no chunk digest for an empty rest, and none for a file of exactly 64 MiB", async () => {
+  const chunked = await FileHasher.create(CHUNKED_FILE_BYTES_MIN + 1);
+  chunked.update(new Uint8Array(CHUNK_BYTES));
+  const { chunks, sha256 } = chunked.digest();
+  assert.deepEqual(chunks, [sha256]);
+  assert.equal((await FileHasher.create(CHUNKED_FILE_BYTES_MIN)).digest().chunks, undefined);
+});

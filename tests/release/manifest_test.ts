@@ -2,12 +2,15 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   createManifest,
+  fileListProblem,
   formatManifest,
   parseManifest,
   readManifest,
+  RELEASE_FILES_MAX,
   releaseDigest,
   type ReleaseFile,
 } from "../../lib/release/manifest.ts";
+import { matchDigest } from "../../lib/release/match_digest.ts";
 import { findPathCollision, portablePathProblem } from "../../lib/core/portable_path.ts";
 import { RefusedError } from "../../lib/core/errors.ts";
 
@@ -148,5 +151,32 @@ Deno.test("parseManifest() refuses deeply nested and long values with a short li
         return true;
       });
     }
+  }
+});
+
+Deno.test("a file list longer than any release is refused", () => {
+  const paths = Array<string>(RELEASE_FILES_MAX + 1).fill("a");
+  assert.match(fileListProblem(paths) ?? "", /^it has 200001 files, at most 200000 are possible$/);
+});
+
+Deno.test("matchDigest() finds the only digest with a prefix, and refuses one that is unknown, ambiguous or too short", () => {
+  const one = `sha256:${"ab".repeat(32)}` as const;
+  const two = `sha256:abab${"cd".repeat(30)}` as const;
+  const match = (typed: string) => matchDigest(typed, [one, two], "roll back to", "the store");
+  assert.equal(match(one), one);
+  assert.equal(match("ABABAB"), one);
+  assert.equal(match("sha256:ababc"), two);
+  assert.throws(() => match("abab"), {
+    code: "DIGEST_AMBIGUOUS",
+    exitCode: 2,
+    hint: "it is one of: abababababab, ababcdcdcdcd",
+  });
+  assert.throws(() => match("ffff"), {
+    code: "RELEASE_MISSING",
+    message: 'Cannot roll back to "ffff": the store holds no such release',
+    hint: "it holds: abababababab, ababcdcdcdcd",
+  });
+  for (const typed of ["aba", "", "abag", `${"ab".repeat(32)}0`, `x${"ab".repeat(32)}`]) {
+    assert.throws(() => match(typed), { code: "DIGEST_INVALID" }, typed);
   }
 });

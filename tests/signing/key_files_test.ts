@@ -12,8 +12,9 @@ import {
   readPrivateKeyFile,
   readPublicKeyFile,
 } from "../../lib/signing/key_files.ts";
+import { osError } from "../helpers/fake_fs.ts";
 import { testKey } from "../helpers/signing.ts";
-import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 
 const KEY = testKey();
@@ -214,4 +215,24 @@ Deno.test("trusted keys are paths, with the period in which they are trusted", (
     undefined,
   ]);
   assert.equal(young?.source, join(dir.path, "new.pem"));
+});
+
+Deno.test("without a configured key, a publisher does not sign", () => {
+  const seal = configuredSeal(testContext(), { required: false, public_keys: [] });
+  assert.deepEqual(seal, { signer: undefined, validDays: undefined });
+});
+
+Deno.test("a key that cannot be written leaves no part of a key pair", () => {
+  using dir = tempDir();
+  const [privatePath, publicPath] = [join(dir.path, "key.pem"), join(dir.path, "pub.pem")];
+  for (const broken of [privatePath, publicPath]) {
+    const openSync = (path: string | URL, options?: Deno.OpenOptions) => {
+      const file = Deno.openSync(path, options);
+      if (path !== broken) return file;
+      file.close();
+      throw osError("EIO");
+    };
+    assert.throws(() => generateKeyFiles({ ...Deno, openSync }, privatePath, publicPath), { exitCode: 7 });
+    assert.deepEqual(readFiles(dir.path), {});
+  }
 });

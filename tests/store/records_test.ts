@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { appendHistory, readHistory, type RunRecord } from "../../lib/store/history.ts";
-import { addQuarantine, findQuarantine, liftQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
+import { SEQUENCE_MAX } from "../../lib/release/manifest.ts";
+import { nextArchiveSequence, rememberArchiveSequence } from "../../lib/store/published.ts";
+import {
+  addQuarantine,
+  findQuarantine,
+  liftQuarantine,
+  readQuarantine,
+  restoreQuarantine,
+} from "../../lib/store/quarantine.ts";
+import { sweepMarks } from "../../lib/store/running.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
 
@@ -94,4 +103,58 @@ Deno.test("a damaged quarantine blocks pulls, and the error says how to fix it",
       hint: /remove it to lift every quarantine/,
     });
   }
+});
+
+Deno.test("an entry of the quarantine is set back to what it was, or to none", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const other = {
+    digest: `sha256:${"cd".repeat(32)}`,
+    sequence: 1,
+    reason: "other",
+    at: "2026-01-01",
+  } as const;
+  const before = { digest: DIGEST, sequence: 3, reason: "before", at: "2026-01-01", wasLeft: true };
+  addQuarantine(store, other);
+  restoreQuarantine(store, DIGEST, undefined);
+  assert.deepEqual(readQuarantine(store), [other]);
+  addQuarantine(store, { ...before, sequence: 4, reason: "rolled back" });
+  restoreQuarantine(store, DIGEST, before);
+  assert.deepEqual(readQuarantine(store), [other, before]);
+  restoreQuarantine(store, DIGEST, undefined);
+  assert.deepEqual(readQuarantine(store), [other]);
+});
+
+Deno.test("scratch files of killed marks are removed after a day, and younger ones stay", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const marks = join(store.root, "running");
+  const now = new Date("2026-11-21T12:00:00Z");
+  const ages = { "old.new": 25, "young.new": 23, "old": 25 };
+  Deno.mkdirSync(marks, { recursive: true });
+  for (const [name, hours] of Object.entries(ages)) {
+    Deno.writeTextFileSync(join(marks, name), "");
+    Deno.utimeSync(join(marks, name), now, new Date(now.getTime() - hours * 3_600_000));
+  }
+  sweepMarks(store, now);
+  assert.deepEqual(Array.from(Deno.readDirSync(marks), ({ name }) => name).sort(), ["old", "young.new"]);
+});
+
+Deno.test("the sequence of an archive is the time in seconds, and always grows", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const now = new Date("2026-11-21T12:00:00.900Z");
+  const seconds = Date.parse("2026-11-21T12:00:00Z") / 1000;
+  assert.equal(nextArchiveSequence(store, now), seconds);
+  for (
+    const [last, next] of [[seconds - 1, seconds], [seconds, seconds + 1], [
+      seconds + 9,
+      seconds + 10,
+    ]] as const
+  ) {
+    rememberArchiveSequence(store, last);
+    assert.equal(nextArchiveSequence(store, now), next);
+  }
+  rememberArchiveSequence(store, SEQUENCE_MAX);
+  assert.equal(nextArchiveSequence(store, now), SEQUENCE_MAX);
 });
