@@ -10,12 +10,14 @@ import { findStore, type Store } from "../../lib/store/store.ts";
 import { readOnlyFs } from "../helpers/fake_fs.ts";
 import {
   type Machine,
+  machine,
   publishFiles,
   pulledReleases,
   pullTo,
   rollBack,
   storeOf,
 } from "../helpers/machines.ts";
+import { testKey } from "../helpers/signing.ts";
 import { ageFiles, listing, readFiles, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -142,4 +144,31 @@ Deno.test("a mixture that a killed run left is damage, but not while the run is 
   assert.deepEqual((await verifyActive(context, store, "stat")).problems, [
     { path: "a.bin", problem: "is missing" },
   ]);
+});
+
+Deno.test("verify refuses without an active release or a sound manifest, reports a signature that is not trusted, and stops when aborted", async () => {
+  using dir = tempDir();
+  const context = testContext();
+  const empty = storeOf(context, machine(dir.path, "empty", "unused"));
+  await assert.rejects(verifyActive(context, empty, "stat"), { code: "NOTHING_ACTIVE", exitCode: 2 });
+
+  const { bot } = await pulledReleases(dir.path, [ONE]);
+  const store = storeOf(context, bot);
+  const { problems } = await verifyActive(context, store, "stat", testKey().required);
+  assert.deepEqual(problems.map(({ path }) => path), ["model.sig"]);
+  const aborted = testContext({ signal: AbortSignal.abort(new Error("stop")) });
+  await assert.rejects(verifyActive(aborted, store, "stat"), /stop/);
+
+  const active = readPointer(store, "current") ?? "";
+  const manifest = join(store.releases, `${active.slice("sha256:".length)}.json`);
+  const text = Deno.readTextFileSync(manifest);
+  const damages = { "not JSON": text.slice(1), "of other files": text.replace('"a.bin"', '"c.bin"') };
+  for (const [damage, damaged] of Object.entries(damages)) {
+    Deno.writeTextFileSync(manifest, damaged);
+    await assert.rejects(
+      verifyActive(context, store, "stat"),
+      { code: "RELEASE_DAMAGED", exitCode: 5 },
+      damage,
+    );
+  }
 });

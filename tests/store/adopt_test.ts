@@ -74,3 +74,20 @@ Deno.test("adopting a folder whose models are installed already keeps its other 
   await pullTo(testContext(), plain);
   assert.deepEqual(namesBeside(plain), [".model-sync", "models", "registry"]);
 });
+
+Deno.test({
+  name: "the files and folders of an adopted release are read-only, or writable by their owner only",
+  ignore: Deno.build.os === "windows", // no POSIX modes
+  async fn() {
+    using dir = tempDir();
+    const bot = await newBot(dir.path, { "BTC/mine.onnx": "from before" });
+    for (const path of ["", "BTC"]) Deno.chmodSync(join(bot.modelsDir, path), 0o777);
+    const context = testContext();
+    await pullTo(context, bot);
+    const previous = join(storeOf(context, bot).root, "previous");
+    const modes = ["", "BTC", "BTC/mine.onnx"].map((path) =>
+      ((Deno.statSync(join(previous, path)).mode ?? 0) & 0o777).toString(8)
+    );
+    assert.deepEqual(modes, ["755", "755", "444"]);
+  },
+});
