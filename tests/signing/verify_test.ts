@@ -62,6 +62,11 @@ function withPayload(change: (payload: string) => string): Tampering {
 const [first = {}, ...rest] = RESOURCES;
 
 const REFUSED: Readonly<Record<string, Refusal>> = {
+  "a file of git that was signed and is missing": {
+    statement: () => coveringGit(),
+    code: "SIGNATURE_MISMATCH",
+    says: /\.github\/ci\.yml was signed and is missing/,
+  },
   "a file that is not JSON": { text: (text) => text.slice(0, -1), says: /it is not JSON/ },
   "JSON that is no object": { text: () => "[]", says: /expected object/ },
   "a bundle without a media type": { bundle: (bundle) => without(bundle, "mediaType"), says: /mediaType/ },
@@ -338,6 +343,22 @@ function withKeyid(change: (signature: Layer) => Layer): Tampering {
   };
 }
 
+/** A signature that covers files of git, which are otherwise left out. */
+function coveringGit(): unknown {
+  const statement = statementOf([
+    resource(".github/ci.yml", "on: push"),
+    resource(".gitignore", "*"),
+    ...RESOURCES,
+  ]);
+  return {
+    ...statement,
+    predicate: {
+      ...statement.predicate,
+      serialization: { ...statement.predicate.serialization, ignore_paths: [] },
+    },
+  };
+}
+
 const P384 = testKey("P-384");
 const HAS_P521 = hasCurve("P-521");
 
@@ -387,6 +408,18 @@ const ACCEPTED: Readonly<Record<string, Tampering>> = {
       Deno.writeTextFileSync(`${dir}/.git/refs/main`, "1");
       Deno.writeTextFileSync(`${dir}/.gitignore`, "");
       Deno.writeTextFileSync(`${dir}/.gitattributes`, "");
+    },
+  },
+  "what git keeps at the root, of a signer that names no ignored path": {
+    ...withSerialization({ ignore_paths: [] }),
+    folder: (dir) => Deno.writeTextFileSync(`${dir}/.gitignore`, ""),
+  },
+  "a file of git that the signer covers": {
+    statement: () => coveringGit(),
+    folder: (dir) => {
+      Deno.writeTextFileSync(`${dir}/.gitignore`, "*");
+      Deno.mkdirSync(`${dir}/.github`);
+      Deno.writeTextFileSync(`${dir}/.github/ci.yml`, "on: push");
     },
   },
   "a path that the signer left out, with all that is in it": {
