@@ -77,7 +77,7 @@ Deno.test("releases lists every known release with its state, and --remote how f
   Deno.writeTextFileSync(quarantine, entries);
   await publish("five");
   const shown = await run(bot, "releases", "--remote");
-  assert.match(shown.stdout, /^ +3 {2}[0-9a-f]{12} {2}active {7}\S.* ago +5 bytes {2}git [0-9a-f]{12}$/m);
+  assert.match(shown.stdout, /^ +3 {2}[0-9a-f]{12} {2}active {7}\S.*\S +5 bytes {2}git [0-9a-f]{12}$/m);
   assert.match(
     shown.stdout,
     /newest at the source\n {2}client {2}release [0-9a-f]{12} sequence 5, git [0-9a-f]{12}\n/,

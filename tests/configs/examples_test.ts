@@ -80,7 +80,8 @@ class Server implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#process.kill("SIGTERM");
-    await this.#output.cancel();
+    // The end of its output shows that no process of it is left.
+    for (let piece = await this.#output.read(); !piece.done; piece = await this.#output.read());
     await this.#process.status;
   }
 }
@@ -106,14 +107,14 @@ function imageCommand(): readonly string[] {
   return z.array(z.string()).parse(JSON.parse(command));
 }
 
-/** The start commands of the platforms, as their shells run them. */
-function platformCommands(): readonly string[] {
+/** The start commands of the platforms. Render runs its own in a shell, Railway without one. */
+function platformCommands(): readonly (readonly string[])[] {
   const read = (name: string) => Deno.readTextFileSync(join(BACKEND, name));
   const Render = z.object({ services: z.tuple([z.object({ startCommand: z.string() })]) });
   const Railway = z.object({ deploy: z.object({ startCommand: z.string() }) });
   return [
-    Render.parse(load(read("render.yaml"))).services[0].startCommand,
-    Railway.parse(JSON.parse(read("railway.json"))).deploy.startCommand,
+    ["sh", "-c", Render.parse(load(read("render.yaml"))).services[0].startCommand],
+    ["sh", "-c", `exec ${Railway.parse(JSON.parse(read("railway.json"))).deploy.startCommand}`],
   ];
 }
 
@@ -144,7 +145,7 @@ Deno.test({
     copyTree(app, container);
     writeFiles(world.path, { "container/.env": "HF_HUB_OFFLINE=1\n" });
     for (const command of platformCommands()) {
-      await using server = await Server.start(container, ["sh", "-c", command], env);
+      await using server = await Server.start(container, command, env);
       assert.match(server.said, /keeping the active release/);
       assert.deepEqual(await server.get("/version"), {
         release: digest.slice("sha256:".length),
