@@ -52,8 +52,8 @@ function git(...args: string[]): string {
 type Verdict = "noticed" | "timed out" | "SURVIVED";
 
 /** Runs the nearest test alone first, because it notices most mutants, and then the others together. */
-async function judge(copy: string, [nearest, ...others]: readonly string[]): Promise<Verdict> {
-  for (const tests of [[nearest ?? []].flat(), others]) {
+async function judge(copy: string, nearestFirst: readonly string[]): Promise<Verdict> {
+  for (const tests of [nearestFirst.slice(0, 1), nearestFirst.slice(1)]) {
     if (tests.length === 0) continue;
     const { success, signal } = await new Deno.Command(Deno.execPath(), {
       args: ["test", "-A", "--no-check", "--no-prompt", "--parallel", "--fail-fast", "-q", ...tests],
@@ -82,10 +82,7 @@ function readImporters(): ReadonlyMap<string, readonly string[]> {
   return importers;
 }
 
-/**
- * Lists the tests of a file: the one of its name first, then those that import it over the fewest steps. Tests that run a
- * command in a process of its own come last.
- */
+/** Lists the tests of a file: the one of its name first, then those that import it over the fewest steps. */
 function testsOf(
   path: string,
   area: readonly string[],
