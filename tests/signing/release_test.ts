@@ -11,7 +11,7 @@ import { recordedRun } from "../../lib/pipeline/run.ts";
 import { createManifest, type Digest, formatManifest, MANIFEST_NAME } from "../../lib/release/manifest.ts";
 import { verifyFolder } from "../../lib/signing/folder_signature.ts";
 import { type SignedManifest, verifyRelease } from "../../lib/signing/release_signature.ts";
-import { isSealDue } from "../../lib/signing/seal.ts";
+import { isSealDue, ownWithdrawals } from "../../lib/signing/seal.ts";
 import { signFiles } from "../../lib/signing/verify_files.ts";
 import type { Resource } from "../../lib/signing/statement.ts";
 import { findSignature, removePartialReleases } from "../../lib/store/releases.ts";
@@ -405,4 +405,19 @@ Deno.test("a signature in the registry that is not a file is refused, and a publ
     code: "REGISTRY_UNFIT",
     message: /model\.sig is a folder/,
   });
+});
+
+Deno.test("a publisher that signs carries only withdrawals that its key signed, and one that does not sign carries all", () => {
+  const withdrawals = [{
+    digest: `sha256:${"1".repeat(64)}`,
+    state: "withdrawn",
+    at: "2026-01-01T00:00:00Z",
+  }] as const;
+  const seal = KEY.seal();
+  const carried = (by: string | undefined, signs = true) =>
+    ownWithdrawals(signs ? seal : undefined, { signedBy: by }, { withdrawals });
+  assert.deepEqual(carried(seal.signer?.keyHint), withdrawals);
+  assert.deepEqual([carried("another key"), carried(undefined)], [[], []]);
+  assert.deepEqual([carried(undefined, false), carried("another key", false)], [withdrawals, withdrawals]);
+  assert.deepEqual(ownWithdrawals(undefined, {}, undefined), []);
 });
