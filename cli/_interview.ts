@@ -23,7 +23,7 @@ export interface Interview {
   readonly asks: boolean;
 }
 
-/** Returns the life that a person chooses. @throws {UsageError} code `LIFE_MISSING` where nobody can be asked */
+/** Returns the life that a person chooses. @throws {UsageError} code `LIFE_MISSING` without a terminal */
 export async function chooseLife({ output, signal, asks }: Interview): Promise<LifeName> {
   if (!asks) {
     throw new UsageError("Cannot create a configuration: LIFE is missing", {
@@ -50,7 +50,7 @@ const WIDTH = Math.max(...LIFE_NAMES.map((name) => name.length));
  * Returns the answer to every open question of a life: that of its option, of the person, or the default.
  *
  * @param given the options of the command line
- * @throws {UsageError} code `ANSWER_INVALID` for an option with a wrong value, `ANSWERS_MISSING` where nobody can be asked
+ * @throws {UsageError} code `ANSWER_INVALID` for an option with a wrong value, `ANSWERS_MISSING` without a terminal
  */
 export async function interview(
   { output, signal, asks }: Interview,

@@ -235,6 +235,18 @@ export const RUNPOD_OPTIONS = {
   noCancel: switchOption({ group: RUNPOD, brief: "Keep the job running when the wait ends" }),
 } satisfies Options;
 
+/** Returns the option that limits a list to its newest entries. */
+export function limitOption(entries: string, standard: number) {
+  return integerOption({
+    group: "Options",
+    short: "n",
+    placeholder: "COUNT",
+    brief: `Number of ${entries}, the newest ones`,
+    standard,
+    note: "0 for all",
+  }, 0);
+}
+
 /** The option that limits a download's rate. */
 export const LIMIT_RATE = {
   group: "Options",

@@ -6,7 +6,8 @@ import { type Activation, type ActivePeriod, activePeriods } from "../lib/status
 import { findStore, type Store } from "../lib/store/store.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
-import { integerOption, type Options } from "./_declaration.ts";
+import type { Options } from "./_declaration.ts";
+import { limitOption } from "./_options.ts";
 import { SUMMARIES } from "./_help.ts";
 import { momentOption } from "./_moment_option.ts";
 import type { Output } from "./_output.ts";
@@ -20,14 +21,7 @@ const PERIODS_SHOWN = 20;
 const OPTIONS = {
   at: momentOption("Only the release that was active at this time", "24h or 2026-11-29T06:00Z"),
   since: momentOption("Only releases that were active since then", "as --at"),
-  limit: integerOption({
-    group: "Options",
-    short: "n",
-    placeholder: "COUNT",
-    brief: "Number of releases, the newest ones",
-    standard: PERIODS_SHOWN,
-    note: "0 for all",
-  }, 0),
+  limit: limitOption("releases", PERIODS_SHOWN),
 } satisfies Options;
 
 type HistoryFlags = CommandFlags<typeof OPTIONS>;

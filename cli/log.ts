@@ -10,7 +10,8 @@ import { findStore, type Store } from "../lib/store/store.ts";
 import { plural } from "../lib/core/format.ts";
 import { optionalOperand } from "./_arguments.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
-import { integerOption, type Options, parseChoice, switchOption, textOption } from "./_declaration.ts";
+import { type Options, parseChoice, switchOption, textOption } from "./_declaration.ts";
+import { limitOption } from "./_options.ts";
 import { SUMMARIES } from "./_help.ts";
 import { momentOption } from "./_moment_option.ts";
 import { ROLE_VALUES } from "./_roles.ts";
@@ -61,14 +62,7 @@ const OPTIONS = {
     brief: "Only runs with this sequence or digest's beginning",
     completion: "releases",
   }),
-  limit: integerOption({
-    group: "Options",
-    short: "n",
-    placeholder: "COUNT",
-    brief: "Number of runs, the newest ones",
-    standard: RUNS_SHOWN,
-    note: "0 for all",
-  }, 0),
+  limit: limitOption("runs", RUNS_SHOWN),
   follow: switchOption({
     group: "Options",
     short: "f",

@@ -9,7 +9,8 @@ import type { ReleaseState } from "../lib/status/release_state.ts";
 import { findStore, type Store } from "../lib/store/store.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
-import { integerOption, type Options, switchOption } from "./_declaration.ts";
+import { type Options, switchOption } from "./_declaration.ts";
+import { limitOption } from "./_options.ts";
 import { SUMMARIES } from "./_help.ts";
 import type { Output, Style } from "./_output.ts";
 import { lookUp, narrowToRemotes, type RemoteRole, remoteRoles } from "./_remote.ts";
@@ -25,14 +26,7 @@ const OPTIONS = {
     group: "Options",
     brief: "Also look up the newest release of each source",
   }),
-  limit: integerOption({
-    group: "Options",
-    short: "n",
-    placeholder: "COUNT",
-    brief: "Number of releases, the newest ones",
-    standard: RELEASES_SHOWN,
-    note: "0 for all",
-  }, 0),
+  limit: limitOption("releases", RELEASES_SHOWN),
 } satisfies Options;
 
 type ReleasesFlags = CommandFlags<typeof OPTIONS>;
@@ -82,7 +76,7 @@ async function run(session: Session, flags: ReleasesFlags): Promise<void> {
       : []),
     ...(flags.remote === true ? remoteLines(session, remotes, releases) : []),
   ]);
-  // What is known here is shown nevertheless.
+  // The releases that this machine knows are shown although the source is unreachable.
   for (const one of remotes) if ("failure" in one) throw one.failure;
 }
 

@@ -21,6 +21,7 @@ import {
 } from "./compile/compile_program.ts";
 import { asksForUsage, type Build, parseOptions, USAGE } from "./compile/compile_options.ts";
 import { BYTES_MAX, megabytes, packedSizes, sizeReport } from "./compile/size_report.ts";
+import { writeLine } from "../lib/core/files.ts";
 
 /** What the build needs from outside. */
 export interface CompileWorld extends CompileTools {
@@ -103,21 +104,14 @@ async function run(...[program, args, dropped = []]: Parameters<RunProgram>): Pr
   return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-function printTo(stream: typeof Deno.stdout): (line: string) => void {
-  return (line) => {
-    const bytes = new TextEncoder().encode(`${line}\n`);
-    for (let offset = 0; offset < bytes.length;) offset += stream.writeSync(bytes.subarray(offset));
-  };
-}
-
 if (import.meta.main) {
   const world: CompileWorld = {
     project: fileURLToPath(new URL("..", import.meta.url)),
     deno: Deno.execPath(),
     compiler: Deno.env.get("DENO_COMPILE_BIN") ?? Deno.execPath(),
     run,
-    print: printTo(Deno.stdout),
-    complain: printTo(Deno.stderr),
+    print: (line: string) => writeLine(Deno.stdout, line),
+    complain: (line: string) => writeLine(Deno.stderr, line),
   };
   Deno.exit(await compile(world, Deno.args));
 }

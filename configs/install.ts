@@ -11,6 +11,7 @@ import { parseOptions, USAGE } from "./install/install_options.ts";
 import { install } from "./install/install_program.ts";
 import type { InstallWorld } from "./install/install_world.ts";
 import { uninstall } from "./install/uninstall_program.ts";
+import { writeLine } from "../lib/core/files.ts";
 
 /** Does what the command line asks for. @returns the exit code */
 export async function main(
@@ -47,13 +48,6 @@ async function run(
   return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-function printTo(stream: typeof Deno.stdout): (line: string) => void {
-  return (line) => {
-    const bytes = new TextEncoder().encode(`${line}\n`);
-    for (let offset = 0; offset < bytes.length;) offset += stream.writeSync(bytes.subarray(offset));
-  };
-}
-
 if (import.meta.main) {
   // Other users, such as that of a service, run what is installed.
   if (Deno.build.os !== "windows") Deno.umask(0o022);
@@ -63,8 +57,8 @@ if (import.meta.main) {
     execPath: Deno.execPath(),
     denoVersion: Deno.version.deno,
     os: Deno.build.os,
-    print: printTo(Deno.stdout),
-    complain: printTo(Deno.stderr),
+    print: (line: string) => writeLine(Deno.stdout, line),
+    complain: (line: string) => writeLine(Deno.stderr, line),
     run,
   };
   Deno.exit(await main(world, Deno.args));

@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { EXIT, type ExitCode, ModelSyncError, UsageError } from "../lib/core/errors.ts";
-import { findText } from "../lib/core/files.ts";
+import { findText, writeLine } from "../lib/core/files.ts";
 import { systemFault } from "../lib/core/system_fault.ts";
 import { userPackages } from "./install/user_packages.ts";
 import { billOfMaterials } from "./release/bill_of_materials.ts";
@@ -240,10 +240,8 @@ if (import.meta.main) {
       project,
       env: Deno.env,
       run: (program, args) => runProgram(project, program, args),
-      // deno-lint-ignore no-console
-      print: (text) => console.log(text),
-      // deno-lint-ignore no-console
-      complain: (text) => console.error(text),
+      print: (text) => writeLine(Deno.stdout, text),
+      complain: (text) => writeLine(Deno.stderr, text),
     }, Deno.args),
   );
 }

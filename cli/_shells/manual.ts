@@ -117,7 +117,7 @@ function prose(text: string): string {
   );
 }
 
-/** Returns text whose every character stays what it is on a command line. */
+/** Returns code for the page. Without escapes, troff would replace characters such as `-` and `'`. */
 function code(text: string): string {
   const escaped = text.replaceAll("\\", "\\e").replaceAll(/[-'~^`]/g, (char) => CODE_ESCAPES[char] ?? char);
   return escaped.startsWith(".") ? `\\&${escaped}` : escaped;

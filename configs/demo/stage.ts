@@ -1,7 +1,7 @@
 /** The stage of the demo: folders that play machines, real commands that are shown, and a narrator. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { writeAllSync } from "../../lib/core/files.ts";
+import { writeAllSync, writeLine } from "../../lib/core/files.ts";
 
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -17,9 +17,7 @@ export interface Machine {
 export class DemoError extends Error {}
 
 export function say(text: string): void {
-  const bytes = new TextEncoder().encode(`${text}\n`);
-  let offset = 0;
-  while (offset < bytes.length) offset += Deno.stdout.writeSync(bytes.subarray(offset));
+  writeLine(Deno.stdout, text);
 }
 
 export function styled(code: number, text: string): string {

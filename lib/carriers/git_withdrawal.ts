@@ -17,7 +17,6 @@ import {
   type Digest,
   formatManifest,
   type Manifest,
-  shortDigest,
   type Withdrawal,
 } from "../release/manifest.ts";
 import type { WithdrawalChange } from "../release/withdrawals.ts";
@@ -29,6 +28,7 @@ import type { GitPublisherOptions } from "./git_publisher.ts";
 import { pushCommit } from "./push_commit.ts";
 import { followRemote, takeOverClone } from "./take_over_clone.ts";
 import {
+  commitSubject,
   type NamedRelease,
   type NewestManifest,
   planList,
@@ -182,7 +182,7 @@ export class GitWithdrawal implements WithdrawalTarget {
   }
 
   async #commit(
-    { digest, state, reason }: WithdrawalChange,
+    change: WithdrawalChange,
     plan: PlannedList,
   ): Promise<WithdrawalResult & { readonly commit: ObjectId }> {
     const { subdir, seal, allowDirtyWorktree } = this.#options;
@@ -193,7 +193,6 @@ export class GitWithdrawal implements WithdrawalTarget {
     if (restored === undefined) await this.#refuseOtherWriter();
     const manifest = await this.#makeManifest(plan, restored);
     const text = formatManifest(manifest);
-    const verb = state === "withdrawn" ? "withdraw" : "reinstate";
     const commit = await commitRestored(this.#context, this.#registry, {
       subdir,
       head,
@@ -202,7 +201,7 @@ export class GitWithdrawal implements WithdrawalTarget {
       sequence: manifest.sequence,
       text,
       signature: await seal?.signer?.sign(manifest, text, posix.basename(subdir)),
-      message: `chore(models): ${verb} ${shortDigest(digest)}${reason === undefined ? "" : `\n\n${reason}`}`,
+      message: `${commitSubject(change)}${change.reason === undefined ? "" : `\n\n${change.reason}`}`,
       host: this.#context.host,
       allowDirtyWorktree,
     });

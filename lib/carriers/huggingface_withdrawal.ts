@@ -18,12 +18,12 @@ import {
   type Digest,
   type Manifest,
   SEQUENCE_MAX,
-  shortDigest,
   type Withdrawal,
 } from "../release/manifest.ts";
 import { findWithdrawn, type WithdrawalChange } from "../release/withdrawals.ts";
 import { expiryOf, isOwn, readSeal, type Seal } from "../signing/seal.ts";
 import {
+  commitSubject,
   type NamedRelease,
   type NewestManifest,
   planList,
@@ -134,16 +134,13 @@ export class HuggingFaceWithdrawal implements WithdrawalTarget {
     return targetOf(this.#hub);
   }
 
-  async #commit({ digest, state, reason }: WithdrawalChange, plan: PlannedList): Promise<WithdrawalResult> {
+  async #commit(change: WithdrawalChange, plan: PlannedList): Promise<WithdrawalResult> {
     const { layout, seal } = this.#options;
     const before = await this.#findRestored(plan);
     refuseUnsigned(this.#newest, seal, before !== undefined, this.#target);
     if (before === undefined) await this.#refuseOtherWriter();
     const manifest = await this.#makeManifest(plan, before);
-    const verb = state === "withdrawn" ? "withdraw" : "reinstate";
-    const summary = `chore(models): ${verb} ${shortDigest(digest)}${
-      reason === undefined ? "" : `: ${reason}`
-    }`;
+    const summary = `${commitSubject(change)}${change.reason === undefined ? "" : `: ${change.reason}`}`;
     this.#context.log.info(`publishing the list of withdrawals as sequence ${manifest.sequence}`);
     const commit = await commitManifest(this.#hub, layout, {
       now: this.#now,

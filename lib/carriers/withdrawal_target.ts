@@ -150,3 +150,8 @@ export function refuseUnsigned(
     { code: "SIGNATURE_INVALID", hint: "publish first, which signs the release, and withdraw then" },
   );
 }
+
+/** Returns the subject of the commit that changes the list. */
+export function commitSubject({ digest, state }: WithdrawalChange): string {
+  return `chore(models): ${state === "withdrawn" ? "withdraw" : "reinstate"} ${shortDigest(digest)}`;
+}

@@ -313,6 +313,11 @@ export function writeAllSync(file: Pick<Deno.FsFile, "writeSync">, data: Uint8Ar
   while (offset < data.length) offset += file.writeSync(data.subarray(offset));
 }
 
+/** Writes a line of text to an open file or stream, such as standard output. */
+export function writeLine(stream: Pick<Deno.FsFile, "writeSync">, line: string): void {
+  writeAllSync(stream, new TextEncoder().encode(`${line}\n`));
+}
+
 /** Some file systems (FUSE, SMB) cannot sync a folder; their renames are as durable as they get. */
 const FOLDER_SYNC_UNSUPPORTED = ["EINVAL", "ENOTSUP", "EOPNOTSUPP"];
 

@@ -2,6 +2,7 @@ import { join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Mutant, mutantsOf } from "./mutants.ts";
+import { writeLine } from "../../lib/core/files.ts";
 
 /**
  * Changes the code of the verifier, the archives and the store in small ways, one at a time, and runs their tests: a change
@@ -167,7 +168,7 @@ function describe(path: string, { line, change }: Mutant, original: string): str
 }
 
 function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+  writeLine(Deno.stdout, text);
 }
 
 if (import.meta.main) {

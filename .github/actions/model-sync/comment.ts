@@ -12,6 +12,7 @@ import { writeOnce } from "../../../lib/github/writes.ts";
 import { outgoingHttp } from "../../../lib/http/outgoing_http.ts";
 import { SUMMARY_CHARS_MAX } from "./summary.ts";
 import { commandLine } from "./workflow_commands.ts";
+import { writeLine } from "../../../lib/core/files.ts";
 
 /** 2,000 comments. On a longer pull request, the run writes a new comment. */
 const PAGES_MAX = 20;
@@ -122,14 +123,15 @@ if (import.meta.main) {
   const variables = Deno.env.toObject();
   const env: Environment = { get: (name) => variables[name], toObject: () => variables };
   try {
-    // deno-lint-ignore no-console
-    console.log(await commentOn(env));
+    writeLine(Deno.stdout, await commentOn(env));
   } catch (error) {
     const cause = error instanceof AuthenticationError
       ? "The token may not write comments. Add `permissions: pull-requests: write` to the job. " +
         "Pull requests of forks get a token that can write nothing."
       : messageOf(error);
-    // deno-lint-ignore no-console
-    console.log(commandLine("notice", `No comment was written; the result is in the job summary. ${cause}`));
+    writeLine(
+      Deno.stdout,
+      commandLine("notice", `No comment was written; the result is in the job summary. ${cause}`),
+    );
   }
 }

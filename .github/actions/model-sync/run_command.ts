@@ -10,6 +10,7 @@ import { type Ending, type Failure, outputsOf, parseFailure, parsePrinted, probl
 import { renderSummary } from "./summary.ts";
 import { splitWords } from "./words.ts";
 import { commandLine, type Fence, outputLines, secretValues, shownOnly } from "./workflow_commands.ts";
+import { writeLine } from "../../../lib/core/files.ts";
 
 /** The repository of which this action is a part. */
 const PROJECT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -206,12 +207,9 @@ function keepSummary(summary: string, folder: string | undefined): string {
   return path;
 }
 
-const encoder = new TextEncoder();
-
 /** Everything goes to one stream, so that the runner gets commands and log in their order. */
 function print(line: string): void {
-  const bytes = encoder.encode(`${line}\n`);
-  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+  writeLine(Deno.stdout, line);
 }
 
 if (import.meta.main) {
