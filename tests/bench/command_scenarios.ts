@@ -55,7 +55,7 @@ export async function executableHelp(bench: Workbench): Promise<void> {
 
 /** The whole demo: the main job, narrated, in a temporary directory. */
 export async function demoTime(bench: Workbench): Promise<void> {
-  const demo = ["--no-prompt", "-P=demo", `${PROJECT}configs/demo/demo.ts`];
+  const demo = ["--no-prompt", "-P=demo", `${PROJECT}configs/demo/demo.ts`, ...bench.scale.demoArgs];
   const { wallMs } = await bench.deno(bench.dir, demo);
   bench.report({
     what: "`deno task demo`",

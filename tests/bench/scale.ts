@@ -15,6 +15,8 @@ export interface Scale {
   readonly pauseMs: (full: number) => number;
   /** The time limit for one scenario. A slow disk needs three times as long as a fast one. */
   readonly limitMs: number;
+  /** The options of the demo. */
+  readonly demoArgs: readonly string[];
 }
 
 const MINUTE_MS = 60_000;
@@ -32,6 +34,7 @@ export const FULL: Scale = {
   rounds: (full) => full,
   pauseMs: (full) => full,
   limitMs: 10 * MINUTE_MS,
+  demoArgs: [],
 };
 
 /** Shows within minutes whether a change slowed something down. */
@@ -44,6 +47,7 @@ export const QUICK: Scale = {
   rounds: (full) => Math.ceil(full / 3),
   pauseMs: (full) => full,
   limitMs: 2 * MINUTE_MS,
+  demoArgs: [],
 };
 
 /** Shows that a scenario works; its figures mean nothing. */
@@ -56,6 +60,8 @@ export const TINY: Scale = {
   rounds: () => 1,
   pauseMs: () => 0,
   limitMs: 2 * MINUTE_MS,
+  // tests/configs/demo_test.ts runs the whole demo.
+  demoArgs: ["--help"],
 };
 
 function eighth(full: number): number {
