@@ -30,17 +30,22 @@ export const NO_OPERANDS: Operands<undefined> = {
 
 /** Returns the declaration of one folder that has to be given. */
 export function oneFolder(placeholder: string, brief: string): Operands<string> {
-  return { ...oneOperand(placeholder, brief, "folder"), arePaths: true };
+  return { ...oneOperand(placeholder, brief, { completion: "folder" }), arePaths: true };
 }
 
 /** Returns the declaration of one operand that has to be given. */
-export function oneOperand(placeholder: string, brief: string, completion?: Completion): Operands<string> {
+export function oneOperand(
+  placeholder: string,
+  brief: string,
+  { completion, choices }: Pick<Operands<string>, "completion" | "choices"> = {},
+): Operands<string> {
   return {
     usage: placeholder,
     brief,
     ...(completion === undefined ? {} : { completion }),
+    ...(choices === undefined ? {} : { choices }),
     parse: ([word, excess]) => {
-      if (word === undefined) throw usageError(`Cannot run the command: ${placeholder} is missing`);
+      if (word === undefined) throw missing(placeholder, choices);
       if (excess === undefined) return word;
       throw usageError(`Cannot use the argument ${shown(excess)}: the command takes one ${placeholder}`);
     },
@@ -53,10 +58,9 @@ export function choiceOperand<const Choice extends string>(
   brief: string,
   choices: readonly Choice[],
 ): Operands<Choice> {
-  const { parse, ...one } = oneOperand(placeholder, brief);
+  const { parse, ...one } = oneOperand(placeholder, brief, { choices });
   return {
     ...one,
-    choices,
     parse: (words) => {
       const text = parse(words);
       const choice = choices.find((choice) => choice === text);
@@ -105,9 +109,9 @@ export function parseArguments<Declared extends Options, Operand>(
   }
   const operand = operands.parse(operands.arePaths ? scanned.words.map(at) : scanned.words);
   if (hasRequired(options, flags)) return { flags, operand };
-  const missing = Object.entries(options).find(([name, option]) => isMissing(option, flags[name]));
-  const [name, option] = missing ?? ["", undefined];
-  throw usageError(`Cannot run the command: ${optionName(name)}${placeholderOf(option)} is missing`);
+  const [name, option] = Object.entries(options).find(([name, option]) => isMissing(option, flags[name])) ??
+    ["", undefined];
+  throw missing(`${optionName(name)}${placeholderOf(option)}`, choicesOf(option));
 }
 
 /** Returns a path as the command uses it. */
@@ -174,7 +178,8 @@ function valueOf(name: string, option: Option, uses: readonly Use[], at: Placed)
   if (option.kind === "switch") return switchValue(typed, uses[0]);
   const values = uses.flatMap((use) => {
     if (use === undefined) {
-      throw usageError(`Cannot use ${typed}: its value ${option.placeholder} is missing`);
+      const among = amongChoices(option.choices);
+      throw usageError(`Cannot use ${typed}: its value ${option.placeholder} is missing${among}`);
     }
     return option.separator === undefined ? [use] : use.split(option.separator);
   }).map((text) => parseValue(typed, option, option.isPath?.(text) ? at(text) : text));
@@ -222,6 +227,19 @@ function isMissing(option: Option, value: unknown): boolean {
 
 function placeholderOf(option: Option | undefined): string {
   return option?.kind === "value" ? ` ${option.placeholder}` : "";
+}
+
+function choicesOf(option: Option | undefined): readonly string[] | undefined {
+  return option?.kind === "value" ? option.choices : undefined;
+}
+
+/** Returns the error for an operand or an option that has to be given. */
+export function missing(name: string, choices?: readonly string[]): UsageError {
+  return usageError(`Cannot run the command: ${name} is missing${amongChoices(choices)}`);
+}
+
+function amongChoices(choices: readonly string[] | undefined): string {
+  return choices === undefined ? "" : `: it must be one of ${choices.join(", ")}`;
 }
 
 const SHOWN_MAX = 60;

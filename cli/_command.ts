@@ -6,6 +6,7 @@ import {
   type LoadedConfig,
   type Started,
 } from "../lib/config/load.ts";
+import { OptionError } from "../lib/config/config_error.ts";
 import { findUtf8 } from "../lib/core/files.ts";
 import type { Context } from "../lib/core/context.ts";
 import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
@@ -54,10 +55,17 @@ interface Definition<Work, Declared extends Options, Operand>
   ) => Promise<ExitCode | void>;
 }
 
+/**
+ * Runs a command.
+ *
+ * @param helpHint the hint of errors about the command line
+ */
+type Start = (world: World, helpHint: string) => Promise<ExitCode>;
+
 /** A command that is ready to be run. */
 export interface Command extends Declaration {
   /** Returns what runs the command as the arguments say. @throws {UsageError} */
-  readonly parse: (args: readonly string[]) => (world: World) => Promise<ExitCode>;
+  readonly parse: (args: readonly string[]) => Start;
 }
 
 /** A command by its name, or a group of commands such as `keys`. */
@@ -92,10 +100,10 @@ export function plainCommand<Declared extends Options, Operand>(
     const parseIn = (folder?: string) => parseArguments({ options, operands }, args, folder);
     const typed = parseIn();
     refuseTwoFormats(typed.flags);
-    return async (world: World) =>
+    return async (world: World, helpHint: string) =>
       await runWork(
         world,
-        { options, keepsVariables, typed, parseIn },
+        { options, keepsVariables, typed, parseIn, helpHint },
         async (plain, { flags, operand }) => await run(plain, flags, operand),
       );
   };
@@ -111,12 +119,13 @@ interface CommandLine<Args> {
   readonly typed: Args;
   /** Parses it again, with relative paths that start in the folder. */
   readonly parseIn: (folder: string) => Args;
+  readonly helpHint: string;
 }
 
 /** Runs a command's work in its project. @returns the exit code */
 async function runWork<Args extends TypedArguments>(
   world: World,
-  { options, keepsVariables, typed, parseIn }: CommandLine<Args>,
+  { options, keepsVariables, typed, parseIn, helpHint }: CommandLine<Args>,
   work: (plain: PlainSession, args: Args) => Promise<ExitCode | void>,
 ): Promise<ExitCode> {
   const output = new Output({
@@ -148,6 +157,9 @@ async function runWork<Args extends TypedArguments>(
     return await work({ context, output, permissions, cron, load, stopWithin, endsOnStop }, args) ??
       EXIT.done;
   } catch (error) {
+    if (error instanceof OptionError || error instanceof UsageError && error.hint === undefined) {
+      error.reviseHint(helpHint);
+    }
     return output.error(endOf(firstFailure(error), stop.signal));
   }
 }
@@ -184,18 +196,20 @@ export async function runProgram(
   world: World,
 ): Promise<ExitCode> {
   const output = new Output({ json: asksForJson(args), logFormat: "text", level: "info" }, world);
-  let start: (world: World) => Promise<ExitCode>;
+  let start: Start;
+  let helpHint: string;
   try {
     const { title, command, rest } = route(program, args);
     if (command === undefined || asksForHelp(rest)) {
       output.text(helpText(program, title, command, world.columns()));
       return EXIT.done;
     }
-    start = parsed(title, command, rest);
+    helpHint = `${title} --help lists the options`;
+    start = parsed(command, rest, helpHint);
   } catch (error) {
     return output.error(error instanceof UnknownWord ? await withSuggestion(error) : error);
   }
-  return await start(world);
+  return await start(world, helpHint);
 }
 
 async function withSuggestion({ message, typed, known, code, hint }: UnknownWord): Promise<UsageError> {
@@ -238,13 +252,11 @@ function helpText(
 }
 
 /** As {@link Command.parse}, with the help as the hint of errors that have none. */
-function parsed(title: string, command: Command, args: readonly string[]): ReturnType<Command["parse"]> {
+function parsed(command: Command, args: readonly string[], helpHint: string): Start {
   try {
     return command.parse(args);
   } catch (error) {
-    if (error instanceof UsageError && error.hint === undefined) {
-      error.reviseHint(`${title} --help lists the options`);
-    }
+    if (error instanceof UsageError && error.hint === undefined) error.reviseHint(helpHint);
     throw error;
   }
 }

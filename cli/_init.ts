@@ -7,14 +7,8 @@ import { UsageError } from "../lib/core/errors.ts";
 import { type FileSystem, findEntry, replaceFile } from "../lib/core/files.ts";
 import { isGitPath } from "../lib/core/local_path.ts";
 import type { CommandFlags } from "./_command.ts";
-import {
-  choiceOption,
-  type Operands,
-  type Options,
-  parseChoice,
-  switchOption,
-  textOption,
-} from "./_declaration.ts";
+import { choiceOperand } from "./_arguments.ts";
+import { choiceOption, type Operands, type Options, switchOption, textOption } from "./_declaration.ts";
 import { chooseLife, interview } from "./_interview.ts";
 import { DEFAULT_CONFIG_FILE } from "./_options.ts";
 import { projectOf } from "./_project.ts";
@@ -83,17 +77,13 @@ export const INIT_OPTIONS = {
 
 export type InitFlags = CommandFlags<typeof INIT_OPTIONS>;
 
+const ONE_LIFE = choiceOperand("LIFE", `What this machine does: ${LIFE_NAMES.join(", ")}`, LIFE_NAMES);
+
 /** The life as an operand. */
 export const LIFE_OPERAND: Operands<LifeName | undefined> = {
-  usage: "[LIFE]",
-  brief: `What this machine does: ${LIFE_NAMES.join(", ")}`,
-  choices: LIFE_NAMES,
-  parse: ([word, excess]) => {
-    if (excess !== undefined) {
-      throw new UsageError("Cannot use more than one LIFE: a file is for one", { code: "USAGE" });
-    }
-    return word === undefined ? undefined : parseChoice(word, LIFE_NAMES);
-  },
+  ...ONE_LIFE,
+  usage: `[${ONE_LIFE.usage}]`,
+  parse: (words) => words.length === 0 ? undefined : ONE_LIFE.parse(words),
 };
 
 /** A configuration file that is to be written. */

@@ -1,5 +1,5 @@
 import { type Role, ROLES } from "../lib/config/roles.ts";
-import { UsageError } from "../lib/core/errors.ts";
+import { missing } from "./_arguments.ts";
 import { type Operands, parseChoice, UnknownWord } from "./_declaration.ts";
 
 /** The value of an option that names roles. */
@@ -25,7 +25,7 @@ export const REQUIRED_ROLES: Operands<readonly Role[]> = {
   brief: `One or more of ${ROLES.join(", ")}`,
   parse: (words) => {
     if (words.length > 0) return parseRoles(words);
-    throw new UsageError("Cannot run the command: ROLE is missing", { code: "USAGE" });
+    throw missing("ROLE", ROLES);
   },
 };
 

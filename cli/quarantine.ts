@@ -32,7 +32,7 @@ export const program: Program = {
     add: command({
       summary: "Quarantine a release",
       options: ADD_OPTIONS,
-      operands: oneOperand("RELEASE", RELEASE_BRIEF, "digests"),
+      operands: oneOperand("RELEASE", RELEASE_BRIEF, { completion: "digests" }),
       examples: [
         [
           "Keep a release from being pulled again",
@@ -44,7 +44,7 @@ export const program: Program = {
     lift: command({
       summary: "Release from quarantine",
       options: {},
-      operands: oneOperand("RELEASE", RELEASE_BRIEF, "quarantined"),
+      operands: oneOperand("RELEASE", RELEASE_BRIEF, { completion: "quarantined" }),
       examples: [["Let pulls activate a release again", "model-sync quarantine lift 3f2a9c"]],
       run: (session, _flags, release) => lift(session, release),
     }),

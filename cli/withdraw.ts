@@ -41,7 +41,7 @@ type WithdrawFlags = CommandFlags<typeof OPTIONS>;
 const RELEASE = oneOperand(
   "RELEASE",
   "The release's digest, the beginning of it, its sequence number, or active for the newest release",
-  "releases",
+  { completion: "releases" },
 );
 
 export const program: Program = {

@@ -68,7 +68,7 @@ export async function listValues(world: World, [name = "", ...words]: readonly s
   const stderr = { writeSync: (bytes: Uint8Array) => bytes.length, isTerminal: () => false };
   try {
     const args = [name, ...placeOptions(words, variables)];
-    await COMMAND.parse(args)({ ...world, stderr, variables: () => variables });
+    await COMMAND.parse(args)({ ...world, stderr, variables: () => variables }, "");
   } catch {
     // The command line is not finished, so it need not make sense.
   }

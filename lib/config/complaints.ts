@@ -1,7 +1,7 @@
 import { closest, distance } from "fastest-levenshtein";
 import type { z } from "zod";
 import { type KeySchema, sectionTree } from "./keys.ts";
-import { describeOrigin, type Origin } from "./config_error.ts";
+import { describeOrigin, type Origin, originAbove } from "./config_error.ts";
 
 /** The largest edit distance of a suggestion. Beyond it, a suggestion is a guess. */
 const TYPING_ERRORS_MAX = 3;
@@ -19,12 +19,19 @@ export function describeIssue(issue: z.core.$ZodIssue, origins: ReadonlyMap<stri
       return `${placeOf(full, origins)}${nameOf(full)} is not a setting${suggestion(key, known)}`;
     });
   }
-  const place = `${placeOf(path, origins)}${nameOf(path)}`;
-  const message = limitOf(issue) ?? issue.message.replace(/^Invalid (?:input|option): /, "");
+  const above = originAbove(path, origins);
+  // The operator typed the option, and not the setting that it replaces.
+  const place = above?.kind === "flag" ? above.name : `${placeOf(path, origins)}${nameOf(path)}`;
+  const message = reasonOf(issue);
   if (issue.code === "invalid_type" && issue.input === undefined) return [`${place} is missing`];
   if (issue.code !== "invalid_value") return [`${place}: ${message}`];
   if (issue.input === undefined) return [`${place} is missing: ${message}`];
   return [`${place}: ${message}${suggestion(givenText(issue), issue.values.map(String))}`];
+}
+
+/** Returns what a value must be, in words that continue its name: `must not be empty`. */
+export function reasonOf(issue: z.core.$ZodIssue): string {
+  return limitOf(issue) ?? issue.message.replace(/^Invalid (?:input|option): /, "");
 }
 
 /**

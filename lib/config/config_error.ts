@@ -13,16 +13,35 @@ export function describeOrigin(origin: Origin): string {
   return origin.kind === "file" ? `${origin.file}:${origin.line}:${origin.column}` : origin.name;
 }
 
+/** Returns the origin of a setting, or of the list or table that contains it. */
+export function originAbove(
+  path: readonly string[],
+  origins: ReadonlyMap<string, Origin>,
+): Origin | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const origin = origins.get(path.slice(0, length).join("."));
+    if (origin !== undefined) return origin;
+  }
+  return undefined;
+}
+
 /** A configuration that cannot be used. */
 export class ConfigError extends UsageError {
   /** Each begins with its place. */
   readonly complaints: readonly string[];
 
-  constructor(complaints: readonly string[], hint: string = CHECK_HINT) {
+  constructor(complaints: readonly string[], hint = CHECK_HINT, lead = "the configuration: ") {
     const [first = "it is invalid"] = complaints;
     const more = complaints.length > 1 ? ` (and ${complaints.length - 1} more)` : "";
-    super(`Cannot use the configuration: ${first}${more}`, { code: "CONFIG_INVALID", hint });
+    super(`Cannot use ${lead}${first}${more}`, { code: "CONFIG_INVALID", hint });
     this.complaints = complaints.map((complaint) => cleanLine(complaint));
+  }
+}
+
+/** Options of the command line that cannot be used. The command replaces the hint by one with its name. */
+export class OptionError extends ConfigError {
+  constructor(complaints: readonly string[]) {
+    super(complaints, "the command's --help lists the options", "");
   }
 }
 

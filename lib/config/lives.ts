@@ -1,6 +1,7 @@
 import { isGitPath } from "../core/local_path.ts";
 import { parseJson } from "../core/json.ts";
 import { parseWebAddress } from "../http/web_address.ts";
+import { reasonOf } from "./complaints.ts";
 import type { Role } from "./roles.ts";
 import { ModelSync } from "./schema.ts";
 
@@ -240,7 +241,8 @@ function isOnGitHub(address: string): boolean {
  */
 export function answerProblem(question: Question, answer: string): string | undefined {
   try {
-    return ModelSync.safeParse(question.settings(answer)).error?.issues[0]?.message;
+    const issue = ModelSync.safeParse(question.settings(answer)).error?.issues[0];
+    return issue === undefined ? undefined : reasonOf(issue);
   } catch (error) {
     if (error instanceof RangeError) return error.message;
     throw error;

@@ -4,7 +4,7 @@ import { isAppsettings, plainJson, readAppsettings, readAppsettingsEnvironment }
 import { type EnvironmentValue, readEnvironment } from "./environment.ts";
 import { readHordeEnvironment } from "./horde_environment.ts";
 import { expandSetting, homeProblem } from "./expand_home.ts";
-import { ConfigError, describeOrigin, type Origin } from "./config_error.ts";
+import { ConfigError, describeOrigin, OptionError, type Origin, originAbove } from "./config_error.ts";
 import { rememberEnvironment, rememberSettings } from "./remember_secrets.ts";
 import { ModelSync } from "./schema.ts";
 import { fitText } from "./text_values.ts";
@@ -84,7 +84,11 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
     const { COMPLAINTS_MAX, describeIssue } = await import("./complaints.ts");
     const issues = result.error.issues.slice(0, COMPLAINTS_MAX);
     const complaints = issues.flatMap((issue) => describeIssue(issue, layers.origins));
-    throw new ConfigError(complaints.sort(new Intl.Collator("en", { numeric: true }).compare));
+    complaints.sort(new Intl.Collator("en", { numeric: true }).compare);
+    const areOptions = issues.every(({ path }) =>
+      originAbove(path.map(String), layers.origins)?.kind === "flag"
+    );
+    throw areOptions ? new OptionError(complaints) : new ConfigError(complaints);
   }
   return {
     settings: result.data,
@@ -117,7 +121,7 @@ function parse(layers: Layers): ReturnType<typeof ModelSync.safeParse> {
   let isChanged = false;
   for (const issue of result.error.issues) {
     const path = issue.path.map(String);
-    if (layers.originOf(path)?.kind !== "file") continue;
+    if (originAbove(path, layers.origins)?.kind !== "file") continue;
     const fitted = fitText(layers.raw, issue);
     if (fitted !== undefined) isChanged = true;
     if (fitted === "removed") layers.origins.delete(path.join("."));
@@ -208,8 +212,10 @@ class Layers {
   set(path: readonly string[], value: unknown, origin: Origin): void {
     const problem = valueProblem(value) ?? homeProblem(path, value, this.#env);
     if (problem !== undefined) {
+      const place = describeOrigin(origin);
+      if (origin.kind === "flag") throw new OptionError([`${place}: its value ${problem.reason}`]);
       const name = ["model_sync", ...path, ...problem.path].join(".");
-      throw new ConfigError([`${describeOrigin(origin)}: ${name} ${problem.reason}`]);
+      throw new ConfigError([`${place}: ${name} ${problem.reason}`]);
     }
     let target = this.raw;
     for (const name of path.slice(0, -1)) target = childOf(target, name);
@@ -217,15 +223,6 @@ class Layers {
     if (last === undefined) return;
     target[last] = expandSetting(path, value, this.#env);
     this.origins.set(path.join("."), origin);
-  }
-
-  /** Returns the origin of a setting, or of the list that contains it. */
-  originOf(path: readonly string[]): Origin | undefined {
-    for (let length = path.length; length > 0; length--) {
-      const origin = this.origins.get(path.slice(0, length).join("."));
-      if (origin !== undefined) return origin;
-    }
-    return undefined;
   }
 }
 

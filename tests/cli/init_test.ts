@@ -235,13 +235,20 @@ Deno.test("without a terminal, init names the options that it needs, and refuses
     expectRefused(init(dir.path, args), 2, message, dir.path);
   await refused([], /LIFE is missing\nnext: {2}[^\n]*git-client\|git-trainer\|runpod/);
   await refused(["runpod"], /--endpoint is missing\nnext: {2}add --endpoint VALUE/);
-  await refused(["git-cleint"], /must be one of git-client[^\n]*; did you mean "?git-client/);
+  await refused(
+    ["git-cleint"],
+    /Cannot use the LIFE "git-cleint": it must be one of git-client[^\n]*; did you mean "?git-client/,
+  );
   await refused(
     ["runpod", "--repo-id", "a/b"],
     /Cannot use --repo-id with runpod\nnext: {2}runpod takes --endpoint/,
   );
   await refused(["runpod", "--endpoint", "https://h/start"], /--endpoint: must be the id/);
   await refused(["huggingface", "--repo-id", "models"], /--repo-id: must be owner\/name/);
+  await refused(
+    ["git-client", "--repo-url", ""],
+    /--repo-url: must not be empty\nnext: {2}model-sync init --help/,
+  );
   await refused(["git-client", "--life", "runpod"], /--life runpod with git-client/);
   await refused(
     ["git-trainer", "--repo-url", "/r", "--train-command", "a | b"],

@@ -172,7 +172,7 @@ Deno.test("loadConfig() names the variable or flag with a wrong value", async ()
   );
   await assert.rejects(
     load("", {}, [{ path: ["branch"], value: "-x", flag: "--branch" }]),
-    /--branch: model_sync\.branch: /,
+    /Cannot use --branch: must be the name of a git branch$/m,
   );
 });
 
