@@ -1,6 +1,6 @@
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import type { RunStep } from "../store/history.ts";
+import type { RunActivation, RunStep } from "../store/history.ts";
 import type { IntentRun } from "../store/intent.ts";
 import { newRunId } from "../store/running.ts";
 
@@ -40,6 +40,8 @@ export class CurrentRun implements IntentRun {
   readonly command: string;
   /** ISO 8601, to the second. */
   readonly startedAt: string;
+  /** The release that the run has activated, for the record of a failure after the activation. */
+  activated: RunActivation | undefined;
   readonly #context: Pick<Context, "clock">;
   readonly #startedMs: number;
   readonly #steps: RunStep[] = [];

@@ -204,7 +204,7 @@ async function pullOffered(
     await isWhole(active);
   if (!unchanged) {
     context.log.info(`activating release ${shortDigest(release.digest)}`);
-    await swap(context, store, valid, swapping);
+    await swap(context, store, valid, { carrier: source.carrier, revision: revision.id }, swapping);
   }
   const otherWriter = accepted && recordedWriter(accepted.writer);
   rememberPulled(context, store, revision, release.manifest, unchanged, otherWriter);

@@ -48,8 +48,13 @@ export class RunRecorder {
   failure(failure: unknown, active: ActiveNow | undefined): void {
     const report = failure instanceof RolledBackError ? failure.report : { outcome: outcomeOf(failure) };
     if (failure instanceof ModelSyncError) failure.addFields(endOf(report, active));
-    const release = active?.digest === undefined ? {} : { release: active.digest };
-    this.#write({ ...report, ...release, error: describeError(failure) }, false);
+    const { activated } = this.run;
+    this.#write({
+      ...report,
+      ...(active === undefined ? {} : releaseOf(active)),
+      ...(activated === undefined ? {} : { activated }),
+      error: describeError(failure),
+    }, false);
   }
 
   /** @param isNeeded whether to use the reserve for the record: a run that changed nothing does without */
@@ -78,6 +83,12 @@ export class RunRecorder {
       throw error;
     }
   }
+}
+
+/** Returns the active release as the record names it. */
+function releaseOf({ digest, sequence }: ActiveNow): Pick<RunRecord, "release" | "sequence"> {
+  if (digest === undefined) return {};
+  return { release: digest, ...(sequence === undefined ? {} : { sequence }) };
 }
 
 /** Returns the outcome for the error's fields. The active release on the disk counts more than the reported one. */

@@ -18,6 +18,7 @@ export type RunReport = Pick<
   | "signer"
   | "withdrawal"
   | "pullRequests"
+  | "activated"
   | "error"
 >;
 

@@ -3,6 +3,7 @@ import { FailedError } from "../core/errors.ts";
 import { HOT_SWAP_FAILED } from "../core/seed_phrases.ts";
 import type { Digest, Manifest } from "../release/manifest.ts";
 import { activeManifest } from "../store/pointers.ts";
+import type { RunActivation } from "../store/history.ts";
 import { clearPendingReload, readPendingReload, writePendingReload } from "../store/pending_reload.ts";
 import { releaseDir } from "../store/releases.ts";
 import { wasRolledBack } from "../store/quarantine.ts";
@@ -14,6 +15,9 @@ import type { Safeguards, SwapOptions } from "./safeguards.ts";
 import { type ActivationEvent, notifyConsumers } from "./notify_consumers.ts";
 import type { ValidRelease } from "./checked_release.ts";
 
+/** The place from which a release was pulled. */
+type Origin = Pick<RunActivation, "carrier" | "revision">;
+
 /**
  * Activates a release, notifies its consumers and puts it in canary. If consumers cannot load it, rolls back. The
  * notification and the canary are on the disk before the activation: after a kill, the next run continues with them.
@@ -24,13 +28,14 @@ export async function swap(
   context: Context,
   store: Store,
   release: ValidRelease,
+  origin: Origin,
   options: SwapOptions,
 ): Promise<void> {
   const { run, choice, safeguards } = options;
   const { manifest } = release;
   const replaced = activeManifest(store);
   await requireSecrets(context, safeguards);
-  if (replaced?.digest === manifest.digest) return await repair(context, store, release, options);
+  if (replaced?.digest === manifest.digest) return await repair(context, store, release, origin, options);
   const baseline = await measureBaseline(context, store, manifest.digest, safeguards.canary);
   if (replaced !== undefined) {
     await backUp(context, store, replaced, safeguards);
@@ -45,6 +50,7 @@ export async function swap(
     writePendingReload(store, { digest: manifest.digest, previous: replaced?.digest ?? null });
   }
   const { previous } = await run.step("activate", () => activate(context, store, release, run, choice));
+  run.activated = activationOf(manifest, origin);
   if (replaced === undefined && previous !== undefined) {
     // The activation made a release of the model folder that was there before this store.
     putInCanary(context, store, { manifest, previous, run, baseline }, safeguards.canary);
@@ -54,15 +60,21 @@ export async function swap(
   await announce(context, store, { event: "activated", manifest, previous }, options);
 }
 
+function activationOf({ digest, sequence }: Manifest, origin: Origin): RunActivation {
+  return { release: digest, sequence, ...origin };
+}
+
 /** Activates a repaired active release again: without a canary, and without a release to roll back to. */
 async function repair(
   context: Context,
   store: Store,
   release: ValidRelease,
+  origin: Origin,
   options: SwapOptions,
 ): Promise<void> {
   const { run, choice } = options;
   await run.step("activate", () => activate(context, store, release, run, choice));
+  run.activated = activationOf(release.manifest, origin);
   const activation = { event: "activated", manifest: release.manifest, previous: undefined } as const;
   await announce(context, store, activation, options);
 }

@@ -114,7 +114,7 @@ function publishedEvents(
 }
 
 /** Returns a record within the bounds of the wire format. Its texts were cleaned when it was read. */
-function runOf(record: RunRecord, startedAt: string): Run {
+function runOf({ activated: _local, ...record }: RunRecord, startedAt: string): Run {
   const { sequence, files, bytes, writtenBytes, changed, signer, steps, pullRequests, error, log } = record;
   return {
     ...record,

@@ -3,7 +3,7 @@ import { isoSeconds } from "../core/clock.ts";
 import { RefusedError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
 import type { Digest } from "../release/manifest.ts";
-import { PUBLISHING_COMMANDS, type RunRecord } from "../store/history.ts";
+import { PUBLISHING_COMMANDS, type RunActivation, type RunRecord } from "../store/history.ts";
 import { readPointer } from "../store/pointers.ts";
 import { runsNewestFirst } from "../store/runs_newest_first.ts";
 import type { Store } from "../store/store.ts";
@@ -112,7 +112,7 @@ function* sightings(store: Store, current: Sighting | undefined): Generator<Sigh
 
 /** Yields what was active during a run, newest first. */
 function* sightingsOf(run: RunRecord): Generator<Sighting> {
-  const { release, previous, sequence, outcome } = run;
+  const { release, previous, sequence } = run;
   if (release === undefined) return;
   const startMs = Date.parse(run.startedAt);
   const seen = (digest: Digest): Sighting => ({
@@ -121,26 +121,50 @@ function* sightingsOf(run: RunRecord): Generator<Sighting> {
     atMs: startMs,
     activation: undefined,
   });
-  const isSwitch = outcome === "activated" || (outcome === "rolled-back" && previous !== release) ||
-    run.error?.code === "RELOAD_FAILED";
-  if (!isSwitch) return yield seen(release);
-  yield { ...seen(release), atMs: switchedMs(run), activation: activationOf(run) };
-  if (previous === undefined || previous === release) return;
-  const activatedMs = outcome === "rolled-back" ? endOfStep(run, "activate") : undefined;
-  if (activatedMs === undefined) return yield seen(previous);
-  // The run had activated the release that it rolled back from.
-  const activation = { ...activationOf(run), outcome: "activated" } as const;
-  yield { ...seen(previous), atMs: activatedMs, activation: withoutError(activation) };
+  const activated = activatedBy(run);
+  if (activated === undefined && !isSwitch(run)) return yield seen(release);
+  if (activated === undefined || activated.release === release) {
+    yield { ...seen(release), atMs: switchedMs(run), activation: activationOf(run, activated) };
+    if (previous !== undefined && previous !== release) yield seen(previous);
+    return;
+  }
+  // The run activated a release and rolled back from it.
+  yield { ...seen(release), atMs: endOf(run), activation: activationOf(run) };
+  const activation = withoutError({ ...activationOf(run, activated), outcome: "activated" });
+  yield { release: activated.release, sequence: activated.sequence, atMs: switchedMs(run), activation };
   yield seen(release);
 }
 
-/** Returns when a run activated its release. */
+/** Returns whether a run that activated no release by itself changed the active one. */
+function isSwitch({ command, outcome, release, previous, steps = [], error }: RunRecord): boolean {
+  if (outcome === "activated" || (outcome === "rolled-back" && previous !== release)) return true;
+  // Consumers cannot load the release that an operator rolled back to, or that an earlier version activated.
+  const isActivated = command === "rollback" || steps.some(({ name }) => name === "activate");
+  return error?.code === "RELOAD_FAILED" && isActivated;
+}
+
+/** Returns the release that a run activated and that its outcome does not say. */
+function activatedBy({ outcome, previous, activated, steps = [], withdrawal }: RunRecord):
+  | (Pick<RunActivation, "release"> & Partial<RunActivation>)
+  | undefined {
+  if (activated !== undefined) return activated;
+  // Records of version 0.1.0 lack the field. A rollback from a withdrawn release activated that one earlier.
+  const isRolledBack = outcome === "rolled-back" && previous !== undefined && withdrawal === undefined;
+  return isRolledBack && steps.some(({ name }) => name === "activate") ? { release: previous } : undefined;
+}
+
+/** Returns when a run activated a release. */
 function switchedMs(run: RunRecord): number {
-  const { outcome, command, startedAt, durationMs } = run;
-  const startMs = Date.parse(startedAt);
-  if (outcome === "activated") return endOfStep(run, "activate") ?? startMs;
+  const { outcome, command, startedAt } = run;
+  const activatedMs = endOfStep(run, "activate");
+  if (activatedMs !== undefined) return activatedMs;
+  if (outcome === "activated") return Date.parse(startedAt);
   // A rollback by an operator activates first; the others end with it.
-  return command === "rollback" ? endOfStep(run, "verify") ?? startMs : startMs + durationMs;
+  return command === "rollback" ? endOfStep(run, "verify") ?? Date.parse(startedAt) : endOf(run);
+}
+
+function endOf({ startedAt, durationMs }: RunRecord): number {
+  return Date.parse(startedAt) + durationMs;
 }
 
 function endOfStep({ startedAt, steps = [] }: RunRecord, wanted: string): number | undefined {
@@ -148,8 +172,10 @@ function endOfStep({ startedAt, steps = [] }: RunRecord, wanted: string): number
   return step === undefined ? undefined : Date.parse(startedAt) + step.startMs + step.durationMs;
 }
 
-function activationOf(run: RunRecord): Activation {
-  const { runId, command, outcome, host, carrier, revision, error } = run;
+/** @param origin of the release that the run activated; the record's by default */
+function activationOf(run: RunRecord, origin: Pick<RunRecord, "carrier" | "revision"> = run): Activation {
+  const { runId, command, outcome, host, error } = run;
+  const { carrier, revision } = origin;
   return {
     runId,
     command,

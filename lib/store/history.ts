@@ -78,6 +78,15 @@ const RunPullRequest = z.object({
 });
 export type RunPullRequest = Readonly<z.infer<typeof RunPullRequest>>;
 
+const RunActivation = z.object({
+  release: Digest,
+  sequence: z.number(),
+  carrier: z.enum(CARRIERS),
+  revision: CleanString,
+});
+/** A release that a run activated, and its origin. */
+export type RunActivation = Readonly<z.infer<typeof RunActivation>>;
+
 const RunRecord = z.object({
   runId: CleanString,
   command: CleanString,
@@ -106,6 +115,8 @@ const RunRecord = z.object({
   /** The change of a withdrawal that this run published, or because of which it rolled back. */
   withdrawal: Withdrawal.optional(),
   pullRequests: z.array(RunPullRequest).optional(),
+  /** The release that a run activated that did not end as activated. */
+  activated: RunActivation.optional(),
   steps: z.array(RunStep).optional(),
   error: z.object({
     code: CleanString,

@@ -139,3 +139,39 @@ Deno.test("history and status agree on the active release after pulls and a roll
   // No consumer loads what a trainer publishes.
   assert.equal((await run(trainer, "history")).stdout, "no release was active yet\n");
 });
+
+Deno.test("history names the sequence and the commit of releases whose reload failed, and of one that replaced a withdrawn release", async () => {
+  using dir = tempDir();
+  const { registry, trainer, bot } = configuredPair(dir.path);
+  const reload = [{ type: "command", command: ["sh", "-c", "! grep -q bad models/rf.bin"], retries: 0 }];
+  writeFiles(bot, {
+    "configs/bot.yaml": JSON.stringify({ model_sync: { repo_url: registry, activation: { reload } } }),
+  });
+  const publish = async (content: string) => {
+    writeFiles(join(trainer, "models"), { "rf.bin": content });
+    const { release, sequence, commit } = await runJson(trainer, "publish");
+    return [release, sequence, "git", commit];
+  };
+  const pull = async (code: number) => {
+    const ended = await run(bot, "pull");
+    assert.equal(ended.code, code, ended.stderr);
+  };
+  const first = await publish("bad");
+  await pull(1);
+  const good = await publish("good");
+  await pull(0);
+  const failed = await publish("bad again");
+  await pull(8);
+  const [active] = good;
+  await runJson(trainer, "withdraw", String(active), "--carrier", "git");
+  const fixed = await publish("fixed");
+  await pull(8);
+  const { periods } = JSON.parse((await run(bot, "history", "--json")).stdout);
+  assert.deepEqual(
+    periods.map(({ release, sequence, by }: ActivePeriod) => [release, sequence, by?.carrier, by?.revision]),
+    [fixed, good, failed, good, first].map((period, index) =>
+      // Of a rollback, only the release is on record.
+      index === 1 ? [...period.slice(0, 2), undefined, undefined] : period
+    ),
+  );
+});
