@@ -123,7 +123,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       const { commit } = publication;
       if (commit === undefined) throw new TypeError("nothing to push, and something that was not pushed");
       const { tip } = this.#branch;
-      refusal = await pushCommit(this.#context, this.#registry, this.#options, commit, tip);
+      refusal = await pushCommit(this.#context, this.#registry, this.#options, { commit, tip });
       if (refusal === undefined) {
         await this.#remember(set, publication.sequence, commit);
         return { ...publication, outcome: "published", pushed: true };

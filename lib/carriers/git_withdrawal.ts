@@ -157,13 +157,21 @@ export class GitWithdrawal implements WithdrawalTarget {
       const plan = this.#plan(change, known);
       if (!plan.isChanged && !this.#base.branch.unpushed) return this.#unchanged();
       const published = plan.isChanged ? await this.#commit(change, plan) : this.#unpushed();
-      const { tip } = this.#base.branch;
-      const refusal = await pushCommit(this.#context, this.#registry, this.#options, published.commit, tip);
+      const { tip, unpushed } = this.#base.branch;
+      const refusal = await pushCommit(this.#context, this.#registry, this.#options, {
+        commit: published.commit,
+        tip,
+        // A restored release was pushed before; a commit of a killed run may have new files.
+        contents: unpushed ? "new" : "pushed",
+      });
       if (refusal === undefined) return published;
       const branch = await followRemote(this.#context, this.#registry, this.#options);
-      if (branch.tip === tip) throw refusal;
+      const isUndone = unpushed && !branch.unpushed;
+      if (branch.tip === tip && !isUndone) throw refusal;
       this.#context.log.warn(
-        `another publisher pushed to ${this.#target} meanwhile; trying again on top of it`,
+        branch.tip === tip
+          ? `the commit of an earlier run is undone, because its files in Git LFS are lost: ${refusal.message}`
+          : `another publisher pushed to ${this.#target} meanwhile; trying again on top of it`,
       );
       this.#base = await readBase(this.#context, this.#options, this.#registry, this.#git, branch);
     }

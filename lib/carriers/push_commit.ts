@@ -6,7 +6,7 @@ import { giveUpUnpushed } from "../git/branch.ts";
 import { restoredPaths } from "../git/commit_models.ts";
 import { BRANCH_NAME_TAKEN } from "../git/git_error.ts";
 import { HOOK_REFUSED } from "../git/hooks.ts";
-import { pushLfs } from "../git/lfs.ts";
+import { LFS_CONTENT_MISSING, type LfsContents, pushLfs } from "../git/lfs.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";
 import type { PublisherPlace } from "./take_over_clone.ts";
@@ -15,24 +15,33 @@ import type { PublisherPlace } from "./take_over_clone.ts";
 const RACE =
   /^!.*\[(?:rejected|remote rejected)\].*(?:fetch first|non-fast-forward|cannot lock ref|failed to update ref|stale info)/m;
 
+/** A commit to push. */
+interface PushedCommit {
+  readonly commit: ObjectId;
+  /** The commit of the remote branch before. */
+  readonly tip: ObjectId | undefined;
+  /** Of its files in Git LFS. */
+  readonly contents?: LfsContents;
+}
+
 /**
  * Pushes exactly this commit, after the pre-push hook and its files in Git LFS. Undoes a commit that the remote declines.
  *
- * @param tip the commit of the remote branch before
- * @returns the error if the remote seems to have commits that the clone lacks
+ * @returns the error if the remote seems to have commits that the clone lacks, or if the commit's files in Git LFS are
+ * lost: a new commit may be pushed
  */
 export async function pushCommit(
   context: Context,
   registry: Registry,
   place: PublisherPlace,
-  commit: ObjectId,
-  tip: ObjectId | undefined,
+  { commit, tip, contents = "new" }: PushedCommit,
 ): Promise<Error | undefined> {
   const { remote, branch } = registry.settings;
   const action = `push to ${redactUrls(registry.remoteUrl.url)}`;
   context.log.info(`pushing to ${registry.remoteBranch}`);
   await askHook(context, registry, place, commit, tip);
-  await pushLfs(registry, commit, place.subdir);
+  const lost = await pushFiles(context, registry, place, { commit, tip, contents });
+  if (lost !== undefined) return lost;
   const args = ["push", "--progress", "--porcelain", remote, `${commit}:refs/heads/${branch}`];
   const result = await registry.git.attempt(args, { action, transfer: true });
   if (result.code === 0) return void await registry.sync();
@@ -63,6 +72,23 @@ async function askHook(
       await giveUpUnpushed(context, registry, tip);
     }
     throw error;
+  }
+}
+
+/** Pushes the files in Git LFS. Undoes a commit of a killed run whose files are lost, and returns the error. */
+async function pushFiles(
+  context: Context,
+  registry: Registry,
+  { subdir }: PublisherPlace,
+  { commit, tip, contents }: Required<PushedCommit>,
+): Promise<Error | undefined> {
+  try {
+    await pushLfs(registry, commit, subdir, contents);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof FailedError) || error.code !== LFS_CONTENT_MISSING) throw error;
+    await giveUpUnpushed(context, registry, tip);
+    return error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { AuthenticationError } from "../core/errors.ts";
+import { AuthenticationError, FailedError } from "../core/errors.ts";
 import { removeIfThere } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { redactUrls } from "../core/secret.ts";
@@ -35,21 +35,48 @@ const TRACED: Pick<GitOptions, "env"> = { env: { GIT_TRACE: "1" } };
  * have. The attributes may be in any folder above the models, and in a user's clone outside the repository.
  *
  * @param subdir the model folder in the repository
- * @throws {UsageError} code `LFS_MISSING`; {@link lfsFailure}
+ * @param contents `pushed`: the new commit names only files that earlier commits of the registry name, too. The clone
+ * may lack their content
+ * @throws {UsageError} code `LFS_MISSING`; {@link FailedError} code `LFS_CONTENT_MISSING`; {@link lfsFailure}
  */
-export async function pushLfs(registry: Registry, commit: ObjectId, subdir: string): Promise<void> {
+export async function pushLfs(
+  registry: Registry,
+  commit: ObjectId,
+  subdir: string,
+  contents: LfsContents,
+): Promise<void> {
   const models = await listTree(registry.git, commit, [`${subdir}/`]);
   if (!await isAnyInLfs(registry, models.map(({ path }) => path))) return;
   if (!await hasLfs(registry)) throw lfsMissing("models of this commit are kept in Git LFS");
   const { remote, branch } = registry.settings;
-  const git = registry.git.with(TRACED);
+  const git = registry.git.with(TRACED).with({
+    // A registry on this machine does not say which files it has.
+    config: contents === "pushed" ? ["lfs.allowincompletepush=true"] : [],
+  });
   const action = `push Git LFS files to ${redactUrls(registry.remoteUrl.url)}`;
   const result = await git.attempt(["lfs", "push", remote, branch], {
     action,
     label: "git lfs push",
     transfer: true,
   });
-  if (result.code !== 0) throw await lfsFailure(registry, git, action, result);
+  if (result.code === 0) return;
+  const missing = /^ *\(missing\) (.+) \([0-9a-f]{64}\)$/m.exec(new TextDecoder().decode(result.stdout))?.[1];
+  throw missing === undefined
+    ? await lfsFailure(registry, git, action, result)
+    : contentMissing(action, missing);
+}
+
+/** Whether the registry may lack files in Git LFS that a commit names. */
+export type LfsContents = "new" | "pushed";
+
+/** The code of a push of files whose content the clone lacks. */
+export const LFS_CONTENT_MISSING = "LFS_CONTENT_MISSING";
+
+function contentMissing(action: string, path: string): FailedError {
+  return new FailedError(
+    `Cannot ${action}: the clone does not have the content of ${path} in an unpushed commit`,
+    { code: LFS_CONTENT_MISSING, hint: "run git lfs fetch --all in the clone, and then this command again" },
+  );
 }
 
 /** Yields a file's content from Git LFS. In a clone of our own, git-lfs's copy is deleted afterwards. */

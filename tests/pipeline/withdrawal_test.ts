@@ -6,12 +6,13 @@ import { readPointer } from "../../lib/store/pointers.ts";
 import { readQuarantine } from "../../lib/store/quarantine.ts";
 import { abortCanary } from "../../lib/canary/settle_canary.ts";
 import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
-import { findWithdrawal } from "../../lib/store/withdrawals.ts";
+import { findWithdrawal, readWithdrawals } from "../../lib/store/withdrawals.ts";
 import { guards, heard, METRIC } from "../crash/guards.ts";
 import {
   type Machine,
   machine,
   publishFrom,
+  type PublishSettings,
   pullTo,
   rollBack,
   storeOf,
@@ -19,8 +20,8 @@ import {
 } from "../helpers/machines.ts";
 import { testKey } from "../helpers/signing.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
-import { testContext } from "../helpers/test_context.ts";
-import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
+import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
+import { bareRepository, clone, commitAll, git, testWithLfs } from "../helpers/test_git.ts";
 
 /** A registry, its trainer and a bot. */
 interface World extends Disposable {
@@ -43,9 +44,13 @@ function makeWorld(): World {
 }
 
 /** Publishes a release with one changed file, and one that no release changes. */
-async function publishVersion({ trainer }: Pick<World, "trainer">, version: string): Promise<string> {
+async function publishVersion(
+  { trainer }: Pick<World, "trainer">,
+  version: string,
+  settings: PublishSettings = {},
+): Promise<string> {
   writeFiles(trainer.modelsDir, { "rf.bin": version, "same.bin": "same" });
-  return (await publishFrom(testContext(), trainer)).release;
+  return (await publishFrom(testContext(), trainer, settings)).release;
 }
 
 async function withdrawn(work: Promise<unknown>): Promise<RolledBackError> {
@@ -297,3 +302,79 @@ Deno.test("a publisher with a key signs neither a list nor a release that anothe
     exitCode: 5,
   });
 });
+
+/** Returns the changed files of a clone as git reports them to an operator who has installed git-lfs. */
+function statusOf({ registry: { repoDir } }: Machine): string {
+  const installed = ["filter.lfs.process=git-lfs filter-process", "filter.lfs.required=true"];
+  return git(repoDir, ...installed.flatMap((setting) => ["-c", setting]), "status", "--porcelain");
+}
+
+for (const [before, after] of [["always", "always"], ["always", "never"], ["never", "always"]] as const) {
+  testWithLfs(
+    `a withdrawal from a new clone restores a release with lfs: ${before} after one with lfs: ${after}; clients and the next publish work on`,
+    async () => {
+      using world = makeWorld();
+      const { trainer, bot, root, bare } = world;
+      const good = await publishVersion(world, "good", { lfs: before });
+      await pullTo(testContext(), bot);
+      await publishVersion(world, "bad", { lfs: after });
+      await pullTo(testContext(), bot);
+      // Neither its files in Git LFS nor its history are in the new clone.
+      const other = machine(root, "other", bare);
+      assert.equal((await withdrawFrom(testContext(), other, "active")).release, good);
+      const isPointer = (path: string) =>
+        git(bare, "show", `main:models/${path}`).startsWith("version https://git-lfs");
+      assert.deepEqual([isPointer("rf.bin"), isPointer("same.bin")], [
+        before === "always",
+        before === "always",
+      ]);
+      assert.equal(statusOf(other), "");
+      await withdrawn(pullTo(testContext(), bot));
+      assert.equal(versionOf(bot), "good");
+      const fresh = machine(root, "fresh", bare);
+      await pullTo(testContext(), fresh);
+      assert.deepEqual(readFiles(fresh.modelsDir), { "rf.bin": "good", "same.bin": "same" });
+
+      // The publisher whose clone still holds the withdrawn release publishes on top of the restored one.
+      const next = await publishVersion(world, "next", { lfs: after });
+      assert.deepEqual([isPointer("rf.bin"), isPointer("same.bin")], [
+        after === "always",
+        after === "always",
+      ]);
+      assert.equal(statusOf(trainer), "");
+      for (const client of [bot, fresh]) {
+        assert.equal((await pullTo(testContext(), client)).release, next);
+        assert.deepEqual(readFiles(client.modelsDir), { "rf.bin": "next", "same.bin": "same" });
+      }
+    },
+  );
+}
+
+testWithLfs(
+  "a withdrawal that was killed before its push, from a new clone without the files in Git LFS, is published by the next withdraw or publish",
+  async () => {
+    for (const next of ["withdraw", "publish"] as const) {
+      using world = makeWorld();
+      const { bot, root, bare } = world;
+      const good = await publishVersion(world, "good", { lfs: "always" });
+      const bad = await publishVersion(world, "bad", { lfs: "always" });
+      const other = machine(root, "other", bare);
+      const killed = testContext({
+        spawn: (request) =>
+          isolatedSpawn(
+            request.args.includes("push") ? { ...request, args: ["no-such-git-command"] } : request,
+          ),
+      });
+      await assert.rejects(withdrawFrom(killed, other, "active"), { code: "GIT_FAILED" });
+      assert.equal(git(bare, "rev-parse", "main"), git(other.registry.repoDir, "rev-parse", "HEAD~1"));
+      writeFiles(other.modelsDir, { "rf.bin": "next", "same.bin": "same" });
+      const published = next === "withdraw"
+        ? await withdrawFrom(testContext(), other, bad)
+        : await publishFrom(testContext(), other, { lfs: "always" });
+      assert.equal((await pullTo(testContext(), bot)).release, published.release);
+      assert.equal(published.release === good, next === "withdraw");
+      const [known] = readWithdrawals(storeOf(testContext(), bot));
+      assert.deepEqual([known?.digest, known?.state], [bad, "withdrawn"]);
+    }
+  },
+);
