@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { restoreRelease } from "../../lib/huggingface/restore_release.ts";
+import { parseManifest } from "../../lib/release/manifest.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
 import {
   hubOf,
@@ -9,6 +11,7 @@ import {
   sourceOptions,
   uploadFrom,
   WHOLE_REPO,
+  withdrawFromHub,
 } from "../helpers/hub_machines.ts";
 import { testKey } from "../helpers/signing.ts";
 import { noise, readFiles } from "../helpers/temp_dir.ts";
@@ -124,4 +127,63 @@ Deno.test("restoreRelease() repeats a commit that the hub turned away, but not o
   assert.equal(bench.clock.pausesMs.at(-1), 4000);
   server.fail(/\/commit\//, { kind: "lost" });
   await assert.rejects(restoreRelease(context, hubOf(server), WHOLE_REPO, first.release), { exitCode: 4 });
+});
+
+Deno.test("a withdrawal that loses races is published on top of the other commits: both withdrawals count, and a newer release stays the newest", async () => {
+  await using bench = new HubBench();
+  const { context, server } = bench;
+  const options = publisherOptions(server);
+  const uploadTo = async (modelsDir: string, content: string) => {
+    fillModels(modelsDir, { "config.json": content });
+    return (await uploadFrom(context, modelsDir, options)).release;
+  };
+  await uploadTo(bench.trainer, "1");
+  const worse = await uploadTo(bench.trainer, "2");
+  const bad = await uploadTo(bench.trainer, "3");
+  // Another machine withdraws a release and then uploads one, each time just before this machine commits.
+  const other = join(bench.path, "other/models");
+  let newer: string | undefined;
+  const beforeCommit = (act: () => Promise<unknown>) =>
+    server.fail(/\/commit\//, { kind: "first", act: async () => void await act() });
+  beforeCommit(async () => {
+    await withdrawFromHub(context, other, options, worse);
+    beforeCommit(async () => newer = await uploadTo(other, "4"));
+  });
+  const report = await withdrawFromHub(context, bench.trainer, options, bad);
+  assert.deepEqual([report.outcome, report.release, report.previous], ["withdrawn", newer, undefined]);
+  const warnings = context.log.lines.filter((line) => line.includes("another uploader moved"));
+  assert.equal(warnings.length, 2);
+  const manifest = await parseManifest(server.files(REPO)["model-sync.json"] ?? "", "the hub");
+  assert.deepEqual([manifest.digest, manifest.withdrawals?.map(({ digest }) => digest)], [newer, [
+    worse,
+    bad,
+  ]]);
+  assert.equal((await pullTo(context, bench.bot, sourceOptions(server))).release, newer);
+
+  // The other machine withdraws the same release: nothing is left to publish.
+  beforeCommit(() => withdrawFromHub(context, other, options, String(newer)));
+  const same = await withdrawFromHub(context, bench.trainer, options, String(newer));
+  assert.deepEqual([same.outcome, same.registries[0]?.outcome], ["withdrawn", "unchanged"]);
+});
+
+Deno.test("a withdrawal gives up when other uploaders are first each time, and the next publish carries it", async () => {
+  await using bench = new HubBench();
+  const { context, server } = bench;
+  fillModels(bench.trainer, V1);
+  const { release } = await uploadFrom(context, bench.trainer, publisherOptions(server));
+  let edits = 0;
+  const moved = {
+    kind: "first",
+    act: () => void server.commit(REPO, { "README.md": String(++edits) }),
+  } as const;
+  server.fail(/\/commit\//, ...Array.from({ length: 5 }, () => moved));
+  await assert.rejects(withdrawFromHub(context, bench.trainer, publisherOptions(server), release), {
+    code: "UPLOAD_LOST",
+    exitCode: 1,
+    message: /other uploaders were first, 5 times in a row/,
+  });
+  fillModels(bench.trainer, V2);
+  await uploadFrom(context, bench.trainer, publisherOptions(server));
+  const manifest = await parseManifest(server.files(REPO)["model-sync.json"] ?? "", "the hub");
+  assert.deepEqual(manifest.withdrawals?.map(({ digest }) => digest), [release]);
 });
