@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { FailedError } from "../core/errors.ts";
+import { FailedError, RefusedError } from "../core/errors.ts";
 import {
   createManifest,
   type Digest,
@@ -9,10 +9,12 @@ import {
   type Manifest,
   MANIFEST_NAME,
   shortDigest,
+  type Withdrawal,
 } from "../release/manifest.ts";
-import { findWithdrawn } from "../release/withdrawals.ts";
+import { findWithdrawn, mergeWithdrawals } from "../release/withdrawals.ts";
 import { SIGNATURE_NAME } from "../release/registry_file.ts";
-import { expiryOf, type Seal } from "../signing/seal.ts";
+import type { SignedManifest } from "../signing/release_signature.ts";
+import { expiryOf, ownWithdrawals, readSeal, type Seal } from "../signing/seal.ts";
 import { type CommitId, Hub, type HubFile } from "./hub.ts";
 import type { HubSettings } from "./hub_settings.ts";
 import { type RepoLayout, repoPath } from "./repo_layout.ts";
@@ -20,6 +22,19 @@ import { readTarget, type UploadTarget } from "./upload_target.ts";
 
 /** How many commits are searched for the previous release: other writers may have committed in between. */
 export const COMMITS_LOOKED_AT = 50;
+
+export interface RestoreOptions {
+  /** The newest release of the branch. */
+  readonly failed: Digest;
+  /** Signs the new commit's release. */
+  readonly seal: Seal | undefined;
+  /** The withdrawals that this machine knows. */
+  readonly known: readonly Withdrawal[];
+  /** Returns whether a release may be restored and signed: whoever can write to the repository can add releases. */
+  readonly isTrusted: (
+    claim: SignedManifest & { readonly signature: string | undefined },
+  ) => Promise<boolean>;
+}
 
 /** A commit that published an older release again. */
 export interface RestoredRelease {
@@ -33,23 +48,25 @@ export interface RestoredRelease {
  * release pull it. `failed` has to be the branch's newest release. Large files are in the hub's storage already and are
  * not sent again.
  *
- * @param seal signs the new commit's release, whether or not the old one was signed
- * @throws {FailedError} codes `NOTHING_TO_RESTORE`, `RELEASE_REPLACED`; {@link AuthenticationError},
- * {@link UnreachableError}
+ * @throws {FailedError} codes `NOTHING_TO_RESTORE`, `RELEASE_REPLACED`; {@link RefusedError} code `SIGNATURE_MISSING`;
+ * {@link AuthenticationError}, {@link UnreachableError}
  */
 export async function restoreRelease(
   context: Context,
   settings: HubSettings,
   layout: RepoLayout,
-  failed: Digest,
-  seal?: Seal,
+  { failed, seal, known, isTrusted }: RestoreOptions,
 ): Promise<RestoredRelease> {
   const hub = new Hub(context, settings);
   const { commit: head } = await hub.findCommit();
   const now = await readTarget(context, hub, head);
   if (now.manifest?.digest !== failed) throw replaced(settings, failed, now.manifest?.digest);
-  const { withdrawals = [] } = now.manifest;
-  const isGood = ({ manifest }: PublishedTarget) => findWithdrawn(withdrawals, manifest.digest) === undefined;
+  if (now.signature !== undefined && seal?.signer === undefined) throw unsigned(settings);
+  const held = await readSeal(seal, now.manifest, now.text ?? "", now.signature);
+  const withdrawals = mergeWithdrawals(ownWithdrawals(seal, held, now.manifest), known);
+  const isGood = async ({ manifest, text = "", signature }: PublishedTarget) =>
+    findWithdrawn(withdrawals, manifest.digest) === undefined &&
+    await isTrusted({ manifest, text, signature });
   const before = await findBefore(context, hub, layout, now, isGood);
   if (before === undefined) throw nothingBefore(settings);
   const time = context.clock.now();
@@ -98,6 +115,14 @@ export async function commitManifest(
   return await hub.commit({ summary, parentCommit: now.commit }, operations);
 }
 
+/** Clients that require signatures would refuse an unsigned release. */
+function unsigned({ repoId, revision }: HubSettings): RefusedError {
+  return new RefusedError(
+    `Cannot restore a release of ${repoId}: the manifest of ${revision} is signed, and no signing key is configured here`,
+    { code: "SIGNATURE_MISSING", hint: "set model_sync.signing.private_key to the publisher's key" },
+  );
+}
+
 /**
  * Returns the error for a branch with a newer release: it has not failed, and its previous release may be the failed
  * one.
@@ -116,7 +141,10 @@ function replaced({ repoId, revision }: HubSettings, failed: Digest, held: Diges
 /** A commit with a release. */
 export type PublishedTarget = UploadTarget & { readonly manifest: Manifest };
 
-/** Returns the newest commit with a whole and good release that is not the branch's newest. */
+/**
+ * Returns the newest whole and good release that is not the branch's newest: the commit that published it. Later commits
+ * with its manifest may be other programs', whose files it does not describe.
+ */
 export async function findBefore(
   context: Context,
   hub: Hub,
@@ -124,24 +152,33 @@ export async function findBefore(
   now: UploadTarget,
   isGood: (target: PublishedTarget) => boolean | Promise<boolean>,
 ): Promise<PublishedTarget | undefined> {
+  const isWanted = async (target: PublishedTarget) => isWhole(layout, target) && await isGood(target);
   const commits = (await hub.listCommits(COMMITS_LOOKED_AT)).map(({ id }) => id);
+  let candidate: PublishedTarget | undefined;
   for (const commit of commits.filter((id) => id !== now.commit)) {
     const { manifest, ...target } = await readTarget(context, hub, commit);
-    if (manifest === undefined || manifest.digest === now.manifest?.digest) continue;
-    // A commit whose files do not match its manifest cannot be restored.
-    const there = new Set(target.files.map(({ path }) => path));
-    const found = { ...target, manifest };
-    const isWhole = manifest.files.every(({ path }) => there.has(repoPath(layout, path)));
-    if (isWhole && await isGood(found)) return found;
+    const isSame = manifest !== undefined && target.text === candidate?.text;
+    if (candidate !== undefined && !isSame && await isWanted(candidate)) return candidate;
+    const isNewest = manifest?.digest === now.manifest?.digest;
+    candidate = manifest === undefined || isNewest ? undefined : { ...target, manifest };
   }
-  return undefined;
+  return candidate !== undefined && await isWanted(candidate) ? candidate : undefined;
+}
+
+/** Whether a commit has every file of its manifest. */
+function isWhole(layout: RepoLayout, { manifest, files }: PublishedTarget): boolean {
+  const there = new Map(files.map((file) => [file.path, file]));
+  return manifest.files.every(({ path, size, sha256 }) => {
+    const file = there.get(repoPath(layout, path));
+    return file?.size === size && (file.sha256 ?? sha256) === sha256;
+  });
 }
 
 function nothingBefore({ repoId, revision }: HubSettings): FailedError {
-  return new FailedError(`Cannot restore a release of ${repoId}: ${revision} has none before its newest`, {
-    code: "NOTHING_TO_RESTORE",
-    hint: "upload the models that worked: model-sync hf-upload",
-  });
+  return new FailedError(
+    `Cannot restore a release of ${repoId}: ${revision} has no earlier one that is whole, trusted and not withdrawn`,
+    { code: "NOTHING_TO_RESTORE", hint: "upload the models that worked: model-sync hf-upload" },
+  );
 }
 
 /** Returns the files of the older release that the branch lacks, or has with other contents. */

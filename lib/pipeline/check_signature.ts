@@ -85,6 +85,23 @@ export function storedClaim(store: Store, digest: Digest): ManifestClaim | undef
   return release === undefined ? undefined : { ...release, signature: findSignature(store, digest) };
 }
 
+/** Returns whether a policy accepts an earlier release, whatever its expiry; logs why not. */
+export async function isTrustedRelease(
+  context: Context,
+  claim: ManifestClaim,
+  policy: SignaturePolicy,
+  now: Date,
+): Promise<boolean> {
+  try {
+    await checkTrust(context, claim, policy, now);
+    return true;
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    context.log.warn(`${error.message}; it is not restored`);
+    return false;
+  }
+}
+
 async function checkTrust(
   { log }: Context,
   claim: ManifestClaim | undefined,

@@ -2,13 +2,15 @@ import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { requireToken } from "../core/read_secret.ts";
 import { hubSettings, repoLayout } from "../huggingface/hub_settings.ts";
-import { restoreRelease } from "../huggingface/restore_release.ts";
-import { releaseSeal } from "../pipeline/configured_signing.ts";
+import { type RestoreOptions, restoreRelease } from "../huggingface/restore_release.ts";
+import { isTrustedRelease } from "../pipeline/check_signature.ts";
+import { releaseSeal, signaturePolicy } from "../pipeline/configured_signing.ts";
 import type { Steps } from "../pipeline/current_run.ts";
 import { type CommandScope, reportedRun } from "../pipeline/reported_run.ts";
 import type { Digest } from "../release/manifest.ts";
 import { readHistory, TRAINING_COMMANDS } from "../store/history.ts";
-import type { Store } from "../store/store.ts";
+import { findStore, type Store } from "../store/store.ts";
+import { nextWithdrawals } from "../store/withdrawals.ts";
 import { deployTargets } from "./deploy_targets.ts";
 import { redeploy, type RedeployReport, type RevertedTo } from "./redeploy.ts";
 import type { WaitOptions } from "./wait_for_release.ts";
@@ -75,12 +77,26 @@ export function lastPublished(store: Store): Digest | undefined {
 }
 
 async function revertOnHub(
-  { context, settings }: CommandScope,
+  { context, settings, location }: CommandScope,
 ): Promise<(failed: Digest) => Promise<RevertedTo>> {
   const seal = await releaseSeal(context, settings.signing);
+  const { keys, isRequired } = await signaturePolicy(context, settings.signing);
   const hub = hubSettings(settings, context);
   const layout = repoLayout(settings);
-  return async (failed) => await restoreRelease(context, hub, layout, failed, seal);
+  const now = context.clock.now();
+  // What this machine signs, it trusts: an unsigned release would get a signature.
+  const policy = { keys, isRequired: isRequired || seal?.signer !== undefined };
+  const isTrusted: RestoreOptions["isTrusted"] = async (claim) => {
+    const { manifest, text, signature } = claim;
+    if (signature !== undefined && await seal?.signer?.hasSigned(signature, manifest, text) === true) {
+      return true;
+    }
+    return await isTrustedRelease(context, claim, policy, now);
+  };
+  return async (failed) => {
+    const known = nextWithdrawals(findStore(context.fs, location, context.log));
+    return await restoreRelease(context, hub, layout, { failed, seal, known, isTrusted });
+  };
 }
 
 function knownRelease(release: Digest | undefined): Digest {

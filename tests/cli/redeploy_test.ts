@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { REPO } from "../helpers/hub_machines.ts";
 import { HubWorld } from "../helpers/hub_world.ts";
 import { HurriedClock } from "../helpers/fake_clock.ts";
+import { testKey } from "../helpers/signing.ts";
 import { runCli, spawnCli } from "../helpers/run_cli.ts";
 import { writeFiles } from "../helpers/temp_dir.ts";
 
@@ -88,6 +89,38 @@ Deno.test("a backend that does not serve the release fails the command, and --re
   ]);
   assert.equal(backend.release, good);
   assert.equal((await world.json("bot", "hf-pull"))["release"], good);
+});
+
+Deno.test("--revert-on-failure restores and signs only a release that this machine's own key or a trusted key has signed", async () => {
+  await using world = new HubWorld();
+  await using backend = startBackend(world, () => "sha256:crashing");
+  const [old, own] = [testKey(), testKey()];
+  const trainer = join(world.path, "trainer");
+  const configure = (privatePem: string, ...trusted: string[]) => {
+    const keys = trusted.map((pem, index) => [`trusted-${index}.pem`, pem] as const);
+    const signing = { private_key: "own.pem", public_keys: keys.map(([name]) => name) };
+    writeFiles(trainer, {
+      "configs/bot.yaml": JSON.stringify({ model_sync: { huggingface: { repo_id: REPO }, signing } }),
+      "own.pem": privatePem,
+      ...Object.fromEntries(keys),
+    });
+    Deno.chmodSync(join(trainer, "own.pem"), 0o600);
+  };
+  configure(old.privatePem);
+  const good = await world.json("trainer", "hf-upload");
+  configure(own.privatePem);
+  writeFiles(trainer, { "models/model.bin": "a model that crashes the backend" });
+  await world.json("trainer", "hf-upload");
+  const refused = await runAt(world, "redeploy", ["--revert-on-failure"], backend.settings);
+  assert.equal(refused.code, 1, refused.stderr);
+  assert.match(
+    refused.stderr,
+    /not trusted here; it is not restored\n[^]*the branch is unchanged: Cannot restore/,
+  );
+  configure(own.privatePem, old.publicPem);
+  const reverted = await runAt(world, "redeploy", ["--revert-on-failure", "--json"], backend.settings);
+  assert.equal(reverted.code, 8, reverted.stderr);
+  assert.equal(JSON.parse(reverted.stderr).release, good["release"]);
 });
 
 Deno.test("a missing setting of a redeployment is an error before anything is uploaded", async () => {

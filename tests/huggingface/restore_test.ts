@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { restoreRelease } from "../../lib/huggingface/restore_release.ts";
-import { parseManifest } from "../../lib/release/manifest.ts";
+import { type RestoreOptions, restoreRelease } from "../../lib/huggingface/restore_release.ts";
+import { Digest, formatManifest, parseManifest } from "../../lib/release/manifest.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
 import {
   hubOf,
@@ -13,12 +13,22 @@ import {
   WHOLE_REPO,
   withdrawFromHub,
 } from "../helpers/hub_machines.ts";
+import { isOwn, readSeal, type Seal } from "../../lib/signing/seal.ts";
 import { testKey } from "../helpers/signing.ts";
 import { noise, readFiles } from "../helpers/temp_dir.ts";
 import { HubBench } from "./hub_bench.ts";
 
 const V1 = { "model.joblib": noise(100_000, 1), "config.json": '{"v": 1}', "old.json": "{}" };
 const V2 = { "model.joblib": noise(100_000, 2), "config.json": '{"v": 2}', "new.json": "{}" };
+
+/** A machine without keys, which knows no withdrawals. */
+const ANY = { seal: undefined, known: [], isTrusted: () => Promise.resolve(true) };
+
+/** Trusts what a seal's key signed. */
+function ownOnly(seal: Seal): RestoreOptions["isTrusted"] {
+  return async ({ manifest, text, signature }) =>
+    isOwn(seal, await readSeal(seal, manifest, text, signature));
+}
 
 Deno.test("restoreRelease() publishes the previous release again, also for clients with the failed one", async () => {
   await using bench = new HubBench();
@@ -33,7 +43,7 @@ Deno.test("restoreRelease() publishes the previous release again, also for clien
   // Another writer edits the repository's description meanwhile.
   server.commit(REPO, { "README.md": "# Models" });
 
-  const restored = await restoreRelease(context, hubOf(server), WHOLE_REPO, bad.release);
+  const restored = await restoreRelease(context, hubOf(server), WHOLE_REPO, { ...ANY, failed: bad.release });
   assert.deepEqual([restored.release, restored.sequence], [first.release, 3]);
   const { "README.md": readme, "model-sync.json": _manifest, ...files } = server.files(REPO);
   const { "model-sync.json": _before, ...expected } = wanted;
@@ -45,26 +55,70 @@ Deno.test("restoreRelease() publishes the previous release again, also for clien
   assert.deepEqual(Object.keys(readFiles(bench.bot)), ["config.json", "model.joblib", "old.json"]);
 });
 
-Deno.test("restoreRelease() signs the restored release; without a key it removes the failed release's signature", async () => {
+Deno.test("restoreRelease() signs the restored release, and refuses to replace a signed release by an unsigned one", async () => {
   await using bench = new HubBench();
   const { context, server } = bench;
   const key = testKey();
-  const options = publisherOptions(server, { seal: key.seal(7) });
+  const seal = key.seal(7);
+  const options = publisherOptions(server, { seal });
   fillModels(bench.trainer, V1);
   const first = await uploadFrom(context, bench.trainer, options);
   fillModels(bench.trainer, { ...V1, "config.json": '{"v": 2}' });
-  const second = await uploadFrom(context, bench.trainer, options);
-  await restoreRelease(context, hubOf(server), WHOLE_REPO, second.release, key.seal(7));
+  const { release: failed } = await uploadFrom(context, bench.trainer, options);
+  const isTrusted = ownOnly(seal);
+  await restoreRelease(context, hubOf(server), WHOLE_REPO, { ...ANY, failed, seal, isTrusted });
   const signatures = key.required;
   const pulled = await pullTo(context, bench.bot, sourceOptions(server), { signatures });
   assert.deepEqual([pulled.release, pulled.sequence], [first.release, 3]);
 
   await uploadFrom(context, bench.trainer, options);
-  await restoreRelease(context, hubOf(server), WHOLE_REPO, second.release);
-  assert.ok(!Object.hasOwn(server.files(REPO), "model.sig"));
-  await assert.rejects(pullTo(context, bench.bot, sourceOptions(server), { signatures }), {
+  const head = server.head(REPO).id;
+  await assert.rejects(restoreRelease(context, hubOf(server), WHOLE_REPO, { ...ANY, failed }), {
     code: "SIGNATURE_MISSING",
+    exitCode: 5,
   });
+  assert.equal(server.head(REPO).id, head);
+});
+
+Deno.test("restoreRelease() restores only a trusted release that is not withdrawn, and signs no list that another program wrote", async () => {
+  await using bench = new HubBench();
+  const { context, server } = bench;
+  const seal = testKey().seal();
+  const upload = async (content: string, sealed: Seal | undefined) => {
+    fillModels(bench.trainer, { "config.json": content });
+    return (await uploadFrom(context, bench.trainer, publisherOptions(server, { seal: sealed }))).release;
+  };
+  const good = await upload("good", seal);
+  // Another program changes a file, and not the manifest.
+  server.commit(REPO, { "config.json": "evil" });
+  const withdrawn = await upload("withdrawn", seal);
+  await upload("of another key", testKey().seal());
+  await upload("unsigned", undefined);
+  const failed = await upload("failed", seal);
+  // Another program withdraws the good release, without the key.
+  const manifest = await parseManifest(server.files(REPO)["model-sync.json"] ?? "", "the hub");
+  const entry = (digest: string) => ({
+    digest: Digest.parse(digest),
+    state: "withdrawn",
+    at: "2026-11-21T00:00:00Z",
+  });
+  server.commit(REPO, { "model-sync.json": formatManifest({ ...manifest, withdrawals: [entry(good)] }) });
+  const restored = await restoreRelease(context, hubOf(server), WHOLE_REPO, {
+    failed,
+    seal,
+    known: [entry(withdrawn)],
+    isTrusted: ownOnly(seal),
+  });
+  assert.deepEqual([restored.release, server.files(REPO)["config.json"]], [good, "good"]);
+  const after = await parseManifest(server.files(REPO)["model-sync.json"] ?? "", "the hub");
+  assert.deepEqual(after.withdrawals?.map(({ digest }) => digest), [withdrawn]);
+
+  const head = server.head(REPO).id;
+  const none = { failed: good, seal, known: [], isTrusted: () => Promise.resolve(false) };
+  await assert.rejects(restoreRelease(context, hubOf(server), WHOLE_REPO, none), {
+    code: "NOTHING_TO_RESTORE",
+  });
+  assert.equal(server.head(REPO).id, head);
 });
 
 Deno.test("restoreRelease() refuses if there is no previous release, and changes nothing", async () => {
@@ -72,10 +126,13 @@ Deno.test("restoreRelease() refuses if there is no previous release, and changes
   fillModels(bench.trainer, V1);
   const only = await uploadFrom(bench.context, bench.trainer, publisherOptions(bench.server));
   const head = bench.server.head(REPO).id;
-  await assert.rejects(restoreRelease(bench.context, hubOf(bench.server), WHOLE_REPO, only.release), {
-    code: "NOTHING_TO_RESTORE",
-    exitCode: 1,
-  });
+  await assert.rejects(
+    restoreRelease(bench.context, hubOf(bench.server), WHOLE_REPO, { ...ANY, failed: only.release }),
+    {
+      code: "NOTHING_TO_RESTORE",
+      exitCode: 1,
+    },
+  );
   assert.equal(bench.server.head(REPO).id, head);
 });
 
@@ -87,10 +144,13 @@ Deno.test("restoreRelease() does not replace a release that was published after 
   fillModels(bench.trainer, V2);
   await uploadFrom(context, bench.trainer, publisherOptions(server));
   const head = server.head(REPO).id;
-  await assert.rejects(restoreRelease(context, hubOf(server), WHOLE_REPO, failed.release), {
-    code: "RELEASE_REPLACED",
-    exitCode: 1,
-  });
+  await assert.rejects(
+    restoreRelease(context, hubOf(server), WHOLE_REPO, { ...ANY, failed: failed.release }),
+    {
+      code: "RELEASE_REPLACED",
+      exitCode: 1,
+    },
+  );
   assert.equal(server.head(REPO).id, head);
 });
 
@@ -107,7 +167,10 @@ Deno.test("restoreRelease() skips a commit that lacks files of its manifest", as
   const third = await uploadFrom(context, bench.trainer, publisherOptions(server));
   const broken = server.head(REPO).parent;
   assert.ok(broken !== undefined);
-  const restored = await restoreRelease(context, hubOf(server), WHOLE_REPO, third.release);
+  const restored = await restoreRelease(context, hubOf(server), WHOLE_REPO, {
+    ...ANY,
+    failed: third.release,
+  });
   assert.notEqual(restored.release, third.release);
   assert.ok(Object.hasOwn(server.files(REPO), "old.json"));
   assert.ok(first.release !== third.release);
@@ -122,11 +185,14 @@ Deno.test("restoreRelease() repeats a commit that the hub turned away, but not o
   const bad = await uploadFrom(context, bench.trainer, publisherOptions(server));
   const busy = () => new Response("busy", { status: 429, headers: { ratelimit: '"api";r=0;t=3' } });
   server.fail(/\/commit\//, { kind: "answer", make: busy });
-  const restored = await restoreRelease(context, hubOf(server), WHOLE_REPO, bad.release);
+  const restored = await restoreRelease(context, hubOf(server), WHOLE_REPO, { ...ANY, failed: bad.release });
   assert.equal(restored.release, first.release);
   assert.equal(bench.clock.pausesMs.at(-1), 4000);
   server.fail(/\/commit\//, { kind: "lost" });
-  await assert.rejects(restoreRelease(context, hubOf(server), WHOLE_REPO, first.release), { exitCode: 4 });
+  await assert.rejects(
+    restoreRelease(context, hubOf(server), WHOLE_REPO, { ...ANY, failed: first.release }),
+    { exitCode: 4 },
+  );
 });
 
 Deno.test("a withdrawal that loses races is published on top of the other commits: both withdrawals count, and a newer release stays the newest", async () => {
