@@ -17,7 +17,7 @@ export interface Webhook {
   readonly headers?: Readonly<Record<string, string>>;
   /** Further texts that are redacted from messages. */
   readonly hidden?: readonly Secret[];
-  /** The subject for errors: `the answer of the reload hook`. */
+  /** Its name in errors: `the reload hook`. */
   readonly what: string;
   readonly timeoutMs: number;
 }
@@ -46,6 +46,7 @@ export async function postWebhook(
     headers: { "content-type": "application/json", accept: "application/json, */*", ...signature },
     credentials: { origin: new URL(url).origin, headers: Object.fromEntries(headers) },
     body,
+    verb: "call",
     what,
     secrets: [...webhook.hidden ?? [], ...secret === undefined ? [] : [secret]],
     timeoutMs,
@@ -55,7 +56,7 @@ export async function postWebhook(
     await response.body?.cancel();
     if (sameAddress(response.url, url)) return;
     const { host } = new URL(url);
-    throw new UsageError(`Cannot read ${what}: ${host} redirects to another address`, {
+    throw new UsageError(`Cannot call ${what}: ${host} redirects to another address`, {
       code: "REDIRECTED",
       hint: "set the address that it redirects to, if that is the right one",
     });

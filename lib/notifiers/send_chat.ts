@@ -23,7 +23,7 @@ export async function sendChat(
     id,
     body: JSON.stringify(type === "slack" ? slackMessage(text) : discordMessage(text)),
     hidden: urlSecrets(new URL(url.reveal())),
-    what: `the answer of the ${type} webhook`,
+    what: `the ${type} webhook`,
     timeoutMs: ALERT_REQUEST_TIMEOUT_MS,
   };
   await withRetry(context, ALERT_RETRIES, () => postWebhook(context, webhook));

@@ -21,7 +21,7 @@ export async function sendWebhook(
     id,
     body: JSON.stringify({ type, timestamp: isoSeconds(context.clock.now()), data }),
     secret,
-    what: "the answer of the alert webhook",
+    what: "the alert webhook",
     timeoutMs: ALERT_REQUEST_TIMEOUT_MS,
   };
   await withRetry(context, ALERT_RETRIES, () => postWebhook(context, webhook));

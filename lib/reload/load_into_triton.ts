@@ -66,6 +66,7 @@ async function call(context: Context, hook: TritonHook, method: "GET" | "POST", 
     url: tritonAddress(hook, path),
     method,
     ...(method === "POST" ? { headers: { "content-type": "application/json" }, body: "{}" } : {}),
+    verb: "call",
     what: `v2/${path}`,
     timeoutMs: hook.timeout_seconds * 1000,
   };

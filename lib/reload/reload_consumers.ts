@@ -109,7 +109,7 @@ function isFailure(error: unknown): error is Error {
 function reloadFailed(consumer: string, notification: ReloadNotification, error: Error): FailedError {
   const what = notification.event === "activated" ? "reload" : "roll back to";
   // The message names the request already.
-  const reason = error.message.replace(/^Cannot read (?:the answer of the reload hook: )?/, "");
+  const reason = error.message.replace(/^Cannot (?:call the reload hook: |(?:call|read) )/, "");
   return new FailedError(
     `Cannot make ${consumer} ${what} release ${shortDigest(notification.digest)}: ${reason}`,
     {
@@ -133,7 +133,7 @@ async function postNotification(
     body: notificationBody(notification, context.clock.now()),
     secret,
     headers: hook.headers,
-    what: "the answer of the reload hook",
+    what: "the reload hook",
     timeoutMs: hook.timeout_seconds * 1000,
   };
   await withRetry(context, reloadRetries(hook), () => postWebhook(context, webhook));

@@ -71,7 +71,7 @@ Deno.test("no warning shows a part of a channel's address, whatever its server a
   );
   assert.deepEqual(context.log.lines.map((line) => line.replace(/127\.0\.0\.1:\d+/, "host")).sort(), [
     "warn cannot send the alert to discord: the value of OTHER is not an http address",
-    "warn cannot send the alert to slack: Cannot read the answer of the slack webhook: host answered 404: " +
+    "warn cannot send the alert to slack: Cannot call the slack webhook: host answered 404: " +
     "no_service for [redacted] [redacted]",
   ]);
 });

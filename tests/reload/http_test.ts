@@ -115,6 +115,8 @@ Deno.test("a temporary failure of a consumer is retried with the same id and a n
   assert.equal(times.length, 3);
   assert.ok((times[2] ?? 0) >= (times[1] ?? 0) + 4);
   assert.equal(context.clock.pausesMs.at(-1), 4_000);
+  const retry = `Cannot call the reload hook: ${new URL(host.origin).host} answered 503: starting`;
+  assert.ok(context.log.lines.includes(`warn ${retry}; trying again in 4.0 s`), context.log.lines.join("\n"));
 });
 
 Deno.test("the error of a failing hook names it and its response, and the hooks after it are not called", async () => {
