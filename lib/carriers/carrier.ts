@@ -82,6 +82,8 @@ export interface Source extends AsyncDisposable {
   readonly carrier: Carrier;
   /** The hint for a refused release that the next pull would use again: how to get another one. */
   readonly otherThanRefused?: string | undefined;
+  /** What it pulls from: a part of {@link Revision.source} without the server's address, which is known offline, too. */
+  readonly place?: string;
   /** Returns the newest revision. */
   resolve(): Promise<Revision>;
   /** Returns the content of a revision. */

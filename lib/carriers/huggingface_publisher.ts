@@ -120,7 +120,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
   ): Promise<HuggingFacePublisher> {
     requireWriteToken(context.env, options.hub);
     const hub = new Hub(context, options.hub, PATIENT);
-    context.log.info(`asking ${hub.host} for ${options.hub.revision} of ${options.hub.repoId}`);
+    hub.announce();
     return new HuggingFacePublisher(context, store, options, hub, await findTarget(hub));
   }
 

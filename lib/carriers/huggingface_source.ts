@@ -64,6 +64,7 @@ interface Opened {
 /** Pulls from a model repository on a Hugging Face hub: resolves the branch to a commit once, and reads every file from it. */
 export class HuggingFaceSource implements Source {
   readonly carrier = "huggingface";
+  readonly place: string;
   readonly #context: Context;
   readonly #options: HuggingFaceSourceOptions;
   readonly #hub: Hub;
@@ -76,7 +77,8 @@ export class HuggingFaceSource implements Source {
 
   /** @param store remembers responses and digests; `undefined` in a dry run before the first pull */
   constructor(context: Context, options: HuggingFaceSourceOptions, store: Store | undefined) {
-    const { hub, isHasty, cacheFolder } = options;
+    const { hub, layout, isHasty, cacheFolder } = options;
+    this.place = `${hub.repoId} ${hub.revision} ${describeLayout(layout)}`;
     this.#context = context;
     this.#options = options;
     this.#hub = new Hub(context, hub, isHasty ? HASTY : PATIENT);
@@ -88,14 +90,14 @@ export class HuggingFaceSource implements Source {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async resolve(): Promise<Revision> {
-    const { hub, layout, cacheFolder } = this.#options;
-    this.#context.log.info(`asking ${this.#hub.host} for ${hub.revision} of ${hub.repoId}`);
+    const { hub, cacheFolder } = this.#options;
+    this.#hub.announce();
     const known = this.#store === undefined ? undefined : await findKnownCommit(this.#store, hub);
     this.#known = await this.#hub.findCommit(known);
-    const parts = [redactUrls(hub.endpoint), hub.repoId, hub.revision, describeLayout(layout)];
     // With a new cache folder, the active release still has to be put into the cache.
-    if (cacheFolder !== undefined) parts.push("cached in", cacheFolder);
-    return { id: this.#known.commit, source: `huggingface ${parts.join(" ")}` };
+    const cached = cacheFolder === undefined ? "" : ` cached in ${cacheFolder}`;
+    const source = `huggingface ${redactUrls(hub.endpoint)} ${this.place}${cached}`;
+    return { id: this.#known.commit, source };
   }
 
   async inspect(revision: Revision): Promise<Offer> {

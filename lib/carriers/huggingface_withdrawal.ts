@@ -76,7 +76,7 @@ export class HuggingFaceWithdrawal implements WithdrawalTarget {
   static async open(context: Context, options: HuggingFaceWithdrawalOptions): Promise<HuggingFaceWithdrawal> {
     requireWriteToken(context.env, options.hub);
     const hub = new Hub(context, options.hub, PATIENT);
-    context.log.info(`asking ${hub.host} for ${options.hub.revision} of ${options.hub.repoId}`);
+    hub.announce();
     return new HuggingFaceWithdrawal(context, options, hub, await readNewest(context, hub, options.seal));
   }
 

@@ -112,6 +112,16 @@ export class Hub {
     return new URL(this.settings.endpoint).host;
   }
 
+  /** Logs that the hub is about to be requested, or that `HF_HUB_OFFLINE` forbids it. */
+  announce(): void {
+    const { repoId, revision, isOffline } = this.settings;
+    this.#context.log.info(
+      isOffline
+        ? `working offline, because HF_HUB_OFFLINE is set: ${this.host} is not asked for ${repoId}`
+        : `asking ${this.host} for ${revision} of ${repoId}`,
+    );
+  }
+
   /** Returns an address below `/api/models/<owner>/<name>`. */
   apiUrl(path: string): string {
     return `${this.settings.endpoint}/api/models/${this.settings.repoId}/${path}`;

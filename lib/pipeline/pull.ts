@@ -9,7 +9,7 @@ import { sweepPartials } from "../store/partials.ts";
 import { checkMirrorFolder } from "../store/mirror_scratch.ts";
 import { activeManifest, readPointer } from "../store/pointers.ts";
 import type { RecordedWriter } from "../store/recorded_writer.ts";
-import { findRevision, findRevisionOf } from "../store/revisions.ts";
+import { findRevision, findRevisionOf, isFromElsewhere } from "../store/revisions.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { CurrentRun } from "./current_run.ts";
@@ -112,6 +112,10 @@ export async function pull(
     const active = activeManifest(store);
     if (active === undefined || !await isActiveWhole(context, store, active, swapping.choice)) throw error;
     if (!await mayStayActive(context, store, active, options)) throw error;
+    if (source.place !== undefined && isFromElsewhere(store, active.digest, source.place)) {
+      error.addHint("the active release was not pulled from there");
+      throw error;
+    }
     context.log.warn(`${error.message}; keeping the active release ${shortDigest(active.digest)}`);
     const revision = findRevisionOf(store, active.digest);
     return {

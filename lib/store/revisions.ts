@@ -26,6 +26,20 @@ export function findRevisionOf(store: Store, digest: Digest): string | undefined
   return Object.values(REVISIONS.find(store) ?? {}).find((known) => known.digest === digest)?.revision;
 }
 
+/**
+ * Returns whether a release was pulled from another place than this one, as far as the records show. Models that were
+ * adopted belong to no place.
+ *
+ * @param place a part of the source's key
+ */
+export function isFromElsewhere(store: Store, release: Digest, place: string): boolean {
+  const known = Object.entries(REVISIONS.find(store) ?? {});
+  const here = known.filter(([source]) => source.includes(` ${place}`));
+  const isRelease = ([, { digest }]: readonly [string, KnownRevision]) => digest === release;
+  if (here.some(isRelease)) return false;
+  return known.some(isRelease) || (here.length === 0 && known.length > 0);
+}
+
 /** Returns the other program whose change of the release's files was accepted, if it is the last one staged from a source. */
 export function findWriterOf(store: Store, digest: Digest): RecordedWriter | undefined {
   return Object.values(REVISIONS.find(store) ?? {}).find((known) => known.digest === digest)?.otherWriter;
