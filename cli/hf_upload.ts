@@ -14,7 +14,7 @@ import type { Output } from "./_output.ts";
 import { changeLines } from "./_previewed_changes.ts";
 import { HUB_OPTIONS, PUBLISHING_OPTIONS } from "./_options.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
-import type { Session } from "./_session.ts";
+import { narrowPermissions, type Session } from "./_session.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import { prepareRedeployment, recordedRedeployment } from "../lib/redeploy/prepare_redeployment.ts";
 import { REDEPLOY_OPTIONS, redeployChoices, redeployJson, redeployLines } from "./redeploy.ts";
@@ -78,6 +78,7 @@ export const program: Program = {
 /** Uploads as a recorded run, redeploys where the options say so, and prints the result. */
 async function runHfUpload(session: Session, flags: HfUploadFlags): Promise<void> {
   const { context, output, location } = session;
+  narrowPermissions(session, ["net"]);
   if (flags.createPr && (flags.redeploy || flags.wait || flags.revertOnFailure)) {
     throw new UsageError("Cannot redeploy with --create-pr: the branch holds the release once it is merged", {
       code: "NOT_MERGED",

@@ -25,7 +25,7 @@ interface Entry {
 export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
   publish: { revoked: [], load: () => import("./publish.ts") },
   pull: { revoked: [], load: () => import("./pull.ts") },
-  "hf-upload": { revoked: ["run"], load: () => import("./hf_upload.ts") },
+  "hf-upload": { revoked: [], load: () => import("./hf_upload.ts") },
   "hf-pull": { revoked: [], load: () => import("./hf_pull.ts") },
   "artifact-pull": { revoked: [], load: () => import("./artifact_pull.ts") },
   "runpod-pull": { revoked: [], load: () => import("./runpod_pull.ts") },

@@ -1,4 +1,5 @@
 import type { Publication, Publisher } from "../carriers/carrier.ts";
+import type { ValidateSettings } from "../config/sections/validate.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf, UsageError } from "../core/errors.ts";
 import { type Carrier, type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
@@ -13,6 +14,7 @@ import { keepPublishedFiles } from "../store/published_files.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
 import type { Steps } from "./current_run.ts";
+import { refuseInvalid } from "./refuse_invalid.ts";
 import type { RunReport } from "./run_report.ts";
 
 export interface PublishReport extends RunReport {
@@ -26,20 +28,24 @@ export interface PublishReport extends RunReport {
   readonly writtenBytes: number;
 }
 
-/**
- * Publishes the model folder: reads it while the target is being opened, then lets the publisher send the changes.
- *
- * @param memory recognises an unchanged folder
- * @param open opens the target; called immediately
- * @param isWanted selects the files to publish; default: all
- */
+/** What to publish, and where. */
+export interface Publishing<Result extends Publication> {
+  /** Recognises an unchanged folder. */
+  readonly memory: FolderMemory;
+  /** Opens the target; called immediately. */
+  readonly open: () => Promise<Publisher<Result>>;
+  /** Selects the files to publish. Default: all. */
+  readonly isWanted?: (path: string) => boolean;
+  /** The checks of the models before they are sent. Default: none. */
+  readonly validate?: ValidateSettings;
+}
+
+/** Publishes the model folder: reads it while the target is being opened, then lets the publisher send the changes. */
 export async function publish<Result extends Publication>(
   context: Context,
   store: Store,
   run: Steps,
-  memory: FolderMemory,
-  open: () => Promise<Publisher<Result>>,
-  isWanted?: (path: string) => boolean,
+  { memory, open, isWanted, validate }: Publishing<Result>,
 ): Promise<PublishReport & { readonly publication: Result }> {
   const [reading, opening] = await Promise.allSettled([
     run.step("read", () => readUnlessRemembered(context, store, memory, isWanted)),
@@ -54,6 +60,9 @@ export async function publish<Result extends Publication>(
   const known = remembered === undefined ? undefined : publisher.findPublished(remembered.digest);
   if (remembered !== undefined && known !== undefined) return reportOf(context, publisher, remembered, known);
   const models = set ?? await readModels(context, store, memory, isWanted);
+  if (validate !== undefined && publisher.findPublished(models.digest) === undefined) {
+    await run.step("validate", () => refuseInvalid(context, models, validate));
+  }
   const publication = await run.step("publish", () => publisher.publish(models));
   const { digest, files } = models;
   if (publication.outcome === "published") keepFiles(context, store, models);

@@ -12,6 +12,7 @@ import { findStore, openStore, stateDirOf } from "../store/store.ts";
 import { train, trainingCommand, type TrainingOptions, type TrainingSettings } from "../training/train.ts";
 import { releaseSeal } from "./configured_signing.ts";
 import { publish, type PublishReport, refuseTrainingIntoRelease } from "./publish.ts";
+import { refuseInvalid } from "./refuse_invalid.ts";
 import { type CommandScope, reportedRun } from "./reported_run.ts";
 import type { Timed } from "./run_report.ts";
 
@@ -53,13 +54,11 @@ export async function recordedPublish(
       refuseTrainingIntoRelease(store);
       await run.step("train", () => train(observed, training, choices.training, show));
     }
-    return await publish(
-      observed,
-      store,
-      run,
-      new FolderIndex(observed, store.root),
-      () => GitPublisher.open(observed, store, options),
-    );
+    return await publish(observed, store, run, {
+      memory: new FolderIndex(observed, store.root),
+      open: () => GitPublisher.open(observed, store, options),
+      validate: settings.activation.validate,
+    });
   });
 }
 
@@ -84,6 +83,7 @@ export async function planPublish(scope: CommandScope, choices: PublishChoices):
   const seal = await releaseSeal(context, settings.signing);
   const options = { ...publisherOptions(scope, choices, stateDirOf(context.fs, location)), seal };
   const plan = await planGitPublish(context, options, set, scratch.path, store);
+  if (plan.outcome === "published") await refuseInvalid(context, set, settings.activation.validate);
   const trainCommand = training === undefined
     ? null
     : redactArguments(trainingCommand(training, choices.training));

@@ -12,6 +12,7 @@ import { StatCache } from "../store/stat_cache.ts";
 import { findStore, type Store } from "../store/store.ts";
 import { releaseSeal } from "./configured_signing.ts";
 import { publish, type PublishReport } from "./publish.ts";
+import { refuseInvalid } from "./refuse_invalid.ts";
 import { type CommandScope, reportedRun } from "./reported_run.ts";
 import type { Timed } from "./run_report.ts";
 
@@ -35,14 +36,12 @@ export async function recordedUpload(
   const layout = repoLayout(scope.settings);
   return await reportedRun(scope, store, "hf-upload", async (run, observed) => {
     const options = await publisherOptions(scope, choices);
-    return await publish(
-      observed,
-      store,
-      run,
-      NO_FOLDER_MEMORY,
-      () => HuggingFacePublisher.open(observed, store, options),
-      (path) => isWanted(layout, path),
-    );
+    return await publish(observed, store, run, {
+      memory: NO_FOLDER_MEMORY,
+      open: () => HuggingFacePublisher.open(observed, store, options),
+      isWanted: (path) => isWanted(layout, path),
+      validate: scope.settings.activation.validate,
+    });
   });
 }
 
@@ -59,6 +58,7 @@ export async function planUpload(
   const isOurs = (path: string) => isWanted(layout, path);
   const set = await readModelSet(context, location.modelsDir, cache, NO_FOLDER_MEMORY, isOurs);
   const preview = await HuggingFacePublisher.preview(context, options, set, store);
+  if (preview.outcome === "published") await refuseInvalid(context, set, settings.activation.validate);
   return { preview, bytes: totalBytes(set.files) };
 }
 

@@ -1,5 +1,8 @@
 import { RefusedError } from "../core/errors.ts";
 
+/** How the hints of refusals end on the machine that activates a release. */
+const UNTOUCHED = "the active release is untouched";
+
 /** The refusal of a release because of one of its files. The message says what was found and what was expected. */
 export class InvalidModelError extends RefusedError {
   /** The file's path in the manifest; empty for a refusal of the release as a whole. */
@@ -13,20 +16,35 @@ export class InvalidModelError extends RefusedError {
   constructor(
     path: string,
     problem: string,
-    { imports = [], ...details }: {
+    { imports = [], verb = "activate", ...details }: {
+      readonly verb?: "activate" | "publish";
       readonly hint?: string;
       readonly cause?: unknown;
       readonly imports?: readonly string[];
     } = {},
   ) {
-    super(`Cannot activate ${path === "" ? "the release" : path}: ${problem}`, {
+    super(`Cannot ${verb} ${path === "" ? "the release" : path}: ${problem}`, {
       code: "VALIDATION_FAILED",
-      hint: "publish a corrected release; the active release is untouched",
+      hint: `publish a corrected release; ${UNTOUCHED}`,
       ...details,
     });
     this.path = path;
     this.problem = problem;
     this.imports = imports;
+  }
+
+  /** Returns this refusal in the words of a publisher, with the way to publish the models anyway. */
+  atPublisher(): InvalidModelError {
+    const { path, problem, imports, hint = "" } = this;
+    const correction = hint.replace(UNTOUCHED, "nothing was published");
+    return new InvalidModelError(path, problem, {
+      verb: "publish",
+      imports,
+      cause: this,
+      hint:
+        `${correction}. Pulls with these checks would refuse the release. To publish it for clients that allow ` +
+        "it, set activation.validate.enabled: false here",
+    });
   }
 }
 

@@ -52,10 +52,13 @@ Deno.test({
       publisher: { train_before_push: false },
       client: { schedule: "* * * * *" },
     };
-    for (const machine of [trainer, bot]) {
-      writeFiles(machine, { "configs/bot.yaml": JSON.stringify({ model_sync: settings }) });
-    }
-    writeFiles(trainer, { "models/BTC/rf.bin": "one", "models/ETH/rf.bin": "eth" });
+    writeFiles(bot, { "configs/bot.yaml": JSON.stringify({ model_sync: settings }) });
+    const unchecked = { ...settings, activation: { validate: { enabled: false } } };
+    writeFiles(trainer, {
+      "configs/bot.yaml": JSON.stringify({ model_sync: unchecked }),
+      "models/BTC/rf.bin": "one",
+      "models/ETH/rf.bin": "eth",
+    });
     const first = programJson(trainer, "publish");
     assert.deepEqual([first["outcome"], first["sequence"], first["pushed"]], ["published", 1, true]);
     assert.equal(programJson(bot, "pull")["outcome"], "activated");

@@ -4,6 +4,7 @@ import { REPO } from "../helpers/hub_machines.ts";
 import { hasOpenssl, makeCertificates } from "../helpers/certificates.ts";
 import { runCli, spawnCli } from "../helpers/run_cli.ts";
 import { HubWorld, MODELS } from "../helpers/hub_world.ts";
+import { FLOAT, input, model, node, output } from "../helpers/onnx_bytes.ts";
 import { listing, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 
 Deno.test("hf-upload and hf-pull move models over a hub under their own permission sets", async () => {
@@ -313,7 +314,33 @@ Deno.test("with HF_HUB_OFFLINE hf-pull and hf-upload send no request: the active
   assert.equal(later.code, 0, later.stderr);
   const { outcome, unreached } = JSON.parse(later.stdout);
   assert.deepEqual([outcome, /HF_HUB_OFFLINE is set/.test(unreached)], ["unchanged", true]);
+  const { stderr } = await offline("bot", "hf-pull");
+  assert.match(
+    stderr,
+    /info {2}working offline, because HF_HUB_OFFLINE is set: 127\.0\.0\.1:\d+ is not asked/,
+  );
+  assert.doesNotMatch(stderr, /asking/);
   assert.equal(world.server.requests.length, asked);
+});
+
+Deno.test("offline, the active release stands in for its own repository and no other", async () => {
+  await using world = new HubWorld();
+  await world.json("trainer", "hf-upload");
+  await world.json("bot", "hf-pull");
+  const offline = (...args: string[]) =>
+    runCli("hf-pull", args, { cwd: join(world.path, "bot"), env: { HF_HUB_OFFLINE: "1" } });
+  for (const other of [["--repo-id", "you/others"], ["--revision", "v2"]]) {
+    const { code, stderr } = await offline(...other);
+    assert.equal(code, 4, stderr);
+    assert.match(stderr, /the active release was not pulled from there; release [0-9a-f]{12} is active/);
+  }
+  assert.equal((await offline("--hf-cache")).code, 0);
+  await world.json("trainer", "hf-upload", "--repo-id", "you/others");
+  writeFiles(join(world.path, "trainer/models"), { "model.bin": "other" });
+  await world.json("trainer", "hf-upload", "--repo-id", "you/others");
+  await world.json("bot", "hf-pull", "--repo-id", "you/others");
+  assert.equal((await offline("--repo-id", "you/others")).code, 0);
+  assert.equal((await offline()).code, 4, "the active release is that of the other repository");
 });
 
 const OPENSSL = { ignore: !hasOpenssl() };
@@ -402,4 +429,33 @@ Deno.test("hf-pull says that a release with a manifest is pulled whole, despite 
   const { code, stderr } = await world.run("bot", "hf-pull", "--include", "*.json");
   assert.equal(code, 0, stderr);
   assert.match(stderr, /model\.bin is pulled in spite of include and exclude/);
+});
+
+Deno.test("a publisher refuses what every pull would refuse, before it uploads, and says how to publish it anyway", async () => {
+  await using world = new HubWorld();
+  const trainer = join(world.path, "trainer");
+  writeFiles(join(trainer, "models"), { "scaler.pkl": "cmy_bot.features\nScaler\n." });
+  for (const args of [[], ["--dry-run"]]) {
+    const { code, stderr } = await world.run("trainer", "hf-upload", ...args);
+    assert.equal(code, 5, stderr);
+    assert.match(stderr, /Cannot publish scaler\.pkl: its pickle imports my_bot\.features\.Scaler/);
+    assert.match(stderr, /add it under activation\.validate\.pickle: allow: \[my_bot\.features\.Scaler\]/);
+    assert.match(stderr, /set activation\.validate\.enabled: false here/);
+    assert.doesNotMatch(stderr, /the active release/);
+    assert.equal(world.server.repos.size, 0, "nothing is created");
+  }
+  const config = `huggingface: {repo_id: ${REPO}}, activation: {validate: {enabled: false}}`;
+  writeFiles(trainer, { "configs/bot.yaml": `model_sync: {${config}}\n` });
+  await world.json("trainer", "hf-upload");
+  assert.equal((await world.run("bot", "hf-pull")).code, 5);
+});
+
+Deno.test("hf-upload tries ONNX models under its permission set, like a pull", async () => {
+  await using world = new HubWorld();
+  const cwd = join(world.path, "trainer");
+  const unknown = [node("Unknown", ["x"], ["y"]), input("x", FLOAT, [1]), output("y", FLOAT, [1])];
+  Deno.writeFileSync(join(cwd, "models/price.onnx"), model(...unknown));
+  const { code, stderr } = await spawnCli("hf-upload", [], { cwd, entry: "script" });
+  assert.equal(code, 5, stderr);
+  assert.match(stderr, /Cannot publish price\.onnx: ONNX Runtime .*Unknown/);
 });

@@ -75,14 +75,11 @@ export async function uploadFrom(context: Context, modelsDir: string, options: H
     lock: "store",
     sinks: [],
   }, (run) =>
-    publish(
-      context,
-      store,
-      run,
-      NO_FOLDER_MEMORY,
-      () => HuggingFacePublisher.open(context, store, options),
-      (path) => isWanted(layout, path),
-    ));
+    publish(context, store, run, {
+      memory: NO_FOLDER_MEMORY,
+      open: () => HuggingFacePublisher.open(context, store, options),
+      isWanted: (path) => isWanted(layout, path),
+    }));
 }
 
 /** Withdraws a release like `model-sync withdraw` with a repository on a hub. */

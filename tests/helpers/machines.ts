@@ -65,17 +65,14 @@ export async function publishFrom(context: Context, from: Machine, settings: Pub
     store,
     { command: "publish", lock: "store", sinks: [] },
     (run) =>
-      publish(
-        context,
-        store,
-        run,
-        new FolderIndex(context, store.root),
-        () =>
+      publish(context, store, run, {
+        memory: new FolderIndex(context, store.root),
+        open: () =>
           GitPublisher.open(context, store, {
             ...publisherOptions(from, settings),
             owner: { ...run, host: context.host },
           }),
-      ),
+      }),
   );
 }
 
