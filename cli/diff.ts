@@ -35,7 +35,8 @@ interface Pair {
 
 const PAIR: Operands<Pair> = {
   usage: "[A [B]]",
-  brief: "A sequence, a digest's beginning, active, previous or remote (default: previous, then active)",
+  brief:
+    "A sequence, a digest's beginning, active, previous or remote (default: previous, then active, or the last two published)",
   completion: "releases",
   parse: ([from = "previous", to = "active", excess]) => {
     if (excess === undefined) return { from, to };

@@ -13,7 +13,7 @@ import { type Options, switchOption } from "./_declaration.ts";
 import { limitOption } from "./_options.ts";
 import { SUMMARIES } from "./_help.ts";
 import type { Output, Style } from "./_output.ts";
-import { lookUp, narrowToRemotes, type RemoteRole, remoteRoles } from "./_remote.ts";
+import { carrierOf, lookUp, narrowToRemotes, type RemoteRole, remoteRoles } from "./_remote.ts";
 import { fromText } from "./_runs.ts";
 import { narrowToReading, type Session } from "./_session.ts";
 import { type Column, tableLines } from "./_table.ts";
@@ -88,7 +88,7 @@ async function lookUpRole(
 ): Promise<LookedUp> {
   try {
     const found = await lookUp(session, store, role);
-    const here = hereOf(releases);
+    const here = hereOf(releases, role);
     return { role, found, here, lag: compareRemote(found, here) };
   } catch (failure) {
     if (!(failure instanceof ModelSyncError) || session.context.signal.aborted) throw failure;
@@ -96,9 +96,10 @@ async function lookUpRole(
   }
 }
 
-/** Returns the active release, or on a machine without one the newest that it published. */
-function hereOf(releases: readonly KnownRelease[]): KnownRelease | undefined {
-  return releases.find(isActive) ?? releases.find(({ state }) => state === "published");
+/** Returns the active release, or on a machine without one the newest that it published to the role's source. */
+function hereOf(releases: readonly KnownRelease[], role: RemoteRole): KnownRelease | undefined {
+  return releases.find(isActive) ??
+    releases.find(({ state, carrier }) => state === "published" && carrier === carrierOf(role));
 }
 
 function isActive({ state }: KnownRelease): boolean {

@@ -106,6 +106,8 @@ export interface Publication {
   readonly previous: Digest | undefined;
   /** The hint of the publisher's key, if it signed the release. */
   readonly signer: string | undefined;
+  /** The commit that holds the release, or that a pull request proposes; `undefined` if there is none. */
+  readonly commit: string | undefined;
 }
 
 /** The pushing side of a carrier, opened on its target. */

@@ -114,11 +114,12 @@ function reportOf<Result extends Publication>(
   { digest, files, bytes }: RememberedFolder,
   publication: Result,
 ): PublishReport & { readonly publication: Result } {
-  const { outcome, sequence, changed, sentBytes, previous, signer } = publication;
+  const { outcome, sequence, changed, sentBytes, previous, signer, commit } = publication;
   context.log.info(`release ${shortDigest(digest)} is ${outcome}`);
   const known = {
     ...(previous === undefined ? {} : { previous }),
     ...(signer === undefined ? {} : { signer }),
+    ...(commit === undefined ? {} : { revision: commit }),
   };
   const amounts = { files, bytes, changed, writtenBytes: sentBytes };
   return { outcome, carrier, release: digest, ...known, sequence, ...amounts, publication };

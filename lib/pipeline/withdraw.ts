@@ -77,7 +77,7 @@ export async function withdraw(
 
 /** Returns the record's fields about the registry. */
 function describe(
-  { carrier, release, replaced, sequence, files, signer }: WithdrawalResult,
+  { carrier, release, replaced, sequence, files, signer, commit }: WithdrawalResult,
 ): Omit<RunReport, "outcome" | "withdrawal"> {
   return {
     carrier,
@@ -86,6 +86,7 @@ function describe(
     files,
     ...(replaced === undefined ? {} : { previous: replaced }),
     ...(signer === undefined ? {} : { signer }),
+    ...(commit === undefined ? {} : { revision: commit }),
   };
 }
 

@@ -36,7 +36,7 @@ const SEQUENCE = /^\d{1,16}$/;
 export function findCompared(store: Store, typed: string): ComparedRelease {
   const known = knownReleases(store);
   const digest = typed === "active" || typed === "previous"
-    ? pointed(store, typed)
+    ? pointed(store, known, typed)
     : named(store, known, typed);
   const about = known.find((one) => one.digest === digest);
   const facts = {
@@ -74,13 +74,29 @@ function ofManifest(
   };
 }
 
-function pointed(store: Store, name: "active" | "previous"): Digest {
-  const digest = readPointer(store, name === "active" ? "current" : name);
+/** On a machine without an active release, the last release that it published counts as the active one. */
+function pointed(store: Store, known: readonly KnownRelease[], name: "active" | "previous"): Digest {
+  const active = readPointer(store, "current");
+  const [newest, before] = active === undefined
+    ? lastPublished(known)
+    : [active, readPointer(store, "previous")];
+  const digest = name === "active" ? newest : before;
   if (digest !== undefined) return digest;
-  throw new UsageError(`Cannot compare the ${name} release: there is none on this machine`, {
+  const why = active === undefined && newest !== undefined
+    ? "this machine published only one"
+    : "there is none on this machine";
+  throw new UsageError(`Cannot compare the ${name} release: ${why}`, {
     code: "NO_RELEASE",
     hint: "name two releases; model-sync releases lists them",
   });
+}
+
+/** Returns the releases that this machine published last through the same carrier, newest first. */
+function lastPublished(known: readonly KnownRelease[]): readonly (Digest | undefined)[] {
+  const published = known.filter(({ state }) => state === "published")
+    .sort((one, other) => (other.at ?? "").localeCompare(one.at ?? ""));
+  const carrier = published[0]?.carrier;
+  return published.filter((one) => one.carrier === carrier).map(({ digest }) => digest);
 }
 
 function named(store: Store, known: readonly KnownRelease[], typed: string): Digest {

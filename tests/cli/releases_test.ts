@@ -32,13 +32,17 @@ Deno.test("releases lists every known release with its state, and --remote how f
     digests.push(await publish(content));
     await runJson(bot, "pull");
   }
-  assert.deepEqual(statesOf(await releasesOf(bot)), [
+  const pulled = await releasesOf(bot);
+  const revisions = pulled.map(({ revision }) => revision);
+  assert.deepEqual(statesOf(pulled), [
     [4, "active"],
     [3, "previous"],
     [2, "installed"],
     [1, "installed"],
   ]);
-  assert.deepEqual(statesOf(await releasesOf(trainer)), [4, 3, 2, 1].map((one) => [one, "published"]));
+  const published = await releasesOf(trainer);
+  assert.deepEqual(statesOf(published), [4, 3, 2, 1].map((one) => [one, "published"]));
+  assert.deepEqual(published.map(({ revision }) => revision), revisions);
   await runJson(bot, "rollback");
   await runJson(bot, "quarantine", "add", digests[0] ?? "", "--reason", "wrong labels");
   await runJson(bot, "prune", "--keep", "1");
