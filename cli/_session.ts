@@ -88,10 +88,10 @@ export function requireStore(session: Session): Store {
   const store = findStore(session.context.fs, session.location, session.context.log);
   if (store !== undefined) return store;
   throw new UsageError(
-    `Cannot find a store for ${session.location.modelsDir}: nothing was pulled there yet`,
+    `Cannot find a store for ${session.location.modelsDir}: nothing was pulled or published there yet`,
     {
       code: "STORE_MISSING",
-      hint: "run model-sync pull first, or name the folder with --models-dir or --state-dir",
+      hint: "pull or publish first, or name the folder with --models-dir or --state-dir",
     },
   );
 }

@@ -1,5 +1,4 @@
 import { diagnose, isUnconfigured } from "../lib/doctor/diagnose.ts";
-import { configuredRoles } from "../lib/config/roles.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { GIT_OPTIONS } from "./_options.ts";
 import { ROLE_VALUES } from "./_roles.ts";
@@ -7,6 +6,7 @@ import { EXIT, type ExitCode } from "../lib/core/errors.ts";
 import type { Context } from "../lib/core/context.ts";
 import { LAUNCHER_VARIABLE } from "../lib/core/launcher_variables.ts";
 import { type Check, pass } from "../lib/doctor/check.ts";
+import { machineRoles, machineUse, useFor } from "../lib/doctor/machine_use.ts";
 import { describeVersion } from "./_version.ts";
 import { SUMMARIES } from "./_help.ts";
 import type { Options } from "./_declaration.ts";
@@ -43,20 +43,21 @@ export const program: Program = {
 };
 
 async function run(session: Session, flags: DoctorFlags): Promise<ExitCode> {
-  const { output, settings } = session;
+  const { context, output, config, location } = session;
+  const use = flags.role === undefined ? await machineUse(context, location) : useFor(flags.role);
   const checks = [
-    checkProgram(session.context),
-    ...await diagnose({ ...session, isFileNamed: flags.config !== undefined, roles: flags.role }),
+    checkProgram(context),
+    ...await diagnose({ ...session, isFileNamed: flags.config !== undefined, roles: flags.role, use }),
   ];
   const failed = checks.some((check) => check.status === "fail");
   const heading = headingOf(session);
-  const roles = flags.role ?? configuredRoles(settings);
+  const roles = flags.role ?? machineRoles(config, use);
   const json = { ok: !failed, ...heading, roles, checks };
   output.verdict(!failed, json, () => [
     ...headingLines(session, heading),
     `roles          ${roles.join(", ") || "none is configured"}`,
     ...checkLines(output, checks),
-    ...(!failed && flags.role === undefined && isUnconfigured(session.config) ? WORKS : []),
+    ...(!failed && flags.role === undefined && isUnconfigured(config) ? WORKS : []),
   ]);
   return failed ? EXIT.failed : EXIT.done;
 }

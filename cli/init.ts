@@ -4,6 +4,7 @@ import { messageOf } from "../lib/core/errors.ts";
 import { UnusableFileError } from "../lib/core/files.ts";
 import type { Check } from "../lib/doctor/check.ts";
 import { diagnose } from "../lib/doctor/diagnose.ts";
+import { useFor } from "../lib/doctor/machine_use.ts";
 import { ignoreNames, namesNotIgnored } from "../lib/git/ignore_names.ts";
 import { STATE_DIR_NAME } from "../lib/store/state_entries.ts";
 import { main, plainCommand, type Program } from "./_command.ts";
@@ -54,7 +55,13 @@ async function create(plain: PlainSession, flags: InitFlags, planned: PlannedLif
   const written = writeConfig(context.fs, planned, flags.force === true);
   const life = LIVES[name];
   const session = await openSession(plain);
-  const checks = await diagnose({ ...session, isFileNamed: flags.config !== undefined, roles: [life.role] });
+  const roles = [life.role];
+  const checks = await diagnose({
+    ...session,
+    isFileNamed: flags.config !== undefined,
+    roles,
+    use: useFor(roles),
+  });
   const ok = checks.every(({ status }) => status !== "fail");
   const token = missingToken(context, life.token(answers));
   const next = nextStep(flags, life.next, checks, token);

@@ -6,7 +6,7 @@ import { withdrawnWords } from "../lib/release/withdrawals.ts";
 import { type NextStep, nextStep } from "../lib/status/next_step.ts";
 import type { CanaryDescription, Status, StatusRelease } from "../lib/wire/schema.ts";
 import { readStatus } from "../lib/status/read_status.ts";
-import { configuredRoles } from "../lib/config/roles.ts";
+import { machineRoles, machineUse } from "../lib/doctor/machine_use.ts";
 import { findStore, placeOf } from "../lib/store/store.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { headingLines, headingOf, type Session } from "./_session.ts";
@@ -96,14 +96,14 @@ async function run(session: Session, flags: StatusFlags, seconds: number | undef
 
 /** @param warns whether to log damage in the store: once is enough */
 async function look(session: Session, flags: StatusFlags, warns: boolean): Promise<Look> {
-  const { context, output, settings, location } = session;
+  const { context, output, config, settings, location } = session;
   const store = findStore(context.fs, location, warns ? context.log : undefined);
-  const roles = configuredRoles(settings);
+  const roles = machineRoles(config, await machineUse(context, location));
   const status = await readStatus(context, { settings, location, store, roles }, flags.runs ?? RUNS_SHOWN);
   const canary = status.canary === null ? [] : await canaryWords(status.canary);
   const heading = headingOf(session);
   const place = store ?? placeOf(context.fs, location);
-  const advice = nextStep(settings, place, store);
+  const advice = nextStep(roles, place, store);
   return {
     json: { configFile: heading.configFile, ...status },
     mark: JSON.stringify({ ...status, freeBytes: null }),

@@ -26,6 +26,14 @@ export const ROLE_COMMANDS = {
   references: "references-sync",
 } as const satisfies Record<Role, string>;
 
+/** The roles that pull models. */
+const PULLING_ROLES: readonly Role[] = ["client", "runpod_client", "artifact_client", "huggingface_client"];
+
+/** Returns the first role that pulls models. */
+export function pullingRole(roles: readonly Role[]): Role | undefined {
+  return roles.find((role) => PULLING_ROLES.includes(role));
+}
+
 /** Returns the roles with all settings that their command needs, such as a registry or a training command. */
 export function configuredRoles(settings: ModelSync): Role[] {
   const { repo_dir, repo_url, publisher } = settings;

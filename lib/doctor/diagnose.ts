@@ -16,7 +16,7 @@ import { type Check, tried, triedAll, warn } from "./check.ts";
 import { checkPrograms, checkRegistry, checkTokenScopes } from "./git_checks.ts";
 import { checkIgnoredDotenv, checkIgnoredFile } from "./ignored_file_check.ts";
 import { checkKeys } from "./key_checks.ts";
-import { machineUse, useFor } from "./machine_use.ts";
+import { machineRoles, type MachineUse } from "./machine_use.ts";
 import { checkPublisher } from "./publisher_checks.ts";
 import { checkSafeguards } from "./safeguard_checks.ts";
 import { checkStore } from "./store_checks.ts";
@@ -29,8 +29,9 @@ export interface DiagnosisInput {
   readonly location: StoreLocation;
   /** Whether the operator named the configuration file: then no other file is looked for. */
   readonly isFileNamed: boolean;
-  /** The roles that the operator wants for this machine; `undefined` for those that it has had so far. */
+  /** The roles that the operator wants for this machine; `undefined` if none were named. */
   readonly roles: readonly Role[] | undefined;
+  readonly use: MachineUse;
 }
 
 /**
@@ -40,15 +41,15 @@ export interface DiagnosisInput {
  * @throws {UsageError} code `ADDRESS_INVALID` for an address in the environment that cannot be used
  */
 export async function diagnose(input: DiagnosisInput): Promise<Check[]> {
-  const { context, config, location, isFileNamed, roles } = input;
+  const { context, config, location, isFileNamed, use } = input;
   const { settings } = config;
   refuseAddresses(context);
-  const use = roles === undefined ? await machineUse(context, location) : useFor(roles);
+  const roles = input.roles ?? machineRoles(config, use);
   return [
     ...(isFileNamed ? [] : checkIgnoredFile(context, config)),
     ...checkIgnoredDotenv(context.fs, config),
     ...await checkPrograms(context),
-    ...await checkStore(context, location, settings.activation.mode),
+    ...await checkStore(context, location, settings.activation.mode, roles),
     ...await roleChecks(input),
     ...await triedAll("registry", () => registryChecks(input)),
     ...await triedAll(

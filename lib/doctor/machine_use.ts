@@ -1,7 +1,8 @@
 import type { Context } from "../core/context.ts";
 import { ModelSyncError } from "../core/errors.ts";
 import { systemFault } from "../core/system_fault.ts";
-import { type Role, ROLE_COMMANDS, ROLES } from "../config/roles.ts";
+import { givesSection, type LoadedConfig } from "../config/load.ts";
+import { configuredRoles, type Role, ROLE_COMMANDS, ROLES } from "../config/roles.ts";
 import { readDaemons } from "../store/daemons.ts";
 import { HISTORY_LOOKBACK, readHistory, TRAINING_COMMANDS } from "../store/history.ts";
 import { findStore, type StoreLocation } from "../store/store.ts";
@@ -20,6 +21,26 @@ export const UNUSED: MachineUse = { roles: new Set(), neverTrains: false };
 /** Returns the use of a machine with these roles. */
 export function useFor(roles: readonly Role[]): MachineUse {
   return { roles: new Set(roles), neverTrains: !roles.includes("publisher") };
+}
+
+/** The roles that share the settings of a git registry. */
+const GIT_ROLES: readonly Role[] = ["publisher", "client"];
+
+/**
+ * Returns the configured roles that this machine has. The settings of a git registry are those of the trainer and of its
+ * clients: the use of the machine, or else the sections of the configuration, say which of both it is.
+ */
+export function machineRoles(
+  config: Pick<LoadedConfig, "settings" | "origins">,
+  { roles: used }: Pick<MachineUse, "roles">,
+): Role[] {
+  const configured = configuredRoles(config.settings);
+  const isUsed = GIT_ROLES.some((role) => used.has(role));
+  const isTrainer = configured.includes("publisher") && !givesSection(config, "client");
+  return ROLES.filter((role) => {
+    if (GIT_ROLES.includes(role) && isUsed) return used.has(role);
+    return configured.includes(role) && !(role === "client" && isTrainer);
+  });
 }
 
 /**

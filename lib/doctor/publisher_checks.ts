@@ -4,7 +4,7 @@ import type { Context } from "../core/context.ts";
 import { requireProgram } from "../core/require_program.ts";
 import { refuseTrainingIntoRelease } from "../pipeline/publish.ts";
 import { findStore, type Store, type StoreLocation } from "../store/store.ts";
-import { type Check, fail, pass, tried } from "./check.ts";
+import { type Check, fail, pass, tried, warn } from "./check.ts";
 import type { MachineUse } from "./machine_use.ts";
 
 /**
@@ -23,7 +23,7 @@ export async function checkPublisher(
 ): Promise<Check[]> {
   if (use.neverTrains || (!isConfigured && !use.roles.has("publisher"))) return [];
   return [
-    await tried("training", () => checkTraining(context, publisher, findStore(context.fs, location))),
+    await tried("training", () => checkTraining(context, publisher, use, findStore(context.fs, location))),
     ...(repo_dir === undefined ? [] : [
       await tried("published models", () => {
         refuseModelsInClone(context.fs, models_dir, repo_dir);
@@ -36,16 +36,22 @@ export async function checkPublisher(
 function checkTraining(
   context: Context,
   { train_before_push, train_command }: ModelSync["publisher"],
+  use: MachineUse,
   store: Store | undefined,
 ): Check {
   const [program] = train_command ?? [];
   if (!train_before_push) return pass("training", "off: a publish does not train");
   if (program === undefined) {
-    return fail(
-      "training",
-      "publisher.train_command is not set, and train_before_push is true: a publish without --skip-training fails",
-      "set train_command, or train_before_push: false; on a machine that only pulls, run doctor --role client",
-    );
+    const isMissing = "publisher.train_command is not set, and train_before_push is true";
+    const toTrain = "set train_command, or train_before_push: false";
+    // One configuration may serve the trainer and its clients, and this machine has shown no role yet.
+    return use.roles.has("publisher")
+      ? fail("training", `${isMissing}: a publish without --skip-training fails`, toTrain)
+      : warn(
+        "training",
+        `${isMissing}: this machine can pull, but not train and publish`,
+        `on the trainer, ${toTrain}; on a machine that only pulls, nothing is missing`,
+      );
   }
   requireProgram(context, program);
   if (store !== undefined) refuseTrainingIntoRelease(store);

@@ -7,6 +7,7 @@ import { ModelSyncError, osErrorCode, RefusedError } from "../core/errors.ts";
 import { existingParent } from "../core/folders.ts";
 import { absolutePath, findEntry } from "../core/files.ts";
 import type { ActivationSetting } from "../config/choices.ts";
+import { pullingRole, type Role } from "../config/roles.ts";
 import { shortDigest, totalBytes } from "../release/manifest.ts";
 import { withdrawnWords } from "../release/withdrawals.ts";
 import { activeManifest, isSymlinkUnsupported, readPointer } from "../store/pointers.ts";
@@ -27,11 +28,16 @@ const FREE_BYTES_MIN = 256 * 1024 * 1024;
 /** The tolerance for the last line of the history, which this machine wrote: it cannot be later than now. */
 const FUTURE_MS_MAX = 60_000;
 
-/** Checks that the disk can hold another release, and the file system can activate it. */
+/**
+ * Checks that the disk can hold another release, and the file system can activate it.
+ *
+ * @param roles the roles of the machine, which say what its model folder is for
+ */
 export async function checkStore(
   context: Context,
   location: StoreLocation,
   activation: ActivationSetting,
+  roles: readonly Role[] = [],
 ): Promise<Check[]> {
   return [
     ...await triedAll("store", () => {
@@ -39,7 +45,7 @@ export async function checkStore(
       return [];
     }),
     ...await triedAll("folder", () => checkFolders(context, location, activation)),
-    ...await triedAll("models folder", () => checkModelFolder(context, location)),
+    ...await triedAll("models folder", () => checkModelFolder(context, location, roles)),
     await tried("clock", () => checkHistoryClock(context, location)),
     ...await triedAll("records", () => checkRecords(context, location)),
   ];
@@ -129,10 +135,12 @@ function checkSymlinks(context: Context, parent: string): Check {
   }
 }
 
-function checkModelFolder(context: Context, location: StoreLocation): Check[] {
+function checkModelFolder(context: Context, location: StoreLocation, roles: readonly Role[]): Check[] {
   const store = findStore(context.fs, location);
   if (store === undefined) {
-    return [checkUnmanaged(context, absolutePath(context.fs, location.modelsDir))];
+    const modelsDir = absolutePath(context.fs, location.modelsDir);
+    const isForPulls = roles.length === 0 || pullingRole(roles) !== undefined;
+    return [isForPulls ? checkUnmanaged(context, modelsDir) : checkUnpulled(context, modelsDir, roles)];
   }
   const folder = inspectModelFolder(store);
   const active = activeManifest(store);
@@ -193,6 +201,14 @@ function checkUnmanaged({ fs }: Context, modelsDir: string): Check {
     );
   }
   return pass("models folder", "not managed yet; a first pull keeps it as a release");
+}
+
+/** Returns what the model folder is for on a machine that pulls no models. */
+function checkUnpulled({ fs }: Context, modelsDir: string, roles: readonly Role[]): Check {
+  if (!roles.includes("publisher")) return pass("models folder", "not needed: this machine pulls no models");
+  return findEntry(fs, modelsDir) === undefined
+    ? pass("models folder", "missing until models are trained into it; a publish sends its files")
+    : pass("models folder", "not managed: a publish sends its files");
 }
 
 function checkHistoryClock(context: Context, location: StoreLocation): Check {

@@ -11,6 +11,7 @@ import { readCurrent } from "../store/restore_current.ts";
 import { findQuarantine, liftQuarantine } from "../store/quarantine.ts";
 import { withReserve } from "../store/reserve.ts";
 import { findRelease, listReleaseNames, listReleases, type StoredRelease } from "../store/releases.ts";
+import { signOfTraining } from "../store/training_signs.ts";
 import type { Store } from "../store/store.ts";
 import { clearCanary } from "../canary/canary_state.ts";
 import { canaryPath } from "../canary/find_canary.ts";
@@ -123,7 +124,9 @@ function previousRelease(store: Store, active: Manifest | undefined): StoredRele
   const but = previous === undefined ? "" : " that is neither quarantined nor withdrawn";
   throw new UsageError(`Cannot roll back ${store.modelsDir}: the store holds no earlier release${but}`, {
     code: "NOTHING_TO_ROLL_BACK_TO",
-    hint: "run model-sync status, which lists the releases, and choose one with --to",
+    hint: active === undefined && signOfTraining(store) !== undefined
+      ? "this machine publishes: run the command on a machine that pulls, or model-sync withdraw RELEASE for all machines"
+      : "run model-sync status, which lists the releases, and choose one with --to",
   });
 }
 

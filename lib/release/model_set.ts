@@ -101,18 +101,18 @@ function findFiles(context: Context, dir: string, isWanted: (path: string) => bo
   const files = found.files.filter((file) => isWanted(file.path));
   if (files.length > 0) return { ...found, files };
   const what = found.files.length === 0 ? "it contains no files" : "the patterns exclude every file in it";
-  throw new RefusedError(`Cannot publish ${dir}: ${what}`, {
+  throw new RefusedError(`Cannot make a release of ${dir}: ${what}`, {
     code: "MODELS_EMPTY",
-    hint: "train first; an empty release would remove the models from every consumer",
+    hint: "train into it first; an empty release would remove the models from every consumer",
   });
 }
 
 /** @throws {RefusedError} code `MODELS_MISSING` */
 export function refuseMissingModels(context: Context, dir: string): void {
   if (ifFound(() => context.fs.statSync(dir))?.isDirectory !== true) {
-    throw new RefusedError(`Cannot publish ${dir}: there is no such folder`, {
+    throw new RefusedError(`Cannot make a release of ${dir}: there is no such folder`, {
       code: "MODELS_MISSING",
-      hint: "train first, or set model_sync.models_dir or --models-dir to the folder that holds the models",
+      hint: "train into it, or set model_sync.models_dir or --models-dir to the folder that holds the models",
     });
   }
 }
@@ -148,7 +148,7 @@ async function readFile(
   });
   if (scanner.found !== undefined) throw secretFound(file.path, scanner.found);
   if (isPointer) {
-    throw new RefusedError(`Cannot publish ${file.path}: it is a Git LFS pointer, not a model`, {
+    throw new RefusedError(`Cannot make a release of ${file.path}: it is a Git LFS pointer, not a model`, {
       code: "LFS_POINTER",
       hint: "fetch its content first: git lfs pull",
     });
@@ -158,7 +158,7 @@ async function readFile(
 }
 
 function secretFound(path: string, kind: string): RefusedError {
-  return new RefusedError(`Cannot publish ${path}: it looks like ${kind}`, {
+  return new RefusedError(`Cannot make a release of ${path}: it looks like ${kind}`, {
     code: "SECRET_FOUND",
     hint: "remove it from the model folder; if it was ever published, revoke it",
   });

@@ -95,7 +95,9 @@ export function refuseWithdrawnModels(list: readonly Withdrawal[], digest: Diges
   if (withdrawn === undefined) return;
   const name = shortDigest(digest);
   throw new RefusedError(
-    `Cannot publish ${models}: it holds release ${name}, which was withdrawn ${withdrawnWords(withdrawn)}`,
+    `Cannot make a release of ${models}: it holds release ${name}, which was withdrawn ${
+      withdrawnWords(withdrawn)
+    }`,
     {
       code: WITHDRAWN,
       hint: `train other models, or allow the release again: model-sync withdraw ${name} --undo`,

@@ -1,10 +1,7 @@
-import { configuredRoles, type Role, ROLE_COMMANDS } from "../config/roles.ts";
-import type { ModelSync } from "../config/schema.ts";
+import { pullingRole, type Role, ROLE_COMMANDS } from "../config/roles.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import type { ModelPlace, Store } from "../store/store.ts";
 import { signOfTraining } from "../store/training_signs.ts";
-
-const PULLING_ROLES: readonly Role[] = ["client", "runpod_client", "artifact_client", "huggingface_client"];
 
 /** The next step on a machine, as the end of a sentence. */
 export interface NextStep {
@@ -14,20 +11,24 @@ export interface NextStep {
   readonly whenUnseen: string;
 }
 
-/** Returns the next step. On a trainer it is not a pull, which would replace the models that are trained here. */
-export function nextStep(settings: ModelSync, place: ModelPlace, store: Store | undefined): NextStep {
+/**
+ * Returns the next step on a machine with these roles. On a trainer it is not a pull, which would replace the models that
+ * are trained here.
+ */
+export function nextStep(roles: readonly Role[], place: ModelPlace, store: Store | undefined): NextStep {
   const sign = store === undefined ? undefined : signOfTraining(store);
   if (sign !== undefined) {
     const trained = `this machine trains into the folder (${sign})`;
     return { whenInactive: `: ${trained}`, whenUnseen: `; ${trained}` };
   }
-  const roles = configuredRoles(settings);
-  if (roles.length === 1 && roles[0] === "references") {
-    const other = "this machine syncs references and pulls no models";
+  const pulling = pullingRole(roles);
+  if (pulling === undefined && roles.length > 0) {
+    const other = roles.includes("publisher")
+      ? "this machine publishes, with: model-sync publish"
+      : "this machine syncs references and pulls no models";
     return { whenInactive: `: ${other}`, whenUnseen: `; ${other}` };
   }
-  const [role = "client"] = roles.filter((role) => PULLING_ROLES.includes(role));
-  const command = ROLE_COMMANDS[role];
+  const command = ROLE_COMMANDS[pulling ?? "client"];
   const folder = inspectModelFolder(place);
   return {
     whenInactive: folder.kind === "folder" && !folder.isEmpty

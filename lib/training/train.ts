@@ -93,7 +93,7 @@ export async function train(
     `Cannot train: the training command ${redactArguments([command]).join()} ended with exit code ${code}`,
     {
       code: "TRAINING_FAILED",
-      hint: "see its output above; nothing was published",
+      hint: "see its output above; no release was made",
     },
   );
 }

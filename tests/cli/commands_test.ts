@@ -161,7 +161,16 @@ Deno.test("each fault has its exit code, and one line with the next step", async
   );
   await expect(trainer, 2, /exclude each other/, "publish", "--train-all", "--train-missing-only");
   await expect(trainer, 2, /no-such\.yaml does not exist/, "publish", "--config", "no-such.yaml");
-  await expect(bot, 2, /nothing was pulled there yet/, "verify", "--models-dir", "a", "--state-dir", "b");
+  await expect(
+    bot,
+    2,
+    /nothing was pulled or published there yet/,
+    "verify",
+    "--models-dir",
+    "a",
+    "--state-dir",
+    "b",
+  );
   await runJson(trainer, "publish", "--skip-training");
   await runJson(bot, "pull");
   await expect(bot, 2, /holds no earlier release/, "rollback");

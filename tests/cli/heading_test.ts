@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Check } from "../../lib/doctor/check.ts";
 import { HubWorld } from "../helpers/hub_world.ts";
+import { configuredPair } from "../helpers/machines.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { run, runJson, world } from "../helpers/seed_world.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -69,15 +70,53 @@ Deno.test("doctor --role checks a machine for the roles that it is meant for", a
   };
   writeFiles(dir.path, { "configs/bot.yaml": JSON.stringify({ model_sync: settings }) });
   const shown = async (...roles: string[]) => (await run(dir.path, "doctor", ...roles)).stdout;
-  assert.match(await shown(), /fail {2}training: publisher\.train_command is not set/);
+  const unused = await shown();
+  assert.match(unused, /^roles {10}client$/m);
+  assert.match(
+    unused,
+    /warn {2}training: [^\n]*this machine can pull, but not train[^\n]*\n +on the trainer, set train_command, /,
+  );
   const client = await shown("--role", "client");
   assert.doesNotMatch(client, /training/);
   assert.match(client, /^roles {10}client$/m);
   assert.doesNotMatch(await shown("--role", "references"), /training/);
   assert.match(
     await shown("--role", "client,publisher"),
-    /fail {2}training: [^\n]*\n[^\n]*doctor --role client/,
+    /fail {2}training: [^\n]*a publish without --skip-training fails\n +set train_command, or train_before_push: false/,
   );
+});
+
+Deno.test("a machine that only publishes has no client's runs, and none of its texts advises a pull", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = configuredPair(dir.path);
+  const cwd = trainer;
+  const doctorOf = async () => (await run(cwd, "doctor")).stdout;
+  assert.match(await doctorOf(), /models folder: missing until models are trained into it/);
+  const before = await run(cwd, "status");
+  assert.match(before.stdout, /no release is active: this machine publishes, with: model-sync publish\n/);
+  for (const command of ["publish", "train", "hf-upload"]) {
+    const options = command === "hf-upload" ? ["--repo-id", "you/models"] : ["--skip-training"];
+    assert.match(
+      (await run(cwd, command, ...options)).stderr,
+      /^error: Cannot make a release of models: there is no such folder\nnext: {2}train into it, or set /,
+    );
+  }
+  writeFiles(join(cwd, "models"), { "a.bin": "one" });
+  assert.match(await doctorOf(), /models folder: not managed: a publish sends its files\n/);
+  await runJson(cwd, "publish");
+  const [status, doctor] = [await run(cwd, "status"), await doctorOf()];
+  assert.match(status.stdout, /with the role\n {2}publisher [^\n]*\n$/);
+  assert.match(doctor, /^roles {10}publisher$/m);
+  assert.match(
+    (await run(cwd, "rollback")).stderr,
+    /\nnext: {2}this machine publishes: .*model-sync withdraw/,
+  );
+  // A bot with the same file that has only pulled does not publish.
+  await runJson(bot, "pull");
+  assert.match((await run(bot, "status")).stdout, /with the role\n {2}client [^\n]*\n$/);
+  for (const { stdout, stderr } of [before, status]) {
+    assert.doesNotMatch(stdout + stderr, /client|model-sync pull/);
+  }
 });
 
 Deno.test("doctor --role fails for a role whose runs lack a setting", async () => {

@@ -147,7 +147,10 @@ Deno.test("quarantine add and lift decide which releases a pull accepts", async 
   using world = new World();
   const release = await world.publish("one");
   const elsewhere = await world.run("bot", "quarantine", ["add", release]);
-  assert.deepEqual([elsewhere.code, /nothing was pulled there yet/.test(elsewhere.stderr)], [2, true]);
+  assert.deepEqual([elsewhere.code, /nothing was pulled or published there yet/.test(elsewhere.stderr)], [
+    2,
+    true,
+  ]);
   await world.json("bot", "pull");
   const next = await world.publish("two");
   assert.match((await world.run("bot", "quarantine", ["list"])).stdout, /no release is quarantined/);

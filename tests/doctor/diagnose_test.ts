@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { diagnose } from "../../lib/doctor/diagnose.ts";
+import { UNUSED } from "../../lib/doctor/machine_use.ts";
 import { startGitServer } from "../../fakes/git_server.ts";
 import { loadText } from "../helpers/complete_settings.ts";
 import { rootedFs } from "../helpers/fake_fs.ts";
@@ -24,7 +25,7 @@ Deno.test("diagnose() checks the scopes of a token at the API of an Enterprise s
     const config = await loadText(JSON.stringify({ model_sync: { repo_url, token_env: "REGISTRY_TOKEN" } }));
     const context = testContext({ env, fs: rootedFs(dir.path) });
     const location = { modelsDir: join(dir.path, "models"), stateDir: undefined };
-    return await diagnose({ context, config, location, isFileNamed: true, roles: undefined });
+    return await diagnose({ context, config, location, isFileNamed: true, roles: undefined, use: UNUSED });
   };
   const enterprise = await diagnosed({ GITHUB_SERVER_URL: server.origin });
   assert.deepEqual(
