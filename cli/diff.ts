@@ -2,9 +2,10 @@ import { EXIT, type ExitCode, RefusedError, UsageError } from "../lib/core/error
 import { formatBytes } from "../lib/core/format.ts";
 import { diffLists, type FileChange, type KnownFile, sumChanges } from "../lib/release/file_changes.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
-import { type ComparedRelease, findCompared } from "../lib/status/find_compared.ts";
+import { type ComparedRelease, findCompared, type KnownReleases } from "../lib/status/find_compared.ts";
+import { knownReleases } from "../lib/status/known_releases.ts";
 import { activeManifest } from "../lib/store/pointers.ts";
-import { findStore, type Store } from "../lib/store/store.ts";
+import { findStore } from "../lib/store/store.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { type Operands, type Options, switchOption } from "./_declaration.ts";
 import { SUMMARIES } from "./_help.ts";
@@ -65,8 +66,13 @@ async function run(session: Session, flags: DiffFlags, pair: Pair): Promise<Exit
   const role = [pair.from, pair.to].includes("remote") ? remoteRole(session) : undefined;
   if (role === undefined) narrowToReading(session);
   else narrowToRemotes(session, [role]);
-  const from = await find(session, role, pair.from);
-  const to = await find(session, role, pair.to);
+  let known: KnownReleases | undefined;
+  const find = async (typed: string) =>
+    role !== undefined && typed === "remote"
+      ? await findRemote(session, role)
+      : findCompared(known ??= openKnown(session), typed);
+  const from = await find(pair.from);
+  const to = await find(pair.to);
   const { changes, comparedTo } = diffLists(from, to);
   const sums = sumChanges(changes);
   const transferBytes = sums.addedBytes + sums.changedBytes;
@@ -104,20 +110,14 @@ function remoteRole(session: Session): RemoteRole {
   });
 }
 
-async function find(session: Session, role: RemoteRole | undefined, typed: string): Promise<ComparedRelease> {
-  if (role === undefined || typed !== "remote") return findCompared(requireStore(session), typed);
-  return await findRemote(
-    session,
-    findStore(session.context.fs, session.location, session.context.log),
-    role,
-  );
+/** Returns the releases of this machine. Warns of damage: once is enough. */
+function openKnown(session: Session): KnownReleases {
+  const store = requireStore(session);
+  return { store, known: knownReleases(store) };
 }
 
-async function findRemote(
-  session: Session,
-  store: Store | undefined,
-  role: RemoteRole,
-): Promise<ComparedRelease> {
+async function findRemote(session: Session, role: RemoteRole): Promise<ComparedRelease> {
+  const store = findStore(session.context.fs, session.location, session.context.log);
   const { files, ...remote } = await lookUp(session, store, role);
   if (files !== null) return { ...remote, files, total: files.length };
   throw new RefusedError(

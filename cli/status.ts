@@ -1,5 +1,5 @@
 import { UNREADABLE_HINT } from "../lib/canary/canary_state.ts";
-import { UsageError } from "../lib/core/errors.ts";
+import { EXIT, type ExitCode, UsageError } from "../lib/core/errors.ts";
 import { formatAge, formatBytes, formatDuration, formatLocalTime, plural } from "../lib/core/format.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { withdrawnWords } from "../lib/release/withdrawals.ts";
@@ -75,14 +75,15 @@ export const program: Program = {
   }),
 };
 
-async function run(session: Session, flags: StatusFlags, seconds: number | undefined): Promise<void> {
+async function run(session: Session, flags: StatusFlags, seconds: number | undefined): Promise<ExitCode> {
   if (flags.watch === true) {
     let warns = true;
-    return await watchState(session, (seconds ?? WATCH_SECONDS) * 1000, () => {
+    await watchState(session, (seconds ?? WATCH_SECONDS) * 1000, () => {
       const looked = look(session, flags, warns);
       warns = false;
       return looked;
     });
+    return EXIT.done;
   }
   if (seconds !== undefined) {
     throw new UsageError(`Cannot use the argument "${seconds}": it is for --watch, which is missing`, {
@@ -90,12 +91,17 @@ async function run(session: Session, flags: StatusFlags, seconds: number | undef
       hint: `model-sync status --watch ${seconds}`,
     });
   }
-  const { json, lines } = await look(session, flags, true);
+  const { json, lines, isDamaged } = await look(session, flags, true);
   session.output.answer(json, lines);
+  return isDamaged ? EXIT.refused : EXIT.done;
 }
 
 /** @param warns whether to log damage in the store: once is enough */
-async function look(session: Session, flags: StatusFlags, warns: boolean): Promise<Look> {
+async function look(
+  session: Session,
+  flags: StatusFlags,
+  warns: boolean,
+): Promise<Look & { readonly isDamaged: boolean }> {
   const { context, output, config, settings, location } = session;
   const store = findStore(context.fs, location, warns ? context.log : undefined);
   const roles = machineRoles(config, await machineUse(context, location));
@@ -107,6 +113,7 @@ async function look(session: Session, flags: StatusFlags, warns: boolean): Promi
   return {
     json: { configFile: heading.configFile, ...status },
     mark: JSON.stringify({ ...status, freeBytes: null }),
+    isDamaged: typeof status.currentFault === "string",
     lines: () => [
       ...headingLines(session, { ...heading, modelsDir: place.modelsDir }),
       ...lines(output, status, { canary, advice }, context.clock.now(), settings.time_zone),
@@ -143,6 +150,9 @@ function lines(
 function releaseLines(output: Output, status: Status, advice: NextStep, now: Date): string[] {
   const { current, previous } = status;
   const title = output.paint("bold", "release");
+  if (typeof status.currentFault === "string") {
+    return [title, `  ${output.paint("red", status.currentFault)}`];
+  }
   if (current === null) return [title, `  no release is active${advice.whenInactive}`];
   const others = status.releases.filter((release) => release !== current && release !== previous);
   const since = status.activatedAt === null ? "" : `, activated ${age(status.activatedAt, now)}`;

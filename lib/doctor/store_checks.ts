@@ -10,7 +10,7 @@ import type { ActivationSetting } from "../config/choices.ts";
 import { pullingRole, type Role } from "../config/roles.ts";
 import { shortDigest, totalBytes } from "../release/manifest.ts";
 import { withdrawnWords } from "../release/withdrawals.ts";
-import { activeManifest, isSymlinkUnsupported, readPointer } from "../store/pointers.ts";
+import { isSymlinkUnsupported, readActive } from "../store/pointers.ts";
 import { scanModels } from "../store/adopt.ts";
 import { readHistory } from "../store/history.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
@@ -82,9 +82,12 @@ async function checkSpace(context: Context, location: StoreLocation, folder: str
     return warn("disk space", "free space is unknown on this system", "check it with `df -h`");
   }
   const store = findStore(context.fs, location);
-  const active = store === undefined ? undefined : activeManifest(store);
+  const active = store === undefined ? undefined : readActive(store);
   // The next release may share no file with the active one, and needs space in the clone, too.
-  const wanted = Math.max(FREE_BYTES_MIN, 2 * totalBytes(active?.files ?? []));
+  const wanted = Math.max(
+    FREE_BYTES_MIN,
+    2 * totalBytes(active?.kind === "whole" ? active.manifest.files : []),
+  );
   const text = `${mebibytes(free)} MiB free`;
   if (free >= wanted) return pass("disk space", text);
   return warn(
@@ -143,9 +146,12 @@ function checkModelFolder(context: Context, location: StoreLocation, roles: read
     return [isForPulls ? checkUnmanaged(context, modelsDir) : checkUnpulled(context, modelsDir, roles)];
   }
   const folder = inspectModelFolder(store);
-  const active = activeManifest(store);
+  const active = readActive(store);
+  if (active.kind === "damaged") {
+    return [fail("active release", active.error.message, active.error.hint ?? "run model-sync pull")];
+  }
   const sign = signOfTraining(store);
-  const unseen = active === undefined ? undefined : problemSeenByConsumers(store, active);
+  const unseen = active.kind === "none" ? undefined : problemSeenByConsumers(store, active.manifest);
   if ((folder.kind === "linked" || folder.kind === "folder") && unseen !== undefined) {
     const detail = `${store.modelsDir} ${unseen}`;
     // Trainings or people may write into a real folder; the next pull repairs it.
@@ -240,8 +246,9 @@ function checkRecords(context: Context, location: StoreLocation): Check[] {
 /** Checks that the active release is not withdrawn. */
 function checkWithdrawals(store: Store): Check[] {
   try {
-    const active = readPointer(store, "current");
-    const entry = listWithdrawn(store).find(({ digest }) => digest === active);
+    const active = readActive(store);
+    const digest = active.kind === "whole" ? active.manifest.digest : undefined;
+    const entry = listWithdrawn(store).find((one) => one.digest === digest);
     if (entry === undefined) return [];
     const text = `the active release ${shortDigest(entry.digest)} was withdrawn ${withdrawnWords(entry)}`;
     return [

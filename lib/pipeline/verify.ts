@@ -11,7 +11,7 @@ import {
 } from "./check_signature.ts";
 import { MIRROR_SCRATCH_NAME } from "../store/mirror_scratch.ts";
 import { problemOfFolder } from "../store/consumer_view.ts";
-import { readPointer } from "../store/pointers.ts";
+import { damagedRelease, readPointer } from "../store/pointers.ts";
 import { type CheckDepth, checkFiles, type FileProblem, findExtraFiles } from "../store/release_files.ts";
 import { findRelease, releaseDir } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
@@ -81,13 +81,7 @@ async function compare(
 ): Promise<VerifyReport> {
   const manifest = await findSoundManifest(store, digest);
   if (manifest === undefined) {
-    throw new RefusedError(
-      `Cannot verify release ${shortDigest(digest)}: its manifest is missing or damaged`,
-      {
-        code: "RELEASE_DAMAGED",
-        hint: "download it again: model-sync pull --force, or the command of its carrier",
-      },
-    );
+    throw damagedRelease("verify", digest);
   }
   const problems = await checkFiles(context, consumerFolder(store, manifest), manifest, depth);
   // Files that are good in the store do not help consumers that cannot open the folder.

@@ -7,7 +7,7 @@ import { readPointer } from "../store/pointers.ts";
 import { findPublishedFiles, listPublishedFiles } from "../store/published_files.ts";
 import { findManifest, findSignature, listManifestNames } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
-import { type KnownRelease, knownReleases } from "./known_releases.ts";
+import type { KnownRelease } from "./known_releases.ts";
 
 /** A release with its files, to compare it with another one. */
 export interface ComparedRelease
@@ -18,6 +18,12 @@ export interface ComparedRelease
   readonly files: readonly KnownFile[];
   /** The number of all files. */
   readonly total: number;
+}
+
+/** The releases of a machine, as `knownReleases()` returns them. */
+export interface KnownReleases {
+  readonly store: Store;
+  readonly known: readonly KnownRelease[];
 }
 
 /** An ambiguous name is explained by so many releases. */
@@ -33,8 +39,7 @@ const SEQUENCE = /^\d{1,16}$/;
  * @throws {UsageError} codes `NO_RELEASE`, `RELEASE_UNCLEAR`, `RELEASE_AMBIGUOUS`; {@link RefusedError} codes
  * `RELEASE_MISSING`, `FILES_UNKNOWN`
  */
-export function findCompared(store: Store, typed: string): ComparedRelease {
-  const known = knownReleases(store);
+export function findCompared({ store, known }: KnownReleases, typed: string): ComparedRelease {
   const digest = typed === "active" || typed === "previous"
     ? pointed(store, known, typed)
     : named(store, known, typed);

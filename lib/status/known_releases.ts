@@ -2,7 +2,7 @@ import { openCanary } from "../canary/find_canary.ts";
 import { RefusedError } from "../core/errors.ts";
 import { type Carrier, type Digest, type Manifest, SEQUENCE_MAX, totalBytes } from "../release/manifest.ts";
 import { PUBLISHING_COMMANDS, type RunRecord } from "../store/history.ts";
-import { readPointer } from "../store/pointers.ts";
+import { readActive, readPointer } from "../store/pointers.ts";
 import { type QuarantineEntry, readQuarantine } from "../store/quarantine.ts";
 import { findRelease, listReleaseNames } from "../store/releases.ts";
 import { runsNewestFirst } from "../store/runs_newest_first.ts";
@@ -45,7 +45,7 @@ export function knownReleases(store: Store): KnownRelease[] {
   );
   const quarantine = byDigest(unlessDamaged(store, () => readQuarantine(store)));
   const withdrawals = byDigest(unlessDamaged(store, () => listWithdrawn(store)));
-  const active = unlessDamaged(store, () => readPointer(store, "current"));
+  const active = activeDigest(store);
   const previous = readPointer(store, "previous");
   const inCanary = active === undefined ? undefined : openCanary(store)?.digest;
   const digests = new Set([...stored.keys(), ...records.keys(), ...quarantine.keys(), ...withdrawals.keys()]);
@@ -62,6 +62,15 @@ export function knownReleases(store: Store): KnownRelease[] {
       withdrawal: withdrawals.get(digest),
     });
   }).sort(newestFirst);
+}
+
+/** Returns the digest of the active release. Warns if the release is damaged. */
+function activeDigest(store: Store): Digest | undefined {
+  const active = readActive(store);
+  if (active.kind === "none") return undefined;
+  if (active.kind === "whole") return active.manifest.digest;
+  store.warn(`${active.error.message}; ${active.error.hint}`);
+  return active.digest;
 }
 
 /** Returns `undefined` with a warning if a part of the store is damaged. */

@@ -8,7 +8,7 @@ import { canaryFault, openCanary } from "../canary/find_canary.ts";
 import { type Digest, totalBytes } from "../release/manifest.ts";
 import type { CanaryDescription, RunningRun, Schedule, Status, StatusRelease } from "../wire/schema.ts";
 import { configuredRoles, nextStart, type Role, ROLES, roleSchedule } from "../config/roles.ts";
-import { activeManifest, readPointer } from "../store/pointers.ts";
+import { type ActiveRelease, readActive, readPointer } from "../store/pointers.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
 import { readDaemons } from "../store/daemons.ts";
 import { HISTORY_LOOKBACK, PUBLISHING_COMMANDS, readHistory, type RunRecord } from "../store/history.ts";
@@ -36,7 +36,7 @@ export interface StatusSource {
 
 /**
  * Returns the state of a model folder, with the last `runsMax` runs. Changes nothing and takes no lock. An unreadable
- * quarantine or canary is reported as a fault; the rest of the status is complete.
+ * active release, quarantine or canary is reported as a fault; the rest of the status is complete.
  */
 export async function readStatus(
   context: Pick<Context, "fs" | "clock" | "freeBytes">,
@@ -56,26 +56,27 @@ export async function readStatus(
     daemons,
   };
   if (store === undefined) return { ...emptyStatus(source), ...timing };
+  // First the pointers: a release is in the store before a pointer names it.
+  const active = readActive(store);
+  const previous = readPointer(store, "previous");
   const releases = listReleases(store).map(shown);
-  const named = (name: "current" | "previous") => {
-    const digest = readPointer(store, name);
-    return releases.find((release) => release.digest === digest) ?? null;
-  };
-  const current = named("current");
+  const named = (digest: Digest | undefined) => releases.find((one) => one.digest === digest) ?? null;
+  const current = active.kind === "whole" ? named(active.manifest.digest) : null;
   const runs = readHistory(store, HISTORY_LOOKBACK);
   return {
     modelsDir: store.modelsDir,
     stateDir: store.root,
     modelFolder: inspectModelFolder(store).kind,
-    modelFolderFault: modelFolderFault(store) ?? null,
+    modelFolderFault: modelFolderFault(store, active) ?? null,
     current,
-    previous: named("previous"),
+    currentFault: active.kind === "damaged" ? `${active.error.message}; ${active.error.hint}` : null,
+    previous: named(previous),
     releases,
     otherWriter: (current === null ? undefined : findWriterOf(store, current.digest)) ?? null,
     activatedAt: current === null ? null : activationTime(store, runs, current.digest),
     runs: runs.slice(0, runsMax),
     ...shownQuarantine(store),
-    canary: await shownCanary(settings, store) ?? null,
+    canary: active.kind === "damaged" ? null : await shownCanary(settings, store) ?? null,
     canaryFault: canaryFault(store) ?? null,
     running,
     freeBytes: await context.freeBytes(store.root) ?? null,
@@ -90,6 +91,7 @@ function emptyStatus({ location }: StatusSource): Omit<Status, "next" | "schedul
     modelFolder: "unknown",
     modelFolderFault: null,
     current: null,
+    currentFault: null,
     previous: null,
     releases: [],
     otherWriter: null,
@@ -105,9 +107,8 @@ function emptyStatus({ location }: StatusSource): Omit<Status, "next" | "schedul
   };
 }
 
-function modelFolderFault(store: Store): string | undefined {
-  const active = activeManifest(store);
-  return active === undefined ? undefined : problemSeenByConsumers(store, active);
+function modelFolderFault(store: Store, active: ActiveRelease): string | undefined {
+  return active.kind === "whole" ? problemSeenByConsumers(store, active.manifest) : undefined;
 }
 
 function shownQuarantine(store: Store): Pick<Status, "quarantine" | "quarantineFault" | "withdrawn"> {

@@ -13,7 +13,7 @@ import {
 } from "../core/files.ts";
 import { formatBytes } from "../core/format.ts";
 import type { ActivationMode } from "../config/choices.ts";
-import type { Digest, Manifest } from "../release/manifest.ts";
+import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
 import { withReserve } from "./reserve.ts";
 import { findRelease, releaseDirName } from "./releases.ts";
 import { setAside } from "../core/set_aside.ts";
@@ -201,6 +201,39 @@ export function supportsSymlinks(store: Store): boolean {
   }
   store.fs.removeSync(probe);
   return true;
+}
+
+/** What a store knows of its active release. */
+export type ActiveRelease =
+  | { readonly kind: "none" }
+  | { readonly kind: "whole"; readonly manifest: Manifest }
+  /** `digest` is `undefined` if the pointer is damaged. */
+  | { readonly kind: "damaged"; readonly digest: Digest | undefined; readonly error: RefusedError };
+
+/** Returns the active release, or why it cannot be read, for commands that then show the rest. */
+export function readActive(store: Store): ActiveRelease {
+  try {
+    const digest = readPointer(store, "current");
+    if (digest === undefined) return { kind: "none" };
+    const manifest = findRelease(store, digest)?.manifest;
+    return manifest === undefined
+      ? { kind: "damaged", digest, error: damagedRelease("read", digest) }
+      : { kind: "whole", manifest };
+  } catch (error) {
+    if (!(error instanceof RefusedError) || error.code !== POINTER_INVALID) throw error;
+    return { kind: "damaged", digest: undefined, error };
+  }
+}
+
+/** Returns the error that a command cannot do something with a release because the store holds only a part of it. */
+export function damagedRelease(what: string, digest: Digest): RefusedError {
+  return new RefusedError(
+    `Cannot ${what} release ${shortDigest(digest)}: its manifest or folder is missing or damaged`,
+    {
+      code: "RELEASE_DAMAGED",
+      hint: "download it again: model-sync pull --force, or the command of its carrier",
+    },
+  );
 }
 
 /** Returns the manifest of the active release; `undefined` if none is active, or if the store does not hold it whole. */

@@ -204,6 +204,8 @@ export const Status = z.object({
   /** Why consumers do not see the active release; `null` when they do, or none is active. */
   modelFolderFault: Text.nullable(),
   current: StatusRelease.nullable(),
+  /** Why the active release cannot be read; `null` when it can, or none is active. Older versions do not send it. */
+  currentFault: Text.nullable().optional(),
   previous: StatusRelease.nullable(),
   releases: listOf(StatusRelease, RELEASES_MAX),
   /** The commit of another program that changed the files of the active release; `null` where there is none. */

@@ -179,3 +179,36 @@ Deno.test("status on a bot whose folder is damaged advises the pull that repairs
     /consumers do not see it: .*; run model-sync pull/,
   );
 });
+
+Deno.test("status, doctor, releases and diff name a damaged active release once, and show the rest", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = world(dir);
+  await runJson(trainer, "publish", "--skip-training");
+  const { release } = await runJson(bot, "pull");
+  const name = String(release).replace("sha256:", "");
+  const store = join(bot, ".model-sync");
+  const manifest = join(store, `releases/${name}.json`);
+  Deno.chmodSync(manifest, 0o644);
+  Deno.writeTextFileSync(manifest, "{");
+  const fault = new RegExp(`Cannot read release ${name.slice(0, 12)}: its manifest or folder`, "g");
+  const times = (text: string, pattern: RegExp) => Array.from(text.matchAll(pattern)).length;
+  const status = await run(bot, "status");
+  assert.match(status.stdout, /release\n {2}Cannot read release [^]*last runs\n/);
+  assert.deepEqual([status.code, times(status.stdout + status.stderr, fault)], [5, 1]);
+  assert.equal((await runCli("status", ["--json"], { cwd: bot })).code, 5);
+  const releases = await run(bot, "releases");
+  assert.match(releases.stdout, / {2}active {2}/);
+  assert.deepEqual([releases.code, times(releases.stderr, fault)], [0, 1]);
+  const doctor = await run(bot, "doctor");
+  assert.deepEqual([doctor.code, times(doctor.stdout, fault)], [1, 1]);
+
+  Deno.removeSync(join(store, "current"));
+  Deno.symlinkSync("elsewhere", join(store, "current"));
+  const pointer = /Cannot read the pointer/g;
+  for (const command of ["status", "doctor", "releases"]) {
+    const { stdout, stderr } = await run(bot, command);
+    assert.equal(times(stdout + stderr, pointer), 1, stdout + stderr);
+  }
+  // The warning, and the error.
+  assert.equal(times((await run(bot, "diff", "active")).stderr, pointer), 2);
+});

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { Status } from "../../lib/wire/schema.ts";
 import { configuredRoles } from "../../lib/config/roles.ts";
 import { readStatus } from "../../lib/status/read_status.ts";
 import { announceDaemon } from "../../lib/store/daemons.ts";
 import { pauseRoles } from "../../lib/store/pauses.ts";
+import { releaseDirName } from "../../lib/store/releases.ts";
 import { addQuarantine } from "../../lib/store/quarantine.ts";
 import { markRun } from "../../lib/store/running.ts";
 import { rememberRoleTimes } from "../../lib/store/schedule_state.ts";
@@ -84,6 +86,30 @@ Deno.test("readStatus() reports a damaged quarantine as a fault; the rest is com
   const status = await readStatus(context, { settings: SETTINGS, location: bot, store }, 5);
   assert.match(status.quarantineFault ?? "", /it is not a list of quarantined releases/);
   assert.equal(status.current?.sequence, 1);
+});
+
+Deno.test("readStatus() reports a damaged pointer or manifest of the active release as a fault; the rest is complete", async () => {
+  using dir = memoryDir();
+  const { bot } = await pulledReleases(dir.path, [{ "a.bin": "1" }, { "a.bin": "22" }]);
+  const context = testContext({ clock: CLOCK });
+  const store = storeOf(context, bot);
+  const read = async () => await readStatus(context, { settings: SETTINGS, location: bot, store }, 5);
+  const whole = await read();
+  assert.equal(whole.currentFault, null);
+  const name = releaseDirName(whole.current?.digest ?? digestOf("a"));
+  const manifest = join(store.releases, `${name}.json`);
+  Deno.chmodSync(manifest, 0o644);
+  Deno.writeTextFileSync(manifest, "{");
+  const unknown = await read();
+  assert.match(unknown.currentFault ?? "", /^Cannot read release [0-9a-f]{12}: .*; download it again: /);
+  const seen = (status: Status) => [status.current, status.previous?.sequence, status.runs.length];
+  assert.deepEqual(seen(unknown), [null, 1, 2]);
+  Deno.removeSync(join(store.root, "current"));
+  Deno.symlinkSync("elsewhere", join(store.root, "current"));
+  const lost = await read();
+  assert.match(lost.currentFault ?? "", /^Cannot read the pointer .*current: it says "elsewhere".*; run /);
+  assert.deepEqual(seen(lost), [null, 1, 2]);
+  assert.deepEqual(Status.parse(lost), lost);
 });
 
 Deno.test("readStatus() knows the time of an activation that is not in the history any more", async () => {

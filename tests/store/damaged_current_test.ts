@@ -95,9 +95,9 @@ for (const [mode, { cwd, store, current, restore, seen }] of BOTS) {
         damage(current, kind);
         Deno.removeSync(join(store, "history.jsonl"));
         for (const args of [["pull"], ["prune"], ["status"], ["verify"]]) {
-          const { code, stderr } = await run(cwd, args);
+          const { code, stdout, stderr } = await run(cwd, args);
           assert.equal(code, 5, stderr);
-          assert.match(stderr, /current: .*\n.*model-sync rollback/);
+          assert.match(stdout + stderr, /current: .*\n?.*model-sync rollback/);
         }
         const { stderr } = await succeed(cwd, "rollback");
         assert.match(stderr, /current was damaged and is removed: no release is active/);

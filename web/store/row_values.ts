@@ -68,7 +68,7 @@ export function stripRun({ runId, command, outcome, startedAt, durationMs }: Run
 /** Returns the part of a heartbeat that the fleet page needs. */
 export function reportOf({ time, data }: EventOf<"heartbeat">, receivedAt: string): Report {
   const { status, version, configFingerprint, intervalSeconds } = data;
-  const { canary, modelFolderFault, quarantineFault, canaryFault } = status;
+  const { canary, currentFault, modelFolderFault, quarantineFault, canaryFault } = status;
   return {
     at: utc(time),
     receivedAt,
@@ -86,7 +86,7 @@ export function reportOf({ time, data }: EventOf<"heartbeat">, receivedAt: strin
     quarantine: keptQuarantine(status).map(({ digest }) => digest),
     ...withdrawnOf(status),
     freeBytes: status.freeBytes,
-    fault: reason(modelFolderFault ?? quarantineFault ?? canaryFault ?? "") || null,
+    fault: reason(currentFault ?? modelFolderFault ?? quarantineFault ?? canaryFault ?? "") || null,
   };
 }
 
