@@ -1,4 +1,5 @@
 import { cutToWidth, textWidth } from "../lib/core/text_width.ts";
+import { wrap } from "./_help.ts";
 import type { Output, Style } from "./_output.ts";
 
 /** A text of a table, which may have a style. */
@@ -46,9 +47,16 @@ export function tableLines(
     ...(hasHeading ? [rowLine(output, layout, heading, room)] : []),
     ...rows.flatMap(({ cells, notes = [] }) => [
       rowLine(output, layout, cells, room),
-      ...notes.map((note) => output.paint("dim", `    ${note}`)),
+      ...notes.flatMap((note) => noteLines(output, note)),
     ]),
   ];
+}
+
+/** Returns the lines of a note below a row. On a terminal, they are broken between words. */
+export function noteLines(output: Output, note: string): string[] {
+  const indentation = "    ";
+  return wrap(note, output.columns ?? Infinity, indentation, indentation)
+    .map((line) => output.paint("dim", line));
 }
 
 /** Returns the indexes of the columns that fit. */

@@ -14,6 +14,7 @@ import { otherWriterText } from "../lib/store/recorded_writer.ts";
 import { SUMMARIES } from "./_help.ts";
 import { integerOption, type Operands, type Options, switchOption } from "./_declaration.ts";
 import type { Output } from "./_output.ts";
+import { noteLines } from "./_table.ts";
 import { type Look, watchState } from "./_watch.ts";
 
 /** The number of runs that fits on a screen with the rest. */
@@ -200,12 +201,12 @@ function runLines(output: Output, status: Status, now: Date): string[] {
     output.paint("bold", "last runs"),
     ...status.runs.flatMap((run) => {
       const outcome = output.paint(run.error === undefined ? "green" : "red", run.outcome.padEnd(11));
-      const detail = run.error?.code ?? (run.release === undefined ? "" : shortDigest(run.release));
+      const release = run.release === undefined ? "" : `  ${shortDigest(run.release)}`;
       return [
-        `  ${run.startedAt}  ${run.command.padEnd(width)}  ${outcome}  ${detail}  (${
+        `  ${run.startedAt}  ${run.command.padEnd(width)}  ${outcome}${release}  (${
           age(run.startedAt, now)
         })`,
-        ...(run.error === undefined ? [] : [`    ${output.paint("dim", run.error.message)}`]),
+        ...(run.error === undefined ? [] : noteLines(output, `${run.error.code}: ${run.error.message}`)),
       ];
     }),
   ];
@@ -235,9 +236,10 @@ function quarantineLines(output: Output, status: Status): string[] {
   if (status.quarantine.length === 0) return [];
   return [
     output.paint("bold", "quarantine"),
-    ...status.quarantine.map((entry) =>
-      `  ${shortDigest(entry.digest)} sequence ${entry.sequence} since ${entry.at}: ${entry.reason}`
-    ),
+    ...status.quarantine.flatMap(({ digest, sequence, at, reason }) => [
+      `  ${shortDigest(digest)} sequence ${sequence} since ${at}`,
+      ...noteLines(output, reason),
+    ]),
   ];
 }
 
@@ -251,11 +253,12 @@ function withdrawnLines(output: Output, { withdrawn = [] }: Status): string[] {
   return [
     output.paint("bold", "withdrawn by their publisher"),
     ...(earlier === 0 ? [] : [`  ${earlier} earlier ones`]),
-    ...newest.map(({ digest, at, reason, isOverridden }) =>
-      `  ${shortDigest(digest)} since ${at}${reason === undefined ? "" : `: ${reason}`}${
+    ...newest.flatMap(({ digest, at, reason, isOverridden }) => [
+      `  ${shortDigest(digest)} since ${at}${
         isOverridden === true ? ` (${output.paint("yellow", "activated here by force")})` : ""
-      }`
-    ),
+      }`,
+      ...(reason === undefined ? [] : noteLines(output, reason)),
+    ]),
   ];
 }
 

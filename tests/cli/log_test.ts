@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { World } from "../../cli/_world.ts";
 import { type Clock, isoSeconds, systemClock } from "../../lib/core/clock.ts";
 import { appendHistory, historyFiles, type RunRecord } from "../../lib/store/history.ts";
+import { addQuarantine } from "../../lib/store/quarantine.ts";
 import { markRun } from "../../lib/store/running.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { runCli } from "../helpers/run_cli.ts";
@@ -102,20 +103,48 @@ Deno.test("log lists runs newest first as a table that fits 80 columns, and as o
   const { stderr } = await runCli("log", [], { cwd: dir.path });
   assert.match(stderr, /warn {2}1 line of the history skipped: damaged, or written by a later version/);
   for (const columns of [40, 60, 80]) {
-    let shown = "";
-    const stdout = {
-      isTerminal: () => true,
-      writeSync: (bytes: Uint8Array) => {
-        shown += new TextDecoder().decode(bytes);
-        return bytes.length;
-      },
-    };
-    await log([], { columns: () => columns, stdout, noColor: false });
-    const rows = shown.split("\x1b[").map((part, index) => index === 0 ? part : part.replace(/^\d+m/, ""))
-      .join("").split("\n").filter((line) => !line.startsWith("    "));
+    const shown = await onTerminal("log", dir.path, columns);
+    const rows = rowsOf(shown);
     assert.ok(rows.every((row) => row.length <= columns), rows.join("\n"));
     assert.ok(shown.includes("\x1b[31mfail"), shown);
   }
+});
+
+/** Returns what a command writes to a terminal. */
+async function onTerminal(command: string, cwd: string, columns: number): Promise<string> {
+  let shown = "";
+  const stdout = {
+    isTerminal: () => true,
+    writeSync: (bytes: Uint8Array) => {
+      shown += new TextDecoder().decode(bytes);
+      return bytes.length;
+    },
+  };
+  await runCli(command, [], {
+    cwd,
+    world: { clock: clockOf(), columns: () => columns, stdout, noColor: false },
+  });
+  return shown;
+}
+
+function rowsOf(shown: string): string[] {
+  return shown.split("\x1b[").map((part, index) => index === 0 ? part : part.replace(/^\d+m/, "")).join("")
+    .split("\n");
+}
+
+Deno.test("the runs, quarantine and withdrawals of status fit 80 columns, each reason below its line", async () => {
+  using dir = tempDir();
+  const store = storeWithRuns(dir.path);
+  const reason = "the canary of the release degraded: profit_factor fell from 1.4 to 0.2 within four hours";
+  addQuarantine(store, { digest: digestOf("c"), sequence: 4_711, reason, at: NOW });
+  const rows = rowsOf(await onTerminal("status", dir.path, 80));
+  const from = rows.indexOf("last runs");
+  assert.ok(from > 0, rows.join("\n"));
+  assert.deepEqual(rows.slice(from).filter((row) => row.length > 80), []);
+  const at = rows.indexOf("    JOB_FAILED: Cannot pull: the job failed");
+  assert.match(rows[at - 1] ?? "", /^ {2}\S+ {2}runpod-pull {2}failed {7}[0-9a-f]{12} {2}\(20 h ago\)$/);
+  const quarantined = rows.findIndex((row) => row.includes("sequence 4711 since 2026-11-30T12:00:00Z"));
+  assert.match(rows.slice(quarantined + 1, quarantined + 3).join(""), /^ {4}the canary .* {4}\S.*hours$/);
 });
 
 Deno.test("log RUN shows one run with its steps, error and last log lines, also while it runs", async () => {

@@ -66,7 +66,10 @@ Deno.test("withdraw shows its plan, publishes it, and prints the JSON that scrip
     release: good,
     previous: bad,
   });
-  assert.match((await run(bot, "status")).stdout, /withdrawn by their publisher\n.* since .*: wrong labels/);
+  assert.match(
+    (await run(bot, "status")).stdout,
+    /withdrawn by their publisher\n.* since .*\n {4}wrong labels/,
+  );
   assert.match((await run(bot, "releases")).stdout, /withdrawn/);
   const forced = await run(bot, "rollback", "--to", "2", "--force");
   assert.equal(forced.code, 0, forced.stderr);
