@@ -78,7 +78,7 @@ function commandLines({ name, summary, usage, operands, options, examples }: Com
   return [
     `.SS model\\-sync ${code(name)}`,
     prose(`${summary}.`),
-    ...codeBlock([usage]),
+    ...codeBlock(wrap(usage, CODE_COLUMNS, CONTINUED)),
     ...(operands.usage === "" ? [] : entry(`\\fI${code(operands.usage)}\\fR`, operands.brief)),
     ...groups.flatMap((options) => [
       ".PP",
@@ -87,7 +87,7 @@ function commandLines({ name, summary, usage, operands, options, examples }: Com
     ]),
     ".PP",
     "Examples:",
-    ...codeBlock(examples.flatMap(([does = "", line = ""]) => [`# ${does}`, line])),
+    ...codeBlock(examples.flatMap(([does = "", line = ""]) => [`# ${does}`, ...continued(line)])),
   ];
 }
 
@@ -100,6 +100,20 @@ function optionLines({ name, short, placeholder, meaning }: OptionFacts): string
 
 function entry(term: string, meaning: string): string[] {
   return [".TP", term, prose(meaning)];
+}
+
+/** What is left of 80 columns beside the margins of the page and the indentation of code. */
+const CODE_COLUMNS = 66;
+
+const CONTINUED = "    ";
+
+/** Returns a command line as lines that fit: each but the last ends with a backslash, as a shell reads it. */
+function continued(line: string): string[] {
+  if (line.length <= CODE_COLUMNS) return [line];
+  const end = line.lastIndexOf(" --", CODE_COLUMNS - " \\".length);
+  return end <= CONTINUED.length
+    ? [line]
+    : [`${line.slice(0, end)} \\`, ...continued(`${CONTINUED}${line.slice(end + 1)}`)];
 }
 
 function codeBlock(lines: readonly string[]): string[] {

@@ -34,7 +34,8 @@ Deno.test({
   fn() {
     const { code, stdout, stderr } = onPage("groff", ["-ww", "-man", "-Tutf8", "-P-cbou", "-rLL=200n"]);
     assert.deepEqual([code, stderr], [0, ""]);
-    const words = stdout.replaceAll(/\s+/g, " ");
+    // Long examples are continued on a second line.
+    const words = stdout.replaceAll(/\s+/g, " ").replaceAll(" \\ ", " ");
     for (const { name, options, operands, examples } of allCommands()) {
       assert.ok(words.includes(` model-sync ${name} `), name);
       assert.ok(words.includes(operands.brief), operands.brief);
@@ -45,6 +46,17 @@ Deno.test({
       // As they are typed: with ASCII hyphens and quotes.
       for (const [, line = ""] of examples) assert.ok(words.includes(line), line);
     }
+  },
+});
+
+Deno.test({
+  ...needs("no line of the manual page is wider than a terminal of 80 columns", "mandoc"),
+  fn() {
+    const { stdout } = onPage("mandoc", ["-T", "utf8", "-O", "width=78"]);
+    // deno-lint-ignore no-control-regex -- bold and underlined characters are printed over themselves
+    const lines = stdout.replaceAll(/.\x08/gu, "").split("\n");
+    assert.ok(lines.length > 1_000, stdout);
+    assert.deepEqual(lines.filter((line) => line.length > 80), []);
   },
 });
 
