@@ -39,7 +39,7 @@ export const COMMON_OPTIONS = {
     setting: "state_dir",
     standard: ".model-sync beside the model folder",
   }),
-  json: switchOption({ group: COMMON, brief: "Print one JSON object instead of text" }),
+  json: switchOption({ group: COMMON, brief: "Print JSON instead of text" }),
   output: choiceOption({
     group: COMMON,
     short: "o",

@@ -41,8 +41,8 @@ export const program: Program = {
       ["List the releases of this machine", "model-sync releases"],
       ["Show how far this machine is behind", "model-sync releases --remote"],
       [
-        "Print the digest of the previous release",
-        "model-sync releases --json | jq -r '.releases[1].digest'",
+        "Print the digests of quarantined releases",
+        "model-sync releases --json | jq -r '.releases[] | select(.quarantine).digest'",
       ],
     ],
     run,

@@ -27,7 +27,8 @@ export function gitRegistrySettings(
     throw new UsageError("Cannot find the models repository: neither repo_dir nor repo_url is set", {
       code: "REPO_UNSET",
       hint:
-        "set --repo-dir or model_sync.repo_dir to a clone, or model_sync.repo_url to the registry's address",
+        "to write a configuration, run model-sync init git-client --repo-url ADDRESS, or git-trainer where the models " +
+        "are trained; or set --repo-url or model_sync.repo_url to the registry's address, or repo_dir to a clone",
     });
   }
   return {

@@ -79,7 +79,9 @@ function repositoryOf(artifacts: ModelSync["artifacts"]): { owner: string; repos
       : `Cannot find the artifacts: "${repository}" is not the name of a repository of ${owner}`,
     {
       code: "REPOSITORY_UNSET",
-      hint: "set --owner and --repository, or model_sync.artifacts.owner and repository",
+      hint:
+        "to write a configuration, run model-sync init github-actions --repository OWNER/NAME --workflow FILE; " +
+        "or set --owner and --repository, or model_sync.artifacts.owner and repository",
     },
   );
 }

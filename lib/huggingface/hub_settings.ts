@@ -40,7 +40,8 @@ export function hubSettings(
   if (repo_id === undefined) {
     throw new UsageError("Cannot use Hugging Face: repo_id is not set", {
       code: "REPO_UNSET",
-      hint: "set --repo-id or model_sync.huggingface.repo_id to owner/name",
+      hint: "to write a configuration, run model-sync init huggingface --repo-id OWNER/NAME; " +
+        "or set --repo-id or model_sync.huggingface.repo_id",
     });
   }
   const { token, place } = findHubToken(context, token_env);

@@ -67,7 +67,8 @@ function openPrimary(context: Context, settings: ReferencesSettings): PrimaryCli
   if (settings.primary_url === undefined) {
     throw new UsageError("Cannot sync references: no PRIMARY server is set", {
       code: "PRIMARY_URL_MISSING",
-      hint: "set --primary-url, HORDE_GITHUB_SYNC_PRIMARY_API_URL or model_sync.references.primary_url",
+      hint: "to write a configuration, run model-sync init references --primary-url ADDRESS; " +
+        "or set --primary-url, HORDE_GITHUB_SYNC_PRIMARY_API_URL or model_sync.references.primary_url",
     });
   }
   return new PrimaryClient(context, {

@@ -329,3 +329,27 @@ Deno.test("init asks for a token only if the Hugging Face repository is private,
   );
   assert.match(stdout, /^next: model-sync hf-pull$/m);
 });
+
+Deno.test("in an empty folder, a command names the init that writes its settings", async () => {
+  using dir = tempDir();
+  for (
+    const [command, options, life] of [
+      ["pull", [], "git-client"],
+      ["runpod-pull", [], "runpod"],
+      ["artifact-pull", [], "github-actions"],
+      ["hf-pull", [], "huggingface"],
+      ["references-sync", ["--dry-run"], "references"],
+    ] as const
+  ) {
+    const { code, stderr } = await runCli(command, options, { cwd: dir.path });
+    const named = /to write a configuration, run model-sync init (\S+)((?: --[a-z-]+ [A-Z\/]+)+)/.exec(
+      stderr,
+    );
+    assert.deepEqual([code, named?.[1]], [2, life], stderr);
+    const typed = named?.[2]?.trim().replaceAll("ADDRESS", "https://example.org/x").split(" ") ?? [];
+    // As init, without the checks, which would ask these servers.
+    const written = await runCli("config", ["init", life, ...typed], { cwd: dir.path });
+    assert.equal(written.code, 0, written.stderr);
+    Deno.removeSync(join(dir.path, "configs"), { recursive: true });
+  }
+});
