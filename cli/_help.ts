@@ -282,8 +282,8 @@ function wrapParts(parts: readonly string[], width: number, indent: string, firs
   return line === undefined ? lines : [...lines, line];
 }
 
-/** Returns the lines of a command that a shell reads as one. An option and its value stay on one line. */
-function wrapCommand(command: string, width: number): string[] {
+/** Returns the indented lines of a command that a shell reads as one. An option and its value stay on one line. */
+export function wrapCommand(command: string, width: number): string[] {
   const parts = command.split(/ (?=[-|<>])/);
   const lines = wrapParts(parts, width - " \\".length, " ".repeat(8), " ".repeat(4));
   return lines.map((line, index) => index < lines.length - 1 ? `${line} \\` : line);

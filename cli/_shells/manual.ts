@@ -1,5 +1,5 @@
 import { VERSION } from "../../lib/core/version.ts";
-import { EXIT_CODES, GROUP_ORDER, wrap } from "../_help.ts";
+import { EXIT_CODES, GROUP_ORDER, wrap, wrapCommand } from "../_help.ts";
 import { DEFAULT_CONFIG_FILE } from "../_options.ts";
 import {
   allPrograms,
@@ -78,7 +78,7 @@ function commandLines({ name, summary, usage, operands, options, examples }: Com
   return [
     `.SS model\\-sync ${code(name)}`,
     prose(`${summary}.`),
-    ...codeBlock(wrap(usage, CODE_COLUMNS, CONTINUED)),
+    ...codeBlock(wrap(usage, CODE_COLUMNS, INDENTATION)),
     ...(operands.usage === "" ? [] : entry(`\\fI${code(operands.usage)}\\fR`, operands.brief)),
     ...groups.flatMap((options) => [
       ".PP",
@@ -87,7 +87,7 @@ function commandLines({ name, summary, usage, operands, options, examples }: Com
     ]),
     ".PP",
     "Examples:",
-    ...codeBlock(examples.flatMap(([does = "", line = ""]) => [`# ${does}`, ...continued(line)])),
+    ...codeBlock(examples.flatMap(([does = "", line = ""]) => [`# ${does}`, ...commandLinesOf(line)])),
   ];
 }
 
@@ -105,19 +105,15 @@ function entry(term: string, meaning: string): string[] {
 /** What is left of 80 columns beside the margins of the page and the indentation of code. */
 const CODE_COLUMNS = 66;
 
-const CONTINUED = "    ";
+const INDENTATION = "    ";
 
-/** Returns a command line as lines that fit: each but the last ends with a backslash, as a shell reads it. */
-function continued(line: string): string[] {
-  if (line.length <= CODE_COLUMNS) return [line];
-  const end = line.lastIndexOf(" --", CODE_COLUMNS - " \\".length);
-  return end <= CONTINUED.length
-    ? [line]
-    : [`${line.slice(0, end)} \\`, ...continued(`${CONTINUED}${line.slice(end + 1)}`)];
+/** Returns a command line as lines that fit, which a shell reads as one. */
+function commandLinesOf(line: string): string[] {
+  return wrapCommand(line, INDENTATION.length + CODE_COLUMNS).map((part) => part.slice(INDENTATION.length));
 }
 
 function codeBlock(lines: readonly string[]): string[] {
-  return [".PP", ".nf", ...lines.map((line) => `    ${code(line)}`), ".fi"];
+  return [".PP", ".nf", ...lines.map((line) => `${INDENTATION}${code(line)}`), ".fi"];
 }
 
 /** The longest line that `mandoc -T lint` accepts. */
