@@ -26,10 +26,10 @@ export type OptionGroup =
 export type Completion = "file" | "folder" | MachineList;
 
 /**
- * `releases` are digests and sequence numbers of the store's releases, `digests` only their digests, `runs` the ends of
- * the ids of the last runs.
+ * `releases` are digests and sequence numbers of the store's releases, `compared` also the words for some of them,
+ * `digests` only their digests, `runs` the ends of the ids of the last runs.
  */
-export type MachineList = "releases" | "digests" | "quarantined" | "runs";
+export type MachineList = "releases" | "compared" | "digests" | "quarantined" | "runs";
 
 interface OptionFacts {
   readonly group: OptionGroup;

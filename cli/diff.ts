@@ -38,7 +38,7 @@ const PAIR: Operands<Pair> = {
   usage: "[A [B]]",
   brief:
     "A sequence, a digest's beginning, active, previous or remote (default: previous, then active, or the last two published)",
-  completion: "releases",
+  completion: "compared",
   parse: ([from = "previous", to = "active", excess]) => {
     if (excess === undefined) return { from, to };
     throw new UsageError(`Cannot use the argument "${excess}": the command compares two releases`, {

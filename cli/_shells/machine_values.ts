@@ -27,18 +27,13 @@ const RELEASES_MAX = 50;
 const TIME_MAX_MS = 1000;
 
 const LISTS: Readonly<Record<MachineList, (session: Session, store: Store) => readonly Value[]>> = {
-  releases: (session, store) => {
-    const releases = newestReleases(session, store);
-    const sequences = releases.map(({ sequence }) => sequence);
-    const isUnique = (sequence: number) => sequences.indexOf(sequence) === sequences.lastIndexOf(sequence);
-    return [
-      ...digests(session, store, releases),
-      ...releases.filter(({ sequence }) => isUnique(sequence)).map(({ sequence, digest }): Value => [
-        String(sequence),
-        `release ${shortDigest(digest)}`,
-      ]),
-    ];
-  },
+  releases: namedReleases,
+  compared: (session, store) => [
+    ["active", "the active release"],
+    ["previous", "the release that a rollback activates"],
+    ["remote", "the newest release at the source"],
+    ...namedReleases(session, store),
+  ],
   digests: (session, store) => digests(session, store, newestReleases(session, store)),
   quarantined: (_session, store) =>
     readQuarantine(store).slice(-RELEASES_MAX).map(({ digest, reason }) => [shortDigest(digest), reason]),
@@ -109,6 +104,20 @@ function list(session: Session, _flags: unknown, name: string): Promise<void> {
 
 function isList(name: string): name is MachineList {
   return Object.hasOwn(LISTS, name);
+}
+
+/** Returns the digests of releases, and those sequences that name one release. */
+function namedReleases(session: Session, store: Store): readonly Value[] {
+  const releases = newestReleases(session, store);
+  const sequences = releases.map(({ sequence }) => sequence);
+  const isUnique = (sequence: number) => sequences.indexOf(sequence) === sequences.lastIndexOf(sequence);
+  return [
+    ...digests(session, store, releases),
+    ...releases.filter(({ sequence }) => isUnique(sequence)).map(({ sequence, digest }): Value => [
+      String(sequence),
+      `release ${shortDigest(digest)}`,
+    ]),
+  ];
 }
 
 function digests({ context }: Session, store: Store, releases: readonly Manifest[]): Value[] {

@@ -124,10 +124,18 @@ function previousRelease(store: Store, active: Manifest | undefined): StoredRele
   const but = previous === undefined ? "" : " that is neither quarantined nor withdrawn";
   throw new UsageError(`Cannot roll back ${store.modelsDir}: the store holds no earlier release${but}`, {
     code: "NOTHING_TO_ROLL_BACK_TO",
-    hint: active === undefined && signOfTraining(store) !== undefined
-      ? "this machine publishes: run the command on a machine that pulls, or model-sync withdraw RELEASE for all machines"
-      : "run model-sync status, which lists the releases, and choose one with --to",
+    hint: otherWay(store, active),
   });
+}
+
+/** Returns what to do where no rollback is possible. */
+function otherWay(store: Store, active: Manifest | undefined): string {
+  if (active === undefined && signOfTraining(store) !== undefined) {
+    return "this machine publishes: run the command on a machine that pulls, or model-sync withdraw RELEASE for all machines";
+  }
+  return listReleases(store).some(({ manifest }) => manifest.digest !== active?.digest)
+    ? "model-sync releases lists the releases; choose one with --to"
+    : "it holds no other release; publish a good one, and pull it";
 }
 
 /** @throws {RefusedError} code `WITHDRAWN` */

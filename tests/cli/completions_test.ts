@@ -371,6 +371,12 @@ Deno.test("values of a machine are listed without a write, a program or the netw
   for (const config of ["nowhere.yaml", "models", "my keys/private.pem/x"]) {
     assert.deepEqual(await values("releases", "rollback", `--config=${config}`), [], config);
   }
+  assert.deepEqual((await values("compared", "diff", "")).slice(0, 4), [
+    "active",
+    "previous",
+    "remote",
+    digests[0],
+  ]);
   assert.deepEqual(await values("nonsense"), []);
   assert.deepEqual(await values(), []);
   assert.deepEqual([...givenUp].sort(), ["env", "net", "run", "write"]);

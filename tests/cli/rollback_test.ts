@@ -18,6 +18,12 @@ Deno.test("rollback --to accepts the sequence number that status shows", async (
     await runJson(bot, "pull");
   }
   const planned = await runJson(bot, "rollback", "--to", "1", "--dry-run");
+  await runJson(bot, "quarantine", "add", String(digests[0]));
+  await runJson(bot, "quarantine", "add", String(digests[1]));
+  assert.match(
+    (await run(bot, "rollback")).stderr,
+    /neither quarantined nor withdrawn\nnext: {2}model-sync releases lists the releases; choose one with --to/,
+  );
   assert.deepEqual([planned["release"], planned["sequence"]], [digests[0], 1]);
   const back = await runJson(bot, "rollback", "--to", "1");
   assert.deepEqual([back["outcome"], back["release"], back["previous"]], [
