@@ -22,7 +22,6 @@ const CHECKSUM = { from: 148, to: 156 };
 
 /** Returns whether a block's checksum is right. Nothing else is common to all dialects of tar. */
 export function isTarHeader(block: Uint8Array): boolean {
-  if (block.length !== TAR_BLOCK_BYTES) return false;
   const written = octal(block.subarray(CHECKSUM.from, CHECKSUM.to));
   let sum = 0;
   // The checksum field counts as spaces.

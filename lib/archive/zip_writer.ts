@@ -128,7 +128,7 @@ async function writeSynced(
 }
 
 async function* asPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  if (bytes.length > 0) yield bytes;
+  yield bytes;
 }
 
 /** A ZIP that is written entry by entry. */

@@ -87,7 +87,7 @@ Deno.test("a ZIP of every common program is read", async (t) => {
     "with a ZIP64 offset": [[{ ...A, central: { offset: FULL, extra: zip64Field(0) } }]],
     "with ZIP64 end records": [[A], {
       zip64: {},
-      end: { count: 0xffff, countHere: 0xffff, bytes: FULL, offset: FULL },
+      end: { disk: 0xffff, count: 0xffff, countHere: 0xffff, bytes: FULL, offset: FULL },
     }],
     "with a comment": [[A], { comment: encoder.encode("made by hand") }],
     "with folders": [[{ name: "models/", both: { mode: 0o40755 } }, A]],
@@ -247,6 +247,15 @@ refuses("a ZIP is refused when the two headers of an entry disagree", {
       both: { flags: 0 },
       central: { extra: unicodePathField(new Uint8Array([0x82]), "é") },
       local: { extra: unicodePathField(new Uint8Array([0x82]), "../é") },
+    }],
+    message: /disagree about its name/,
+  },
+  "name, beside one Unicode name": {
+    entries: [{
+      ...A,
+      both: { flags: 0 },
+      central: { name: new Uint8Array([0x82]), extra: unicodePathField(new Uint8Array([0x82]), "é") },
+      local: { name: new Uint8Array([0x83]), extra: unicodePathField(new Uint8Array([0x83]), "é") },
     }],
     message: /disagree about its name/,
   },
@@ -515,6 +524,21 @@ refuses("a ZIP is refused when its end can be read in two ways or lies", {
     message: /directory lies \d+ bytes off/,
   },
   "a smaller directory": { entries: [A], zip: { end: { bytes: 10 } }, message: /bytes precede/ },
+  "an entry that reaches beyond its directory": {
+    entries: [{ ...A, central: { commentBytes: 22 } }],
+    code: "ARCHIVE_DAMAGED",
+    message: /directory ends inside an entry/,
+  },
+  "an entry without its signature": {
+    entries: [{ ...A, central: { signature: 0x02014b51 } }],
+    code: "ARCHIVE_DAMAGED",
+    message: /directory has no entry at byte 48$/,
+  },
+  "a header that reaches beyond the file": {
+    entries: [{ ...A, local: { extraBytes: 1000 } }],
+    code: "ARCHIVE_DAMAGED",
+    message: /"a\.onnx" has no header at byte 0$/,
+  },
   "an offset without an entry": {
     entries: [{ ...A, isCentralOnly: true, central: { offset: 0 } }],
     zip: { beforeDirectory: new Uint8Array(50) },
@@ -559,6 +583,14 @@ refuses("a ZIP is refused when its ZIP64 records lie", {
   },
   "other sizes than the header has": {
     entries: [{ ...A, local: { extra: zip64Field(12, 13) } }],
+    message: /ZIP64 sizes that do not fit/,
+  },
+  "another size than the header has": {
+    entries: [{ ...A, local: { extra: zip64Field(13, 12) } }],
+    message: /ZIP64 sizes that do not fit/,
+  },
+  "a single size, which the header has": {
+    entries: [{ ...A, local: { extra: zip64Field(12) } }],
     message: /ZIP64 sizes that do not fit/,
   },
   "sizes that are missing": {

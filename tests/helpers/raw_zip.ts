@@ -9,7 +9,12 @@ interface RawHeader {
   readonly bytes: number;
   readonly compressedBytes: number;
   readonly extra: Uint8Array;
-  /** The Unix mode. Like the next three, only in the central header. */
+  /** The stated length of the extra fields. */
+  readonly extraBytes?: number;
+  readonly signature?: number;
+  /** The stated length of a comment, which is not there. Like the next four, only in the central header. */
+  readonly commentBytes?: number;
+  /** The Unix mode. */
   readonly mode: number;
   /** The system that made the entry: 0 DOS, 3 Unix (default). */
   readonly host: number;
@@ -172,16 +177,16 @@ function zip64End(
 
 function localHeader(header: RawHeader): Uint8Array {
   const name = nameBytes(header.name);
-  return joined([little(0x04034b50, 4), common(header, name), name, header.extra]);
+  return joined([little(header.signature ?? 0x04034b50, 4), common(header, name), name, header.extra]);
 }
 
 function centralHeader(header: RawHeader): Uint8Array {
   const name = nameBytes(header.name);
   return joined([
-    little(0x02014b50, 4),
+    little(header.signature ?? 0x02014b50, 4),
     little((header.host << 8) | 45, 2),
     common(header, name),
-    little(0, 2),
+    little(header.commentBytes ?? 0, 2),
     little(header.disk, 2),
     little(0, 2),
     little(header.mode * 0x10000, 4),
@@ -202,7 +207,7 @@ function common(header: RawHeader, name: Uint8Array): Uint8Array {
     little(header.compressedBytes, 4),
     little(header.bytes, 4),
     little(name.length, 2),
-    little(header.extra.length, 2),
+    little(header.extraBytes ?? header.extra.length, 2),
   ]);
 }
 
