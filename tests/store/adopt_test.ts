@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DiskError } from "../../lib/core/errors.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
+import { activeManifest } from "../../lib/store/pointers.ts";
 import {
   type Machine,
   machine,
@@ -73,6 +74,8 @@ Deno.test("adopting a folder whose models are installed already keeps its other 
   const plain = await newBot(other.path, MODELS);
   await pullTo(testContext(), plain);
   assert.deepEqual(namesBeside(plain), [".model-sync", "models", "registry"]);
+  const active = activeManifest(storeOf(testContext(), plain));
+  assert.equal(active?.origin.carrier, "git", "the release keeps the manifest of its publisher");
 });
 
 Deno.test({

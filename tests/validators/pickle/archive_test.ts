@@ -24,6 +24,10 @@ const HONEST = rawPickle(PROTO_4, stackGlobal("sklearn.base", "BaseEstimator"), 
 
 const zipOf = (content: Uint8Array, name = "m.pkl", method = 0) => rawZip([{ name, content, method }]);
 const tarOf = (content: Uint8Array, name = "m.pkl") => rawTar(tarMember({ name, content }));
+interface Entry {
+  readonly name: string;
+  readonly content: Uint8Array;
+}
 const END_SIGNATURE = rawPickle("PK", 5, 6, new Uint8Array(18));
 
 Deno.test("a malicious ZIP behind other bytes is refused under any name", async () => {
@@ -101,6 +105,16 @@ Deno.test("a pickle in nested archives is inspected", async () => {
       ]);
       await inspectBytes(nested(HONEST), "model.zip");
     }
+  }
+  // Between other entries, so that bytes of the outer archive precede and follow it.
+  for (const outer of [rawZip, (entries: readonly Entry[]) => rawTar(...entries.map(tarMember))]) {
+    const nested = (pickle: Uint8Array) =>
+      outer(["a.bin", "m.tgz", "z.bin"].map((name) => ({
+        name,
+        content: name === "m.tgz" ? gzipSync(tarOf(pickle)) : new Uint8Array(700),
+      })));
+    await refusesBytes(nested(SYSTEM), /"m\.tgz\/m\.pkl" in it imports os\.system/, ["model.zip"]);
+    await inspectBytes(nested(HONEST), "model.zip");
   }
   await refusesBytes(zipOf(gzipSync(SYSTEM), "m.joblib"), /imports os\.system/, ["a.zip"]);
   await refusesBytes(gzipSync(tarOf(gzipSync(SYSTEM), "m.bin")), /imports os\.system/, ["a.tgz"]);
