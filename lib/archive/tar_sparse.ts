@@ -191,12 +191,12 @@ function tooManyParts(path: string, guard: ArchiveGuard): Error {
 const ZEROS_BYTES = 256 * 1024;
 
 /**
- * Yields the contents of a sparse file, with zeros for the holes.
+ * Yields the contents of a sparse file, with zeros for the holes. The last part ends at the end of the file.
  *
  * @param take yields the next stored bytes; fewer at the end of the archive
  */
 export async function* fillHoles(
-  { parts, bytes }: SparseMap,
+  { parts }: SparseMap,
   take: (count: number) => AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   let at = 0;
@@ -205,7 +205,6 @@ export async function* fillHoles(
     yield* take(part.bytes);
     at = part.offset + part.bytes;
   }
-  yield* zeros(bytes - at);
 }
 
 function* zeros(count: number): Generator<Uint8Array> {

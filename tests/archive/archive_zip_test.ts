@@ -140,6 +140,7 @@ Deno.test("a ZIP of every common program is read", async (t) => {
   });
   await t.step("of nothing", async () => {
     assert.deepEqual(await readArchive(rawZip([])), new Map());
+    assert.deepEqual(await readArchive(rawZip([], { zip64: {} })), new Map());
   });
 });
 
