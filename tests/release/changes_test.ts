@@ -9,3 +9,13 @@ Deno.test("compareFiles() sorts by path, in whatever order an archive or a folde
     removed: ["c", "d"],
   });
 });
+
+Deno.test("compareFiles() reports a file as modified if its digest differs or is unknown", () => {
+  const a = (sha256: string | undefined) => [{ path: "a", sha256 }];
+  const isModified = (before: string | undefined, after: string | undefined) =>
+    compareFiles(a(before), a(after)).modified.length === 1;
+  assert.ok(!isModified("1", "1"));
+  assert.ok(isModified("1", "2"));
+  assert.ok(isModified(undefined, "1"));
+  assert.ok(isModified("1", undefined));
+});

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import type { Digest, Withdrawal } from "../../lib/release/manifest.ts";
-import { findWithdrawn, mergeWithdrawals, withWithdrawal } from "../../lib/release/withdrawals.ts";
+import {
+  findWithdrawn,
+  isSameList,
+  mergeWithdrawals,
+  withWithdrawal,
+} from "../../lib/release/withdrawals.ts";
 
 function digestOf(number: number): Digest {
   return `sha256:${String(number).padStart(64, "0")}`;
@@ -37,6 +42,8 @@ Deno.test("a list that is too long keeps the newest withdrawals, and drops reins
   assert.deepEqual(mergeWithdrawals(list, [], 4), list);
   assert.deepEqual(mergeWithdrawals(list, [], 3), [list[0], list[1], list[3]]);
   assert.deepEqual(mergeWithdrawals(list, [], 2), [list[1], list[3]]);
+  const undone = [entry(1, "reinstated", 1), entry(2, "reinstated", 2), entry(3, "withdrawn", 3)];
+  assert.deepEqual(mergeWithdrawals(undone, [], 2), undone.slice(1));
 });
 
 Deno.test("a change is later than the entry before it, even if the clock is set back", () => {
@@ -47,4 +54,22 @@ Deno.test("a change is later than the entry before it, even if the clock is set 
   assert.equal(findWithdrawn(undone, digestOf(1)), undefined);
   const same = { digest: digestOf(1), state: "withdrawn", reason: undefined } as const;
   assert.equal(withWithdrawal(list, same, now), undefined);
+});
+
+Deno.test("another reason is a change, and no reason keeps the one before", () => {
+  const at = "2026-01-20T00:00:00Z";
+  const list = [{ ...entry(1, "withdrawn", 1), reason: "wrong labels" }];
+  const change = (reason: string | undefined) =>
+    withWithdrawal(list, { digest: digestOf(1), state: "withdrawn", reason }, new Date(at));
+  assert.deepEqual(change("wrong prices"), [{ ...list[0], at, reason: "wrong prices" }]);
+  assert.equal(change("wrong labels"), undefined);
+  assert.equal(change(undefined), undefined);
+});
+
+Deno.test("two lists of the same entries say the same in any order, and not with another state, time or reason", () => {
+  const [a, b] = [entry(1, "withdrawn", 1), entry(2, "withdrawn", 2)];
+  assert.ok(isSameList([a, b], [b, a]));
+  for (const other of [entry(1, "reinstated", 1), entry(1, "withdrawn", 2), { ...a, reason: "labels" }, b]) {
+    assert.ok(!isSameList([a], [other]));
+  }
 });

@@ -125,3 +125,18 @@ Deno.test("readModelSet() hashes a file again that was written a moment before i
   await readOnce(models, LATER, () => opened++);
   assert.equal(opened, 1);
 });
+
+Deno.test("readModelSet() forgets files that are gone", async () => {
+  using dir = tempDir();
+  const models = `${dir.path}/models`;
+  writeFiles(models, { "a.onnx": "one", "b.onnx": "two" });
+  ageFiles(models);
+  const info = Deno.lstatSync(`${models}/b.onnx`);
+  const isKnown = () =>
+    StatCache.ofPublished(openStore(Deno, { modelsDir: models })).find("b.onnx", info) !== undefined;
+  await readOnce(models, LATER);
+  assert.ok(isKnown());
+  Deno.removeSync(`${models}/b.onnx`);
+  await readOnce(models, LATER);
+  assert.ok(!isKnown());
+});
