@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { programEntries } from "./install/program_packages.ts";
 import { type UserPackage, userPackages } from "./install/user_packages.ts";
 
 /**
@@ -32,13 +33,12 @@ export interface PackageLicence {
 }
 
 /**
- * Returns the licences of the packages that a program loads. Needs read permission for Deno's cache.
+ * Returns the licences of packages. Needs read permission for Deno's cache.
  *
- * @param moduleInfo the output of `deno info --json` for the program
  * @throws {TypeError} for a package that is not in the cache
  */
-export function packageLicences(moduleInfo: string): PackageLicence[] {
-  return userPackages(moduleInfo).map((one) => {
+export function packageLicences(packages: readonly UserPackage[]): PackageLicence[] {
+  return packages.map((one) => {
     const { license, author } = PackageJson.parse(JSON.parse(readPackageFile(one, "package.json")));
     const by = typeof author === "string" ? author : author?.name;
     const file = licenceFile(one);
@@ -81,11 +81,14 @@ export function renderLicences(licences: readonly PackageLicence[]): string {
   return [HEADER, ...sections].join("\n");
 }
 
-/** Returns the output of `deno info --json` for the program. */
-export async function moduleInfo(project: string): Promise<string> {
+/** Returns the packages of users. */
+export async function programPackages(project: string): Promise<UserPackage[]> {
+  return userPackages(await Promise.all(programEntries(project).map(moduleInfo)));
+}
+
+async function moduleInfo(entry: readonly string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", "cli/main.ts"],
-    cwd: project,
+    args: ["info", "--json", ...entry],
     env: { NO_COLOR: "1" },
     stdin: "null",
   }).output();
@@ -95,6 +98,6 @@ export async function moduleInfo(project: string): Promise<string> {
 
 if (import.meta.main) {
   const project = fileURLToPath(new URL("..", import.meta.url));
-  const text = renderLicences(packageLicences(await moduleInfo(project)));
+  const text = renderLicences(packageLicences(await programPackages(project)));
   Deno.writeTextFileSync(join(project, LICENCES_FILE), text);
 }

@@ -14,6 +14,7 @@ import { z } from "zod";
 import { EXIT, type ExitCode, ModelSyncError, UsageError } from "../lib/core/errors.ts";
 import { findText, writeLine } from "../lib/core/files.ts";
 import { systemFault } from "../lib/core/system_fault.ts";
+import { programEntries, wholeLock } from "./install/program_packages.ts";
 import { userPackages } from "./install/user_packages.ts";
 import { billOfMaterials } from "./release/bill_of_materials.ts";
 import { packRelease } from "./release/pack_release.ts";
@@ -192,8 +193,12 @@ async function pack(world: ReleaseWorld, operands: readonly string[]): Promise<E
 
 async function bill({ project, run }: ReleaseWorld, version: string, createdAt: Date): Promise<object> {
   // The licence of a package is in its package.json, which a new machine does not have yet.
-  await run(Deno.execPath(), ["cache", "--quiet", "cli/main.ts"]);
-  const packages = userPackages(await run(Deno.execPath(), ["info", "--json", "cli/main.ts"]));
+  const infos: string[] = [];
+  for (const entry of programEntries(project)) {
+    await run(Deno.execPath(), ["cache", "--quiet", ...entry]);
+    infos.push(await run(Deno.execPath(), ["info", "--json", ...entry]));
+  }
+  const packages = userPackages(infos);
   const licences = packages.flatMap(({ name, version, localPath }) => {
     const licence = localPath === undefined ? undefined : licenceOf(localPath);
     return licence === undefined ? [] : [[`${name}@${version}`, licence] as const];
@@ -201,7 +206,7 @@ async function bill({ project, run }: ReleaseWorld, version: string, createdAt: 
   return billOfMaterials({
     version,
     denoVersion: Deno.version.deno,
-    lock: Deno.readTextFileSync(join(project, "deno.lock")),
+    lock: wholeLock(project),
     used: new Set(packages.map(({ name, version }) => `${name}@${version}`)),
     licences: new Map(licences),
     createdAt,

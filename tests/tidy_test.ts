@@ -151,17 +151,19 @@ Deno.test("no file holds a registry's host, a path of somebody's machine, or an 
 });
 
 Deno.test("every dependency comes from npm, at an exact version, and stands in the lock file", () => {
-  const { imports }: { imports: Record<string, string> } = JSON.parse(
-    Deno.readTextFileSync(join(PROJECT, "deno.json")),
-  );
-  const lock: { specifiers: Record<string, string> } = JSON.parse(
-    Deno.readTextFileSync(join(PROJECT, "deno.lock")),
-  );
-  for (const [name, target] of Object.entries(imports)) {
-    assert.match(target, /^npm:(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+$/, name);
-    assert.ok(Object.hasOwn(lock.specifiers, target), `${target} is not locked`);
-  }
-  for (const specifier of Object.keys(lock.specifiers)) {
-    assert.ok(Object.values(imports).includes(specifier), `${specifier} is locked and not imported`);
+  for (const folder of [PROJECT, join(PROJECT, "lib/validators/onnx")]) {
+    const { imports }: { imports: Record<string, string> } = JSON.parse(
+      Deno.readTextFileSync(join(folder, "deno.json")),
+    );
+    const lock: { specifiers: Record<string, string> } = JSON.parse(
+      Deno.readTextFileSync(join(folder, "deno.lock")),
+    );
+    for (const [name, target] of Object.entries(imports)) {
+      assert.match(target, /^npm:(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+$/, name);
+      assert.ok(Object.hasOwn(lock.specifiers, target), `${target} is not locked`);
+    }
+    for (const specifier of Object.keys(lock.specifiers)) {
+      assert.ok(Object.values(imports).includes(specifier), `${specifier} is locked and not imported`);
+    }
   }
 });

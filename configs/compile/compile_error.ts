@@ -6,6 +6,7 @@ import {
   UnreachableError,
   UsageError,
 } from "../../lib/core/errors.ts";
+import { causesOf } from "../install/deno_causes.ts";
 import type { Build } from "./compile_options.ts";
 
 /** The part of Deno's message about a downloaded runtime that was cut off, for example by a kill. */
@@ -58,13 +59,4 @@ export function packageError(stderr: string): ModelSyncError {
     code: "PACKAGES",
     hint: "check the connection to the npm registry, then compile again",
   });
-}
-
-/** Returns Deno's message and its causes, which it numbers if there are several. */
-function causesOf(stderr: string): string[] {
-  const [, told = stderr] = /^error: ([^]*)/m.exec(stderr) ?? [];
-  const [message = ""] = told.split(/\n\s*\nStack backtrace:/);
-  return message.split("\n")
-    .map((line) => line.replace(/^\s*(?:\d+: )?/, "").trim())
-    .filter((line) => line !== "" && line !== "Caused by:");
 }

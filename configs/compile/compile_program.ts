@@ -3,11 +3,15 @@ import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { clonedCommit, COMMIT_FILE } from "../../cli/_version.ts";
 import { parseJson } from "../../lib/core/json.ts";
+import { ORT_PACKAGE } from "../../lib/validators/onnx/ort_package.ts";
 import { compileError, INCOMPLETE_RUNTIME, packageError, startError } from "./compile_error.ts";
 import type { Build } from "./compile_options.ts";
+import { programEntries, wholeLock } from "../install/program_packages.ts";
 import { userPackages } from "../install/user_packages.ts";
 import { needlessFiles } from "./needless_files.ts";
 import { hostTarget } from "./targets.ts";
+
+const LOCK_FILE = "dist/deno.lock";
 
 /** Runs a program and returns what it printed, without colours. It does not inherit the dropped variables. */
 export type RunProgram = (
@@ -40,21 +44,32 @@ export interface CompileTools {
  * @throws {FailedError} code `PACKAGES`, when a package cannot be downloaded
  */
 export async function compileOptions({ project, deno, run }: CompileTools): Promise<string[]> {
-  const entry = join(project, "cli/main.ts");
   const ask = async (...args: string[]) => {
     const { success, stdout, stderr } = await run(deno, args);
     if (!success) throw packageError(stderr);
     return stdout;
   };
-  await ask("cache", "-q", "--unstable-npm-lazy-caching", entry);
-  const packages = userPackages(await ask("info", "-q", "--json", entry));
+  const infos: string[] = [];
+  for (const entry of programEntries(project)) {
+    await ask("cache", "-q", "--unstable-npm-lazy-caching", ...entry);
+    infos.push(await ask("info", "-q", "--json", ...entry));
+  }
   return [
     // Everything is cached now. Without the option, Deno would download the packages of the tests, 400 MB.
     ...["--cached-only", "--no-check", "--no-prompt", "--unstable-npm-lazy-caching", "-P=model-sync"],
     ...["--include", join(project, "web/static")],
+    ...["--include", ORT_PACKAGE, "--lock", writeLock(project)],
     ...packedCommit(project),
-    ...needlessFiles(packages).flatMap((path) => ["--exclude", path]),
+    ...needlessFiles(userPackages(infos)).flatMap((path) => ["--exclude", path]),
   ];
+}
+
+/** Writes the lock file of all that the executable contains. @returns its path */
+function writeLock(project: string): string {
+  const path = join(project, LOCK_FILE);
+  Deno.mkdirSync(dirname(path), { recursive: true });
+  Deno.writeTextFileSync(path, wholeLock(project));
+  return path;
 }
 
 function packedCommit(project: string): string[] {

@@ -37,6 +37,22 @@ function isKept(name: string): boolean {
   return name.endsWith("/package.json") || isLoaded(name);
 }
 
+/** Removes the files that nothing loads from packages in the cache of the installation. */
+export function removeNeedless(packages: readonly UserPackage[]): void {
+  for (const { name, localPath } of packages) {
+    if (localPath !== undefined) removeNeedlessIn(localPath, name);
+  }
+}
+
+/** @param name the folder within the packages, such as `hono/dist` */
+function removeNeedlessIn(folder: string, name: string): void {
+  for (const entry of Deno.readDirSync(folder)) {
+    const [path, entryName] = [join(folder, entry.name), `${name}/${entry.name}`];
+    if (entry.isDirectory) removeNeedlessIn(path, entryName);
+    else if (!isKept(entryName)) Deno.removeSync(path);
+  }
+}
+
 /** Copies the regular files of a folder, readable by all users. Links are left out: npm's packages have none. */
 function copyTree(name: string, from: string, to: string): void {
   let files = 0;

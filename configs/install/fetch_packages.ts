@@ -1,12 +1,10 @@
-import { join } from "node:path";
 import { z } from "zod";
 import { FailedError } from "../../lib/core/errors.ts";
-import { copyPackages } from "./copy_packages.ts";
-import type { InstallWorld } from "./install_world.ts";
+import { copyPackages, removeNeedless } from "./copy_packages.ts";
+import { causesOf } from "./deno_causes.ts";
+import type { InstallWorld, RunResult } from "./install_world.ts";
+import { programEntries } from "./program_packages.ts";
 import { userPackages } from "./user_packages.ts";
-
-/** The file whose packages users need: it loads all commands, and these all the rest. */
-const ENTRY = "cli/main.ts";
 
 const CacheInfo = z.object({ npmCache: z.string() });
 
@@ -18,29 +16,70 @@ const CacheInfo = z.object({ npmCache: z.string() });
  * @throws {FailedError} code `INSTALL_PACKAGES`
  */
 export async function fetchPackages(world: InstallWorld, runtime: string, cache: string): Promise<string> {
-  const deno = async (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
-    await runDeno(world, runtime, args, env);
-  const packages = userPackages(await deno(["info", "--json", ENTRY]));
-  const { npmCache } = CacheInfo.parse(JSON.parse(await deno(["info", "--json"])));
-  await copyPackages(packages, npmCache, cache);
-  const registry = packages.find((one) => one.registry !== undefined)?.registry ?? "";
-  await deno(["cache", "-q", join(world.clone, ENTRY)], { DENO_DIR: cache, NPM_CONFIG_REGISTRY: registry });
-  return registry;
+  const deno = new DenoRunner(world, runtime);
+  const entries = programEntries(world.clone);
+  let isAnnounced = false;
+  for (const entry of entries) {
+    if (!(await deno.has(entry, { DENO_DIR: cache }))) {
+      if (await deno.has(entry)) await copyFromUser(deno, entry, cache);
+      else if (!isAnnounced) {
+        world.print("downloading the packages, about 50 MB, once ...");
+        isAnnounced = true;
+      }
+    }
+    await deno.run(["cache", "-q", ...entry], { DENO_DIR: cache });
+  }
+  const infos: string[] = [];
+  for (const entry of entries) infos.push(await deno.run(["info", "--json", ...entry], { DENO_DIR: cache }));
+  const packages = userPackages(infos);
+  removeNeedless(packages);
+  return packages.find((one) => one.registry !== undefined)?.registry ?? "";
 }
 
-async function runDeno(
-  world: InstallWorld,
-  runtime: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-): Promise<string> {
-  const { success, stdout, stderr } = await world.run(runtime, args, {
-    cwd: world.clone,
-    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...env },
-  });
-  if (success) return stdout;
-  throw new FailedError(`Cannot fetch the packages: ${stderr.trim().split("\n").at(-1)}`, {
-    code: "INSTALL_PACKAGES",
-    hint: "check the connection to the npm registry, and run the install again",
-  });
+async function copyFromUser(deno: DenoRunner, entry: readonly string[], cache: string): Promise<void> {
+  const { npmCache } = CacheInfo.parse(JSON.parse(await deno.run(["info", "--json"])));
+  await copyPackages(userPackages([await deno.run(["info", "--json", ...entry])]), npmCache, cache);
+}
+
+type Variables = Readonly<Record<string, string>>;
+
+class DenoRunner {
+  readonly #world: InstallWorld;
+  readonly #runtime: string;
+
+  constructor(world: InstallWorld, runtime: string) {
+    this.#world = world;
+    this.#runtime = runtime;
+  }
+
+  /** Returns whether the packages of an entry are in the cache, without a download. */
+  async has(entry: readonly string[], env: Variables = {}): Promise<boolean> {
+    return (await this.#start(["install", "-q", "--cached-only", "--entrypoint", ...entry], env)).success;
+  }
+
+  /** @throws {FailedError} code `INSTALL_PACKAGES` */
+  async run(args: readonly string[], env: Variables = {}): Promise<string> {
+    const { success, stdout, stderr } = await this.#start(args, env);
+    if (success) return stdout;
+    throw packagesError(stderr);
+  }
+
+  async #start(args: readonly string[], env: Variables): Promise<RunResult> {
+    return await this.#world.run(this.#runtime, args, {
+      cwd: this.#world.clone,
+      env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...env },
+    });
+  }
+}
+
+/** Returns the error for packages that Deno could not download. @param stderr what Deno printed, without colours */
+function packagesError(stderr: string): FailedError {
+  const causes = causesOf(stderr);
+  return new FailedError(
+    `Cannot download the packages: ${[...new Set([causes.at(0), causes.at(-1)])].join(": ")}`,
+    {
+      code: "INSTALL_PACKAGES",
+      hint: "check the connection to the npm registry, and run the install again",
+    },
+  );
 }

@@ -23,6 +23,7 @@ import {
   placesIn,
 } from "./installation.ts";
 import type { InstallWorld } from "./install_world.ts";
+import { wholeLock } from "./program_packages.ts";
 import { linkOrCopy } from "./link_or_copy.ts";
 import { quoted, shellLauncher, windowsLauncher } from "./launcher.ts";
 
@@ -76,7 +77,7 @@ async function planInstall(world: InstallWorld, prefix: string): Promise<Plan> {
   };
   const extension = world.os === "windows" ? ".exe" : "";
   // Another Deno and other packages go beside the old ones, which the old launcher needs until it is replaced.
-  const contents = await sha256Hex(`${world.denoVersion}\n${readClone(world, "deno.lock")}`);
+  const contents = await sha256Hex(`${world.denoVersion}\n${wholeLock(world.clone)}`);
   return {
     places,
     installed,

@@ -25,13 +25,20 @@ export interface UserPackage {
 }
 
 /**
- * Returns the packages that an entry loads, with all that these packages depend on, sorted by name and version. Packages of
- * tests are not among them.
+ * Returns the packages that the program loads, with all that these packages depend on, sorted by name and version.
+ * Packages of tests are not among them.
  *
- * @param json the output of `deno info --json` for one entry
+ * @param infos the output of `deno info --json` for each of the entries (`programEntries`)
  */
-export function userPackages(json: string): UserPackage[] {
-  const { modules, npmPackages } = ModuleInfo.parse(JSON.parse(json));
+export function userPackages(infos: readonly string[]): UserPackage[] {
+  const byName = new Map(
+    infos.flatMap(loadedPackages).map((one) => [`${one.name}@${one.version}`, one] as const),
+  );
+  return [...byName].sort(([a], [b]) => a < b ? -1 : 1).map(([, one]) => one);
+}
+
+function loadedPackages(info: string): UserPackage[] {
+  const { modules, npmPackages } = ModuleInfo.parse(JSON.parse(info));
   const found = new Map<string, UserPackage>();
   const waiting = modules.flatMap(({ npmPackage }) => npmPackage ?? []);
   // Each package is visited once, so this ends with the last of `npmPackages`.
@@ -42,6 +49,5 @@ export function userPackages(json: string): UserPackage[] {
     found.set(id, { name, version, registry: registryUrl, localPath });
     waiting.push(...dependencies);
   }
-  const byName = new Map(Array.from(found.values(), (one) => [`${one.name}@${one.version}`, one] as const));
-  return [...byName].sort(([a], [b]) => a < b ? -1 : 1).map(([, one]) => one);
+  return [...found.values()];
 }

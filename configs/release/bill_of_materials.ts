@@ -19,7 +19,7 @@ export interface BillOptions {
   readonly version: string;
   /** The version of Deno whose runtime is in the executables. */
   readonly denoVersion: string;
-  /** The text of deno.lock. */
+  /** The text of the lock file. */
   readonly lock: string;
   /** The packages that the program uses, as `name@version`. Every other one is for tests. */
   readonly used: ReadonlySet<string>;
@@ -38,7 +38,7 @@ interface LockedPackage {
 }
 
 /**
- * Returns the software bill of materials of a release: every package of deno.lock with its checksum, and Deno. Packages
+ * Returns the software bill of materials of a release: every package of the lock file with its checksum, and Deno. Packages
  * for tests have the scope `excluded`. The same input gives the same document.
  *
  * Its form: CycloneDX 1.6, https://cyclonedx.org/docs/1.6/json/

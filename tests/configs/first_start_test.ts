@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { z } from "zod";
 import { copyPackages } from "../../configs/install/copy_packages.ts";
-import { userPackages } from "../../configs/install/user_packages.ts";
-import { KNOWS_FOLDERS, MODULE_INFO } from "../helpers/module_info.ts";
+import { bytesIn } from "../helpers/bytes_in.ts";
+import { KNOWS_FOLDERS, USER_PACKAGES } from "../helpers/user_packages.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 
@@ -16,7 +15,7 @@ Deno.test({
   async fn() {
     using dir = tempDir();
     const { npmCache } = z.object({ npmCache: z.string() }).parse(JSON.parse(await denoInfo()));
-    const needed = userPackages(MODULE_INFO).filter(({ name }) => PACKAGES.includes(name));
+    const needed = USER_PACKAGES.filter(({ name }) => PACKAGES.includes(name));
     await copyPackages(needed, npmCache, dir.path);
     // With no network, any other package would be an error.
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -35,11 +34,4 @@ async function denoInfo(): Promise<string> {
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"], stdin: "null" })
     .output();
   return new TextDecoder().decode(stdout);
-}
-
-function bytesIn(folder: string): number {
-  return Array.from(Deno.readDirSync(folder), ({ name, isDirectory }) => {
-    const path = join(folder, name);
-    return isDirectory ? bytesIn(path) : Deno.statSync(path).size;
-  }).reduce((sum, bytes) => sum + bytes, 0);
 }

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { main } from "../../configs/install.ts";
+import { removeNeedless } from "../../configs/install/copy_packages.ts";
 import { parseOptions } from "../../configs/install/install_options.ts";
 import type { InstallWorld } from "../../configs/install/install_world.ts";
 import { findEntry } from "../../lib/core/files.ts";
-import { KNOWS_FOLDERS } from "../helpers/module_info.ts";
+import { KNOWS_FOLDERS } from "../helpers/user_packages.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
-import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
 const IS_WINDOWS = Deno.build.os === "windows";
 const CLONE = PROJECT.replace(/[/\\]$/, "");
@@ -15,6 +16,7 @@ const CLONE = PROJECT.replace(/[/\\]$/, "");
 async function runInstaller(
   args: readonly string[],
   variables: Readonly<Record<string, string>> = {},
+  run: InstallWorld["run"] = async (command, rest, { cwd, env }) => await output(command, rest, cwd, env),
 ): Promise<{ readonly code: number; readonly printed: string; readonly complaints: string }> {
   const [printed, complaints]: [string[], string[]] = [[], []];
   const values = { HOME: "/nonexistent", PATH: "/usr/bin", ...variables };
@@ -26,7 +28,7 @@ async function runInstaller(
     os: Deno.build.os,
     print: (line) => void printed.push(line),
     complain: (line) => void complaints.push(line),
-    run: async (command, args, { cwd, env }) => await output(command, args, cwd, env),
+    run,
   };
   const code = await main(world, args);
   return { code, printed: printed.join("\n"), complaints: complaints.join("\n") };
@@ -145,4 +147,53 @@ Deno.test("the installer's options are checked, and a relative prefix starts whe
     assert.match(complaints, /\nhint: deno task install --help lists the options/);
   }
   assert.match((await runInstaller(["install", "-h"])).printed, /--prefix DIR .*~\/\.local/);
+});
+
+/** Stands for a Deno with empty caches. `answer` says how a download ends. */
+async function installWithoutPackages(prefix: string, answer: { success: boolean; stderr: string }) {
+  const calls: { readonly words: string; readonly cache: string | undefined }[] = [];
+  const result = await runInstaller(["install", "--prefix", prefix], {}, (_, args, { env }) => {
+    calls.push({ words: args.join(" "), cache: env["DENO_DIR"] });
+    if (args.includes("--cached-only")) return Promise.resolve({ success: false, stdout: "", stderr: "" });
+    if (args[0] === "cache") return Promise.resolve({ ...answer, stdout: "" });
+    const stdout = JSON.stringify({ modules: [], npmPackages: {} });
+    return Promise.resolve({ success: true, stdout, stderr: "" });
+  });
+  return { ...result, calls };
+}
+
+Deno.test("an install announces the download of packages once, and downloads them into its own cache only", async () => {
+  using dir = tempDir();
+  const { code, printed, calls } = await installWithoutPackages(dir.path, { success: true, stderr: "" });
+  assert.deepEqual([code, printed.match(/downloading/g)?.length], [0, 1], printed);
+  assert.match(printed, /^downloading the packages, about 50 MB, once \.\.\.\ninstalled /);
+  const loads = calls.filter(({ words }) => /^(?:cache|info) /.test(words));
+  assert.equal(loads.length, 4);
+  for (const { words, cache = "" } of loads) assert.ok(cache.startsWith(dir.path), words);
+});
+
+Deno.test("an install that cannot download the packages names the cause in one line, and what to do", async () => {
+  using dir = tempDir();
+  const stderr = "error: Failed caching npm package 'zod@4.6.7'\n    0: error sending request\n" +
+    "    1: Connection refused (os error 111)\n\nStack backtrace:\n   0: <unknown>\n";
+  const { code, printed, complaints } = await installWithoutPackages(dir.path, { success: false, stderr });
+  assert.deepEqual([code, printed], [1, "downloading the packages, about 50 MB, once ..."]);
+  assert.equal(
+    complaints,
+    "error: Cannot download the packages: Failed caching npm package 'zod@4.6.7': Connection refused (os error 111)\n" +
+      "hint: check the connection to the npm registry, and run the install again",
+  );
+});
+
+Deno.test("an installation keeps of a package what the program loads", () => {
+  using dir = tempDir();
+  writeFiles(dir.path, {
+    "package.json": "{}",
+    "index.js": "",
+    "index.d.ts": "",
+    "dist/index.js.map": "",
+    "dist/index.wasm": "",
+  });
+  removeNeedless([{ name: "some", version: "1.0.0", registry: undefined, localPath: dir.path }]);
+  assert.deepEqual(Object.keys(readFiles(dir.path)).sort(), ["dist/index.wasm", "index.js", "package.json"]);
 });

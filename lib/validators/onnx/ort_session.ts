@@ -1,7 +1,11 @@
-import { env, InferenceSession, Tensor } from "onnxruntime-web";
+import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { cleanLine } from "../../core/clean_text.ts";
+import { ORT_PACKAGE } from "./ort_package.ts";
 import type { Loadable } from "./try_protocol.ts";
 import { NUMBER_TYPES } from "./value_info.ts";
+
+// Deno finds no package in this expression, so that it locks and downloads the package only for a process that comes here.
+const runtime: typeof import("onnxruntime-common") = await import(ORT_PACKAGE);
 
 /** The runtime's reasons contain whole type signatures. */
 const REASON_CHARS_MAX = 300;
@@ -44,8 +48,8 @@ export function limitRuntimeMemory(bytes: number): void {
  */
 export async function loadModel({ location, external }: Loadable): Promise<OrtSession> {
   // Further threads would be workers, without a gain here.
-  env.wasm.numThreads = 1;
-  env.logLevel = "error";
+  runtime.env.wasm.numThreads = 1;
+  runtime.env.logLevel = "error";
   const session = await create(location, {
     executionProviders: ["wasm"],
     logSeverityLevel: 3,
@@ -59,7 +63,7 @@ export async function loadModel({ location, external }: Loadable): Promise<OrtSe
 
 async function create(location: string, options: InferenceSession.SessionOptions): Promise<InferenceSession> {
   try {
-    return await InferenceSession.create(Deno.readFileSync(location), options);
+    return await runtime.InferenceSession.create(Deno.readFileSync(location), options);
   } catch (error) {
     if (error instanceof Error && error.message.startsWith("no available backend")) {
       throw new RuntimeMissingError(error.message, { cause: error });
@@ -90,31 +94,31 @@ export function makeTensor(
   const bigint = (_: unknown, index: number) => BigInt(valueAt(index));
   switch (type) {
     case "float16":
-      return new Tensor(type, new Uint16Array(Float16Array.from(shape, number).buffer), dims);
+      return new runtime.Tensor(type, new Uint16Array(Float16Array.from(shape, number).buffer), dims);
     case "float32":
-      return new Tensor(type, Float32Array.from(shape, number), dims);
+      return new runtime.Tensor(type, Float32Array.from(shape, number), dims);
     case "float64":
-      return new Tensor(type, Float64Array.from(shape, number), dims);
+      return new runtime.Tensor(type, Float64Array.from(shape, number), dims);
     case "int8":
-      return new Tensor(type, Int8Array.from(shape, number), dims);
+      return new runtime.Tensor(type, Int8Array.from(shape, number), dims);
     case "uint8":
-      return new Tensor(type, Uint8Array.from(shape, number), dims);
+      return new runtime.Tensor(type, Uint8Array.from(shape, number), dims);
     case "int16":
-      return new Tensor(type, Int16Array.from(shape, number), dims);
+      return new runtime.Tensor(type, Int16Array.from(shape, number), dims);
     case "uint16":
-      return new Tensor(type, Uint16Array.from(shape, number), dims);
+      return new runtime.Tensor(type, Uint16Array.from(shape, number), dims);
     case "int32":
-      return new Tensor(type, Int32Array.from(shape, number), dims);
+      return new runtime.Tensor(type, Int32Array.from(shape, number), dims);
     case "uint32":
-      return new Tensor(type, Uint32Array.from(shape, number), dims);
+      return new runtime.Tensor(type, Uint32Array.from(shape, number), dims);
     case "int64":
-      return new Tensor(type, BigInt64Array.from(shape, bigint), dims);
+      return new runtime.Tensor(type, BigInt64Array.from(shape, bigint), dims);
     case "uint64":
-      return new Tensor(type, BigUint64Array.from(shape, bigint), dims);
+      return new runtime.Tensor(type, BigUint64Array.from(shape, bigint), dims);
     case "bool":
-      return new Tensor(type, Uint8Array.from(shape, number), dims);
+      return new runtime.Tensor(type, Uint8Array.from(shape, number), dims);
     case "string":
-      return new Tensor(type, Array.from(shape, (_, index) => String(valueAt(index))), dims);
+      return new runtime.Tensor(type, Array.from(shape, (_, index) => String(valueAt(index))), dims);
     default:
       throw new TypeError(`cannot create a tensor of ${type}`);
   }

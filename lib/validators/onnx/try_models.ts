@@ -1,4 +1,4 @@
-import type { Tensor } from "onnxruntime-web";
+import type { Tensor } from "onnxruntime-common";
 import { quote } from "../../core/quote.ts";
 import {
   floatsOf,

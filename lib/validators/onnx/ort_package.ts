@@ -1,0 +1,6 @@
+/**
+ * ONNX Runtime, which only the process that tries models loads. `deno.json` and `deno.lock` beside this file give its
+ * version and its checksum: a package in the lock file of the whole program would be downloaded by every `deno task`,
+ * and this one has 146 MB.
+ */
+export const ORT_PACKAGE = "npm:onnxruntime-web@1.30.0";
