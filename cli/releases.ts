@@ -1,6 +1,7 @@
 import { ModelSyncError } from "../lib/core/errors.ts";
 import { formatAge, formatBytes, plural } from "../lib/core/format.ts";
 import { compareRemote, type RemoteLag } from "../lib/pipeline/compare_remote.ts";
+import { type RemoteWithdrawals, remoteWithdrawals } from "../lib/pipeline/remote_withdrawals.ts";
 import type { RemoteRelease } from "../lib/pipeline/read_remote.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { withdrawnWords } from "../lib/release/withdrawals.ts";
@@ -49,11 +50,18 @@ export const program: Program = {
   }),
 };
 
+/** The newest release of a source, and how this machine relates to it. */
+interface FoundRelease extends RemoteWithdrawals {
+  readonly found: RemoteRelease;
+  readonly lag: RemoteLag;
+  readonly here: KnownRelease | undefined;
+}
+
 /** The newest release of a role's source, or why it is not known. */
 type LookedUp =
   & { readonly role: RemoteRole }
   & (
-    | { readonly found: RemoteRelease; readonly lag: RemoteLag; readonly here: KnownRelease | undefined }
+    | FoundRelease
     | { readonly failure: ModelSyncError }
   );
 
@@ -89,7 +97,7 @@ async function lookUpRole(
   try {
     const found = await lookUp(session, store, role);
     const here = hereOf(releases, role);
-    return { role, found, here, lag: compareRemote(found, here) };
+    return { role, found, here, lag: compareRemote(found, here), ...remoteWithdrawals(store, found) };
   } catch (failure) {
     if (!(failure instanceof ModelSyncError) || session.context.signal.aborted) throw failure;
     return { role, failure };
@@ -113,7 +121,20 @@ function remoteJson(one: LookedUp): Record<string, unknown> {
     return { role, error: { code, message, hint, exitCode } };
   }
   const { carrier, revision, digest, sequence, createdAt, signer } = one.found;
-  return { role, carrier, revision, digest, sequence, createdAt, signer, ...one.lag, error: null };
+  const { lag, withdrawal, activeWithdrawal } = one;
+  return {
+    role,
+    carrier,
+    revision,
+    digest,
+    sequence,
+    createdAt,
+    signer,
+    ...lag,
+    withdrawal,
+    activeWithdrawal,
+    error: null,
+  };
 }
 
 const COLUMNS: readonly Column[] = [
@@ -189,6 +210,7 @@ function remoteLines(
       return [
         `${role}${name}${fromText(found.carrier, found.revision)}`,
         `  ${" ".repeat(width)}  ${lagText(output, one, releases)}`,
+        ...withdrawalTexts(output, one).map((text) => `  ${" ".repeat(width)}  ${text}`),
       ];
     }),
   ];
@@ -196,13 +218,13 @@ function remoteLines(
 
 function lagText(
   output: Output,
-  { found, lag, here }: Extract<LookedUp, { readonly found: RemoteRelease }>,
+  { found, lag, here, withdrawal }: FoundRelease,
   releases: readonly KnownRelease[],
 ): string {
   const known = releases.find(({ digest }) => digest === found.digest);
   const refused = known?.state === "quarantined"
     ? "; the newest is quarantined here, so pulls refuse it"
-    : known?.state === "withdrawn"
+    : withdrawal !== null
     ? "; the newest is withdrawn, so pulls refuse it"
     : "";
   if (here === undefined) return `no release is active here${refused}`;
@@ -222,6 +244,18 @@ function lagText(
     case "unknown":
       return `another one than ${what}${refused}`;
   }
+}
+
+/** Returns the line about an active release that its publisher withdrew. */
+function withdrawalTexts(output: Output, { activeWithdrawal }: FoundRelease): string[] {
+  if (activeWithdrawal === null) return [];
+  const { replacedBy } = activeWithdrawal;
+  const next = replacedBy === null
+    ? "it stays active, because no other release is there to roll back to"
+    : `the next pull replaces it by ${shortDigest(replacedBy)}`;
+  return [
+    output.paint("red", `the active release was withdrawn ${withdrawnWords(activeWithdrawal)}: ${next}`),
+  ];
 }
 
 if (import.meta.main) await main(program);

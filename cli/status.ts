@@ -263,10 +263,16 @@ function withdrawnLines(output: Output, { withdrawn = [] }: Status): string[] {
 }
 
 /** Returns the line that the active release is withdrawn, if it is. */
-function withdrawnLine(output: Output, { current, withdrawn = [] }: Status): string[] {
+function withdrawnLine(output: Output, { current, releases, quarantine, withdrawn = [] }: Status): string[] {
   const found = withdrawn.find(({ digest }) => digest === current?.digest);
   if (found === undefined) return [];
-  const words = `its publisher withdrew it ${withdrawnWords(found)}`;
+  const refused = new Set([...quarantine, ...withdrawn].map(({ digest }) => digest));
+  const next = found.isOverridden === true
+    ? "it was activated here by force"
+    : releases.some(({ digest }) => !refused.has(digest))
+    ? "the next pull rolls back from it"
+    : "it stays active until a pull gets a newer one";
+  const words = `its publisher withdrew it ${withdrawnWords(found)}; ${next}`;
   return [`            ${output.paint(found.isOverridden === true ? "yellow" : "red", words)}`];
 }
 

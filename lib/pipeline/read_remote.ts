@@ -1,5 +1,5 @@
 import type { Source } from "../carriers/carrier.ts";
-import type { Carrier, Digest } from "../release/manifest.ts";
+import type { Carrier, Digest, Withdrawal } from "../release/manifest.ts";
 import type { KnownFile } from "../release/file_changes.ts";
 import { claimedSigner } from "../signing/claimed_signer.ts";
 import { findManifest, findSignature, type StoredRelease } from "../store/releases.ts";
@@ -19,9 +19,11 @@ export interface RemoteRelease {
   readonly files: readonly KnownFile[] | null;
   /** The hint of the key that signed it, as it claims; `null` without a signature. */
   readonly signer: string | null;
+  /** The withdrawn releases that its manifest lists. Empty if the store knows them from a pull of this revision. */
+  readonly withdrawals: readonly Withdrawal[];
 }
 
-const UNKNOWN = { digest: null, sequence: null, createdAt: null, files: null, signer: null };
+const UNKNOWN = { digest: null, sequence: null, createdAt: null, files: null, signer: null, withdrawals: [] };
 
 /** Carriers whose `inspect` would download the models. */
 const ARCHIVING: readonly Carrier[] = ["github-actions", "runpod"];
@@ -53,6 +55,7 @@ export async function readRemote(store: Store | undefined, source: Source): Prom
     createdAt: claim?.manifest.createdAt ?? null,
     files: claim?.manifest.files ?? files,
     signer: claimedSigner(claim?.signature),
+    withdrawals: claim?.manifest.withdrawals ?? [],
   };
 }
 
@@ -60,5 +63,6 @@ function ofStored(
   store: Store,
   { manifest: { digest, sequence, createdAt, files } }: StoredRelease,
 ): Omit<RemoteRelease, "carrier" | "revision"> {
-  return { digest, sequence, createdAt, files, signer: claimedSigner(findSignature(store, digest)) };
+  const signer = claimedSigner(findSignature(store, digest));
+  return { digest, sequence, createdAt, files, signer, withdrawals: [] };
 }

@@ -103,6 +103,61 @@ Deno.test("releases lists every known release with its state, and --remote how f
   assert.deepEqual([...Deno.readDirSync(store)].map(({ name }) => name).sort(), before);
 });
 
+Deno.test("releases --remote says that the next pull rolls back from a release which its publisher withdrew, and to what; status says it once the machine knows", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = configuredPair(dir.path);
+  const publish = async (content: string) => {
+    writeFiles(join(trainer, "models"), { "rf.bin": content });
+    return String((await runJson(trainer, "publish"))["release"]);
+  };
+  const remoteOf = async () => {
+    const { remotes } = await runJson(bot, "releases", "--remote");
+    return Array.isArray(remotes) ? remotes[0] : undefined;
+  };
+  const textOf = async () => (await run(bot, "releases", "--remote")).stdout;
+  const bad = await publish("bad");
+  await runJson(bot, "pull");
+  assert.deepEqual([(await remoteOf()).withdrawal, (await remoteOf()).activeWithdrawal], [null, null]);
+  await runJson(trainer, "withdraw", bad, "--reason", "wrong labels");
+  assert.partialDeepStrictEqual(await remoteOf(), {
+    relation: "same",
+    withdrawal: { reason: "wrong labels" },
+    activeWithdrawal: { reason: "wrong labels", replacedBy: null },
+  });
+  assert.match(
+    await textOf(),
+    / {10}the active release was withdrawn at \S+ \(wrong labels\): it stays active, because no other release is there to roll back to\n$/,
+  );
+  const good = await publish("good");
+  assert.partialDeepStrictEqual(await remoteOf(), {
+    relation: "newer",
+    withdrawal: null,
+    activeWithdrawal: { reason: "wrong labels", replacedBy: good },
+  });
+  assert.match(
+    await textOf(),
+    /the active release is 2 sequences behind\n {10}the active release was withdrawn at \S+ \(wrong labels\): the next pull replaces it by [0-9a-f]{12}\n$/,
+  );
+  await run(bot, "pull");
+  const worse = await publish("worse");
+  await runJson(bot, "pull");
+  const worst = await publish("worst");
+  await runJson(trainer, "withdraw", worst);
+  await runJson(trainer, "withdraw", worse);
+  // The newest release of the registry is the good one again, which the store holds.
+  assert.partialDeepStrictEqual(await remoteOf(), { digest: good, activeWithdrawal: { replacedBy: good } });
+  // A withdrawal of a release that is not active here is none of its business.
+  await run(bot, "pull");
+  assert.deepEqual((await remoteOf()).activeWithdrawal, null);
+  // By force, it stays active.
+  await runJson(bot, "rollback", "--to", worse, "--force");
+  assert.deepEqual((await remoteOf()).activeWithdrawal, null);
+  assert.match(
+    (await run(bot, "status")).stdout,
+    /its publisher withdrew it at \S+; it was activated here by force/,
+  );
+});
+
 Deno.test("releases --remote asks the hub, needs no programs for it, and gives up on an unreachable one", async () => {
   await using hub = new HubWorld();
   await hub.json("trainer", "hf-upload");
