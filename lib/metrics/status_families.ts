@@ -13,6 +13,7 @@ export type ShownStatus = Pick<
   | "canaryFault"
   | "quarantine"
   | "quarantineFault"
+  | "withdrawn"
   | "freeBytes"
 >;
 
@@ -22,6 +23,7 @@ export function statusFamilies(status: ShownStatus): Family[] {
     ...releaseFamilies(status),
     ...scheduleFamilies(status),
     canaryFamily(status),
+    ...withdrawalFamilies(status),
     ...storeFamilies(status),
   ];
 }
@@ -89,6 +91,29 @@ function canaryFamily({ canary, canaryFault }: ShownStatus): Family {
     help: "1 for the state of the active release's canary, 0 for every other state.",
     samples: CANARY_STATES.map((one) => ({ labels: { state: one }, value: one === state ? 1 : 0 })),
   };
+}
+
+/** Returns whether the next pull rolls back from the active release; a release that an operator forced stays active. */
+function withdrawalFamilies({ current, quarantineFault, withdrawn = [] }: ShownStatus): Family[] {
+  const isRead = quarantineFault === null;
+  const isWithdrawn = withdrawn.some(({ digest, isOverridden }) =>
+    digest === current?.digest && isOverridden !== true
+  );
+  return [
+    {
+      name: "model_sync_active_release_withdrawn",
+      type: "gauge",
+      help:
+        "Whether the publisher withdrew the active release, and no operator activated it by force: 1 or 0.",
+      samples: isRead && current !== null ? [{ value: isWithdrawn ? 1 : 0 }] : [],
+    },
+    {
+      name: "model_sync_withdrawn_releases",
+      type: "gauge",
+      help: "Withdrawn releases that this machine knows.",
+      samples: isRead ? [{ value: withdrawn.length }] : [],
+    },
+  ];
 }
 
 function storeFamilies({ quarantine, quarantineFault, freeBytes }: ShownStatus): Family[] {

@@ -147,7 +147,8 @@ Deno.test({
       [[release, String(release).slice("sha256:".length).slice(0, 12)]],
     );
     for (const title of ["Sequence", "Sequence over time"]) assert.deepEqual(only(title)[0]?.[1], 2, title);
-    assert.deepEqual(only("Quarantined")[0]?.[1], 0);
+    assert.deepEqual(only("Refused").map(([, count]) => count), [0, 0]);
+    assert.deepEqual(only("Withdrawn")[0]?.[1], 0);
     assert.deepEqual(
       await value(`sum by (command) (model_sync_runs_total{command="pull",store="${store}"})`),
       [3],

@@ -60,6 +60,10 @@ export const STATUS: ShownStatus = {
   canaryFault: null,
   quarantine: [REFUSED, REFUSED, REFUSED],
   quarantineFault: null,
+  withdrawn: [
+    { digest: `sha256:${"1e".repeat(32)}`, state: "withdrawn", at: "2026-11-28T00:00:07Z" },
+    { digest: DIGEST, state: "withdrawn", at: "2026-11-29T00:00:07Z" },
+  ],
   freeBytes: 12_345_678_901,
 };
 

@@ -55,6 +55,8 @@ Deno.test("the metrics show the status and the runs, in seconds and bytes", () =
     ["model_sync_canary_state", { state: "watching" }, 1],
     ["model_sync_canary_state", { state: "none" }, 0],
     ["model_sync_quarantined_releases", {}, 3],
+    ["model_sync_active_release_withdrawn", {}, 1],
+    ["model_sync_withdrawn_releases", {}, 2],
     ["model_sync_store_free_bytes", {}, 12_345_678_901],
     ["model_sync_runs_total", { command: "pull", outcome: "activated" }, 1],
     ["model_sync_runs_total", { command: "pull", outcome: "failed" }, 0],
@@ -74,6 +76,21 @@ Deno.test("the metrics show the status and the runs, in seconds and bytes", () =
   for (const [name, labels, value] of expected) {
     assert.equal(valueOf(families, name, labels), value, `${name} ${JSON.stringify(labels)}`);
   }
+});
+
+Deno.test("the metric of a withdrawn active release is 0 after a rollback or by force, and absent if nothing is known", () => {
+  const active = (changed: Partial<ShownStatus>) =>
+    valueOf(
+      parseMetrics(metricsText({ ...SOURCE, status: { ...STATUS, ...changed } })),
+      "model_sync_active_release_withdrawn",
+      {},
+    );
+  const [other, own] = STATUS.withdrawn ?? [];
+  assert.ok(other !== undefined && own !== undefined);
+  assert.equal(active({ withdrawn: [other] }), 0);
+  assert.equal(active({ withdrawn: [{ ...own, isOverridden: true }] }), 0);
+  assert.equal(active({ current: null }), undefined);
+  assert.equal(active({ quarantineFault: "damaged", withdrawn: [] }), undefined);
 });
 
 Deno.test("histograms are cumulative, end with +Inf, and their count and sum are those of the runs", () => {

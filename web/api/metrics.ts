@@ -1,6 +1,7 @@
 import { type Family, type Sample, valueText } from "../../lib/metrics/text_format.ts";
 import { shortDigest } from "../../lib/release/manifest.ts";
 import { type NodeView, STATES } from "../fleet/node_view.ts";
+import { isWithdrawn } from "../fleet/troubles.ts";
 import { byUrgency, type FleetView } from "../fleet/view_fleet.ts";
 import type { IncidentRow } from "../store/rows.ts";
 
@@ -99,6 +100,11 @@ function nodeFamilies(nodes: readonly NodeView[]): Family[] {
           value: 1,
         }]
       ),
+    ),
+    gauge(
+      "node_active_release_withdrawn",
+      "1 if the publisher withdrew the active release of the node, as the node reports.",
+      each(({ row }) => row.active === null ? null : Number(isWithdrawn(row))),
     ),
     gauge(
       "node_last_success_timestamp_seconds",

@@ -136,9 +136,15 @@ function faultTroubles({ row: { report } }: Circumstances): Trouble[] {
   ];
 }
 
+/** Whether a node reports that the publisher withdrew its active release, and no operator activated it by force. */
+export function isWithdrawn({ active, report }: Pick<NodeRow, "active" | "report">): boolean {
+  return active !== null && report?.withdrawn?.includes(active.digest) === true;
+}
+
 /** A withdrawn release stays active until the next pull, or if the node holds no other one. */
-function withdrawnTrouble({ row: { active, report } }: Circumstances): Trouble[] {
-  if (active === null || report === null || report.withdrawn?.includes(active.digest) !== true) return [];
+function withdrawnTrouble({ row }: Circumstances): Trouble[] {
+  const { active, report } = row;
+  if (active === null || report === null || !isWithdrawn(row)) return [];
   return [{
     tone: "bad",
     kind: "fault",

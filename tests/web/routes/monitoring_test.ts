@@ -132,11 +132,19 @@ Deno.test("the metrics have the state and the lag of each node, and the received
     events.published("trainer", 1, { time: "2026-11-28T00:00:00.000Z" }),
     events.published("trainer", 2),
     events.activated("bot-1", 1),
+    events.activated("bot-2", 2),
+    events.heartbeat("bot-2", {
+      status: {
+        withdrawn: [{ digest: events.digestOfRelease(2), state: "withdrawn", at: events.EVENT_TIME }],
+      },
+    }),
   );
   await world.post(secret, [events.finished("bot-1", { startedAt: "2026-11-29T06:30:00.000Z" }), 5, {}]);
   const text = await (await world.send("/metrics")).text();
   const lines = [
-    'model_sync_dashboard_nodes{state="up"} 2',
+    'model_sync_dashboard_nodes{state="up"} 3',
+    'model_sync_dashboard_node_active_release_withdrawn{node="bot-1"} 0',
+    'model_sync_dashboard_node_active_release_withdrawn{node="bot-2"} 1',
     'model_sync_dashboard_node_up{node="bot-1"} 1',
     'model_sync_dashboard_node_late{node="bot-1"} 0',
     'model_sync_dashboard_node_behind_releases{node="bot-1"} 1',
