@@ -5,6 +5,7 @@ import type { RunningNow } from "../lib/status/find_run.ts";
 import { shortRunId } from "../lib/status/select_runs.ts";
 import type { RunRecord } from "../lib/store/history.ts";
 import { otherWriterText } from "../lib/store/recorded_writer.ts";
+import type { Run } from "../lib/wire/schema.ts";
 import { durationText } from "../lib/store/run_duration.ts";
 import type { Output } from "./_output.ts";
 import { type Column, tableLines } from "./_table.ts";
@@ -31,12 +32,20 @@ export function runRows(
       run.startedAt,
       run.command,
       { text: run.outcome, style: run.error === undefined ? "green" : "red" } as const,
-      run.release === undefined ? "–" : shortDigest(run.release),
+      releaseOf(run) ?? "–",
       durationText(run),
     ],
     notes: run.error === undefined ? [] : [`${run.error.code}: ${run.error.message}`],
   }));
   return tableLines(output, COLUMNS, rows, { hasHeading });
+}
+
+/** Returns the release that the outcome of a run is about: of a withdrawal, not the newest one of the registry. */
+export function releaseOf(
+  { outcome, release, withdrawal }: Pick<Run, "outcome" | "release" | "withdrawal">,
+): string | undefined {
+  const digest = outcome === "withdrawn" || outcome === "reinstated" ? withdrawal?.digest : release;
+  return digest === undefined ? undefined : shortDigest(digest);
 }
 
 /** Returns everything that is known of a run. */

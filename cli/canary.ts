@@ -52,7 +52,7 @@ function status({ context, output, settings, location }: Session): void {
 function statusLines(canary: CanaryDescription | null): string[] {
   return canary === null
     ? [
-      "no release has been in canary yet: each release after the first has a canary if activation.canary has metrics",
+      "no release is in canary: each release after the first has a canary if activation.canary has metrics",
     ]
     : canaryLines(canary);
 }

@@ -12,6 +12,7 @@ import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { headingLines, headingOf, type Session } from "./_session.ts";
 import { otherWriterText } from "../lib/store/recorded_writer.ts";
 import { SUMMARIES } from "./_help.ts";
+import { releaseOf } from "./_runs.ts";
 import { integerOption, type Operands, type Options, switchOption } from "./_declaration.ts";
 import type { Output } from "./_output.ts";
 import { noteLines } from "./_table.ts";
@@ -201,7 +202,8 @@ function runLines(output: Output, status: Status, now: Date): string[] {
     output.paint("bold", "last runs"),
     ...status.runs.flatMap((run) => {
       const outcome = output.paint(run.error === undefined ? "green" : "red", run.outcome.padEnd(11));
-      const release = run.release === undefined ? "" : `  ${shortDigest(run.release)}`;
+      const name = releaseOf(run);
+      const release = name === undefined ? "" : `  ${name}`;
       return [
         `  ${run.startedAt}  ${run.command.padEnd(width)}  ${outcome}${release}  (${
           age(run.startedAt, now)

@@ -118,10 +118,13 @@ function reportLines(output: Output, { outcome, withdrawal, registries }: Withdr
     ...(outcome === "withdrawn"
       ? ["  clients refuse it, and those that have it active roll back at their next pull"]
       : []),
-    ...(outcome === "reinstated" && registries.length > 0
-      ? ["  clients accept it again; to make it the newest release, publish it"]
-      : []),
+    ...(outcome === "reinstated" && registries.length > 0 ? [acceptedLine(withdrawal, registries)] : []),
   ];
+}
+
+function acceptedLine({ digest }: Withdrawal, registries: readonly WithdrawalResult[]): string {
+  const isNewest = registries.every(({ release }) => release === digest);
+  return `  clients accept it again${isNewest ? "" : "; to make it the newest release, publish it"}`;
 }
 
 function headline(outcome: WithdrawReport["outcome"], name: string, withdrawal: Withdrawal): string {

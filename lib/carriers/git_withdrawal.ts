@@ -298,7 +298,7 @@ export class GitWithdrawal implements WithdrawalTarget {
     const [other] = await listOtherWriters(this.#registry.git, this.#base.head, this.#options.subdir);
     if (other === undefined) return;
     throw new RefusedError(
-      `Cannot withdraw a release of ${this.#target}: commit ${
+      `Cannot change the withdrawals of ${this.#target}: commit ${
         other.commit.slice(0, 12)
       } ("${other.subject}", by ${other.author}) changed the models without their manifest`,
       { code: "OTHER_WRITER", hint: "publish first, and withdraw then" },

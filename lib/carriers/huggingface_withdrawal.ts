@@ -221,7 +221,7 @@ export class HuggingFaceWithdrawal implements WithdrawalTarget {
     const other = await findHubWriter(this.#hub, this.#now, manifest, this.#options.layout, () => undefined);
     if (other === undefined) return;
     throw new RefusedError(
-      `Cannot withdraw a release of ${this.#target}: commit ${
+      `Cannot change the withdrawals of ${this.#target}: commit ${
         other.revision.slice(0, 12)
       } ("${other.subject}", by ${other.author}) changed the models without their manifest`,
       { code: "OTHER_WRITER", hint: "upload first, and withdraw then" },

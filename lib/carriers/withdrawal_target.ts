@@ -117,7 +117,7 @@ export function planList(
 /** @throws {UsageError} code `NOTHING_PUBLISHED` */
 export function requireManifest<Found>(found: Found | undefined, target: string): Found {
   if (found !== undefined) return found;
-  throw new UsageError(`Cannot withdraw a release of ${target}: it has no usable model-sync.json`, {
+  throw new UsageError(`Cannot change the withdrawals of ${target}: it has no usable model-sync.json`, {
     code: "NOTHING_PUBLISHED",
     hint: "publish a release first; that publish carries the withdrawals that this machine knows",
   });
@@ -137,7 +137,7 @@ export function refuseUnsigned(
   restored: boolean,
   target: string,
 ): void {
-  const failure = `Cannot withdraw a release of ${target}`;
+  const failure = `Cannot change the withdrawals of ${target}`;
   if (isSigned && seal?.signer === undefined) {
     throw new RefusedError(`${failure}: its manifest is signed, and no signing key is configured here`, {
       code: "SIGNATURE_MISSING",

@@ -1,6 +1,7 @@
 import { cleanLine } from "../core/clean_text.ts";
 import { formatBytes, formatDuration } from "../core/format.ts";
 import { shortDigest, type Withdrawal } from "../release/manifest.ts";
+import type { Outcome } from "../store/history.ts";
 import { durationText } from "../store/run_duration.ts";
 import type { Alert, AlertEvent } from "./alert.ts";
 
@@ -81,16 +82,32 @@ function factsOf({ event, downForMs }: Alert): [string, string][] {
   if (event.error !== undefined) facts.push(["Reason", `${event.error.message} (${event.error.code})`]);
   if (downForMs !== undefined) facts.push(["Down for", formatDuration(downForMs)]);
   if (release !== undefined) {
-    const label = ["failed", "refused", "interrupted"].includes(outcome) ? "Active release" : "Release";
-    facts.push([label, shortDigest(release) + (sequence === undefined ? "" : `, sequence ${sequence}`)]);
+    facts.push([
+      releaseLabel(event),
+      shortDigest(release) + (sequence === undefined ? "" : `, sequence ${sequence}`),
+    ]);
   }
-  if (previous !== undefined) facts.push(["Before", shortDigest(previous)]);
-  if (event.withdrawal !== undefined) facts.push(["Withdrawn", withdrawalText(event.withdrawal)]);
+  if (previous !== undefined) {
+    facts.push([outcome === "rolled-back" ? "Rolled back from" : "Before", shortDigest(previous)]);
+  }
+  if (event.withdrawal !== undefined) {
+    const label = event.withdrawal.state === "withdrawn" ? "Withdrawn" : "No longer withdrawn";
+    facts.push([label, withdrawalText(event.withdrawal)]);
+  }
   facts.push(["Models", modelsDir]);
   const files = filesOf(event);
   if (files !== "") facts.push(["Files", files]);
   facts.push(["Started", startedAt], ["Took", durationText(event)], ["Run", event.runId]);
   return facts;
+}
+
+/** Outcomes after which the release of the record is the active one, or the newest one of the registry. */
+const ACTIVE_AFTER: readonly Outcome[] = ["failed", "refused", "interrupted", "rolled-back"];
+const NEWEST_AFTER: readonly Outcome[] = ["withdrawn", "reinstated"];
+
+function releaseLabel({ command, outcome }: AlertEvent): string {
+  if (NEWEST_AFTER.includes(outcome)) return "Newest release";
+  return ACTIVE_AFTER.includes(outcome) && command !== "redeploy" ? "Active release" : "Release";
 }
 
 function withdrawalText({ digest, at, reason }: Withdrawal): string {

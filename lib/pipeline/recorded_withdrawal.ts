@@ -1,7 +1,7 @@
 import { gitRegistrySettings } from "../carriers/git_settings.ts";
 import type { WithdrawalResult, WithdrawalTarget } from "../carriers/withdrawal_target.ts";
 import type { Context } from "../core/context.ts";
-import { UsageError } from "../core/errors.ts";
+import { ModelSyncError, UsageError } from "../core/errors.ts";
 import { TemporaryFolder } from "../core/folders.ts";
 import type { LockOwner } from "../core/lock.ts";
 import { hubSettings, repoLayout } from "../huggingface/hub_settings.ts";
@@ -93,6 +93,7 @@ interface OpenTargets extends Disposable {
   readonly list: readonly WithdrawalTarget[];
 }
 
+/** Opens every registry before one is changed: what is wrong with one of them is found first. */
 async function openTargets(
   { settings, location }: CommandScope,
   context: Context,
@@ -103,16 +104,30 @@ async function openTargets(
   using opened = new DisposableStack();
   const list: WithdrawalTarget[] = [];
   const seal = await releaseSeal(context, settings.signing);
-  if (carriers.includes("git")) {
-    const { GitWithdrawal } = await import("../carriers/git_withdrawal.ts");
-    const registry = gitRegistrySettings(settings, context, stateDirOf(context.fs, location));
-    const options = { registry, subdir: settings.repo_models_subdir, allowDirtyWorktree, seal, owner };
-    list.push(opened.use(await GitWithdrawal.open(context, options, scratch)));
-  }
-  if (carriers.includes("huggingface")) {
-    const { HuggingFaceWithdrawal } = await import("../carriers/huggingface_withdrawal.ts");
-    const options = { hub: hubSettings(settings, context), layout: repoLayout(settings), seal };
-    list.push(opened.use(await HuggingFaceWithdrawal.open(context, options)));
+  const openers = {
+    git: async () => {
+      const { GitWithdrawal } = await import("../carriers/git_withdrawal.ts");
+      const registry = gitRegistrySettings(settings, context, stateDirOf(context.fs, location));
+      const options = { registry, subdir: settings.repo_models_subdir, allowDirtyWorktree, seal, owner };
+      return await GitWithdrawal.open(context, options, scratch);
+    },
+    huggingface: async () => {
+      const { HuggingFaceWithdrawal } = await import("../carriers/huggingface_withdrawal.ts");
+      const options = { hub: hubSettings(settings, context), layout: repoLayout(settings), seal };
+      return await HuggingFaceWithdrawal.open(context, options);
+    },
+  };
+  const registries = (["git", "huggingface"] as const).filter((name) => carriers.includes(name));
+  for (const name of registries) {
+    try {
+      list.push(opened.use(await openers[name]()));
+    } catch (error) {
+      const other = registries.find((one) => one !== name);
+      if (error instanceof ModelSyncError && other !== undefined) {
+        error.addHint(`no registry is changed; to change only the other one, add --carrier ${other}`);
+      }
+      throw error;
+    }
   }
   const resources = opened.move();
   return { list, [Symbol.dispose]: () => resources[Symbol.dispose]() };

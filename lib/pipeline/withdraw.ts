@@ -38,10 +38,11 @@ export interface WithdrawalPlan {
 
 /**
  * Withdraws a release, or ends its withdrawal. The store notes the change first: if a registry cannot be changed, the
- * next publish carries it, and the archives of `train` carry it in any case.
+ * next publish carries it, and the archives of `train` carry it in any case. A registry that cannot be changed does not
+ * keep the others from being changed.
  *
- * @throws {UsageError} codes `RELEASE_INVALID`, `RELEASE_AMBIGUOUS`, `NOT_WITHDRAWN`; {@link RefusedError} code
- * `RELEASE_MISSING`; what the publisher throws
+ * @throws {UsageError} codes `RELEASE_INVALID`, `RELEASE_AMBIGUOUS`, `RELEASE_RESTORED`, `NOT_WITHDRAWN`;
+ * {@link RefusedError} code `RELEASE_MISSING`; the first error of a registry
  */
 export async function withdraw(
   context: Context,
@@ -54,16 +55,20 @@ export async function withdraw(
   const { change, known, withdrawal } = plan;
   learnWithdrawals(store, known);
   const registries: WithdrawalResult[] = [];
+  const failures: ModelSyncError[] = [];
   for (const target of targets) {
     try {
       registries.push(await run.step("publish", () => target.publish(change, known)));
     } catch (error) {
-      const [done] = registries;
-      if (error instanceof ModelSyncError && done !== undefined) {
-        error.addHint(`${done.target} has the change; run again for the other registry`);
-      }
-      throw error;
+      if (!(error instanceof ModelSyncError) || context.signal.aborted) throw error;
+      if (failures.length > 0) context.log.error(error.message);
+      failures.push(error);
     }
+  }
+  const [failure] = failures;
+  if (failure !== undefined) {
+    failure.addHint(restHint(change, registries));
+    throw failure;
   }
   const isChanged = plan.isNew || registries.some(({ outcome }) => outcome === "published");
   const [first] = registries;
@@ -73,6 +78,14 @@ export async function withdraw(
     registries,
     ...(first === undefined ? {} : describe(first)),
   };
+}
+
+/** Returns what a failed withdrawal has done, and what completes it. */
+function restHint({ digest, state }: WithdrawalChange, [done]: readonly WithdrawalResult[]): string {
+  const again = `model-sync withdraw ${shortDigest(digest)}${state === "reinstated" ? " --undo" : ""}`;
+  return done === undefined
+    ? "this machine has noted the change, and its next publish carries it"
+    : `${done.target} has the change; the other registry gets it with ${again}, or with the next publish`;
 }
 
 /** Returns the record's fields about the registry. */
@@ -98,6 +111,7 @@ export async function planWithdrawal(
   { release, state, reason }: WantedWithdrawal,
 ): Promise<WithdrawalPlan> {
   const digest = await findRelease(store, targets, release);
+  if (release === "active" && state === "withdrawn") refuseRestored(store, digest);
   const text = reason === undefined ? "" : WithdrawalReason.parse(reason);
   const own = nextWithdrawals(store);
   const before = targets.reduce<readonly Withdrawal[]>(
@@ -187,6 +201,25 @@ function newestReleases(
 ): Set<Digest> {
   if (targets.length > 0) return new Set(targets.map(({ newest }) => newest.digest));
   return new Set(publishedHere(store).slice(0, 1).map(({ digest }) => digest));
+}
+
+/**
+ * Refuses `active` for the release that took the place of the one withdrawn before it: a repeated command would withdraw
+ * the good release, too.
+ *
+ * @throws {UsageError} code `RELEASE_RESTORED`
+ */
+function refuseRestored(store: Store | undefined, digest: Digest): void {
+  const runs = store === undefined ? [] : readHistory(store, HISTORY_LOOKBACK);
+  const last = runs.find(({ outcome }) => outcome === "published" || outcome === "withdrawn");
+  if (last?.outcome !== "withdrawn" || last.release !== digest || last.previous === undefined) return;
+  const name = shortDigest(digest);
+  throw new UsageError(
+    `Cannot withdraw "active": the newest release ${name} took the place of ${
+      shortDigest(last.previous)
+    }, which was withdrawn at ${last.startedAt}`,
+    { code: "RELEASE_RESTORED", hint: `to withdraw ${name}, too: model-sync withdraw ${name}` },
+  );
 }
 
 /** @throws {UsageError} code `RELEASE_AMBIGUOUS`; {@link RefusedError} code `RELEASE_MISSING` */

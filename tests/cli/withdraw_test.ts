@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseManifest } from "../../lib/release/manifest.ts";
+import { startRecordingHost } from "../../fakes/recording_host.ts";
+import { configuredPair } from "../helpers/machines.ts";
+import { HubWorld } from "../helpers/hub_world.ts";
+import { REPO } from "../helpers/hub_machines.ts";
+import { runCli } from "../helpers/run_cli.ts";
 import { readArchiveFile } from "../helpers/read_archive.ts";
 import { run, runJson, world } from "../helpers/seed_world.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { git } from "../helpers/test_git.ts";
+import { bareRepository, git } from "../helpers/test_git.ts";
 
 Deno.test("withdraw shows its plan, publishes it, and prints the JSON that scripts rely on; pulls, status, releases and doctor show it", async () => {
   using dir = tempDir();
@@ -78,6 +83,65 @@ Deno.test("withdraw shows its plan, publishes it, and prints the JSON that scrip
   assert.match((await run(bot, "quarantine", "lift", good)).stderr, /^$/);
 });
 
+Deno.test("the alerts of a withdrawal, of the rollback that it causes and of its end name the release, the reason and what is active now", async () => {
+  using dir = tempDir();
+  await using host = startRecordingHost();
+  const { trainer, bot } = configuredPair(dir.path);
+  for (const machine of [trainer, bot]) {
+    const path = join(machine, "configs/bot.yaml");
+    const { model_sync } = JSON.parse(Deno.readTextFileSync(path));
+    const alerts = {
+      chat: [{ type: "slack", url: host.origin }],
+      on: ["rolled-back", "withdrawn", "reinstated"],
+    };
+    Deno.writeTextFileSync(path, JSON.stringify({ model_sync: { ...model_sync, alerts } }));
+  }
+  const digests: string[] = [];
+  for (const content of ["good", "bad"]) {
+    writeFiles(trainer, { "models/rf.bin": content });
+    digests.push(String((await runJson(trainer, "publish"))["release"]));
+    await runJson(bot, "pull");
+  }
+  const [good = "", bad = ""] = digests.map((digest) => digest.slice("sha256:".length).slice(0, 12));
+  await runJson(trainer, "withdraw", "active", "--reason", "wrong labels");
+  assert.equal((await run(bot, "pull")).code, 8);
+  await runJson(trainer, "withdraw", bad, "--undo");
+  const texts = host.requests.map(({ body }) =>
+    String(JSON.parse(body).text)
+      .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, "TIME")
+      .replaceAll(Deno.hostname(), "HOST")
+      .split("\n")
+      .filter((line) => !/^(?:Models|Took|Run|Started|Host|Files): /.test(line))
+  );
+  assert.deepEqual(texts, [
+    [
+      "*Release withdrawn by HOST*",
+      "Command: withdraw (git)",
+      "Outcome: withdrawn",
+      `Newest release: ${good}, sequence 3`,
+      `Before: ${bad}`,
+      `Withdrawn: ${bad} at TIME: wrong labels`,
+    ],
+    [
+      "*Models rolled back on HOST (pull): WITHDRAWN*",
+      "Command: pull",
+      "Outcome: rolled-back",
+      `Reason: Cannot keep release ${bad} active: it was withdrawn at TIME (wrong labels); release ${good} is active again (WITHDRAWN)`,
+      `Active release: ${good}, sequence 3`,
+      `Rolled back from: ${bad}`,
+      `Withdrawn: ${bad} at TIME: wrong labels`,
+    ],
+    [
+      "*Release no longer withdrawn by HOST*",
+      "Command: withdraw (git)",
+      "Outcome: reinstated",
+      `Newest release: ${good}, sequence 4`,
+      `No longer withdrawn: ${bad} at TIME`,
+    ],
+  ]);
+  assert.match((await run(trainer, "status")).stdout, new RegExp(`withdraw +withdrawn +${bad} `));
+});
+
 Deno.test("without a registry, the archives of train carry a withdrawal, and the withdrawn models are not archived again", async () => {
   using dir = tempDir();
   writeFiles(dir.path, { "models/rf.bin": "bad" });
@@ -100,4 +164,83 @@ Deno.test("without a registry, the archives of train carry a withdrawal, and the
   assert.equal((await runJson(trainer, "withdraw", String(release), "--undo"))["outcome"], "reinstated");
   assert.equal((await runJson(trainer, "withdraw", String(release), "--undo"))["outcome"], "unchanged");
   assert.deepEqual(readFiles(join(trainer, "models")), { "rf.bin": "good" });
+});
+
+Deno.test("with a git registry and a hub, withdraw reads both before it changes one, changes both, and says which one still needs the change", async () => {
+  await using hub = new HubWorld();
+  const registry = bareRepository(join(hub.path, "registry.git"));
+  const trainer = join(hub.path, "trainer");
+  const settings = {
+    repo_url: registry,
+    publisher: { train_before_push: false },
+    huggingface: { repo_id: REPO },
+  };
+  writeFiles(trainer, { "configs/bot.yaml": JSON.stringify({ model_sync: settings }) });
+  const publish = async (content: string) => {
+    writeFiles(trainer, { "models/model.bin": content });
+    await runJson(trainer, "hf-upload");
+    return String((await runJson(trainer, "publish"))["release"]);
+  };
+  const listsOf = async () => {
+    const texts = [git(registry, "show", "main:model-sync.json"), hub.server.files(REPO)["model-sync.json"]];
+    const manifests = await Promise.all(texts.map((text = "") => parseManifest(text, "a registry")));
+    return manifests.map(({ withdrawals = [] }) => withdrawals.map(({ digest }) => digest));
+  };
+  const releases = [
+    await publish("one"),
+    await publish("two"),
+    await publish("three"),
+    await publish("four"),
+  ];
+  const [, two = "", three = "", four = ""] = releases;
+
+  // What is wrong with one registry keeps the other from being changed.
+  const denied = await runCli("withdraw", ["active"], { cwd: trainer, env: { HF_TOKEN: "hf_wrong" } });
+  assert.equal(denied.code, 3, denied.stderr);
+  assert.match(denied.stderr, /no registry is changed; to change only the other one, add --carrier git/);
+  assert.deepEqual(await listsOf(), [[], []]);
+
+  const both = await run(trainer, "withdraw", "active", "--reason", "wrong labels");
+  assert.match(
+    both.stdout,
+    /withdrew release .*\n {2}published to origin\/main as .*, sequence 5; .*\n {2}published to you\/models main as .*, sequence 5; /,
+  );
+  assert.deepEqual(await listsOf(), [[four], [four]]);
+  // A repeated command must not withdraw the release that took its place.
+  const again = await run(trainer, "withdraw", "active");
+  assert.equal(again.code, 2, again.stderr);
+  assert.match(
+    again.stderr,
+    /took the place of [0-9a-f]{12}, which was withdrawn at \S+\nnext: +to withdraw [0-9a-f]{12}, too: model-sync withdraw/,
+  );
+
+  // One registry refuses the change: the other one has it, and the next command completes it.
+  hub.server.fail(/\/commit\//, { kind: "answer", make: () => new Response("no", { status: 403 }) });
+  const half = await run(trainer, "withdraw", three);
+  assert.equal(half.code, 3, half.stderr);
+  assert.match(
+    half.stderr,
+    /origin\/main has the change; the other registry gets it with model-sync withdraw ([0-9a-f]{12}), or/,
+  );
+  assert.deepEqual(await listsOf(), [[four, three], [four]]);
+  const rest = await runJson(trainer, "withdraw", three);
+  assert.partialDeepStrictEqual(rest, {
+    outcome: "withdrawn",
+    registries: [{ carrier: "git", outcome: "unchanged" }, { carrier: "huggingface", outcome: "published" }],
+  });
+  writeFiles(registry, { "hooks/pre-receive": "#!/bin/sh\necho closed >&2; exit 1\n" });
+  Deno.chmodSync(join(registry, "hooks/pre-receive"), 0o755);
+  const other = await run(trainer, "withdraw", three, "--undo");
+  assert.equal(other.code, 1, other.stderr);
+  assert.match(
+    other.stderr,
+    /you\/models main has the change; .* model-sync withdraw [0-9a-f]{12} --undo, or/,
+  );
+  Deno.removeSync(join(registry, "hooks/pre-receive"));
+
+  // One of them only: the next publish carries it to the other one.
+  assert.equal((await runJson(trainer, "withdraw", two, "--carrier", "huggingface"))["outcome"], "withdrawn");
+  assert.deepEqual(await listsOf(), [[four, three], [four, three, two]]);
+  await publish("five");
+  assert.deepEqual((await listsOf())[0]?.toSorted(), [four, three, two].toSorted());
 });
