@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Context } from "../../lib/core/context.ts";
-import { MortalProcess } from "../helpers/mortal_process.ts";
+import { MortalProcess, type Step } from "../helpers/mortal_process.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 
 /** No command has more steps. An endless loop would exceed it. */
 const STEPS_MAX = 400;
 
-/** Simulated deaths show what the code leaves. A real SIGKILL at every tenth step checks the simulation. */
-const SIGKILL_EVERY = 10;
+/** Simulated deaths show what the code leaves. A real SIGKILL at every fortieth step checks the simulation. */
+const SIGKILL_EVERY = 40;
 
 /** Kills run in parallel: they mostly wait for programs. */
 const PARALLEL = navigator.hardwareConcurrency;
@@ -30,17 +30,24 @@ export type Killer = (victim: Victim) => Promise<void>;
 
 /**
  * Runs `trial` once for each kill of a command: with a simulated death before each of its steps, and with a real SIGKILL
- * before every tenth. A death that leaves the same bytes as a death one step earlier, because the step between them only
+ * before every fortieth. A death that leaves the same bytes as a death one step earlier, because the step between them only
  * synced or read, is tried once. The trial makes a world, kills the victim in it, and checks what is left.
+ * @param since matches the first step to kill at; another test kills the same command at the steps before
  */
-export async function eachKill(name: string, trial: (kill: Killer) => Promise<void>): Promise<void> {
+export async function eachKill(
+  name: string,
+  trial: (kill: Killer) => Promise<void>,
+  since = /./,
+): Promise<void> {
   let kills: Kill[] = [];
   let steps = 0;
   await trial(async ({ work, look }) => {
     const survivor = new MortalProcess(0, look);
     await survivor.run(work);
-    steps = survivor.steps;
-    kills = killsOf(survivor);
+    steps = survivor.steps.length;
+    const first = survivor.steps.findIndex(({ what }) => since.test(what));
+    assert.notEqual(first, -1, `no step of ${name} matches ${since}`);
+    kills = killsOf(survivor.steps.slice(first));
   });
   assert.ok(steps > 5 && steps < STEPS_MAX, `${name} took ${steps} steps`);
   const worker = async () => {
@@ -61,19 +68,15 @@ interface Kill {
 }
 
 /** The kernel splits writes differently from run to run, by a step or two: a victim may survive the last kills. */
-function killsOf({ steps, newsAt }: MortalProcess): Kill[] {
-  const tenths = Array.from(
-    { length: Math.floor(steps / SIGKILL_EVERY) },
-    (_, index) => (index + 1) * SIGKILL_EVERY,
-  );
+function killsOf(steps: readonly Step[]): Kill[] {
   return [
-    ...newsAt.map((step) => ({
-      what: `died before step ${step}`,
-      kill: (victim: Victim) => simulate(victim, step),
+    ...steps.filter(({ hasNews }) => hasNews).map(({ number }) => ({
+      what: `died before step ${number}`,
+      kill: (victim: Victim) => simulate(victim, number),
     })),
-    ...tenths.map((step) => ({
-      what: `was killed before step ${step}`,
-      kill: (victim: Victim) => runScript(victim, step),
+    ...steps.filter((_, index) => (index + 1) % SIGKILL_EVERY === 0).map(({ number }) => ({
+      what: `was killed before step ${number}`,
+      kill: (victim: Victim) => runScript(victim, number),
     })),
   ];
 }

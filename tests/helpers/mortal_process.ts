@@ -10,6 +10,16 @@ class DeadProcessError extends Error {
   override readonly name = "DeadProcessError";
 }
 
+/** One step of a process. */
+export interface Step {
+  /** Counted from 1. */
+  readonly number: number;
+  /** What it does to which file, or which program it runs. */
+  readonly what: string;
+  /** Whether a death before it leaves another state than a death one step earlier. Most steps only sync, or query git. */
+  readonly hasNews: boolean;
+}
+
 /**
  * Simulates, within the test's process, a process that dies before its n-th step. A step changes the disk, starts a program
  * or sends a request. After the death, nothing that the code tries in `catch`, `finally` or a disposer reaches the outside
@@ -18,9 +28,8 @@ class DeadProcessError extends Error {
 export class MortalProcess {
   readonly #diesAt: number;
   readonly #look: (() => string) | undefined;
-  readonly #newsAt: number[] = [];
+  readonly #steps: Step[] = [];
   #content: string | undefined;
-  #steps = 0;
   #isDead = false;
   readonly #files = new Set<Deno.FsFile>();
   readonly #programs = new Set<RunningProcess>();
@@ -35,16 +44,8 @@ export class MortalProcess {
     this.#look = diesAt === 0 ? look : undefined;
   }
 
-  /**
-   * The steps before which a death leaves another state than a death one step earlier. Most steps do not: they sync, or query
-   * git. Without `look`, all steps are listed.
-   */
-  get newsAt(): readonly number[] {
-    return this.#newsAt;
-  }
-
-  /** The number of steps, including one that was interrupted. */
-  get steps(): number {
+  /** The steps, including one that was interrupted. Without `look`, each has news. */
+  get steps(): readonly Step[] {
     return this.#steps;
   }
 
@@ -64,14 +65,14 @@ export class MortalProcess {
     return testContext({ fs: this.#fs(), spawn: this.#spawn, http: this.#http, clock: this.#clock() });
   }
 
-  #step(): void {
+  #step(what: string): void {
     this.#assertAlive();
-    this.#steps++;
-    this.#isDead = this.#steps === this.#diesAt;
-    this.#assertAlive();
+    const number = this.#steps.length + 1;
     const content = this.#look?.();
-    if (content === undefined || content !== this.#content) this.#newsAt.push(this.#steps);
+    this.#steps.push({ number, what, hasNews: content === undefined || content !== this.#content });
     this.#content = content;
+    this.#isDead = number === this.#diesAt;
+    this.#assertAlive();
   }
 
   #assertAlive(): void {
@@ -79,7 +80,7 @@ export class MortalProcess {
   }
 
   #fs(): FileSystem {
-    return this.#guarded(countingFs(() => this.#step()), []);
+    return this.#guarded(countingFs((what) => this.#step(what)), []);
   }
 
   /** Wraps an object so that its functions, except those named, fail after the death. Their results are awaited at the end. */
@@ -110,14 +111,14 @@ export class MortalProcess {
   }
 
   readonly #spawn: SpawnProcess = (request) => {
-    this.#step();
+    this.#step(`run ${request.command}`);
     const program = isolatedSpawn(request);
     this.#programs.add(program);
     return program;
   };
 
   readonly #http: Http = (input, init) => {
-    this.#step();
+    this.#step("request");
     return this.#awaited(fetch(input, init));
   };
 

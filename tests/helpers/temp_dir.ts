@@ -159,8 +159,11 @@ export function noise(size: number, seed: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Returns a text for the contents of a folder without times, equal for equal trees. Files that vanish are omitted. */
-export function contentOf(root: string): string {
+/**
+ * Returns a text for the contents of a folder without times, equal for equal trees. Files that vanish are omitted.
+ * @param unread matches the paths of files whose size and bytes do not matter
+ */
+export function contentOf(root: string, unread: RegExp): string {
   const hash = createHash("md5");
   const visit = (folder: string) => {
     const names = ifFound(() => Array.from(Deno.readDirSync(folder), ({ name }) => name)) ?? [];
@@ -168,9 +171,14 @@ export function contentOf(root: string): string {
       const path = `${folder}/${name}`;
       ifFound(() => {
         const { isDirectory, isFile, isSymlink, mode, nlink, size } = Deno.lstatSync(path);
-        const content = isFile ? Deno.readFileSync(path) : isSymlink ? Deno.readLinkSync(path) : "";
-        hash.update(`${path}\0${mode} ${isDirectory ? "" : `${nlink} ${size}`}\0`).update(content);
-        if (isDirectory) visit(path);
+        hash.update(`${path}\0`);
+        if (isDirectory) {
+          hash.update(`${mode}\0`);
+          visit(path);
+        } else if (!unread.test(path)) {
+          const content = isFile ? Deno.readFileSync(path) : isSymlink ? Deno.readLinkSync(path) : "";
+          hash.update(`${mode} ${nlink} ${size}\0`).update(content);
+        }
       });
     }
   };

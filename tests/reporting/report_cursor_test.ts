@@ -76,7 +76,7 @@ Deno.test("a run that is killed before, during or after its delivery loses nothi
     assert.deepEqual(world.dashboard.ids(), finished(1, 2));
   }
   let sentBefore = 0;
-  for (let diesAt = 1; diesAt <= alive.steps; diesAt++) {
+  for (let diesAt = 1; diesAt <= alive.steps.length; diesAt++) {
     await using world = new ReportWorld();
     world.record(1, 2);
     await new MortalProcess(diesAt).run((context) => deliver(world, context));
@@ -88,7 +88,7 @@ Deno.test("a run that is killed before, during or after its delivery loses nothi
     assert.deepEqual(await world.deliver(), { delivered: 1, problem: undefined }, `step ${diesAt}`);
   }
   // The process is killed on both sides of the request.
-  assert.ok(sentBefore > 0 && sentBefore < alive.steps, `${sentBefore} of ${alive.steps}`);
+  assert.ok(sentBefore > 0 && sentBefore < alive.steps.length, `${sentBefore} of ${alive.steps.length}`);
 });
 
 Deno.test("a disk that takes no cursor costs one warning and a resend, and no record is lost", async () => {
