@@ -9,9 +9,10 @@ import { readPointer } from "../../lib/store/pointers.ts";
 import { findRelease, listReleases } from "../../lib/store/releases.ts";
 import { findStore, stateDirOf } from "../../lib/store/store.ts";
 import { type Machine, publishFrom, storeOf } from "../helpers/machines.ts";
-import { contentOf, copyTree, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
+import { copyTree, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository } from "../helpers/test_git.ts";
+import { contentOf } from "./content_of.ts";
 import { eachKill } from "./each_kill.ts";
 import { botAt, trainerAt, VICTIM_COMMANDS, type VictimCommand } from "./victim_commands.ts";
 
