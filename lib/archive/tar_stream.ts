@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import { createGunzip } from "node:zlib";
 import type { ArchiveSource } from "./archive_guard.ts";
 import { readPieces, readRange } from "../core/read_pieces.ts";
@@ -78,7 +79,7 @@ async function* gunzipped({ file, bytes, guard, signal }: ArchiveSource): AsyncG
   }
   // The engine stops silently at a zero byte after a member.
   if (engine.bytesWritten !== bytes) {
-    throw guard.fault("ARCHIVE_UNSAFE", `${bytes - engine.bytesWritten} bytes follow its end`);
+    throw guard.fault("ARCHIVE_UNSAFE", `${plural(bytes - engine.bytesWritten, "byte")} follow its end`);
   }
 }
 

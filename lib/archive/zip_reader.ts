@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import { crc32, createInflateRaw } from "node:zlib";
 import type { Archive, ArchiveContent, ArchiveEntry } from "./types.ts";
 import type { ArchiveSource } from "./archive_guard.ts";
@@ -50,7 +51,7 @@ async function* checkedContent(source: ArchiveSource, member: ZipMember): AsyncG
       throw guard.entryFault(
         "ARCHIVE_UNSAFE",
         member.path,
-        `has more than the stated ${member.bytes} bytes`,
+        `has more than the stated ${plural(member.bytes, "byte")}`,
       );
     }
     crc = crc32(piece, crc);
@@ -60,7 +61,7 @@ async function* checkedContent(source: ArchiveSource, member: ZipMember): AsyncG
     throw guard.entryFault(
       "ARCHIVE_DAMAGED",
       member.path,
-      `has ${bytes} bytes instead of the stated ${member.bytes}`,
+      `has ${plural(bytes, "byte")} instead of the stated ${member.bytes}`,
     );
   }
   if (crc !== member.crc) {

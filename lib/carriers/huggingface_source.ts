@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import type { Sha256 } from "../core/hash.ts";
@@ -337,5 +338,7 @@ function differenceOf(claimed: ReleaseFile, file: HubFile | undefined): ClaimPro
   if (file.sha256 !== undefined && file.sha256 !== sha256) {
     return { what: `${path} has SHA-256 ${file.sha256}, manifest says ${sha256}` };
   }
-  return file.size === size ? undefined : { what: `${path} is ${file.size} bytes, manifest says ${size}` };
+  return file.size === size
+    ? undefined
+    : { what: `${path} is ${plural(file.size, "byte")}, manifest says ${size}` };
 }

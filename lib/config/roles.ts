@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import type { ModelSync } from "./schema.ts";
 import type { TIMING } from "./sections/schedule.ts";
 import { parseDuration } from "../core/duration.ts";
@@ -69,7 +70,7 @@ export function roleSchedule(role: Role, settings: ModelSync, at?: string): Role
   const interval = settings.artifacts.interval_minutes;
   return {
     calendar: wanted.length === 0 ? everyMinutes(interval) : anyOf(calendars),
-    times: wanted.length === 0 ? [`every ${interval} minutes`] : wanted,
+    times: wanted.length === 0 ? [`every ${plural(interval, "minute")}`] : wanted,
     timeZone: settings.time_zone,
     isInterval: wanted.length === 0,
     ...readTiming(timing, settings.time_zone),

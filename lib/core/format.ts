@@ -8,19 +8,21 @@ const BYTE_UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"] as const;
  * ```ts
  * import assert from "node:assert/strict";
  * import { formatBytes } from "./format.ts";
+ * assert.equal(formatBytes(1), "1 byte");
  * assert.equal(formatBytes(512), "512 bytes");
  * assert.equal(formatBytes(1536), "1.5 KiB");
  * assert.equal(formatBytes(2 * 1024 ** 3), "2.0 GiB");
  * ```
  */
 export function formatBytes(bytes: number): string {
+  if (bytes < 1024) return plural(bytes, "byte");
   let value = bytes;
   let unit = 0;
   while (value >= 1024 && unit < BYTE_UNITS.length - 1) {
     value /= 1024;
     unit++;
   }
-  return `${unit === 0 ? value : value.toFixed(1)} ${BYTE_UNITS[unit]}`;
+  return `${value.toFixed(1)} ${BYTE_UNITS[unit]}`;
 }
 
 /**

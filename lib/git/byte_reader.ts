@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import { FailedError } from "../core/errors.ts";
 
 /** A header line is an object name, a word and a number. A longer line is another protocol. */
@@ -38,7 +39,7 @@ export class ByteReader {
     let missing = count;
     while (missing > 0) {
       if (this.#rest.length === 0 && !await this.#fill()) {
-        throw streamError(`the stream ends ${missing} bytes early`);
+        throw streamError(`the stream ends ${plural(missing, "byte")} early`);
       }
       const piece = this.#rest.subarray(0, missing);
       this.#rest = this.#rest.subarray(piece.length);

@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import { join, posix } from "node:path";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
@@ -47,7 +48,7 @@ async function stageTogether(
     config: [`core.fsyncMethod=${fsyncMethod}`],
   });
   await git.bytes(["update-index", "--add", "--remove", "--replace", "-z", "--stdin"], {
-    action: `stage ${paths.length} files in ${registry.git.repoDir}`,
+    action: `stage ${plural(paths.length, "file")} in ${registry.git.repoDir}`,
     stdin: joined(paths),
     transfer: true,
   });

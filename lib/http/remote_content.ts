@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import type { Context } from "../core/context.ts";
 import type { DownloadRequest, Located, RangeSupport } from "./download_types.ts";
 import { RefusedError, TransientError, UnreachableError } from "../core/errors.ts";
@@ -137,14 +138,14 @@ export class RemoteContent {
     const end = Math.min(wantedEnd, this.#total ?? wantedEnd);
     if (next >= end) return;
     throw new TransientError(
-      `Cannot read ${this.#request.what}: the connection ended after ${next} of ${end} bytes`,
+      `Cannot read ${this.#request.what}: the connection ended after ${next} of ${plural(end, "byte")}`,
       { code: "CUT_SHORT", hint: "check the network, or run again later" },
     );
   }
 
   wrongSize(bytes: number): RefusedError {
     return new RefusedError(
-      `Cannot accept ${this.#request.what}: it is ${bytes} bytes, expected ${this.#total}`,
+      `Cannot accept ${this.#request.what}: it is ${plural(bytes, "byte")}, expected ${this.#total}`,
       {
         code: "SIZE_MISMATCH",
         hint: "publish it again; the active release is untouched",
@@ -235,7 +236,7 @@ export class RemoteContent {
   #tooLarge(bytes: number): RefusedError {
     const { what, limits } = this.#request;
     return new RefusedError(
-      `Cannot accept ${what}: it has at least ${bytes} bytes, the limit is ${limits.bytesMax}`,
+      `Cannot accept ${what}: it has at least ${plural(bytes, "byte")}, the limit is ${limits.bytesMax}`,
       { code: "DOWNLOAD_TOO_LARGE", hint: "if its size is right, raise the limit in the configuration" },
     );
   }

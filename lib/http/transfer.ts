@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import type { Context } from "../core/context.ts";
 import type { Downloaded, DownloadRequest, RangeSupport } from "./download_types.ts";
 import { RefusedError, TransientError } from "../core/errors.ts";
@@ -89,7 +90,7 @@ export class Transfer {
     for (const span of spans) this.#have.add(span);
     await hasher.catchUp(this.#have.endFrom(0));
     if (this.#have.bytes > 0) {
-      log.info(`continuing ${what}: ${this.#have.bytes} bytes are here already`);
+      log.info(`continuing ${what}: ${plural(this.#have.bytes, "byte")} are here already`);
     }
     return this.#have.bytes;
   }

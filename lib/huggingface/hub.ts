@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import { z } from "zod";
 import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
@@ -210,7 +211,7 @@ export class Hub {
         }
         if (filled === file.size) return bytes;
         throw new RefusedError(
-          `Cannot accept ${request.what}: it is ${filled} bytes, the hub lists ${file.size}`,
+          `Cannot accept ${request.what}: it is ${plural(filled, "byte")}, the hub lists ${file.size}`,
           { code: "SIZE_MISMATCH", hint: "run again later; the active release is untouched" },
         );
       })

@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import type { ManifestClaim } from "../carriers/carrier.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
@@ -174,7 +175,9 @@ function firstDifference(staged: readonly StagedFile[], claimed: readonly Releas
   for (const file of claimed) {
     const found = measured.get(file.path);
     if (found === undefined) return `${file.path} is missing, manifest lists it`;
-    if (found.bytes !== file.size) return `${file.path} is ${found.bytes} bytes, manifest says ${file.size}`;
+    if (found.bytes !== file.size) {
+      return `${file.path} is ${plural(found.bytes, "byte")}, manifest says ${file.size}`;
+    }
     if (found.sha256 !== file.sha256) {
       return `${file.path} has SHA-256 ${found.sha256}, manifest says ${file.sha256}`;
     }

@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import { RefusedError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
 import type { Category } from "../config/sections/references.ts";
@@ -66,7 +67,7 @@ export function refuseForeignRecords(
   if (first === undefined) return;
   const what = wrong.length === records.size
     ? "nothing in them is a model"
-    : `${wrong.length} of ${records.size} records ${
+    : `${wrong.length} of ${plural(records.size, "record")} ${
       wrong.length === 1 ? "is not a model" : "are not models"
     }`;
   throw new RefusedError(

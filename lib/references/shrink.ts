@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import { RefusedError } from "../core/errors.ts";
 import type { CategoryPlan, Shrink } from "./plan.ts";
 import { isJsonArray, isJsonObject, type JsonValue } from "./json/json_value.ts";
@@ -40,8 +41,10 @@ export function refuseShrink({ category, shrink }: CategoryPlan, shareMax: numbe
   if (!exceeds(shrink, shareMax)) return;
   const { removed, emptied, before } = shrink;
   const what = removed === 0
-    ? `${emptied} of its ${before} models would be emptied`
-    : `${removed} of its ${before} models would be removed${emptied === 0 ? "" : ` and ${emptied} emptied`}`;
+    ? `${emptied} of its ${plural(before, "model")} would be emptied`
+    : `${removed} of its ${plural(before, "model")} would be removed${
+      emptied === 0 ? "" : ` and ${emptied} emptied`
+    }`;
   throw new RefusedError(
     `Cannot propose the changes of ${category}: ${what}, but references.max_shrink allows ${
       percent(shareMax)
@@ -65,7 +68,7 @@ export function shrinkNote(plans: readonly CategoryPlan[], shareMax: number): st
     : `removes ${removed}${emptied === 0 ? "" : ` and empties ${emptied}`}`;
   const of = plans.length === 1 ? "" : ` of ${first.category}`;
   const more = others.length === 0 ? "" : `, and models of ${others.length} more`;
-  return ` - ${what} of ${before} models${of}${more}`;
+  return ` - ${what} of ${plural(before, "model")}${of}${more}`;
 }
 
 /** Exactly half is not refused, so reviewers must see it in the title. One of two is obvious in the body. */

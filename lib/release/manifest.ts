@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import { quote } from "../core/quote.ts";
 import { z } from "zod";
 import { cleanLine } from "../core/clean_text.ts";
@@ -197,7 +198,7 @@ export function shortDigest(digest: Digest): string {
 /** Returns why a file list is unsafe for file systems; `undefined` if it is safe. */
 export function fileListProblem(paths: readonly string[]): string | undefined {
   if (paths.length > RELEASE_FILES_MAX) {
-    return `it has ${paths.length} files, at most ${RELEASE_FILES_MAX} are possible`;
+    return `it has ${plural(paths.length, "file")}, at most ${RELEASE_FILES_MAX} are possible`;
   }
   for (const path of paths) {
     const problem = portablePathProblem(path);
@@ -215,7 +216,9 @@ function manifestProblem(manifest: Manifest): string | undefined {
     if (file.chunks === undefined) continue;
     const expected = file.size > CHUNKED_FILE_BYTES_MIN ? Math.ceil(file.size / CHUNK_BYTES) : 0;
     if (file.chunks.length !== expected) {
-      return `${file.path} of ${file.size} bytes has ${file.chunks.length} chunk digests, expected ${expected}`;
+      return `${file.path} of ${
+        plural(file.size, "byte")
+      } has ${file.chunks.length} chunk digests, expected ${expected}`;
     }
   }
   return undefined;

@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import { Cron } from "croner";
 import { WallClock } from "./wall_clock.ts";
 
@@ -65,7 +66,10 @@ export function parseCalendar(text: string, timeZone: string | undefined): Calen
  * ```
  */
 export function everyMinutes(minutes: number): Calendar {
-  return { text: `every ${minutes} minutes`, next: (time) => new Date(time.getTime() + minutes * MINUTE_MS) };
+  return {
+    text: `every ${plural(minutes, "minute")}`,
+    next: (time) => new Date(time.getTime() + minutes * MINUTE_MS),
+  };
 }
 
 /**

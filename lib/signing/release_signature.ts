@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
@@ -102,7 +103,7 @@ function filesProblem(resources: readonly Resource[], { files }: Manifest): stri
     .toSorted((a, b) => compareUtf8(a.name, b.name));
   const listed = files.toSorted((a, b) => compareUtf8(a.path, b.path));
   if (signed.length !== listed.length) {
-    return `it covers ${signed.length} files, the manifest lists ${listed.length}`;
+    return `it covers ${plural(signed.length, "file")}, the manifest lists ${listed.length}`;
   }
   const [first] = listed;
   const prefix = signed[0]?.name.slice(0, -(first?.path.length ?? 0)) ?? "";

@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import { diskError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
 import { hashFile, type Sha256 } from "../core/hash.ts";
@@ -57,7 +58,7 @@ export async function checkFile(
   const info = findEntry(context.fs, path);
   if (info === undefined) return "is missing";
   if (!info.isFile) return "is not a file any more";
-  if (info.size !== file.size) return `is ${info.size} bytes, manifest says ${file.size}`;
+  if (info.size !== file.size) return `is ${plural(info.size, "byte")}, manifest says ${file.size}`;
   const known = depth === "stat" ? folder.cache.find(file.path, info) : undefined;
   const sha256 = known ?? await readDigest(context, folder, file.path, path, info);
   if (sha256 === undefined) return "is missing";

@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import type { Context } from "../core/context.ts";
 import { DiskError } from "../core/errors.ts";
 
@@ -13,7 +14,9 @@ export async function requireSpace(
   const free = await freeBytes(folder);
   if (free === undefined || free >= bytes + SPARE_BYTES) return;
   throw new DiskError(
-    `Cannot store ${bytes} more bytes in ${folder}: ${free} bytes are free, ${SPARE_BYTES} are kept spare`,
+    `Cannot store ${bytes} more bytes in ${folder}: ${
+      plural(free, "byte")
+    } are free, ${SPARE_BYTES} are kept spare`,
     { code: "DISK", hint: "free some space, or run model-sync prune" },
   );
 }

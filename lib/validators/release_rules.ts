@@ -59,15 +59,25 @@ function refuseLarge(rules: Rules, files: readonly ModelFile[]): void {
   const { max_file_bytes: fileMax, max_total_bytes: totalMax } = rules;
   const large = fileMax === undefined ? undefined : files.find(({ size }) => size > fileMax);
   if (large !== undefined) {
-    throw new InvalidModelError(large.path, `it is ${large.size} bytes, max_file_bytes allows ${fileMax}`, {
-      hint: "if that is intended, raise activation.validate.max_file_bytes; the active release is untouched",
-    });
+    throw new InvalidModelError(
+      large.path,
+      `it is ${plural(large.size, "byte")}, max_file_bytes allows ${fileMax}`,
+      {
+        hint:
+          "if that is intended, raise activation.validate.max_file_bytes; the active release is untouched",
+      },
+    );
   }
   const bytes = totalBytes(files);
   if (totalMax !== undefined && bytes > totalMax) {
-    throw new InvalidModelError("", `its files are ${bytes} bytes, max_total_bytes allows ${totalMax}`, {
-      hint: "if that is intended, raise activation.validate.max_total_bytes; the active release is untouched",
-    });
+    throw new InvalidModelError(
+      "",
+      `its files are ${plural(bytes, "byte")}, max_total_bytes allows ${totalMax}`,
+      {
+        hint:
+          "if that is intended, raise activation.validate.max_total_bytes; the active release is untouched",
+      },
+    );
   }
 }
 

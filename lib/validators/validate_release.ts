@@ -1,3 +1,4 @@
+import { plural } from "../core/format.ts";
 import type { Context } from "../core/context.ts";
 import { Pool } from "../core/concurrency.ts";
 import { readAt } from "../core/read_at.ts";
@@ -45,7 +46,7 @@ export async function validateRelease(
   applyRules(settings, { ...request, active: active?.files }, context.clock.now());
   refuseWrongMetadata(context, request);
   await checkFiles(context, request, checkers);
-  context.log.debug(`validated ${files.length} files of ${digest}`);
+  context.log.debug(`validated ${plural(files.length, "file")} of ${digest}`);
   if (settings.validate_command === undefined) return;
   await runCustomCommand(context, {
     command: settings.validate_command,

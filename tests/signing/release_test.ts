@@ -82,7 +82,7 @@ const MIXED: Readonly<Record<string, [(resources: Resource[]) => Resource[], Reg
     (all) => [...all, { name: MANIFEST_NAME, sha256: sha("0") }],
     /lists model-sync\.json more than once/,
   ],
-  "one file fewer": [(all) => all.slice(1), /covers 1 files, the manifest lists 2/],
+  "one file fewer": [(all) => all.slice(1), /covers 1 file, the manifest lists 2/],
   "one file more": [
     (all) => [...all, { name: "models/c.onnx", sha256: sha("c") }],
     /covers 3 files, the manifest lists 2/,

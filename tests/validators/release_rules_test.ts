@@ -95,7 +95,7 @@ Deno.test("max_shrink and max_growth compare the number of files and bytes with 
   assert.equal(verdict({ max_growth: 0 }, { active, files: { a: 1 } }), "");
   assert.equal(verdict({ max_shrink: 0, max_growth: 0 }, { files: { a: 1 } }), "");
   // There is no division by an empty release.
-  assert.match(verdict({ max_growth: 1 }, { active: { a: 0 }, files: { a: 1 } }), /1 bytes/);
+  assert.match(verdict({ max_growth: 1 }, { active: { a: 0 }, files: { a: 1 } }), /1 byte/);
 });
 
 Deno.test("max_age_hours accepts fractions of an hour, and tolerates a clock that is ahead by less", () => {

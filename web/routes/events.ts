@@ -1,3 +1,4 @@
+import { plural } from "../../lib/core/format.ts";
 import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { messageAndHint } from "../../lib/core/errors.ts";
@@ -98,7 +99,7 @@ async function store(
     await ingest(dashboard, events);
   } catch (error) {
     counts.failed++;
-    log.error(`cannot store ${events.length} events: ${messageAndHint(kvFailure(error) ?? error)}`);
+    log.error(`cannot store ${plural(events.length, "event")}: ${messageAndHint(kvFailure(error) ?? error)}`);
     return FAILURES.notWritten;
   } finally {
     counts.time((clock.monotonicMs() - startMs) / 1000);

@@ -1,3 +1,4 @@
+import { plural } from "../../../lib/core/format.ts";
 import { z } from "zod";
 import { messageOf } from "../../../lib/core/errors.ts";
 import { parseJson } from "../../../lib/core/json.ts";
@@ -85,7 +86,9 @@ export class Consumer {
   #serve(loaded: LoadedRelease): void {
     const { now, log } = this.#options;
     this.#served = { ...loaded, loadedAt: new Date(now()).toISOString() };
-    log(`serving release ${loaded.release}: ${loaded.files} files, ${loaded.bytes} bytes`);
+    log(
+      `serving release ${loaded.release}: ${plural(loaded.files, "file")}, ${plural(loaded.bytes, "byte")}`,
+    );
   }
 
   #version(): object {

@@ -1,3 +1,4 @@
+import { plural } from "../../core/format.ts";
 import type { ValidateSettings } from "../../config/sections/validate.ts";
 import type { Context } from "../../core/context.ts";
 import type { FileSystem } from "../../core/files.ts";
@@ -70,7 +71,9 @@ export async function inspectOnnx(context: Context, file: ModelFile, request: On
   }
   if (model.bytes > LOAD_BYTES_MAX) {
     context.log.warn(
-      `${file.path}: only its structure was checked, because models of more than ${LOAD_BYTES_MAX} bytes are not loaded; it is ${model.bytes} bytes`,
+      `${file.path}: only its structure was checked, because models of more than ${LOAD_BYTES_MAX} bytes are not loaded; it is ${
+        plural(model.bytes, "byte")
+      }`,
     );
     return;
   }
@@ -251,7 +254,7 @@ export function findExternalData(
     const file = files.get(folder + below);
     if (file === undefined) throw invalid(`is not in the release, expected a file ${quote(folder + below)}`);
     if (!fs.lstatSync(file.location).isFile) throw invalid("is not a regular file");
-    if (file.size < bytes) throw invalid(`is ${file.size} bytes, expected at least ${bytes}`);
+    if (file.size < bytes) throw invalid(`is ${plural(file.size, "byte")}, expected at least ${bytes}`);
     return { name, file };
   });
 }

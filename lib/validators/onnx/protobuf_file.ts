@@ -1,3 +1,4 @@
+import { plural } from "../../core/format.ts";
 import { InvalidModelError } from "../invalid_model.ts";
 
 /** Small messages lie close together and are read byte by byte; larger ones are mostly skipped. */
@@ -72,7 +73,11 @@ export class ProtobufFile {
     }
     const length = this.#valueLength(wire, at, end, message);
     if (length > end - this.#at) {
-      throw this.invalid(at, message, `a field of ${length} bytes where ${end - this.#at} are left`);
+      throw this.invalid(
+        at,
+        message,
+        `a field of ${plural(length, "byte")} where ${end - this.#at} are left`,
+      );
     }
     return { id, wire, start: this.#at, end: this.#at + length, value: 0, low: 0 };
   }
@@ -80,7 +85,11 @@ export class ProtobufFile {
   /** Returns the text of a field. */
   text({ start, end }: ProtobufField, message: string): string {
     if (end - start > TEXT_BYTES_MAX) {
-      throw this.invalid(start, message, `a text of ${end - start} bytes, more than ${TEXT_BYTES_MAX}`);
+      throw this.invalid(
+        start,
+        message,
+        `a text of ${plural(end - start, "byte")}, more than ${TEXT_BYTES_MAX}`,
+      );
     }
     const bytes = new Uint8Array(end - start);
     for (let at = start; at < end; at++) bytes[at - start] = this.#byte(at, message);

@@ -1,3 +1,4 @@
+import { plural } from "../../core/format.ts";
 import { FREE, type GlobalRule } from "./rules/rule.ts";
 
 /**
@@ -247,7 +248,7 @@ export function describe(value: PickleValue): string {
     case "data":
       return "data";
     case "integer":
-      return `a number of ${value.bytes} bytes`;
+      return `a number of ${plural(value.bytes, "byte")}`;
     default:
       return `a ${value.kind}`;
   }

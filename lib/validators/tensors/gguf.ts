@@ -1,3 +1,4 @@
+import { plural } from "../../core/format.ts";
 import type { Context } from "../../core/context.ts";
 import type { FileSystem } from "../../core/files.ts";
 import { quote } from "../../core/quote.ts";
@@ -72,7 +73,7 @@ function readTensors(fs: FileSystem, { location, size }: ModelFile): Tensors {
 /** Only the version number shows the byte order. */
 function isLittleEndian(prefix: Uint8Array): boolean {
   if (prefix.length < PREFIX_BYTES) {
-    throw new FormatProblem(`it ends after ${prefix.length} bytes, inside its header`);
+    throw new FormatProblem(`it ends after ${plural(prefix.length, "byte")}, inside its header`);
   }
   if (!looksLikeGguf(prefix)) {
     throw new FormatProblem(

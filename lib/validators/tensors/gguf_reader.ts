@@ -1,3 +1,4 @@
+import { plural } from "../../core/format.ts";
 import { decodeUtf8 } from "../../core/decode_utf8.ts";
 import { quote } from "../../core/quote.ts";
 import { FileWindow } from "../../core/read_at.ts";
@@ -69,7 +70,7 @@ export class GgufReader {
     const length = this.uint64();
     if (length > NAME_BYTES_MAX) {
       throw new FormatProblem(
-        `it has a name of ${length} bytes at byte ${this.#position}, at most ${NAME_BYTES_MAX}`,
+        `it has a name of ${plural(length, "byte")} at byte ${this.#position}, at most ${NAME_BYTES_MAX}`,
       );
     }
     const text = decodeUtf8(this.#bytes(length));
@@ -124,7 +125,7 @@ export class GgufReader {
     const end = this.#position + bytes;
     if (end > this.#size) {
       throw new FormatProblem(
-        `it is ${this.#size} bytes, but its header announces ${bytes} at byte ${this.#position}`,
+        `it is ${plural(this.#size, "byte")}, but its header announces ${bytes} at byte ${this.#position}`,
       );
     }
     if (end > HEADER_BYTES_MAX) {

@@ -1,3 +1,4 @@
+import { plural } from "../../core/format.ts";
 import type { Context } from "../../core/context.ts";
 import type { FileSystem } from "../../core/files.ts";
 import { quote } from "../../core/quote.ts";
@@ -103,7 +104,7 @@ function headerLength(bytes: Uint8Array): number {
 function readLength(bytes: Uint8Array, size: number): number {
   if (bytes.length < LENGTH_BYTES) {
     throw new FormatProblem(
-      `it is ${size} bytes, expected at least the ${LENGTH_BYTES} bytes of its header's length`,
+      `it is ${plural(size, "byte")}, expected at least the ${LENGTH_BYTES} bytes of its header's length`,
     );
   }
   const length = headerLength(bytes);
@@ -112,7 +113,7 @@ function readLength(bytes: Uint8Array, size: number): number {
     ? `the format allows ${HEADER_BYTES_MAX}`
     : `but only ${size - LENGTH_BYTES} follow`;
   throw new FormatProblem(
-    `its header should be ${length} bytes, ${limit} (it begins with ${
+    `its header should be ${plural(length, "byte")}, ${limit} (it begins with ${
       quote(new TextDecoder().decode(bytes))
     })`,
   );
@@ -155,7 +156,9 @@ function readTensor(header: JsonCursor, name: string): { kind: string; start: nu
   const bytes = tensorBytes(name, dtype, shape);
   if (end - start !== bytes) {
     throw new FormatProblem(
-      `tensor ${quote(name)} has the data_offsets ${start} to ${end}, but ${kind} takes ${bytes} bytes`,
+      `tensor ${quote(name)} has the data_offsets ${start} to ${end}, but ${kind} takes ${
+        plural(bytes, "byte")
+      }`,
     );
   }
   return { kind, start, end };
@@ -195,5 +198,5 @@ function requireSeamless(spans: Span[], dataBytes: number): void {
     expected = end;
   }
   if (expected === dataBytes) return;
-  throw new FormatProblem(`its tensors take ${expected} bytes, but ${dataBytes} follow the header`);
+  throw new FormatProblem(`its tensors take ${plural(expected, "byte")}, but ${dataBytes} follow the header`);
 }

@@ -93,11 +93,11 @@ Deno.test("inspectSafetensors() refuses duplicate names, which JSON.parse would 
 Deno.test("inspectSafetensors() refuses gaps, overlaps, and bytes outside of all tensors", () => {
   assert.match(header(`{"a":${U8(1, 2)}}`, 2), /"a" leaves a gap before it: it starts at 1, expected 0/);
   assert.match(header(`{"a":${U8(0, 2)},"b":${U8(1, 3)}}`, 3), /"b" overlaps the one before it/);
-  assert.match(header(`{"a":${U8(0, 1)}}`, 2), /take 1 bytes, but 2 follow/);
+  assert.match(header(`{"a":${U8(0, 1)}}`, 2), /take 1 byte, but 2 follow/);
   assert.match(header(`{"a":${U8(0, 3)}}`, 2), /take 3 bytes, but 2 follow/);
   assert.match(
     header('{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,0]}}'),
-    /data_offsets 1 to 0, but U8 \[1\] takes 1 bytes/,
+    /data_offsets 1 to 0, but U8 \[1\] takes 1 byte/,
   );
 });
 
