@@ -1,4 +1,5 @@
 import type { PresentText, ServicePlan, ServiceStatus } from "../lib/service/manage_service.ts";
+import type { Scope } from "../lib/service/open_manager.ts";
 import type { Service, ServiceManager } from "../lib/service/service.ts";
 import type { RunRecord } from "../lib/store/history.ts";
 import type { Output } from "./_output.ts";
@@ -7,6 +8,7 @@ import type { Output } from "./_output.ts";
 export interface ManagedService {
   readonly service: Service;
   readonly manager: ServiceManager;
+  readonly scope: Scope["name"];
 }
 
 export interface PlannedService extends ManagedService {
@@ -110,6 +112,19 @@ export function statusJson(found: readonly FoundService[]): object {
     logs: manager.logs,
   }));
   return { ok: services.every(({ ok }) => ok), services };
+}
+
+/** Returns whether there is any text of a service. */
+export function isInstalled({ texts }: Pick<FoundService, "texts">): boolean {
+  return texts.some(({ state }) => state !== "missing");
+}
+
+/** Returns the lines of a service in a list that is not installed. */
+export function absentLines(output: Output, { service }: FoundService, options: string): string[] {
+  return [
+    `- ${output.paint("bold", service.name)}: not installed`,
+    `  install it with: model-sync service install ${options}`,
+  ];
 }
 
 /** @param options those that name the service, for the next command */

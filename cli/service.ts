@@ -4,7 +4,9 @@ import { homeFolder } from "../lib/core/home_folder.ts";
 import { type Role, ROLE_COMMANDS } from "../lib/config/roles.ts";
 import { checkRoles, CONFIGURED_ONLY } from "../lib/daemon/check_roles.ts";
 import { choicesOf, type ServiceChoices } from "../lib/service/checked_text.ts";
-import { describeServices } from "../lib/service/describe_services.ts";
+import { machineRoles, machineUse } from "../lib/doctor/machine_use.ts";
+import { describeServices, nameOfRoles } from "../lib/service/describe_services.ts";
+import { findInstalled } from "../lib/service/find_installed.ts";
 import {
   installService,
   planInstallation,
@@ -30,8 +32,10 @@ import { narrowToReading, type Session } from "./_session.ts";
 import { programWords } from "./_program_words.ts";
 import { ROLE_VALUES } from "./_roles.ts";
 import {
+  absentLines,
   type FoundService,
   installedLines,
+  isInstalled,
   type ManagedService,
   outcomeOf,
   type PlannedService,
@@ -42,16 +46,16 @@ import {
   statusLines,
 } from "./_service_report.ts";
 
+const ROLE = {
+  group: "Options",
+  kind: "value",
+  placeholder: "ROLE",
+  brief: "Role of the service",
+  ...ROLE_VALUES,
+} as const;
+
 /** The options that say which service is meant. */
 const WHICH_OPTIONS = {
-  role: {
-    group: "Options",
-    kind: "value",
-    placeholder: "ROLE",
-    brief: "Role of the service",
-    ...ROLE_VALUES,
-    required: true,
-  },
   user: switchOption({ group: "Options", brief: "A service of this user; needs no root" }),
   kind: choiceOption({
     group: "Options",
@@ -92,6 +96,7 @@ const FORCE = switchOption({
 });
 
 const INSTALL_OPTIONS = {
+  role: { ...ROLE, required: true },
   ...WHICH_OPTIONS,
   ...WHAT_OPTIONS,
   print: switchOption({ group: "Options", brief: "Print the units, and change nothing" }),
@@ -100,12 +105,17 @@ const INSTALL_OPTIONS = {
 } satisfies Options;
 
 const UNINSTALL_OPTIONS = {
+  role: ROLE,
   ...WHICH_OPTIONS,
   timer: WHAT_OPTIONS.timer,
   dryRun: DRY_RUN,
   force: FORCE,
 } satisfies Options;
-const STATUS_OPTIONS = { ...WHICH_OPTIONS, timer: WHAT_OPTIONS.timer } satisfies Options;
+const STATUS_OPTIONS = {
+  role: { ...ROLE, standard: "all services of this project" },
+  ...WHICH_OPTIONS,
+  timer: WHAT_OPTIONS.timer,
+} satisfies Options;
 
 type Which = Flags<typeof WHICH_OPTIONS> & Partial<Flags<typeof WHAT_OPTIONS>>;
 type InstallFlags = CommandFlags<typeof INSTALL_OPTIONS>;
@@ -134,10 +144,13 @@ export const program: Program = {
       run: uninstall,
     }),
     status: command({
-      summary: "Show whether a service is installed, current and running",
+      summary: "Show whether services are installed, current and running",
       options: STATUS_OPTIONS,
       operands: NO_OPERANDS,
-      examples: [["Check the daemon of this user", "model-sync service status --role client --user"]],
+      examples: [
+        ["List all services of this project", "model-sync service status"],
+        ["Check the daemon of this user", "model-sync service status --role client --user"],
+      ],
       run: status,
     }),
   },
@@ -149,9 +162,9 @@ async function install(session: Session, flags: InstallFlags): Promise<void> {
   if (flags.print) return print(session, flags);
   const scope = await openScope(session, flags, flags.dryRun === true ? "look" : "change");
   const results: PlannedService[] = [];
-  for (const { service, manager } of manage(session, flags, choicesFrom(flags), scope)) {
-    const plan = await planInstallation(manager, service, flags.force === true);
-    results.push({ service, manager, plan });
+  for (const managed of manage(session, flags, flags.role, choicesFrom(flags), scope)) {
+    const plan = await planInstallation(managed.manager, managed.service, flags.force === true);
+    results.push({ ...managed, plan });
   }
   if (flags.dryRun) return showPlans(output, results, "install");
   for (const { service, manager, plan } of results) {
@@ -168,7 +181,7 @@ async function install(session: Session, flags: InstallFlags): Promise<void> {
 function print(session: Session, flags: InstallFlags): void {
   const { output } = session;
   narrowToReading(session);
-  const services = manage(session, flags, choicesFrom(flags), { name: scopeName(flags), uid: 0 })
+  const services = manage(session, flags, flags.role, choicesFrom(flags), { name: scopeName(flags), uid: 0 })
     .map(({ service, manager }) => ({
       name: service.name,
       kind: manager.kind,
@@ -183,11 +196,13 @@ function print(session: Session, flags: InstallFlags): void {
 
 async function uninstall(session: Session, flags: UninstallFlags): Promise<void> {
   const { output, context } = session;
+  const { role } = flags;
+  if (role === undefined) throw await roleMissing(session, flags);
   const scope = await openScope(session, flags, flags.dryRun === true ? "look" : "change");
   const results: PlannedService[] = [];
-  for (const { service, manager } of await findInstalled(session, flags, scope)) {
-    const plan = await planRemoval(manager, service, flags.force === true);
-    results.push({ service, manager, plan });
+  for (const managed of await findServices(session, flags, role, scope)) {
+    const plan = await planRemoval(managed.manager, managed.service, flags.force === true);
+    results.push({ ...managed, plan });
   }
   if (flags.dryRun) return showPlans(output, results, "uninstall");
   for (const { manager, plan } of results) await removeService(context, manager, plan);
@@ -200,33 +215,91 @@ async function uninstall(session: Session, flags: UninstallFlags): Promise<void>
 async function status(session: Session, flags: StatusFlags): Promise<ExitCode> {
   const { output, context, location } = session;
   session.permissions.giveUp("write");
-  const scope = await openScope(session, flags, "look");
+  const { role } = flags;
+  const services = role === undefined
+    ? await listServices(session, flags)
+    : await findServices(session, flags, role, await openScope(session, flags, "look"));
   const store = findStore(context.fs, location, context.log);
   const runs = store === undefined ? [] : readHistory(store, HISTORY_LOOKBACK);
   const found: FoundService[] = [];
-  for (const managed of await findInstalled(session, flags, scope)) {
+  for (const managed of services) {
     const lastRuns = managed.service.roles.flatMap((role) =>
       runs.find(({ command }) => command === ROLE_COMMANDS[role]) ?? []
     );
     found.push({ ...managed, ...await readService(managed.manager), lastRuns });
   }
-  const isGood = found.every(({ isGood }) => isGood);
-  output.verdict(
-    isGood,
-    statusJson(found),
-    () => found.flatMap((service) => statusLines(output, service, typedOptions(flags))),
-  );
+  // A list may contain roles that are not meant to be services.
+  const counted = role === undefined ? found.filter(isInstalled) : found;
+  const isGood = counted.length > 0 && counted.every(({ isGood }) => isGood);
+  output.verdict(isGood, { ...statusJson(found), ok: isGood }, () => [
+    ...(found.length > 0 ? [] : ["no service of this project is installed, and no role is configured"]),
+    ...found.flatMap((service) =>
+      role === undefined && !isInstalled(service)
+        ? absentLines(output, service, optionsOf(service, flags))
+        : statusLines(output, service, optionsOf(service, flags))
+    ),
+  ]);
   return isGood ? EXIT.done : EXIT.failed;
 }
 
-/** Returns the options that name the service, for the next command. */
-function typedOptions({ role, user, kind, name }: StatusFlags): string {
+/** Returns the options that name a service, for the next command. */
+function optionsOf({ service, scope }: ManagedService, { kind }: Pick<Which, "kind">): string {
+  const { roles, name, choices } = service;
   return [
-    ...role.map((role) => `--role ${role}`),
-    ...(user ? ["--user"] : []),
+    ...roles.map((role) => `--role ${role}`),
+    ...(scope === "user" ? ["--user"] : []),
+    ...(choices.timer ? ["--timer"] : []),
     ...(kind === undefined ? [] : [`--kind ${kind}`]),
-    ...(name === undefined ? [] : [`--name ${name}`]),
+    ...(name === nameOfRoles(roles) ? [] : [`--name ${name}`]),
   ].join(" ");
+}
+
+/** Returns the services of the project: the installed ones, and one for each other role of the machine. */
+async function listServices(session: Session, flags: StatusFlags): Promise<ManagedService[]> {
+  const { context, config, location } = session;
+  const kind = flags.kind ?? kindOfMachine(context.fs);
+  const listed: ManagedService[] = [];
+  const scopes: Scope[] = [];
+  for (const user of scopesOf(session, flags)) {
+    const scope = await openScope(session, { ...flags, user }, "look");
+    scopes.push(scope);
+    for (const { name, roles, choices } of await findInstalled(context, kind, scope, context.fs.cwd())) {
+      // The crontab of root is that of the system, too.
+      if (kind === "cron" && listed.some(({ service }) => service.name === name)) continue;
+      listed.push(...manage(session, { ...flags, name }, roles, choices, scope));
+    }
+  }
+  const roles = machineRoles(config, await machineUse(context, location));
+  const others = roles.filter((role) => !listed.some(({ service }) => service.roles.includes(role)));
+  for (const role of flags.name === undefined ? others : []) {
+    const choices = flags.timer ? { timer: true } : {};
+    const [scope] = scopes;
+    if (scope !== undefined) listed.push(...manage(session, flags, [role], choices, scope));
+  }
+  return flags.name === undefined ? listed : listed.filter(({ service }) => service.name === flags.name);
+}
+
+/** Returns whose services are listed: without `--user` those of the system and of this user. */
+function scopesOf({ context: { env } }: Session, { user }: Pick<Which, "user">): boolean[] {
+  if (user !== undefined) return [user];
+  return homeFolder(env) === undefined ? [false] : [false, true];
+}
+
+/** Returns the error of a removal without a role, with the command of each installed service. */
+async function roleMissing(session: Session, flags: UninstallFlags): Promise<UsageError> {
+  const installed: string[] = [];
+  for (const managed of await listServices(session, flags)) {
+    const { texts } = await readService(managed.manager);
+    if (isInstalled({ texts })) {
+      installed.push(`model-sync service uninstall ${optionsOf(managed, flags)}`);
+    }
+  }
+  return new UsageError("Cannot choose a service: --role ROLE is missing", {
+    code: "USAGE",
+    hint: installed.length === 0
+      ? "no service of this project is installed, so there is nothing to remove"
+      : `installed here: ${installed.join("; ")}`,
+  });
 }
 
 function choicesFrom({ timer, runAs, program, healthListen, logFormat }: InstallFlags): ServiceChoices {
@@ -240,16 +313,22 @@ function choicesFrom({ timer, runAs, program, healthListen, logFormat }: Install
 }
 
 /** Returns the services with the choices with which they were installed. */
-async function findInstalled(session: Session, flags: StatusFlags, scope: Scope): Promise<ManagedService[]> {
-  const [first] = manage(session, flags, flags.timer ? { timer: true } : {}, scope);
+async function findServices(
+  session: Session,
+  flags: StatusFlags,
+  roles: readonly Role[],
+  scope: Scope,
+): Promise<ManagedService[]> {
+  const [first] = manage(session, flags, roles, flags.timer ? { timer: true } : {}, scope);
   const [text] = first?.manager.texts ?? [];
   const choices = text === undefined ? undefined : choicesOf(await first?.manager.read(text));
-  return manage(session, flags, { ...choices, ...(flags.timer ? { timer: true } : {}) }, scope);
+  return manage(session, flags, roles, { ...choices, ...(flags.timer ? { timer: true } : {}) }, scope);
 }
 
 function manage(
   { context, config }: Session,
   flags: Which & Pick<InstallFlags, "config" | "modelsDir" | "stateDir">,
+  roles: readonly Role[],
   choices: ServiceChoices,
   scope: Scope,
 ): ManagedService[] {
@@ -258,7 +337,7 @@ function manage(
   const at = (option: string, path: string | undefined) =>
     path === undefined ? [] : [option, absolutePath(fs, path)];
   const services = describeServices({ fs, env, config }, {
-    roles: [...new Set<Role>(flags.role)],
+    roles: [...new Set(roles)],
     kind,
     scope: scope.name,
     choices,
@@ -274,7 +353,11 @@ function manage(
       ...at("--state-dir", flags.stateDir),
     ],
   });
-  return services.map((service) => ({ service, manager: openManager(context, kind, service, scope) }));
+  return services.map((service) => ({
+    service,
+    manager: openManager(context, kind, service, scope),
+    scope: scope.name,
+  }));
 }
 
 function kindOfMachine(fs: Session["context"]["fs"]): ServiceKind {

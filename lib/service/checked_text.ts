@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { ROLES } from "../config/roles.ts";
 
 /**
  * Generated texts carry a checksum of themselves, by which a later installation finds out whether somebody edited them.
@@ -19,12 +20,20 @@ const ServiceChoices = z.object({
 });
 export type ServiceChoices = Readonly<z.infer<typeof ServiceChoices>>;
 
-const Mark = z.object({ project: z.string(), choices: ServiceChoices });
+const Mark = z.object({
+  project: z.string(),
+  choices: ServiceChoices,
+  /** Earlier texts do not name them. */
+  roles: z.array(z.enum(ROLES)).optional(),
+});
+export type Mark = Readonly<z.infer<typeof Mark>>;
 
 /** Returns the words that mark a generated text, for {@link withChecksum}. They are one line. */
-export function markOf({ project, choices }: z.infer<typeof Mark>): string {
+export function markOf(
+  { project, choices, roles }: { readonly [Name in keyof Mark]: Readonly<Mark[Name]> },
+): string {
   return `Written by model-sync service install ${
-    JSON.stringify({ project, choices })
+    JSON.stringify({ project, choices, roles })
   } (checksum ${PLACEHOLDER})`;
 }
 
@@ -77,7 +86,8 @@ export function choicesOf(present: string | undefined): ServiceChoices | undefin
   return present === undefined ? undefined : readMark(present)?.choices;
 }
 
-function readMark(text: string): z.infer<typeof Mark> | undefined {
+/** Returns what a generated text says of itself; `undefined` for any other text. */
+export function readMark(text: string): Mark | undefined {
   const [, json] = MARK.exec(text) ?? [];
   if (json === undefined) return undefined;
   try {

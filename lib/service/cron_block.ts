@@ -40,6 +40,11 @@ export function findCronBlock(crontab: string, name: string): string | undefined
   return end === -1 ? beginLine(name) : crontab.slice(begin, end + endLine(name).length + 1);
 }
 
+/** Returns the names of all blocks in a crontab. */
+export function cronBlockNames(crontab: string): string[] {
+  return Array.from(crontab.matchAll(/^# BEGIN (\S+)$/gm), ([, name = ""]) => name);
+}
+
 /** Returns a crontab with another block of a service, or without one. */
 export function replaceCronBlock(crontab: string, name: string, block: string): string {
   const present = findCronBlock(crontab, name);

@@ -76,17 +76,25 @@ function describeService(
 /** The names of units and labels that every service manager accepts. */
 const NAME = /^[A-Za-z0-9][\w.-]{0,99}$/;
 
+/** Returns the name of a service with these roles. */
+export function nameOfRoles(roles: readonly Role[]): string {
+  return `model-sync-${wordOf(roles)}`;
+}
+
+function wordOf(roles: readonly Role[]): string {
+  return roles.map((role) => role.replaceAll("_", "-")).join("-");
+}
+
 function nameOf(wish: ServiceWish, roles: readonly Role[]): string {
-  const ofRoles = roles.map((role) => role.replaceAll("_", "-")).join("-");
   const { name, roles: all } = wish;
-  if (name === undefined) return `model-sync-${ofRoles}`;
+  if (name === undefined) return nameOfRoles(roles);
   if (!NAME.test(name)) {
     throw new UsageError(`Cannot name a service "${name}"`, {
       code: "SERVICE_NAME",
       hint: "use letters, digits, dots, dashes and underscores, at most 100",
     });
   }
-  return isTimer(wish) && all.length > 1 ? `${name}-${ofRoles}` : name;
+  return isTimer(wish) && all.length > 1 ? `${name}-${wordOf(roles)}` : name;
 }
 
 function commandOf(
@@ -113,7 +121,11 @@ function commandOf(
 /** Returns the user of a service of the system: the owner of the project, unless the operator names one. */
 function accountOf({ fs }: Scope, { scope, choices }: ServiceWish, project: string): string | undefined {
   if (scope === "user") return undefined;
-  if (choices.account !== undefined) return choices.account;
+  return choices.account ?? ownerOf(fs, project);
+}
+
+/** Returns the user who owns a folder; `undefined` for root. */
+export function ownerOf(fs: Context["fs"], project: string): string | undefined {
   const uid = fs.statSync(project).uid;
   if (uid === null || uid === 0) return undefined;
   const users = findText(fs, "/etc/passwd", USERS_BYTES_MAX) ?? "";

@@ -30,7 +30,7 @@ export interface Scope {
 const COMMAND_MS_MAX = 120_000;
 
 /** A unit has some dozens of lines. */
-const TEXT_BYTES_MAX = 1024 * 1024;
+export const TEXT_BYTES_MAX = 1024 * 1024;
 
 /** Returns the service manager of a kind, for one service. */
 export function openManager(
@@ -85,13 +85,35 @@ function requireManager(outside: Outside, command: string): void {
   }
 }
 
+/** Returns the folder of the files that a service manager reads. @throws {UsageError} code `HOME_UNKNOWN` */
+export function unitFolder(
+  outside: Pick<Outside, "env">,
+  kind: "systemd" | "launchd",
+  { name }: Pick<Scope, "name">,
+): string {
+  const isUser = name === "user";
+  if (kind === "launchd") {
+    return isUser ? join(requireHome(outside), "Library/LaunchAgents") : "/Library/LaunchDaemons";
+  }
+  if (!isUser) return "/etc/systemd/system";
+  return join(outside.env.get("XDG_CONFIG_HOME") || join(requireHome(outside), ".config"), "systemd/user");
+}
+
+/** Returns the crontab of an account, or of this user; an empty text if there is none. */
+export async function readCrontab(outside: Outside, account: string | undefined): Promise<string> {
+  const owner = account === undefined ? [] : ["-u", account];
+  const { code, stdout } = await runManager(outside, {
+    command: "crontab",
+    args: [...owner, "-l"],
+    mayFail: true,
+  });
+  return code === 0 ? stdout : "";
+}
+
 function systemd(outside: Outside, service: Service, scope: Scope): ServiceManager {
-  const { env } = outside;
   const isUser = scope.name === "user";
   const own = isUser ? ["--user"] : [];
-  const folder = isUser
-    ? join(env.get("XDG_CONFIG_HOME") || join(requireHome(outside), ".config"), "systemd/user")
-    : "/etc/systemd/system";
+  const folder = unitFolder(outside, "systemd", scope);
   const unit = `${service.name}.${service.schedule === undefined ? "service" : "timer"}`;
   const systemctl = (...args: string[]): ManagerCommand => ({
     command: "systemctl",
@@ -147,12 +169,12 @@ function systemdState(unit: string, { stdout }: { readonly stdout: string }): Ma
 
 function launchd(outside: Outside, service: Service, scope: Scope): ServiceManager {
   const isUser = scope.name === "user";
-  const library = isUser ? join(requireHome(outside), "Library") : "/Library";
   const domain = isUser ? `gui/${scope.uid}` : "system";
   const target = `${domain}/${service.name}`;
   // A service of the system writes its log as its own user, who may not write into the system's folder.
-  const logFile = join(isUser ? join(library, "Logs") : service.project, `${service.name}.log`);
-  const place = join(library, isUser ? "LaunchAgents" : "LaunchDaemons", `${service.name}.plist`);
+  const logs = isUser ? join(requireHome(outside), "Library/Logs") : service.project;
+  const logFile = join(logs, `${service.name}.log`);
+  const place = join(unitFolder(outside, "launchd", scope), `${service.name}.plist`);
   const launchctl = (...args: string[]): ManagerCommand => ({ command: "launchctl", args });
   return {
     kind: "launchd",
@@ -191,19 +213,13 @@ function launchdState(
 
 function cron(outside: Outside, service: Service, scope: Scope): ServiceManager {
   const { name, account, project } = service;
-  const owner = scope.name === "user" || account === undefined ? [] : ["-u", account];
+  const listed = scope.name === "user" ? undefined : account;
+  const owner = listed === undefined ? [] : ["-u", listed];
   const logFile = join(project, `${name}.log`);
   const place = `the lines of ${name} in the crontab of ${
     scope.name === "user" ? "this user" : account ?? "root"
   }`;
-  const readAll = async () => {
-    const { code, stdout } = await runManager(outside, {
-      command: "crontab",
-      args: [...owner, "-l"],
-      mayFail: true,
-    });
-    return code === 0 ? stdout : "";
-  };
+  const readAll = async () => await readCrontab(outside, listed);
   const replace = async (block: string) => {
     const text = replaceCronBlock(await readAll(), name, block);
     await runManager(outside, { command: "crontab", args: [...owner, "-"] }, text);
@@ -251,7 +267,7 @@ function files({ fs }: Outside): Pick<ServiceManager, "read" | "write" | "remove
 }
 
 /** @throws {UsageError} code `HOME_UNKNOWN` */
-function requireHome({ env }: Outside): string {
+function requireHome({ env }: Pick<Outside, "env">): string {
   const home = homeFolder(env);
   if (home !== undefined) return home;
   throw new UsageError("Cannot find the services of this user: the variable HOME is not set", {

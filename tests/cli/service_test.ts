@@ -313,3 +313,59 @@ Deno.test({
     assert.match(missing.stderr, /^error: .*artifacts/);
   },
 });
+
+Deno.test({
+  name: "service status without a role lists all services of the project; uninstall names their commands",
+  ignore,
+  async fn() {
+    using dir = tempDir();
+    const machine = new ServiceWorld(dir.path);
+    const none = await machine.run("status");
+    assert.deepEqual([none.code, none.stderr], [1, ""]);
+    assert.equal(
+      none.stdout,
+      ["publisher", "client"].map((role) =>
+        `- model-sync-${role}: not installed\n  install it with: model-sync service install --role ${role}\n`
+      ).join(""),
+    );
+    assert.match(
+      (await machine.run("uninstall")).stderr,
+      /--role ROLE is missing\nnext: {2}no service of this/,
+    );
+
+    await machine.run("install", ...CLIENT, "--user", "--timer");
+    await machine.run("install", ...CLIENT, "--role", "publisher", "--name", "all", "--run-as", "bot");
+    machine.write("/etc/systemd/system/other.service", "[Service]\nExecStart=/opt/other\n");
+    const all = await machine.run("status");
+    assert.equal(all.code, 0, all.stdout);
+    assert.match(
+      all.stdout,
+      /^✓ all\n {2}current [^]*\n✓ model-sync-client\n {2}current .*\.service\n {2}current .*\.timer\n/,
+    );
+    assert.deepEqual(all.stdout.match(/^[✓✗-] .*/gm), ["✓ all", "✓ model-sync-client"]);
+    Deno.removeSync(join(dir.path, "all.service.active"));
+    const stopped = await machine.run("status", "--json");
+    assert.equal(stopped.code, 1);
+    const { ok, services } = JSON.parse(stopped.stdout);
+    assert.deepEqual([ok, services.map((one: { ok: boolean }) => one.ok)], [false, [false, true]]);
+    const which = await machine.run("uninstall");
+    assert.equal(which.code, 2);
+    assert.match(
+      which.stderr,
+      /next: {2}installed here: model-sync service uninstall --role client --role publisher --name all; model-sync service uninstall --role client --user --timer\n$/,
+    );
+    await machine.run("uninstall", ...CLIENT, "--user", "--timer");
+    assert.match(
+      (await machine.run("status", "--user")).stdout,
+      /^- model-sync-publisher: not installed\n.*--user\n/,
+    );
+
+    const cron = new ServiceWorld(join(dir.path, "cron"), { hasSystemd: false });
+    await cron.run("install", ...CLIENT);
+    const listed = await cron.run("status");
+    assert.deepEqual(listed.stdout.match(/^[✓✗-] .*/gm), [
+      "✓ model-sync-client",
+      "- model-sync-publisher: not installed",
+    ]);
+  },
+});
