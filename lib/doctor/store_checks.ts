@@ -58,11 +58,12 @@ async function checkFolders(
 ): Promise<Check[]> {
   const parent = existingParent(context.fs, dirname(absolutePath(context.fs, location.modelsDir)));
   const stateParent = existingParent(context.fs, absolutePath(context.fs, location.stateDir ?? parent));
+  const writable = checkWritable(context, parent);
   return [
-    checkWritable(context, parent),
+    writable,
     await tried("disk space", () => checkSpace(context, location, stateParent)),
     await tried("file system", () => checkSameFileSystem(context, parent, stateParent, activation)),
-    checkSymlinks(context, parent),
+    checkSymlinks(context, parent, writable),
   ];
 }
 
@@ -117,14 +118,17 @@ function checkSameFileSystem(
   return fail("file system", "the store is on another one than the model folder", hint);
 }
 
-function checkSymlinks(context: Context, parent: string): Check {
+function checkSymlinks(context: Context, parent: string, writable: Check): Check {
+  const untried = (why: string) =>
+    warn("links", `symbolic links cannot be tried in ${parent} (${why})`, `make ${parent} writable`);
   const probe = probePath(parent);
   try {
     context.fs.symlinkSync("target", probe);
     context.fs.removeSync(probe);
     return pass("links", "symbolic links work: one rename activates a release");
   } catch (error) {
-    if (isSymlinkUnsupported(error)) {
+    // A folder in which nothing may be created refuses links with the same error.
+    if (isSymlinkUnsupported(error) && writable.status === "pass") {
       return warn(
         "links",
         "symbolic links do not work here",
@@ -134,7 +138,7 @@ function checkSymlinks(context: Context, parent: string): Check {
     // A full or read-only disk does not show whether links work.
     const code = osErrorCode(error);
     if (code === undefined) throw error;
-    return warn("links", `symbolic links cannot be tried in ${parent} (${code})`, `make ${parent} writable`);
+    return untried(code);
   }
 }
 
