@@ -5,13 +5,16 @@
  *     deno task uninstall
  */
 import { fileURLToPath } from "node:url";
-import { EXIT, type ExitCode, ModelSyncError } from "../lib/core/errors.ts";
+import { EXIT, type ExitCode, ModelSyncError, osErrorCode } from "../lib/core/errors.ts";
 import { systemFault } from "../lib/core/system_fault.ts";
 import { parseOptions, USAGE } from "./install/install_options.ts";
 import { install } from "./install/install_program.ts";
 import type { InstallWorld } from "./install/install_world.ts";
 import { uninstall } from "./install/uninstall_program.ts";
 import { writeLine } from "../lib/core/files.ts";
+
+const OTHER_PLACE =
+  "name a folder of your own with --prefix, or run the command as the user who may write there, such as root";
 
 /** Does what the command line asks for. @returns the exit code */
 export async function main(
@@ -27,6 +30,7 @@ export async function main(
   } catch (error) {
     const fault = systemFault(error, args[0] === "uninstall" ? "uninstall model-sync" : "install model-sync");
     if (!(fault instanceof ModelSyncError)) throw error;
+    if (["EACCES", "EPERM", "EROFS"].includes(osErrorCode(error) ?? "")) fault.reviseHint(OTHER_PLACE);
     world.complain(`error: ${fault.message}`);
     if (fault.hint !== undefined) world.complain(`hint: ${fault.hint}`);
     return fault.exitCode;

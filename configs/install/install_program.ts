@@ -188,10 +188,20 @@ function reportPath({ print, env, os }: InstallWorld, { launcher }: Places): voi
   print("Next, in the folder of your project: model-sync init");
 }
 
-function pathAdvice(bin: string, shell: string, os: typeof Deno.build.os): string {
+/** Returns how to put a folder on the PATH of an operator's shell. */
+export function pathAdvice(bin: string, shell: string, os: typeof Deno.build.os): string {
   if (os === "windows") return `Add it to Path in "Edit environment variables for your account".`;
   if (shell.endsWith("fish")) return `Add it: fish_add_path ${quoted(bin)}`;
-  const file = shell.endsWith("zsh") ? "~/.zshrc" : "~/.profile";
   const line = `export PATH=${quoted(bin)}:"$PATH"`;
-  return `Add it, then open a new terminal: echo ${quoted(line)} >> ${file}`;
+  const [file, next] = startFile(shell, os);
+  return `Add it, then ${next}: echo ${quoted(line)} >> ${file}`;
+}
+
+/** Returns the file that a shell reads when the next step has been taken. */
+function startFile(shell: string, os: typeof Deno.build.os): readonly [file: string, next: string] {
+  const inTerminal = "open a new terminal";
+  if (shell.endsWith("zsh")) return ["~/.zshrc", inTerminal];
+  // Terminals of macOS start login shells. Others do not read ~/.profile.
+  if (shell.endsWith("bash")) return [os === "darwin" ? "~/.bash_profile" : "~/.bashrc", inTerminal];
+  return ["~/.profile", "log in again"];
 }

@@ -100,12 +100,21 @@ export function windowsLauncher(facts: LauncherFacts): string {
     } 1>&2`,
     "  exit /b 1",
     ")",
-    `if not exist "%runtime%" (`,
+    // Only the folders of PATH: the shell itself would also start a program of the working directory.
+    `set "other="`,
+    `if not exist "%runtime%" for %%d in (deno.exe deno.cmd) do if not defined other set "other=%%~$PATH:d"`,
+    `if not exist "%runtime%" if not defined other (`,
     `  echo model-sync: cannot find its Deno, "%runtime%". To restore it, run in "%clone%": ${
       escaped(repair)
     } 1>&2`,
     "  exit /b 1",
     ")",
+    `if not exist "%runtime%" (`,
+    `  echo model-sync: cannot find its Deno, "%runtime%"; using "%other%" from the PATH. To restore it, run in "%clone%": ${
+      escaped(repair)
+    } 1>&2`,
+    ")",
+    `if not exist "%runtime%" set "runtime=%other%"`,
     ...["DENO_DIR", "NPM_CONFIG_REGISTRY"].flatMap((name) => [
       `set "MODEL_SYNC_USER_${name}="`,
       `if defined ${name} set "MODEL_SYNC_USER_${name}=%${name}%"`,

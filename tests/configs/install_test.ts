@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { main } from "../../configs/install.ts";
 import { removeNeedless } from "../../configs/install/copy_packages.ts";
 import { parseOptions } from "../../configs/install/install_options.ts";
+import { pathAdvice } from "../../configs/install/install_program.ts";
 import type { InstallWorld } from "../../configs/install/install_world.ts";
 import { findEntry } from "../../lib/core/files.ts";
 import { KNOWS_FOLDERS } from "../helpers/user_packages.ts";
@@ -65,7 +66,10 @@ Deno.test({
     const first = await runInstaller(["install", "--prefix", prefix]);
     assert.deepEqual([first.code, first.complaints], [0, ""]);
     assert.match(first.printed, /^installed model-sync \d+\.\d+\.\d+ .*\n {2}command {5}.*bin\/model-sync\n/);
-    assert.match(first.printed, /is not on the PATH\. Add it, then open a new terminal: echo 'export PATH=/);
+    assert.match(
+      first.printed,
+      /is not on the PATH\. Add it, then log in again: echo 'export PATH=.* >> ~\/\.profile\n/,
+    );
 
     const project = join(dir.path, "a project");
     writeFiles(project, { "configs/bot.yaml": "model_sync: {models_dir: odd models}\n" });
@@ -93,6 +97,32 @@ Deno.test({
     assert.deepEqual(left, ["mine.txt"]);
     assert.equal(findEntry(Deno, launcher), undefined);
     assert.match((await runInstaller(["uninstall", "--prefix", prefix])).complaints, /did not write/);
+  },
+});
+
+Deno.test("the advice for the PATH names a file that the operator's shell reads", () => {
+  const advice = (shell: string, os: typeof Deno.build.os) => pathAdvice("/my bin", shell, os);
+  assert.equal(
+    advice("/bin/bash", "linux"),
+    `Add it, then open a new terminal: echo 'export PATH='\\''/my bin'\\'':"$PATH"' >> ~/.bashrc`,
+  );
+  assert.match(advice("/bin/bash", "darwin"), />> ~\/\.bash_profile$/);
+  assert.match(advice("/usr/bin/zsh", "darwin"), />> ~\/\.zshrc$/);
+  assert.match(advice("/bin/sh", "linux"), /log in again: .*>> ~\/\.profile$/);
+  assert.equal(advice("/usr/bin/fish", "linux"), "Add it: fish_add_path '/my bin'");
+});
+
+Deno.test({
+  name: "an install into a folder that the operator may not write names --prefix and the other user",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    // Not even root may create a folder there.
+    const { code, complaints } = await runInstaller(["install", "--prefix", "/sys/model-sync"]);
+    assert.notEqual(code, 0);
+    assert.match(
+      complaints,
+      /^error: Cannot install model-sync: .*\nhint: name a folder of your own with --prefix/,
+    );
   },
 });
 

@@ -132,6 +132,23 @@ Deno.test("the launcher for Windows names each command's set, and escapes what a
       [];
   assert.deepEqual(names.split(" ").sort(), Object.keys(SUMMARIES).sort());
   assert.ok(lines.includes(`if "%~1"=="daemon" set "flags=--v8-flags=--max-semi-space-size=2 -P=daemon"`));
+  // As the other launcher, it takes a deno of the PATH for one that is gone: after the check, before the start.
+  const isGone = `if not exist "%runtime%"`;
+  const steps = [
+    `set "runtime=C:\\run\\deno.exe"`,
+    `${isGone} for %%d in (deno.exe deno.cmd) do if not defined other set "other=%%~$PATH:d"`,
+    `${isGone} if not defined other (`,
+    "  exit /b 1",
+    `${isGone} (`,
+    `${isGone} set "runtime=%other%"`,
+    lines.at(-3) ?? "",
+  ];
+  let at = 0;
+  for (const step of steps) assert.ok((at = lines.indexOf(step, at) + 1) > 0, step);
+  assert.match(
+    text,
+    /cannot find its Deno, "%runtime%"; using "%other%" from the PATH\. .*: npx install again 1>&2/,
+  );
   assert.match(
     lines.at(-3) ?? "",
     /^"%runtime%" run -q .*--config "%clone%\\deno\.json" %flags% .*main\.ts" %\*$/,
