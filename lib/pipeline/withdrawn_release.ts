@@ -73,12 +73,14 @@ export function replacedWithdrawn(
   pulled: RunReport & { readonly release: Digest },
 ): RolledBackError {
   const { digest } = failed;
+  const name = shortDigest(digest);
   return new RolledBackError(
-    `Cannot keep release ${shortDigest(digest)} active: it ${reasonOf(withdrawn)}; release ${
+    `Cannot keep release ${name} active: it ${reasonOf(withdrawn)}; release ${
       shortDigest(pulled.release)
     } is active now`,
     {
       code: WITHDRAWN,
+      hint: `to activate ${name} anyway: model-sync rollback --to ${name} --force`,
       report: { ...pulled, outcome: "rolled-back", previous: digest, withdrawal: withdrawn },
     },
   );

@@ -168,7 +168,12 @@ Deno.test("a client without another release keeps the withdrawn one and fails, a
   assert.equal(readPointer(storeOf(testContext(), fresh), "current"), undefined);
   assert.deepEqual(readPointer(storeOf(testContext(), bot), "current"), bad);
   const fixed = await publishVersion(world, "fixed");
-  assert.equal((await withdrawn(pullTo(testContext(), bot))).report.release, fixed);
+  const replaced = await withdrawn(pullTo(testContext(), bot));
+  assert.equal(replaced.report.release, fixed);
+  assert.match(
+    replaced.hint ?? "",
+    /^to activate [0-9a-f]{12} anyway: model-sync rollback --to [0-9a-f]{12} --force/,
+  );
   assert.equal((await pullTo(testContext(), fresh)).release, fixed);
   await assert.rejects(rollBack(testContext(), bot), { code: "NOTHING_TO_ROLL_BACK_TO" });
 });
