@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { markerOf, writeComment } from "../../.github/actions/model-sync/comment.ts";
-import { parseFailure, parsePrinted, problemOf } from "../../.github/actions/model-sync/result.ts";
+import { outputsOf, parseFailure, parsePrinted, problemOf } from "../../.github/actions/model-sync/result.ts";
 import { denoArguments } from "../../.github/actions/model-sync/run_command.ts";
 import { renderSummary, SUMMARY_CHARS_MAX } from "../../.github/actions/model-sync/summary.ts";
 import { splitWords } from "../../.github/actions/model-sync/words.ts";
@@ -131,6 +131,10 @@ Deno.test("the summary of a failure names the error and the next step; one witho
     "### ✗ model-sync publish failed: SHRINK (exit code 5)\n\n```text\nCannot publish: half is gone\n```\n\n" +
       "Next:\n\n```text\nuse --allow-shrink\n```\n",
   );
+  assert.deepEqual(
+    JSON.parse(outputsOf({ exitCode: 5, ...parsePrinted(""), failure })["json"] ?? ""),
+    JSON.parse(line),
+  );
   for (const other of ["2026-11-30T00:00:00Z info  x", '{"code":1}', '{"code":"x"', ""]) {
     assert.equal(parseFailure(other), undefined, other);
   }
@@ -141,6 +145,25 @@ Deno.test("the summary of a failure names the error and the next step; one witho
     message: "no answer",
     hint: "wait",
   });
+  const lists = renderSummary("releases", {
+    exitCode: 0,
+    ...parsePrinted(JSON.stringify({
+      current: { digest: "sha256:ab" },
+      releases: [{ digest: "sha256:ab", sequence: 2, state: "ac|tive", quarantine: null, at: null }, {
+        digest: "sha256:cd",
+        sequence: null,
+        state: "previous",
+        at: "2026-11-30",
+      }],
+      unknown: [{ a: 1 }],
+    })),
+    failure: undefined,
+  });
+  assert.match(
+    lists,
+    /\| current \| `sha256:ab` \|\n\nreleases:\n\n\| digest \| sequence \| state \| at \|\n(\| --- ){4}\|\n\| `sha256:ab` \| 2 \| `ac¦tive` \| {2}\|\n/,
+  );
+  assert.doesNotMatch(lists, /unknown/);
   const help = renderSummary("pull", { exitCode: 0, ...parsePrinted("usage: pull"), failure: undefined });
   assert.match(help, /```text\nusage: pull\n```/);
   const killed = renderSummary("pull", { exitCode: 137, ...parsePrinted(""), failure: undefined });

@@ -102,8 +102,12 @@ export function outputsOf({ exitCode, printed, result, failure }: Ending): Recor
     "changed": changed === undefined ? "" : String(changed),
     "exit-code": String(exitCode),
     "error-code": failure?.code ?? "",
-    "json": result === undefined || printed.length > JSON_CHARS_MAX ? "" : printed.trim(),
+    "json": result === undefined ? JSON.stringify(failure) ?? "" : jsonOutput(printed),
   };
+}
+
+function jsonOutput(printed: string): string {
+  return printed.length > JSON_CHARS_MAX ? "" : printed.trim();
 }
 
 /** Returns each outcome once: `created,unchanged`. */

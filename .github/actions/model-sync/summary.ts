@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { cleanLine } from "../../../lib/core/clean_text.ts";
 import { formatBytes, formatDuration, plural } from "../../../lib/core/format.ts";
 import type { Ending, Failure, Result } from "./result.ts";
@@ -30,6 +31,7 @@ export function renderSummary(command: string, ending: Ending): string {
     `### ${title(command, ending)}`,
     ...(failure === undefined ? [] : failureParts(failure)),
     ...table(facts),
+    ...listParts(facts),
     ...(result === undefined ? [] : resultParts(result)),
     ...(failure === undefined && result === undefined ? plainParts(ending) : []),
     ...warningParts((result ?? failure)?.warnings ?? []),
@@ -72,13 +74,46 @@ function table(facts: Ending["facts"]): string[] {
   return rows.length === 0 ? [] : [["| | |", "| --- | --- |", ...rows].join("\n")];
 }
 
+/** Lists that a command prints: of `releases`, `history`, `status`. The other ones have parts of their own. */
+const LISTS: readonly string[] = ["releases", "periods", "runs", "quarantine"];
+const Entries = z.array(z.record(z.string(), z.unknown())).min(1);
+
+/** More columns do not fit into the page. The first ones name an entry. */
+const COLUMNS_MAX = 6;
+
+/** Returns lists as tables. */
+function listParts(facts: Ending["facts"]): string[] {
+  return facts.flatMap(([name, value]) => {
+    const entries = LISTS.includes(name) ? Entries.safeParse(value).data : undefined;
+    if (entries === undefined) return [];
+    const hasValue = (column: string) => entries.some((entry) => fact(column, entry[column]) !== undefined);
+    const columns = Object.keys(entries[0] ?? {}).filter(hasValue).slice(0, COLUMNS_MAX);
+    const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+    const shown = entries.slice(0, LISTED_MAX);
+    const rest = entries.length - shown.length;
+    return [
+      `${words(name)}:`,
+      [
+        row(columns.map(words)),
+        row(columns.map(() => "---")),
+        ...shown.map((entry) => row(columns.map((column) => fact(column, entry[column]) ?? ""))),
+      ].join("\n"),
+      ...(rest === 0 ? [] : [`${rest} more: see "Result" in the log of this step.`]),
+    ];
+  });
+}
+
+/** A release, such as the current one of `status`. */
+const Named = z.object({ digest: z.string() });
+
 function fact(name: string, value: unknown): string | undefined {
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") {
     if (/bytes$/i.test(name)) return formatBytes(value);
     return /Ms$/.test(name) ? formatDuration(value) : String(value);
   }
-  return typeof value === "string" && value !== "" ? code(value) : undefined;
+  const text = typeof value === "string" ? value : Named.safeParse(value).data?.digest ?? "";
+  return text === "" ? undefined : code(text);
 }
 
 /** Returns a name of JSON as words: `run id` for `runId`. */
