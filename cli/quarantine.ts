@@ -8,6 +8,7 @@ import { type KnownWithdrawal, listWithdrawn } from "../lib/store/withdrawals.ts
 import { narrowToReading, narrowToReporting, openExistingStore, type Session } from "./_session.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Output } from "./_output.ts";
+import { noteLines } from "./_table.ts";
 import { type Options, textOption } from "./_declaration.ts";
 import { NO_OPERANDS, oneOperand } from "./_arguments.ts";
 
@@ -67,9 +68,12 @@ function listLines(
 ): string[] {
   if (entries.length === 0 && withdrawn.length === 0) return ["no release is quarantined"];
   return [
-    ...entries.map(({ digest, sequence, at, reason }) => {
+    ...entries.flatMap(({ digest, sequence, at, reason }) => {
       const upTo = sequence === EVERY_SEQUENCE ? "" : ` up to sequence ${sequence}`;
-      return `${output.paint("bold", shortDigest(digest))}${upTo}  since ${at}: ${reason}`;
+      return [
+        `${output.paint("bold", shortDigest(digest))}${upTo}  since ${at}`,
+        ...noteLines(output, reason),
+      ];
     }),
     ...withdrawn.map((entry) =>
       `${output.paint("bold", shortDigest(entry.digest))}  withdrawn by its publisher ${

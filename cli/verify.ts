@@ -49,13 +49,18 @@ function lines(output: Output, report: VerifyReport, flags: VerifyFlags): string
   const { release, sequence, files, problems, extra, signature } = report;
   const name = `release ${output.paint("bold", shortDigest(release))} (sequence ${sequence})`;
   if (problems.length === 0 && extra.length === 0) {
-    const how = flags.deep ? "every byte read" : "changed files read; --deep reads all";
+    const every = flags.deep ? ", every byte read" : "";
+    const shallow = flags.deep ? [] : ["  changed files were read; --deep reads all"];
     const signed = signature === "verified"
       ? ["  signed by a trusted key"]
       : signature === "unsigned"
       ? ["  not signed, which signing.required would refuse"]
       : [];
-    return [`${output.paint("green", "✓")} ${name} is intact: ${plural(files, "file")}, ${how}`, ...signed];
+    return [
+      `${output.paint("green", "✓")} ${name} is intact: ${plural(files, "file")}${every}`,
+      ...shallow,
+      ...signed,
+    ];
   }
   return [
     `${output.paint("red", "✗")} ${name} differs from its manifest:`,
