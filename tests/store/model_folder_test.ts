@@ -4,7 +4,7 @@ import { chooseMode, planMode } from "../../lib/store/model_folder.ts";
 import { problemOfFolder, requireSeen } from "../../lib/store/consumer_view.ts";
 import { setPointers } from "../../lib/store/pointers.ts";
 import { releaseDir } from "../../lib/store/releases.ts";
-import { openStore, placeOf } from "../../lib/store/store.ts";
+import { findStore, openStore, placeOf } from "../../lib/store/store.ts";
 import { osError } from "../helpers/fake_fs.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -65,4 +65,106 @@ Deno.test("a model folder that does not lead to the release is a problem that co
   Deno.removeSync(modelsDir);
   Deno.writeTextFileSync(modelsDir, "");
   assert.equal(problemOfFolder(store, one), "is not the folder of the release");
+});
+
+Deno.test("an entry that cannot become the model folder is refused with what to do, and stays", () => {
+  const linked = (modelsDir: string) => Deno.symlinkSync(join(".model-sync", "current"), modelsDir);
+  const cases: Record<string, [(modelsDir: string) => void, "auto" | "mirror", RegExp, RegExp]> = {
+    "a file": [(path) => Deno.writeTextFileSync(path, "mine"), "auto", /it is not a folder$/, /move it away/],
+    "a foreign link": [
+      (path) => Deno.symlinkSync("../elsewhere", path),
+      "auto",
+      /it is a link to \.\.\/elsewhere, which model-sync did not create$/,
+      /remove the link/,
+    ],
+    "our link, in mirror mode": [
+      linked,
+      "mirror",
+      /it is the link that symlink mode made$/,
+      /\(rm .*models\)/,
+    ],
+  };
+  for (const [name, [make, setting, message, hint]] of Object.entries(cases)) {
+    using dir = tempDir();
+    const modelsDir = join(dir.path, "models");
+    const store = openStore(Deno, { modelsDir });
+    make(modelsDir);
+    const before = Deno.lstatSync(modelsDir).ino;
+    for (const choose of [chooseMode, planMode]) {
+      assert.throws(
+        () => choose(store, setting),
+        { code: "MODELS_DIR_UNFIT", exitCode: 2, message, hint },
+        name,
+      );
+    }
+    assert.equal(Deno.lstatSync(modelsDir).ino, before, name);
+  }
+});
+
+Deno.test("a model folder that is a mount point is mirrored into, and symlink mode refuses it", () => {
+  using dir = tempDir();
+  const modelsDir = join(dir.path, "models");
+  Deno.mkdirSync(modelsDir);
+  const { fs } = testContext();
+  const lstatSync = (path: string | URL) => {
+    const info = fs.lstatSync(path);
+    return path === modelsDir ? { ...info, dev: info.dev + 1 } : info;
+  };
+  const store = openStore({ ...fs, lstatSync }, { modelsDir });
+  assert.equal(chooseMode(store, "auto").mode, "mirror");
+  assert.throws(() => chooseMode(store, "symlink"), {
+    message: /it is a mount point/,
+    hint: /to mirror/,
+    exitCode: 7,
+  });
+});
+
+Deno.test("a store that this program or this model folder cannot use is refused, and stays", () => {
+  const identity = (json: object) => ({ ".model-sync/store.json": JSON.stringify(json) });
+  const cases: Record<string, [Record<string, string>, string | undefined, object]> = {
+    "a file in place of the store": [{ ".model-sync": "mine" }, undefined, {
+      code: "NOT_A_FOLDER",
+      message: /it is a file, not a folder$/,
+    }],
+    "a store of a newer program": [identity({ schema: 2, modelsDir: "../models" }), undefined, {
+      code: "STORE_FORMAT",
+      message: /it has format 2, this program writes format 1$/,
+      hint: "update model-sync",
+    }],
+    "the store of another model folder": [identity({ schema: 1, modelsDir: "../other" }), undefined, {
+      code: "STORE_TAKEN",
+      message: /models: it belongs to .*other$/,
+    }],
+    "a store in the model folder": [{}, "models/store", {
+      code: "STORE_IN_MODELS",
+      message: /is inside the model folder/,
+    }],
+  };
+  for (const [name, [files, stateDir, expected]] of Object.entries(cases)) {
+    using dir = tempDir();
+    writeFiles(dir.path, files);
+    const location = {
+      modelsDir: join(dir.path, "models"),
+      ...(stateDir === undefined ? {} : { stateDir: join(dir.path, stateDir) }),
+    };
+    assert.throws(() => openStore(Deno, location), { exitCode: 2, ...expected }, name);
+    if (stateDir === undefined) {
+      assert.throws(() => findStore(Deno, location), { exitCode: 2, ...expected }, name);
+    }
+    assert.deepEqual(readFiles(dir.path), files, name);
+  }
+});
+
+Deno.test("a store that may not be written is refused with the command that gives it back", () => {
+  using dir = tempDir();
+  const { fs } = testContext();
+  const mkdirSync = () => {
+    throw new Deno.errors.PermissionDenied("Permission denied (os error 13)");
+  };
+  assert.throws(() => openStore({ ...fs, mkdirSync }, { modelsDir: join(dir.path, "models") }), {
+    code: "STORE_NOT_WRITABLE",
+    exitCode: 7,
+    message: /^Cannot write the store .*\.model-sync: permission denied$/,
+    hint: /sudo chown -R "\$\(id -un\)" \/.*\.model-sync; or set model_sync\.state_dir/,
+  });
 });
