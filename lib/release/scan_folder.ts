@@ -88,7 +88,7 @@ function followLink(
   if (links === "refuse") throw unfit(root, `${path} is a symbolic link`);
   const target = ifFound(() => fs.realPathSync(link));
   if (target === undefined) throw unfit(root, `the link ${path} leads nowhere`);
-  if (!target.startsWith(realRoot + sep)) {
+  if (target !== realRoot && !target.startsWith(realRoot + sep)) {
     throw unfit(root, `the link ${path} leaves the folder, to ${target}`);
   }
   return target;

@@ -555,6 +555,7 @@ refuses("a ZIP is refused when its ZIP64 records lie", {
     message: /two end records disagree/,
   },
   "another directory": { entries: [A], zip: { zip64: { offset: 5 } }, message: /two end records disagree/ },
+  "another disk": { entries: [A], zip: { zip64: {}, end: { disk: 1 } }, message: /two end records disagree/ },
   "a full count, and a false one": {
     entries: [A],
     zip: { zip64: { count: 7, countHere: 7 }, end: { count: 0xffff, countHere: 0xffff } },

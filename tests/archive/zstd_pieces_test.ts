@@ -64,6 +64,9 @@ Deno.test("zstd is decompressed frame by frame, however its input is divided", a
   assert.deepEqual(await decompress(joined([...framed, skippable(0x5f, noise(100_000, 1))])), CONTENT);
   assert.deepEqual(await decompress(zstdCompressSync(new Uint8Array(0))), new Uint8Array(0));
   assert.deepEqual(await decompress(PACKED, "one"), CONTENT);
+  // A size of two bytes counts from 256.
+  const sized = frame([0x60, 44, 0], [300 << 3 & 0xff | 1, 300 >> 5, 0, ...CONTENT.subarray(0, 300)]);
+  assert.deepEqual(await decompress(sized), CONTENT.subarray(0, 300));
   await assert.rejects(decompress(joined([PACKED, PACKED]), "one"), { kind: "followed" });
   await assert.rejects(decompress(joined([PACKED, new Uint8Array(1)]), "one"), { kind: "followed" });
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { refuseModelsInClone } from "../../lib/carriers/git_publish_guards.ts";
+import { formatPointer } from "../../lib/release/lfs_pointer.ts";
 import { SEQUENCE_MAX } from "../../lib/release/manifest.ts";
 import {
   assertRefused,
@@ -70,16 +71,48 @@ Deno.test("publish() follows links inside the folder and refuses links that leav
   await publishFrom(testContext(), trainer);
   assert.equal(git(registryOf(trainer), "show", "main:models/BTC/latest.joblib"), "one");
   assert.equal(git(registryOf(trainer), "show", "main:models/BTC/eth/rf.joblib"), "eth");
-  const bad: Readonly<Record<string, string>> = {
-    "out": "/etc/hostname",
-    "dangling": "nothing",
-    "circle": ".",
-  };
-  for (const [name, target] of Object.entries(bad)) {
+  const bad: readonly (readonly [name: string, target: string, problem: RegExp])[] = [
+    ["out", "/etc/hostname", /the link out leaves the folder, to \/etc\/hostname$/],
+    ["dangling", "nothing", /the link dangling leads nowhere$/],
+    ["circle", ".", /the link circle leads back to a folder that holds it$/],
+    ["BTC/circle", ".", /the link BTC\/circle leads back to a folder that holds it$/],
+  ];
+  for (const [name, target, message] of bad) {
     Deno.symlinkSync(target, join(trainer.modelsDir, name));
     await assertRefused(trainer, "FOLDER_UNFIT", 5);
+    await assert.rejects(publishFrom(testContext(), trainer), { message });
     Deno.removeSync(join(trainer.modelsDir, name));
   }
+});
+
+Deno.test("publish() refuses entries that no release can hold, and files that hold only a pointer to a model", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const pipe = join(trainer.modelsDir, "BTC/pipe");
+  if (Deno.build.os !== "windows") {
+    assert.ok((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success);
+    await assert.rejects(publishFrom(testContext(), trainer), {
+      code: "FOLDER_UNFIT",
+      message: /BTC\/pipe is neither a file nor a folder$/,
+    });
+    Deno.removeSync(pipe);
+  }
+  if (Deno.build.os === "linux") {
+    writeFiles(trainer.modelsDir, { "btc/rf.joblib": "x" });
+    await assert.rejects(publishFrom(testContext(), trainer), {
+      code: "FOLDER_UNFIT",
+      message: /differ only by case/,
+    });
+    Deno.removeSync(join(trainer.modelsDir, "btc"), { recursive: true });
+  }
+  writeFiles(trainer.modelsDir, { "BTC/big.onnx": formatPointer({ sha256: "a".repeat(64), bytes: 12 }) });
+  await assert.rejects(publishFrom(testContext(), trainer), {
+    code: "LFS_POINTER",
+    exitCode: 5,
+    message: /BTC\/big\.onnx: it is a Git LFS pointer, not a model$/,
+    hint: "fetch its content first: git lfs pull",
+  });
 });
 
 Deno.test("publish() leaves housekeeping files out and refuses a repository inside the folder", async () => {

@@ -176,6 +176,7 @@ Deno.test("matchDigest() finds the only digest with a prefix, and refuses one th
     message: 'Cannot roll back to "ffff": the store holds no such release',
     hint: "it holds: abababababab, ababcdcdcdcd",
   });
+  assert.throws(() => matchDigest("ffff", [], "roll back to", "the store"), { hint: "it holds: none" });
   for (const typed of ["aba", "", "abag", `${"ab".repeat(32)}0`, `x${"ab".repeat(32)}`]) {
     assert.throws(() => match(typed), { code: "DIGEST_INVALID" }, typed);
   }

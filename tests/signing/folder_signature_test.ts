@@ -4,9 +4,11 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
 import { preAuthEncoding } from "../../lib/signing/bundle.ts";
+import { SIGNATURE_BYTES_MAX } from "../../lib/release/registry_file.ts";
 import { signFolder, verifyFolder } from "../../lib/signing/folder_signature.ts";
 import { parsePublicKey } from "../../lib/signing/key_files.ts";
 import { bundleOf, RESOURCES, statementOf } from "./oms_folder.ts";
+import { readOnlyFs } from "../helpers/fake_fs.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { testKey } from "../helpers/signing.ts";
 import { noise, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -164,6 +166,29 @@ Deno.test("a signature does not replace a folder, and leaves no scratch file", a
     "models",
     "pub.pem",
   ]);
+});
+
+Deno.test("a signature that cannot be written or read is named with the reason", async () => {
+  using dir = tempDir();
+  const { models, signature } = folderWithKeys(dir);
+  await assert.rejects(signFolder(testContext({ fs: readOnlyFs(Deno) }), KEY.signing, models, signature), {
+    code: "DISK",
+    exitCode: 7,
+    message: /write the signature .*model\.sig/,
+  });
+  const verify = () => verifyFolder(testContext(), [KEY.trusted], models, signature);
+  await assert.rejects(verify(), {
+    code: "SIGNATURE_MISSING",
+    exitCode: 2,
+    message: `Cannot read the signature ${signature}: there is no such file`,
+  });
+  const file = Deno.openSync(signature, { write: true, create: true });
+  file.truncateSync(SIGNATURE_BYTES_MAX + 1);
+  file.close();
+  await assert.rejects(verify(), {
+    code: "SIGNATURE_INVALID",
+    message: /it has \d+ bytes, at most \d+ are read$/,
+  });
 });
 
 Deno.test("signing and verifying stop when the signal is aborted", async () => {
