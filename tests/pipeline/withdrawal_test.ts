@@ -17,6 +17,7 @@ import {
   rollBack,
   storeOf,
   withdrawFrom,
+  type WithdrawSettings,
 } from "../helpers/machines.ts";
 import { testKey } from "../helpers/signing.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
@@ -383,3 +384,90 @@ testWithLfs(
     }
   },
 );
+
+Deno.test("a withdrawal that cannot be published is refused with the reason, and changes nothing", async () => {
+  using world = makeWorld();
+  const { trainer, root, bare } = world;
+  const hand = clone(bare, join(root, "hand"));
+  const refused = async (
+    release: string,
+    expected: object,
+    settings: WithdrawSettings = {},
+    from = trainer,
+  ) => {
+    const before = git(bare, "rev-parse", "--all");
+    await assert.rejects(withdrawFrom(testContext(), from, release, settings), expected);
+    assert.equal(git(bare, "rev-parse", "--all"), before);
+  };
+  writeFiles(join(hand, "models"), { "rf.bin": "by hand" });
+  commitAll(hand);
+  await refused("1", { code: "NOTHING_PUBLISHED", exitCode: 2, message: /no usable model-sync\.json$/ });
+
+  const good = await publishVersion(world, "good");
+  await publishVersion(world, "newer");
+  const mirror = join(root, "mirror.git");
+  git(root, "clone", "--quiet", "--bare", bare, mirror);
+  await refused(good, { code: "REPO_BARE", exitCode: 2, hint: /^set model_sync\.repo_url to it/ }, {}, {
+    ...trainer,
+    registry: { ...trainer.registry, repoDir: mirror, repoUrl: undefined },
+  });
+  await refused(good, {
+    code: "SIGNATURE_INVALID",
+    exitCode: 5,
+    message: /has not signed the newest release/,
+  }, {
+    seal: testKey().seal(),
+  });
+  git(hand, "pull", "--quiet", "origin", "main");
+  writeFiles(join(hand, "models"), { "rf.bin": "by another program" });
+  commitAll(hand);
+  await refused(good, {
+    code: "OTHER_WRITER",
+    exitCode: 5,
+    message: /commit [0-9a-f]{12} \(".*", by .*\) changed the models without their manifest$/,
+    hint: /^publish first, and withdraw then/,
+  });
+});
+
+Deno.test("a withdrawal that always loses the race for the push ends with exit code 1, and the next one succeeds", async () => {
+  using world = makeWorld();
+  const { trainer, root, bare } = world;
+  await publishVersion(world, "good");
+  const bad = await publishVersion(world, "bad");
+  const hand = clone(bare, join(root, "hand"));
+  let pushes = 0;
+  const context = testContext({
+    spawn: (request) => {
+      if (request.args.includes("push")) {
+        writeFiles(hand, { "notes.md": `note ${++pushes}` });
+        git(hand, "pull", "--quiet", "--ff-only", "origin", "main");
+        commitAll(hand);
+      }
+      return isolatedSpawn(request);
+    },
+  });
+  await assert.rejects(withdrawFrom(context, trainer, bad), {
+    code: "PUSH_LOST",
+    exitCode: 1,
+    hint: /check which other machines publish there/,
+  });
+  assert.ok(pushes > 1);
+  assert.equal((await withdrawFrom(testContext(), trainer, bad)).outcome, "withdrawn");
+});
+
+Deno.test("the withdrawal of the only release is published with a warning, because nothing takes its place", async () => {
+  using world = makeWorld();
+  const only = await publishVersion(world, "only");
+  const context = testContext();
+  const report = await withdrawFrom(context, world.trainer, only, { reason: "wrong labels" });
+  assert.deepEqual([report.release, report.previous, report.sequence], [only, undefined, 2]);
+  assert.match(
+    context.log.lines.join("\n"),
+    /warn .* has no earlier release to take the place of the withdrawn one: /,
+  );
+  assert.match(
+    git(world.bare, "log", "-1", "--format=%B"),
+    /^chore\(models\): withdraw [0-9a-f]{12}\n\nwrong labels$/m,
+  );
+  await assert.rejects(pullTo(testContext(), world.bot), { code: "WITHDRAWN", exitCode: 5 });
+});
