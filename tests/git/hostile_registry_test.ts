@@ -35,13 +35,14 @@ async function writeTree(repository: string, entries: readonly Entry[]): Promise
 }
 
 /** A registry whose model folder has these entries, committed without checks. */
-async function registryWith(root: string, models: (blob: string) => readonly Entry[]): Promise<string> {
+async function registryWith(root: string, models: ModelEntries): Promise<string> {
   const registry = bareRepository(join(root, "registry.git"));
   const hand = clone(registry, join(root, "hand"));
   writeFiles(hand, { "models/good.onnx": "good" });
   commitAll(hand);
   const blob = git(hand, "rev-parse", "HEAD:models/good.onnx");
-  const folder = await writeTree(registry, models(blob));
+  const known = git(hand, "rev-parse", "HEAD:models");
+  const folder = await writeTree(registry, models(blob, known));
   const tree = await writeTree(registry, [{ mode: "40000", name: "models", object: folder }]);
   const commit = git(registry, "commit-tree", tree, "-p", "main", "-m", "hostile");
   git(registry, "update-ref", "refs/heads/main", commit);
@@ -50,36 +51,39 @@ async function registryWith(root: string, models: (blob: string) => readonly Ent
 
 const file = (name: string | Uint8Array) => (object: string): Entry[] => [{ mode: "100644", name, object }];
 
+/** Returns the entries of the model folder from a blob and a tree that the registry holds. */
+type ModelEntries = (blob: string, folder: string) => readonly Entry[];
+
 /** Each with the expected refusal. */
-const HOSTILE: Readonly<Record<string, readonly [models: (blob: string) => readonly Entry[], says: RegExp]>> =
-  {
-    "a name that climbs": [file(".."), /\.\./],
-    "a name that is this folder": [file("."), /"\."|tree entry|empty/],
-    "a git folder": [file(".git"), /belongs to git/],
-    "a git folder in capitals": [file(".GIT"), /belongs to git/],
-    "a short name of the git folder": [file("git~1"), /belongs to git/],
-    "a newline": [file("a\nb.onnx"), /control character/],
-    "an escape sequence": [file("a\x1b[2J.onnx"), /control character/],
-    "a right-to-left override": [file("a\u202exnno.exe"), /hides/],
-    "bytes that are no UTF-8": [file(new Uint8Array([0x61, 0xff, 0xfe])), /not UTF-8/],
-    "a backslash": [file("..\\evil.onnx"), /\\/],
-    "a drive": [file("C:evil.onnx"), /:/],
-    "a Windows device": [file("aux.onnx"), /device name/],
-    "a trailing dot": [file("model."), /dot or a space/],
-    "a trailing space": [file("model "), /dot or a space/],
-    "a name of 256 bytes": [file("n".repeat(256)), /255 bytes/],
-    "a case collision": [
-      (blob) => [...file("Model.onnx")(blob), ...file("model.onnx")(blob)],
-      /differ only by case/,
-    ],
-    "a Unicode collision": [
-      (blob) => [...file("caf\u0065\u0301")(blob), ...file("caf\u00e9")(blob)],
-      /Unicode form/,
-    ],
-    "the same name twice": [(blob) => [...file("a")(blob), ...file("a")(blob)], /twice/],
-    "a symbolic link": [(blob) => [{ mode: "120000", name: "link", object: blob }], /symbolic link/],
-    "a submodule": [(blob) => [{ mode: "160000", name: "sub", object: blob }], /submodule/],
-  };
+const HOSTILE: Readonly<Record<string, readonly [models: ModelEntries, says: RegExp]>> = {
+  "a name that climbs": [file(".."), /\.\./],
+  "a name that is this folder": [file("."), /"\."|tree entry|empty/],
+  "a git folder": [file(".git"), /belongs to git/],
+  "a git folder in capitals": [file(".GIT"), /belongs to git/],
+  "a short name of the git folder": [file("git~1"), /belongs to git/],
+  "a newline": [file("a\nb.onnx"), /control character/],
+  "an escape sequence": [file("a\x1b[2J.onnx"), /control character/],
+  "a right-to-left override": [file("a\u202exnno.exe"), /hides/],
+  "bytes that are no UTF-8": [file(new Uint8Array([0x61, 0xff, 0xfe])), /not UTF-8/],
+  "a backslash": [file("..\\evil.onnx"), /\\/],
+  "a drive": [file("C:evil.onnx"), /:/],
+  "a Windows device": [file("aux.onnx"), /device name/],
+  "a trailing dot": [file("model."), /dot or a space/],
+  "a trailing space": [file("model "), /dot or a space/],
+  "a name of 256 bytes": [file("n".repeat(256)), /255 bytes/],
+  "a case collision": [
+    (blob) => [...file("Model.onnx")(blob), ...file("model.onnx")(blob)],
+    /differ only by case/,
+  ],
+  "a Unicode collision": [
+    (blob) => [...file("caf\u0065\u0301")(blob), ...file("caf\u00e9")(blob)],
+    /Unicode form/,
+  ],
+  "the same name twice": [(blob) => [...file("a")(blob), ...file("a")(blob)], /twice/],
+  "a symbolic link": [(blob) => [{ mode: "120000", name: "link", object: blob }], /symbolic link/],
+  "a submodule": [(blob) => [{ mode: "160000", name: "sub", object: blob }], /submodule/],
+  "a folder that is listed as a file": [(_, folder) => file("a.onnx")(folder), /is a tree, not a file/],
+};
 
 for (const [what, [models, says]] of Object.entries(HOSTILE)) {
   Deno.test(`pull() refuses a registry with ${what}, and writes nothing`, async () => {
