@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { hubOf, pullTo, REPO, sourceOptions } from "../helpers/hub_machines.ts";
+import type { FileSystem } from "../../lib/core/files.ts";
+import { osError } from "../helpers/fake_fs.ts";
+import { testContext } from "../helpers/test_context.ts";
 import { readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { HubBench } from "./hub_bench.ts";
 
@@ -103,6 +106,38 @@ Deno.test("a cache that cannot be written is a warning, and the release is activ
   writeFiles(bench.path, { "hf": "a file" });
   assert.equal((await bench.pull()).outcome, "activated");
   assert.match(bench.context.log.lines.join("\n"), /warn cannot fill the Hugging Face cache/);
+});
+
+Deno.test("a cache on a disk of its own without links has whole files, and a full one leaves no part of a file", async () => {
+  for (const code of ["EXDEV", "ENOSPC"]) {
+    await using bench = new CacheBench();
+    bench.server.commit(REPO, MODELS);
+    const refuse = (path: string | URL) => {
+      if (String(path).startsWith(bench.cacheFolder)) throw osError(code);
+    };
+    const fs: FileSystem = {
+      ...Deno,
+      linkSync: (from, to) => {
+        refuse(to);
+        Deno.linkSync(from, to);
+      },
+      symlinkSync: (target, path, options) => {
+        refuse(path);
+        Deno.symlinkSync(target, path, options);
+      },
+    };
+    const context = testContext({ fs, clock: bench.clock });
+    const options = sourceOptions(bench.server, { cacheFolder: bench.cacheFolder });
+    assert.equal((await pullTo(context, bench.bot, options)).outcome, "activated");
+    const isFull = code === "ENOSPC";
+    assert.equal(/cannot fill the Hugging Face cache/.test(context.log.lines.join("\n")), isFull);
+    const snapshot = join(bench.repoFolder, "snapshots", bench.server.head(REPO).id);
+    if (isFull) assert.deepEqual(readFiles(bench.repoFolder), {});
+    else {
+      assert.deepEqual(readFiles(snapshot), MODELS);
+      assert.ok(Deno.lstatSync(join(snapshot, "model.joblib")).isFile);
+    }
+  }
 });
 
 Deno.test("a pull of a commit by its id writes no ref for it", async () => {

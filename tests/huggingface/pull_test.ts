@@ -374,8 +374,47 @@ Deno.test("the error for each refusal of the hub has a hint", async () => {
     assert.doesNotMatch(`${error.message}${error.hint}`, /hf_wrong/);
     return error.exitCode === 3;
   });
+  bench.server.commit(REPO, MODELS);
+  bench.server.fail(/resolve\/.*metadata/, {
+    kind: "answer",
+    make: () => new Response(null, { status: 404, headers: { "x-error-code": "EntryNotFound" } }),
+  });
+  await assert.rejects(pulls({}), {
+    code: "ENTRY_NOT_FOUND",
+    exitCode: 4,
+    message: /has no .*config\/metadata\.json$/,
+  });
   repo.isGated = true;
   await assert.rejects(pulls({}), { code: "REPO_GATED", exitCode: 3 });
+});
+
+Deno.test("a manifest with other bytes than the hub lists, and an entry that is no file, are refused", async () => {
+  await using bench = new HubBench();
+  const manifest = await manifestOf(MODELS, { carrier: "huggingface" });
+  bench.server.commit(REPO, { ...MODELS, "model-sync.json": manifest });
+  const pull = () => pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  bench.server.fail(/model-sync\.json/, { kind: "corrupt" });
+  await assert.rejects(pull(), {
+    code: "DIGEST_MISMATCH",
+    exitCode: 5,
+    message: /its bytes are not those that the hub lists$/,
+  });
+  bench.server.fail(/model-sync\.json/, { kind: "answer", make: () => new Response("{}") });
+  await assert.rejects(pull(), {
+    code: "SIZE_MISMATCH",
+    exitCode: 5,
+    message: /it is 2 bytes, the hub lists \d+$/,
+  });
+  bench.server.fail(/\/tree\//, {
+    kind: "answer",
+    make: () => Response.json([{ type: "submodule", path: "vendor", oid: "0".repeat(40), size: 0 }]),
+  });
+  await assert.rejects(pull(), {
+    code: "REGISTRY_UNFIT",
+    exitCode: 5,
+    message: /"vendor" is neither a file nor a folder$/,
+  });
+  assert.equal((await pull()).outcome, "activated");
 });
 
 Deno.test("names that are unsafe on a file system are refused before any download", async () => {
