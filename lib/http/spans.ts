@@ -35,10 +35,6 @@ export class SpanSet {
     this.#spans = [...this.#spans.filter(apart), merged].sort((a, b) => a.start - b.start);
   }
 
-  clear(): void {
-    this.#spans = [];
-  }
-
   /** Returns the missing spans of the first `total` bytes. */
   gaps(total: number): Span[] {
     const gaps: Span[] = [];
