@@ -13,17 +13,26 @@ const EXTENSIONS = Deno.build.os === "windows" ? ["", ".exe", ".com"] : [""];
  *
  * @throws {UsageError} code `PROGRAM_MISSING`
  */
-export function requireProgram({ fs, env }: Pick<Context, "fs" | "env">, command: string): void {
-  const isPath = /[\\/]/.test(command);
-  const folders = isPath ? [""] : (env.get("PATH") ?? "").split(delimiter);
-  const candidates = folders.flatMap((folder) => EXTENSIONS.map((end) => join(folder, command + end)));
-  if (candidates.some((path) => isProgram(fs, path))) return;
+export function requireProgram(outside: Pick<Context, "fs" | "env">, command: string): void {
+  if (hasProgram(outside, command)) return;
+  const isPath = hasFolder(command);
   const [program] = redactArguments([command]);
   const problem = isPath ? "it is not a program" : "no such program on the PATH";
   throw new UsageError(`Cannot run "${program}": ${problem}`, {
     code: "PROGRAM_MISSING",
     hint: isPath ? "install it, or correct the command in the configuration" : PROGRAM_HINT,
   });
+}
+
+/** Returns whether a program exists, by its path or by its name on the `PATH`. */
+export function hasProgram({ fs, env }: Pick<Context, "fs" | "env">, command: string): boolean {
+  const folders = hasFolder(command) ? [""] : (env.get("PATH") ?? "").split(delimiter);
+  const candidates = folders.flatMap((folder) => EXTENSIONS.map((end) => join(folder, command + end)));
+  return candidates.some((path) => isProgram(fs, path));
+}
+
+function hasFolder(command: string): boolean {
+  return /[\\/]/.test(command);
 }
 
 /** A folder on the `PATH` may be missing or not readable. */

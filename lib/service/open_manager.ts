@@ -3,7 +3,7 @@ import type { Context } from "../core/context.ts";
 import { FailedError, UsageError } from "../core/errors.ts";
 import { findText, makeReadableFolder, READABLE_MODE, removeIfThere, replaceFile } from "../core/files.ts";
 import { homeFolder } from "../core/home_folder.ts";
-import { requireProgram } from "../core/require_program.ts";
+import { hasProgram, requireProgram } from "../core/require_program.ts";
 import { runProcess } from "../core/subprocess.ts";
 import { cronBlock, findCronBlock, replaceCronBlock } from "./cron_block.ts";
 import { launchdPlist } from "./launchd_plist.ts";
@@ -99,8 +99,9 @@ export function unitFolder(
   return join(outside.env.get("XDG_CONFIG_HOME") || join(requireHome(outside), ".config"), "systemd/user");
 }
 
-/** Returns the crontab of an account, or of this user; an empty text if there is none. */
+/** Returns the crontab of an account, or of this user; an empty text if there is none, as on a machine without cron. */
 export async function readCrontab(outside: Outside, account: string | undefined): Promise<string> {
+  if (!hasProgram(outside, "crontab")) return "";
   const owner = account === undefined ? [] : ["-u", account];
   const { code, stdout } = await runManager(outside, {
     command: "crontab",

@@ -367,5 +367,8 @@ Deno.test({
       "✓ model-sync-client",
       "- model-sync-publisher: not installed",
     ]);
+    // A container has neither systemd nor cron.
+    Deno.removeSync(join(dir.path, "cron/bin/crontab"));
+    assert.match((await cron.run("status")).stdout, /^- model-sync-publisher: not installed\n/);
   },
 });
