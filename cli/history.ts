@@ -4,6 +4,7 @@ import { shortDigest } from "../lib/release/manifest.ts";
 import { instantOf, type Moment } from "../lib/schedule/moment.ts";
 import { type Activation, type ActivePeriod, activePeriods } from "../lib/status/active_periods.ts";
 import { findStore, type Store } from "../lib/store/store.ts";
+import { signOfTraining } from "../lib/store/training_signs.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import type { Options } from "./_declaration.ts";
@@ -58,7 +59,7 @@ function run(session: Session, flags: HistoryFlags): void {
     limit: flags.limit ?? PERIODS_SHOWN,
   });
   output.answer({ periods, hasMore }, () =>
-    periods.length === 0 ? [nothingText(flags)] : [
+    periods.length === 0 ? [nothingText(flags, store)] : [
       ...periodLines(output, periods, now),
       ...(hasMore ? [output.paint("dim", "  older releases are not shown: --limit 0 shows all")] : []),
     ]);
@@ -89,9 +90,12 @@ function choose(
   return { periods, hasMore: false };
 }
 
-function nothingText({ at, since }: HistoryFlags): string {
+function nothingText({ at, since }: HistoryFlags, store: Store | undefined): string {
   if (at !== undefined) return "no release is on record as active at that time";
-  return since === undefined ? "no release was active yet" : "no release is on record as active since then";
+  if (since !== undefined) return "no release is on record as active since then";
+  return store === undefined || signOfTraining(store) === undefined
+    ? "no release was active yet"
+    : "no release was active yet: this machine publishes; model-sync releases lists what";
 }
 
 const COLUMNS: readonly Column[] = [

@@ -6,6 +6,7 @@ import { configuredRoles, type Role, ROLE_COMMANDS, ROLES } from "../config/role
 import { readDaemons } from "../store/daemons.ts";
 import { HISTORY_LOOKBACK, readHistory, TRAINING_COMMANDS } from "../store/history.ts";
 import { findStore, type StoreLocation } from "../store/store.ts";
+import { TRAINED_FOLDER } from "../store/training_signs.ts";
 
 /** The use of a machine. One configuration file may serve the trainer and all its clients. */
 export interface MachineUse {
@@ -60,7 +61,9 @@ async function readUse(context: Context, location: StoreLocation): Promise<Machi
   const store = findStore(context.fs, location);
   if (store === undefined) return UNUSED;
   const daemons = new Set((await readDaemons(context, store)).map(({ role }) => role));
-  const commands = new Set(readHistory(store, HISTORY_LOOKBACK).map(({ command }) => command));
+  // A pull that was refused because the machine trains into its folder makes it no client.
+  const runs = readHistory(store, HISTORY_LOOKBACK).filter(({ error }) => error?.code !== TRAINED_FOLDER);
+  const commands = new Set(runs.map(({ command }) => command));
   const roles = new Set(ROLES.filter((role) => daemons.has(role) || commands.has(ROLE_COMMANDS[role])));
   const trains = roles.has("publisher") || TRAINING_COMMANDS.some((command) => commands.has(command));
   return { roles, neverTrains: !trains && roles.size > 0 };

@@ -4,7 +4,7 @@ import { scanModels } from "../store/adopt.ts";
 import { inspectModelFolder, type ModeChoice, planMode } from "../store/model_folder.ts";
 import type { ModelPlace, Store } from "../store/store.ts";
 import { readPointer } from "../store/pointers.ts";
-import { signOfTraining } from "../store/training_signs.ts";
+import { signOfTraining, TRAINED_FOLDER } from "../store/training_signs.ts";
 
 /**
  * Returns what an activation would replace in a real model folder: `models`, `no models`, or the refusal if a release
@@ -48,7 +48,7 @@ export function refuseTrainedFolder(
   throw new RefusedError(
     `Cannot activate a release in ${store.modelsDir}: this machine trains into that folder (${sign})`,
     {
-      code: "TRAINED_FOLDER",
+      code: TRAINED_FOLDER,
       hint:
         "pull into another folder with --models-dir; or add --adopt to the pull, which then replaces the " +
         "folder, and train into another one from then on",

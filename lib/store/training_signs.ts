@@ -4,6 +4,9 @@ import { HISTORY_LOOKBACK, readHistory, TRAINING_COMMANDS } from "./history.ts";
 import { inspectModelFolder } from "./model_folder.ts";
 import type { Store } from "./store.ts";
 
+/** The code of the refusal to activate a release in a folder that this machine trains into. */
+export const TRAINED_FOLDER = "TRAINED_FOLDER";
+
 /** Files that training commands leave in the store. They stay longer than the records in the history. */
 const TRAINING_TRACES: readonly string[] = ["published.json", "archived.json"];
 

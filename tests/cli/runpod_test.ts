@@ -266,7 +266,7 @@ Deno.test("a missing or wrong setting is an error before a job is started", asyn
   await expect(2, /its value must be a JSON object/, "--headers-json", "[1]");
   await expect(
     2,
-    /status_url_template: must be an http address with \{job_id\}/,
+    /--status-url-template: must be an http address with \{job_id\}/,
     "--status-url-template",
     "http://a/b",
   );
