@@ -69,7 +69,7 @@ export function headingOf({ context: { fs }, config, location }: Session): Headi
 }
 
 export function headingLines({ context: { fs } }: Session, { configFile, modelsDir }: Heading): string[] {
-  const none = `none: there is no ${DEFAULT_CONFIG_FILE} and no ${APPSETTINGS_FILE} in ${fs.cwd()}`;
+  const none = `none: no ${DEFAULT_CONFIG_FILE} and no ${APPSETTINGS_FILE} in ${fs.cwd()}`;
   return [`configuration  ${configFile ?? none}`, `model folder   ${modelsDir}`];
 }
 

@@ -46,7 +46,7 @@ async function run(session: Session, flags: DoctorFlags): Promise<ExitCode> {
   const { context, output, config, location } = session;
   const use = flags.role === undefined ? await machineUse(context, location) : useFor(flags.role);
   const checks = [
-    checkProgram(context),
+    ...checkProgram(context),
     ...await diagnose({ ...session, isFileNamed: flags.config !== undefined, roles: flags.role, use }),
   ];
   const failed = checks.some((check) => check.status === "fail");
@@ -69,10 +69,12 @@ const WORKS = [
 ];
 
 /** Returns the version of this program, and the launcher that started it. */
-function checkProgram({ env, fs }: Context): Check {
+function checkProgram({ env, fs }: Context): Check[] {
   const launcher = env.get(LAUNCHER_VARIABLE);
-  const start = launcher === undefined ? "" : `, started by ${launcher}`;
-  return pass("program", `${describeVersion(fs).text}${start}`);
+  return [
+    pass("program", describeVersion(fs).text),
+    ...(launcher === undefined ? [] : [pass("launcher", launcher)]),
+  ];
 }
 
 /** Returns each check in a line, with the way to fix it below. */

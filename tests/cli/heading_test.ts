@@ -28,14 +28,18 @@ Deno.test("status and doctor begin with the configuration file and the model fol
 
 Deno.test("without a configuration file, status and doctor say so and show no role", async () => {
   using dir = tempDir();
-  const none = `configuration  none: there is no configs/bot.yaml and no appsettings.json in ${dir.path}\n`;
+  const none = `configuration  none: no configs/bot.yaml and no appsettings.json in ${dir.path}\n`;
   const status = await run(dir.path, "status");
   assert.ok(status.stdout.startsWith(none), status.stdout);
   assert.doesNotMatch(status.stdout, /next run|client|publisher/);
-  const doctor = await run(dir.path, "doctor");
+  const launcher = "/home/you/.local/bin/model-sync";
+  const doctor = await runCli("doctor", [], { cwd: dir.path, env: { MODEL_SYNC_LAUNCHER: launcher } });
   assert.ok(doctor.stdout.startsWith(none), doctor.stdout);
   assert.match(doctor.stdout, /^roles {10}none is configured$/m);
-  assert.match(doctor.stdout, /^ {2}pass {2}program: model-sync \d+\.\d+\.\d+ \(.*\)$/m);
+  assert.match(
+    doctor.stdout,
+    new RegExp(`^ {2}pass {2}program: model-sync .{5,70}\n {2}pass {2}launcher: ${launcher}$`, "m"),
+  );
   assert.match(doctor.stdout, /^ {2}pass {2}ONNX Runtime: starts\nmodel-sync works on this machine\nnext: /m);
   assert.doesNotMatch(doctor.stdout, /^ {2}(?:fail {2}|warn {2}registry)/m);
   assert.equal(JSON.parse((await run(dir.path, "status", "--json")).stdout).configFile, null);
