@@ -1,3 +1,4 @@
+import type { ReferencesSettings } from "../lib/config/sections/references.ts";
 import { EXIT, type ExitCode, messageOf, ModelSyncError, UsageError } from "../lib/core/errors.ts";
 import { type ListenAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
 import { startWatchServer } from "../lib/daemon/watch_server.ts";
@@ -207,10 +208,10 @@ function inDetail(session: Session): Session {
   return { ...session, output, context: { ...session.context, log } };
 }
 
-function show({ output, settings }: Session, report: SyncReport): void {
-  const isDryRun = settings.references.dry_run;
+function show({ output, settings: { references } }: Session, report: SyncReport): void {
+  const isDryRun = references.dry_run;
   const json = reportJson(report, isDryRun);
-  const text = () => reportLines(output, report, isDryRun);
+  const text = () => reportLines(output, report, references);
   output.verdict(!isDryRun && failuresOf(report).length === 0, json, text);
 }
 
@@ -223,7 +224,12 @@ const STYLES = { added: "green", removed: "red", modified: "yellow" } as const s
 const NAMES_MAX = 5;
 
 /** Returns the report as text. */
-function reportLines(output: Output, report: SyncReport, isDryRun: boolean): (string | Verbatim)[] {
+function reportLines(
+  output: Output,
+  report: SyncReport,
+  references: ReferencesSettings,
+): (string | Verbatim)[] {
+  const { dry_run: isDryRun } = references;
   const changed = report.categories.flatMap((category) => categoryLines(output, category, isDryRun));
   const missing = report.categories.filter(({ status }) => status === "no-reference-file");
   return [
@@ -231,7 +237,7 @@ function reportLines(output: Output, report: SyncReport, isDryRun: boolean): (st
     ...(missing.length === 0
       ? []
       : [`no reference file: ${missing.map(({ category }) => category).join(", ")}`, ""]),
-    ...summaryLines(output, report, isDryRun),
+    ...summaryLines(output, report, references),
     ...hintsOf(report).map((hint) => `${output.paint("dim", "next")}:  ${hint}`),
   ];
 }
@@ -262,7 +268,7 @@ function categoryLines(output: Output, report: CategoryReport, isDryRun: boolean
 function summaryLines(
   output: Output,
   { categories, repositories, patchPath }: SyncReport,
-  isDryRun: boolean,
+  { dry_run: isDryRun, min_changes_threshold: changesMin }: ReferencesSettings,
 ): (string | Verbatim)[] {
   const compared = categories.filter(({ status }) => status !== "no-reference-file");
   const unreached = repositories.flatMap((report) => report.kind === "failed" ? [report.repository] : []);
@@ -282,12 +288,16 @@ function summaryLines(
       `Failed: ${failed.length} (${failed.map(({ category }) => category).join(", ")})`,
     ),
     ...(isDryRun ? [] : [`PRs created: ${created.length}`]),
-    ...repositories.flatMap((report) => repositoryLines(output, report)),
+    ...repositories.flatMap((report) => repositoryLines(output, report, changesMin)),
     ...(patchPath === undefined ? [] : [`  wrote ${patchPath}`]),
   ];
 }
 
-function repositoryLines(output: Output, report: RepositoryReport): (string | Verbatim)[] {
+function repositoryLines(
+  output: Output,
+  report: RepositoryReport,
+  changesMin: number,
+): (string | Verbatim)[] {
   const { repository } = report;
   switch (report.kind) {
     case "shown":
@@ -295,7 +305,7 @@ function repositoryLines(output: Output, report: RepositoryReport): (string | Ve
         ? []
         : [`  ${repository}: a pull request with ${plural(report.changes, "change")} would be made`];
     case "below-threshold":
-      return [tooFew(report)];
+      return [tooFew(report, changesMin)];
     case "written":
       return [
         ...(report.written.length === 0 ? [new Verbatim(report.patch)] : []),
@@ -303,7 +313,7 @@ function repositoryLines(output: Output, report: RepositoryReport): (string | Ve
       ];
     case "proposed": {
       const { outcome, pullRequest } = report;
-      if (outcome === "below-threshold") return [tooFew(report)];
+      if (outcome === "below-threshold") return [tooFew(report, changesMin)];
       if (pullRequest === undefined) return [];
       return [`  ${output.paint("cyan", pullRequest.url)} ${outcome}`, ...keptLines(report.kept)];
     }
@@ -323,8 +333,9 @@ function keptLines(kept: KeptWork | undefined): string[] {
   return [`    keeps ${plural(commits, "commit")} of other authors on its branch${edits}`];
 }
 
-function tooFew({ repository, changes }: RepositoryReport): string {
-  return `  ${repository}: ${plural(changes, "change")}, fewer than min_changes_threshold`;
+function tooFew({ repository, changes }: RepositoryReport, changesMin: number): string {
+  return `  ${repository}: ${plural(changes, "change")}, fewer than min_changes_threshold (${changesMin}); ` +
+    "to propose a pull request anyway, add --force";
 }
 
 if (import.meta.main) await main(program);

@@ -63,7 +63,7 @@ export interface TokenNeed {
   readonly variable: string;
   /** What it is for: `a token that may read the repository`. */
   readonly what: string;
-  /** When it is needed, if that is not always: `if the repository is private`. */
+  /** When it is needed, if the next command may not need it: `if the repository is private`. */
   readonly when?: string;
 }
 
@@ -210,6 +210,7 @@ export const LIVES: Readonly<Record<LifeName, Life>> = {
     token: () => ({
       variable: "GITHUB_TOKEN",
       what: "a token that may write contents and pull requests",
+      when: "to open pull requests",
     }),
     next: "model-sync references-sync --dry-run",
   },

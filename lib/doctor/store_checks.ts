@@ -144,9 +144,9 @@ function checkSymlinks(context: Context, parent: string, writable: Check): Check
 
 function checkModelFolder(context: Context, location: StoreLocation, roles: readonly Role[]): Check[] {
   const store = findStore(context.fs, location);
+  const isForPulls = roles.length === 0 || pullingRole(roles) !== undefined;
   if (store === undefined) {
     const modelsDir = absolutePath(context.fs, location.modelsDir);
-    const isForPulls = roles.length === 0 || pullingRole(roles) !== undefined;
     return [isForPulls ? checkUnmanaged(context, modelsDir) : checkUnpulled(context, modelsDir, roles)];
   }
   const folder = inspectModelFolder(store);
@@ -173,6 +173,7 @@ function checkModelFolder(context: Context, location: StoreLocation, roles: read
         ),
       ];
     case "missing":
+      if (!isForPulls && sign === undefined) return [checkUnpulled(context, store.modelsDir, roles)];
       return [
         warn(
           "models folder",

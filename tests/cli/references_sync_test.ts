@@ -291,3 +291,31 @@ Deno.test("a sync that is stopped ends immediately: with 130, or with 0 while wa
     assert.deepEqual([...Deno.readDirSync(world.scratch)], []);
   }
 });
+
+Deno.test("too few changes are shown with their number, the threshold and the way to propose them", async () => {
+  await using world = new CliWorld();
+  const env = { HORDE_GITHUB_SYNC_MIN_CHANGES_THRESHOLD: "5" };
+  const { stdout } = await world.run(["--categories", "clip"], env);
+  const line =
+    "  Haidra-Org/AI-Horde-image-model-reference: 3 changes, fewer than min_changes_threshold (5); " +
+    "to propose a pull request anyway, add --force\n";
+  assert.ok(stdout.includes(line), stdout);
+  assert.match((await world.run(["--categories", "clip", "--force"], env)).stdout, /pull\/1 created/);
+});
+
+Deno.test("on a machine that only syncs references, init goes on to the dry run, and doctor misses no models", async () => {
+  await using world = new CliWorld();
+  const env = { ...world.env, HORDE_GITHUB_SYNC_GITHUB_TOKEN: "", GITHUB_TOKEN: "" };
+  const run = (name: string, ...args: string[]) => runCli(name, args, { cwd: world.cwd, env });
+  const { code, stdout } = await run("init", "references", "--primary-url", world.primary.origin);
+  assert.equal(code, 0);
+  assert.match(stdout, /^to open pull requests, put a token that may write [^\n]* into GITHUB_TOKEN: /m);
+  assert.match(stdout, /\nnext: model-sync references-sync --dry-run\n$/);
+  assert.equal((await run("references-sync", "--dry-run")).code, 0);
+  const before = await run("doctor");
+  assert.equal((await run("references-sync")).code, 3, "the token is missing, and the run is on record");
+  const after = await run("doctor");
+  for (const { stdout } of [before, after]) {
+    assert.match(stdout, /^ {2}pass {2}models folder: not needed: this machine pulls no models$/m);
+  }
+});
