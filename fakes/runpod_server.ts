@@ -25,7 +25,15 @@ export interface FakeRunPod extends AsyncDisposable {
   dropResults(): void;
 }
 
-export type Operation = "run" | "status" | "cancel" | "job-take" | "job-done" | "job-stop" | "ping";
+export type Operation =
+  | "run"
+  | "status"
+  | "cancel"
+  | "health"
+  | "job-take"
+  | "job-done"
+  | "job-stop"
+  | "ping";
 
 export interface ApiRequest {
   readonly operation: Operation | undefined;
@@ -91,6 +99,7 @@ class RunPodServer implements FakeRunPod {
     run: [],
     status: [],
     cancel: [],
+    health: [],
     "job-take": [],
     "job-done": [],
     "job-stop": [],
@@ -99,7 +108,9 @@ class RunPodServer implements FakeRunPod {
   script: readonly JobState[] | undefined;
   now = () => new Date();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  /** The waiting long polls. */
+  /** The number of workers that wait for a job. */
+  #idleWorkers = 0;
+  /** Wakes the waiting long polls. */
   #changed = Promise.withResolvers<void>();
   #isClosing = false;
 
@@ -170,13 +181,13 @@ class RunPodServer implements FakeRunPod {
     if (!(isWorker ? key === WORKER_KEY : key === `Bearer ${API_KEY}` || key === API_KEY)) {
       return problem(401, "unauthorized");
     }
-    const answer = await this.#operate(known, request.method, rest, body);
+    const answer = await this.#operate(known, request, rest, body);
     return fault === undefined ? answer : lost();
   }
 
   async #operate(
     operation: Operation,
-    method: string,
+    { method, signal }: Request,
     [first = "", second = ""]: readonly string[],
     body: string,
   ): Promise<Response> {
@@ -187,10 +198,17 @@ class RunPodServer implements FakeRunPod {
         return this.#status(first);
       case "cancel":
         return method === "POST" ? this.#cancel(first) : problem(405, "method not allowed");
+      case "health":
+        return Response.json(this.#health());
       case "job-take":
-        return await this.#poll(() => this.#take());
+        this.#idleWorkers++;
+        try {
+          return await this.#poll(signal, () => this.#take());
+        } finally {
+          this.#idleWorkers--;
+        }
       case "job-stop":
-        return await this.#poll(() => this.#stopSignals());
+        return await this.#poll(signal, () => this.#stopSignals());
       case "job-done":
         return this.#done(second, body);
       case "ping":
@@ -271,13 +289,33 @@ class RunPodServer implements FakeRunPod {
     return new Response("ok");
   }
 
-  /** Holds the request until there is an answer. */
-  async #poll(look: () => Response | undefined): Promise<Response> {
-    for (;;) {
-      const response = look();
-      if (response !== undefined) return response;
-      if (this.#isClosing) return new Response(null, { status: 204 });
-      await this.#changed.promise;
+  /** The counts of `/health`, as RunPod's documentation has them. */
+  #health() {
+    const count = (...states: readonly string[]) =>
+      this.jobs.filter(({ state }) => states.includes(state.status)).length;
+    const jobs = {
+      completed: count("COMPLETED"),
+      failed: count("FAILED", "TIMED_OUT"),
+      inProgress: count("IN_PROGRESS"),
+      inQueue: count("IN_QUEUE"),
+      retried: 0,
+    };
+    return { jobs, workers: { idle: this.#idleWorkers, running: jobs.inProgress } };
+  }
+
+  /** Holds the request until there is an answer. A worker that has closed its connection gets none. */
+  async #poll(client: AbortSignal, look: () => Response | undefined): Promise<Response> {
+    const wake = () => this.#tell();
+    client.addEventListener("abort", wake, { once: true });
+    try {
+      for (;;) {
+        const response = client.aborted ? undefined : look();
+        if (response !== undefined) return response;
+        if (this.#isClosing || client.aborted) return new Response(null, { status: 204 });
+        await this.#changed.promise;
+      }
+    } finally {
+      client.removeEventListener("abort", wake);
     }
   }
 
@@ -319,7 +357,7 @@ class RunPodServer implements FakeRunPod {
 }
 
 function isOperation(name: string): name is Operation {
-  return ["run", "status", "cancel", "job-take", "job-done", "job-stop", "ping"].includes(name);
+  return ["run", "status", "cancel", "health", "job-take", "job-done", "job-stop", "ping"].includes(name);
 }
 
 function problem(status: number, error: string): Response {

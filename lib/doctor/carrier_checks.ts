@@ -4,6 +4,7 @@ import { runPodApi } from "../carriers/runpod_settings.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
 import { ModelSyncError } from "../core/errors.ts";
+import { plural } from "../core/format.ts";
 import { requestJson } from "../http/request.ts";
 import { probeServer } from "../http/probe_server.ts";
 import type { Secret } from "../core/secret.ts";
@@ -75,7 +76,14 @@ function anyWorkflow(branch: string): Check {
 /** The time limit of a request: a person waits for the answer. */
 const KNOCK_TIMEOUT_MS = 10_000;
 
-const Health = z.looseObject({});
+const Count = z.number().int().min(0).default(0).catch(0);
+/** RunPod's answer to `/health`. Another server's may lack every count. */
+const Health = z.object({
+  jobs: z.object({ inQueue: Count, inProgress: Count }).optional().catch(undefined),
+  workers: z.object({ idle: Count, initializing: Count, ready: Count, running: Count }).optional().catch(
+    undefined,
+  ),
+});
 
 /** Checks the endpoint by its health request, which starts nothing. Other servers may have no such request. */
 async function checkRunPod(
@@ -112,14 +120,26 @@ async function checkEndpoint(
       "try it with: model-sync runpod-pull",
     );
   }
-  await requestJson(context, {
+  const { data: { jobs, workers } } = await requestJson(context, {
     url,
     headers: { accept: "application/json" },
     credentials: { origin, headers },
     what: "the health of the RunPod endpoint",
     timeoutMs: requestTimeoutMs,
   }, Health);
-  return pass("runpod", `the endpoint at ${host} answers, and accepts the key`);
+  const answers = `the endpoint at ${host} answers, and accepts the key`;
+  if (jobs === undefined || workers === undefined) return pass("runpod", answers);
+  const { idle, initializing, ready, running } = workers;
+  const waiting = `${plural(jobs.inQueue, "job")} in its queue`;
+  // An endpoint without work may have no worker: RunPod starts one for a job.
+  if (jobs.inQueue > 0 && idle + initializing + ready + running === 0) {
+    return warn(
+      "runpod",
+      `${answers}, but it has no worker for ${waiting}`,
+      "check the endpoint's workers in RunPod's console; a new job would wait behind the others",
+    );
+  }
+  return pass("runpod", `${answers}; workers: ${idle} idle, ${running} running; ${waiting}`);
 }
 
 async function checkActions(

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { startRunPod } from "../../fakes/runpod_server.ts";
 import { join } from "node:path";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { systemClock } from "../../lib/core/clock.ts";
@@ -45,6 +46,17 @@ Deno.test("checkCarriers() requests the health of the RunPod endpoint, without s
   assert.match(wrong, /^fail runpod: .*answered 401/);
   assert.doesNotMatch(wrong, /rp_wrong/);
   assert.deepEqual(asked, ["GET /v2/ep1/health", "GET /v2/ep1/health"]);
+});
+
+Deno.test("checkCarriers() shows the workers and the queue of a RunPod endpoint, and warns if no worker takes jobs", async () => {
+  await using api = startRunPod();
+  const runpod = { trigger_url: api.triggerUrl, status_url_template: api.statusUrlTemplate };
+  const check = async () => (await checksOf({ runpod }, { RUNPOD_API_KEY: api.apiKey }))[0] ?? "";
+  assert.match(await check(), /^pass runpod: .* key; workers: 0 idle, 0 running; 0 jobs in its queue$/);
+  const headers = { authorization: api.apiKey };
+  const started = await fetch(api.triggerUrl, { method: "POST", headers, body: '{"input": {}}' });
+  await started.body?.cancel();
+  assert.match(await check(), /^warn runpod: .* but it has no worker for 1 job in its queue$/);
 });
 
 Deno.test("checkCarriers() looks for the workflow's newest run", async () => {

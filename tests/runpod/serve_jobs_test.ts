@@ -83,6 +83,33 @@ function answer(status: number, body = ""): ApiFault {
   return { kind: "answer", make: () => new Response(status === 204 ? null : body, { status }) };
 }
 
+Deno.test("a job goes to a worker that waits for it, not to one that has gone", async () => {
+  await using bench = new Bench();
+  const { api } = bench;
+  const env = api.workerEnv;
+  const gone = new AbortController();
+  const taking = fetch(String(env["RUNPOD_WEBHOOK_GET_JOB"]), {
+    headers: { authorization: String(env["RUNPOD_AI_API_KEY"]) },
+    signal: gone.signal,
+  });
+  const waiting = async () => {
+    const answer = await fetch(api.triggerUrl.replace(/run$/, "health"), {
+      headers: { authorization: api.apiKey },
+    });
+    return (await answer.json()).workers.idle;
+  };
+  while (await waiting() !== 1);
+  gone.abort();
+  await assert.rejects(taking);
+  while (await waiting() !== 0);
+  const id = await bench.submit();
+  const served = bench.serve(() => Promise.resolve({ done: true }));
+  await bench.seen("job-done", 1);
+  assert.deepEqual((await bench.ask(id)).output, { done: true });
+  bench.end();
+  await served;
+});
+
 Deno.test("a worker does one job after the other and reports each result", async () => {
   await using bench = new Bench();
   const ids = [await bench.submit({ n: 1 }), await bench.submit({ n: 2 }), await bench.submit({ n: 3 })];
