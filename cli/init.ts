@@ -4,7 +4,7 @@ import { messageOf } from "../lib/core/errors.ts";
 import { UnusableFileError } from "../lib/core/files.ts";
 import type { Check } from "../lib/doctor/check.ts";
 import { diagnose } from "../lib/doctor/diagnose.ts";
-import { useFor } from "../lib/doctor/machine_use.ts";
+import { UNUSED, useFor } from "../lib/doctor/machine_use.ts";
 import { ignoreNames, namesNotIgnored } from "../lib/git/ignore_names.ts";
 import { STATE_DIR_NAME } from "../lib/store/state_entries.ts";
 import { main, plainCommand, type Program } from "./_command.ts";
@@ -55,16 +55,17 @@ async function create(plain: PlainSession, flags: InitFlags, planned: PlannedLif
   const written = writeConfig(context.fs, planned, flags.force === true);
   const life = LIVES[name];
   const session = await openSession(plain);
-  const roles = [life.role];
+  const roles = life.role === undefined ? undefined : [life.role];
   const checks = await diagnose({
     ...session,
     isFileNamed: flags.config !== undefined,
     roles,
-    use: useFor(roles),
+    use: roles === undefined ? UNUSED : useFor(roles),
   });
   const ok = checks.every(({ status }) => status !== "fail");
   const token = missingToken(context, life.token(answers));
-  const next = nextStep(flags, life.next, checks, token);
+  const options = flags.config === undefined ? "" : ` --config ${flags.config}`;
+  const next = nextStep(`${life.next}${options}`, `model-sync doctor${options}`, checks, token);
   const json = {
     life: name,
     file,
@@ -85,6 +86,7 @@ async function create(plain: PlainSession, flags: InitFlags, planned: PlannedLif
       `${token.when === undefined ? "" : `${token.when}, `}put ${token.what} into ${token.variable}: ` +
       "in the environment, or in .env",
     ]),
+    ...(life.note === undefined ? [] : [life.note(options)]),
     `next: ${next}`,
   ]);
 }
@@ -111,16 +113,16 @@ function missingToken({ env }: Context, token: TokenNeed | undefined): TokenNeed
   return token === undefined || (env.get(token.variable) ?? "").trim() !== "" ? undefined : token;
 }
 
+/** Returns the next command, after the check where something is missing. */
 function nextStep(
-  { config }: InitFlags,
   command: string,
+  check: string,
   checks: readonly Check[],
   token: TokenNeed | undefined,
 ): string {
-  const named = config === undefined ? "" : ` --config ${config}`;
   const isTokenMissing = token !== undefined && token.when === undefined;
   const isSetUp = !isTokenMissing && checks.every(({ status }) => status !== "fail");
-  return isSetUp ? `${command}${named}` : `model-sync doctor${named}, and then ${command}${named}`;
+  return isSetUp ? command : `${check}, and then ${command}`;
 }
 
 if (import.meta.main) await main(program);

@@ -10,6 +10,7 @@ export const LIFE_NAMES = [
   "git-client",
   "git-trainer",
   "runpod",
+  "runpod-worker",
   "github-actions",
   "huggingface",
   "references",
@@ -51,12 +52,19 @@ export interface Question {
 
 export interface Life {
   readonly title: string;
-  readonly role: Role;
+  /** The role of its daemon; `undefined` for a machine that waits for jobs. */
+  readonly role: Role | undefined;
   readonly questions: readonly Question[];
   /** Returns the variable for the token, and what the token must allow; `undefined` if none is needed. */
   readonly token: (answers: Answers) => TokenNeed | undefined;
   /** The next command on a machine that is set up. */
   readonly next: string;
+  /**
+   * Returns what else belongs to the set-up, in one line.
+   *
+   * @param options the options with which the commands of this machine find the file; each begins with a space
+   */
+  readonly note?: (options: string) => string;
 }
 
 export interface TokenNeed {
@@ -106,6 +114,13 @@ const TRAIN_COMMAND: Question = {
   }),
 };
 
+const WORKER_COMMAND: Question = {
+  ...TRAIN_COMMAND,
+  text: "Command that trains into the folder models",
+  standard: required,
+  settings: (line) => ({ publisher: { train_command: splitWords(line) } }),
+};
+
 const ENDPOINT: Question = {
   name: "endpoint",
   text: "Id of the RunPod endpoint, or the address that starts a job",
@@ -152,6 +167,13 @@ const REPO_ID: Question = {
   settings: (text) => ({ huggingface: { repo_id: text.replace(/^https:\/\/huggingface\.co\/|\/$/g, "") } }),
 };
 
+const ARCHIVE_REPO: Question = {
+  ...REPO_ID,
+  text: `Public Hugging Face repository for the archives, as OWNER/NAME (${NONE}: each job names its target)`,
+  standard: () => NONE,
+  settings: (text) => text === NONE ? {} : REPO_ID.settings(text),
+};
+
 const PRIMARY_URL: Question = {
   name: "primaryUrl",
   text: "Address of the PRIMARY server",
@@ -188,6 +210,18 @@ export const LIVES: Readonly<Record<LifeName, Life>> = {
     questions: [ENDPOINT],
     token: () => ({ variable: "RUNPOD_API_KEY", what: "the API key of RunPod" }),
     next: "model-sync runpod-pull",
+    note: () => "the endpoint's worker is another machine; to set it up: model-sync init runpod-worker",
+  },
+  "runpod-worker": {
+    title: "train in the worker of a RunPod endpoint, for its jobs",
+    role: undefined,
+    questions: [WORKER_COMMAND, ARCHIVE_REPO],
+    token: ({ repoId = NONE }) =>
+      repoId === NONE
+        ? undefined
+        : { variable: "HF_TOKEN", what: "a token that may write to the repository", when: "on RunPod" },
+    next: "model-sync train",
+    note: (options) => `on RunPod, the container runs: model-sync train --serve-runpod${options}`,
   },
   "github-actions": {
     title: "pull the models that a GitHub Actions workflow uploaded",

@@ -170,7 +170,14 @@ async function checkHub(context: Context, settings: ModelSync): Promise<Check> {
       "unset it to pull and upload",
     );
   }
-  const { commit } = await hub.findCommit();
-  const access = token === undefined ? ", without a token: enough to pull, not to upload" : "";
-  return pass("hugging face", `${revision} of ${repoId} is at ${commit.slice(0, 12)}${access}`);
+  try {
+    const { commit } = await hub.findCommit();
+    const access = token === undefined ? ", without a token: enough to pull, not to upload" : "";
+    return pass("hugging face", `${revision} of ${repoId} is at ${commit.slice(0, 12)}${access}`);
+  } catch (error) {
+    const isMissing = error instanceof ModelSyncError && error.code === "REPO_NOT_FOUND";
+    if (!isMissing || settings.publisher.train_command === undefined) throw error;
+    const hint = "the first upload creates it; if it exists, check huggingface.repo_id and the token";
+    return warn("hugging face", error.message, hint);
+  }
 }

@@ -39,6 +39,10 @@ const LIVES: Readonly<Record<LifeName, readonly [options: readonly string[], set
       },
     },
   ],
+  "runpod-worker": [
+    ["--train-command", "python3 train.py", "--repo-id", "you/archives"],
+    { publisher: { train_command: ["python3", "train.py"] }, huggingface: { repo_id: "you/archives" } },
+  ],
   "github-actions": [
     ["--repository", "https://github.com/you/bot", "--workflow", "train.yml"],
     { artifacts: { owner: "you", repository: "bot", workflow: "train.yml" } },
@@ -151,7 +155,7 @@ Deno.test("init asks a person for the life and for each setting, and again after
   using dir = tempDir();
   const screen = new Screen();
   const lines = [
-    "7",
+    "8",
     "2",
     "",
     "https://u:p4ssw0rd@h/m.git",
@@ -169,7 +173,7 @@ Deno.test("init asks a person for the life and for each setting, and again after
     },
   });
   assert.match(screen.text, /^ {2}2 {2}git-trainer {5}train models and publish them to a git repository$/m);
-  assert.match(screen.text, /must be a number from 1 to 6, or a name/);
+  assert.match(screen.text, /must be a number from 1 to 7, or a name/);
   assert.match(screen.text, /must not contain a user or password: the token goes into a variable/);
   assert.match(
     screen.text,
@@ -352,4 +356,36 @@ Deno.test("in an empty folder, a command names the init that writes its settings
     assert.equal(written.code, 0, written.stderr);
     Deno.removeSync(join(dir.path, "configs"), { recursive: true });
   }
+});
+
+Deno.test("after init for a RunPod worker, train works, and the last lines name what its container runs", async () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "hub/README": "" });
+  await using hub = new HubServer(join(dir.path, "hub"));
+  const env = { HF_ENDPOINT: hub.endpoint, HF_TOKEN: "" };
+  const run = (name: string, ...args: string[]) => runCli(name, args, { cwd: dir.path, env });
+  const train = JSON.stringify(["sh", "-c", "mkdir -p models && echo one > models/model.bin"]);
+  const answers = ["--train-command", train, "--repo-id", "you/archives"];
+  const { code, stdout } = await run("init", "runpod-worker", ...answers);
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /^ {2}warn {2}hugging face: .*\n {8}the first upload creates it/m);
+  assert.match(
+    stdout,
+    /\non RunPod, put a token that may write to the repository into HF_TOKEN: in the environment, or in \.env\non RunPod, the container runs: model-sync train --serve-runpod\nnext: model-sync train\n$/,
+  );
+  assert.match((await run("train")).stdout, /wrote release/);
+  const named = await run("init", "runpod-worker", ...answers, "--config", "worker.yaml");
+  assert.match(
+    named.stdout,
+    /--serve-runpod --config worker\.yaml\nnext: model-sync train --config worker\.yaml\n$/,
+  );
+});
+
+Deno.test("init for a machine that trains on RunPod names the set-up of the worker", async () => {
+  using dir = tempDir();
+  const { stdout } = await init(dir.path, ["runpod", "--endpoint", "http://127.0.0.1:9/v2/x/run"]);
+  assert.match(
+    stdout,
+    /\nthe endpoint's worker is another machine; to set it up: model-sync init runpod-worker\nnext: /,
+  );
 });
