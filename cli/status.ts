@@ -156,7 +156,10 @@ function releaseLines(output: Output, status: Status, advice: NextStep, now: Dat
     return [title, `  ${output.paint("red", status.currentFault)}`];
   }
   if (current === null) return [title, `  no release is active${advice.whenInactive}`];
-  const others = status.releases.filter((release) => release !== current && release !== previous);
+  const isRefused = (release: StatusRelease) => refusalOf(status, release) !== undefined;
+  // A rollback leaves a quarantined release as the previous one, and the next rollback passes over it.
+  const target = previous === null || isRefused(previous) ? null : previous;
+  const others = status.releases.filter((release) => release !== current && release !== target);
   const since = status.activatedAt === null ? "" : `, activated ${age(status.activatedAt, now)}`;
   return [
     title,
@@ -173,11 +176,20 @@ function releaseLines(output: Output, status: Status, advice: NextStep, now: Dat
         output.paint("red", `consumers do not see it: the folder ${status.modelFolderFault}`)
       }${advice.whenUnseen}`,
     ]),
-    ...(previous === null ? [] : [`  previous  ${releaseText(output, previous)}`]),
-    ...others.map((release, index) =>
-      `  ${index === 0 ? "older   " : "        "}  ${releaseText(output, release)}`
-    ),
+    ...(target === null ? [] : [`  previous  ${releaseText(output, target)}`]),
+    ...others.map((release, index) => {
+      const refusal = refusalOf(status, release);
+      return `  ${index === 0 ? "others  " : "        "}  ${releaseText(output, release)}${
+        refusal === undefined ? "" : `, ${refusal}`
+      }`;
+    }),
   ];
+}
+
+/** Returns why a rollback does not choose a release by itself. */
+function refusalOf({ quarantine, withdrawn = [] }: Status, { digest }: StatusRelease): string | undefined {
+  if (withdrawn.some((entry) => entry.digest === digest)) return "withdrawn";
+  return quarantine.some((entry) => entry.digest === digest) ? "quarantined" : undefined;
 }
 
 function releaseText(output: Output, release: StatusRelease): string {
