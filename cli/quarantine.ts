@@ -18,7 +18,7 @@ const ADD_OPTIONS = {
 
 type AddFlags = CommandFlags<typeof ADD_OPTIONS>;
 
-const RELEASE_BRIEF = "The release's digest, or the beginning of it";
+const RELEASE_BRIEF = "Its sequence number, its digest or the digest's beginning";
 
 export const program: Program = {
   name: "quarantine",
@@ -33,7 +33,7 @@ export const program: Program = {
     add: command({
       summary: "Quarantine a release",
       options: ADD_OPTIONS,
-      operands: oneOperand("RELEASE", RELEASE_BRIEF, { completion: "digests" }),
+      operands: oneOperand("RELEASE", RELEASE_BRIEF, { completion: "releases" }),
       examples: [
         [
           "Keep a release from being pulled again",

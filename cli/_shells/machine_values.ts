@@ -34,7 +34,6 @@ const LISTS: Readonly<Record<MachineList, (session: Session, store: Store) => re
     ["remote", "the newest release at the source"],
     ...namedReleases(session, store),
   ],
-  digests: (session, store) => digests(session, store, newestReleases(session, store)),
   quarantined: (_session, store) =>
     readQuarantine(store).slice(-RELEASES_MAX).map(({ digest, reason }) => [shortDigest(digest), reason]),
   runs: (_session, store) =>

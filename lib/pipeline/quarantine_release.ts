@@ -2,9 +2,9 @@ import { isoSeconds } from "../core/clock.ts";
 import { RefusedError } from "../core/errors.ts";
 import { Digest, shortDigest } from "../release/manifest.ts";
 import { WITHDRAWN, withdrawnWords } from "../release/withdrawals.ts";
-import { matchDigest } from "../release/match_digest.ts";
+import { matchRelease, type NamedReleases } from "../release/match_digest.ts";
 import { addQuarantine, liftQuarantine, readQuarantine } from "../store/quarantine.ts";
-import { findRelease, listReleaseNames } from "../store/releases.ts";
+import { findRelease, releasesOf } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 import { findWithdrawal, listWithdrawn } from "../store/withdrawals.ts";
 import { type CommandScope, reportedRun } from "./reported_run.ts";
@@ -22,7 +22,7 @@ export interface QuarantineReport<Outcome extends string> {
 /**
  * Quarantines a release, as a recorded run: pulls refuse it from then on.
  *
- * @param typed a digest, which the store need not hold, or the beginning of one that it holds
+ * @param typed a digest, which the store need not hold, or the sequence number or the beginning of one that it holds
  * @param reason for the list of quarantined releases
  */
 export async function quarantineRelease(
@@ -43,7 +43,7 @@ export async function quarantineRelease(
 /**
  * Releases a release from quarantine, as a recorded run.
  *
- * @param typed the digest of a quarantined release, or the beginning of it
+ * @param typed the sequence number of a quarantined release, its digest, or the beginning of it
  */
 export async function liftFromQuarantine(
   scope: CommandScope,
@@ -51,14 +51,25 @@ export async function liftFromQuarantine(
   typed: string,
 ): Promise<Timed<QuarantineReport<"lifted">>> {
   return await reportedRun(scope, store, "quarantine", () => {
-    const digests = readQuarantine(store).map(({ digest }) => digest);
-    const withdrawn = listWithdrawn(store).map(({ digest }) => digest);
-    const candidates = [...new Set([...digests, ...withdrawn])];
-    const digest = matchDigest(typed, candidates, "lift the quarantine of", "the quarantine");
+    const digest = matchRelease(typed, "lift the quarantine of", quarantined(store));
     refuseWithdrawn(store, digest);
     liftQuarantine(store, digest);
     return Promise.resolve({ outcome: "lifted" as const, release: digest });
   });
+}
+
+/** Returns the quarantined and the withdrawn releases. The store may know sequence numbers that the quarantine does not. */
+function quarantined(store: Store): NamedReleases {
+  const entries = readQuarantine(store);
+  const digests = [...new Set([...entries, ...listWithdrawn(store)].map(({ digest }) => digest))];
+  return {
+    holder: "the quarantine",
+    digests,
+    numbered: () => [
+      ...entries.filter(({ sequence }) => sequence !== EVERY_SEQUENCE),
+      ...releasesOf(store).numbered().filter(({ digest }) => digests.includes(digest)),
+    ],
+  };
 }
 
 /** A pull would learn the withdrawal again, so lifting the quarantine has no effect. */
@@ -79,9 +90,7 @@ function refuseWithdrawn(store: Store, digest: Digest): void {
 /** The store knows the sequence of its own releases. Any other release is quarantined under every sequence. */
 function findUnwanted(store: Store, typed: string): { digest: Digest; sequence: number } {
   const whole = Digest.safeParse(typed.startsWith("sha256:") ? typed : `sha256:${typed}`);
-  const digest = whole.success
-    ? whole.data
-    : matchDigest(typed, listReleaseNames(store), "quarantine", "the store");
+  const digest = whole.success ? whole.data : matchRelease(typed, "quarantine", releasesOf(store));
   const stored = findRelease(store, digest);
   const before = readQuarantine(store).find((entry) => entry.digest === digest);
   return { digest, sequence: stored?.manifest.sequence ?? before?.sequence ?? EVERY_SEQUENCE };

@@ -4,13 +4,13 @@ import { type Digest, type Manifest, shortDigest, totalBytes } from "../release/
 import type { ActivationSetting } from "../config/choices.ts";
 import { WITHDRAWN, withdrawnWords } from "../release/withdrawals.ts";
 import { findWithdrawal, overrideWithdrawal } from "../store/withdrawals.ts";
-import { DIGEST_PREFIX, matchDigest, PREFIX_DIGITS_MIN } from "../release/match_digest.ts";
+import { matchRelease } from "../release/match_digest.ts";
 import { chooseMode } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
 import { readCurrent } from "../store/restore_current.ts";
 import { findQuarantine, liftQuarantine } from "../store/quarantine.ts";
 import { withReserve } from "../store/reserve.ts";
-import { findRelease, listReleaseNames, listReleases, type StoredRelease } from "../store/releases.ts";
+import { findRelease, listReleases, releasesOf, type StoredRelease } from "../store/releases.ts";
 import { signOfTraining } from "../store/training_signs.ts";
 import type { Store } from "../store/store.ts";
 import { clearCanary } from "../canary/canary_state.ts";
@@ -159,46 +159,8 @@ function isOlder(release: Manifest, active: Manifest | undefined): boolean {
   return Date.parse(release.createdAt) <= Date.parse(active.createdAt);
 }
 
-/** Digits alone are a sequence number first. The prefix `sha256:` marks a digest. */
-const SEQUENCE = /^\d{1,16}$/;
-
-/** Returns the release with a sequence number. @throws {UsageError} code `SEQUENCE_AMBIGUOUS` */
-function findNumbered(store: Store, to: string): StoredRelease | undefined {
-  if (!SEQUENCE.test(to)) return undefined;
-  const releases = listReleases(store).map((release) => ({ release, ...release.manifest }));
-  const found = releases.filter(({ sequence }) => sequence === Number(to));
-  if (found.length > 1) {
-    const digests = found.map(({ digest }) => shortDigest(digest)).join(", ");
-    throw new UsageError(`Cannot roll back to sequence ${to}: several releases have it`, {
-      code: "SEQUENCE_AMBIGUOUS",
-      hint: `name one by its digest: ${digests}`,
-    });
-  }
-  if (found.length === 0 && to.length < PREFIX_DIGITS_MIN) {
-    throw new RefusedError(`Cannot roll back to sequence ${to}: the store holds no release with it`, {
-      code: "RELEASE_MISSING",
-      hint: `it holds the sequences: ${releases.map(({ sequence }) => sequence).join(", ") || "none"}`,
-    });
-  }
-  return found[0]?.release;
-}
-
-/** @throws {UsageError} code `DIGEST_INVALID` */
-function refuseOtherNames(to: string): void {
-  if (DIGEST_PREFIX.test(to)) return;
-  throw new UsageError(
-    `Cannot roll back to "${to}": it is neither a sequence number nor the beginning of a digest, ` +
-      `which has ${PREFIX_DIGITS_MIN} to 64 hexadecimal digits`,
-    { code: "DIGEST_INVALID", hint: "run model-sync status: it lists the releases with both" },
-  );
-}
-
 function findNamed(store: Store, to: string): StoredRelease {
-  const numbered = findNumbered(store, to);
-  if (numbered !== undefined) return numbered;
-  refuseOtherNames(to);
-  // Matches folder names: reading every manifest would slow a rollback down.
-  const digest = matchDigest(to, listReleaseNames(store), "roll back to", "the store");
+  const digest = matchRelease(to, "roll back to", releasesOf(store));
   const release = findRelease(store, digest);
   if (release !== undefined) return release;
   throw new RefusedError(`Cannot roll back to ${shortDigest(digest)}: its manifest is damaged`, {

@@ -42,3 +42,59 @@ export function matchDigest(
     hint: `it holds: ${candidates.map(shortDigest).join(", ") || "none"}`,
   });
 }
+
+/** Digits alone are a sequence number first. The prefix `sha256:` marks a digest. */
+const SEQUENCE = /^\d{1,16}$/;
+
+/** The releases that a typed name may mean. */
+export interface NamedReleases {
+  /** What holds them, for errors: `the store`. */
+  readonly holder: string;
+  readonly digests: readonly Digest[];
+  /** Returns those with a known sequence number. Called for digits only, because it may read every manifest. */
+  readonly numbered: () => readonly { readonly digest: Digest; readonly sequence: number }[];
+}
+
+/**
+ * Returns the only release with a typed sequence number or digest prefix.
+ *
+ * @param action the action, for errors: `roll back to`
+ * @throws {UsageError} codes `SEQUENCE_AMBIGUOUS`, `DIGEST_INVALID`, `DIGEST_AMBIGUOUS`; {@link RefusedError} code
+ * `RELEASE_MISSING`
+ */
+export function matchRelease(typed: string, action: string, releases: NamedReleases): Digest {
+  const numbered = matchSequence(typed, action, releases);
+  if (numbered !== undefined) return numbered;
+  if (!DIGEST_PREFIX.test(typed)) {
+    throw new UsageError(
+      `Cannot ${action} "${typed}": it is neither a sequence number nor the beginning of a digest, ` +
+        `which has ${PREFIX_DIGITS_MIN} to 64 hexadecimal digits`,
+      { code: "DIGEST_INVALID", hint: "run model-sync status: it lists the releases with both" },
+    );
+  }
+  return matchDigest(typed, releases.digests, action, releases.holder);
+}
+
+function matchSequence(
+  typed: string,
+  action: string,
+  { holder, numbered }: NamedReleases,
+): Digest | undefined {
+  if (!SEQUENCE.test(typed)) return undefined;
+  const known = numbered();
+  const found = new Set(known.flatMap(({ digest, sequence }) => sequence === Number(typed) ? [digest] : []));
+  if (found.size > 1) {
+    throw new UsageError(`Cannot ${action} sequence ${typed}: several releases have it`, {
+      code: "SEQUENCE_AMBIGUOUS",
+      hint: `name one by its digest: ${[...found].map(shortDigest).join(", ")}`,
+    });
+  }
+  if (found.size === 0 && typed.length < PREFIX_DIGITS_MIN) {
+    throw new RefusedError(`Cannot ${action} sequence ${typed}: ${holder} holds no release with it`, {
+      code: "RELEASE_MISSING",
+      hint: `it holds the sequences: ${known.map(({ sequence }) => sequence).join(", ") || "none"}`,
+    });
+  }
+  const [only] = found;
+  return only;
+}

@@ -13,6 +13,7 @@ import {
 } from "../core/files.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
 import { Digest, type Manifest, MANIFEST_BYTES_MAX, readManifest } from "../release/manifest.ts";
+import type { NamedReleases } from "../release/match_digest.ts";
 import { SIGNATURE_BYTES_MAX } from "../release/registry_file.ts";
 import type { Store } from "./store.ts";
 
@@ -96,6 +97,15 @@ export function listReleases(store: Store): StoredRelease[] {
 export function listReleaseNames(store: Store): Digest[] {
   return readNames(store).filter((name) => /^[0-9a-f]{64}$/.test(name))
     .map((hex) => Digest.parse(`sha256:${hex}`));
+}
+
+/** Returns the releases of the store for `matchRelease`. Digests are matched by folder names, which is fast. */
+export function releasesOf(store: Store): NamedReleases {
+  return {
+    holder: "the store",
+    digests: listReleaseNames(store),
+    numbered: () => listReleases(store).map(({ manifest: { digest, sequence } }) => ({ digest, sequence })),
+  };
 }
 
 /** Returns the digests of all manifests, with or without the files of the release, in no order. */

@@ -166,6 +166,30 @@ Deno.test("quarantine add and lift decide which releases a pull accepts", async 
   assert.equal((await world.json("bot", "pull")).release, next);
 });
 
+Deno.test("quarantine add and lift take a sequence number, as rollback --to does", async () => {
+  using world = new World();
+  const first = await world.publish("one");
+  await world.json("bot", "pull");
+  const second = await world.publish("two");
+  await world.json("bot", "pull");
+  assert.equal((await world.json("bot", "quarantine", "add", "1")).release, first);
+  assert.equal((await world.json("bot", "quarantine", "lift", "1")).release, first);
+  for (const action of ["add", "lift"]) {
+    const { code, stderr } = await world.run("bot", "quarantine", [action, "9"]);
+    assert.equal(code, 5);
+    assert.match(stderr, /quarantine( of)? sequence 9: the (store|quarantine) holds no release with it/);
+  }
+  const { code, stderr } = await world.run("bot", "quarantine", ["add", "two"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /"two": it is neither a sequence number nor the beginning of a digest/);
+  await world.json("bot", "rollback");
+  const { stdout } = await world.run("bot", "status");
+  assert.match(stdout, new RegExp(`^ {2}others {4}${second.slice(7, 19)} sequence 2, quarantined$`, "m"));
+  assert.doesNotMatch(stdout, /^ {2}previous/m);
+  assert.equal((await world.json("bot", "quarantine", "lift", "2")).release, second);
+  assert.match((await world.run("bot", "status")).stdout, /^ {2}previous {2}[0-9a-f]{12} sequence 2$/m);
+});
+
 Deno.test("quarantine add keeps the mark and the sequence of a release that was rolled back", async () => {
   using world = new World();
   await world.publish("one");
