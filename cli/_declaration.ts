@@ -26,7 +26,8 @@ export type OptionGroup =
 export type Completion = "file" | "folder" | MachineList;
 
 /**
- * `releases` are digests and sequence numbers of the store's releases, `compared` also the words for some of them, `runs` the ends of the ids of the last runs.
+ * `releases` are digests and sequence numbers of the store's releases, `compared` also the words for some of them,
+ * `runs` the ends of the ids of the last runs.
  */
 export type MachineList = "releases" | "compared" | "quarantined" | "runs";
 

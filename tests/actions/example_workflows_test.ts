@@ -152,3 +152,47 @@ Deno.test({
     assert.equal(pull.comments.length, 2);
   },
 });
+
+Deno.test({
+  name:
+    `references_sync.yml opens a pull request with the token of the secret, and updates it in later runs${WITHOUT_PROGRAMS}`,
+  ignore: !HAS_RUNNER_PROGRAMS,
+  async fn() {
+    await using world = new ReferencesWorld({ dir: tempDir() });
+    using dir = tempDir();
+    world.commit(world.images, { "clip.json": '{"ViT-L/14": {"version": "1"}}\n' });
+    const workspace = join(dir.path, "repository");
+    writeFiles(workspace, { "configs/bot.yaml": "model_sync: {references: {categories: [clip]}}\n" });
+    const { HORDE_GITHUB_SYNC_GITHUB_TOKEN: _token, HORDE_GITHUB_SYNC_PRIMARY_API_URL: _url, ...env } =
+      world.env;
+    const run = (secret: string) =>
+      runJob(readExample("references_sync.yml"), "references-sync", {
+        workspace,
+        temp: join(dir.path, "runner"),
+        contexts: {
+          github: { token: "ghs_of-this-job" },
+          vars: { PRIMARY_API_URL: world.primary.origin },
+          secrets: { REFERENCES_TOKEN: secret },
+        },
+        env: { ...GIT_ENV, ...env, GITHUB_REPOSITORY: "you/references-bot" },
+      });
+    const proposed = () => JSON.parse(world.read(world.images, "model-sync/references", "clip.json"));
+    world.primary.records.set("clip", '{"ViT-L/14": {"version": "2"}}');
+    const first = await run(TOKEN);
+    assert.equal(first.outcome, "success", first.log);
+    assert.deepEqual(proposed(), { "ViT-L/14": { version: "2" } });
+    assert.match(first.summary, /### ✓ model-sync references-sync/);
+    assert.match(first.log, /"outcome": "created"/);
+    assert.ok(!first.log.includes(TOKEN) && !first.summary.includes(TOKEN));
+
+    world.primary.records.set("clip", '{"ViT-L/14": {"version": "3"}}');
+    const second = await run(TOKEN);
+    assert.equal(second.outcome, "success", second.log);
+    assert.match(second.log, /"outcome": "updated"/);
+    assert.deepEqual(proposed(), { "ViT-L/14": { version: "3" } });
+
+    const unset = await run("");
+    assert.deepEqual([unset.outcome, unset.codes.at(-1)], ["failure", 3], unset.log);
+    assert.match(unset.summary, /### ✗ model-sync references-sync failed: [A-Z_]+ \(exit code 3\)/);
+  },
+});
