@@ -1,4 +1,5 @@
 import { statfsSync } from "node:fs";
+import { writeFiles } from "./temp_dir.ts";
 
 /** A file system of a few MiB, mounted at a folder until it is disposed of. */
 export interface SmallDisk extends Disposable {
@@ -38,6 +39,29 @@ export function ext4At(path: string, mebibytes: number, ...mkfsOptions: string[]
     run("mount", "-o", "loop", image, path);
   if (!isMounted) throw new Error(`cannot mount ${image}`);
   return diskAt(path);
+}
+
+/**
+ * Mounts an overlay at a new folder, like the root of a container: a layer of an image with these files, and an empty
+ * layer above it that is written to.
+ */
+export function overlayAt(path: string, image: Readonly<Record<string, string>>): Disposable {
+  const layers = tmpfsAt(`${path}-layers`, "size=16m");
+  const [lower, upper, work] = ["lower", "upper", "work"].map((name) => `${layers.path}/${name}`);
+  for (const folder of [lower, upper, work, path]) Deno.mkdirSync(String(folder), { recursive: true });
+  writeFiles(String(lower), image);
+  const options = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
+  if (!run("mount", "-t", "overlay", "-o", options, "model-sync-test", path)) {
+    layers[Symbol.dispose]();
+    throw new Error(`cannot mount an overlay at ${path}`);
+  }
+  const overlay = diskAt(path);
+  return {
+    [Symbol.dispose]: () => {
+      overlay[Symbol.dispose]();
+      layers[Symbol.dispose]();
+    },
+  };
 }
 
 /** A file system is busy for milliseconds while a program that another test starts holds copies of open files. */
@@ -85,13 +109,18 @@ export function freeBytes(path: string): Promise<number> {
   return Promise.resolve(bavail * bsize);
 }
 
+const PROBES = {
+  tmpfs: (path: string): Disposable => tmpfsAt(path, "size=1m"),
+  ext4: (path: string): Disposable => ext4At(path, 4),
+  overlay: (path: string): Disposable => overlayAt(path, {}),
+};
+
 /** The reason why the machine cannot mount file systems for tests; `undefined` if it can. */
-export function mountObstacle(kind: "tmpfs" | "ext4"): string | undefined {
+export function mountObstacle(kind: keyof typeof PROBES): string | undefined {
   if (Deno.build.os !== "linux" || Deno.uid() !== 0) return "mounting needs root on Linux";
   const probe = Deno.makeTempDirSync();
   try {
-    const disk = kind === "tmpfs" ? tmpfsAt(`${probe}/disk`, "size=1m") : ext4At(`${probe}/disk`, 4);
-    disk[Symbol.dispose]();
+    PROBES[kind](`${probe}/disk`)[Symbol.dispose]();
     return undefined;
   } catch {
     return `this machine does not mount ${kind}`;

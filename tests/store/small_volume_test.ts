@@ -5,9 +5,11 @@ import { listReleases } from "../../lib/store/releases.ts";
 import { osError } from "../helpers/fake_fs.ts";
 import { machine, publishFiles, pulledReleases, pullTo, storeOf } from "../helpers/machines.ts";
 import { activeSequence, assertMirrored, mirrorTo, settleLeft } from "../helpers/mirrored_bot.ts";
+import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
-import { freeBytes, mountObstacle, type SmallDisk, tmpfsAt } from "../helpers/small_disk.ts";
-import { tempDir } from "../helpers/temp_dir.ts";
+import { freeBytes, mountObstacle, overlayAt, type SmallDisk, tmpfsAt } from "../helpers/small_disk.ts";
+import { readFiles, tempDir } from "../helpers/temp_dir.ts";
+import { bareRepository } from "../helpers/test_git.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 const obstacle = mountObstacle("tmpfs");
@@ -104,7 +106,7 @@ test(
 );
 
 /** Kills a pull after it has put one file in place. */
-async function killAmongRenames({ bot }: Volume): Promise<void> {
+async function killAmongRenames({ bot }: Pick<Volume, "bot">): Promise<void> {
   let isDead = false;
   const fs = countingFs((step) => {
     if (isDead) throw osError("EIO");
@@ -154,5 +156,87 @@ test(
     assert.equal((await pullTo(testContext(), bot, MIRROR)).outcome, "unchanged");
     await mirrorTo(testContext({ freeBytes }), bot, 1);
     assertMirrored(bot, [V1, V2]);
+  },
+);
+
+const overlayObstacle = mountObstacle("overlay");
+
+/** Models that an image brings: one of a path that releases have, too. */
+const BAKED = { "a.bin": "baked", "baked/c.bin": "baked" };
+
+function testOnImage(
+  name: string,
+  fn: (bot: ReturnType<typeof machine>, root: string) => Promise<void>,
+): void {
+  Deno.test({
+    name: overlayObstacle === undefined ? name : `${name} (skipped: ${overlayObstacle})`,
+    ignore: overlayObstacle !== undefined,
+    fn: async () => {
+      using dir = tempDir();
+      const bot = machine(dir.path, "bot", join(dir.path, "registry.git"));
+      const image = Object.entries(BAKED).map(([path, text]) => [`models/${path}`, text] as const);
+      using _overlay = overlayAt(join(dir.path, "bot"), Object.fromEntries(image));
+      await fn(bot, dir.path);
+    },
+  });
+}
+
+async function assertIntact(bot: ReturnType<typeof machine>): Promise<void> {
+  const { problems } = await verifyActive(testContext(), storeOf(testContext(), bot), "content");
+  assert.deepEqual(problems, []);
+  assert.ok(Deno.lstatSync(bot.modelsDir).isDirectory, "a folder of an image's layer stays one");
+}
+
+testOnImage(
+  "models in a layer of an image are replaced by the first pull, restored by a rollback, and swapped by the next pull",
+  async (bot, root) => {
+    const { trainer } = await pulledReleases(root, [V1], { bot });
+    assert.deepEqual(readFiles(bot.modelsDir), V1);
+    await assertIntact(bot);
+    await mirrorTo(testContext(), bot, 0);
+    assert.deepEqual(readFiles(bot.modelsDir), BAKED);
+    await publishFiles(trainer, V2);
+    await pullTo(testContext(), bot);
+    assertMirrored(bot, [V1, V2]);
+    await assertIntact(bot);
+  },
+);
+
+testOnImage(
+  "a first pull that was killed among its renames in an image's layer is settled, and keeps the models of the image",
+  async (bot, root) => {
+    const trainer = machine(root, "trainer", bareRepository(join(root, "registry.git")));
+    await publishFiles(trainer, V1);
+    await killAmongRenames({ bot });
+    await settleLeft(testContext(), bot);
+    assertMirrored(bot, [V1]);
+    await pullTo(testContext(), bot);
+    await assertIntact(bot);
+    await mirrorTo(testContext(), bot, 0);
+    assert.deepEqual(readFiles(bot.modelsDir), BAKED);
+  },
+);
+
+testOnImage(
+  "a kill at any rename of a swap in an image's layer leaves one whole release",
+  async (bot, root) => {
+    await pulledReleases(root, [V1, V2], { bot });
+    let kills = 0;
+    for (let isDead = true; isDead; kills++) {
+      const target = activeSequence(bot) === 2 ? 1 : 2;
+      let renames = 0;
+      isDead = false;
+      const fs = countingFs((step) => {
+        isDead ||= step.startsWith("rename") && renames++ === kills;
+        if (isDead) throw osError("EIO");
+      });
+      await mirrorTo(testContext({ fs }), bot, target).catch((error: unknown) =>
+        assert.ok(isDead, String(error))
+      );
+      await settleLeft(testContext(), bot);
+      assertMirrored(bot, [V1, V2]);
+      await assertIntact(bot);
+    }
+    assert.ok(kills > 5, `${kills} kills`);
   },
 );
