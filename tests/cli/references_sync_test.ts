@@ -179,7 +179,7 @@ Deno.test("references-sync names a missing or wrong setting in one line, with it
       ["--categories", "clipp"],
       {},
       2,
-      /--categories: .*: "clipp" is not a category; the categories are blip, clip, .*, ti; did you mean "clip"\?/,
+      /--categories: "clipp" is not a category; the categories are blip, clip, .*, ti; did you mean "clip"\?/,
     ],
     [[], { HORDE_GITHUB_SYNC_PRIMARY_API_URL: "" }, 2, /no PRIMARY server is set/],
     [["--output-dir", "preview"], {}, 2, /Cannot write to --output-dir preview and make pull requests/],
