@@ -256,3 +256,18 @@ Deno.test("a failed first pull with a configuration file is on record", async ()
   const { runs } = JSON.parse((await hub.run("bot", "status", "--json")).stdout);
   assert.deepEqual([runs[0].command, runs[0].outcome], ["hf-pull", "failed"]);
 });
+
+Deno.test("with another --state-dir, a pull knows a folder that a publish of the usual store was trained into", async () => {
+  using dir = tempDir();
+  const { trainer } = await published(dir);
+  const models = join(trainer, "models");
+  const before = readFiles(models);
+  const elsewhere = ["--state-dir", join(dir.path, "state")];
+  const { code, stderr } = await runCli("pull", [...elsewhere, "--json"], { cwd: trainer });
+  assert.deepEqual([code, JSON.parse(stderr).code], [5, "TRAINED_FOLDER"]);
+  assert.deepEqual([readFiles(models), Deno.lstatSync(models).isSymlink], [before, false]);
+  // The usual store beside this folder belongs to the other one.
+  const own = ["--state-dir", join(dir.path, "own"), "--models-dir", join(trainer, "pulled")];
+  const other = await runCli("pull", own, { cwd: trainer });
+  assert.equal(other.code, 0, other.stderr);
+});
