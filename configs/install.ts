@@ -1,69 +1,34 @@
 /**
  * Installs the command `model-sync`, which runs this clone, or removes it. The steps are in `install/`.
  *
- *     deno task install --prefix /usr/local
- *     deno task uninstall
+ *     npx -y deno@2.9.6 -A configs/install.ts --prefix /usr/local
+ *     npx -y deno@2.9.6 -A configs/install.ts uninstall
+ *
+ * `deno task install` does the same, after Deno has installed all of `deno.lock` and listed each download. This file
+ * imports no package, so that its start prints nothing, and a failed download of the installer's own packages ends with
+ * one line.
  */
 import { fileURLToPath } from "node:url";
-import { EXIT, type ExitCode, ModelSyncError, osErrorCode } from "../lib/core/errors.ts";
-import { systemFault } from "../lib/core/system_fault.ts";
-import { parseOptions, USAGE } from "./install/install_options.ts";
-import { install } from "./install/install_program.ts";
-import type { InstallWorld } from "./install/install_world.ts";
-import { uninstall } from "./install/uninstall_program.ts";
+import { EXIT } from "../lib/core/errors.ts";
 import { writeLine } from "../lib/core/files.ts";
+import { packagesError } from "./install/packages_error.ts";
 
-const OTHER_PLACE =
-  "name a folder of your own with --prefix, or run the command as the user who may write there, such as root";
+// Not a literal in import(): Deno would load the packages before this file runs.
+const INSTALLER = new URL("./install/installer.ts", import.meta.url);
 
-/** Does what the command line asks for. @returns the exit code */
-export async function main(
-  world: InstallWorld & { readonly complain: (line: string) => void },
-  args: readonly string[],
-): Promise<ExitCode> {
-  try {
-    const { action, prefix, isDryRun } = parseOptions(args, world.env, Deno.cwd());
-    if (action === "help") world.print(USAGE);
-    if (action === "install") await install(world, prefix, isDryRun);
-    if (action === "uninstall") await uninstall(world, prefix, isDryRun);
-    return EXIT.done;
-  } catch (error) {
-    const fault = systemFault(error, args[0] === "uninstall" ? "uninstall model-sync" : "install model-sync");
-    if (!(fault instanceof ModelSyncError)) throw error;
-    if (["EACCES", "EPERM", "EROFS"].includes(osErrorCode(error) ?? "")) fault.reviseHint(OTHER_PLACE);
-    world.complain(`error: ${fault.message}`);
-    if (fault.hint !== undefined) world.complain(`hint: ${fault.hint}`);
-    return fault.exitCode;
-  }
-}
-
-async function run(
-  command: string,
-  args: readonly string[],
-  { cwd, env }: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
-) {
-  const { success, stdout, stderr } = await new Deno.Command(command, {
-    args: [...args],
-    cwd,
-    env: { ...env },
+async function start(): Promise<number> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["cache", "-q", fileURLToPath(INSTALLER)],
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
     stdin: "null",
   }).output();
-  const decoder = new TextDecoder();
-  return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  if (!success) {
+    const { message, hint } = packagesError(new TextDecoder().decode(stderr));
+    writeLine(Deno.stderr, `error: ${message}\nhint: ${hint}`);
+    return EXIT.failed;
+  }
+  const { main }: typeof import("./install/installer.ts") = await import(INSTALLER.href);
+  return await main();
 }
 
-if (import.meta.main) {
-  // Other users, such as that of a service, run what is installed.
-  if (Deno.build.os !== "windows") Deno.umask(0o022);
-  const world = {
-    env: { get: (name: string) => Deno.env.get(name), toObject: () => Deno.env.toObject() },
-    clone: fileURLToPath(new URL("..", import.meta.url)).replace(/[/\\]$/, ""),
-    execPath: Deno.execPath(),
-    denoVersion: Deno.version.deno,
-    os: Deno.build.os,
-    print: (line: string) => writeLine(Deno.stdout, line),
-    complain: (line: string) => writeLine(Deno.stderr, line),
-    run,
-  };
-  Deno.exit(await main(world, Deno.args));
-}
+if (import.meta.main) Deno.exit(await start());

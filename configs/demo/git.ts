@@ -67,7 +67,7 @@ export async function gitDemo(root: string): Promise<void> {
 ${styled(1, `Done in ${seconds} s. What to try next`)}
 
   Look around:      ls -l ${bot.dir}
-  Install:          ${DENO} task install             # the command model-sync, which runs this clone
+  Install:          ${DENO} -A configs/install.ts   # the command model-sync, which runs this clone
   Your own models:  in the folder of your project
                     model-sync init                # writes a configuration, and checks this machine
                     model-sync publish --dry-run   # shows what would be published

@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { FailedError } from "../../lib/core/errors.ts";
 import { copyPackages, removeNeedless } from "./copy_packages.ts";
-import { causesOf } from "./deno_causes.ts";
 import type { InstallWorld, RunResult } from "./install_world.ts";
+import { packagesError } from "./packages_error.ts";
 import { programEntries } from "./program_packages.ts";
 import { userPackages } from "./user_packages.ts";
 
@@ -70,16 +69,4 @@ class DenoRunner {
       env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...env },
     });
   }
-}
-
-/** Returns the error for packages that Deno could not download. @param stderr what Deno printed, without colours */
-function packagesError(stderr: string): FailedError {
-  const causes = causesOf(stderr);
-  return new FailedError(
-    `Cannot download the packages: ${[...new Set([causes.at(0), causes.at(-1)])].join(": ")}`,
-    {
-      code: "INSTALL_PACKAGES",
-      hint: "check the connection to the npm registry, and run the install again",
-    },
-  );
 }

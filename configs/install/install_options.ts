@@ -7,14 +7,14 @@ import { expandHome, homeFolder } from "../../lib/core/home_folder.ts";
 /** The text of `--help`. */
 export const USAGE = `Installs the command model-sync: a launcher that runs this clone.
 
-Usage: deno task install [options]
-       deno task uninstall [options]
+Usage: deno -A configs/install.ts [options]            install, or update
+       deno -A configs/install.ts uninstall [options]
 
   --prefix DIR   Install into DIR/bin and DIR/lib/model-sync (default: ~/.local)
   --dry-run      Print what would be done, and change nothing
   -h, --help     Print this help
 
-A second install updates the first one. uninstall removes what install wrote.`;
+uninstall removes what an install wrote.`;
 
 /** What the command line asks for. */
 export interface InstallOptions {
@@ -31,11 +31,10 @@ export interface InstallOptions {
  * @throws {UsageError} code `INSTALL_OPTION`
  */
 export function parseOptions(args: readonly string[], env: Environment, cwd: string): InstallOptions {
-  const [action, ...rest] = args;
-  if (action !== "install" && action !== "uninstall") {
-    throw invalid("The first word must be install or uninstall");
-  }
-  const values = valuesOf(rest);
+  const [first] = args;
+  const isNamed = first === "install" || first === "uninstall";
+  const action = isNamed ? first : "install";
+  const values = valuesOf(isNamed ? args.slice(1) : args);
   const base = env.get("INIT_CWD") ?? cwd;
   const prefix = values.prefix === undefined
     ? defaultPrefix(env)
@@ -72,6 +71,6 @@ function defaultPrefix(env: Environment): string {
 function invalid(message: string): UsageError {
   return new UsageError(message, {
     code: "INSTALL_OPTION",
-    hint: "deno task install --help lists the options",
+    hint: "deno -A configs/install.ts --help lists the options",
   });
 }

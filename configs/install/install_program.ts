@@ -130,7 +130,7 @@ function launcherText(world: InstallWorld, { places, runtime, cache }: Plan, reg
 function installCommand({ denoVersion, env, os }: InstallWorld, { prefix }: Places): string {
   const isDefault = prefix === join(homeFolder(env) ?? "", ".local");
   const word = os === "windows" ? `"${prefix}"` : quoted(prefix);
-  return `npx -y deno@${denoVersion} task install${isDefault ? "" : ` --prefix ${word}`}`;
+  return `npx -y deno@${denoVersion} -A configs/install.ts${isDefault ? "" : ` --prefix ${word}`}`;
 }
 
 /** Runs the new launcher in an empty folder, which also fills Deno's caches of compiled code. */

@@ -33,7 +33,7 @@ export function shellLauncher(facts: LauncherFacts): string {
   const special = [...flags.own].filter(([, own]) => own.length > 0);
   return `#!/bin/sh
 # Starts model-sync. ${MARKER}: to remove it, run
-# "deno task uninstall" in the clone. Changes here are lost with the next install.
+# "deno -A configs/install.ts uninstall" in the clone. Changes here are lost with the next install.
 clone=${quoted(clone)}
 runtime=${quoted(runtime)}
 cache=${quoted(cache)}
@@ -90,7 +90,7 @@ export function windowsLauncher(facts: LauncherFacts): string {
   const lines = [
     "@echo off",
     `rem Starts model-sync. ${MARKER}: to remove it, run`,
-    `rem "deno task uninstall" in the clone. Changes here are lost with the next install.`,
+    `rem "deno -A configs/install.ts uninstall" in the clone. Changes here are lost with the next install.`,
     "setlocal DisableDelayedExpansion",
     assignment("clone", clone),
     assignment("runtime", runtime),

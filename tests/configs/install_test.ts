@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { main } from "../../configs/install.ts";
+import { runInstaller as start } from "../../configs/install/installer.ts";
 import { removeNeedless } from "../../configs/install/copy_packages.ts";
 import { parseOptions } from "../../configs/install/install_options.ts";
 import { pathAdvice } from "../../configs/install/install_program.ts";
@@ -31,7 +31,7 @@ async function runInstaller(
     complain: (line) => void complaints.push(line),
     run,
   };
-  const code = await main(world, args);
+  const code = await start(world, args);
   return { code, printed: printed.join("\n"), complaints: complaints.join("\n") };
 }
 
@@ -167,14 +167,15 @@ Deno.test("the installer's options are checked, and a relative prefix starts whe
     const [args, message] of [
       [["install", "--prefix="], /--prefix needs the path of a folder/],
       [["install", "--prefix", "a\nb"], /must not contain line breaks/],
-      [["install", "--preifx", "x"], /Unknown option/],
+      [["--preifx", "x"], /Unknown option/],
       [["uninstall", "x"], /Unexpected argument/],
+      [["remove"], /Unexpected argument/],
     ] as const
   ) {
     const { code, complaints } = await runInstaller(args);
     assert.equal(code, 2);
     assert.match(complaints, message);
-    assert.match(complaints, /\nhint: deno task install --help lists the options/);
+    assert.match(complaints, /\nhint: deno -A configs\/install\.ts --help lists the options/);
   }
   assert.match((await runInstaller(["install", "-h"])).printed, /--prefix DIR .*~\/\.local/);
 });
@@ -211,7 +212,21 @@ Deno.test("an install that cannot download the packages names the cause in one l
   assert.equal(
     complaints,
     "error: Cannot download the packages: Failed caching npm package 'zod@4.6.7': Connection refused (os error 111)\n" +
-      "hint: check the connection to the npm registry, and run the install again",
+      "hint: check the connection to the npm registry, then run the command again",
+  );
+});
+
+Deno.test("the installer itself downloads packages quietly, and names the cause in one line if it cannot", async () => {
+  using dir = tempDir();
+  const args = ["run", "-A", join(PROJECT, "configs/install.ts"), "--dry-run"];
+  const { code, stdout, stderr } = await output(Deno.execPath(), args, dir.path, {
+    DENO_DIR: join(dir.path, "cache"),
+    NPM_CONFIG_REGISTRY: "http://127.0.0.1:9/",
+  });
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(
+    stderr,
+    /^error: Cannot download the packages: .*refused.*\nhint: check the connection to the npm registry, .*\n$/,
   );
 });
 

@@ -6,6 +6,6 @@
 set -eu
 rm -rf program
 git clone --quiet --depth 1 "$PROGRAM_REPOSITORY" program
-(cd program && npx -y deno@2.9.6 task install --prefix "$PWD/installed")
+(cd program && npx -y deno@2.9.6 -A configs/install.ts --prefix "$PWD/installed")
 PATH="$PWD/program/installed/bin:$PATH"
 model-sync hf-pull --offline-ok
