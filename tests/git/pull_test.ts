@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { type Machine, machine, publishFrom, pullTo, storeOf } from "../helpers/machines.ts";
 import { memoryDir, noise, readFiles, type TempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
+import { fixedEnvironment, isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
 
 const MODELS = { "BTC/rf.onnx": "one", "BTC/metadata.json": "{}" };
@@ -390,4 +390,40 @@ Deno.test("pull() with resetToRemote follows a diverged branch and keeps the com
   await pullTo(testContext(), bot, { resetToRemote: true });
   assert.equal(git(mine, "rev-parse", "HEAD"), git(w.registry, "rev-parse", "main"));
   assert.equal(git(mine, "rev-parse", `main-before-reset-${ours.slice(0, 7)}`), ours);
+});
+
+Deno.test({
+  name: "an SSH command of the environment or of git's configuration is used, and never prompts",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using dir = memoryDir();
+    const { registry, bot } = await world(dir);
+    // Git asks a program of this name for no variant of SSH.
+    const ssh = join(dir.path, "ssh");
+    const asked = join(dir.path, "asked");
+    Deno.writeTextFileSync(
+      ssh,
+      `#!/bin/sh\nprintf '%s\\n' "$*" >>"${asked}"\nfor word; do :; done\nexec sh -c "$word"\n`,
+      { mode: 0o755 },
+    );
+    const remote = {
+      ...bot,
+      registry: { ...bot.registry, repoUrl: `ssh://git@registry.invalid${registry}` },
+    };
+    const env = fixedEnvironment({ GIT_SSH_COMMAND: `${ssh} -4` });
+    assert.equal((await pullTo(testContext({ env }), remote)).outcome, "activated");
+
+    const mine = clone(registry, join(dir.path, "mine"));
+    git(mine, "remote", "set-url", "origin", remote.registry.repoUrl);
+    git(mine, "config", "core.sshCommand", `${ssh} -6`);
+    const registryOfMine = { ...bot.registry, repoDir: mine, repoUrl: undefined };
+    const other = { ...bot, modelsDir: join(dir.path, "other/models"), registry: registryOfMine };
+    assert.equal((await pullTo(testContext(), other)).outcome, "activated");
+    const lines = Deno.readTextFileSync(asked).trim().split("\n");
+    assert.ok(
+      lines.every((line) => / -o BatchMode=yes .*git@registry\.invalid /.test(line)),
+      lines.join("\n"),
+    );
+    assert.deepEqual(new Set(lines.map((line) => line.slice(0, 2))), new Set(["-4", "-6"]));
+  },
 });
