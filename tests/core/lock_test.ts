@@ -45,3 +45,15 @@ Deno.test("a released lock is free even while a program is being started", onLin
   using again = await acquireLock(Deno, path, OWNER, systemClock);
   assert.ok(again);
 });
+
+Deno.test("a folder in the place of a lock is an error that names the path to move away", async () => {
+  using dir = tempDir();
+  const path = join(dir.path, "lock");
+  Deno.mkdirSync(path);
+  await assert.rejects(acquireLock(Deno, path, OWNER, systemClock), {
+    code: "LOCK_UNUSABLE",
+    exitCode: 7,
+    message: /^Cannot lock .*lock: /,
+    hint: `move ${path} away and run again`,
+  });
+});

@@ -29,3 +29,20 @@ Deno.test("StateFile.replace() keeps the old content until the new one is writte
   assert.deepEqual(fileIn(dir.path).read(), { kind: "found", value: ["new"] });
   assert.equal(Deno.readTextFileSync(join(dir.path, "elsewhere.json")), '["old"]');
 });
+
+Deno.test("a state file whose place cannot be freed is an error that names what is there", () => {
+  using dir = tempDir();
+  const path = join(dir.path, "state.json");
+  Deno.mkdirSync(join(path, "mine"), { recursive: true });
+  const renameSync = () => {
+    throw osError("EBUSY");
+  };
+  assert.throws(() => fileIn(dir.path, { ...Deno, renameSync }).replace(["new"]), {
+    code: "STATE_FILE_BLOCKED",
+    exitCode: 7,
+    message: `Cannot replace ${path}: a folder is in its place (EBUSY)`,
+    hint: `move ${path} away and run again`,
+  });
+  fileIn(dir.path).replace(["new"]);
+  assert.deepEqual([...Deno.readDirSync(`${path}.damaged`)].map(({ name }) => name), ["mine"]);
+});

@@ -258,6 +258,13 @@ Deno.test("rollback() refuses a release with damaged files, and the active relea
   Deno.removeSync(file);
   Deno.writeTextFileSync(file, "X");
   await assert.rejects(rollBack(w.context, w.bot), { exitCode: 5, message: /a\.onnx has SHA-256/ });
+  Deno.writeTextFileSync(join(store.releases, `${one?.slice("sha256:".length)}.json`), "{");
+  await assert.rejects(rollBack(w.context, w.bot, one), {
+    code: "RELEASE_DAMAGED",
+    exitCode: 5,
+    message: /: its manifest is damaged$/,
+    hint: /choose another release with --to, or pull again/,
+  });
   assert.deepEqual(readFiles(w.bot.modelsDir), { "a.onnx": "2", "b.json": "{}" });
 });
 

@@ -13,7 +13,9 @@ import { writeIntent } from "../../lib/store/intent.ts";
 import { readPendingReload, writePendingReload } from "../../lib/store/pending_reload.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { findQuarantine, liftQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
-import { listReleases } from "../../lib/store/releases.ts";
+import { listReleases, releaseDir } from "../../lib/store/releases.ts";
+import type { Store } from "../../lib/store/store.ts";
+import { learnWithdrawals } from "../../lib/store/withdrawals.ts";
 import { type Digest, shortDigest } from "../../lib/release/manifest.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
@@ -341,6 +343,35 @@ Deno.test("the next run rolls back from a release that failed its canary, whiche
     assert.equal(readQuarantine(world.store)[0]?.digest, bad);
     assert.equal(world.heard().at(-1), `rolled-back ${good}`);
     await assert.rejects(world.pull(watched), ends("QUARANTINED", 5));
+  }
+});
+
+Deno.test("a release that failed its canary stays active if the store has no release to roll back to", async () => {
+  const losses: readonly (readonly [lose: (store: Store, good: Digest) => void, why: RegExp])[] = [
+    [(store, good) => Deno.removeSync(`${releaseDir(store, good)}.json`), /: the store no longer holds it$/],
+    [
+      (store, digest) =>
+        learnWithdrawals(store, [{ digest, state: "withdrawn", at: "2026-11-21T00:00:00Z" }]),
+      /: it was withdrawn, too$/,
+    ],
+  ];
+  for (const [lose, message] of losses) {
+    using world = new World();
+    const watched = safeguards({ canary: world.canary, reload: world.reload });
+    const good = await world.publish({ "a.bin": "one" });
+    await world.pull(watched);
+    const bad = await world.publish({ "a.bin": "two" });
+    await world.pull(watched);
+    world.judge({ status: "degraded", reason: "win_rate fell" });
+    lose(world.store, good);
+    await assert.rejects(world.pull(watched), {
+      code: "CANNOT_GO_BACK",
+      exitCode: 1,
+      message,
+      hint: /rollback --to/,
+    });
+    assert.equal(world.active, bad);
+    assert.equal(world.heard().at(-1), `activated ${bad}`);
   }
 });
 

@@ -168,3 +168,18 @@ Deno.test("a store that may not be written is refused with the command that give
     hint: /sudo chown -R "\$\(id -un\)" \/.*\.model-sync; or set model_sync\.state_dir/,
   });
 });
+
+Deno.test("a file system without links is mirrored into, and symlink mode refuses it", () => {
+  using dir = tempDir();
+  const { fs } = testContext();
+  const symlinkSync = () => {
+    throw osError("EPERM");
+  };
+  const store = openStore({ ...fs, symlinkSync }, { modelsDir: join(dir.path, "models") });
+  assert.equal(chooseMode(store, "auto").mode, "mirror");
+  assert.throws(() => chooseMode(store, "symlink"), {
+    exitCode: 7,
+    message: /the file system or this user cannot make links$/,
+    hint: /to mirror/,
+  });
+});

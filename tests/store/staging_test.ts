@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Staging } from "../../lib/store/staging.ts";
 import { openStore } from "../../lib/store/store.ts";
+import type { FileSystem } from "../../lib/core/files.ts";
+import { sha256Hex } from "../../lib/core/hash.ts";
+import { pulledReleases, storeOf } from "../helpers/machines.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
-import { readFiles, tempDir } from "../helpers/temp_dir.ts";
+import { memoryDir, readFiles, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { osError } from "../helpers/fake_fs.ts";
 
@@ -25,4 +28,27 @@ Deno.test("a file under a second path is linked, or copied if the disk has no li
     const places = ["a.onnx", "d/b.onnx"].map((path) => Deno.statSync(join(staging.dir, path)).ino);
     assert.equal(places[0] === places[1], code === undefined);
   }
+});
+
+Deno.test("a file of an installed release is copied where the disk has no links, unless its bytes have changed", async () => {
+  using dir = memoryDir();
+  const { bot } = await pulledReleases(dir.path, [{ "a.onnx": "one" }]);
+  const sha256 = await sha256Hex("one");
+  let isChanged = false;
+  const other = join(dir.path, "other");
+  Deno.writeTextFileSync(other, "uno");
+  const fs: FileSystem = {
+    ...Deno,
+    linkSync: () => {
+      throw osError("EMLINK");
+    },
+    open: (path, options) => Deno.open(isChanged && options?.write !== true ? other : path, options),
+  };
+  const context = testContext({ fs });
+  await using staging = new Staging(context, storeOf(context, bot), "run");
+  assert.equal(await staging.link("b.onnx", sha256), true);
+  isChanged = true;
+  assert.equal(await staging.link("c.onnx", sha256), false);
+  assert.deepEqual(readFiles(staging.dir), { "b.onnx": "one" });
+  await assert.rejects(staging.write("b.onnx", 1, []), { code: "DUPLICATE_PATH", exitCode: 5 });
 });
