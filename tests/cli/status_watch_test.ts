@@ -145,7 +145,7 @@ Deno.test("status --watch draws in place on a terminal of any size, keeps what w
       check();
       assert.ok(terminal.rows.length <= rows + 1);
       assert.match(terminal.rows.at(-1) ?? "", /^… \d+ more lines$/);
-      rows = 50;
+      rows = 100;
     },
     check,
   ], { stdout, columns: () => terminal.columns, rows: () => rows, noColor: false });
