@@ -32,7 +32,7 @@ Deno.test("without a configuration file, status and doctor say so and show no ro
   const status = await run(dir.path, "status");
   assert.ok(status.stdout.startsWith(none), status.stdout);
   assert.doesNotMatch(status.stdout, /next run|client|publisher/);
-  const launcher = "/home/you/.local/bin/model-sync";
+  const launcher = "/opt/tools/bin/model-sync";
   const doctor = await runCli("doctor", [], { cwd: dir.path, env: { MODEL_SYNC_LAUNCHER: launcher } });
   assert.ok(doctor.stdout.startsWith(none), doctor.stdout);
   assert.match(doctor.stdout, /^roles {10}none is configured$/m);
