@@ -40,7 +40,9 @@ export function trainingCommand(settings: TrainingSettings, options: TrainingOpt
   if (settings.command === undefined || settings.command.length === 0) {
     throw new UsageError("Cannot train: model_sync.publisher.train_command is not set", {
       code: "TRAIN_COMMAND_MISSING",
-      hint: 'set it, for example train_command: ["python3", "-m", "scripts.run_trainer"]; ' +
+      hint:
+        "to write a configuration, run model-sync init git-trainer --repo-url ADDRESS --train-command COMMAND; " +
+        'or set it, for example train_command: ["python3", "train.py"]; ' +
         "or use the existing models: with --skip-training, or publish with train_before_push: false",
     });
   }

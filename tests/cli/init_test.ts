@@ -339,6 +339,7 @@ Deno.test("in an empty folder, a command names the init that writes its settings
   for (
     const [command, options, life] of [
       ["pull", [], "git-client"],
+      ["publish", [], "git-trainer"],
       ["runpod-pull", [], "runpod"],
       ["artifact-pull", [], "github-actions"],
       ["hf-pull", [], "huggingface"],
