@@ -14,10 +14,15 @@ export async function safeguardsStory(
   say("");
   await modelSync(bot, ["pull"]);
 
-  chapter("A release contains a pickle that would run a command when loaded; the bot refuses it");
+  chapter("A pickle would run a command when loaded; the publisher refuses it, and so does the bot");
   const trap = join(trainer.dir, "models/BTC_USDC/scaler.pkl");
   Deno.writeTextFileSync(trap, BOOBY_TRAP);
-  await modelSync(trainer, ["publish", "--skip-training"]);
+  await modelSync(trainer, ["publish", "--skip-training"], 5);
+  say("");
+  say(styled(36, "trainer$ # an attacker publishes it without the checks"));
+  await modelSync(trainer, ["publish", "--skip-training"], 0, {
+    MODEL_SYNC_ACTIVATION_VALIDATE_ENABLED: "false",
+  });
   say("");
   await modelSync(bot, ["pull"], 5);
   Deno.removeSync(trap);

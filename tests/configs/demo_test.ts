@@ -82,6 +82,7 @@ Deno.test("the demo does what its narration says, and its models load in ONNX Ru
     assert.match(told, says);
   }
   assert.match(logged, /error: Cannot accept release .*ETH_USDC\/direction\.onnx has SHA-256/);
+  assert.match(logged, /error: Cannot publish BTC_USDC\/scaler\.pkl: its pickle imports os\.system/);
 
   const questions = ["BTC_USDC", "ETH_USDC", "SOL_USDC"].map((symbol) => {
     const folder = join(root, "bot/models", symbol);
