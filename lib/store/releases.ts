@@ -182,16 +182,13 @@ export async function removeRelease(store: Store, digest: Digest): Promise<void>
 export async function removePartialReleases(
   store: Store,
   isNamed: (digest: Digest) => boolean,
-): Promise<number> {
+): Promise<void> {
   const names = new Set(Array.from(store.fs.readDirSync(store.releases), (entry) => entry.name));
-  let count = 0;
   for (const name of names) {
     const release = name.replace(/\.(json|sig)$/, "");
     if (names.has(release) && names.has(`${release}.json`)) continue;
     const digest = Digest.safeParse(`sha256:${release}`);
     if (digest.success && isNamed(digest.data)) continue;
     await removeTree(store.fs, join(store.releases, name));
-    count++;
   }
-  return count;
 }

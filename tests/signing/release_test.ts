@@ -331,7 +331,8 @@ Deno.test("a release keeps its signature through a pull and a rollback", async (
   assert.equal(findSignature(store, first), undefined);
   // The remains of an interrupted removal are removed.
   writeFiles(store.releases, { [`${"0".repeat(64)}.sig`]: "{}" });
-  assert.equal(await removePartialReleases(store, () => false), 1);
+  assert.equal(signatures(), 3);
+  await removePartialReleases(store, () => false);
   assert.equal(signatures(), 2);
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
+import type { FileSystem } from "../../lib/core/files.ts";
 import { appendHistory, historyFiles, type RunRecord } from "../../lib/store/history.ts";
 import { endOfHistory, type HistoryCursor, readAfter } from "../../lib/store/history_cursor.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
@@ -140,6 +141,25 @@ Deno.test("readers skip torn, damaged and very long lines between records", () =
       appendHistory(store, run(99));
       assert.deepEqual(readAll(store, countMax, cursor).ids, ["r99"]);
     }),
-    { numRuns: 40 },
+    // Longer than a line may be.
+    { numRuns: 40, examples: [[[{ kind: "damage", chars: 2_000_000 }, { kind: "record", chars: 9 }], 1]] },
   );
+});
+
+Deno.test("a run that writes the history locks it for itself, and readers share the lock", () => {
+  using dir = tempDir();
+  const locks: (boolean | undefined)[] = [];
+  const fs: FileSystem = {
+    ...Deno,
+    openSync(path, options) {
+      const file = Deno.openSync(path, options);
+      if (!String(path).endsWith(".lock")) return file;
+      return Object.assign(file, { lockSync: (exclusive?: boolean) => void locks.push(exclusive) });
+    },
+  };
+  const store = openStore(fs, { modelsDir: join(dir.path, "models") });
+  locks.length = 0;
+  appendHistory(store, run(1));
+  readAfter(store, undefined, 1);
+  assert.deepEqual(locks, [true, false]);
 });

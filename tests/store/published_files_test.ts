@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { findPublishedFiles, keepPublishedFiles } from "../../lib/store/published_files.ts";
+import {
+  findPublishedFiles,
+  keepPublishedFiles,
+  listPublishedFiles,
+} from "../../lib/store/published_files.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { memoryDir } from "../helpers/temp_dir.ts";
 
@@ -23,6 +27,8 @@ Deno.test("the file list of a published release is kept up to a limit, with the 
   const kept = findPublishedFiles(store, digest(1));
   assert.deepEqual([kept?.files.length, kept?.filesTotal, kept?.bytes], [2_000, 2_500, 5_000]);
   assert.deepEqual(kept?.files[0], { path: "0.bin", size: 2, sha256: "c".repeat(64) });
+  Deno.writeTextFileSync(join(store.root, "published_files", "notes.json"), "not a list");
+  assert.deepEqual(listPublishedFiles(store), [digest(1)]);
 });
 
 Deno.test("only the lists of the last forty releases are kept, and a damaged list counts as missing", () => {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { createManifest, formatManifest, releaseFile } from "../../lib/release/manifest.ts";
+import { installRelease, listReleases } from "../../lib/store/releases.ts";
 import { Staging } from "../../lib/store/staging.ts";
 import { openStore } from "../../lib/store/store.ts";
 import type { FileSystem } from "../../lib/core/files.ts";
@@ -51,4 +53,24 @@ Deno.test("a file of an installed release is copied where the disk has no links,
   assert.equal(await staging.link("c.onnx", sha256), false);
   assert.deepEqual(readFiles(staging.dir), { "b.onnx": "one" });
   await assert.rejects(staging.write("b.onnx", 1, []), { code: "DUPLICATE_PATH", exitCode: 5 });
+});
+
+Deno.test("installed releases are listed newest first: by sequence, then by time", async () => {
+  using dir = tempDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  const releases = [[0, 2], [1, 1], [0, 4], [0, 3]] as const;
+  for (const [sequence, day] of releases) {
+    await using staging = new Staging(testContext(), store, `run-${day}`);
+    const file = await staging.write("a.onnx", 1, [new TextEncoder().encode(String(day))]);
+    const manifest = await createManifest([releaseFile("a.onnx", file)], {
+      sequence,
+      createdAt: `2026-01-0${day}T00:00:00Z`,
+      origin: { carrier: "local" },
+    });
+    installRelease(store, staging.dir, manifest.digest, formatManifest(manifest));
+  }
+  const listed = listReleases(store).map((
+    { manifest: { sequence, createdAt } },
+  ) => [sequence, createdAt.at(9)]);
+  assert.deepEqual(listed, [[1, "1"], [0, "4"], [0, "3"], [0, "2"]]);
 });
