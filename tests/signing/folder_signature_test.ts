@@ -123,6 +123,18 @@ Deno.test("signing again replaces the signature, and a signature outside the fol
   await verifyFolder(testContext(), [KEY.trusted], models, outside);
 });
 
+Deno.test("a signature in a folder that is named by a link is not a file of the folder", async () => {
+  using dir = tempDir();
+  const { models, signature } = folderWithKeys(dir);
+  const link = join(dir.path, "link");
+  Deno.symlinkSync(models, link);
+  for (const [folder, path] of [[link, signature], [models, join(link, "model.sig")]] as const) {
+    await signFolder(testContext(), KEY.signing, folder, path);
+    await verifyFolder(testContext(), [KEY.trusted], folder, path);
+    assert.ok(!readSigned(path).statement.predicate.resources.some(({ name }) => name === "model.sig"));
+  }
+});
+
 Deno.test("files that no signature can cover are refused, and no signature is written", async () => {
   using dir = tempDir();
   const signature = join(dir.path, "model.sig");

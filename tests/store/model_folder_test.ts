@@ -46,6 +46,33 @@ Deno.test("a model folder that the system cannot move, such as one in an image's
   assert.deepEqual(Array.from(fs.readDirSync(onLayer.staging)), []);
 });
 
+Deno.test("a mount point is replaced file by file, whether planned or found", () => {
+  using dir = tempDir();
+  const modelsDir = join(dir.path, "models");
+  Deno.mkdirSync(modelsDir);
+  const { fs } = testContext();
+  const lstatSync = (asked: string | URL) => {
+    const info = fs.lstatSync(asked);
+    return asked === modelsDir ? { ...info, dev: info.dev + 1 } : info;
+  };
+  const mounted = openStore({ ...fs, lstatSync }, { modelsDir });
+  assert.deepEqual([planMode(mounted, "auto"), chooseMode(mounted, "auto").mode], ["mirror", "mirror"]);
+  for (const choose of [planMode, chooseMode]) {
+    assert.throws(() => choose(mounted, "symlink"), { code: "OTHER_FILE_SYSTEM", message: /a mount point/ });
+  }
+});
+
+Deno.test("files are never mirrored through the link of symlink mode into a release", () => {
+  using dir = tempDir();
+  const modelsDir = join(dir.path, "models");
+  const store = openStore(Deno, { modelsDir });
+  Deno.symlinkSync(join(".model-sync", "current"), modelsDir);
+  for (const choose of [planMode, chooseMode]) {
+    assert.throws(() => choose(store, "mirror"), { code: "MODELS_DIR_UNFIT", exitCode: 2 });
+  }
+  assert.deepEqual([planMode(store, "auto"), chooseMode(store, "auto").mode], ["symlink", "symlink"]);
+});
+
 Deno.test("a model folder that does not lead to the release is a problem that consumers see", () => {
   using dir = tempDir();
   const modelsDir = join(dir.path, "models");
