@@ -1,5 +1,6 @@
 import type { Environment } from "../core/context.ts";
 import { parseJson } from "../core/json.ts";
+import { LAUNCHER_VARIABLE } from "../core/launcher_variables.ts";
 import { splitTimes } from "../schedule/calendar.ts";
 import { parseBoolean } from "./text_values.ts";
 import { type ConfigKey, configKeys, ENV_PREFIX } from "./keys.ts";
@@ -19,7 +20,7 @@ export interface EnvironmentValue {
 export function readEnvironment(env: Environment): EnvironmentValue[] {
   const values: EnvironmentValue[] = [];
   // Most environments have none of these variables, and walking the schema costs time.
-  if (!Object.keys(env.toObject()).some((name) => name.startsWith(ENV_PREFIX))) return values;
+  if (!Object.keys(env.toObject()).some(mayBeSetting)) return values;
   for (const key of configKeys()) {
     const text = env.get(key.envName);
     if (text !== undefined && text !== "") {
@@ -27,6 +28,11 @@ export function readEnvironment(env: Environment): EnvironmentValue[] {
     }
   }
   return values;
+}
+
+/** The launcher of an installation names itself in a variable in every start. */
+function mayBeSetting(name: string): boolean {
+  return name.startsWith(ENV_PREFIX) && name !== LAUNCHER_VARIABLE;
 }
 
 /** Returns a value of the setting's type, or the unchanged text, which the schema then refuses. */

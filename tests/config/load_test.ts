@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { configKeys, jsonSchema } from "../../lib/config/keys.ts";
 import { ConfigError } from "../../lib/config/config_error.ts";
+import { readEnvironment } from "../../lib/config/environment.ts";
 import { type FlagValue, loadConfig, type LoadedConfig } from "../../lib/config/load.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { renderStarter } from "../../lib/config/starter.ts";
@@ -244,4 +245,19 @@ Deno.test("every example in configs/bot.yaml is valid", async () => {
 Deno.test("configs/model-sync.schema.json is the output of config schema", () => {
   const text = Deno.readTextFileSync(`${PROJECT}configs/model-sync.schema.json`);
   assert.deepEqual(JSON.parse(text), jsonSchema());
+});
+
+Deno.test("the variable of a launcher is no setting, and does not make every start walk the schema", () => {
+  const env = (variables: Readonly<Record<string, string>>) => {
+    const asked: string[] = [];
+    const get = (name: string) => (asked.push(name), variables[name]);
+    return { asked, get, toObject: () => ({ ...variables }) };
+  };
+  const launched = env({ PATH: "/bin", MODEL_SYNC_LAUNCHER: "/bin/model-sync" });
+  assert.deepEqual([readEnvironment(launched), launched.asked], [[], []]);
+  const set = env({ MODEL_SYNC_LAUNCHER: "/bin/model-sync", MODEL_SYNC_MODELS_DIR: "m" });
+  assert.deepEqual(readEnvironment(set).map(({ name, value }) => [name, value]), [[
+    "MODEL_SYNC_MODELS_DIR",
+    "m",
+  ]]);
 });
