@@ -78,6 +78,8 @@ Deno.test({
     const status = await output(link, ["status", "--json"], project, OFFLINE);
     assert.equal(status.code, 0, status.stderr);
     assert.equal(JSON.parse(status.stdout).modelsDir, "odd models");
+    const doctor = await output(launcher, ["doctor"], dir.path, { ...OFFLINE, DENO_DIR: "/nonexistent" });
+    assert.match(doctor.stdout, /^ {2}pass {2}ONNX Runtime: starts$/m);
     const unknown = await output(launcher, ["pulll"], project, { ...OFFLINE, DENO_DIR: "/nonexistent" });
     assert.deepEqual(
       [unknown.code, /did you mean "?pull"?\?/i.test(unknown.stderr)],
