@@ -38,8 +38,9 @@ const CALL = /^\s+(?:await )?[\w.]+(?:\([^;]*\))+;$/;
  * ```ts
  * import assert from "node:assert/strict";
  * import { mutantsOf } from "./mutants.ts";
- * const changes = mutantsOf("if (size > max) throw new Error('too large');\n").map(({ change }) => change);
- * assert.deepEqual(changes, [" > becomes >=", "if (true)", "if (false)"]);
+ * const changesOf = (line: string) => mutantsOf(`${line}\n`).map(({ change }) => change);
+ * assert.deepEqual(changesOf("if (size > max) throw error;"), [" > becomes >=", "if (true)", "if (false)"]);
+ * assert.deepEqual(changesOf("if (size === max) throw error;"), ["if (true)", "if (false)"]);
  * ```
  */
 export function mutantsOf(text: string): Mutant[] {
@@ -65,18 +66,31 @@ export function mutantsOf(text: string): Mutant[] {
 type Replace = (from: number, to: number, by: string, change: string) => Mutant;
 
 function replacedOperators(line: string, replace: Replace): Mutant[] {
+  const conditions = conditionsIn(line);
+  // The condition as a whole is also fixed to true and to false. A test that notices both notices that it is reversed.
+  const isWholeEquality = (at: number, operator: string) =>
+    /[!=]==/.test(operator) &&
+    conditions.some(({ open, close }) =>
+      open < at && at < close && !/&&|\|\||=>/.test(line.slice(open, close))
+    );
   return REPLACEMENTS.flatMap(([from, to]) =>
-    indexesOf(line, from).map((at) =>
+    indexesOf(line, from).filter((at) => !isWholeEquality(at, from)).map((at) =>
       replace(at, at + from.length, to, `${from.trimEnd()} becomes ${to.trim()}`)
     )
   );
 }
 
 function fixedConditions(line: string, replace: Replace): Mutant[] {
+  return conditionsIn(line).flatMap(({ open, close }) =>
+    ["true", "false"].map((value) => replace(open, close + 1, `(${value})`, `if (${value})`))
+  );
+}
+
+/** Returns where the brackets of conditions are that begin and end on the line. */
+function conditionsIn(line: string): { readonly open: number; readonly close: number }[] {
   return indexesOf(line, "if (").flatMap((at) => {
     const [open, close] = [at + "if ".length, closingBracket(line, at + "if ".length)];
-    if (close === undefined) return [];
-    return ["true", "false"].map((value) => replace(open, close + 1, `(${value})`, `if (${value})`));
+    return close === undefined ? [] : [{ open, close }];
   });
 }
 
