@@ -524,6 +524,23 @@ Deno.test("a tar that is truncated anywhere is refused, with gzip and without", 
   }
 });
 
+Deno.test({
+  name: "the size of a file that is too large for its header is read from the pax header",
+  ignore: Deno.build.os === "windows", // writes the holes of a file
+  async fn() {
+    using dir = tempDir();
+    const path = `${dir.path}/models.tar`;
+    const bytes = 8 * 1024 ** 3;
+    const headers = joined([paxHeader({ size: String(bytes) }), tarMember({ name: "large.bin" })]);
+    Deno.writeFileSync(path, headers);
+    // Contents, another file and the end of the tar.
+    Deno.truncateSync(path, headers.length + bytes);
+    Deno.writeFileSync(path, rawTar(A), { append: true });
+    await using archive = await openArchive(testContext(), path, "models.tar", ARCHIVE_LIMITS);
+    assert.deepEqual(archive.entries, [{ path: "large.bin", bytes }, { path: "a.onnx", bytes: 12 }]);
+  },
+});
+
 Deno.test("a tar that changes between its check and its extraction is refused", async () => {
   using dir = tempDir();
   const path = `${dir.path}/models.tar`;

@@ -207,9 +207,9 @@ Deno.test("with required signatures, a pull from a frozen registry refuses the e
   await publishFrom(at("2026-11-21T00:00:00Z"), trainer, { seal: KEY.seal(7) });
   const required = { signatures: KEY.required };
   assert.equal((await pullTo(at("2026-11-21T06:00:00Z"), bot, required)).outcome, "activated");
-  assert.equal((await pullTo(at("2026-11-28T00:04:00Z"), bot, required)).outcome, "unchanged");
+  assert.equal((await pullTo(at("2026-11-28T00:05:00Z"), bot, required)).outcome, "unchanged");
   const expired = { code: "RELEASE_EXPIRED", exitCode: 5, message: /it expired at 2026-11-28T00:00:00Z/ };
-  await assert.rejects(pullTo(at("2026-11-28T00:06:00Z"), bot, required), expired);
+  await assert.rejects(pullTo(at("2026-11-28T00:05:01Z"), bot, required), expired);
   assert.deepEqual(readFiles(bot.modelsDir), V1);
   // An unreachable registry does not change that.
   await assert.rejects(pullAway(at("2026-11-28T00:06:00Z"), bot), expired);

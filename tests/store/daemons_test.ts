@@ -47,3 +47,18 @@ Deno.test("other files in the daemons' folder are not listed as daemons", async 
   Deno.writeTextFileSync(join(folder, "notes"), "");
   assert.deepEqual(await readDaemons({ fs: Deno }, store), []);
 });
+
+Deno.test({
+  name: "a daemon that still holds its locks announces itself again without letting go of them",
+  ignore: Deno.build.os === "windows", // no other reader of a locked file
+  async fn() {
+    using dir = tempDir();
+    const context = testContext();
+    const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+    using daemon = await announceDaemon(context, store, ["client"]);
+    const announced = () => Deno.readTextFileSync(join(store.root, "daemons", "client.lock"));
+    const before = announced();
+    await daemon.renew("keep");
+    assert.equal(announced(), before);
+  },
+});

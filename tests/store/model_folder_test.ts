@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { chooseMode, planMode } from "../../lib/store/model_folder.ts";
 import { problemOfFolder, requireSeen } from "../../lib/store/consumer_view.ts";
+import { checkMirrorFolder } from "../../lib/store/mirror_scratch.ts";
 import { setPointers } from "../../lib/store/pointers.ts";
 import { releaseDir } from "../../lib/store/releases.ts";
 import { findStore, openStore, placeOf } from "../../lib/store/store.ts";
@@ -209,4 +210,13 @@ Deno.test("a file system without links is mirrored into, and symlink mode refuse
     message: /the file system or this user cannot make links$/,
     hint: /to mirror/,
   });
+});
+
+Deno.test("the check whether a folder can be mirrored into leaves nothing in it", async () => {
+  using dir = tempDir();
+  const modelsDir = join(dir.path, "models");
+  writeFiles(modelsDir, { "a.onnx": "one" });
+  const store = openStore(Deno, { modelsDir });
+  await checkMirrorFolder(testContext(), store, [{ path: "b.onnx", size: 3, sha256: undefined }]);
+  assert.deepEqual(Array.from(Deno.readDirSync(modelsDir), ({ name }) => name), ["a.onnx"]);
 });
