@@ -124,13 +124,15 @@ Deno.test("the times that GNU tar keeps for incremental backups are not a prefix
   for (const [name, time] of Object.entries(times)) {
     await t.step(name, async () => {
       const bytes = Uint8Array.from(time, (character) => character.charCodeAt(0));
-      const tar = rawTar(tarMember({
-        name: "a.onnx",
-        content: "weights",
-        magic: GNU,
-        put: [[345, bytes], [357, bytes], [369, "00000000000\0"], [483, "00000000007\0"]],
-      }));
-      assert.deepEqual(await readArchive(tar), new Map([["a.onnx", encoder.encode("weights")]]));
+      const tar = (magic: string) =>
+        rawTar(tarMember({
+          name: "a.onnx",
+          content: "weights",
+          magic,
+          put: [[345, bytes], [357, bytes], [369, "00000000000\0"], [483, "00000000007\0"]],
+        }));
+      assert.deepEqual(await readArchive(tar(GNU)), new Map([["a.onnx", encoder.encode("weights")]]));
+      await assert.rejects(readArchive(tar("\0".repeat(8))), { code: "ARCHIVE_UNSAFE" });
     });
   }
 });

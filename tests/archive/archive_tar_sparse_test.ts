@@ -149,6 +149,7 @@ Deno.test("a sparse file with a wrong map is refused", async (t) => {
     "more parts than lines": [paxSparse(1024, [3, 0, 1024], stored)],
     "no map": [paxSparse(1024, [], none)],
     "no number": [paxSparse(1024, ["x", 0, 1024], stored)],
+    "an offset that is no number, before another part": [paxSparse(1536, [2, "x", 512, 1024, 512], stored)],
     "negative number": [paxSparse(1024, [1, "-1", 1024], stored)],
     "number with a zero before it": [paxSparse(1024, [1, "00", 1024], stored)],
     "empty line": [paxSparse(1024, [1, "", 1024], stored)],
