@@ -1,6 +1,8 @@
 import type { KnownRelease } from "../status/known_releases.ts";
 import type { RemoteRelease } from "./read_remote.ts";
 
+type Compared = "digest" | "sequence" | "carrier" | "revision";
+
 /** How the newest release of a source relates to the release here. */
 export interface RemoteLag {
   /** `unknown`: their order shows only after a pull. */
@@ -14,7 +16,10 @@ export interface RemoteLag {
  *
  * @param here `undefined` where there is none
  */
-export function compareRemote(remote: RemoteRelease, here: KnownRelease | undefined): RemoteLag {
+export function compareRemote(
+  remote: Pick<RemoteRelease, Compared>,
+  here: Pick<KnownRelease, Compared> | undefined,
+): RemoteLag {
   if (here === undefined) return { relation: "unknown", sequencesBehind: null };
   const { digest, sequence, carrier, revision } = remote;
   if (digest === here.digest || (digest === null && revision === here.revision)) {

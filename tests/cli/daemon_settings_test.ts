@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { narrowPermissions } from "../../cli/_session.ts";
+import type { PermissionName } from "../../cli/_world.ts";
+import { ModelSync } from "../../lib/config/schema.ts";
 import { ROLE_COMMANDS } from "../../lib/config/roles.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { world } from "../helpers/seed_world.ts";
@@ -82,4 +85,28 @@ Deno.test("a daemon that waits follows a changed schedule, and keeps it with one
   assert.deepEqual(daemon.said.match(/26:00/g)?.length, 1, daemon.said);
   daemon.stop();
   assert.equal(await daemon.exitCode, 0);
+});
+
+Deno.test("a change of the settings that needs a permission which the daemon gave up asks for a restart", () => {
+  const givenUp = new Set<PermissionName>();
+  const permissions = { givenUp, giveUp: (name: PermissionName) => void givenUp.add(name) };
+  const narrow = (activation: Record<string, unknown>) =>
+    narrowPermissions({
+      settings: ModelSync.parse({ activation: { validate: { enabled: false }, ...activation } }),
+      permissions,
+    }, []);
+  narrow({});
+  assert.deepEqual(givenUp, new Set(["net", "run"]));
+  const hooks = [
+    [{ type: "http", url: "http://127.0.0.1/reload" }, /gave up the permission to open connections/],
+    [{ type: "command", command: ["true"] }, /gave up the permission to run programs/],
+  ] as const;
+  for (const [hook, message] of hooks) {
+    assert.throws(() => narrow({ reload: [hook] }), {
+      code: "PERMISSION_GIVEN_UP",
+      exitCode: 2,
+      message,
+      hint: "restart the daemon",
+    });
+  }
 });

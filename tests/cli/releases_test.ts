@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { PermissionName } from "../../cli/_world.ts";
+import { compareRemote } from "../../lib/pipeline/compare_remote.ts";
+import type { Carrier } from "../../lib/release/manifest.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
 import { HubWorld } from "../helpers/hub_world.ts";
@@ -212,4 +214,25 @@ Deno.test("releases --remote names the newest workflow run without downloading i
   await github.addArtifact(github.addRun(), artifact);
   const newer = await remoteOf();
   assert.deepEqual([newer.digest, newer.relation, newer.sequencesBehind], [null, "newer", null]);
+});
+
+Deno.test("releases of one carrier are ordered by their sequence or their run, and those of two carriers are not", () => {
+  const release = (digit: string, revision: string, sequence: number | null, carrier: Carrier = "git") =>
+    ({ digest: `sha256:${digit.repeat(64)}`, revision, sequence, carrier }) as const;
+  const runs = (digit: string, revision: string) => release(digit, revision, null, "github-actions");
+  const here = release("a", "c1", 5);
+  const cases = [
+    [here, undefined, "unknown", null],
+    [release("a", "c2", 9), here, "same", 0],
+    [release("b", "c2", 7), here, "newer", 2],
+    [release("b", "c2", 3), here, "older", 0],
+    [release("b", "c2", 5), here, "unknown", 0],
+    [release("b", "c2", 0), here, "unknown", null],
+    [release("b", "c2", 7, "huggingface"), here, "unknown", null],
+    [runs("b", "12.1"), runs("a", "11.3"), "newer", null],
+    [runs("b", "11.2"), runs("a", "11.3"), "older", null],
+  ] as const;
+  for (const [remote, known, relation, sequencesBehind] of cases) {
+    assert.deepEqual(compareRemote(remote, known), { relation, sequencesBehind });
+  }
 });
