@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { FailedError } from "../../../lib/core/errors.ts";
+import type { SpawnProcess } from "../../../lib/core/subprocess.ts";
+import { tryInProcess } from "../../../lib/validators/onnx/onnx_process.ts";
+import type { TryRequest } from "../../../lib/validators/onnx/try_protocol.ts";
+import { FakeClock } from "../../helpers/fake_clock.ts";
 import { PROJECT } from "../../helpers/run_cli.ts";
 import { classifier, endless } from "../../helpers/onnx_bytes.ts";
 import { tempDir, writeFiles } from "../../helpers/temp_dir.ts";
+import { testContext } from "../../helpers/test_context.ts";
 
 /** The permissions to validate ONNX models: read for the models and the runtime, run for Deno itself. */
 const PERMISSIONS = ["--allow-read", "--allow-run", "--no-prompt"];
@@ -36,5 +42,47 @@ Deno.test("models are tried with permissions to read and to run only", () => {
   assert.match(
     new TextDecoder().decode(stdout),
     /8 sanity vectors computed\nwarn .*its output "probabilities" is NaN.*\n.*computed\n.*did not load and compute it within 12 s\n$/,
+  );
+});
+
+const MINUTE_MS = 60_000;
+
+const REQUEST: TryRequest = {
+  model: { location: "models/a.onnx", external: [] },
+  vectors: { kind: "given", vectors: [] },
+  isFirst: true,
+  vectorsMs: 0,
+  memoryBytes: 0,
+};
+
+/** Starts a program that says that it started when the time has passed, and then never answers. */
+function startingAfter(durationMs: number, clock: FakeClock): SpawnProcess {
+  return ({ timeoutMs, signal }) => {
+    async function* run(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+      clock.advance(Math.min(durationMs, timeoutMs));
+      if (durationMs > timeoutMs) throw new FailedError("Cannot wait for ONNX Runtime", { code: "TIMEOUT" });
+      signal.throwIfAborted();
+      yield new TextEncoder().encode("started\n");
+      const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      clock.advance(MINUTE_MS);
+      await aborted;
+      signal.throwIfAborted();
+    }
+    return { stdout: run(), exit: Promise.resolve({ code: 0, stderr: "" }) };
+  };
+}
+
+Deno.test("a slow start of ONNX Runtime, such as its first download, does not count as the model's time", async () => {
+  const clock = new FakeClock("2026-11-30T00:00:00Z");
+  const context = testContext({ clock, spawn: startingAfter(5 * MINUTE_MS, clock) });
+  assert.deepEqual(await tryInProcess(context, REQUEST, MINUTE_MS), { outcome: "too slow" });
+});
+
+Deno.test("a start of ONNX Runtime that never ends is not the model's fault", async () => {
+  const clock = new FakeClock("2026-11-30T00:00:00Z");
+  const context = testContext({ clock, spawn: startingAfter(60 * MINUTE_MS, clock) });
+  await assert.rejects(
+    tryInProcess(context, REQUEST, MINUTE_MS),
+    /^FailedError: Cannot start ONNX Runtime: it did not start within 10 min$/,
   );
 });
