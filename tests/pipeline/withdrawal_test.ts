@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { WithdrawalTarget } from "../../lib/carriers/withdrawal_target.ts";
+import { planWithdrawal } from "../../lib/pipeline/withdraw.ts";
 import { RolledBackError } from "../../lib/pipeline/run_report.ts";
 import { formatManifest, parseManifest } from "../../lib/release/manifest.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
@@ -470,4 +472,33 @@ Deno.test("the withdrawal of the only release is published with a warning, becau
     /^chore\(models\): withdraw [0-9a-f]{12}\n\nwrong labels$/m,
   );
   await assert.rejects(pullTo(testContext(), world.bot), { code: "WITHDRAWN", exitCode: 5 });
+});
+
+Deno.test("a withdrawal names one release: an unknown one, several and one that is not withdrawn are refused", async () => {
+  const digestOf = (digit: string) => `sha256:${digit.repeat(64)}` as const;
+  const registry = (digit: string): WithdrawalTarget => ({
+    withdrawals: [],
+    newest: { digest: digestOf(digit), sequence: 7 },
+    find: () => Promise.resolve(undefined),
+    publish: () => Promise.reject(new TypeError("nothing is published")),
+    preview: () => Promise.reject(new TypeError("nothing is previewed")),
+    [Symbol.dispose]: () => {},
+  });
+  const plan = (release: string, state: "withdrawn" | "reinstated" = "withdrawn") =>
+    planWithdrawal(testContext(), undefined, [registry("a"), registry("b")], {
+      release,
+      state,
+      reason: undefined,
+    });
+  for (const release of ["active", "7"]) {
+    await assert.rejects(plan(release), {
+      code: "RELEASE_AMBIGUOUS",
+      exitCode: 2,
+      hint: "name one by its digest: aaaaaaaaaaaa, bbbbbbbbbbbb",
+    });
+  }
+  assert.equal((await plan("bbbb")).change.digest, digestOf("b"));
+  await assert.rejects(plan("8"), { code: "RELEASE_MISSING", exitCode: 5 });
+  await assert.rejects(plan("newest"), { code: "RELEASE_INVALID", exitCode: 2 });
+  await assert.rejects(plan("aaaa", "reinstated"), { code: "NOT_WITHDRAWN" });
 });
