@@ -111,6 +111,13 @@ Deno.test("gitError() keeps the line of ssh, a hook or git with the reason, and 
   }
 });
 
+Deno.test("gitError() of a name that is too long for the system asks for a shorter one", () => {
+  for (const words of ["cannot stat 'x': File name too long", "cannot exec 'git': Argument list too long"]) {
+    const error = gitError("do it", `fatal: ${words}\n`);
+    assert.deepEqual([error.exitCode, error.code], [2, "GIT_NAME_TOO_LONG"], error.message);
+  }
+});
+
 Deno.test("gitError() of a push that cannot be signed has exit code 1 and git's reason", () => {
   const cases = [
     "fatal: the receiving end does not support --signed push",

@@ -82,6 +82,22 @@ Deno.test({
   },
 });
 
+Deno.test("an interval becomes one line of cron if an hour is a multiple of it, and is refused otherwise", async () => {
+  const every = async (minutes: number): Promise<Service> => {
+    const { schedule, ...rest } = await service("/srv/bot", "06:00");
+    assert.ok(schedule !== undefined);
+    return { ...rest, schedule: { ...schedule, times: [`${minutes} min`], isInterval: true } };
+  };
+  assert.match(cronBlock(await every(15), "/srv/log"), /^\*\/15 \* \* \* \* cd \/srv\/bot /m);
+  assert.match(cronBlock(await every(60), "/srv/log"), /^0 \* \* \* \* cd \/srv\/bot /m);
+  const odd = await every(45);
+  assert.throws(() => cronBlock(odd, "/srv/log"), {
+    code: "SCHEDULE_DAEMON_ONLY",
+    exitCode: 2,
+    message: /every 45 minutes by cron: 60 is not a multiple of it$/,
+  });
+});
+
 Deno.test("a crontab without a line end and with a damaged block loses no line of others", () => {
   const block = "# BEGIN x\nold\n# END x\n";
   assert.equal(replaceCronBlock("0 1 * * * a", "x", block), `0 1 * * * a\n${block}`);
