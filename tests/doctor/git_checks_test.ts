@@ -98,6 +98,30 @@ Deno.test("checkPrograms() says why an installed git does not run, instead of ca
   assert.deepEqual([git?.status, lfs?.name], ["pass", "git-lfs"]);
 });
 
+Deno.test({
+  name: "checkPrograms() fails for a missing and for an old git, and warns of a missing git-lfs",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using dir = tempDir();
+    const spawn: SpawnProcess = (request) =>
+      isolatedSpawn({ ...request, env: { ...request.env, PATH: dir.path } });
+    const lines = async () =>
+      (await checkPrograms(testContext({ spawn }))).map(({ name, status, detail }) =>
+        `${status} ${name}: ${detail}`
+      );
+    assert.deepEqual(await lines(), [
+      "fail git: not found on the PATH",
+      "warn git-lfs: not installed; needed for files over 100 MiB",
+    ]);
+    const script = `#!/bin/sh\n[ "$1" != lfs ] || { echo "git: 'lfs' is not a git command." >&2; exit 1; }\n`;
+    Deno.writeTextFileSync(join(dir.path, "git"), `${script}echo git version 2.20.1\n`, { mode: 0o755 });
+    assert.deepEqual(await lines(), [
+      "fail git: version 2.20.1, at least 2.31 is needed",
+      "warn git-lfs: not installed; needed for files over 100 MiB",
+    ]);
+  },
+});
+
 Deno.test("compareVersions() orders by numbers, not by letters", () => {
   assert.ok(compareVersions("2.9", "2.31") < 0);
   assert.ok(compareVersions("2.39.5", "2.39") > 0);
