@@ -12,6 +12,7 @@ interface SparsePart {
 
 /** The map of a sparse file's stored parts. */
 export interface SparseMap {
+  /** The last part ends at the end of the file. If a hole is there, that part is empty. */
   readonly parts: readonly SparsePart[];
   /** The size of the file. */
   readonly bytes: number;
@@ -191,7 +192,7 @@ function tooManyParts(path: string, guard: ArchiveGuard): Error {
 const ZEROS_BYTES = 256 * 1024;
 
 /**
- * Yields the contents of a sparse file, with zeros for the holes. The last part ends at the end of the file.
+ * Yields the contents of a sparse file, with zeros for the holes.
  *
  * @param take yields the next stored bytes; fewer at the end of the archive
  */

@@ -141,9 +141,10 @@ function windowSize(descriptor: number): number {
   return base + base / 8 * (descriptor & 7);
 }
 
-/** A field of two bytes counts from 256. That is far below the limit. */
+/** A field of two bytes counts from 256 (RFC 8878, section 3.1.1.1.4). */
 function contentSize(field: Uint8Array): number {
-  return field.reduceRight((sum, byte) => sum * 256 + byte, 0);
+  const value = field.reduceRight((sum, byte) => sum * 256 + byte, 0);
+  return field.length === 2 ? value + 256 : value;
 }
 
 async function skipFrame(stream: CountedStream): Promise<void> {
