@@ -1,8 +1,8 @@
-import { EVERY_SEQUENCE, liftFromQuarantine, quarantineRelease } from "../lib/pipeline/quarantine_release.ts";
+import { liftFromQuarantine, quarantineRelease } from "../lib/pipeline/quarantine_release.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { withdrawnWords } from "../lib/release/withdrawals.ts";
 import { readPointer } from "../lib/store/pointers.ts";
-import { type QuarantineEntry, readQuarantine } from "../lib/store/quarantine.ts";
+import { type QuarantineEntry, readQuarantine, upToSequence } from "../lib/store/quarantine.ts";
 import { findStore } from "../lib/store/store.ts";
 import { type KnownWithdrawal, listWithdrawn } from "../lib/store/withdrawals.ts";
 import { narrowToReading, narrowToReporting, openExistingStore, type Session } from "./_session.ts";
@@ -68,13 +68,10 @@ function listLines(
 ): string[] {
   if (entries.length === 0 && withdrawn.length === 0) return ["no release is quarantined"];
   return [
-    ...entries.flatMap(({ digest, sequence, at, reason }) => {
-      const upTo = sequence === EVERY_SEQUENCE ? "" : ` up to sequence ${sequence}`;
-      return [
-        `${output.paint("bold", shortDigest(digest))}${upTo}  since ${at}`,
-        ...noteLines(output, reason),
-      ];
-    }),
+    ...entries.flatMap((entry) => [
+      `${output.paint("bold", shortDigest(entry.digest))}${upToSequence(entry)}  since ${entry.at}`,
+      ...noteLines(output, entry.reason),
+    ]),
     ...withdrawn.map((entry) =>
       `${output.paint("bold", shortDigest(entry.digest))}  withdrawn by its publisher ${
         withdrawnWords(entry)

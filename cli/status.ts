@@ -7,6 +7,7 @@ import { type NextStep, nextStep } from "../lib/status/next_step.ts";
 import type { CanaryDescription, Status, StatusRelease } from "../lib/wire/schema.ts";
 import { readStatus } from "../lib/status/read_status.ts";
 import { machineRoles, machineUse } from "../lib/doctor/machine_use.ts";
+import { upToSequence } from "../lib/store/quarantine.ts";
 import { findStore, placeOf } from "../lib/store/store.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { headingLines, headingOf, type Session } from "./_session.ts";
@@ -187,9 +188,14 @@ function releaseLines(output: Output, status: Status, advice: NextStep, now: Dat
 }
 
 /** Returns why a rollback does not choose a release by itself. */
-function refusalOf({ quarantine, withdrawn = [] }: Status, { digest }: StatusRelease): string | undefined {
-  if (withdrawn.some((entry) => entry.digest === digest)) return "withdrawn";
-  return quarantine.some((entry) => entry.digest === digest) ? "quarantined" : undefined;
+function refusalOf(
+  { quarantine, withdrawn = [] }: Status,
+  { digest, sequence }: StatusRelease,
+): string | undefined {
+  const withdrawal = withdrawn.find((entry) => entry.digest === digest);
+  if (withdrawal !== undefined && withdrawal.isOverridden !== true) return "withdrawn";
+  const isQuarantined = quarantine.some((entry) => entry.digest === digest && sequence <= entry.sequence);
+  return isQuarantined ? "quarantined" : undefined;
 }
 
 function releaseText(output: Output, release: StatusRelease): string {
@@ -250,9 +256,9 @@ function quarantineLines(output: Output, status: Status): string[] {
   if (status.quarantine.length === 0) return [];
   return [
     output.paint("bold", "quarantine"),
-    ...status.quarantine.flatMap(({ digest, sequence, at, reason }) => [
-      `  ${shortDigest(digest)} sequence ${sequence} since ${at}`,
-      ...noteLines(output, reason),
+    ...status.quarantine.flatMap((entry) => [
+      `  ${shortDigest(entry.digest)}${upToSequence(entry)} since ${entry.at}`,
+      ...noteLines(output, entry.reason),
     ]),
   ];
 }
@@ -277,13 +283,13 @@ function withdrawnLines(output: Output, { withdrawn = [] }: Status): string[] {
 }
 
 /** Returns the line that the active release is withdrawn, if it is. */
-function withdrawnLine(output: Output, { current, releases, quarantine, withdrawn = [] }: Status): string[] {
+function withdrawnLine(output: Output, status: Status): string[] {
+  const { current, releases, withdrawn = [] } = status;
   const found = withdrawn.find(({ digest }) => digest === current?.digest);
   if (found === undefined) return [];
-  const refused = new Set([...quarantine, ...withdrawn].map(({ digest }) => digest));
   const next = found.isOverridden === true
     ? "it was activated here by force"
-    : releases.some(({ digest }) => !refused.has(digest))
+    : releases.some((release) => refusalOf(status, release) === undefined)
     ? "the next pull rolls back from it"
     : "it stays active until a pull gets a newer one";
   const words = `its publisher withdrew it ${withdrawnWords(found)}; ${next}`;

@@ -3,15 +3,12 @@ import { RefusedError } from "../core/errors.ts";
 import { Digest, shortDigest } from "../release/manifest.ts";
 import { WITHDRAWN, withdrawnWords } from "../release/withdrawals.ts";
 import { matchRelease, type NamedReleases } from "../release/match_digest.ts";
-import { addQuarantine, liftQuarantine, readQuarantine } from "../store/quarantine.ts";
+import { addQuarantine, EVERY_SEQUENCE, liftQuarantine, readQuarantine } from "../store/quarantine.ts";
 import { findRelease, releasesOf } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 import { findWithdrawal, listWithdrawn } from "../store/withdrawals.ts";
 import { type CommandScope, reportedRun } from "./reported_run.ts";
 import type { Timed } from "./run_report.ts";
-
-/** The sequence of an entry for a release that the store does not hold: every sequence of it is refused. */
-export const EVERY_SEQUENCE = Number.MAX_SAFE_INTEGER;
 
 /** The report of a change of the quarantine. */
 export interface QuarantineReport<Outcome extends string> {

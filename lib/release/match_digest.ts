@@ -92,7 +92,9 @@ function matchSequence(
   if (found.size === 0 && typed.length < PREFIX_DIGITS_MIN) {
     throw new RefusedError(`Cannot ${action} sequence ${typed}: ${holder} holds no release with it`, {
       code: "RELEASE_MISSING",
-      hint: `it holds the sequences: ${known.map(({ sequence }) => sequence).join(", ") || "none"}`,
+      hint: `it holds the sequences: ${
+        [...new Set(known.map(({ sequence }) => sequence))].join(", ") || "none"
+      }`,
     });
   }
   const [only] = found;

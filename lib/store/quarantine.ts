@@ -22,6 +22,9 @@ export type QuarantineEntry = Readonly<z.infer<typeof QuarantineEntry>>;
 
 const Quarantine = z.array(QuarantineEntry);
 
+/** The sequence of an entry for a release that the store does not hold: every sequence of it is refused. */
+export const EVERY_SEQUENCE = Number.MAX_SAFE_INTEGER;
+
 /** One refused release a day for three years. A release that is older than all of these is refused as a downgrade. */
 const ENTRIES_MAX = 1000;
 
@@ -45,6 +48,11 @@ export function findQuarantine(store: Store, digest: Digest, sequence: number): 
 /** Returns the entry of a release, whatever its sequence. */
 export function findQuarantineEntry(store: Store, digest: Digest): QuarantineEntry | undefined {
   return readQuarantine(store).find((entry) => entry.digest === digest);
+}
+
+/** Returns which sequences of a release are quarantined, as words after its name: ` up to sequence 7`; none for all. */
+export function upToSequence({ sequence }: Pick<QuarantineEntry, "sequence">): string {
+  return sequence === EVERY_SEQUENCE ? "" : ` up to sequence ${sequence}`;
 }
 
 /** Returns the highest sequence that was rolled back. A pull accepts no lower one. */

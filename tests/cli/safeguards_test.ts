@@ -157,6 +157,8 @@ Deno.test("quarantine add and lift decide which releases a pull accepts", async 
   await world.json("bot", "quarantine", "add", next, "--reason", "it smells\x1b[2J");
   const listed = await world.run("bot", "quarantine", ["list"]);
   assert.match(listed.stdout, /since \S+\n {4}it smells\n/);
+  const unseen = new RegExp(`^ {2}${next.slice(7, 19)} since \\S+\n {4}it smells$`, "m");
+  assert.match((await world.run("bot", "status")).stdout, unseen);
   assert.equal((await world.run("bot", "pull")).code, 5);
   const active = await world.run("bot", "quarantine", ["add", release.slice(7, 15)]);
   assert.match(active.stdout, /it stays active; roll back from it with: model-sync rollback/);
@@ -186,9 +188,26 @@ Deno.test("quarantine add and lift take a sequence number, as rollback --to does
   const { stdout } = await world.run("bot", "status");
   assert.match(stdout, new RegExp(`^ {2}others {4}${second.slice(7, 19)} sequence 2, quarantined$`, "m"));
   assert.doesNotMatch(stdout, /^ {2}previous/m);
+  assert.match((await world.run("bot", "quarantine", ["lift", "9"])).stderr, /it holds the sequences: 2;/);
+  editQuarantine(world, { sequence: 1 });
+  assert.match(
+    (await world.run("bot", "status")).stdout,
+    PREVIOUS,
+    "an earlier sequence of it is quarantined",
+  );
+  editQuarantine(world, { sequence: 2 });
   assert.equal((await world.json("bot", "quarantine", "lift", "2")).release, second);
-  assert.match((await world.run("bot", "status")).stdout, /^ {2}previous {2}[0-9a-f]{12} sequence 2$/m);
+  assert.match((await world.run("bot", "status")).stdout, PREVIOUS);
 });
+
+const PREVIOUS = /^ {2}previous {2}[0-9a-f]{12} sequence 2$/m;
+
+/** Changes the bot's only quarantined release. */
+function editQuarantine(world: World, change: { readonly sequence: number }): void {
+  const path = join(world.at("bot"), ".model-sync/quarantine.json");
+  const [entry] = JSON.parse(Deno.readTextFileSync(path));
+  Deno.writeTextFileSync(path, JSON.stringify([{ ...entry, ...change }]));
+}
 
 Deno.test("quarantine add keeps the mark and the sequence of a release that was rolled back", async () => {
   using world = new World();

@@ -81,6 +81,10 @@ Deno.test("withdraw shows its plan, publishes it, and prints the JSON that scrip
   assert.match((await run(bot, "status")).stdout, /its publisher withdrew it at .*activated here by force/s);
   assert.match((await run(bot, "doctor")).stdout, /warn {2}withdrawal: .*\(wrong labels\)/);
   assert.match((await run(bot, "quarantine", "lift", good)).stderr, /^$/);
+  await publish("three");
+  await runJson(bot, "pull");
+  // A rollback without a target would choose it again.
+  assert.match((await run(bot, "status")).stdout, new RegExp(`^ {2}previous {2}${bad.slice(7, 19)}`, "m"));
 });
 
 Deno.test("the alerts of a withdrawal, of the rollback that it causes and of its end name the release, the reason and what is active now", async () => {
