@@ -96,7 +96,8 @@ export function removedLines(output: Output, { service, plan }: PlannedService):
   ];
 }
 
-export function statusJson(found: readonly FoundService[]): object {
+/** @param ok whether the services that count are good */
+export function statusJson(found: readonly FoundService[], ok: boolean): object {
   const services = found.map(({ service, manager, texts, state, isGood, lastRuns }) => ({
     name: service.name,
     kind: manager.kind,
@@ -111,7 +112,7 @@ export function statusJson(found: readonly FoundService[]): object {
     })),
     logs: manager.logs,
   }));
-  return { ok: services.every(({ ok }) => ok), services };
+  return { ok, services };
 }
 
 /** Returns whether there is any text of a service. */

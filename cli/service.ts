@@ -183,7 +183,7 @@ async function status(session: Session, flags: StatusFlags): Promise<ExitCode> {
   // A list may contain roles that are not meant to be services.
   const counted = role === undefined ? found.filter(isInstalled) : found;
   const isGood = counted.length > 0 && counted.every(({ isGood }) => isGood);
-  output.verdict(isGood, { ...statusJson(found), ok: isGood }, () => [
+  output.verdict(isGood, statusJson(found, isGood), () => [
     ...(found.length > 0 ? [] : ["no service of this project is installed, and no role is configured"]),
     ...found.flatMap((service) =>
       role === undefined && !isInstalled(service)
