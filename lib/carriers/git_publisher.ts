@@ -123,7 +123,11 @@ export class GitPublisher implements Publisher<GitPublication> {
       const { commit } = publication;
       if (commit === undefined) throw new TypeError("nothing to push, and something that was not pushed");
       const { tip } = this.#branch;
-      refusal = await pushCommit(this.#context, this.#registry, this.#options, { commit, tip });
+      refusal = await pushCommit(this.#context, this.#registry, this.#options, {
+        commit,
+        tip,
+        contents: "new",
+      });
       if (refusal === undefined) {
         await this.#remember(set, publication.sequence, commit);
         return { ...publication, outcome: "published", pushed: true };
@@ -135,7 +139,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       this.#context.log.warn(
         isOthers
           ? `another publisher pushed to ${remoteBranch} meanwhile; trying again on top of it`
-          : `${remoteBranch} did not accept the push; trying again`,
+          : `${refusal.message}; trying again`,
       );
     }
     // No other publisher pushed: the reason is the remote's message.

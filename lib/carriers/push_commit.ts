@@ -20,8 +20,8 @@ interface PushedCommit {
   readonly commit: ObjectId;
   /** The commit of the remote branch before. */
   readonly tip: ObjectId | undefined;
-  /** Of its files in Git LFS. */
-  readonly contents?: LfsContents;
+  /** Whether the registry may lack the content of its files in Git LFS. */
+  readonly contents: LfsContents;
 }
 
 /**
@@ -34,13 +34,14 @@ export async function pushCommit(
   context: Context,
   registry: Registry,
   place: PublisherPlace,
-  { commit, tip, contents = "new" }: PushedCommit,
+  pushed: PushedCommit,
 ): Promise<Error | undefined> {
+  const { commit, tip } = pushed;
   const { remote, branch } = registry.settings;
   const action = `push to ${redactUrls(registry.remoteUrl.url)}`;
   context.log.info(`pushing to ${registry.remoteBranch}`);
   await askHook(context, registry, place, commit, tip);
-  const lost = await pushFiles(context, registry, place, { commit, tip, contents });
+  const lost = await pushFiles(context, registry, place, pushed);
   if (lost !== undefined) return lost;
   const args = ["push", "--progress", "--porcelain", remote, `${commit}:refs/heads/${branch}`];
   const result = await registry.git.attempt(args, { action, transfer: true });
@@ -80,7 +81,7 @@ async function pushFiles(
   context: Context,
   registry: Registry,
   { subdir }: PublisherPlace,
-  { commit, tip, contents }: Required<PushedCommit>,
+  { commit, tip, contents }: PushedCommit,
 ): Promise<Error | undefined> {
   try {
     await pushLfs(registry, commit, subdir, contents);

@@ -66,7 +66,7 @@ export async function pushLfs(
     : contentMissing(action, missing);
 }
 
-/** Whether the registry may lack files in Git LFS that a commit names. */
+/** Whether the registry may lack the content of files in Git LFS that a commit names: `new`, or not: `pushed`. */
 export type LfsContents = "new" | "pushed";
 
 /** The code of a push of files whose content the clone lacks. */

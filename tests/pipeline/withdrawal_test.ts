@@ -376,9 +376,13 @@ testWithLfs(
       await assert.rejects(withdrawFrom(killed, other, "active"), { code: "GIT_FAILED" });
       assert.equal(git(bare, "rev-parse", "main"), git(other.registry.repoDir, "rev-parse", "HEAD~1"));
       writeFiles(other.modelsDir, { "rf.bin": "next", "same.bin": "same" });
+      const context = testContext();
       const published = next === "withdraw"
-        ? await withdrawFrom(testContext(), other, bad)
-        : await publishFrom(testContext(), other, { lfs: "always" });
+        ? await withdrawFrom(context, other, bad)
+        : await publishFrom(context, other, { lfs: "always" });
+      // The reason, and not that another publisher or the remote is to blame.
+      const [warning = ""] = context.log.lines.filter((line) => line.startsWith("warn "));
+      assert.match(warning, /the clone does not have the content of \S+ in an unpushed commit/);
       assert.equal((await pullTo(testContext(), bot)).release, published.release);
       assert.equal(published.release === good, next === "withdraw");
       const [known] = readWithdrawals(storeOf(testContext(), bot));
