@@ -45,6 +45,12 @@ Deno.test("checkCarriers() requests the health of the RunPod endpoint, without s
   const [wrong = ""] = await checksOf({ runpod }, { RUNPOD_API_KEY: "rp_wrong" });
   assert.match(wrong, /^fail runpod: .*answered 401/);
   assert.doesNotMatch(wrong, /rp_wrong/);
+  // The health of another API has no known address.
+  const other = { trigger_url: `${base}/start`, status_url_template: runpod.status_url_template };
+  assert.match(
+    (await checksOf({ runpod: other }, { RUNPOD_API_KEY: "rp_right" }))[0] ?? "",
+    /^warn runpod: 127\.0\.0\.1:\d+ cannot be tried without starting a job$/,
+  );
   assert.deepEqual(asked, ["GET /v2/ep1/health", "GET /v2/ep1/health"]);
 });
 
