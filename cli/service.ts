@@ -228,7 +228,7 @@ function warnOf(
 ): void {
   if (program.includes("/_npx/")) {
     log.warn(
-      `${name} starts ${program}, which npm may remove at any time; install model-sync with deno task install`,
+      `${name} starts ${program}, which npm may remove at any time; install model-sync from a clone: deno -A configs/install.ts`,
     );
   }
   const home = homeFolder(env);

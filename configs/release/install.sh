@@ -210,12 +210,12 @@ make_scratch() {
   find "$bin" -maxdepth 1 -name '.model-sync-install.*' -mmin +60 -exec rm -rf {} + 2>/dev/null || :
 }
 
-# The launcher of `deno task install` belongs to an installation, which that task removes.
+# The launcher of `configs/install.ts` belongs to an installation, which that program removes.
 refuse_other_files() {
   [ ! -d "$bin/model-sync" ] || fail "Cannot install: $bin/model-sync is a folder" 'move it, or choose another --prefix'
   if head -n 2 "$bin/model-sync" 2>/dev/null | grep -q 'Written by the installer of model-sync'; then
     fail "Cannot install: $bin/model-sync starts a clone" \
-      'run deno task uninstall in the clone, or choose another --prefix'
+      'run deno -A configs/install.ts uninstall in the clone, or choose another --prefix'
   fi
 }
 

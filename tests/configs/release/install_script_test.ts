@@ -304,7 +304,10 @@ Deno.test({
       stubs: { mkdir: "exit 1" },
     });
     Deno.writeTextFileSync(world.program, `#!/bin/sh\n# Starts model-sync. ${MARKER}: to remove it, run\n`);
-    await world.refuses(/model-sync starts a clone\nnext: {2}run deno task uninstall/, []);
+    await world.refuses(
+      /model-sync starts a clone\nnext: {2}run deno -A configs\/install\.ts uninstall in/,
+      [],
+    );
     Deno.removeSync(world.program);
     Deno.mkdirSync(world.program);
     await world.refuses(/model-sync is a folder/, []);
