@@ -2,7 +2,7 @@ import { absolutePath, findEntry } from "../lib/core/files.ts";
 import { UsageError } from "../lib/core/errors.ts";
 import { homeFolder } from "../lib/core/home_folder.ts";
 import type { Role } from "../lib/config/roles.ts";
-import { machineRoles, machineUse } from "../lib/doctor/machine_use.ts";
+import { machineRoles, machineUse } from "../lib/status/machine_use.ts";
 import { choicesOf, type ServiceChoices } from "../lib/service/checked_text.ts";
 import { describeServices, nameOfRoles } from "../lib/service/describe_services.ts";
 import { findInstalled } from "../lib/service/find_installed.ts";

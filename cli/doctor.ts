@@ -6,7 +6,7 @@ import { EXIT, type ExitCode } from "../lib/core/errors.ts";
 import type { Context } from "../lib/core/context.ts";
 import { LAUNCHER_VARIABLE } from "../lib/core/launcher_variables.ts";
 import { type Check, pass } from "../lib/doctor/check.ts";
-import { machineRoles, machineUse, useFor } from "../lib/doctor/machine_use.ts";
+import { machineRoles, machineUse, useFor } from "../lib/status/machine_use.ts";
 import { describeVersion } from "./_version.ts";
 import { SUMMARIES } from "./_help.ts";
 import type { Options } from "./_declaration.ts";

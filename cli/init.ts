@@ -4,7 +4,7 @@ import { messageOf } from "../lib/core/errors.ts";
 import { UnusableFileError } from "../lib/core/files.ts";
 import type { Check } from "../lib/doctor/check.ts";
 import { diagnose } from "../lib/doctor/diagnose.ts";
-import { UNUSED, useFor } from "../lib/doctor/machine_use.ts";
+import { UNUSED, useFor } from "../lib/status/machine_use.ts";
 import { ignoreNames, namesNotIgnored } from "../lib/git/ignore_names.ts";
 import { STATE_DIR_NAME } from "../lib/store/state_entries.ts";
 import { main, plainCommand, type Program } from "./_command.ts";

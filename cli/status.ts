@@ -6,7 +6,7 @@ import { withdrawnWords } from "../lib/release/withdrawals.ts";
 import { type NextStep, nextStep } from "../lib/status/next_step.ts";
 import type { CanaryDescription, Status, StatusRelease } from "../lib/wire/schema.ts";
 import { readStatus } from "../lib/status/read_status.ts";
-import { machineRoles, machineUse } from "../lib/doctor/machine_use.ts";
+import { machineRoles, machineUse } from "../lib/status/machine_use.ts";
 import { upToSequence } from "../lib/store/quarantine.ts";
 import { findStore, placeOf } from "../lib/store/store.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";

@@ -16,7 +16,7 @@ import { hubSettings } from "../huggingface/hub_settings.ts";
 import { deployTargetReaders } from "../redeploy/deploy_targets.ts";
 import type { RunPodApi } from "../runpod/client.ts";
 import { type Check, pass, tried, triedAll, warn } from "./check.ts";
-import type { MachineUse } from "./machine_use.ts";
+import type { MachineUse } from "../status/machine_use.ts";
 
 /**
  * Checks that the configured carriers other than git can be reached with their credentials. Starts and changes nothing.

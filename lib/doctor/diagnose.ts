@@ -16,7 +16,7 @@ import { type Check, tried, triedAll, warn } from "./check.ts";
 import { checkPrograms, checkRegistry, checkTokenScopes } from "./git_checks.ts";
 import { checkIgnoredDotenv, checkIgnoredFile } from "./ignored_file_check.ts";
 import { checkKeys } from "./key_checks.ts";
-import { machineRoles, type MachineUse } from "./machine_use.ts";
+import { machineRoles, type MachineUse } from "../status/machine_use.ts";
 import { checkPublisher } from "./publisher_checks.ts";
 import { checkSafeguards } from "./safeguard_checks.ts";
 import { checkStore } from "./store_checks.ts";

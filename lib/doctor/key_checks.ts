@@ -4,7 +4,7 @@ import type { Context } from "../core/context.ts";
 import { ModelSyncError } from "../core/errors.ts";
 import type { TrustedKey } from "../signing/verify_files.ts";
 import { type Check, fail, pass, warn } from "./check.ts";
-import type { MachineUse } from "./machine_use.ts";
+import type { MachineUse } from "../status/machine_use.ts";
 
 /**
  * The notice before a key ends. A rotation takes some days: clients need the new public key before the publisher signs.

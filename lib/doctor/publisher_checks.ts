@@ -5,7 +5,7 @@ import { requireProgram } from "../core/require_program.ts";
 import { refuseTrainingIntoRelease } from "../pipeline/publish.ts";
 import { findStore, type Store, type StoreLocation } from "../store/store.ts";
 import { type Check, fail, pass, tried, warn } from "./check.ts";
-import type { MachineUse } from "./machine_use.ts";
+import type { MachineUse } from "../status/machine_use.ts";
 
 /**
  * Checks that a scheduled publish of this machine could start. A machine that never trains gets no checks.

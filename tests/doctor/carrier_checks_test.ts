@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { checkCarriers } from "../../lib/doctor/carrier_checks.ts";
-import { UNUSED } from "../../lib/doctor/machine_use.ts";
+import { UNUSED } from "../../lib/status/machine_use.ts";
 import type { Role } from "../../lib/config/roles.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
 import { HubServer } from "../../fakes/hub_server.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { diagnose } from "../../lib/doctor/diagnose.ts";
-import { UNUSED } from "../../lib/doctor/machine_use.ts";
+import { UNUSED } from "../../lib/status/machine_use.ts";
 import { startGitServer } from "../../fakes/git_server.ts";
 import { loadText } from "../helpers/complete_settings.ts";
 import { rootedFs } from "../helpers/fake_fs.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { checkKeys } from "../../lib/doctor/key_checks.ts";
-import { UNUSED } from "../../lib/doctor/machine_use.ts";
+import { UNUSED } from "../../lib/status/machine_use.ts";
 import { clockAt, testKey } from "../helpers/signing.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ModelSync } from "../../lib/config/schema.ts";
-import { type MachineUse, UNUSED } from "../../lib/doctor/machine_use.ts";
+import { type MachineUse, UNUSED } from "../../lib/status/machine_use.ts";
 import { checkPublisher } from "../../lib/doctor/publisher_checks.ts";
 import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";

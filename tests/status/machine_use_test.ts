@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { machineUse, UNUSED } from "../../lib/doctor/machine_use.ts";
+import { machineUse, UNUSED } from "../../lib/status/machine_use.ts";
 import { announceDaemon } from "../../lib/store/daemons.ts";
 import { appendHistory, runRecord } from "../../lib/store/history.ts";
 import { openStore } from "../../lib/store/store.ts";
