@@ -1,6 +1,6 @@
-import { plural } from "../core/format.ts";
 import { createGunzip } from "node:zlib";
 import type { ArchiveSource } from "./archive_guard.ts";
+import { plural } from "../core/format.ts";
 import { readPieces, readRange } from "../core/read_pieces.ts";
 import { FileWindow } from "../core/read_at.ts";
 import { type CountedStream, countedStream } from "./counted_stream.ts";

@@ -1,7 +1,7 @@
-import { plural } from "../core/format.ts";
 import { crc32, createInflateRaw } from "node:zlib";
 import type { Archive, ArchiveContent, ArchiveEntry } from "./types.ts";
 import type { ArchiveSource } from "./archive_guard.ts";
+import { plural } from "../core/format.ts";
 import { readRange } from "../core/read_pieces.ts";
 import { readZipDirectory, type ZipMember } from "./zip_directory.ts";
 import { readEndOfZip } from "./zip_end.ts";

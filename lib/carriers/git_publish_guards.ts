@@ -1,4 +1,3 @@
-import { plural } from "../core/format.ts";
 import { posix, sep } from "node:path";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
@@ -43,9 +42,7 @@ export async function chooseLfsPaths(
     throw lfsMissing(
       first === undefined
         ? "model_sync.lfs is always"
-        : `${first.path} has ${
-          plural(first.size, "byte")
-        }, and GitHub accepts at most ${LARGE_FILE_BYTES_MAX} outside Git LFS`,
+        : `${first.path} has ${first.size} bytes, and GitHub accepts at most ${LARGE_FILE_BYTES_MAX} outside Git LFS`,
     );
   }
   return chosen.map((file) => file.path);

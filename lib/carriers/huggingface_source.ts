@@ -1,8 +1,8 @@
-import { plural } from "../core/format.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { Pool } from "../core/concurrency.ts";
+import { plural } from "../core/format.ts";
 import { redactUrls } from "../core/secret.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
 import { BlobMemory } from "../store/blob_memory.ts";

@@ -1,7 +1,7 @@
-import { plural } from "../core/format.ts";
 import type { ModelSync } from "./schema.ts";
 import type { TIMING } from "./sections/schedule.ts";
 import { parseDuration } from "../core/duration.ts";
+import { plural } from "../core/format.ts";
 import { anyOf, everyMinutes, neverComes, parseCalendar, splitTimes } from "../schedule/calendar.ts";
 import { firstAllowed } from "../schedule/deny_windows.ts";
 import type { RoleSchedule } from "../schedule/agenda.ts";

@@ -1,5 +1,5 @@
-import { plural } from "../core/format.ts";
 import { FailedError } from "../core/errors.ts";
+import { plural } from "../core/format.ts";
 
 /** A header line is an object name, a word and a number. A longer line is another protocol. */
 const LINE_BYTES_MAX = 4096;

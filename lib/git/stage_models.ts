@@ -1,8 +1,8 @@
-import { plural } from "../core/format.ts";
 import { join, posix } from "node:path";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
+import { plural } from "../core/format.ts";
 import { BIG_FILE_BYTES } from "./git.ts";
 import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";

@@ -1,7 +1,7 @@
-import { plural } from "../core/format.ts";
 import type { Context } from "../core/context.ts";
 import type { DownloadRequest, Located, RangeSupport } from "./download_types.ts";
 import { RefusedError, TransientError, UnreachableError } from "../core/errors.ts";
+import { plural } from "../core/format.ts";
 import { sendRequest } from "./request.ts";
 import { statusError } from "./status_error.ts";
 import { networkError } from "./network_error.ts";

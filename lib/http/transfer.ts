@@ -1,4 +1,3 @@
-import { plural } from "../core/format.ts";
 import type { Context } from "../core/context.ts";
 import type { Downloaded, DownloadRequest, RangeSupport } from "./download_types.ts";
 import { RefusedError, TransientError } from "../core/errors.ts";
@@ -10,6 +9,7 @@ import { RemoteContent, RestartDownload } from "./remote_content.ts";
 import { pauseBeforeRetry, type RetryPolicy } from "../core/retry.ts";
 import { cutSpans, type Span, SPAN_BYTES, SpanSet } from "./spans.ts";
 import type { Clock } from "../core/clock.ts";
+import { plural } from "../core/format.ts";
 
 /** Four connections use a line that one cannot fill. rclone has the same default. */
 const CONNECTIONS_MAX = 4;

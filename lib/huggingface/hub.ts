@@ -1,9 +1,9 @@
-import { plural } from "../core/format.ts";
 import { z } from "zod";
 import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
 import type { Located } from "../http/download_types.ts";
 import { RefusedError, UnreachableError } from "../core/errors.ts";
+import { plural } from "../core/format.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { bearer, exchange, readBody, readText, requestJson } from "../http/request.ts";
 import type { HttpRequest } from "../http/request_types.ts";

@@ -1,8 +1,8 @@
-import { plural } from "../core/format.ts";
 import type { ManifestClaim } from "../carriers/carrier.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
+import { plural } from "../core/format.ts";
 import {
   type Carrier,
   createManifest,

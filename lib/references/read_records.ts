@@ -1,5 +1,5 @@
-import { plural } from "../core/format.ts";
 import { RefusedError } from "../core/errors.ts";
+import { plural } from "../core/format.ts";
 import { quote } from "../core/quote.ts";
 import type { Category } from "../config/sections/references.ts";
 import type { ModelChange } from "./compare_records.ts";

@@ -1,5 +1,5 @@
-import { plural } from "../core/format.ts";
 import { RefusedError } from "../core/errors.ts";
+import { plural } from "../core/format.ts";
 import type { CategoryPlan, Shrink } from "./plan.ts";
 import { isJsonArray, isJsonObject, type JsonValue } from "./json/json_value.ts";
 

@@ -1,9 +1,9 @@
-import { plural } from "../core/format.ts";
 import { quote } from "../core/quote.ts";
 import { z } from "zod";
 import { cleanLine } from "../core/clean_text.ts";
 import { CHUNK_BYTES, CHUNKED_FILE_BYTES_MIN, type FileDigest, sha256Hex } from "../core/hash.ts";
 import { RefusedError } from "../core/errors.ts";
+import { plural } from "../core/format.ts";
 import { jsonText } from "../core/json.ts";
 import { compareUtf8, findPathCollision, portablePathProblem, sortUtf8 } from "../core/portable_path.ts";
 
@@ -198,7 +198,7 @@ export function shortDigest(digest: Digest): string {
 /** Returns why a file list is unsafe for file systems; `undefined` if it is safe. */
 export function fileListProblem(paths: readonly string[]): string | undefined {
   if (paths.length > RELEASE_FILES_MAX) {
-    return `it has ${plural(paths.length, "file")}, at most ${RELEASE_FILES_MAX} are possible`;
+    return `it has ${paths.length} files, at most ${RELEASE_FILES_MAX} are possible`;
   }
   for (const path of paths) {
     const problem = portablePathProblem(path);

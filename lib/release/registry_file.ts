@@ -1,4 +1,3 @@
-import { plural } from "../core/format.ts";
 import { RefusedError } from "../core/errors.ts";
 import { MANIFEST_BYTES_MAX } from "./manifest.ts";
 
@@ -29,13 +28,10 @@ export function signatureFile(name: string): RegistryFile {
  */
 export function refuseOversized({ name, bytesMax, code }: RegistryFile, bytes: number): void {
   if (bytes <= bytesMax) return;
-  throw new RefusedError(
-    `Cannot use ${name}: it has ${plural(bytes, "byte")}, at most ${bytesMax} are read`,
-    {
-      code,
-      hint: "publish the release again; the active release is untouched",
-    },
-  );
+  throw new RefusedError(`Cannot use ${name}: it has ${bytes} bytes, at most ${bytesMax} are read`, {
+    code,
+    hint: "publish the release again; the active release is untouched",
+  });
 }
 
 /** The file name of the signature: beside the manifest, never part of the model set. */

@@ -1,5 +1,5 @@
-import { plural } from "../core/format.ts";
 import { Cron } from "croner";
+import { plural } from "../core/format.ts";
 import { WallClock } from "./wall_clock.ts";
 
 /**

@@ -1,4 +1,3 @@
-import { plural } from "../core/format.ts";
 import { basename, dirname, join, relative, sep } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError, RefusedError, UsageError } from "../core/errors.ts";
@@ -104,10 +103,7 @@ export async function verifyFolder(
 function readSignature({ fs }: Context, path: string, where: string): string {
   const info = regularFile(fs, "read", path);
   if (info !== undefined && info.size > SIGNATURE_BYTES_MAX) {
-    throw invalidSignature(
-      where,
-      `it has ${plural(info.size, "byte")}, at most ${SIGNATURE_BYTES_MAX} are read`,
-    );
+    throw invalidSignature(where, `it has ${info.size} bytes, at most ${SIGNATURE_BYTES_MAX} are read`);
   }
   const text = findText(fs, path, SIGNATURE_BYTES_MAX);
   if (text !== undefined) return text;

@@ -1,5 +1,5 @@
-import { plural } from "../core/format.ts";
 import { RefusedError, UsageError } from "../core/errors.ts";
+import { plural } from "../core/format.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
 import { type Manifest, MANIFEST_NAME, shortDigest } from "../release/manifest.ts";

@@ -1,4 +1,3 @@
-import { plural } from "../core/format.ts";
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { DiskError, diskError, ModelSyncError, osErrorCode } from "../core/errors.ts";
@@ -46,9 +45,7 @@ export async function requireMirrorRoom(context: Context, store: Store, bytes: n
   const wanted = bytes + MIRROR_SPARE_BYTES;
   if (free === undefined || free >= wanted) return;
   throw new DiskError(
-    `Cannot mirror into ${store.modelsDir}: the new files need ${
-      plural(wanted, "byte")
-    } beside the old ones, ${free} are free`,
+    `Cannot mirror into ${store.modelsDir}: the new files need ${wanted} bytes beside the old ones, ${free} are free`,
     { code: "DISK", hint: "free some space on the file system of the model folder and run again" },
   );
 }

@@ -1,9 +1,9 @@
-import { plural } from "../core/format.ts";
 import { diskError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
 import { hashFile, type Sha256 } from "../core/hash.ts";
 import { listFolder } from "../core/folders.ts";
 import type { Context } from "../core/context.ts";
+import { plural } from "../core/format.ts";
 import type { Manifest, ReleaseFile } from "../release/manifest.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
 import { isClutter } from "../release/clutter.ts";

@@ -1,6 +1,6 @@
-import { plural } from "../core/format.ts";
 import type { Context } from "../core/context.ts";
 import { DiskError } from "../core/errors.ts";
+import { plural } from "../core/format.ts";
 
 /** Left free for manifests, the history and other programs. */
 const SPARE_BYTES = 16 * 1024 * 1024;

@@ -1,4 +1,3 @@
-import { plural } from "../core/format.ts";
 import type { Context } from "../core/context.ts";
 import { readAt } from "../core/read_at.ts";
 import type { ModelFile } from "./checker.ts";
@@ -20,9 +19,7 @@ const MARK_BYTES = 3;
 export function inspectJson(context: Context, file: ModelFile): void {
   if (file.size > JSON_BYTES_MAX) {
     context.log.info(
-      `${file.path}: not checked, because ${
-        plural(file.size, "byte")
-      } of JSON are more than ${JSON_BYTES_MAX}`,
+      `${file.path}: not checked, because ${file.size} bytes of JSON are more than ${JSON_BYTES_MAX}`,
     );
     return;
   }

@@ -1,6 +1,6 @@
-import { plural } from "../core/format.ts";
 import type { ValidateSettings } from "../config/sections/validate.ts";
 import { RefusedError } from "../core/errors.ts";
+import { plural } from "../core/format.ts";
 import { matchesAny } from "../core/wildcards.ts";
 import { totalBytes } from "../release/manifest.ts";
 import type { ModelFile } from "./checker.ts";

@@ -1,6 +1,6 @@
-import { plural } from "../core/format.ts";
 import type { Context } from "../core/context.ts";
 import { Pool } from "../core/concurrency.ts";
+import { plural } from "../core/format.ts";
 import { readAt } from "../core/read_at.ts";
 import { Working } from "../core/working.ts";
 import { CHECKSUM_HINT, findWrongChecksum } from "../release/metadata_checksum.ts";

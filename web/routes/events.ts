@@ -1,7 +1,7 @@
-import { plural } from "../../lib/core/format.ts";
 import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { messageAndHint } from "../../lib/core/errors.ts";
+import { plural } from "../../lib/core/format.ts";
 import { BATCH_BYTES_MAX, BATCH_CONTENT_TYPE, nodeOf } from "../../lib/wire/event_names.ts";
 import { parseBatch, type ParsedBatch } from "../../lib/wire/parse_batch.ts";
 import { type Denial, denialJson, REFUSALS } from "../access/refusals.ts";

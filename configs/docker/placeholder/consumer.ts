@@ -1,6 +1,6 @@
-import { plural } from "../../../lib/core/format.ts";
 import { z } from "zod";
 import { messageOf } from "../../../lib/core/errors.ts";
+import { plural } from "../../../lib/core/format.ts";
 import { parseJson } from "../../../lib/core/json.ts";
 import { signatureProblem } from "./check_signature.ts";
 import { type LoadedRelease, loadRelease } from "./load_release.ts";

@@ -1,7 +1,7 @@
-import { plural } from "../../core/format.ts";
 import type { ValidateSettings } from "../../config/sections/validate.ts";
 import type { Context } from "../../core/context.ts";
 import type { FileSystem } from "../../core/files.ts";
+import { plural } from "../../core/format.ts";
 import { portablePathProblem } from "../../core/portable_path.ts";
 import { oneLine, quote } from "../../core/quote.ts";
 import { matchesAny } from "../../core/wildcards.ts";
@@ -71,9 +71,7 @@ export async function inspectOnnx(context: Context, file: ModelFile, request: On
   }
   if (model.bytes > LOAD_BYTES_MAX) {
     context.log.warn(
-      `${file.path}: only its structure was checked, because models of more than ${LOAD_BYTES_MAX} bytes are not loaded; it is ${
-        plural(model.bytes, "byte")
-      }`,
+      `${file.path}: only its structure was checked, because models of more than ${LOAD_BYTES_MAX} bytes are not loaded; it is ${model.bytes} bytes`,
     );
     return;
   }

@@ -88,7 +88,7 @@ export class ProtobufFile {
       throw this.invalid(
         start,
         message,
-        `a text of ${plural(end - start, "byte")}, more than ${TEXT_BYTES_MAX}`,
+        `a text of ${end - start} bytes, more than ${TEXT_BYTES_MAX}`,
       );
     }
     const bytes = new Uint8Array(end - start);

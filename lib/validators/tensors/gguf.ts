@@ -1,6 +1,6 @@
-import { plural } from "../../core/format.ts";
 import type { Context } from "../../core/context.ts";
 import type { FileSystem } from "../../core/files.ts";
+import { plural } from "../../core/format.ts";
 import { quote } from "../../core/quote.ts";
 import { readAt } from "../../core/read_at.ts";
 import type { DriftSetting } from "../../config/choices.ts";

@@ -1,5 +1,5 @@
-import { plural } from "../../core/format.ts";
 import { decodeUtf8 } from "../../core/decode_utf8.ts";
+import { plural } from "../../core/format.ts";
 import { quote } from "../../core/quote.ts";
 import { FileWindow } from "../../core/read_at.ts";
 import { FormatProblem } from "../invalid_model.ts";
@@ -70,7 +70,7 @@ export class GgufReader {
     const length = this.uint64();
     if (length > NAME_BYTES_MAX) {
       throw new FormatProblem(
-        `it has a name of ${plural(length, "byte")} at byte ${this.#position}, at most ${NAME_BYTES_MAX}`,
+        `it has a name of ${length} bytes at byte ${this.#position}, at most ${NAME_BYTES_MAX}`,
       );
     }
     const text = decodeUtf8(this.#bytes(length));
