@@ -8,7 +8,7 @@ import { GIT_ENV } from "../helpers/test_git.ts";
 /** No command has more steps. An endless loop would exceed it. */
 const STEPS_MAX = 400;
 
-/** Simulated deaths show what the code leaves. A real SIGKILL at every fortieth step checks the simulation. */
+/** Simulated deaths show what the code leaves. A real SIGKILL at every fortieth step, at least one, checks them. */
 const SIGKILL_EVERY = 40;
 
 /** Kills run in parallel: they mostly wait for programs. */
@@ -69,12 +69,13 @@ interface Kill {
 
 /** The kernel splits writes differently from run to run, by a step or two: a victim may survive the last kills. */
 function killsOf(steps: readonly Step[]): Kill[] {
+  const firstSigkill = Math.min(SIGKILL_EVERY, steps.length) >> 1;
   return [
     ...steps.filter(({ hasNews }) => hasNews).map(({ number }) => ({
       what: `died before step ${number}`,
       kill: (victim: Victim) => simulate(victim, number),
     })),
-    ...steps.filter((_, index) => (index + 1) % SIGKILL_EVERY === 0).map(({ number }) => ({
+    ...steps.filter((_, index) => index % SIGKILL_EVERY === firstSigkill).map(({ number }) => ({
       what: `was killed before step ${number}`,
       kill: (victim: Victim) => runScript(victim, number),
     })),
