@@ -150,6 +150,12 @@ Deno.test("a sparse file with a wrong map is refused", async (t) => {
     "no map": [paxSparse(1024, [], none)],
     "no number": [paxSparse(1024, ["x", 0, 1024], stored)],
     "an offset that is no number, before another part": [paxSparse(1536, [2, "x", 512, 1024, 512], stored)],
+    "an unused slot before a used one": [
+      oldSparse(1024, [[0, 1024]], stored, { put: [[434, octal(1024) + octal(0)]] }),
+    ],
+    "a slot that is no number": [
+      oldSparse(1536, [[0, 512], [1024, 512]], stored, { put: [[386, "xxxxxxxxxxx\0"]] }),
+    ],
     "negative number": [paxSparse(1024, [1, "-1", 1024], stored)],
     "number with a zero before it": [paxSparse(1024, [1, "00", 1024], stored)],
     "empty line": [paxSparse(1024, [1, "", 1024], stored)],

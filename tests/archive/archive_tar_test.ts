@@ -83,6 +83,13 @@ Deno.test("a tar of every common program is read, with gzip and without", async 
       rawTar(longName(LONG), tarMember({ ...weights, name: LONG.slice(0, 100), magic: "ustar  \0" })),
       LONG,
     ],
+    "GNU with a long name that ends without a NUL": [
+      rawTar(
+        tarMember({ name: "././@LongLink", type: "L", content: LONG, magic: "ustar  \0" }),
+        tarMember({ ...weights, name: LONG.slice(0, 100), magic: "ustar  \0" }),
+      ),
+      LONG,
+    ],
     "GNU with a binary size": [
       rawTar(tarMember({ ...weights, name: "a.onnx", size: binarySize(12) })),
       "a.onnx",
@@ -380,6 +387,11 @@ refuses("a tar is refused when its headers lie or say two things", {
   },
   "record without an end": {
     tar: rawTar(tarMember({ name: "pax", type: "x", content: "9 path=ab" }), A),
+    code: "ARCHIVE_DAMAGED",
+    message: /pax header that cannot be read/,
+  },
+  "record whose length begins with a zero": {
+    tar: rawTar(tarMember({ name: "pax", type: "x", content: "011 path=b\n" }), A),
     code: "ARCHIVE_DAMAGED",
     message: /pax header that cannot be read/,
   },

@@ -611,6 +611,11 @@ refuses("a ZIP is refused when its ZIP64 records lie", {
     entries: [{ ...A, both: { bytes: FULL, extra: joined([zip64Field(12), zip64Field(13)]) } }],
     message: /extra field twice/,
   },
+  "a field without a length": {
+    entries: [{ ...A, both: { extra: new Uint8Array(3) } }],
+    code: "ARCHIVE_DAMAGED",
+    message: /exceed their space/,
+  },
   "a field longer than its place": {
     entries: [{ ...A, both: { extra: zip64Field(12).subarray(0, 8) } }],
     code: "ARCHIVE_DAMAGED",
