@@ -1,7 +1,11 @@
 import { ModelSyncError } from "../lib/core/errors.ts";
 import { formatAge, formatBytes, plural } from "../lib/core/format.ts";
 import { compareRemote, type RemoteLag } from "../lib/pipeline/compare_remote.ts";
-import { type RemoteWithdrawals, remoteWithdrawals } from "../lib/pipeline/remote_withdrawals.ts";
+import {
+  isQuarantined,
+  type RemoteWithdrawals,
+  remoteWithdrawals,
+} from "../lib/pipeline/remote_withdrawals.ts";
 import type { RemoteRelease } from "../lib/pipeline/read_remote.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { withdrawnWords } from "../lib/release/withdrawals.ts";
@@ -55,6 +59,7 @@ interface FoundRelease extends RemoteWithdrawals {
   readonly found: RemoteRelease;
   readonly lag: RemoteLag;
   readonly here: KnownRelease | undefined;
+  readonly isQuarantinedHere: boolean;
 }
 
 /** The newest release of a role's source, or why it is not known. */
@@ -82,7 +87,7 @@ async function run(session: Session, flags: ReleasesFlags): Promise<void> {
     ...(shown.length < releases.length
       ? [output.paint("dim", "  older releases are not shown: --limit 0 shows all")]
       : []),
-    ...(flags.remote === true ? remoteLines(session, remotes, releases) : []),
+    ...(flags.remote === true ? remoteLines(session, remotes) : []),
   ]);
   // The releases that this machine knows are shown although the source is unreachable.
   for (const one of remotes) if ("failure" in one) throw one.failure;
@@ -97,7 +102,15 @@ async function lookUpRole(
   try {
     const found = await lookUp(session, store, role);
     const here = hereOf(releases, role);
-    return { role, found, here, lag: compareRemote(found, here), ...remoteWithdrawals(store, found) };
+    const isQuarantinedHere = store !== undefined && isQuarantined(store, found);
+    return {
+      role,
+      found,
+      here,
+      isQuarantinedHere,
+      lag: compareRemote(found, here),
+      ...remoteWithdrawals(store, found),
+    };
   } catch (failure) {
     if (!(failure instanceof ModelSyncError) || session.context.signal.aborted) throw failure;
     return { role, failure };
@@ -188,7 +201,6 @@ function ageText(time: string | null, now: Date): string {
 function remoteLines(
   { output, settings }: Session,
   remotes: readonly LookedUp[],
-  releases: readonly KnownRelease[],
 ): string[] {
   const title = output.paint("bold", "newest at the source");
   if (remotes.length === 0) {
@@ -209,23 +221,18 @@ function remoteLines(
         : `release ${output.paint("bold", shortDigest(found.digest))} sequence ${found.sequence}, `;
       return [
         `${role}${name}${fromText(found.carrier, found.revision)}`,
-        `  ${" ".repeat(width)}  ${lagText(output, one, releases)}`,
+        `  ${" ".repeat(width)}  ${lagText(output, one)}`,
         ...withdrawalTexts(output, one).map((text) => `  ${" ".repeat(width)}  ${text}`),
       ];
     }),
   ];
 }
 
-function lagText(
-  output: Output,
-  { found, lag, here, withdrawal }: FoundRelease,
-  releases: readonly KnownRelease[],
-): string {
-  const known = releases.find(({ digest }) => digest === found.digest);
-  const refused = known?.state === "quarantined"
-    ? "; the newest is quarantined here, so pulls refuse it"
-    : withdrawal !== null
+function lagText(output: Output, { lag, here, isQuarantinedHere, withdrawal }: FoundRelease): string {
+  const refused = withdrawal !== null
     ? "; the newest is withdrawn, so pulls refuse it"
+    : isQuarantinedHere
+    ? "; the newest is quarantined here, so pulls refuse it"
     : "";
   if (here === undefined) return `no release is active here${refused}`;
   const what = isActive(here) ? "the active release" : "the release published here";

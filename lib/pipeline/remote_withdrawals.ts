@@ -38,12 +38,18 @@ export function remoteWithdrawals(store: Store | undefined, remote: RemoteReleas
 function replacementOf(
   store: Store,
   active: Digest,
-  { digest, sequence }: RemoteRelease,
+  remote: RemoteRelease,
   list: readonly Withdrawal[],
 ): Digest | undefined {
+  const { digest } = remote;
   const isAccepted = digest !== null && digest !== active && findWithdrawn(list, digest) === undefined &&
-    findQuarantine(store, digest, sequence ?? SEQUENCE_MAX) === undefined;
+    !isQuarantined(store, remote);
   return isAccepted ? digest : rollbackTargets(store, active, list)[0]?.manifest.digest;
+}
+
+/** Returns whether pulls refuse the newest release of a source because it is quarantined here. */
+export function isQuarantined(store: Store, { digest, sequence }: RemoteRelease): boolean {
+  return digest !== null && findQuarantine(store, digest, sequence ?? SEQUENCE_MAX) !== undefined;
 }
 
 function noteOf({ at, reason }: Withdrawal): WithdrawalNote {

@@ -209,7 +209,7 @@ function editQuarantine(world: World, change: { readonly sequence: number }): vo
   Deno.writeTextFileSync(path, JSON.stringify([{ ...entry, ...change }]));
 }
 
-Deno.test("quarantine add keeps the mark and the sequence of a release that was rolled back", async () => {
+Deno.test("quarantine add keeps the mark and the sequence of a release that was rolled back, and refuses no later sequence", async () => {
   using world = new World();
   await world.publish("one");
   await world.json("bot", "pull");
@@ -221,6 +221,13 @@ Deno.test("quarantine add keeps the mark and the sequence of a release that was 
   const [after] = (await world.json("bot", "status")).quarantine;
   assert.deepEqual([before.wasLeft, after.wasLeft, after.reason], [true, true, "indeed"]);
   assert.equal(after.sequence, before.sequence);
+  const refusal = /the newest is quarantined here, so pulls refuse it/;
+  assert.match((await world.run("bot", "releases", ["--remote"])).stdout, refusal);
+  await world.publish("three");
+  await world.publish("two");
+  // The same files with a later sequence.
+  assert.doesNotMatch((await world.run("bot", "releases", ["--remote"])).stdout, refusal);
+  assert.equal((await world.json("bot", "pull")).release, left);
 });
 
 Deno.test("status with an unreadable quarantine says so, and shows the rest", async () => {
