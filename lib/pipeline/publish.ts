@@ -61,18 +61,20 @@ export async function publish<Result extends Publication>(
   if (remembered !== undefined && known !== undefined) return reportOf(context, publisher, remembered, known);
   const models = set ?? await readModels(context, store, memory, isWanted);
   if (validate !== undefined && publisher.findPublished(models.digest) === undefined) {
-    await run.step("validate", () => refuseInvalid(context, models, validate));
+    await run.step("validate", () => refuseInvalid(context, store, models, validate));
   }
   const publication = await run.step("publish", () => publisher.publish(models));
   const { digest, files } = models;
-  if (publication.outcome === "published") keepFiles(context, store, models);
+  if (publication.outcome === "published") {
+    keepFiles(context, store, models, validate?.enabled === true);
+  }
   return reportOf(context, publisher, { digest, files: files.length, bytes: totalBytes(files) }, publication);
 }
 
 /** Keeps the file list. The publish has succeeded, even if the disk has no room for the list. */
-function keepFiles({ log }: Context, store: Store, models: ModelSet): void {
+function keepFiles({ log }: Context, store: Store, { digest, files }: ModelSet, validated: boolean): void {
   try {
-    keepPublishedFiles(store, models);
+    keepPublishedFiles(store, { digest, files, validated });
   } catch (error) {
     log.debug(`the release will be reported without its files: ${messageOf(error)}`);
   }

@@ -83,7 +83,7 @@ export async function planPublish(scope: CommandScope, choices: PublishChoices):
   const seal = await releaseSeal(context, settings.signing);
   const options = { ...publisherOptions(scope, choices, stateDirOf(context.fs, location)), seal };
   const plan = await planGitPublish(context, options, set, scratch.path, store);
-  if (plan.outcome === "published") await refuseInvalid(context, set, settings.activation.validate);
+  if (plan.outcome === "published") await refuseInvalid(context, store, set, settings.activation.validate);
   const trainCommand = training === undefined
     ? null
     : redactArguments(trainingCommand(training, choices.training));

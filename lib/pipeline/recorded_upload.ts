@@ -58,7 +58,7 @@ export async function planUpload(
   const isOurs = (path: string) => isWanted(layout, path);
   const set = await readModelSet(context, location.modelsDir, cache, NO_FOLDER_MEMORY, isOurs);
   const preview = await HuggingFacePublisher.preview(context, options, set, store);
-  if (preview.outcome === "published") await refuseInvalid(context, set, settings.activation.validate);
+  if (preview.outcome === "published") await refuseInvalid(context, store, set, settings.activation.validate);
   return { preview, bytes: totalBytes(set.files) };
 }
 

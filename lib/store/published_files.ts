@@ -26,6 +26,8 @@ const PublishedFiles = z.object({
   bytes: z.number(),
   /** The first files, by name. */
   files: z.array(z.object({ path: z.string(), size: z.number(), sha256: z.string() })).max(KEPT_FILES_MAX),
+  /** Whether the models passed their checks before they were published. */
+  validated: z.boolean().optional(),
 });
 /** The kept files of a published release. */
 export type PublishedFiles = Readonly<z.infer<typeof PublishedFiles>>;
@@ -44,16 +46,29 @@ export function listPublishedFiles(store: Store): Digest[] {
   });
 }
 
+/** Returns the files of the release that this machine published last; `undefined` if none are kept. */
+export function lastPublishedFiles(store: Store): PublishedFiles | undefined {
+  const [last] = newestFirst(store);
+  if (last === undefined) return undefined;
+  const read = new StateFile<PublishedFiles>(store.fs, last.path, PublishedFiles).read();
+  return read.kind === "found" ? read.value : undefined;
+}
+
 /** Keeps the files of a release that was just published, and drops the oldest lists beyond the bounds. */
 export function keepPublishedFiles(
   store: Store,
-  { digest, files }: { readonly digest: Digest; readonly files: readonly ReleaseFile[] },
+  { digest, files, validated = false }: {
+    readonly digest: Digest;
+    readonly files: readonly ReleaseFile[];
+    readonly validated?: boolean;
+  },
 ): void {
   const kept: PublishedFiles = {
     digest,
     filesTotal: files.length,
     bytes: totalBytes(files),
     files: files.slice(0, KEPT_FILES_MAX).map(({ path, size, sha256 }) => ({ path, size, sha256 })),
+    validated,
   };
   store.fs.mkdirSync(folderOf(store), { recursive: true });
   listFile(store, digest).replace(kept);
@@ -61,17 +76,22 @@ export function keepPublishedFiles(
 }
 
 function dropOldest(store: Store): void {
+  let bytes = 0;
+  for (const [index, { path, size }] of newestFirst(store).entries()) {
+    bytes += size;
+    if (index >= LISTS_MAX || (bytes > LISTS_BYTES_MAX && index > 0)) removeFile(store.fs, path);
+  }
+}
+
+function newestFirst(
+  store: Store,
+): { readonly path: string; readonly size: number; readonly atMs: number }[] {
   const { fs } = store;
-  const lists = Array.from(fs.readDirSync(folderOf(store))).flatMap(({ name }) => {
+  return (listFolder(fs, folderOf(store)) ?? []).flatMap(({ name }) => {
     const path = join(folderOf(store), name);
     const info = ifFound(() => findFile(fs, path));
     return info?.isFile === true ? [{ path, size: info.size, atMs: info.mtime?.getTime() ?? 0 }] : [];
   }).sort((one, other) => other.atMs - one.atMs);
-  let bytes = 0;
-  for (const [index, { path, size }] of lists.entries()) {
-    bytes += size;
-    if (index >= LISTS_MAX || (bytes > LISTS_BYTES_MAX && index > 0)) removeFile(fs, path);
-  }
 }
 
 function folderOf({ root }: Pick<Store, "root">): string {

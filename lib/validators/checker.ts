@@ -12,6 +12,8 @@ export interface ValidationRequest {
   readonly createdAt: string;
   /** The active release; `undefined` before the first activation. */
   readonly active: { readonly dir: string; readonly files: readonly ModelFile[] } | undefined;
+  /** The SHA-256 of files, by path, that passed the checks in an earlier release. They need not be loaded again. */
+  readonly passed?: ReadonlyMap<string, string>;
   readonly settings: ValidateSettings;
 }
 

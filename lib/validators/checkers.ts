@@ -16,9 +16,10 @@ export const CHECKERS: readonly Checker[] = [
     passesUnchanged: false,
     // Protocol Buffers have no magic bytes.
     looksLike: () => false,
-    check: ({ context, file, before, request: { files, active, settings } }) =>
+    check: ({ context, file, before, request: { files, active, passed, settings } }) =>
       inspectOnnx(context, file, {
         folder: { files },
+        passed,
         active: before === undefined || active === undefined
           ? undefined
           : { file: before, files: active.files },

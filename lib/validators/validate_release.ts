@@ -92,8 +92,11 @@ async function checkFiles(
 }
 
 /** Returns the checks that a file has to pass. */
-function chooseCheckers({ context, file, before }: CheckJob, checkers: readonly Checker[]): Checker[] {
-  const isUnchanged = before?.sha256 === file.sha256;
+function chooseCheckers(
+  { context, file, before, request }: CheckJob,
+  checkers: readonly Checker[],
+): Checker[] {
+  const isUnchanged = [before?.sha256, request.passed?.get(file.path)].includes(file.sha256);
   using opened = context.fs.openSync(file.location, { read: true });
   return formatsOf(file, opened, checkers).filter((checker) => !(isUnchanged && checker.passesUnchanged));
 }

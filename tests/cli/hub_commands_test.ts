@@ -4,7 +4,7 @@ import { REPO } from "../helpers/hub_machines.ts";
 import { hasOpenssl, makeCertificates } from "../helpers/certificates.ts";
 import { runCli, spawnCli } from "../helpers/run_cli.ts";
 import { HubWorld, MODELS } from "../helpers/hub_world.ts";
-import { FLOAT, input, model, node, output } from "../helpers/onnx_bytes.ts";
+import { classifier, FLOAT, input, model, node, output } from "../helpers/onnx_bytes.ts";
 import { listing, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 
 Deno.test("hf-upload and hf-pull move models over a hub under their own permission sets", async () => {
@@ -458,4 +458,26 @@ Deno.test("hf-upload tries ONNX models under its permission set, like a pull", a
   const { code, stderr } = await spawnCli("hf-upload", [], { cwd, entry: "script" });
   assert.equal(code, 5, stderr);
   assert.match(stderr, /Cannot publish price\.onnx: ONNX Runtime .*Unknown/);
+});
+
+Deno.test("a publisher loads a model again only if it changed, or was published without the checks", async () => {
+  await using world = new HubWorld();
+  const trainer = join(world.path, "trainer");
+  const models = join(trainer, "models");
+  const tried = async () => {
+    writeFiles(models, { "notes.txt": crypto.randomUUID() });
+    const { code, stderr } = await world.run("trainer", "hf-upload", "--verbose");
+    assert.equal(code, 0, stderr);
+    return [...stderr.matchAll(/(\w+)\.onnx loads in ONNX Runtime/g)].map(([, name]) => name).sort();
+  };
+  const unchecked = `huggingface: {repo_id: ${REPO}}, activation: {validate: {enabled: false}}`;
+  writeFiles(models, { "a.onnx": classifier([[1, 2], [3, 4]]), "b.onnx": classifier([[1, 2], [3, 4]]) });
+  const config = Deno.readTextFileSync(join(trainer, "configs/bot.yaml"));
+  writeFiles(trainer, { "configs/bot.yaml": `model_sync: {${unchecked}}\n` });
+  assert.deepEqual(await tried(), []);
+  writeFiles(trainer, { "configs/bot.yaml": config });
+  assert.deepEqual(await tried(), ["a", "b"]);
+  assert.deepEqual(await tried(), []);
+  writeFiles(models, { "b.onnx": classifier([[5, 6], [7, 8]]) });
+  assert.deepEqual(await tried(), ["b"]);
 });

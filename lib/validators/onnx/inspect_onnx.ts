@@ -39,6 +39,8 @@ export interface OnnxRequest {
   readonly folder: { readonly files: readonly ModelFile[] };
   /** The active model with the same path. */
   readonly active: ActiveOnnx | undefined;
+  /** The SHA-256 of files, by path, of an earlier release that passed. */
+  readonly passed?: ReadonlyMap<string, string> | undefined;
   readonly settings: OnnxSettings;
 }
 
@@ -46,7 +48,7 @@ export interface OnnxRequest {
  * Checks that a model can replace the active one. The file is a complete ONNX file, its external data is in the release
  * and in the model's folder, and its inputs and outputs are those that consumers know. ONNX Runtime loads it within the
  * limits of time and memory, and computes finite numbers near the active model's on sanity vectors. A model that is the
- * active one, byte for byte with its external data, is not loaded. Needs read permission, and run permission for Deno.
+ * active one or one that passed, byte for byte with its external data, is not loaded. Needs read permission, and run permission for Deno.
  *
  * @throws {InvalidModelError} naming the problem of the model
  * @throws {UsageError} for an unusable file with sanity vectors
@@ -61,6 +63,10 @@ export async function inspectOnnx(context: Context, file: ModelFile, request: On
 
   if (active !== undefined && digestOf(model) === digestOf(active)) {
     context.log.debug(`${file.path} is identical to the active model: not loaded again`);
+    return;
+  }
+  if (filesOf(model).every(({ path, sha256 }) => request.passed?.get(path) === sha256)) {
+    context.log.debug(`${file.path} is identical to the model of an earlier release: not loaded again`);
     return;
   }
   if (matchesAny(file.path, settings.structure_only)) {
@@ -115,8 +121,13 @@ interface OpenModel {
 function open(context: Context, file: ModelFile, release: readonly ModelFile[]): OpenModel {
   const signature = readOnnx(context.fs, file);
   const external = findExternalData(context.fs, file, signature, release);
-  const files = new Set([file, ...external.map(({ file }) => file)]);
-  return { file, signature, external, bytes: files.values().reduce((sum, { size }) => sum + size, 0) };
+  const bytes = filesOf({ file, external }).reduce((sum, { size }) => sum + size, 0);
+  return { file, signature, external, bytes };
+}
+
+/** Returns the model's files, each once. */
+function filesOf({ file, external }: Pick<OpenModel, "file" | "external">): ModelFile[] {
+  return [...new Set([file, ...external.map(({ file }) => file)])];
 }
 
 /** An active model from before validation may be damaged; then there is nothing to compare with. */
