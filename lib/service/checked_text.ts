@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ROLES } from "../config/roles.ts";
 
 /**
- * Generated texts carry a checksum of themselves, by which a later installation finds out whether somebody edited them.
+ * Generated texts carry a checksum of themselves, by which a later installation finds out whether an operator edited them.
  * The checksum may be anywhere in the text: it is computed with this word in its place.
  */
 const PLACEHOLDER = "CHECKSUM";

@@ -60,8 +60,8 @@ export function isOwn(seal: Seal | undefined, { signedBy }: Sealed): boolean {
 }
 
 /**
- * Returns the withdrawals that a publisher may carry from a manifest into its next one. Whoever can write to the registry
- * can write a list. If a publisher signed a list that its key did not sign before, clients would trust that writer.
+ * Returns the withdrawals that a publisher may carry from a manifest into its next one. Any writer of the registry can
+ * write a list. If a publisher signed a list that its key did not sign before, clients would trust that writer.
  */
 export function ownWithdrawals(
   seal: Seal | undefined,

@@ -20,7 +20,7 @@ export interface Following {
   readonly limit: number;
   /** Called with runs, oldest first; not with an empty list. */
   readonly show: (runs: readonly RunRecord[]) => void;
-  /** Whether nobody reads the runs any more. */
+  /** Whether the reader of the runs has gone. */
   readonly isOver: () => boolean;
 }
 

@@ -90,7 +90,7 @@ export function reportOf({ time, data }: EventOf<"heartbeat">, receivedAt: strin
   };
 }
 
-/** Returns the newest withdrawn releases that nobody activated by force; nothing where there are none. */
+/** Returns the newest withdrawn releases that no operator activated by force; nothing where there are none. */
 function withdrawnOf({ withdrawn = [] }: Status): Pick<Report, "withdrawn"> {
   const digests = withdrawn.filter(({ isOverridden }) => isOverridden !== true).map(({ digest }) => digest);
   return digests.length === 0 ? {} : { withdrawn: digests.slice(-QUARANTINE_MAX) };

@@ -4,7 +4,7 @@ import { ORT_PACKAGE } from "./ort_package.ts";
 import type { Loadable } from "./try_protocol.ts";
 import { NUMBER_TYPES } from "./value_info.ts";
 
-// Deno finds no package in this expression, so that it locks and downloads the package only for a process that comes here.
+// Deno finds no package in this expression, so it locks and downloads the package only for a process that loads this file.
 const runtime: typeof import("onnxruntime-common") = await import(ORT_PACKAGE);
 
 /** The runtime's reasons contain whole type signatures. */
