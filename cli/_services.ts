@@ -99,14 +99,16 @@ export async function listServices(session: Session, flags: Which): Promise<Mana
       listed.push(...manage(session, { ...flags, name }, roles, choices, scope));
     }
   }
+  if (flags.name !== undefined) return listed.filter(({ service }) => service.name === flags.name);
   const roles = machineRoles(config, await machineUse(context, location));
   const others = roles.filter((role) => !listed.some(({ service }) => service.roles.includes(role)));
-  for (const role of flags.name === undefined ? others : []) {
-    const choices = flags.timer ? { timer: true } : {};
-    const [scope] = scopes;
-    if (scope !== undefined) listed.push(...manage(session, flags, [role], choices, scope));
-  }
-  return flags.name === undefined ? listed : listed.filter(({ service }) => service.name === flags.name);
+  const [scope] = scopes;
+  if (scope === undefined) return listed;
+  return [...listed, ...others.flatMap((role) => manage(session, flags, [role], timerOf(flags), scope))];
+}
+
+function timerOf({ timer }: Which): Pick<ServiceChoices, "timer"> {
+  return timer ? { timer } : {};
 }
 
 /** Returns whose services are listed: without `--user` those of the system and of this user. */
@@ -122,10 +124,10 @@ export async function findServices(
   roles: readonly Role[],
   scope: Scope,
 ): Promise<ManagedService[]> {
-  const [first] = manage(session, flags, roles, flags.timer ? { timer: true } : {}, scope);
+  const [first] = manage(session, flags, roles, timerOf(flags), scope);
   const [text] = first?.manager.texts ?? [];
   const choices = text === undefined ? undefined : choicesOf(await first?.manager.read(text));
-  return manage(session, flags, roles, { ...choices, ...(flags.timer ? { timer: true } : {}) }, scope);
+  return manage(session, flags, roles, { ...choices, ...timerOf(flags) }, scope);
 }
 
 /** Returns the services with these roles, each with its manager. */
