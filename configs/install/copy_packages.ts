@@ -9,7 +9,8 @@ const FILES_MAX = 100_000;
 
 /**
  * Copies packages from Deno's cache of this user into the cache of the installation, so that they are not downloaded a
- * second time; without the files that nothing loads. Packages that are there already are left alone. A killed copy leaves a folder that the next one replaces.
+ * second time; without the files that nothing loads. Packages that are there already are left alone. A killed copy
+ * leaves a folder that the next one replaces.
  *
  * @param npmCache the folder of packages in the cache of this user
  * @param cache the cache of the installation
@@ -37,10 +38,11 @@ function isKept(name: string): boolean {
   return name.endsWith("/package.json") || isLoaded(name);
 }
 
-/** Removes the files that nothing loads from packages in the cache of the installation. */
-export function removeNeedless(packages: readonly UserPackage[]): void {
+/** Removes the files that nothing loads from packages in the cache of the installation. Other packages stay whole. */
+export function removeNeedless(packages: readonly UserPackage[], cache: string): void {
   for (const { name, localPath } of packages) {
-    if (localPath !== undefined) removeNeedlessIn(localPath, name);
+    const isOwn = localPath !== undefined && !relative(cache, localPath).startsWith("..");
+    if (isOwn) removeNeedlessIn(localPath, name);
   }
 }
 

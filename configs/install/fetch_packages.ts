@@ -31,7 +31,7 @@ export async function fetchPackages(world: InstallWorld, runtime: string, cache:
   const infos: string[] = [];
   for (const entry of entries) infos.push(await deno.run(["info", "--json", ...entry], { DENO_DIR: cache }));
   const packages = userPackages(infos);
-  removeNeedless(packages);
+  removeNeedless(packages, cache);
   return packages.find((one) => one.registry !== undefined)?.registry ?? "";
 }
 

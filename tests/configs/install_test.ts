@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { runInstaller as start } from "../../configs/install/installer.ts";
 import { removeNeedless } from "../../configs/install/copy_packages.ts";
 import { parseOptions } from "../../configs/install/install_options.ts";
@@ -232,15 +232,20 @@ Deno.test("the installer itself downloads packages quietly, and names the cause 
   );
 });
 
-Deno.test("an installation keeps of a package what the program loads", () => {
+Deno.test("an installation keeps of a package what the program loads, and leaves packages outside its cache alone", () => {
   using dir = tempDir();
-  writeFiles(dir.path, {
+  const files = {
     "package.json": "{}",
     "index.js": "",
     "index.d.ts": "",
     "dist/index.js.map": "",
     "dist/index.wasm": "",
-  });
-  removeNeedless([{ name: "some", version: "1.0.0", registry: undefined, localPath: dir.path }]);
-  assert.deepEqual(Object.keys(readFiles(dir.path)).sort(), ["dist/index.wasm", "index.js", "package.json"]);
+  };
+  const [own, other] = [join(dir.path, "cache/some"), join(dir.path, "node_modules/some")];
+  for (const localPath of [own, other]) {
+    writeFiles(localPath, files);
+    removeNeedless([{ name: "some", version: "1.0.0", registry: undefined, localPath }], dirname(own));
+  }
+  assert.deepEqual(Object.keys(readFiles(own)).sort(), ["dist/index.wasm", "index.js", "package.json"]);
+  assert.deepEqual(readFiles(other), files);
 });

@@ -48,7 +48,8 @@ export interface OnnxRequest {
  * Checks that a model can replace the active one. The file is a complete ONNX file, its external data is in the release
  * and in the model's folder, and its inputs and outputs are those that consumers know. ONNX Runtime loads it within the
  * limits of time and memory, and computes finite numbers near the active model's on sanity vectors. A model that is the
- * active one or one that passed, byte for byte with its external data, is not loaded. Needs read permission, and run permission for Deno.
+ * active one or one that passed, byte for byte with its external data, is not loaded. Needs read permission, and run
+ * permission for Deno.
  *
  * @throws {InvalidModelError} naming the problem of the model
  * @throws {UsageError} for an unusable file with sanity vectors
