@@ -30,7 +30,7 @@ export interface RestoreOptions {
   readonly seal: Seal | undefined;
   /** The withdrawals that this machine knows. */
   readonly known: readonly Withdrawal[];
-  /** Returns whether a release may be restored and signed: any writer of the repository can add releases. */
+  /** Returns whether a release may be restored and signed. Every writer of the repository can add releases. */
   readonly isTrusted: (
     claim: SignedManifest & { readonly signature: string | undefined },
   ) => Promise<boolean>;
