@@ -68,15 +68,3 @@ export function refuseModelsInClone(fs: FileSystem, modelsDir: string, repoDir: 
     },
   );
 }
-
-/** @throws {UsageError} code `REPO_BARE`: there is no worktree to write into */
-export function refuseBareRegistry(registry: Registry): void {
-  if (!registry.isBare) return;
-  throw new UsageError(
-    `Cannot publish through ${registry.git.repoDir}: it is a bare repository without a worktree`,
-    {
-      code: "REPO_BARE",
-      hint: `set model_sync.repo_url to it, and model_sync.repo_dir to a new folder for a clone`,
-    },
-  );
-}

@@ -22,7 +22,7 @@ import type { Publication, Publisher } from "./carrier.ts";
 import { pushCommit } from "./push_commit.ts";
 import { followRemote, takeOverClone } from "./take_over_clone.ts";
 import { findPublished, rememberPublished } from "../store/published.ts";
-import { chooseLfsPaths, refuseBareRegistry, refuseForeignManifest } from "./git_publish_guards.ts";
+import { chooseLfsPaths, refuseForeignManifest } from "./git_publish_guards.ts";
 import type { Store } from "../store/store.ts";
 import { carryWithdrawals } from "../store/withdrawals.ts";
 
@@ -84,10 +84,9 @@ export class GitPublisher implements Publisher<GitPublication> {
    * @throws {UsageError} code `WORKTREE_DIRTY`
    */
   static async open(context: Context, store: Store, options: GitPublisherOptions): Promise<GitPublisher> {
-    const use = { owner: options.owner, clone: "whole", withoutHooks: true } as const;
+    const use = { owner: options.owner, clone: "whole", isPublish: true } as const;
     let registry = await Registry.open(context, options.registry, use);
     try {
-      refuseBareRegistry(registry);
       const branch = await takeOverClone(context, registry, options).catch(async (error: unknown) => {
         registry = await registry.replaceAfter(error);
         return await takeOverClone(context, registry, options);

@@ -23,7 +23,7 @@ import type { WithdrawalChange } from "../release/withdrawals.ts";
 import { expiryOf } from "../signing/seal.ts";
 import { type EarlierRelease, fetchClaim, findEarlierRelease } from "./git_earlier_release.ts";
 import { nextSequence } from "./git_manifest.ts";
-import { refuseBareRegistry, refuseForeignManifest } from "./git_publish_guards.ts";
+import { refuseForeignManifest } from "./git_publish_guards.ts";
 import type { GitPublisherOptions } from "./git_publisher.ts";
 import { pushCommit } from "./push_commit.ts";
 import { followRemote, takeOverClone } from "./take_over_clone.ts";
@@ -99,7 +99,7 @@ export class GitWithdrawal implements WithdrawalTarget {
       options.registry,
       owner === "unlocked"
         ? { owner, clone: "blobless", scratch }
-        : { owner, clone: "whole", withoutHooks: true },
+        : { owner, clone: "whole", isPublish: true },
     );
     const follow = async () => {
       if (owner !== "unlocked") return await takeOverClone(context, registry, options);
@@ -111,7 +111,6 @@ export class GitWithdrawal implements WithdrawalTarget {
     };
     let branch: SyncedBranch;
     try {
-      if (owner !== "unlocked") refuseBareRegistry(registry);
       branch = await follow().catch(async (error: unknown) => {
         registry = await registry.replaceAfter(error);
         return await follow();

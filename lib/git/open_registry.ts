@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
+import { UsageError } from "../core/errors.ts";
 import { removeTree } from "../core/files.ts";
 import type { LockOwner } from "../core/lock.ts";
 import { redactUrls } from "../core/secret.ts";
@@ -21,8 +22,11 @@ export type RegistryUse =
   & {
     /** The kind of clone to create if there is none. A clone of our own is recreated if it is `blobless` and must be `whole`. */
     readonly clone: CloneKind;
-    /** Git runs no hooks by itself: the commit must contain exactly the bytes that were hashed. */
-    readonly withoutHooks?: boolean;
+    /**
+     * The run commits in the worktree, so a bare repository is refused. Git runs no hooks by itself: the commit must
+     * contain exactly the bytes that were hashed.
+     */
+    readonly isPublish?: boolean;
     /** Damage found by an earlier attempt: a clone of our own is recreated. */
     readonly damage?: string;
     /** The registry's object format: a clone of our own with another one is recreated. */
@@ -76,6 +80,8 @@ export async function openRegistryParts(
     reach: (url) => requireReachable(context, settings, url),
     lock: (gitDir) => lockClone(context, gitDir, use.owner),
   });
+  // Before the remote is asked for: adding one would not help.
+  if (use.isPublish === true && facts.isBare) throw bareRegistry(settings.repoDir);
   let umask: string | undefined;
   if (use.owner !== "unlocked") {
     resources.use(await lockClone(context, facts.gitDir, use.owner));
@@ -90,8 +96,15 @@ export async function openRegistryParts(
   const aliases = remoteUrl.login === undefined ? [] : [address, facts.configuredUrl ?? address];
   const hookGit = bare.with(await remoteAccess(context, bare, { ...remoteUrl, aliases }, settings))
     .with({ env: { ...optional, ...lazy }, umask });
-  const git = hookGit.with(facts.isOwn ? OWN_GIT : use.withoutHooks === true ? PLAIN_GIT : {});
+  const git = hookGit.with(facts.isOwn ? OWN_GIT : use.isPublish === true ? PLAIN_GIT : {});
   return { git, hookGit, facts, remoteUrl, settings, setAside, lock: resources.move() };
+}
+
+function bareRegistry(repoDir: string): UsageError {
+  return new UsageError(`Cannot publish through ${repoDir}: it is a bare repository without a worktree`, {
+    code: "REPO_BARE",
+    hint: "set model_sync.repo_url to it, and model_sync.repo_dir to a new folder for a clone",
+  });
 }
 
 /** Removes from a clone of our own what killed runs and others left there; returns the umask that git needs in it. */

@@ -34,7 +34,6 @@ export class Registry implements Disposable {
   readonly gitDir: string;
   /** Its folder of objects: elsewhere for a linked worktree. */
   readonly objectsDir: string;
-  readonly isBare: boolean;
   /** Created by this program. */
   readonly isOwn: boolean;
   readonly remoteUrl: RemoteUrl;
@@ -53,7 +52,6 @@ export class Registry implements Disposable {
     this.hookGit = parts.hookGit;
     this.gitDir = parts.facts.gitDir;
     this.objectsDir = parts.facts.objectsDir;
-    this.isBare = parts.facts.isBare;
     this.isOwn = parts.facts.isOwn;
     this.remoteUrl = parts.remoteUrl;
     this.settings = parts.settings;
@@ -67,7 +65,7 @@ export class Registry implements Disposable {
   /**
    * Opens the clone, and creates an empty one from `repoUrl` if there is none. Nothing is fetched yet.
    *
-   * @throws {UsageError} no clone, not a repository, no such remote
+   * @throws {UsageError} no clone, not a repository, bare but a worktree is needed, no such remote
    * @throws {CloneDamagedError} a clone of the user's is damaged
    * @throws {LockedError} another run works in it
    */
@@ -146,7 +144,7 @@ export class Registry implements Disposable {
 
   /** Whether this clone has a worktree: it is not bare, and was checked out at least once. */
   get hasWorktree(): boolean {
-    return !this.isBare && findEntry(this.#context.fs, join(this.gitDir, "index")) !== undefined;
+    return !this.#facts.isBare && findEntry(this.#context.fs, join(this.gitDir, "index")) !== undefined;
   }
 
   /**

@@ -358,6 +358,25 @@ for (const [before, after] of [["always", "always"], ["always", "never"], ["neve
   );
 }
 
+Deno.test("a withdrawal that was killed before its push is pushed unchanged by the next one", async () => {
+  using world = makeWorld();
+  const { trainer, bare } = world;
+  const good = await publishVersion(world, "good");
+  const bad = await publishVersion(world, "bad");
+  const killed = testContext({
+    spawn: (request) =>
+      isolatedSpawn(
+        request.args.includes("push") ? { ...request, args: ["no-such-git-command"] } : request,
+      ),
+  });
+  await assert.rejects(withdrawFrom(killed, trainer, "active"), { code: "GIT_FAILED" });
+  const unpushed = git(trainer.registry.repoDir, "rev-parse", "HEAD");
+  assert.notEqual(git(bare, "rev-parse", "main"), unpushed);
+  const { release } = await withdrawFrom(testContext(), trainer, bad);
+  assert.equal(release, good);
+  assert.equal(git(bare, "rev-parse", "main"), unpushed);
+});
+
 testWithLfs(
   "a withdrawal that was killed before its push, from a new clone without the files in Git LFS, is published by the next withdraw or publish",
   async () => {
@@ -413,10 +432,14 @@ Deno.test("a withdrawal that cannot be published is refused with the reason, and
   await publishVersion(world, "newer");
   const mirror = join(root, "mirror.git");
   git(root, "clone", "--quiet", "--bare", bare, mirror);
-  await refused(good, { code: "REPO_BARE", exitCode: 2, hint: /^set model_sync\.repo_url to it/ }, {}, {
-    ...trainer,
-    registry: { ...trainer.registry, repoDir: mirror, repoUrl: undefined },
-  });
+  const local = join(root, "local.git");
+  git(root, "init", "--quiet", "--bare", local);
+  for (const repoDir of [mirror, local]) {
+    const from = { ...trainer, registry: { ...trainer.registry, repoDir, repoUrl: undefined } };
+    const expected = { code: "REPO_BARE", exitCode: 2, hint: /^set model_sync\.repo_url to it/ };
+    await refused(good, expected, {}, from);
+    await assert.rejects(publishFrom(testContext(), from), expected, repoDir);
+  }
   await refused(good, {
     code: "SIGNATURE_INVALID",
     exitCode: 5,
