@@ -384,6 +384,9 @@ Deno.test("the error for each refusal of the hub has a hint", async () => {
     exitCode: 4,
     message: /has no .*config\/metadata\.json$/,
   });
+  // A proxy answers without the hub's reason.
+  bench.server.fail(/\/revision\//, { kind: "answer", make: () => new Response("gone", { status: 404 }) });
+  await assert.rejects(pulls({}), { code: "HTTP_404", exitCode: 4, message: /answered 404: gone$/ });
   repo.isGated = true;
   await assert.rejects(pulls({}), { code: "REPO_GATED", exitCode: 3 });
 });

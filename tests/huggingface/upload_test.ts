@@ -158,6 +158,22 @@ Deno.test("temporary faults are retried at every step of an upload", async () =>
   assert.ok(bench.clock.pausesMs.includes(3_000) && bench.clock.pausesMs.includes(5_000));
 });
 
+Deno.test("an upload without a sign of life is ended and sent again", async () => {
+  await using bench = new UploadBench({ "model.joblib": "one" });
+  const released = Promise.withResolvers<void>();
+  bench.server.fail(/^PUT/, {
+    kind: "first",
+    act: () => {
+      bench.clock.advance(5 * 60_000);
+      return released.promise;
+    },
+  });
+  await bench.upload();
+  released.resolve();
+  assert.match(bench.context.log.lines.join("\n"), /Cannot upload model\.joblib: no data moved for 240 s/);
+  assert.equal(bench.server.files(REPO)["model.joblib"], "one");
+});
+
 Deno.test("storage that keeps refusing ends the upload, and the branch stays unchanged", async () => {
   await using bench = new UploadBench();
   bench.server.createRepo(REPO);

@@ -31,6 +31,20 @@ Deno.test("two backups of one second have different names, and the oldest of too
   assert.deepEqual(folders(backupDir), ["20200101_000000", "20261121_060000_3", "20261121_060001", "notes"]);
 });
 
+Deno.test("a hundredth backup of one second is refused, because the clock stands still", async () => {
+  using release = releaseOf({ "a.onnx": "a" });
+  const backupDir = `${release.path}/backup`;
+  for (let count = 1; count <= 99; count++) {
+    Deno.mkdirSync(`${backupDir}/20261121_060000${count === 1 ? "" : `_${count}`}`, { recursive: true });
+  }
+  await assert.rejects(backupActive(reloadContext(), { ...release.news, backupDir, keep: 5 }), {
+    code: "BACKUPS_EXHAUSTED",
+    exitCode: 2,
+    hint: /clock/,
+  });
+  assert.equal(folders(backupDir).length, 99);
+});
+
 Deno.test("a backup folder inside the model folder is refused", async () => {
   using release = releaseOf({ "a.onnx": "a" });
   for (const backupDir of [`${release.news.modelsDir}/backup`, release.news.modelsDir]) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { reloadConsumers } from "../../lib/reload/reload_consumers.ts";
+import { findProcess, sendSignal } from "../../lib/reload/send_signal.ts";
 import { hooks, releaseOf, reloadContext } from "../helpers/reload_world.ts";
 
 const POSIX = { ignore: Deno.build.os === "windows" };
@@ -70,6 +71,27 @@ Deno.test("a missing process is retried, and then reported", POSIX, async () => 
     code: "RELOAD_FAILED",
     message: new RegExp(`process ${service.pid} does not exist$`),
   });
+});
+
+Deno.test({
+  name: "a signal that is not permitted is not retried, and the hint names the permission and the user",
+  ...POSIX,
+  permissions: { read: "inherit", write: "inherit", env: "inherit", sys: "inherit", run: false },
+  fn: async () => {
+    using release = releaseOf({ "a.onnx": "a" });
+    const file = `${release.path}/bot.pid`;
+    Deno.writeTextFileSync(file, String(Deno.ppid));
+    const context = reloadContext();
+    const [hook = assert.fail()] = hooks({ type: "signal", pid_file: file, retries: 1 });
+    assert.ok(hook.type === "signal");
+    const expected = { code: "SIGNAL_FORBIDDEN", message: /^SIGHUP to process \d+ is not permitted$/ };
+    await assert.rejects(sendSignal(context, hook), {
+      ...expected,
+      hint: /user of the service.*run permission/,
+    });
+    assert.throws(() => findProcess(Deno, hook), expected);
+    assert.deepEqual(context.clock.pausesMs, []);
+  },
 });
 
 Deno.test("a pid file that is a pipe is refused instead of waiting for it", POSIX, async () => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { writeIntent } from "../../lib/store/intent.ts";
 import { MIRROR_SCRATCH_NAME } from "../../lib/store/mirror_scratch.ts";
 import { setPointers } from "../../lib/store/pointers.ts";
-import { listReleases } from "../../lib/store/releases.ts";
+import { listReleases, releaseDir } from "../../lib/store/releases.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { osError } from "../helpers/fake_fs.ts";
 import { type Machine, machine, publishFiles, pulledReleases, pullTo, storeOf } from "../helpers/machines.ts";
@@ -60,6 +60,22 @@ Deno.test("a file that was changed by hand is replaced, and restored when the mi
   assert.equal(activeSequence(bot), 1);
   await pullTo(testContext(), bot, MIRROR);
   assertMirrored(bot, [V1, V2]);
+});
+
+Deno.test("a file of the store that was damaged after its check is not mirrored", async () => {
+  using dir = memoryDir();
+  const bot = await botWithV1(dir.path);
+  const store = storeOf(testContext(), bot);
+  // The pull checks the new release when it places it in the store; the disk damages it before it is mirrored.
+  const fs = countingFs((step) => {
+    const [placed, before] = listReleases(store);
+    if (before === undefined || !(step.startsWith("mkdir") && step.endsWith(MIRROR_SCRATCH_NAME))) return;
+    const file = join(releaseDir(store, placed?.manifest.digest ?? assert.fail()), "a.bin");
+    Deno.chmodSync(file, 0o600);
+    Deno.writeTextFileSync(file, "bad");
+  });
+  await assert.rejects(pullTo(testContext({ fs }), bot, MIRROR), { code: "RELEASE_DAMAGED", exitCode: 5 });
+  assertMirrored(bot, [V1]);
 });
 
 for (const hasRoom of [true, false]) {
