@@ -7,6 +7,7 @@ import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
+import { addQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
 import { listReleases } from "../../lib/store/releases.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
@@ -266,6 +267,35 @@ Deno.test("rollback() refuses a release with damaged files, and the active relea
     hint: /choose another release with --to, or pull again/,
   });
   assert.deepEqual(readFiles(w.bot.modelsDir), { "a.onnx": "2", "b.json": "{}" });
+});
+
+Deno.test("an activation that fails between the two pointers sets both back, and the quarantine stays as it was", async () => {
+  using dir = memoryDir();
+  const w = world(dir);
+  const { trainer, bot, context } = w;
+  const [one, two] = await releases(w, "1", "2");
+  const store = storeOf(context, bot);
+  const pointers = () => [readPointer(store, "previous"), readPointer(store, "current")];
+  const operator = { reason: "an operator's", at: "2026-01-01T00:00:00Z" };
+  for (const { manifest: { digest, sequence } } of listReleases(store).slice(0, 1)) {
+    addQuarantine(store, { ...operator, digest, sequence });
+  }
+  const quarantine = readQuarantine(store);
+  fillModels(trainer.modelsDir, { "a.onnx": "3", "b.json": "{}" });
+  await publishFrom(context, trainer);
+  for (const run of [pullTo, (context: ReturnType<typeof testContext>) => rollBack(context, bot, one)]) {
+    let failures = 0;
+    const fs = countingFs((step) => {
+      if (step !== `rename ${join(store.root, "current.new")} ${join(store.root, "current")}`) return;
+      if (failures++ === 0) throw Object.assign(new Error("simulated"), { code: "EIO" });
+    });
+    await assert.rejects(run(testContext({ fs }), bot), { code: "DISK", exitCode: 7 });
+    assert.equal(failures, 1);
+    assert.deepEqual(pointers(), [one, two]);
+    assert.deepEqual(readQuarantine(store), quarantine);
+  }
+  assert.equal((await pullTo(context, bot)).outcome, "activated");
+  assert.equal(pointers()[0], two);
 });
 
 Deno.test("a first pull replaces a model folder that no release can hold, and keeps it under another name", async () => {

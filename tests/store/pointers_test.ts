@@ -1,11 +1,23 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { FileSystem } from "../../lib/core/files.ts";
-import { readPointer, setPointers } from "../../lib/store/pointers.ts";
+import type { Intent } from "../../lib/store/intent.ts";
+import {
+  clearDamagedPrevious,
+  makeLink,
+  readActive,
+  readPointer,
+  relinkPointers,
+  restorePointer,
+  setPointers,
+  supportsSymlinks,
+} from "../../lib/store/pointers.ts";
+import { restoreCurrent } from "../../lib/store/restore_current.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { findWithdrawal, learnWithdrawals, overrideWithdrawal } from "../../lib/store/withdrawals.ts";
 import { osError } from "../helpers/fake_fs.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
 
 const [ONE, TWO] = [`sha256:${"1".repeat(64)}`, `sha256:${"2".repeat(64)}`] as const;
 
@@ -51,6 +63,95 @@ Deno.test("where the system refuses links, a pointer of mirror mode is a file", 
   setPointers(store, { previous: ONE, current: TWO }, "mirror");
   assert.deepEqual([readPointer(store, "previous"), readPointer(store, "current")], [ONE, TWO]);
   assert.equal(Deno.lstatSync(join(store.root, "current")).isFile, true);
+});
+
+Deno.test("a damaged previous is set aside, and a good one or none is left alone", () => {
+  using dir = tempDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  clearDamagedPrevious(store);
+  setPointers(store, { previous: ONE, current: TWO }, "symlink");
+  clearDamagedPrevious(store);
+  assert.deepEqual([readPointer(store, "previous"), readPointer(store, "current")], [ONE, TWO]);
+  Deno.removeSync(join(store.root, "previous"));
+  Deno.writeTextFileSync(join(store.root, "previous"), "random");
+  clearDamagedPrevious(store);
+  const left = Array.from(Deno.readDirSync(store.root), ({ name }) => name);
+  assert.deepEqual(left.filter((name) => name.startsWith("previous")), ["previous.damaged"]);
+});
+
+Deno.test("a pointer is set back to the value before, also to none, and only pointers that are files become links", () => {
+  using dir = tempDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  setPointers(store, { previous: ONE, current: TWO }, "symlink");
+  assert.equal(relinkPointers(store), false);
+  restorePointer(store, "current", ONE, "symlink");
+  restorePointer(store, "previous", undefined, "symlink");
+  assert.deepEqual([readPointer(store, "previous"), readPointer(store, "current")], [undefined, ONE]);
+  Deno.removeSync(join(store.root, "current"));
+  Deno.writeTextFileSync(join(store.root, "current"), `releases/${ONE.slice("sha256:".length)}\n`);
+  assert.equal(relinkPointers(store), true);
+  assert.equal(Deno.lstatSync(join(store.root, "current")).isSymlink, true);
+  assert.equal(readPointer(store, "current"), ONE);
+});
+
+Deno.test("a refused link is distinguished from other errors of the disk, and a check for links leaves none behind", () => {
+  using dir = tempDir();
+  let error = new Error("none");
+  const refusing = openStore({
+    ...Deno,
+    symlinkSync() {
+      throw error;
+    },
+  }, { modelsDir: join(dir.path, "models") });
+  const path = join(refusing.root, "link");
+  for (
+    const refusal of [
+      osError("EACCES", (text) => new Deno.errors.PermissionDenied(text)),
+      new Deno.errors.NotSupported("not supported"),
+      osError("EPERM"),
+    ]
+  ) {
+    error = refusal;
+    assert.throws(() => makeLink(refusing, "target", path), { code: "LINK_REFUSED" });
+    assert.equal(supportsSymlinks(refusing), false);
+  }
+  error = osError("ENOSPC");
+  assert.throws(() => makeLink(refusing, "target", path), { code: "DISK" });
+  assert.throws(() => supportsSymlinks(refusing), /ENOSPC/);
+
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  Deno.symlinkSync("target", join(store.staging, ".symlink-probe"));
+  assert.equal(supportsSymlinks(store), true);
+  assert.deepEqual([...Deno.readDirSync(store.staging)], []);
+});
+
+Deno.test("a current that a first activation damaged is removed, and one that an earlier release had stays for a rollback", async () => {
+  using dir = tempDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  const current = join(store.root, "current");
+  // The store holds a part of a release, so that a release may have been active.
+  Deno.mkdirSync(join(store.releases, ONE.slice("sha256:".length)));
+  const run = { runId: "killed", command: "pull", startedAt: "2026-01-01T00:00:00Z" };
+  const activating = (from: typeof ONE | null): Intent => ({
+    ...run,
+    phase: "activating",
+    mode: "symlink",
+    from,
+    to: TWO,
+    previousBefore: null,
+  });
+  const adopting = (from: typeof ONE | null): Intent => ({ ...run, phase: "adopting", digest: TWO, from });
+  for (const intent of [activating(ONE), adopting(ONE), undefined, activating(null), adopting(null)]) {
+    Deno.writeTextFileSync(current, "random");
+    await restoreCurrent(testContext(), store, intent, false);
+    if (intent?.phase !== "preparing" && intent?.from === null) {
+      assert.deepEqual(readActive(store), { kind: "none" });
+    } else {
+      const active = readActive(store);
+      assert.equal(active.kind, "damaged");
+      assert.equal(active.kind === "damaged" && active.error.code, "POINTER_INVALID");
+    }
+  }
 });
 
 Deno.test("a withdrawal that an operator overrides counts again after the publisher's next change", () => {
