@@ -336,15 +336,13 @@ Deno.test("external tensors are loaded, and a change of them is a change of the 
 });
 
 Deno.test("inputs of every numeric type are fed", async () => {
+  const [UINT8, INT8, UINT16, INT16, INT32, DOUBLE, UINT32, UINT64] = [2, 3, 4, 5, 6, 11, 12, 13] as const;
+  const types = [FLOAT, UINT8, INT8, UINT16, INT16, INT32, INT64, BOOL, FLOAT16, DOUBLE, UINT32, UINT64];
   const sum = model(
-    node("Cast", ["half"], ["a"], cast(FLOAT)),
-    node("Cast", ["id"], ["b"], cast(FLOAT)),
-    node("Cast", ["mask"], ["c"], cast(FLOAT)),
-    node("Sum", ["a", "b", "c"], ["y"]),
+    ...types.map((type) => node("Cast", [`x${type}`], [`f${type}`], cast(FLOAT))),
+    node("Sum", types.map((type) => `f${type}`), ["y"]),
     node("Cast", ["y"], ["h"], cast(FLOAT16)),
-    input("half", FLOAT16, [1]),
-    input("id", INT64, [1]),
-    input("mask", BOOL, [1]),
+    ...types.map((type) => input(`x${type}`, type, [1])),
     output("y", FLOAT, [1]),
     output("h", FLOAT16, [1]),
   );
