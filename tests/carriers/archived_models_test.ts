@@ -115,6 +115,35 @@ Deno.test("ArchivedModels merges archives at their roots, and refuses one path w
   await assert.rejects(extract([MODELS, { "btc/RF.onnx": "case" }]), { code: "ARCHIVE_UNSAFE", exitCode: 5 });
 });
 
+Deno.test("ArchivedModels accepts the same manifest in two archives with any of its signatures, and refuses two manifests", async () => {
+  const manifest = await manifestOf(MODELS);
+  const half = (path: keyof typeof MODELS, more: Files) => ({
+    [path]: MODELS[path],
+    "model-sync.json": manifest,
+    ...more,
+  });
+  for (
+    const [first, second, kept] of [
+      ["one", "two", "one"],
+      [undefined, "two", "two"],
+      ["one", undefined, "one"],
+    ] as const
+  ) {
+    const signed = (text: string | undefined): Files => text === undefined ? {} : { "model.sig": text };
+    const { files, offer } = await extract([
+      half("BTC/rf.onnx", signed(first)),
+      half("BTC/metadata.json", signed(second)),
+    ]);
+    assert.deepEqual(files, sorted(MODELS));
+    assert.deepEqual([offer.claim?.text, offer.claim?.signature], [manifest, kept]);
+  }
+  const other = await manifestOf({ "BTC/rf.onnx": "one" });
+  await assert.rejects(
+    extract([half("BTC/rf.onnx", {}), half("BTC/metadata.json", { "model-sync.json": other })]),
+    { code: "ARCHIVES_CONFLICT", message: /model-sync\.json of archive 2 differs/ },
+  );
+});
+
 Deno.test("ArchivedModels stages a hard link of a tar as another file, whichever part of it belongs to the release", async () => {
   const link = (name: string, linkName: string) => tarMember({ name, linkName, type: "1" });
   const whole = rawTar(

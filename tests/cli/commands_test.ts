@@ -121,6 +121,22 @@ Deno.test("a dry run shows what would change, and leaves every file unchanged", 
   assert.deepEqual(listing(dir.path), before);
   await runJson(trainer, "publish", "--skip-training");
   const published = listing(dir.path);
+  for (
+    const [cwd, args, says] of [
+      [
+        trainer,
+        ["publish", "--skip-training"],
+        /^nothing to publish: origin\/main holds these models already$/m,
+      ],
+      [bot, ["rollback", "--to", "1"], /^nothing to do: release [0-9a-f]{12} is active already$/m],
+      [bot, ["prune"], /^nothing to remove: the store holds 1 release$/m],
+    ] as const
+  ) {
+    const [command, ...options] = args;
+    const { code, stdout } = await run(cwd, command, ...options, "--dry-run");
+    assert.equal(code, 0);
+    assert.match(stdout, says);
+  }
   const pull = await runJson(bot, "pull", "--dry-run");
   assert.deepEqual([pull["outcome"], pull["changes"]], ["activated", {
     added: ["new.bin"],

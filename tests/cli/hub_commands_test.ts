@@ -126,6 +126,10 @@ Deno.test("dry runs show what would change, and change nothing on either side", 
   );
   assert.deepEqual([listing(join(world.path, "trainer")), world.server.head(REPO).id], before);
   await world.json("trainer", "hf-upload");
+  assert.match(
+    (await world.run("trainer", "hf-upload", "--dry-run")).stdout,
+    /^nothing to upload: you\/models main holds these models already$/m,
+  );
   const bot = listing(join(world.path, "bot"));
   const plan = await world.json("bot", "hf-pull", "--dry-run");
   assert.deepEqual([plan["outcome"], plan["sequence"], plan["changes"]], [

@@ -182,6 +182,23 @@ Deno.test("log RUN shows one run with its steps, error and last log lines, also 
     assert.deepEqual([result.code, result.stdout], [code, ""], result.stderr);
     assert.match(result.stderr, says);
   }
+  const [models, more] = [{ repository: "you/models", changes: 1 }, { repository: "you/more", changes: 2 }];
+  appendHistory(
+    store,
+    record(1, "00002c", {
+      command: "references-sync",
+      outcome: "published",
+      pullRequests: [
+        { ...models, outcome: "created", number: 7, url: "https://github.com/you/models/pull/7" },
+        { ...more, outcome: "updated", number: 8 },
+        { ...more, outcome: "closed" },
+      ],
+    }),
+  );
+  assert.match(
+    (await log("00002c")).stdout,
+    /^pull requests\n {2}https:\S+\/7 {2}created, 1 change\n {2}you\/more#8 {2}updated, 2 changes\n {2}you\/more {2}closed, /m,
+  );
 });
 
 Deno.test("log --follow prints the last runs and each new one, oldest first, and ends with exit code 0", async () => {

@@ -9,6 +9,7 @@ import { HubWorld } from "../helpers/hub_world.ts";
 import { configuredPair } from "../helpers/machines.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { run, runJson } from "../helpers/seed_world.ts";
+import { clone, commitAll, git } from "../helpers/test_git.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
@@ -92,6 +93,19 @@ Deno.test("releases lists every known release with its state, and --remote how f
   assert.match(
     (await run(trainer, "releases", "--remote")).stdout,
     /the release published here is the newest/,
+  );
+  const hand = clone(registry, join(dir.path, "hand"));
+  git(hand, "checkout", "--quiet", "main~3", "--", ".");
+  commitAll(hand);
+  assert.match(
+    (await run(bot, "releases", "--remote")).stdout,
+    / {2}client {2}release \S+ sequence 2, git \S+\n {10}older than the active release, sequence 3\n$/,
+  );
+  Deno.removeSync(join(hand, "model-sync.json"));
+  commitAll(hand);
+  assert.match(
+    (await run(bot, "releases", "--remote")).stdout,
+    /newest at the source\n {2}client {2}\S.*\n {10}another one than the active release\n$/,
   );
   const before = [...Deno.readDirSync(store)].map(({ name }) => name).sort();
   Deno.renameSync(registry, `${registry}.away`);
@@ -196,6 +210,17 @@ Deno.test("releases --remote names the newest workflow run without downloading i
   });
   const cwd = dir.path;
   await github.addArtifact(github.addRun(), artifact);
+  // Without a source of releases, the reason why none is named.
+  for (
+    const [model_sync, says] of [
+      [{}, "no source is configured: set repo_url, huggingface.repo_id or artifacts.repository"],
+      [{ runpod }, "a RunPod job has no release before it is trained"],
+    ] as const
+  ) {
+    writeFiles(dir.path, { "none/configs/bot.yaml": JSON.stringify({ model_sync }) });
+    const none = await runCli("releases", ["--remote"], { cwd: join(dir.path, "none"), env: github.env });
+    assert.match(none.stdout, new RegExp(`newest at the source\n  ${says}\n$`));
+  }
   const remoteOf = async () => {
     const { code, stdout, stderr } = await runCli("releases", ["--remote", "--json"], {
       cwd,

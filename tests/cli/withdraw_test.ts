@@ -45,6 +45,10 @@ Deno.test("withdraw shows its plan, publishes it, and prints the JSON that scrip
   assert.equal(outcome, "withdrawn");
   assert.partialDeepStrictEqual(withdrawal, { digest: bad, state: "withdrawn", reason: "wrong labels" });
   assert.partialDeepStrictEqual(registries, [{ release: good, sequence: 3, replaced: bad }]);
+  assert.match(
+    (await run(trainer, "withdraw", bad, "--dry-run")).stdout,
+    /^would withdraw release [0-9a-f]{12}\n {2}origin\/main: nothing to publish, it says so already$/m,
+  );
   for (
     const [args, code, says] of [
       [["ffff"], 5, /no published release has this name/],

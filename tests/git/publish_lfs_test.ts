@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { SpawnProcess } from "../../lib/core/subprocess.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import {
   machine,
@@ -107,7 +108,15 @@ testWithLfs("pull() refuses a Git LFS object that does not match its pointer", a
     Deno.writeTextFileSync(join(objects, path), "x".repeat(text.length));
   }
   const bot = machine(dir.path, "bot", registryOf(trainer));
-  await assert.rejects(pullTo(testContext(), bot), { code: "DIGEST_MISMATCH", exitCode: 5 });
+  const wrong = (message: RegExp) => ({ code: "DIGEST_MISMATCH", exitCode: 5, message });
+  await assert.rejects(pullTo(testContext(), bot), wrong(/the content from Git LFS has SHA-256/));
+  // A git-lfs that does not check what it returns.
+  const spawn: SpawnProcess = (request) =>
+    isolatedSpawn(request.args.includes("smudge") ? { ...request, command: "cat", args: [] } : request);
+  await assert.rejects(
+    pullTo(testContext({ spawn }), bot),
+    wrong(/Git LFS returned SHA-256 .*, its pointer says/),
+  );
 });
 
 testWithLfs(
