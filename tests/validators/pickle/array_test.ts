@@ -104,6 +104,23 @@ const STRANGE_WRAPPERS: Readonly<Record<string, readonly [WrapperParts, RegExp]>
   ],
   "an invalid order": [{ order: text("X") }, /of an unexpected order/],
   "a negative shape": [{ shape: rawPickle(int32(-1), 0x85) }, /of an unexpected shape/],
+  "no dtype": [{ dtype: none }, /of an unknown dtype/],
+  "an answer about mapping that is neither yes nor no": [
+    { more: rawPickle(text("allow_mmap"), "N") },
+    /in an unexpected way/,
+  ],
+  "another alignment than joblib's": [
+    { more: rawPickle(text("numpy_array_alignment_bytes"), "K", 8) },
+    /is not aligned to 16 bytes/,
+  ],
+  "objects that are mapped into memory": [
+    { dtype: madeDtype("O8", { order: "|", flags: 63 }) },
+    /of objects that is mapped into memory/,
+  ],
+  "more bytes than any file": [
+    { shape: rawPickle(int32(2 ** 31 - 1), int32(2 ** 21), 0x86) },
+    /larger than any file/,
+  ],
   "empty elements": [
     { dtype: madeDtype("V0", { order: "|", bytes: 0, alignment: 1 }) },
     /of empty elements/,
@@ -185,6 +202,19 @@ for (const [what, [type, parts]] of Object.entries(STRANGE_DTYPES)) {
     await refuses(rawPickle(PROTO_4, wrapper({ dtype: madeDtype(type, parts) }), HIDDEN), /numpy\.dtype/);
   });
 }
+
+Deno.test("a numpy.dtype with other arguments, or another state than numpy writes, is refused", async () => {
+  const made = rawPickle(text("f8"), 0x89, 0x88, 0x87, "R");
+  const rest = rawPickle(text("<"), "NNN", int32(-1), int32(-1), "K", 0);
+  for (
+    const [call, problem] of [
+      [rawPickle("(", text("f8"), 0x89, 0x88, "NtR."), /with arguments that numpy does not write/],
+      [rawPickle(made, "(K", 3, text("<"), "tb."), /an unexpected state/],
+      [rawPickle(made, "(K", 9, rest, "tb."), /a state of an unknown version/],
+      [rawPickle(made, "(K", 4, rest, "K", 1, "tb."), /unexpected metadata/],
+    ] as const
+  ) await refuses(rawPickle(PROTO_4, stackGlobal("numpy", "dtype"), call), problem);
+});
 
 Deno.test("a numpy.dtype in use cannot get another state", async () => {
   const state = rawPickle("(K", 3, text("|"), "NNNK", 8, "K", 1, "K", 0, "tb");

@@ -320,6 +320,10 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
   "zlib around it": [deflateSync(SYSTEM), OS_SYSTEM],
   "gzip around it": [gzipSync(SYSTEM), OS_SYSTEM],
   "gzip around it, with another name": [gzipSync(SYSTEM), OS_SYSTEM, "model.bin"],
+  "gzip around it, four times": [
+    gzipSync(gzipSync(gzipSync(gzipSync(SYSTEM)))),
+    /is compressed more than 3 times/,
+  ],
   "a second gzip stream": [
     joined([gzipSync(rawPickle(PROTO_4, "N.")), gzipSync(SYSTEM)]),
     /imports os\.system/,

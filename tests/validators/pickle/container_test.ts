@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { inspectBytes, refusesBytes } from "./inspect_bytes.ts";
 import {
@@ -158,6 +159,17 @@ Deno.test("an LZ4 frame that only other decoders can read is refused under any n
   const block = rawPickle(0xf0, SYSTEM.length - 15, SYSTEM, 0, 0, 0x10, ".");
   await refusesBytes(frame(block), /LZ4/, NAMES);
   await refusesBytes(frame(rawPickle(0xf0)), /LZ4/, NAMES);
+});
+
+Deno.test("an LZ4 frame with checksums of its blocks is inspected, a cut one is refused, and one of another version loads nothing", async () => {
+  const stored = rawPickle(uint32(0x80000000 + SYSTEM.length), SYSTEM);
+  const frame = (flags: number, ...blocks: Uint8Array[]) =>
+    rawPickle(0x04, 0x22, 0x4d, 0x18, flags, 0x40, 0, ...blocks);
+  await refusesBytes(frame(0x50, stored, uint32(0), uint32(0)), /imports os\.system/, NAMES);
+  await refusesBytes(frame(0x50, rawPickle(uint32(0x80000002), "N."), uint32(0).subarray(2)), /LZ4/, NAMES);
+  const other = frame(0x10, stored, uint32(0));
+  await refusesBytes(other, /an LZ4 frame with an unknown header/, ["m.pkl"]);
+  assert.equal(await inspectBytes(other, "weights.bin"), false);
 });
 
 Deno.test("a file compressed by an old zstd is refused", async () => {

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { deflateSync, gzipSync } from "node:zlib";
 import { inspectBytes, refusesBytes } from "./inspect_bytes.ts";
 import { global, PROTO_4, rawPickle, stackGlobal, text, uint32 } from "../../helpers/raw_pickle.ts";
@@ -154,4 +155,12 @@ Deno.test("a memo entry of an earlier pickle does not count as an error", async 
   // One `pickle.Unpickler` that loads twice keeps its memo.
   const first = rawPickle(text("os"), 0x94, text("system"), 0x94, ".");
   await refusesBytes(rawPickle(first, "h", 0, "h", 1, 0x93, CALL), /not a constant|of another pickle/, NAMES);
+});
+
+Deno.test("more imports than the largest model has are refused, even if each is allowed", async () => {
+  const imports = Array.from({ length: 10_001 }, (_, index) => rawPickle(`cbot\nM${index}\n0`));
+  await assert.rejects(inspectBytes(rawPickle(...imports, "N."), "m.pkl", ["bot.*"]), {
+    code: "VALIDATION_FAILED",
+    message: /imports more than 10000 globals/,
+  });
 });

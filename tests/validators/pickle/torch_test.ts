@@ -38,6 +38,7 @@ Deno.test("bytes of tensors behind the pickles in torch's old files pass", async
     new Uint8Array(64),
     rawPickle(8, 0, 0, 0, 0, 0, 0, 0, new Uint8Array(new Float32Array([0.1, -2, 3, 1e9]).buffer)),
     rawPickle("cmy_module\nx\n"),
+    rawPickle("c", "m".repeat(300), "\nx\n"),
     rawPickle("q", 1, "abc"),
     new Uint8Array(4096).fill(0x28),
     new Uint8Array(new Float32Array(1000).fill(0.3).buffer),
