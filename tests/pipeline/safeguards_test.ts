@@ -174,6 +174,17 @@ Deno.test("a release that consumers cannot load is rolled back, and the next pul
   assert.equal(readPendingReload(world.store), undefined);
 });
 
+Deno.test("without the secret of a notification, a pull fails before it activates the release", async () => {
+  using world = new World();
+  const first = await world.publish({ "a.bin": "one" });
+  await world.pull(safeguards({}));
+  const second = await world.publish({ "a.bin": "two" });
+  const signed = { type: "http", url: "http://127.0.0.1:1/", secret_env: "RELOAD_SECRET", retries: 0 };
+  await assert.rejects(world.pull(safeguards({ reload: [signed] })), ends("SECRET_MISSING", 3));
+  assert.deepEqual([world.active, readPendingReload(world.store)], [first, undefined]);
+  assert.deepEqual(pick(await world.pull(safeguards({}))), ["activated", second]);
+});
+
 Deno.test("a rollback of which consumers could not be notified is reported", async () => {
   using world = new World();
   const first = await world.publish({ "a.bin": "one" });

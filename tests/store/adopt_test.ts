@@ -3,13 +3,15 @@ import { join } from "node:path";
 import { DiskError } from "../../lib/core/errors.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
-import { activeManifest } from "../../lib/store/pointers.ts";
+import { activeManifest, readPointer } from "../../lib/store/pointers.ts";
+import { listReleases } from "../../lib/store/releases.ts";
 import {
   type Machine,
   machine,
   MODELS,
   newTrainer,
   publishFrom,
+  pulledReleases,
   pullTo,
   registryOf,
   storeOf,
@@ -60,6 +62,8 @@ Deno.test("the next run of any command removes the remains of a killed adoption"
     () => Promise.resolve({ outcome: "pruned" }),
   );
   assert.deepEqual(namesBeside(bot), [".model-sync", "models"]);
+  const settled = /the pull of 2026-01-01T00:00:00Z was interrupted and is undone; no release is active/;
+  assert.ok(context.log.lines.some((line) => settled.test(line)), context.log.lines.join("\n"));
 });
 
 Deno.test("adopting a folder whose models are installed already keeps its other files beside it", async () => {
@@ -76,6 +80,21 @@ Deno.test("adopting a folder whose models are installed already keeps its other 
   assert.deepEqual(namesBeside(plain), [".model-sync", "models", "registry"]);
   const active = activeManifest(storeOf(testContext(), plain));
   assert.equal(active?.origin.carrier, "git", "the release keeps the manifest of its publisher");
+});
+
+Deno.test("adopting the models of an older release of the store keeps the manifest of its publisher", async () => {
+  using dir = tempDir();
+  const { bot } = await pulledReleases(dir.path, [MODELS, { "new.onnx": "new" }]);
+  const store = storeOf(testContext(), bot);
+  const before = listReleases(store);
+  Deno.removeSync(bot.modelsDir);
+  writeFiles(bot.modelsDir, MODELS);
+  await pullTo(testContext(), bot);
+  assert.deepEqual(listReleases(store), before);
+  assert.deepEqual(
+    [readPointer(store, "current"), readPointer(store, "previous")],
+    before.map(({ manifest }) => manifest.digest),
+  );
 });
 
 Deno.test({

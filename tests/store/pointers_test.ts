@@ -12,9 +12,16 @@ import {
   setPointers,
   supportsSymlinks,
 } from "../../lib/store/pointers.ts";
-import { restoreCurrent } from "../../lib/store/restore_current.ts";
+import { readCurrent, restoreCurrent } from "../../lib/store/restore_current.ts";
 import { openStore } from "../../lib/store/store.ts";
-import { findWithdrawal, learnWithdrawals, overrideWithdrawal } from "../../lib/store/withdrawals.ts";
+import {
+  findWithdrawal,
+  learnWithdrawals,
+  listWithdrawn,
+  nextWithdrawals,
+  overrideWithdrawal,
+  withdrawalsInForce,
+} from "../../lib/store/withdrawals.ts";
 import { osError } from "../helpers/fake_fs.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -150,6 +157,7 @@ Deno.test("a current that a first activation damaged is removed, and one that an
       const active = readActive(store);
       assert.equal(active.kind, "damaged");
       assert.equal(active.kind === "damaged" && active.error.code, "POINTER_INVALID");
+      assert.throws(() => readCurrent(store), { code: "POINTER_INVALID" });
     }
   }
 });
@@ -162,6 +170,17 @@ Deno.test("a withdrawal that an operator overrides counts again after the publis
   overrideWithdrawal(store, ONE);
   assert.deepEqual([learnWithdrawals(store, [withdrawn]), findWithdrawal(store, ONE)], [[], undefined]);
   const again = { ...withdrawn, at: "2026-01-02T00:00:00Z" };
-  learnWithdrawals(store, [again]);
+  assert.deepEqual(learnWithdrawals(store, [again]), [again]);
+  assert.deepEqual([learnWithdrawals(store, [again]), learnWithdrawals(store, [withdrawn])], [[], []]);
   assert.deepEqual(findWithdrawal(store, ONE), again);
+  const undone = { digest: TWO, state: "reinstated", at: "2026-01-02T00:00:00Z" } as const;
+  assert.deepEqual(learnWithdrawals(store, [undone]), [undone]);
+  assert.deepEqual([findWithdrawal(store, TWO), listWithdrawn(store)], [undefined, [again]]);
+  // Of two changes at the same time, the withdrawal counts.
+  const both = { ...undone, state: "withdrawn" } as const;
+  assert.deepEqual(learnWithdrawals(store, [both]), [both]);
+  overrideWithdrawal(store, TWO);
+  assert.deepEqual(withdrawalsInForce(store), [again]);
+  // The next manifest of a publisher has no mark of what an operator does on one machine.
+  assert.deepEqual(nextWithdrawals(store), [again, both]);
 });

@@ -1,15 +1,30 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { appendHistory, readHistory, type RunRecord } from "../../lib/store/history.ts";
-import { SEQUENCE_MAX } from "../../lib/release/manifest.ts";
+import { createManifest, formatManifest, type Manifest, SEQUENCE_MAX } from "../../lib/release/manifest.ts";
 import { nextArchiveSequence, rememberArchiveSequence } from "../../lib/store/published.ts";
 import {
+  acceptPulled,
   addQuarantine,
   findQuarantine,
   liftQuarantine,
+  newestRolledBack,
+  type QuarantineEntry,
   readQuarantine,
   restoreQuarantine,
+  wasRolledBack,
 } from "../../lib/store/quarantine.ts";
+import {
+  findManifest,
+  findRelease,
+  installRelease,
+  listManifestNames,
+  listReleases,
+  releaseDir,
+  removePartialReleases,
+  removeRelease,
+  writeManifest,
+} from "../../lib/store/releases.ts";
 import { sweepMarks } from "../../lib/store/running.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
@@ -123,6 +138,76 @@ Deno.test("an entry of the quarantine is set back to what it was, or to none", (
   assert.deepEqual(readQuarantine(store), [other, before]);
   restoreQuarantine(store, DIGEST, undefined);
   assert.deepEqual(readQuarantine(store), [other]);
+});
+
+Deno.test("a pulled release leaves the quarantine, and earlier rollbacks stop counting, but not their entries", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const entry = (name: string, sequence: number): QuarantineEntry => ({
+    digest: `sha256:${name.repeat(32)}`,
+    sequence,
+    reason: name,
+    at: "2026-01-01",
+  });
+  const [refused, left, newest] = [entry("a1", 12), entry("b2", 9), entry("c3", 10)];
+  assert.equal(newestRolledBack(store), undefined);
+  addQuarantine(store, refused);
+  acceptPulled(store, DIGEST);
+  assert.deepEqual([readQuarantine(store), newestRolledBack(store)], [[refused], undefined]);
+  for (const one of [newest, left]) addQuarantine(store, { ...one, wasLeft: true });
+  // The operator's new reason keeps the mark.
+  addQuarantine(store, { ...left, reason: "worse" });
+  assert.deepEqual([newestRolledBack(store), wasRolledBack(store, left.digest)], [10, true]);
+  assert.equal(wasRolledBack(store, refused.digest), false);
+  acceptPulled(store, newest.digest);
+  assert.deepEqual(readQuarantine(store), [refused, { ...left, reason: "worse" }]);
+  assert.equal(newestRolledBack(store), undefined);
+  acceptPulled(store, refused.digest);
+  assert.deepEqual(readQuarantine(store), [{ ...left, reason: "worse" }]);
+});
+
+Deno.test("releases are listed by sequence, then time, and what an interrupted run left of others is removed unless a pointer names it", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const made = async (name: string, sequence: number, createdAt: string): Promise<Manifest> => {
+    const files = [{ path: "a.onnx", size: 1, sha256: name.repeat(32) }];
+    const manifest = await createManifest(files, { sequence, createdAt, origin: { carrier: "git" } });
+    writeManifest(store, manifest.digest, formatManifest(manifest), `signature of ${name}`);
+    Deno.mkdirSync(releaseDir(store, manifest.digest));
+    return manifest;
+  };
+  const late = await made("a1", 2, "2026-01-03T00:00:00Z");
+  const early = await made("b2", 2, "2026-01-01T00:00:00Z");
+  const middle = await made("c3", 2, "2026-01-02T00:00:00Z");
+  const newer = await made("d4", 3, "2026-01-01T00:00:00Z");
+  const listed = () => listReleases(store).map(({ manifest: { digest } }) => digest);
+  assert.deepEqual(listed(), [newer, late, middle, early].map(({ digest }) => digest));
+  const twin = await made("e5", 3, "2026-01-01T00:00:00Z");
+  assert.deepEqual(listed().slice(0, 2), [newer.digest, twin.digest].sort());
+  await removeRelease(store, twin.digest);
+
+  Deno.removeSync(`${releaseDir(store, newer.digest)}.json`);
+  Deno.removeSync(releaseDir(store, late.digest));
+  Deno.removeSync(releaseDir(store, early.digest));
+  writeManifest(store, middle.digest, formatManifest(middle));
+  const shown = [findRelease(store, late.digest), findManifest(store, late.digest)?.manifest];
+  assert.deepEqual(shown, [undefined, late]);
+  assert.equal(findManifest(store, late.digest, () => false), undefined);
+  await removePartialReleases(store, (digest) => digest === early.digest);
+  const names = () =>
+    Array.from(Deno.readDirSync(store.releases), ({ name }) => name.replace(/^.{64}/, "")).sort();
+  assert.deepEqual(names(), ["", ".json", ".json", ".sig"]);
+  assert.deepEqual(listManifestNames(store).sort(), [early.digest, middle.digest].sort());
+  await removeRelease(store, middle.digest);
+  assert.deepEqual([names(), listed()], [[".json", ".sig"], []]);
+
+  // Neither a folder at the path of a manifest nor a file at that of the release is in the way of an installation.
+  Deno.mkdirSync(join(`${releaseDir(store, newer.digest)}.json`, "folder"), { recursive: true });
+  Deno.writeTextFileSync(releaseDir(store, newer.digest), "file");
+  const staged = join(store.staging, "staged");
+  Deno.mkdirSync(staged);
+  installRelease(store, staged, newer.digest, formatManifest(newer));
+  assert.deepEqual(listed(), [newer.digest]);
 });
 
 Deno.test("scratch files of killed marks are removed after a day, and younger ones stay", () => {

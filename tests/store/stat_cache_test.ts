@@ -140,3 +140,54 @@ Deno.test("readModelSet() forgets files that are gone", async () => {
   await readOnce(models, LATER);
   assert.ok(!isKnown());
 });
+
+Deno.test("a digest is found by size, mtime and inode, and that of a mirrored file by ctime, too", () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "a.onnx": "one" });
+  const store = openStore(Deno, { modelsDir: `${dir.path}/models` });
+  const info = Deno.lstatSync(`${dir.path}/a.onnx`);
+  const at = (time: Date | null, by: number) => new Date((time?.getTime() ?? 0) + by);
+  const digest = "ab".repeat(32);
+  const caches = {
+    mirrored: () => StatCache.ofModels(store),
+    release: () => StatCache.ofRelease(store, `sha256:${digest}`),
+  };
+  for (const [name, open] of Object.entries(caches)) {
+    const cache = open();
+    cache.rememberOwn("a.onnx", info, digest);
+    assert.equal(open().find("a.onnx", info), undefined);
+    cache.save();
+    assert.equal(open().find("a.onnx", info), digest);
+    const others = [
+      { ...info, size: info.size + 1 },
+      { ...info, mtime: at(info.mtime, 1) },
+      { ...info, ino: (info.ino ?? 0) + 1 },
+    ];
+    for (const other of others) assert.equal(open().find("a.onnx", other), undefined);
+    const linked = open().find("a.onnx", { ...info, ctime: at(info.ctime, 1) });
+    assert.equal(linked, name === "release" ? digest : undefined);
+    cache.forget("a.onnx");
+    cache.save();
+    assert.equal(open().find("a.onnx", info), undefined);
+  }
+});
+
+Deno.test("a digest is remembered from 50 ms after the last change on, and from 2.5 s after one in a whole second", () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "a.onnx": "one" });
+  const cache = StatCache.ofModels(openStore(Deno, { modelsDir: `${dir.path}/models` }));
+  const found = Deno.lstatSync(`${dir.path}/a.onnx`);
+  const digest = "ab".repeat(32);
+  const cases = [["2026-01-01T00:00:00.123Z", 50], ["2026-01-01T00:00:00.000Z", 2_500]] as const;
+  for (const [written, settledMs] of cases) {
+    const info = { ...found, mtime: new Date(written) };
+    for (const age of [settledMs, settledMs - 1, -settledMs, 1 - settledMs]) {
+      // An earlier digest is forgotten.
+      cache.rememberOwn("a.onnx", info, "cd".repeat(32));
+      const now = new Date(info.mtime.getTime() + age).toISOString();
+      cache.remember("a.onnx", info, digest, new FakeClock(now));
+      const wanted = Math.abs(age) === settledMs ? digest : undefined;
+      assert.equal(cache.find("a.onnx", info), wanted, `${written} ${age}`);
+    }
+  }
+});
