@@ -22,8 +22,10 @@ async function runCompile(
   folder: string,
   args: readonly string[],
   answer: (compiled: Compiled, calls: number) => string | undefined = () => undefined,
+  others: (args: readonly string[]) => Partial<ProgramResult> = () => ({}),
 ) {
   const compiled: Compiled[] = [];
+  const included: string[] = [];
   const [printed, complaints]: [string[], string[]] = [[], []];
   const lock = JSON.stringify({ version: "5", specifiers: {}, npm: {} });
   writeFiles(folder, { "deno.lock": lock, "lib/validators/onnx/deno.lock": lock });
@@ -37,9 +39,12 @@ async function runCompile(
         const json = rest.join(" ") === "info --json"
           ? { denoDir: join(folder, "cache") }
           : { modules: [], npmPackages: {} };
-        return Promise.resolve({ ...DONE, stdout: JSON.stringify(json) });
+        return Promise.resolve({ ...DONE, stdout: JSON.stringify(json), ...others(rest) });
       }
-      if (program !== "compiler") return Promise.resolve({ ...DONE, stdout: "model-sync 1.2.3\n" });
+      if (program !== "compiler") {
+        return Promise.resolve({ ...DONE, stdout: "model-sync 1.2.3\n", ...others(rest) });
+      }
+      included.push(...rest.filter((_, index) => rest[index - 1] === "--include"));
       const call = { target: valueOf("--target"), output: valueOf("-o"), dropped };
       compiled.push(call);
       const failure = answer(call, compiled.length);
@@ -50,7 +55,7 @@ async function runCompile(
     print: (line) => printed.push(line),
     complain: (line) => complaints.push(line),
   }, args);
-  return { code, compiled, printed, complaints };
+  return { code, compiled, included, printed, complaints };
 }
 
 /** A message of Deno 2.9, with the stack trace that it prints. */
@@ -165,6 +170,7 @@ Deno.test("failures of deno compile are one line with the reason, the next step 
       /Unknown target "linux-arm"; did you mean "linux-arm64"\?; the targets are linux-x64,/,
     ],
     [["--all", "--target", "linux-x64"], /--all builds for every platform/],
+    [["--output", ""], /--output is empty/],
     [["--outptu", "x"], /Unknown option '--outptu'/],
   ];
   for (const [args, line] of usage) {
@@ -172,6 +178,41 @@ Deno.test("failures of deno compile are one line with the reason, the next step 
     assert.deepEqual([code, complaints.length], [2, 1]);
     assert.match(complaints[0] ?? "", line);
   }
+});
+
+Deno.test("packages that cannot be loaded, and an executable that does not start, are one line each", async () => {
+  using dir = tempDir();
+  const path = join(dir.path, "program");
+  const run = async (others: (args: readonly string[]) => Partial<ProgramResult>) => {
+    const { code, complaints } = await runCompile(dir.path, ["--output", path], undefined, others);
+    return [code, complaints.join("\n")] as const;
+  };
+  const stderr = denoError("error sending request", "Connection refused (os error 111)");
+  const [unloaded, packages] = await run((args) => args[0] === "cache" ? { success: false, stderr } : {});
+  assert.equal(unloaded, 1);
+  assert.match(
+    packages,
+    /^error: Cannot load the packages of model-sync: .*Connection refused.*\. Check the connection to the npm registry, .*$/,
+  );
+  const [unfit, start] = await run((args) => args[0] === "--version" ? { stdout: "" } : {});
+  assert.equal(unfit, 2);
+  assert.match(
+    start,
+    /^error: Cannot compile for \S+: Deno's runtime is not usable: .*program\S* does not start\. Set/,
+  );
+  assert.deepEqual(Object.keys(readFiles(dir.path)).filter((name) => name.startsWith("program")), []);
+});
+
+Deno.test("an executable of a clone contains its commit, and compile --help prints the options", async () => {
+  using dir = tempDir();
+  const commit = "1".repeat(40);
+  writeFiles(dir.path, { ".git/HEAD": `${commit}\n` });
+  const { code, included } = await runCompile(dir.path, ["--output", join(dir.path, "program")]);
+  const file = included.find((path) => path.startsWith(dir.path) && path.endsWith("commit.txt"));
+  assert.deepEqual([code, Deno.readTextFileSync(file ?? "")], [0, `${commit}\n`]);
+  const help = await runCompile(dir.path, ["--help"]);
+  assert.deepEqual([help.code, help.compiled], [0, []]);
+  assert.match(help.printed.join("\n"), /--target/);
 });
 
 Deno.test("an executable contains only the files of a package that the program loads, and the package.json beside them", () => {

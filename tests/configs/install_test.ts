@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { dirname, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { runInstaller as start } from "../../configs/install/installer.ts";
 import { removeNeedless } from "../../configs/install/copy_packages.ts";
 import { parseOptions } from "../../configs/install/install_options.ts";
@@ -163,6 +163,7 @@ Deno.test("the installer's options are checked, and a relative prefix starts whe
   if (!IS_WINDOWS) {
     assert.equal(prefixOf([], { HOME: "/home" }), "/home/.local");
     assert.equal(prefixOf(["--prefix", "../x"], { INIT_CWD: "/clone/cli" }), "/clone/x");
+    assert.throws(() => prefixOf([], {}), { message: /HOME is not set: name a folder with --prefix/ });
     assert.equal(prefixOf(["--prefix=~/x"], { HOME: "/home" }), "/home/x");
   }
   for (
@@ -203,6 +204,41 @@ Deno.test("an install announces the download of packages once, and downloads the
   const loads = calls.filter(({ words }) => /^(?:cache|info) /.test(words));
   assert.equal(loads.length, 4);
   for (const { words, cache = "" } of loads) assert.ok(cache.startsWith(dir.path), words);
+});
+
+Deno.test("an install whose launcher does not run is refused; one over a damaged record or behind another model-sync says what it does", async () => {
+  using dir = tempDir();
+  const prefix = join(dir.path, "own");
+  const home = join(prefix, "lib/model-sync");
+  const launcher = join(prefix, IS_WINDOWS ? "bin/model-sync.cmd" : "bin/model-sync");
+  const install = async (broken: string, variables: Readonly<Record<string, string>> = {}) =>
+    await runInstaller(["install", "--prefix", prefix], variables, (_, args) => {
+      const stdout = JSON.stringify({ modules: [], npmPackages: {} });
+      return Promise.resolve({ success: args[0] !== broken, stdout, stderr: "it is a test" });
+    });
+  const refused = await install("doctor");
+  assert.deepEqual([refused.code, findEntry(Deno, launcher)], [1, undefined]);
+  assert.match(
+    refused.complaints,
+    /^error: Cannot run model-sync doctor: [^]*it is a test\nhint: nothing was installed/,
+  );
+
+  assert.match((await install("")).printed, /^installed model-sync/m);
+  const stale = join(home, "packages-0123456789ab");
+  writeFiles(stale, { "a.js": "of an earlier install" });
+  writeFiles(home, { "installation.json": "{" });
+  const bins = [join(dir.path, "other"), dirname(launcher)];
+  writeFiles(dir.path, { [`other/${basename(launcher)}`]: "" });
+  const again = await install("", { PATH: bins.join(delimiter) });
+  assert.match(again.printed, /^installed model-sync/m);
+  assert.ok(
+    again.printed.includes(`${bins[0]} is before ${bins[1]} on the PATH, and has a model-sync of its own.`),
+  );
+  assert.equal(findEntry(Deno, stale), undefined);
+
+  const dry = await runInstaller(["uninstall", "--prefix", prefix, "--dry-run"]);
+  assert.ok(dry.printed.startsWith(`would remove ${launcher}\n`), dry.printed);
+  assert.notEqual(findEntry(Deno, launcher), undefined);
 });
 
 Deno.test("an install that cannot download the packages names the cause in one line, and what to do", async () => {

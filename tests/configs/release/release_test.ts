@@ -327,6 +327,26 @@ Deno.test("deno task release answers wrong command lines with one line and the n
     assert.match(printed[0] ?? "", /^error: \S.*/);
     assert.match(printed[1] ?? "", /^next: {2}\S.*/);
   }
+  using dir = tempDir();
+  for (
+    const [args, code, says] of [
+      [["check", "v0.0.0-other"], 5, /^error: The tag is v0\.0\.0-other/],
+      [["notes", "a", "b"], 2, /^error: notes takes one tag/],
+    ] as const
+  ) {
+    printed.length = 0;
+    assert.equal(await release(world, args), code, printed.join("\n"));
+    assert.match(printed[0] ?? "", says);
+  }
+  const named = worldIn(PROJECT, {
+    GITHUB_SERVER_URL: "https://github.com",
+    GITHUB_REPOSITORY: "you/model-sync",
+  });
+  assert.equal(await release(named.world, ["pack", dir.path, join(dir.path, "out")]), 2);
+  assert.match(
+    named.printed.join("\n"),
+    /there is no executable in .*\nnext: {2}run deno task compile --all first/,
+  );
   printed.length = 0;
   assert.equal(await release(world, ["--help"]), 0);
   assert.match(printed.join(), /^Prepares a release/);
