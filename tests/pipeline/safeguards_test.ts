@@ -8,11 +8,12 @@ import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
 import { planPrune } from "../../lib/pipeline/prune.ts";
 import type { PullReport } from "../../lib/pipeline/pull.ts";
 import { planRollback } from "../../lib/pipeline/rollback.ts";
+import { recordedRun } from "../../lib/pipeline/run.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
 import { readPendingReload, writePendingReload } from "../../lib/store/pending_reload.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
-import { findQuarantine, liftQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
+import { addQuarantine, findQuarantine, liftQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
 import { listReleases, releaseDir } from "../../lib/store/releases.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { learnWithdrawals } from "../../lib/store/withdrawals.ts";
@@ -332,6 +333,28 @@ Deno.test("the next run reports the activation of a killed run, also without con
   });
   await assert.rejects(world.pull(none), ends("QUARANTINED", 5));
   assert.equal(readPendingReload(world.store), undefined);
+});
+
+Deno.test("an active release leaves the quarantine of a killed rollback, not that of an operator, and a damaged quarantine stops no recovery", async () => {
+  using world = new World();
+  const none = safeguards({});
+  const active = await world.publish({ "a.bin": "one" });
+  await world.pull(none);
+  const context = testContext();
+  const prune = { command: "prune", lock: "store", sinks: [] } as const;
+  const recovered = () =>
+    recordedRun(context, world.store, prune, () => Promise.resolve({ outcome: "pruned" }));
+  const entry = { digest: active, sequence: 9, reason: "bad", at: "2026-11-20T06:00:00Z" };
+  addQuarantine(world.store, entry);
+  await recovered();
+  assert.deepEqual(readQuarantine(world.store), [entry]);
+  addQuarantine(world.store, { ...entry, wasLeft: true });
+  await recovered();
+  assert.deepEqual(readQuarantine(world.store), []);
+  const healed = /is active, and is no longer quarantined as one that was rolled back/;
+  assert.equal(context.log.lines.filter((line) => healed.test(line)).length, 1);
+  Deno.writeTextFileSync(world.store.quarantine, "[");
+  await recovered();
 });
 
 function pick({ outcome, release }: PullReport) {

@@ -20,6 +20,7 @@ import {
   listWithdrawn,
   nextWithdrawals,
   overrideWithdrawal,
+  readWithdrawals,
   withdrawalsInForce,
 } from "../../lib/store/withdrawals.ts";
 import { osError } from "../helpers/fake_fs.ts";
@@ -176,6 +177,9 @@ Deno.test("a withdrawal that an operator overrides counts again after the publis
   const undone = { digest: TWO, state: "reinstated", at: "2026-01-02T00:00:00Z" } as const;
   assert.deepEqual(learnWithdrawals(store, [undone]), [undone]);
   assert.deepEqual([findWithdrawal(store, TWO), listWithdrawn(store)], [undefined, [again]]);
+  const known = readWithdrawals(store);
+  overrideWithdrawal(store, TWO);
+  assert.deepEqual(readWithdrawals(store), known);
   // Of two changes at the same time, the withdrawal counts.
   const both = { ...undone, state: "withdrawn" } as const;
   assert.deepEqual(learnWithdrawals(store, [both]), [both]);

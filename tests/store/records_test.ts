@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { appendHistory, readHistory, type RunRecord } from "../../lib/store/history.ts";
 import { createManifest, formatManifest, type Manifest, SEQUENCE_MAX } from "../../lib/release/manifest.ts";
+import { planRollback } from "../../lib/pipeline/rollback.ts";
+import { setPointers } from "../../lib/store/pointers.ts";
+import { learnWithdrawals } from "../../lib/store/withdrawals.ts";
 import { nextArchiveSequence, rememberArchiveSequence } from "../../lib/store/published.ts";
 import {
   acceptPulled,
@@ -33,6 +36,20 @@ const DIGEST = `sha256:${"ab".repeat(32)}` as const;
 
 function storeIn(dir: TempDir): Store {
   return openStore(Deno, { modelsDir: join(dir.path, "models") });
+}
+
+/** Puts a release into the store, without its file. */
+async function putRelease(
+  store: Store,
+  name: string,
+  sequence: number,
+  createdAt: string,
+): Promise<Manifest> {
+  const files = [{ path: "a.onnx", size: 1, sha256: name.repeat(32) }];
+  const manifest = await createManifest(files, { sequence, createdAt, origin: { carrier: "git" } });
+  writeManifest(store, manifest.digest, formatManifest(manifest), `signature of ${name}`);
+  Deno.mkdirSync(releaseDir(store, manifest.digest));
+  return manifest;
 }
 
 function run(number: number): RunRecord {
@@ -169,13 +186,8 @@ Deno.test("a pulled release leaves the quarantine, and earlier rollbacks stop co
 Deno.test("releases are listed by sequence, then time, and what an interrupted run left of others is removed unless a pointer names it", async () => {
   using dir = tempDir();
   const store = storeIn(dir);
-  const made = async (name: string, sequence: number, createdAt: string): Promise<Manifest> => {
-    const files = [{ path: "a.onnx", size: 1, sha256: name.repeat(32) }];
-    const manifest = await createManifest(files, { sequence, createdAt, origin: { carrier: "git" } });
-    writeManifest(store, manifest.digest, formatManifest(manifest), `signature of ${name}`);
-    Deno.mkdirSync(releaseDir(store, manifest.digest));
-    return manifest;
-  };
+  const made = (name: string, sequence: number, createdAt: string) =>
+    putRelease(store, name, sequence, createdAt);
   const late = await made("a1", 2, "2026-01-03T00:00:00Z");
   const early = await made("b2", 2, "2026-01-01T00:00:00Z");
   const middle = await made("c3", 2, "2026-01-02T00:00:00Z");
@@ -208,6 +220,41 @@ Deno.test("releases are listed by sequence, then time, and what an interrupted r
   Deno.mkdirSync(staged);
   installRelease(store, staged, newer.digest, formatManifest(newer));
   assert.deepEqual(listed(), [newer.digest]);
+});
+
+Deno.test("a rollback without a previous release chooses the newest older one that is allowed: by sequence, then time", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const target = () => planRollback(store, undefined).target.manifest;
+  const nothing = { code: "NOTHING_TO_ROLL_BACK_TO" };
+  const active = await putRelease(store, "a1", 5, "2026-01-02T00:00:00Z");
+  setPointers(store, { current: active.digest }, "symlink");
+  await putRelease(store, "b2", 6, "2026-01-01T00:00:00Z");
+  await putRelease(store, "c3", 5, "2026-01-03T00:00:00Z");
+  assert.throws(() => planRollback(store, undefined), {
+    ...nothing,
+    message: /no earlier release$/,
+    hint: /model-sync releases lists/,
+  });
+  const oldest = await putRelease(store, "d4", 4, "2026-01-05T00:00:00Z");
+  assert.deepEqual(target(), oldest);
+  const early = await putRelease(store, "e5", 5, "2026-01-01T00:00:00Z");
+  assert.deepEqual(target(), early);
+  const twin = await putRelease(store, "f6", 5, active.createdAt);
+  assert.deepEqual(target(), twin);
+  addQuarantine(store, { digest: twin.digest, sequence: 5, reason: "bad", at: "2026-01-01" });
+  learnWithdrawals(store, [{ digest: early.digest, state: "withdrawn", at: "2026-01-01T00:00:00Z" }]);
+  assert.deepEqual(target(), oldest);
+  setPointers(store, { previous: early.digest }, "symlink");
+  assert.deepEqual(target(), oldest);
+  addQuarantine(store, { digest: oldest.digest, sequence: 4, reason: "bad", at: "2026-01-01" });
+  assert.throws(target, {
+    ...nothing,
+    message: /no earlier release that is neither quarantined nor withdrawn$/,
+  });
+  assert.throws(() => planRollback(store, early.digest), { code: "WITHDRAWN" });
+  const forced = planRollback(store, early.digest, true);
+  assert.deepEqual([forced.target.manifest, forced.from, forced.fromSequence], [early, active.digest, 5]);
 });
 
 Deno.test("scratch files of killed marks are removed after a day, and younger ones stay", () => {
