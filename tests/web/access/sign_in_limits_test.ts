@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { checkTypedPassword } from "../../../web/access/check_password.ts";
 import { networkOf, trySignIn } from "../../../web/access/sign_in_limits.ts";
+import { BusyError } from "../../../web/access/work_queue.ts";
 import type { Web } from "../../../web/shared/web.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
 import { tempDir } from "../../helpers/temp_dir.ts";
@@ -46,6 +48,20 @@ Deno.test("all addresses together have a hundred failures an hour, and no count 
     assert.ok(counts.length <= 101, `${counts.length}`);
     clock.advance(3_600_000);
     assert.ok((await trySignIn(web, "203.0.113.1")).isAllowed);
+  }));
+
+Deno.test("a sign-in is put off, and not counted, while too many passwords are being checked", () =>
+  withWeb(async (web) => {
+    const visit = { host: "localhost", hostname: "localhost", isHttps: false, address: "192.0.2.1" };
+    const busy = {
+      variable: undefined,
+      fingerprint: "",
+      matches: () => Promise.reject(new BusyError("busy", { code: "BUSY", retryAfterMs: 4_500 })),
+    };
+    for (let index = 0; index < 20; index++) {
+      const check = await checkTypedPassword(web, visit, busy, "typed");
+      assert.deepEqual(check, { kind: "later", reason: "busy", retryAfterSec: 5 });
+    }
   }));
 
 Deno.test("a successful sign-in is not counted", () =>

@@ -8,8 +8,10 @@ import {
   revokeToken,
   rotateToken,
 } from "../../../web/access/tokens.ts";
+import { writeAll } from "../../../web/store/commit.ts";
 import { keys } from "../../../web/store/keys.ts";
 import { NodeRow, type TokenRow } from "../../../web/store/rows.ts";
+import { TOKENS_MAX } from "../../../web/store/token_rows.ts";
 import type { Web } from "../../../web/shared/web.ts";
 import { type AccessWorld, accessWorld } from "../../helpers/access_world.ts";
 
@@ -35,6 +37,18 @@ Deno.test("a token's secret has 256 random bits, is returned once, and only its 
   const text = await storedText(world.web.kv);
   for (const { secret } of [one, other]) assert.ok(!text.includes(secret.slice(4)));
   assert.ok(!JSON.stringify(await listTokens(world.web.kv)).includes(one.secret));
+});
+
+Deno.test("beyond the limit of tokens none is created, and no existing one is lost", async () => {
+  await using world = await accessWorld();
+  const { kv } = world.web;
+  const { row, secret } = await createToken(world.web, "node", "bot-1");
+  const rows = Array.from({ length: TOKENS_MAX - 1 }, (_, index) => ({ ...row, id: `id-${index}` }));
+  await writeAll(kv, rows.map((value) => [{ key: keys.token(value.id), value, bytes: 200 }]));
+  await assert.rejects(createToken(world.web, "read", "Grafana"), { code: "TOKENS_FULL", exitCode: 2 });
+  assert.equal((await present(world.web, secret))?.id, row.id);
+  await revokeToken(world.web, "id-0");
+  await createToken(world.web, "read", "Grafana");
 });
 
 Deno.test("only a token of the right kind is accepted", async () => {

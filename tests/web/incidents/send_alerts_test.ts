@@ -45,6 +45,24 @@ Deno.test("a channel that rejects an alert is tried again, and the others get it
   assert.doesNotMatch(dashboard.log.lines.join("\n"), /s3cretS3cret/);
 });
 
+Deno.test("a channel that does not answer is given up after 30 s and tried again", async () => {
+  using dashboard = await startWatch();
+  const released = Promise.withResolvers<Response>();
+  await using host = startRecordingHost(
+    () => {
+      dashboard.clock.advance(31_000);
+      return released.promise;
+    },
+    () => new Response("ok"),
+  );
+  const alerting = alertingTo(dashboard, `${host.origin}/hook`);
+  await dashboard.minutes(10, [BOT], alerting);
+  await dashboard.minutes(10, [], alerting);
+  released.resolve(new Response("too late"));
+  assert.equal(host.requests.length, 2);
+  assert.match(dashboard.log.lines.join("\n"), /warn cannot send .*: it took longer than 30 s/);
+});
+
 Deno.test("a node that recovers before its alert could be sent gets one alert: its recovery", async () => {
   await using host = startRecordingHost(
     () => new Response("no", { status: 403 }),

@@ -16,3 +16,14 @@ Deno.test("pages and answers say that the database is not available", async () =
   assert.equal(answer.status, 503);
   assert.match(answer.html, /database/);
 });
+
+Deno.test("a defect of the dashboard is an error page that tells readers nothing of its cause", async () => {
+  using world = await openPages([events.finished("bot-1")]);
+  world.kv.list = () => {
+    throw new Error("an odd value of bot-1");
+  };
+  const { status, text } = await world.see("/nodes/bot-1");
+  assert.equal(status, 500);
+  assert.match(text, /This page could not be shown .*log has the reason/);
+  assert.doesNotMatch(text, /odd value/);
+});

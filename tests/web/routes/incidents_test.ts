@@ -24,6 +24,12 @@ Deno.test("the page lists open incidents first, then past ones with their durati
     world.kv,
     incidentRow(BOT, { startedAt: "2026-11-29T06:48:00.000Z", endedAt: null }),
     incidentRow("bot-oslo", { kind: "late", ending: "paused", alertedAt: null }),
+    incidentRow("bot-bern", {
+      kind: "late",
+      startedAt: "2026-11-26T06:00:00.000Z",
+      endedAt: "2026-11-26T06:10:00.000Z",
+      ending: "forgotten",
+    }),
     incidentRow("bot-rome", { startedAt: "2026-11-27T06:03:00.000Z", endedAt: "2026-11-27T06:10:30.000Z" }),
   );
   const html = await textOf(world, "/incidents");
@@ -35,7 +41,7 @@ Deno.test("the page lists open incidents first, then past ones with their durati
   );
   assert.match(
     text,
-    /bot-oslo was late .* 2 h 14 min paused by an operator none bot-rome was down .* 7 min 30 s/,
+    /bot-oslo was late .* 2 h 14 min paused by an operator none bot-rome was down .* 7 min 30 s .*bot-bern was late .* 10 min removed by an operator/,
   );
   assert.match(html, /<title[^>]*>1 node is down · model-sync<\/title>/);
   assert.match(html, /favicon\.svg\?state=bad/);

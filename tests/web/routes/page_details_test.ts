@@ -3,7 +3,14 @@ import type { ReportEvent } from "../../../lib/wire/schema.ts";
 import { runPoints } from "../../../web/charts/run_points.ts";
 import { apiWorld } from "../../helpers/api_world.ts";
 import { runRows } from "../gallery_charts.tsx";
-import { activated, finished, heartbeat, runIdOf, started } from "../../helpers/web_events.ts";
+import {
+  activated,
+  digestOfRelease,
+  finished,
+  heartbeat,
+  runIdOf,
+  started,
+} from "../../helpers/web_events.ts";
 import { WITH_PASSWORD } from "../../helpers/access_world.ts";
 
 async function pageOf(path: string, ...events: readonly ReportEvent[]): Promise<string> {
@@ -17,6 +24,23 @@ Deno.test("for a node whose clock is ahead, the time since the activation is not
   const release = { startedAt: ahead };
   const page = await pageOf("/", activated("bot-1", 1, release), activated("bot-2", 1));
   assert.equal(page.match(/active for /g)?.length, 1);
+});
+
+Deno.test("the page of a node lists the releases that their publisher withdrew, with the reason", async () => {
+  const withdrawal = { state: "withdrawn", at: "2026-11-29T05:00:00.000Z" } as const;
+  const page = await pageOf(
+    "/nodes/bot-1",
+    heartbeat("bot-1", {
+      status: {
+        withdrawn: [
+          { ...withdrawal, digest: digestOfRelease(3), reason: "wrong <labels>" },
+          { ...withdrawal, digest: digestOfRelease(4), isOverridden: true },
+        ],
+      },
+    }),
+  );
+  assert.match(page, /Withdrawn by their publisher[^]*2 releases/);
+  assert.match(page, /wrong &lt;labels>[^]*activated here by force/);
 });
 
 Deno.test("the page of a run in progress says what will appear there", async () => {

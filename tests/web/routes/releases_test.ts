@@ -65,6 +65,27 @@ Deno.test("a release is found by its sequence and by the beginning of its digest
   }
 });
 
+Deno.test("the search of the fleet leads to the release or the run that it names, and the public to neither", async () => {
+  const digits = digestOfRelease(2).slice("sha256:".length);
+  const run = "20261128T013000Z-0123ab";
+  const searches = [
+    [digits.slice(0, 8), `/releases/${digestOfRelease(2)}`],
+    [digestOfRelease(2), `/releases/${digestOfRelease(2)}`],
+    [run, `/runs/${run}?node=bot-1`],
+    ["0".repeat(8), null],
+    [run.replace(/.$/, "c"), null],
+    ["bot-1", null],
+  ] as const;
+  for (const isPublic of [false, true]) {
+    const pulled = events.activated("bot-1", 2, { runId: run, startedAt: hour(1.5) });
+    using pages = await openPages([...story(2), pulled], { isPublic });
+    for (const [typed, location] of searches) {
+      const found = await pages.see(`/?q=${encodeURIComponent(typed)}`);
+      assert.equal(found.location, isPublic ? null : location, typed);
+    }
+  }
+});
+
 Deno.test("the pages of the list have every release once", async () => {
   using pages = await openPages(
     Array.from(

@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
 import { LockedError } from "../../../lib/core/errors.ts";
+import { createToken, revokeToken } from "../../../web/access/tokens.ts";
+import { compareAndSet, writeAll } from "../../../web/store/commit.ts";
 import { ingest } from "../../../web/store/ingest.ts";
 import { kvFailure } from "../../../web/store/kv_failure.ts";
 import { openKv } from "../../../web/store/open_kv.ts";
+import { ensureSessionKey, replaceSessionKey } from "../../../web/store/session_key.ts";
+import { changeSettings } from "../../../web/store/settings_row.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
 import { dumpOf, memoryKv } from "./kv_tools.ts";
 import { ext4At, mountObstacle, type SmallDisk, tmpfsAt } from "../../helpers/small_disk.ts";
 import { lockDatabase } from "./sqlite_lock.ts";
 import { tempDir } from "../../helpers/temp_dir.ts";
+import { recordedLog } from "../../helpers/test_context.ts";
 import * as events from "../../helpers/web_events.ts";
 
 const clock = new FakeClock("2026-11-29T07:00:00.000Z");
@@ -96,6 +101,25 @@ Deno.test("other messages of databases have named errors, and other errors have 
   assert.equal(codeOf("Value too large (max 65536 bytes)"), undefined);
   assert.equal(kvFailure("database is locked"), undefined);
   assert.equal(kvFailure(new LockedError("The store is locked", { code: "STORE_LOCKED" })), undefined);
+});
+
+Deno.test("a change is given up as locked when other writers are always faster", async () => {
+  using kv = await memoryKv();
+  const web = { kv, clock, log: recordedLog() };
+  const { row } = await createToken(web, "read", "Grafana");
+  const begin = kv.atomic.bind(kv);
+  kv.atomic = () => Object.assign(begin(), { commit: () => Promise.resolve({ ok: false } as const) });
+  const changes: Readonly<Record<string, () => Promise<unknown>>> = {
+    "a write": () => writeAll(kv, [[{ key: ["a"], value: 1, bytes: 1 }]]),
+    "a guarded write": () => compareAndSet(() => Promise.resolve({ guards: [], operation: kv.atomic() })),
+    "a new session key": () => ensureSessionKey(kv),
+    "another session key": () => replaceSessionKey(kv),
+    "a setting": () => changeSettings(kv, { isPublic: true }),
+    "a revoked token": () => revokeToken(web, row.id),
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    await assert.rejects(change(), { code: "DATABASE_LOCKED", exitCode: 6 }, what);
+  }
 });
 
 Deno.test("a closed database gives a named error", async () => {
