@@ -176,6 +176,36 @@ Deno.test("the answer for a release has its periods, files and publishers", asyn
   assert.deepEqual(release["publications"].map(({ node }) => node), ["trainer/publisher"]);
 });
 
+Deno.test("a release without a sequence has none in any answer, and a withdrawn one its withdrawal", async () => {
+  await using world = await apiWorld();
+  const digest = events.digestOfRelease(1);
+  const pulled = events.finished("bot-1", { outcome: "activated", carrier: "github-actions" });
+  const { sequence: _sequence, files: _files, bytes: _bytes, ...data } = pulled.data;
+  await world.fill({ ...pulled, data });
+  const { periods } = await json(world, "/api/v1/nodes/bot-1");
+  assert.partialDeepStrictEqual(periods, [{ digest, sequence: null }]);
+  assert.partialDeepStrictEqual(await json(world, `/api/v1/releases/${digest}`), {
+    sequence: null,
+    filesTotal: null,
+    bytes: null,
+    withdrawal: null,
+  });
+  const name = digest.slice("sha256:".length).slice(0, 12);
+  const badge = await (await world.send("/badge/bot-1.svg?show=release")).text();
+  assert.ok(badge.includes(`<title>bot-1: ${name}</title>`), badge);
+  const metrics = await (await world.send("/metrics")).text();
+  assert.ok(
+    metrics.includes(`node_active_release_info{node="bot-1",release="${name}",sequence=""} 1\n`),
+    metrics,
+  );
+
+  const at = "2026-11-29T06:30:00.000Z";
+  const withdrawal = { digest, state: "withdrawn", at } as const;
+  await world.fill(events.finished("train-1", { command: "withdraw", outcome: "withdrawn", withdrawal }));
+  const withdrawn = await json(world, `/api/v1/releases/${digest}`);
+  assert.deepEqual(withdrawn["withdrawal"], { at, reason: "" });
+});
+
 Deno.test("any unknown item gets 404 with a hint", async () => {
   await using world = await filledWorld();
   const long = "x".repeat(5_000);
