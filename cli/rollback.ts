@@ -92,11 +92,16 @@ function rollbackJson(report: Timed<RollbackReport>): Record<string, unknown> {
   };
 }
 
+const OUTCOME_WORDS = {
+  "rolled-back": "rolled back to",
+  activated: "activated",
+  unchanged: "already active:",
+} as const satisfies Record<RollbackReport["outcome"], string>;
+
 function rollbackLines(output: Output, report: Timed<RollbackReport>): string[] {
   const { outcome, release, previous, sequence, files, bytes, changed, durationMs } = report;
-  const what = outcome === "unchanged" ? "already active: release" : "rolled back to release";
   const lines = [
-    `${output.paint("green", "✓")} ${what} ${
+    `${output.paint("green", "✓")} ${OUTCOME_WORDS[outcome]} release ${
       output.paint("bold", shortDigest(release))
     } (sequence ${sequence})`,
     `  ${plural(files, "file")}, ${formatBytes(bytes)}; ${changed} changed, in ${formatDuration(durationMs)}`,
@@ -111,17 +116,18 @@ function rollbackLines(output: Output, report: Timed<RollbackReport>): string[] 
 }
 
 function planJson(plan: RollbackPlan): Record<string, unknown> {
-  const { from, target, changed } = plan;
+  const { outcome, from, target, changed } = plan;
   const { digest, sequence } = target.manifest;
-  const outcome = from === digest ? "unchanged" : "rolled-back";
   return { dryRun: true, outcome, release: digest, previous: from ?? null, sequence, changed };
 }
 
 function planLines(output: Output, plan: RollbackPlan): string[] {
-  const { from, target, changed } = plan;
+  const { outcome, from, target, changed } = plan;
   const { digest, sequence, createdAt } = target.manifest;
-  if (from === digest) return [`nothing to do: release ${shortDigest(digest)} is active already`];
-  const quarantined = from === undefined ? "" : `, and quarantine ${shortDigest(from)}`;
+  if (outcome === "unchanged") return [`nothing to do: release ${shortDigest(digest)} is active already`];
+  const quarantined = outcome !== "rolled-back" || from === undefined
+    ? ""
+    : `, and quarantine ${shortDigest(from)}`;
   return [
     `would activate release ${
       output.paint("bold", shortDigest(digest))

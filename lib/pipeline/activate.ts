@@ -11,7 +11,6 @@ import { readPointer, relinkPointers, restorePointer, setPointers } from "../sto
 import {
   addQuarantine,
   findQuarantineEntry,
-  liftQuarantine,
   type QuarantineEntry,
   restoreQuarantine,
   wasRolledBack,
@@ -267,8 +266,6 @@ async function undoActivation(
   }
   // The rollback is undone, so its quarantine is, too.
   if (intent.left !== undefined) restoreQuarantine(store, intent.left.digest, intent.leftBefore);
-  // An older version wrote the quarantine before the intent.
-  else if (intent.command === "rollback" && from !== null) liftQuarantine(store, from);
 }
 
 /** In mirror mode, the files of the release before are in the scratch of the model folder, even if not in the store. */

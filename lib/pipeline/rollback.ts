@@ -9,22 +9,25 @@ import { chooseMode } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
 import { readCurrent } from "../store/restore_current.ts";
 import { findQuarantine, liftQuarantine } from "../store/quarantine.ts";
+import { writePendingReload } from "../store/pending_reload.ts";
 import { withReserve } from "../store/reserve.ts";
 import { findRelease, listReleases, releasesOf, type StoredRelease } from "../store/releases.ts";
 import { signOfTraining } from "../store/training_signs.ts";
 import type { Store } from "../store/store.ts";
 import { clearCanary } from "../canary/canary_state.ts";
 import { canaryPath } from "../canary/find_canary.ts";
-import { NO_SAFEGUARDS, type Safeguards } from "./safeguards.ts";
+import { NO_SAFEGUARDS, type Safeguards, type SwapOptions } from "./safeguards.ts";
 import { notifyConsumers } from "./notify_consumers.ts";
-import { activate, rollBackTo } from "./activate.ts";
+import { activate, type Activation, rollBackTo } from "./activate.ts";
 import type { CurrentRun } from "./current_run.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
 import type { RunReport } from "./run_report.ts";
 import { ValidRelease, VerifiedRelease } from "./checked_release.ts";
 
-/** The release that a rollback activates, and the one that it replaces. */
+/** The release that the command activates, and the one that it replaces. */
 export interface RollbackPlan {
+  /** `activated`: the release is newer than the active one, so the replaced release is not quarantined. */
+  readonly outcome: "rolled-back" | "activated" | "unchanged";
   readonly from: Digest | undefined;
   readonly fromSequence: number;
   readonly target: StoredRelease;
@@ -32,7 +35,7 @@ export interface RollbackPlan {
 }
 
 export interface RollbackReport extends RunReport {
-  readonly outcome: "rolled-back" | "unchanged";
+  readonly outcome: RollbackPlan["outcome"];
   readonly release: Digest;
   readonly sequence: number;
   readonly files: number;
@@ -56,6 +59,7 @@ export function planRollback(store: Store, to: string | undefined, isForced = fa
   const target = to === undefined ? previousRelease(store, active) : findNamed(store, to);
   if (!isForced) refuseWithdrawn(store, target.manifest.digest);
   return {
+    outcome: outcomeOf(from, active, target.manifest),
     from,
     fromSequence: active?.sequence ?? 0,
     target,
@@ -64,8 +68,8 @@ export function planRollback(store: Store, to: string | undefined, isForced = fa
 }
 
 /**
- * Activates an older release of the store and notifies consumers. Quarantines the replaced release, so that the next
- * scheduled pull does not activate it again, and releases the chosen one from quarantine. A withdrawn release stays
+ * Activates a release of the store, releases it from quarantine, and notifies consumers. Quarantines the replaced
+ * release if it is the newer one, so that the next scheduled pull does not activate it again. A withdrawn release stays
  * active until its publisher changes the withdrawal.
  *
  * @throws {FailedError} code `RELOAD_FAILED` if a consumer could not load the release: it is active nevertheless, and the
@@ -83,23 +87,18 @@ export async function rollback(
   const release = ValidRelease.ofStored(
     await run.step("verify", () => VerifiedRelease.ofStored(context, store, plan.target)),
   );
-  const { previous } = plan.from === undefined || plan.from === release.digest
-    ? await run.step("activate", () => activate(context, store, release, run, options.choice))
-    : await rollBackTo(context, store, release, {
-      digest: plan.from,
-      sequence: plan.fromSequence,
-      reason: `rolled back to ${shortDigest(release.digest)}`,
-    }, options);
+  const { previous } = await activatePlanned(context, store, release, plan, options);
   liftQuarantine(store, release.digest);
   // Without this, the next pull would roll back from what the operator has just chosen.
   overrideWithdrawal(store, release.digest);
   withReserve(store, () => clearCanary(context.fs, canaryPath(store)));
   const { manifest } = release;
-  if (plan.from !== release.digest) {
-    await notifyConsumers(context, store, run, { event: "rolled-back", manifest, previous }, safeguards);
+  const { outcome } = plan;
+  if (outcome !== "unchanged") {
+    await notifyConsumers(context, store, run, { event: outcome, manifest, previous }, safeguards);
   }
   return {
-    outcome: plan.from === release.digest ? "unchanged" : "rolled-back",
+    outcome,
     release: release.digest,
     ...(previous === undefined ? {} : { previous }),
     sequence: manifest.sequence,
@@ -108,6 +107,41 @@ export async function rollback(
     changed: plan.changed,
     modelsDir: store.modelsDir,
   };
+}
+
+async function activatePlanned(
+  context: Context,
+  store: Store,
+  release: ValidRelease,
+  { outcome, from, fromSequence }: RollbackPlan,
+  options: SwapOptions,
+): Promise<Activation> {
+  const { run, choice, safeguards } = options;
+  if (outcome === "rolled-back" && from !== undefined) {
+    const reason = `rolled back to ${shortDigest(release.digest)}`;
+    return await rollBackTo(
+      context,
+      store,
+      release,
+      { digest: from, sequence: fromSequence, reason },
+      options,
+    );
+  }
+  if (outcome === "activated" && safeguards.reload.length > 0) {
+    // After a kill, the next pull notifies consumers.
+    writePendingReload(store, { digest: release.digest, previous: from ?? null });
+  }
+  return await run.step("activate", () => activate(context, store, release, run, choice));
+}
+
+/** A release that is newer than the active one replaces a release that no pull activates again: pulls refuse downgrades. */
+function outcomeOf(
+  from: Digest | undefined,
+  active: Manifest | undefined,
+  target: Manifest,
+): RollbackPlan["outcome"] {
+  if (from === target.digest) return "unchanged";
+  return isOlder(target, active) ? "rolled-back" : "activated";
 }
 
 function previousRelease(store: Store, active: Manifest | undefined): StoredRelease {

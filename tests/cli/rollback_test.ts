@@ -10,13 +10,7 @@ import { configuredPair } from "../helpers/machines.ts";
 
 Deno.test("rollback --to accepts the sequence number that status shows", async () => {
   using dir = tempDir();
-  const { trainer, bot } = configuredPair(dir.path);
-  const digests: unknown[] = [];
-  for (const content of ["one", "two", "three"]) {
-    writeFiles(join(trainer, "models"), { "rf.bin": content });
-    digests.push((await runJson(trainer, "publish"))["release"]);
-    await runJson(bot, "pull");
-  }
+  const { bot, digests } = await threePulled(dir.path);
   const planned = await runJson(bot, "rollback", "--to", "1", "--dry-run");
   await runJson(bot, "quarantine", "add", String(digests[0]));
   await runJson(bot, "quarantine", "add", String(digests[1]));
@@ -37,6 +31,37 @@ Deno.test("rollback --to accepts the sequence number that status shows", async (
   assert.match(missing.stderr, /no release with it\nnext: {2}it holds the sequences: 3, 2, 1/);
   assert.equal((await runJson(bot, "rollback", "--to", String(digests[1])))["release"], digests[1]);
 });
+
+Deno.test("the command that rollback prints undoes it: the store is as before, and no good release is quarantined", async () => {
+  using dir = tempDir();
+  const { bot, digests } = await threePulled(dir.path);
+  const [, digest = ""] = /model-sync rollback --to (\S+)/.exec((await run(bot, "rollback")).stdout) ??
+    assert.fail("no command is printed");
+  const preview = await run(bot, "rollback", "--to", "3", "--dry-run");
+  const undone = await run(bot, "rollback", "--to", digest);
+  assert.doesNotMatch(preview.stdout, /quarantine/);
+  assert.match(undone.stdout, /^✓ activated release [0-9a-f]{12} \(sequence 3\)\n/);
+  assert.doesNotMatch(undone.stdout, /is quarantined/);
+  assert.deepEqual((await runJson(bot, "quarantine", "list"))["quarantine"], []);
+  assert.match((await run(bot, "history")).stdout, / rollback --to\n.* rollback\n/);
+  const again = await runJson(bot, "rollback");
+  assert.deepEqual([again["outcome"], again["release"]], ["rolled-back", digests[1]]);
+  const forward = await runJson(bot, "rollback", "--to", "3");
+  assert.deepEqual([forward["outcome"], forward["previous"]], ["activated", digests[1]]);
+  assert.equal((await runJson(bot, "pull"))["outcome"], "unchanged");
+});
+
+/** A bot that pulled three releases; the third is active. */
+async function threePulled(path: string) {
+  const { trainer, bot } = configuredPair(path);
+  const digests: unknown[] = [];
+  for (const content of ["one", "two", "three"]) {
+    writeFiles(join(trainer, "models"), { "rf.bin": content });
+    digests.push((await runJson(trainer, "publish"))["release"]);
+    await runJson(bot, "pull");
+  }
+  return { bot, digests };
+}
 
 /** A store with releases of these sequence numbers, whose contents are numbered. */
 async function storeWith(path: string, sequences: readonly number[]) {
