@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { throttleArtifacts } from "../lib/carriers/artifact_throttle.ts";
+import { rememberAnsweredPull, throttleArtifacts } from "../lib/carriers/artifact_throttle.ts";
 import { githubActionsSettings, warnOfTokenInFile } from "../lib/carriers/github_actions_settings.ts";
 import {
   type GitHubActionsOptions,
@@ -106,8 +106,9 @@ export async function runArtifactPull(session: Session, flags: ArtifactPullFlags
     skip: (store) =>
       throttleArtifacts(context, store, readSettings(session, flags), {
         minIntervalMinutes: session.settings.artifacts.min_interval_minutes,
-        isForced: flags.force === true || flags.run !== undefined,
+        isForced: isForced(flags),
       }),
+    answered: (store, { startedAt }) => rememberAnsweredPull(store, readSettings(session, flags), startedAt),
     open: (store) => openSource(session, flags, (name) => partialPath(store, name), store),
     details: ({ run, artifacts }) => ({
       run: run === undefined ? null : {
@@ -120,6 +121,11 @@ export async function runArtifactPull(session: Session, flags: ArtifactPullFlags
       artifacts: artifacts.map(({ name }) => name),
     }),
   });
+}
+
+/** Returns whether the operator chose a run, or answers a refusal: the pull before this one may have suggested it. */
+function isForced({ force, adopt, allowDowngrade, run }: ArtifactPullFlags): boolean {
+  return force === true || adopt === true || allowDowngrade === true || run !== undefined;
 }
 
 /** Prints what a pull would change. Only a downloaded archive shows its content, so it goes to a temporary folder. */

@@ -6,7 +6,7 @@ import { RebuiltFile } from "../store/rebuilt_file.ts";
 import type { Store } from "../store/store.ts";
 import { type GitHubActionsSettings, sourceKey } from "./github_actions_source.ts";
 
-/** When the last pull from each source started. */
+/** When the last answered pull from each source started. */
 const STARTS = new RebuiltFile("starts.json", z.record(z.string(), z.iso.datetime()));
 
 /** Each configured source has one entry. Only a configuration that changes every day fills the file; the oldest go. */
@@ -19,8 +19,8 @@ export interface ThrottleOptions {
 }
 
 /**
- * Returns the reason to skip a pull of artifacts: another one from the same source started less than the interval ago.
- * Otherwise returns `undefined`, and stores this start.
+ * Returns the reason to skip a pull of artifacts: an answered one from the same source started less than the interval
+ * ago. Otherwise returns `undefined`.
  */
 export function throttleArtifacts(
   { clock, log }: Pick<Context, "clock" | "log">,
@@ -28,31 +28,27 @@ export function throttleArtifacts(
   settings: GitHubActionsSettings,
   { minIntervalMinutes, isForced }: ThrottleOptions,
 ): string | undefined {
-  const source = sourceKey(settings);
-  const now = clock.now();
-  const last = findStart(store, source);
-  const elapsedMs = last === undefined ? Infinity : now.getTime() - last.getTime();
+  const last = findStart(store, sourceKey(settings));
+  const elapsedMs = last === undefined ? Infinity : clock.now().getTime() - last.getTime();
   // A start in the future means that the clock was set back since: it delays nothing.
-  if (!isForced && elapsedMs >= 0 && elapsedMs < minIntervalMinutes * 60_000) {
-    const elapsed = formatDuration(elapsedMs);
-    // The phrase alone suggests that GitHub limits requests.
-    log.info(
-      `the previous pull started ${elapsed} ago; artifacts.min_interval_minutes is ${minIntervalMinutes}; ` +
-        "to pull now, use --min-interval-minutes 0",
-    );
-    return RATE_LIMITING;
-  }
-  rememberStart(store, source, now);
-  return undefined;
+  if (isForced || elapsedMs < 0 || elapsedMs >= minIntervalMinutes * 60_000) return undefined;
+  // The phrase alone suggests that GitHub limits requests.
+  log.info(
+    `the previous pull started ${formatDuration(elapsedMs)} ago; ` +
+      `artifacts.min_interval_minutes is ${minIntervalMinutes}; to pull now, use --min-interval-minutes 0`,
+  );
+  return RATE_LIMITING;
+}
+
+/** Stores when a pull started that got a release, or refused one. A pull without an answer delays no other. */
+export function rememberAnsweredPull(store: Store, settings: GitHubActionsSettings, startedAt: string): void {
+  const source = sourceKey(settings);
+  const { [source]: _old, ...others } = STARTS.find(store) ?? {};
+  const kept = Object.fromEntries(Object.entries(others).slice(-(STARTS_MAX - 1)));
+  STARTS.replace(store, { ...kept, [source]: startedAt });
 }
 
 function findStart(store: Store, source: string): Date | undefined {
   const text = STARTS.find(store)?.[source];
   return text === undefined ? undefined : new Date(text);
-}
-
-function rememberStart(store: Store, source: string, at: Date): void {
-  const { [source]: _old, ...others } = STARTS.find(store) ?? {};
-  const kept = Object.fromEntries(Object.entries(others).slice(-(STARTS_MAX - 1)));
-  STARTS.replace(store, { ...kept, [source]: at.toISOString() });
 }

@@ -2,7 +2,7 @@ import type { CanaryState } from "../canary/canary_state.ts";
 import { canaryFault, openCanary } from "../canary/find_canary.ts";
 import type { Source } from "../carriers/carrier.ts";
 import { givesSection, type LoadedConfig } from "../config/load.ts";
-import { messageOf } from "../core/errors.ts";
+import { messageOf, RefusedError } from "../core/errors.ts";
 import type { OtherWriterSetting } from "../config/choices.ts";
 import { totalBytes } from "../release/manifest.ts";
 import { activeManifest } from "../store/pointers.ts";
@@ -15,7 +15,7 @@ import { signaturePolicy } from "./configured_signing.ts";
 import { pull, type PullReport } from "./pull.ts";
 import { type CommandScope, reportedRun } from "./reported_run.ts";
 import type { RunOptions } from "./run.ts";
-import type { Timed } from "./run_report.ts";
+import { RolledBackError, type Timed } from "./run_report.ts";
 import { safeguardsOf } from "./safeguards.ts";
 import { refuseTrainedFolder } from "./trained_folder.ts";
 
@@ -24,6 +24,8 @@ export interface PullCommand<Pulled extends Source> {
   readonly command: string;
   /** Returns why this pull is to be skipped; the run is then recorded as unchanged. */
   readonly skip?: (store: Store) => string | undefined;
+  /** Called when the carrier has answered: its newest release is active, or refused. */
+  readonly answered?: (store: Store, run: IntentRun) => void;
   /** The wait before the run takes the store's lock. */
   readonly prepare?: RunOptions["prepare"];
   /** Opens the carrier for a run. */
@@ -68,7 +70,7 @@ export interface EndedPull {
 export async function recordedPull<Pulled extends Source>(
   scope: CommandScope,
   store: Store,
-  { command, skip, prepare, open, details, isOfflineOk = false }: PullCommand<Pulled>,
+  { command, skip, answered, prepare, open, details, isOfflineOk = false }: PullCommand<Pulled>,
   { waitsForCanary, ...choices }: PullChoices,
 ): Promise<EndedPull> {
   const { context, settings } = scope;
@@ -84,14 +86,19 @@ export async function recordedPull<Pulled extends Source>(
         return { ...skippedPull(store), details: { skipped: reason } };
       }
       await using source = await open(store, run);
-      const pulled = await pull(observed, store, source, run, {
+      const options = {
         ...choices,
         activation: mode,
         safeguards: safeguardsOf(settings),
         keep: settings.keep,
         isOfflineOk,
         signatures: await signaturePolicy(context, settings.signing),
+      };
+      const pulled = await pull(observed, store, source, run, options).catch((error) => {
+        if (error instanceof RefusedError || error instanceof RolledBackError) answered?.(store, run);
+        throw error;
       });
+      answered?.(store, run);
       return { ...pulled, details: details?.(source, pulled) ?? {} };
     },
     prepare === undefined ? {} : {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { throttleArtifacts } from "../../lib/carriers/artifact_throttle.ts";
+import { rememberAnsweredPull, throttleArtifacts } from "../../lib/carriers/artifact_throttle.ts";
 import { githubActionsSettings } from "../../lib/carriers/github_actions_settings.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { openStore } from "../../lib/store/store.ts";
@@ -10,7 +10,7 @@ import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 
 const SKIPPED = "Rate limiting - skipping sync";
 
-Deno.test("throttleArtifacts() skips a pull within five minutes of the last start, unless it is forced", () => {
+Deno.test("throttleArtifacts() skips a pull within five minutes of the last answered one, unless it is forced", () => {
   using dir = tempDir();
   const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
   const settings = (branch: string) =>
@@ -21,11 +21,13 @@ Deno.test("throttleArtifacts() skips a pull within five minutes of the last star
       undefined,
     );
   const context = testContext();
-  const pullAt = (time: string, { isForced = false, branch = "main" } = {}) =>
-    throttleArtifacts({ ...context, clock: new FakeClock(`2026-11-30T${time}Z`) }, store, settings(branch), {
-      minIntervalMinutes: 5,
-      isForced,
-    });
+  const pullAt = (time: string, { isForced = false, branch = "main" } = {}) => {
+    const clock = new FakeClock(`2026-11-30T${time}Z`);
+    const options = { minIntervalMinutes: 5, isForced };
+    const reason = throttleArtifacts({ ...context, clock }, store, settings(branch), options);
+    if (reason === undefined) rememberAnsweredPull(store, settings(branch), clock.now().toISOString());
+    return reason;
+  };
   assert.equal(pullAt("06:00:00"), undefined);
   assert.equal(pullAt("06:04:59"), SKIPPED);
   assert.deepEqual(context.log.lines, [

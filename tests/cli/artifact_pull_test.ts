@@ -126,13 +126,30 @@ Deno.test("artifact-pull ignores a start in the future and the starts of other s
   );
 });
 
-Deno.test("artifact-pull counts a start that failed, and does not count a skipped run", async () => {
+Deno.test("artifact-pull counts only a pull that got a release, or refused one, towards the least interval", async () => {
   await using bot = new BotWorld();
+  // There is no run yet, and then the token is wrong: nothing was learnt, so the next pull asks again.
   assert.equal((await bot.run([])).code, 4);
-  assert.match((await bot.run([])).stderr, /skipping/);
-  const nothing = await bot.run(["--json"]);
-  assert.equal(nothing.code, 0);
-  assert.equal(JSON.parse(nothing.stdout).release, null);
+  assert.equal((await bot.run([])).code, 4);
+  await bot.train(MODELS);
+  assert.equal((await bot.run([], { env: { GITHUB_TOKEN: "wrong" } })).code, 3);
+  const activated = await bot.run([]);
+  assert.equal(activated.code, 0, activated.stderr);
+  assert.match(activated.stdout, /activated release/);
+  assert.match((await bot.run([])).stderr, /Rate limiting - skipping sync/);
+});
+
+Deno.test("artifact-pull skips after a refused release, unless the operator answers the refusal", async () => {
+  await using bot = new BotWorld();
+  const run = bot.github.addRun();
+  await bot.github.addArtifact(run, { name: `trained-models-${run}`, content: streamedZip({}) });
+  assert.equal((await bot.run([])).code, 5);
+  const skipped = await bot.run(["--json"]);
+  assert.equal(skipped.code, 0);
+  assert.equal(JSON.parse(skipped.stdout).release, null);
+  for (const answer of ["--adopt", "--allow-downgrade", "--force"]) {
+    assert.equal((await bot.run([answer])).code, 5, answer);
+  }
 });
 
 Deno.test("artifact-pull without a token logs seed 2's phrase once, and exits with 3", async () => {

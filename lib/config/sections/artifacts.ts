@@ -44,7 +44,9 @@ export const Artifacts = z.strictObject({
   ),
   ...TIMING,
   min_interval_minutes: z.number().min(0).max(10_080).default(5).register(DOCS, {
-    description: "The shortest time between two pulls, in minutes. An earlier pull is skipped; 0 skips none.",
+    description:
+      "The shortest time between two pulls, in minutes. An earlier pull is skipped; 0 skips none. A pull " +
+      "that failed to get a release delays no other.",
   }),
   download_timeout_sec: z.number().min(5).max(86_400).default(DOWNLOAD_TIMEOUT_SEC).register(DOCS, {
     description: "The time limit of one download, in seconds.",
