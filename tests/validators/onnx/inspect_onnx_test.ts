@@ -466,6 +466,15 @@ Deno.test("a slow model is judged by the vectors that fit the time limit", async
   assert.match(lines.join("\n"), /warn m\.onnx: \d+ of 5000000 vectors were computed in time/);
 });
 
+Deno.test("a model whose vectors would fill the memory is loaded without one, with a warning", async () => {
+  const sizes = [100_000, 100_000];
+  const huge = model(node("Identity", ["x"], ["y"]), input("x", FLOAT, sizes), output("y", FLOAT, sizes));
+  assert.match(
+    (await inspect(huge)).join("\n"),
+    /warn m\.onnx: no vectors were computed, because one would be 10000000000 numbers, more than \d+/,
+  );
+});
+
 Deno.test("a model too large to load is checked by its structure, with a warning", async () => {
   using dir = tempDir();
   const { file, files } = written(dir.path, outside(1, 2));

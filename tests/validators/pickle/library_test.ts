@@ -448,3 +448,18 @@ Deno.test("keys whose hashes the file chooses are limited", async () => {
     ["m.pkl"],
   );
 });
+
+Deno.test("an object whose attributes are not a dictionary is refused", async () => {
+  for (
+    const [module, name] of [
+      ["xgboost.core", "Booster"],
+      ["lightgbm.basic", "Booster"],
+      ["statsmodels.base.data", "ModelData"],
+      ["sklearn.isotonic", "IsotonicRegression"],
+      ["pandas.core.frame", "DataFrame"],
+    ] as const
+  ) {
+    const pickle = rawPickle(PROTO_4, stackGlobal(module, name), ")", 0x81, "]b.");
+    await refusesBytes(pickle, /to an unexpected value/, ["m.pkl"]);
+  }
+});
