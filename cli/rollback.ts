@@ -2,6 +2,7 @@ import { planRollback, rollback, type RollbackPlan, type RollbackReport } from "
 import type { Timed } from "../lib/pipeline/run_report.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
+import type { QuarantineEntry } from "../lib/store/quarantine.ts";
 import type { Output } from "./_output.ts";
 import { reportedRun } from "../lib/pipeline/reported_run.ts";
 import { safeguardsOf } from "../lib/pipeline/safeguards.ts";
@@ -76,8 +77,19 @@ function preview(session: Session, flags: RollbackFlags): Promise<void> {
 }
 
 function rollbackJson(report: Timed<RollbackReport>): Record<string, unknown> {
-  const { outcome, release, previous, sequence, files, bytes, changed, durationMs, modelsDir, runId } =
-    report;
+  const {
+    outcome,
+    release,
+    previous,
+    sequence,
+    files,
+    bytes,
+    changed,
+    lifted,
+    durationMs,
+    modelsDir,
+    runId,
+  } = report;
   return {
     outcome,
     release,
@@ -86,10 +98,15 @@ function rollbackJson(report: Timed<RollbackReport>): Record<string, unknown> {
     files,
     bytes,
     changed,
+    liftedQuarantine: liftedJson(lifted),
     durationMs,
     modelsDir,
     runId,
   };
+}
+
+function liftedJson(lifted: QuarantineEntry | undefined): Record<string, unknown> | null {
+  return lifted === undefined ? null : { reason: lifted.reason, at: lifted.at };
 }
 
 const OUTCOME_WORDS = {
@@ -99,13 +116,14 @@ const OUTCOME_WORDS = {
 } as const satisfies Record<RollbackReport["outcome"], string>;
 
 function rollbackLines(output: Output, report: Timed<RollbackReport>): string[] {
-  const { outcome, release, previous, sequence, files, bytes, changed, durationMs } = report;
+  const { outcome, release, previous, sequence, files, bytes, changed, lifted, durationMs } = report;
   const lines = [
     `${output.paint("green", "✓")} ${OUTCOME_WORDS[outcome]} release ${
       output.paint("bold", shortDigest(release))
     } (sequence ${sequence})`,
     `  ${plural(files, "file")}, ${formatBytes(bytes)}; ${changed} changed, in ${formatDuration(durationMs)}`,
   ];
+  if (lifted !== undefined) lines.push(`  it is no longer quarantined: ${quarantineWords(lifted)}`);
   if (outcome === "rolled-back" && previous !== undefined) {
     lines.push(
       `  release ${shortDigest(previous)} is quarantined: pulls refuse it`,
@@ -116,15 +134,29 @@ function rollbackLines(output: Output, report: Timed<RollbackReport>): string[] 
 }
 
 function planJson(plan: RollbackPlan): Record<string, unknown> {
-  const { outcome, from, target, changed } = plan;
+  const { outcome, from, target, lifted, changed } = plan;
   const { digest, sequence } = target.manifest;
-  return { dryRun: true, outcome, release: digest, previous: from ?? null, sequence, changed };
+  return {
+    dryRun: true,
+    outcome,
+    release: digest,
+    previous: from ?? null,
+    sequence,
+    changed,
+    liftedQuarantine: liftedJson(lifted),
+  };
 }
 
 function planLines(output: Output, plan: RollbackPlan): string[] {
-  const { outcome, from, target, changed } = plan;
+  const { outcome, from, target, lifted, changed } = plan;
   const { digest, sequence, createdAt } = target.manifest;
-  if (outcome === "unchanged") return [`nothing to do: release ${shortDigest(digest)} is active already`];
+  const lift = lifted === undefined
+    ? []
+    : [`  it would be no longer quarantined: ${quarantineWords(lifted)}`];
+  if (outcome === "unchanged") {
+    const rest = lifted === undefined ? "nothing to do: " : "";
+    return [`${rest}release ${shortDigest(digest)} is active already`, ...lift];
+  }
   const quarantined = outcome !== "rolled-back" || from === undefined
     ? ""
     : `, and quarantine ${shortDigest(from)}`;
@@ -133,7 +165,12 @@ function planLines(output: Output, plan: RollbackPlan): string[] {
       output.paint("bold", shortDigest(digest))
     } (sequence ${sequence}, created ${createdAt})${quarantined}`,
     `  ${plural(changed, "file")} changed`,
+    ...lift,
   ];
+}
+
+function quarantineWords({ at, reason }: QuarantineEntry): string {
+  return `it was since ${at} (${reason})`;
 }
 
 if (import.meta.main) await main(program);

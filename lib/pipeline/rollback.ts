@@ -8,7 +8,12 @@ import { matchRelease } from "../release/match_digest.ts";
 import { chooseMode } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
 import { readCurrent } from "../store/restore_current.ts";
-import { findQuarantine, liftQuarantine } from "../store/quarantine.ts";
+import {
+  findQuarantine,
+  findQuarantineEntry,
+  liftQuarantine,
+  type QuarantineEntry,
+} from "../store/quarantine.ts";
 import { writePendingReload } from "../store/pending_reload.ts";
 import { withReserve } from "../store/reserve.ts";
 import { findRelease, listReleases, releasesOf, type StoredRelease } from "../store/releases.ts";
@@ -31,6 +36,8 @@ export interface RollbackPlan {
   readonly from: Digest | undefined;
   readonly fromSequence: number;
   readonly target: StoredRelease;
+  /** The quarantine of the target, which the command lifts. */
+  readonly lifted: QuarantineEntry | undefined;
   readonly changed: number;
 }
 
@@ -41,6 +48,8 @@ export interface RollbackReport extends RunReport {
   readonly files: number;
   readonly bytes: number;
   readonly changed: number;
+  /** The quarantine of the release until this run. */
+  readonly lifted: QuarantineEntry | undefined;
   readonly modelsDir: string;
 }
 
@@ -63,6 +72,7 @@ export function planRollback(store: Store, to: string | undefined, isForced = fa
     from,
     fromSequence: active?.sequence ?? 0,
     target,
+    lifted: findQuarantineEntry(store, target.manifest.digest),
     changed: countChanges(compareFiles(active?.files ?? [], target.manifest.files)),
   };
 }
@@ -105,6 +115,7 @@ export async function rollback(
     files: manifest.files.length,
     bytes: totalBytes(manifest.files),
     changed: plan.changed,
+    lifted: plan.lifted,
     modelsDir: store.modelsDir,
   };
 }

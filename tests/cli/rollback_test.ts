@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { z } from "zod";
 import { planRollback } from "../../lib/pipeline/rollback.ts";
 import { createManifest, type Digest, formatManifest, releaseFile } from "../../lib/release/manifest.ts";
 import { installRelease } from "../../lib/store/releases.ts";
@@ -39,7 +40,7 @@ Deno.test("the command that rollback prints undoes it: the store is as before, a
     assert.fail("no command is printed");
   const preview = await run(bot, "rollback", "--to", "3", "--dry-run");
   const undone = await run(bot, "rollback", "--to", digest);
-  assert.doesNotMatch(preview.stdout, /quarantine/);
+  assert.doesNotMatch(preview.stdout, /and quarantine/);
   assert.match(undone.stdout, /^✓ activated release [0-9a-f]{12} \(sequence 3\)\n/);
   assert.doesNotMatch(undone.stdout, /is quarantined/);
   assert.deepEqual((await runJson(bot, "quarantine", "list"))["quarantine"], []);
@@ -50,6 +51,24 @@ Deno.test("the command that rollback prints undoes it: the store is as before, a
   assert.deepEqual([forward["outcome"], forward["previous"]], ["activated", digests[1]]);
   assert.equal((await runJson(bot, "pull"))["outcome"], "unchanged");
 });
+
+Deno.test("rollback says which quarantine it lifts, with the reason", async () => {
+  using dir = tempDir();
+  const { bot } = await threePulled(dir.path);
+  await run(bot, "quarantine", "add", "1", "--reason", "bad labels");
+  const lifts = /^ {2}it (?:is|would be) no longer quarantined: it was since \S+Z \(bad labels\)$/m;
+  assert.match((await run(bot, "rollback", "--to", "1", "--dry-run")).stdout, lifts);
+  assert.match((await run(bot, "rollback", "--to", "1")).stdout, lifts);
+  await run(bot, "quarantine", "add", "1", "--reason", "bad labels");
+  const again = await runJson(bot, "rollback", "--to", "1");
+  assert.deepEqual([again["outcome"], reasonOf(again)], ["unchanged", "bad labels"]);
+  assert.equal((await runJson(bot, "rollback", "--to", "2"))["liftedQuarantine"], null);
+});
+
+function reasonOf(result: Record<string, unknown>): string {
+  return z.object({ liftedQuarantine: z.object({ reason: z.string() }) }).parse(result).liftedQuarantine
+    .reason;
+}
 
 /** A bot that pulled three releases; the third is active. */
 async function threePulled(path: string) {
