@@ -136,7 +136,17 @@ function recordsByRelease(store: Store): ReadonlyMap<Digest, RunRecord> {
   for (const run of runsNewestFirst(store, (line) => NEWS.some((outcome) => line.includes(`"${outcome}"`)))) {
     if (++read > RECORDS_MAX) break;
     if (run === "unreadable" || run.release === undefined || !NEWS.includes(run.outcome)) continue;
-    records.set(run.release, { ...run, ...records.get(run.release) });
+    const newer = records.get(run.release);
+    records.set(run.release, newer === undefined ? run : withOlder(newer, run));
   }
   return records;
+}
+
+/** Returns a record completed from an older one of the same release. An archive of a release tells nothing about its source. */
+function withOlder(newer: RunRecord, older: RunRecord): RunRecord {
+  const [first, second] = newer.outcome === "trained" ? [older, newer] : [newer, older];
+  if (first.carrier === undefined) return { ...second, ...first };
+  // A revision belongs to its carrier.
+  const { revision: _revision, ...rest } = second;
+  return { ...rest, ...first };
 }

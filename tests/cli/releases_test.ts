@@ -46,6 +46,9 @@ Deno.test("releases lists every known release with its state, and --remote how f
   const published = await releasesOf(trainer);
   assert.deepEqual(statesOf(published), [4, 3, 2, 1].map((one) => [one, "published"]));
   assert.deepEqual(published.map(({ revision }) => revision), revisions);
+  // An archive of a pulled release is not where it came from.
+  await runJson(bot, "train", "--skip-training");
+  assert.deepEqual(await releasesOf(bot), pulled);
   await runJson(bot, "rollback");
   await runJson(bot, "quarantine", "add", digests[0] ?? "", "--reason", "wrong labels");
   await runJson(bot, "prune", "--keep", "1");
