@@ -6,7 +6,7 @@ import type { ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";
 import type { PublishedCommit, ReleaseHistory } from "../git/release_history.ts";
 import { type ModelTree, readModelTree, releaseFilesOf } from "../git/tree.ts";
-import type { Manifest, Withdrawal } from "../release/manifest.ts";
+import type { Digest, Manifest, Withdrawal } from "../release/manifest.ts";
 import { findWithdrawn } from "../release/withdrawals.ts";
 import { isOwn, readSeal, type Seal } from "../signing/seal.ts";
 import type { ManifestClaim } from "./carrier.ts";
@@ -27,6 +27,8 @@ export interface EarlierPlace {
   readonly subdir: string;
   /** Of the publisher: only releases that its key signed are found. Without a key, all are. */
   readonly seal?: Seal | undefined;
+  /** Receives each release that is left out because that key has not signed it. */
+  readonly onForeign: (release: Digest) => void;
 }
 
 /** Returns the newest whole release of a history that is not withdrawn. */
@@ -56,7 +58,10 @@ async function readRelease(
     const claim = await fetchClaim(place, tree, commit);
     if (claim?.manifest.digest !== release) return undefined;
     const { manifest, text, signature } = claim;
-    if (!isOwn(place.seal, await readSeal(place.seal, manifest, text, signature))) return undefined;
+    if (!isOwn(place.seal, await readSeal(place.seal, manifest, text, signature))) {
+      place.onForeign(release);
+      return undefined;
+    }
     const present = new Set(releaseFilesOf(tree, manifest).map(({ path }) => path));
     const isWhole = present.size === manifest.files.length &&
       manifest.files.every(({ path }) => present.has(path));
@@ -71,7 +76,7 @@ async function readRelease(
 
 /** Reads the manifest of a commit and its signature. Fetches them if the clone does not hold them. */
 export async function fetchClaim(
-  { registry, git, subdir }: EarlierPlace,
+  { registry, git, subdir }: Pick<EarlierPlace, "registry" | "git" | "subdir">,
   tree: ModelTree,
   commit: ObjectId,
 ): Promise<ManifestClaim | undefined> {

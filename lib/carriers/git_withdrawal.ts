@@ -31,6 +31,7 @@ import {
   commitSubject,
   type NamedRelease,
   type NewestManifest,
+  nothingRestored,
   planList,
   type PlannedList,
   readNewestManifest,
@@ -262,16 +263,13 @@ export class GitWithdrawal implements WithdrawalTarget {
   async #findRestored(plan: PlannedList): Promise<EarlierRelease | undefined> {
     if (!plan.replacesNewest) return undefined;
     const { subdir, seal } = this.#options;
-    const place = { registry: this.#registry, git: this.#git, subdir, seal };
+    const foreign = new Set<Digest>();
+    const onForeign = (release: Digest) => foreign.add(release);
+    const place = { registry: this.#registry, git: this.#git, subdir, seal, onForeign };
     const found = await this.#search((history) =>
       findEarlierRelease(this.#context, place, history, plan.withdrawals)
     );
-    if (found === undefined) {
-      this.#context.log.warn(
-        `${this.#target} has no earlier release to take the place of the withdrawn one: ` +
-          "clients without another release get none until the next publish",
-      );
-    }
+    if (found === undefined) this.#context.log.warn(nothingRestored(this.#target, foreign.size, "publish"));
     return found;
   }
 

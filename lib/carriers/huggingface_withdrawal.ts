@@ -26,6 +26,7 @@ import {
   commitSubject,
   type NamedRelease,
   type NewestManifest,
+  nothingRestored,
   planList,
   type PlannedList,
   readNewestManifest,
@@ -198,16 +199,15 @@ export class HuggingFaceWithdrawal implements WithdrawalTarget {
   async #findRestored(plan: PlannedList): Promise<PublishedTarget | undefined> {
     if (!plan.replacesNewest) return undefined;
     const { layout, seal } = this.#options;
-    const isGood = async ({ manifest, text = "", signature }: PublishedTarget) =>
-      findWithdrawn(plan.withdrawals, manifest.digest) === undefined &&
-      isOwn(seal, await readSeal(seal, manifest, text, signature));
+    const foreign = new Set<Digest>();
+    const isGood = async ({ manifest, text = "", signature }: PublishedTarget) => {
+      if (findWithdrawn(plan.withdrawals, manifest.digest) !== undefined) return false;
+      if (isOwn(seal, await readSeal(seal, manifest, text, signature))) return true;
+      foreign.add(manifest.digest);
+      return false;
+    };
     const found = await findBefore(this.#context, this.#hub, layout, this.#now, isGood);
-    if (found === undefined) {
-      this.#context.log.warn(
-        `${this.#target} has no earlier release to take the place of the withdrawn one: ` +
-          "clients without another release get none until the next upload",
-      );
-    }
+    if (found === undefined) this.#context.log.warn(nothingRestored(this.#target, foreign.size, "upload"));
     return found;
   }
 

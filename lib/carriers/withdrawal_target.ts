@@ -1,4 +1,5 @@
 import { RefusedError, UsageError } from "../core/errors.ts";
+import { plural } from "../core/format.ts";
 import {
   type Carrier,
   type Digest,
@@ -121,6 +122,21 @@ export function requireManifest<Found>(found: Found | undefined, target: string)
     code: "NOTHING_PUBLISHED",
     hint: "publish a release first; that publish carries the withdrawals that this machine knows",
   });
+}
+
+/**
+ * Returns the warning of a withdrawal that restores no release.
+ *
+ * @param foreign the number of earlier releases that the publisher's key has not signed
+ */
+export function nothingRestored(target: string, foreign: number, next: "publish" | "upload"): string {
+  const effect = `clients without another release get none until the next ${next}`;
+  if (foreign === 0) {
+    return `${target} has no earlier release to take the place of the withdrawn one: ${effect}`;
+  }
+  const verb = foreign === 1 ? "is" : "are";
+  return `${target} has no earlier release that this publisher's key signed: ` +
+    `${plural(foreign, "earlier release")} with another signature or none ${verb} not restored; ${effect}`;
 }
 
 /**

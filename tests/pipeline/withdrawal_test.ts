@@ -501,6 +501,19 @@ Deno.test("the withdrawal of the only release is published with a warning, becau
   await assert.rejects(pullTo(testContext(), world.bot), { code: "WITHDRAWN", exitCode: 5 });
 });
 
+Deno.test("a withdrawal says that earlier releases are not restored because this publisher's key has not signed them", async () => {
+  using world = makeWorld();
+  await publishVersion(world, "unsigned");
+  const seal = testKey().seal();
+  const bad = await publishVersion(world, "signed", { seal });
+  const context = testContext();
+  const report = await withdrawFrom(context, world.trainer, bad, { seal });
+  assert.equal(report.previous, undefined);
+  const text = context.log.lines.join("\n");
+  assert.match(text, /warn .* has no earlier release that this publisher's key signed: /);
+  assert.match(text, /1 earlier release with another signature or none is not restored/);
+});
+
 Deno.test("a withdrawal names one release: an unknown one, several and one that is not withdrawn are refused", async () => {
   const digestOf = (digit: string) => `sha256:${digit.repeat(64)}` as const;
   const registry = (digit: string): WithdrawalTarget => ({
