@@ -53,7 +53,13 @@ function withMode(options: Deno.OpenOptions | undefined): Deno.OpenOptions | und
  * ```
  */
 export function ownerHint(path: string): string {
+  return `run as the user that owns it; after a run under sudo: sudo chown -R "$(id -un)" ${
+    quotedPath(path)
+  }`;
+}
+
+/** Returns a path, quoted where a shell needs it. */
+export function quotedPath(path: string): string {
   const shown = oneLine(path);
-  const word = /^[\w./@:+-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`;
-  return `run as the user that owns it; after a run under sudo: sudo chown -R "$(id -un)" ${word}`;
+  return /^[\w./@:+-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`;
 }

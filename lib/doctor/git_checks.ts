@@ -3,7 +3,7 @@ import { messageOf, ModelSyncError } from "../core/errors.ts";
 import { redactUrls, type Secret } from "../core/secret.ts";
 import { runProcess } from "../core/subprocess.ts";
 import { CloneDamagedError } from "../git/clone_damage.ts";
-import { gitError, LFS_MISSING } from "../git/git_error.ts";
+import { GIT_OWNERSHIP, gitError, LFS_MISSING } from "../git/git_error.ts";
 import { GIT_VERSION_MIN } from "../git/git.ts";
 import { ObjectFormatError } from "../git/object_format.ts";
 import { Registry } from "../git/registry.ts";
@@ -145,7 +145,9 @@ async function checkWritable(registry: Registry): Promise<Check> {
   return warn(
     name,
     error.message,
-    "only a publisher needs write access: give it a token or a key that has it",
+    error.code === GIT_OWNERSHIP && error.hint !== undefined
+      ? error.hint
+      : "only a publisher needs write access: give it a token or a key that has it",
   );
 }
 

@@ -7,7 +7,7 @@ import {
   UnreachableError,
   UsageError,
 } from "../core/errors.ts";
-import { ownerHint } from "../core/file_owner.ts";
+import { ownerHint, quotedPath } from "../core/file_owner.ts";
 import { PATH_HINT } from "../core/subprocess.ts";
 import { readGitWords } from "./git_words.ts";
 
@@ -22,6 +22,9 @@ export const PUSH_DECLINED = "PUSH_DECLINED";
 
 /** Error code: a setting of git or ssh outside the clone makes git fail. */
 const GIT_CONFIG = "GIT_CONFIG";
+
+/** Error code: git refuses a repository because another user owns it. */
+export const GIT_OWNERSHIP = "GIT_OWNERSHIP";
 
 /** Error code: the remote has a branch `a`, and `a/b` is pushed, or vice versa. */
 export const BRANCH_NAME_TAKEN = "BRANCH_NAME_TAKEN";
@@ -193,11 +196,12 @@ const DIAGNOSES: readonly Diagnosis[] = [
       }),
   },
   {
-    pattern: /detected dubious ownership/,
-    toError: (message, _match, repoDir) =>
+    // The repository at fault is often the remote, and not the clone.
+    pattern: /detected dubious ownership in repository at '([^\n]+)'$/m,
+    toError: (message, [, path = ""]) =>
       new UsageError(message, {
-        code: "GIT_OWNERSHIP",
-        hint: `${chownHint(repoDir)}; or allow it: git config --global --add safe.directory <path>`,
+        code: GIT_OWNERSHIP,
+        hint: `${ownerHint(path)}; or allow it: git config --global --add safe.directory ${quotedPath(path)}`,
       }),
   },
   {

@@ -70,3 +70,17 @@ Deno.test("gitError() names chown for a clone with files of another user", () =>
     assert.ok(hint?.includes('sudo chown -R "$(id -un)" /srv/bot/.model-sync/registry'), hint);
   }
 });
+
+Deno.test("gitError() names the repository with dubious ownership that git names, not the clone", () => {
+  const stderr = "fatal: detected dubious ownership in repository at '/srv/my models.git'\n" +
+    "To add an exception for this directory, call:\n\n" +
+    "\tgit config --global --add safe.directory '/srv/my models.git'\n" +
+    "fatal: Could not read from remote repository.\n";
+  const { code, hint } = gitError("clone the registry", stderr, "/tmp/model-sync-doctor-1/clone");
+  assert.equal(code, "GIT_OWNERSHIP");
+  assert.equal(
+    hint,
+    "run as the user that owns it; after a run under sudo: sudo chown -R \"$(id -un)\" '/srv/my models.git'; " +
+      "or allow it: git config --global --add safe.directory '/srv/my models.git'",
+  );
+});

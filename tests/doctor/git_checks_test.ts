@@ -52,6 +52,27 @@ Deno.test("checkTokenScopes() warns when GitHub does not answer", async () => {
   assert.match(check.detail, /cannot check it at 127\.0\.0\.1/);
 });
 
+Deno.test("checkRegistry() suggests safe.directory, and no token, for a repository of another user", async () => {
+  using dir = tempDir();
+  const bare = bareRepository(join(dir.path, "registry.git"));
+  const hand = clone(bare, join(dir.path, "hand"));
+  Deno.writeTextFileSync(join(hand, "a.txt"), "a");
+  commitAll(hand);
+  const { registry } = machine(dir.path, "bot", bare);
+  const said = "fatal: detected dubious ownership in repository at '/srv/registry.git'";
+  const spawn: SpawnProcess = (request) =>
+    isolatedSpawn(
+      request.args.includes("push")
+        ? { ...request, command: "sh", args: ["-c", `echo "${said}" >&2; exit 128`] }
+        : request,
+    );
+  const checks = await checkRegistry(testContext({ spawn }), registry, dir.path);
+  assert.match(
+    checks.find(({ name }) => name === "registry writable")?.mend ?? "",
+    /^run as the user that owns it; .* git config --global --add safe\.directory \/srv\/registry\.git$/,
+  );
+});
+
 Deno.test("checkRegistry() over HTTP checks read and write access and the clock, and changes nothing", async () => {
   using dir = tempDir();
   const bare = bareRepository(join(dir.path, "repositories/registry.git"));
