@@ -4,6 +4,7 @@ import { canaryFault } from "../canary/find_canary.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { ModelSyncError, osErrorCode, RefusedError } from "../core/errors.ts";
+import { formatBytes } from "../core/format.ts";
 import { existingParent } from "../core/folders.ts";
 import { absolutePath, findEntry } from "../core/files.ts";
 import type { ActivationSetting } from "../config/choices.ts";
@@ -17,6 +18,7 @@ import { problemSeenByConsumers } from "../store/consumer_view.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { signOfTraining } from "../store/training_signs.ts";
 import { readQuarantine } from "../store/quarantine.ts";
+import { SPARE_BYTES } from "../store/require_space.ts";
 import { findStore, refuseStoreInModels, type Store, type StoreLocation } from "../store/store.ts";
 import { listWithdrawn } from "../store/withdrawals.ts";
 import { type Check, fail, pass, tried, triedAll, warn } from "./check.ts";
@@ -89,6 +91,13 @@ async function checkSpace(context: Context, location: StoreLocation, folder: str
     FREE_BYTES_MIN,
     2 * totalBytes(active?.kind === "whole" ? active.manifest.files : []),
   );
+  if (free < SPARE_BYTES) {
+    return fail(
+      "disk space",
+      `${formatBytes(free)} free, and a pull keeps ${formatBytes(SPARE_BYTES)} spare`,
+      "free some space, or run model-sync prune",
+    );
+  }
   const text = `${mebibytes(free)} MiB free`;
   if (free >= wanted) return pass("disk space", text);
   return warn(

@@ -1,9 +1,9 @@
 import type { Context } from "../core/context.ts";
 import { DiskError } from "../core/errors.ts";
-import { plural } from "../core/format.ts";
+import { formatBytes } from "../core/format.ts";
 
 /** Left free for manifests, the history and other programs. */
-const SPARE_BYTES = 16 * 1024 * 1024;
+export const SPARE_BYTES = 16 * 1024 * 1024;
 
 /** Checks that the disk has room for the bytes. @throws {DiskError} code `DISK` */
 export async function requireSpace(
@@ -14,9 +14,9 @@ export async function requireSpace(
   const free = await freeBytes(folder);
   if (free === undefined || free >= bytes + SPARE_BYTES) return;
   throw new DiskError(
-    `Cannot store ${bytes} more bytes in ${folder}: ${
-      plural(free, "byte")
-    } are free, ${SPARE_BYTES} are kept spare`,
+    `Cannot store ${formatBytes(bytes)} more in ${folder}: ${formatBytes(free)} free, ${
+      formatBytes(SPARE_BYTES)
+    } kept spare`,
     { code: "DISK", hint: "free some space, or run model-sync prune" },
   );
 }
