@@ -171,6 +171,8 @@ export function refuseDirty(
 export function diverged(registry: Registry, ours: ObjectId, theirs: ObjectId): RefusedError {
   const { branch, remote } = registry.settings;
   const git = `git -C ${registry.git.repoDir}`;
+  const follow = "to follow the remote: model-sync pull --reset-to-remote; " +
+    "add --allow-downgrade if its release is older than the active one";
   return new RefusedError(
     `Cannot fast-forward ${branch} in ${registry.git.repoDir}: ${ours.slice(0, 12)} here and ${
       theirs.slice(0, 12)
@@ -178,9 +180,10 @@ export function diverged(registry: Registry, ours: ObjectId, theirs: ObjectId): 
       `at ${registry.remoteBranch} have diverged`,
     {
       code: "DIVERGED",
-      hint: "to back up the local branch and follow the remote: " +
+      // People commit only in a clone of theirs. Its local branch is kept.
+      hint: registry.isOwn ? follow : `${follow}; it does: ` +
         `${git} fetch ${remote} ${branch}; ${git} branch ${keptName(registry, ours)} ${ours.slice(0, 12)}; ` +
-        `${git} reset --hard ${registry.remoteBranch} (pull does all three with --reset-to-remote)`,
+        `${git} reset --hard ${registry.remoteBranch}`,
     },
   );
 }
