@@ -44,7 +44,7 @@ export function decideAlert(
   // An operator's rollback has no error: it is not a failure.
   if ((FAILURES.includes(outcome) || isKilled) && event.error !== undefined) {
     const what = [outcome, event.error.code, event.release ?? ""].join(" ");
-    if (alerted === undefined || failing?.what === what || isEcho(event.error.code, memory)) {
+    if (alerted === undefined || failing?.what === what || isEcho(what, failing, memory)) {
       return { alert: undefined, memory };
     }
     return {
@@ -65,10 +65,14 @@ export function decideAlert(
 }
 
 /**
- * Returns whether a pull refused a quarantined release while a failure is alerted: every later pull refuses it, too.
+ * Returns whether a failure only repeats one that is alerted: a pull refused a quarantined release while a failure is
+ * alerted, or a withdrawn release after it rolled back from one. Every later pull refuses it, too.
  */
-function isEcho(code: string, memory: AlertMemory): boolean {
-  return code === "QUARANTINED" && Object.keys(memory).length > 0;
+function isEcho(what: string, failing: AlertMemory[string] | undefined, memory: AlertMemory): boolean {
+  if (what.startsWith("refused WITHDRAWN ")) {
+    return failing?.what.startsWith("rolled-back WITHDRAWN ") === true;
+  }
+  return what.split(" ")[1] === "QUARANTINED" && Object.keys(memory).length > 0;
 }
 
 function bounded(memory: AlertMemory): AlertMemory {

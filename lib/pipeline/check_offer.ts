@@ -104,13 +104,9 @@ export function refuseUnwanted(
   );
 }
 
-/**
- * Returns whether the active release is the newest one that this machine may have: it is the release of the revision, or
- * that is withdrawn. An earlier pull has refused it then, and reported that.
- */
+/** Returns whether the active release is the release of the revision, and not withdrawn. */
 export function isNewestFor(store: Store, active: Manifest, seen: KnownRevision): boolean {
-  const isWithdrawn = findWithdrawal(store, seen.digest) !== undefined;
-  return active.digest === seen.digest ? !isWithdrawn : isWithdrawn;
+  return active.digest === seen.digest && findWithdrawal(store, seen.digest) === undefined;
 }
 
 /** How a client treats files that another program changed without their manifest. */

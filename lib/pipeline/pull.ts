@@ -249,10 +249,7 @@ async function findUnchanged(
     active !== undefined && isNewestFor(store, active, seen) && await isWhole(active) &&
     await mayStayActive(context, store, active, options)
   ) {
-    const isActive = active.digest === seen.digest;
-    if (!isActive) context.log.info(`the newest release ${shortDigest(seen.digest)} is withdrawn`);
-    const { otherWriter } = isActive ? seen : {};
-    return report(store, source, revision.id, active, { ...NOTHING_NEW, otherWriter });
+    return report(store, source, revision.id, active, { ...NOTHING_NEW, otherWriter: seen.otherWriter });
   }
   refuseUnwanted(store, seen, active, options);
   return undefined;

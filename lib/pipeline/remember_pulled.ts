@@ -25,7 +25,7 @@ export function rememberPulled(
   });
 }
 
-/** Remembers a revision whose release is withdrawn, so that only its first pull is a failure. */
+/** Remembers a revision whose release is withdrawn, so that later pulls refuse it without a download. */
 export function rememberRefused(
   { log }: Context,
   store: Store,

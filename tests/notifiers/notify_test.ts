@@ -74,6 +74,22 @@ Deno.test("a failed release is not alerted again whenever its quarantine refuses
   ]);
 });
 
+Deno.test("a withdrawn release is not alerted again whenever the pulls after its rollback refuse it", async () => {
+  await using channel = startChannel();
+  const refused = { outcome: "refused", error: { code: "WITHDRAWN", message: "x" } } as const;
+  await channel.run({ outcome: "rolled-back", error: { code: "WITHDRAWN", message: "x" } });
+  await channel.run(refused);
+  await channel.run(refused);
+  assert.equal(channel.host.requests.length, 1);
+  await channel.run(FINE);
+  await channel.run(refused);
+  await channel.run(refused);
+  assert.deepEqual(channel.titles().slice(1), [
+    "Model sync works again on bot-1 (pull), after 4.1 s",
+    "New models refused on bot-1 (pull): WITHDRAWN",
+  ]);
+});
+
 Deno.test("a command that works again is alerted once, with how long it had failed", async () => {
   await using channel = startChannel();
   await channel.run({ startedAt: "2026-11-21T02:47:53Z" });

@@ -124,14 +124,11 @@ Deno.test("no older manifest, and none without the list, takes back a withdrawal
   // The branch is set back to the commit that published the release, and followed.
   git(hand, "push", "--quiet", "--force", "origin", "HEAD:main");
   const following = { resetToRemote: true, allowDowngrade: true };
-  for (const options of [following, { ...following, force: true }]) {
+  // The commit is inspected once. Every pull of it ends in the same way.
+  for (const options of [following, following, { ...following, force: true }, following]) {
     await assert.rejects(pullTo(testContext(), bot, options), { code: "WITHDRAWN", exitCode: 5 });
     assert.equal(versionOf(bot), "good");
   }
-  // Only the first pull of that commit is a failure.
-  const context = testContext();
-  assert.equal((await pullTo(context, bot, following)).outcome, "unchanged");
-  assert.match(context.log.lines.join("\n"), /info .*newest release [0-9a-f]{12} is withdrawn/);
 
   // A program that does not know the list publishes the release again, with the next sequence.
   const path = join(hand, "model-sync.json");
