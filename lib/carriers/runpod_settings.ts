@@ -1,8 +1,8 @@
 import type { ModelSync } from "../config/schema.ts";
-import type { Context } from "../core/context.ts";
+import type { Context, Environment } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
-import { findToken, missingSecret, tokenOf } from "../core/read_secret.ts";
+import { absenceOf, findToken, missingSecret, tokenOf } from "../core/read_secret.ts";
 import { isSecretName } from "../core/redact_arguments.ts";
 import { RequestSecret, Secret } from "../core/secret.ts";
 import type { RunPodApi } from "../runpod/client.ts";
@@ -43,7 +43,7 @@ export function runPodApi(
     method: runpod.trigger_method,
     payload: runpod.trigger_payload,
     headers: apiHeaders(triggerUrl, runpod, context, keyFlag),
-    keyPlace: keyPlace(runpod, context, keyFlag),
+    accessHint: accessHint(runpod, context, keyFlag),
     requestTimeoutMs: runpod.request_timeout_sec * 1000,
     jobTimeoutMs: runpod.job_timeout_sec * 1000,
   };
@@ -129,18 +129,31 @@ function findKey(
   return tokenOf(runpod.api_key, "model_sync.runpod.api_key");
 }
 
-/** Returns where {@link apiHeaders} takes the authorization from, for messages. */
-function keyPlace(
+/** Returns the hint for a refused access: where {@link apiHeaders} takes the authorization from, or that there is none. */
+function accessHint(
   runpod: ModelSync["runpod"],
   { env }: Pick<Context, "env">,
   flag: string | undefined,
 ): string {
+  const place = keyPlace(runpod, env, flag);
+  if (place !== undefined) return `check the API key in ${place}, and its access to the endpoint`;
+  const { api_key_env: variable } = runpod;
+  return `the variable ${variable} ${
+    absenceOf(env, variable)
+  }: set it to the API key, in the environment or in .env`;
+}
+
+function keyPlace(
+  runpod: ModelSync["runpod"],
+  env: Environment,
+  flag: string | undefined,
+): string | undefined {
   if (Object.keys(runpod.headers).some((name) => name.toLowerCase() === "authorization")) {
     return "runpod.headers";
   }
   if (flag !== undefined && flag.trim() !== "") return "--api-key";
-  const isInFile = findToken(env, runpod.api_key_env) === undefined && runpod.api_key !== undefined;
-  return isInFile ? "runpod.api_key" : runpod.api_key_env;
+  if (findToken(env, runpod.api_key_env) !== undefined) return runpod.api_key_env;
+  return runpod.api_key === undefined ? undefined : "runpod.api_key";
 }
 
 /** @throws {UsageError} code `HEADER_INVALID`, without the value, which may be a secret */

@@ -14,7 +14,7 @@ import { newestRuns, runsRequest } from "../github/workflow_runs.ts";
 import { HASTY, Hub } from "../huggingface/hub.ts";
 import { hubSettings } from "../huggingface/hub_settings.ts";
 import { deployTargetReaders } from "../redeploy/deploy_targets.ts";
-import type { RunPodApi } from "../runpod/client.ts";
+import { explainRefusal, type RunPodApi } from "../runpod/client.ts";
 import { type Check, pass, tried, triedAll, warn } from "./check.ts";
 import type { MachineUse } from "../status/machine_use.ts";
 
@@ -109,8 +109,9 @@ async function checkRunPod(
 
 async function checkEndpoint(
   context: Context,
-  { triggerUrl, headers, requestTimeoutMs }: RunPodApi,
+  api: RunPodApi,
 ): Promise<Check> {
+  const { triggerUrl, headers, requestTimeoutMs } = api;
   const url = triggerUrl.replace(/\/run(?:sync)?\/?$/, "/health");
   const { origin, host } = new URL(url);
   if (url === triggerUrl) {
@@ -126,7 +127,9 @@ async function checkEndpoint(
     credentials: { origin, headers },
     what: "the health of the RunPod endpoint",
     timeoutMs: requestTimeoutMs,
-  }, Health);
+  }, Health).catch((error) => {
+    throw explainRefusal(error, api);
+  });
   const answers = `the endpoint at ${host} answers, and accepts the key`;
   if (jobs === undefined || workers === undefined) return pass("runpod", answers);
   const { idle, initializing, ready, running } = workers;

@@ -18,8 +18,8 @@ export interface RunPodApi {
   readonly payload: Readonly<Record<string, JsonValue>>;
   /** Additional headers. Each may be a secret. */
   readonly headers: Readonly<Record<string, Secret>>;
-  /** The place of the API key, for hints: `RUNPOD_API_KEY`. */
-  readonly keyPlace?: string | undefined;
+  /** The hint if the API refuses access: it names the place of the API key, or the variable that is not set. */
+  readonly accessHint?: string | undefined;
   readonly requestTimeoutMs: number;
   /** The time limit of a job, from its start to its result. */
   readonly jobTimeoutMs: number;
@@ -165,13 +165,7 @@ export class RunPodClient {
     try {
       return await requestJson(context, request, Answer);
     } catch (error) {
-      const { keyPlace } = this.#api;
-      if (!(error instanceof AuthenticationError) || keyPlace === undefined) throw error;
-      throw new AuthenticationError(error.message, {
-        code: error.code,
-        cause: error,
-        hint: `check the API key in ${keyPlace}, and its access to the endpoint`,
-      });
+      throw explainRefusal(error, this.#api);
     }
   }
 
@@ -183,6 +177,12 @@ export class RunPodClient {
 }
 
 const Answer = z.looseObject({});
+
+/** Returns the error of a request; for a refused access, with the API's own hint. */
+export function explainRefusal(error: unknown, { accessHint }: Pick<RunPodApi, "accessHint">): unknown {
+  if (!(error instanceof AuthenticationError) || accessHint === undefined) return error;
+  return new AuthenticationError(error.message, { code: error.code, cause: error, hint: accessHint });
+}
 
 const STATUS_SEGMENT = "/status/";
 

@@ -308,6 +308,8 @@ Deno.test("an error about a refused key names the key's origin", async () => {
   assert.match(await ask("--api-key", "k-123456"), /^next: +check the API key in --api-key,/m);
   const header = JSON.stringify({ Authorization: "Bearer k-123456" });
   assert.match(await ask("--headers-json", header), /^next: +check the API key in runpod\.headers,/m);
+  writeFiles(seed.bot, { ".env": "" });
+  assert.match(await ask(), /^next: +the variable RUNPOD_API_KEY is not set: set it to the API key/m);
 });
 
 Deno.test("after a pull was killed while its job runs, the next pull continues with the job and starts none", async () => {

@@ -45,13 +45,20 @@ Deno.test("checkCarriers() requests the health of the RunPod endpoint, without s
   const [wrong = ""] = await checksOf({ runpod }, { RUNPOD_API_KEY: "rp_wrong" });
   assert.match(wrong, /^fail runpod: .*answered 401/);
   assert.doesNotMatch(wrong, /rp_wrong/);
+  const hintOf = async (env: Readonly<Record<string, string>>) => {
+    const context = testContext({ env: fixedEnvironment(env) });
+    const [check] = await checkCarriers(context, ModelSync.parse({ runpod }), undefined, UNUSED);
+    return check?.mend;
+  };
+  assert.match(await hintOf({ RUNPOD_API_KEY: "rp_wrong" }) ?? "", /^check the API key in RUNPOD_API_KEY,/);
+  assert.match(await hintOf({}) ?? "", /^the variable RUNPOD_API_KEY is not set: set it to the API key/);
   // The health of another API has no known address.
   const other = { trigger_url: `${base}/start`, status_url_template: runpod.status_url_template };
   assert.match(
     (await checksOf({ runpod: other }, { RUNPOD_API_KEY: "rp_right" }))[0] ?? "",
     /^warn runpod: 127\.0\.0\.1:\d+ cannot be tried without starting a job$/,
   );
-  assert.deepEqual(asked, ["GET /v2/ep1/health", "GET /v2/ep1/health"]);
+  assert.deepEqual(asked, Array(4).fill("GET /v2/ep1/health"));
 });
 
 Deno.test("checkCarriers() shows the workers and the queue of a RunPod endpoint, and warns if no worker takes jobs", async () => {
