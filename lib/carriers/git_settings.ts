@@ -37,6 +37,7 @@ export function gitRegistrySettings(
     remote: settings.remote,
     branch: settings.branch,
     token: readToken(settings, env),
+    tokenVariable: settings.token_env,
     transferTimeoutMs: settings.git_timeout_sec * 1000,
     isInStore: repo_dir === undefined,
   };

@@ -1,6 +1,6 @@
 import { delimiter, dirname } from "node:path";
 import { type Context, uninterrupted } from "../core/context.ts";
-import { AuthenticationError, DiskError, type ModelSyncError } from "../core/errors.ts";
+import { AuthenticationError, DiskError, ModelSyncError } from "../core/errors.ts";
 import { redact, type Secret } from "../core/secret.ts";
 import { type ProcessExit, type RunningProcess, runProcess } from "../core/subprocess.ts";
 import { Working } from "../core/working.ts";
@@ -88,6 +88,8 @@ export interface GitOptions {
   readonly config?: readonly string[];
   /** Redacted in errors. */
   readonly secrets?: readonly Secret[];
+  /** The hint if the remote denies access. Default: {@link ACCESS_HINT}. */
+  readonly accessHint?: string | undefined;
   /** Replaces this process's umask; see `strict_umask.ts`. */
   readonly umask?: string | undefined;
 }
@@ -119,10 +121,11 @@ export class Git {
   }
 
   /** Returns the same repository with additional options. */
-  with(more: Pick<GitOptions, "env" | "config" | "secrets" | "umask">): Git {
+  with(more: Pick<GitOptions, "env" | "config" | "secrets" | "accessHint" | "umask">): Git {
     return new Git(this.#context, {
       ...this.#options,
       umask: more.umask ?? this.#options.umask,
+      accessHint: more.accessHint ?? this.#options.accessHint,
       env: { ...this.#options.env, ...more.env },
       config: [...this.#options.config ?? [], ...more.config ?? []],
       secrets: [...this.#options.secrets ?? [], ...more.secrets ?? []],
@@ -183,7 +186,16 @@ export class Git {
   /** Returns the error for a failed call, without secrets. */
   error(action: string, exit: ProcessExit): ModelSyncError {
     const stderr = exit.code === BUS_ERROR ? `${exit.stderr}\nfatal: ${BUS_ERROR_TEXT}` : exit.stderr;
-    return gitError(action, redact(stderr, this.#options.secrets ?? []), this.repoDir);
+    return this.explain(gitError(action, redact(stderr, this.#options.secrets ?? []), this.repoDir));
+  }
+
+  /** Replaces the general hint about access by the one for the credentials that this repository uses. */
+  explain<Failure extends Error>(error: Failure): Failure {
+    const { accessHint } = this.#options;
+    if (accessHint !== undefined && error instanceof ModelSyncError && error.hint === ACCESS_HINT) {
+      error.reviseHint(accessHint);
+    }
+    return error;
   }
 
   #request(args: readonly string[], call: CallOptions, working?: Working) {
@@ -193,7 +205,7 @@ export class Git {
       const moved = parseMoved(text);
       if (moved !== undefined) working?.report(moved, undefined);
       refusals += text.split(REFUSED_LOGIN).length - 1;
-      if (refusals >= REFUSED_LOGINS_MAX) refused.abort(refusedLogin(call.action));
+      if (refusals >= REFUSED_LOGINS_MAX) refused.abort(this.explain(refusedLogin(call.action)));
       const wait = longWait(call.action, text);
       if (wait !== undefined) refused.abort(wait);
     };

@@ -116,7 +116,7 @@ async function lfsFailure(
   exit: ProcessExit,
   path?: string,
 ): Promise<Error> {
-  const error = lfsError(action, exit.stderr, git.error(action, exit), path);
+  const error = git.explain(lfsError(action, exit.stderr, git.error(action, exit), path));
   if (registry.isOwn && error instanceof AuthenticationError) await forgetAccess(registry);
   return error;
 }

@@ -12,6 +12,8 @@ export interface RegistrySettings {
   readonly remote: string;
   readonly branch: string;
   readonly token: Secret | undefined;
+  /** The variable that holds the token, for hints. */
+  readonly tokenVariable?: string | undefined;
   readonly transferTimeoutMs: number;
   /** It is at the default path in the store, so it is a clone of our own in any case. */
   readonly isInStore?: boolean;

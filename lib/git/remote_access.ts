@@ -28,7 +28,7 @@ export async function remoteAccess(
   git: Git,
   remoteUrl: RemoteUrl & Aliases,
   settings: RegistrySettings,
-): Promise<Pick<GitOptions, "env" | "config" | "secrets">> {
+): Promise<Pick<GitOptions, "env" | "config" | "secrets" | "accessHint">> {
   const { remote } = settings;
   if (remoteUrl.isLocal) {
     return {
@@ -44,11 +44,22 @@ export async function remoteAccess(
 
 function httpAccess(
   { env }: Context,
-  { url, origin, login, aliases = [] }: RemoteUrl & Aliases,
-  { repoUrl, login: configured, token }: RegistrySettings,
-): Pick<GitOptions, "env" | "config" | "secrets"> {
+  { url, origin, login: inAddress, aliases = [] }: RemoteUrl & Aliases,
+  { repoUrl, login: configured, token, tokenVariable }: RegistrySettings,
+): Pick<GitOptions, "env" | "config" | "secrets" | "accessHint"> {
   const isConfigured = repoUrl !== undefined && parseRemoteUrl(repoUrl).origin === origin;
-  return signIn(env, { url, login: login ?? (isConfigured ? configured : undefined), token, aliases });
+  const login = inAddress ?? (isConfigured ? configured : undefined);
+  const place = login?.password !== undefined
+    ? "the password in its address"
+    : token !== undefined && tokenVariable !== undefined
+    ? `the token in ${tokenVariable}`
+    : undefined;
+  return {
+    ...signIn(env, { url, login, token, aliases }),
+    accessHint: place === undefined
+      ? undefined
+      : `the registry refuses ${place}: replace it by a valid one with access to this repository`,
+  };
 }
 
 /** Returns the machine's own SSH command, without prompts. `GIT_SSH` names a program with other options. */

@@ -106,6 +106,10 @@ Deno.test("checkRegistry() over HTTP checks read and write access and the clock,
     /^fail our clock is 3\d{3} s behind the server's$/,
   );
   assert.match((await statuses("wrong"))["registry readable"] ?? "", /^fail .*Authentication failed/i);
+  const refused = { ...registry, token: new Secret("wrong"), tokenVariable: "REGISTRY_TOKEN" };
+  const checks = await checkRegistry(testContext(), refused, Deno.makeTempDirSync({ dir: dir.path }));
+  const readable = checks.find(({ name }) => name === "registry readable");
+  assert.match(readable?.mend ?? "", /^the registry refuses the token in REGISTRY_TOKEN:/);
   assert.equal(git(bare, "for-each-ref"), before);
 });
 

@@ -20,7 +20,11 @@ function remoteMachine(
   const made = machine(root, name, `${server.origin}/registry.git`);
   return {
     ...made,
-    registry: { ...made.registry, token: token === undefined ? undefined : new Secret(token) },
+    registry: {
+      ...made.registry,
+      token: token === undefined ? undefined : new Secret(token),
+      tokenVariable: "REGISTRY_TOKEN",
+    },
   };
 }
 
@@ -65,16 +69,24 @@ Deno.test("a pull over HTTP without a token, or with a wrong one, ends with exit
   const { server, trainer } = world(dir.path);
   await using _server = server;
   await publishFrom(testContext(), trainer);
-  for (const token of [undefined, "ghp_wrong_wrong_wrong_wrong_wrong_wrong"]) {
+  const general = /^set model_sync\.token_env to the variable that holds a token, or set up git's own access/;
+  const wrong = /^the registry refuses the token in REGISTRY_TOKEN: replace it by a valid one/;
+  for (
+    const [token, hint] of [[undefined, general], ["ghp_wrong_wrong_wrong_wrong_wrong_wrong", wrong]] as const
+  ) {
     const stranger = remoteMachine(dir.path, `stranger-${token}`, server, token);
     const plain = token === undefined
       ? { ...stranger, registry: { ...stranger.registry, token: undefined } }
       : stranger;
-    await assert.rejects(pullTo(testContext(), plain), (error: Error & { exitCode?: number }) => {
-      assert.equal(error.exitCode, 3, error.message);
-      assert.ok(!error.message.includes("ghp_wrong"));
-      return true;
-    });
+    await assert.rejects(
+      pullTo(testContext(), plain),
+      (error: Error & { exitCode?: number; hint?: string }) => {
+        assert.equal(error.exitCode, 3, error.message);
+        assert.ok(!error.message.includes("ghp_wrong"));
+        assert.match(error.hint ?? "", hint);
+        return true;
+      },
+    );
   }
 });
 

@@ -180,8 +180,9 @@ Deno.test("a password in addresses of the user's global configuration stays off 
 Deno.test("a wrong password in repo_url ends with exit code 3 and is not shown", async () => {
   await using made = world();
   const bot = made.machine("bot", "me:w:rd-that-is-wrong@");
-  await assert.rejects(pullTo(made.context(), bot), (error: Error & { exitCode?: number }) => {
+  await assert.rejects(pullTo(made.context(), bot), (error: Error & { exitCode?: number; hint?: string }) => {
     assert.equal(error.exitCode, 3);
+    assert.match(error.hint ?? "", /^the registry refuses the password in its address:/);
     assertSecret(error.message);
     return true;
   });
