@@ -15,6 +15,7 @@ import { checkCarriers } from "./carrier_checks.ts";
 import { type Check, tried, triedAll, warn } from "./check.ts";
 import { checkPrograms, checkRegistry, checkTokenScopes } from "./git_checks.ts";
 import { checkIgnoredDotenv, checkIgnoredFile } from "./ignored_file_check.ts";
+import { findStore } from "../store/store.ts";
 import { checkKeys } from "./key_checks.ts";
 import { machineRoles, type MachineUse } from "../status/machine_use.ts";
 import { checkPublisher } from "./publisher_checks.ts";
@@ -56,7 +57,10 @@ export async function diagnose(input: DiagnosisInput): Promise<Check[]> {
       "publisher",
       () => checkPublisher(context, settings, givesSection(config, "publisher"), use, location),
     ),
-    ...await triedAll("keys", () => checkKeys(context, settings.signing, use)),
+    ...await triedAll(
+      "keys",
+      () => checkKeys(context, settings.signing, use, findStore(context.fs, location)),
+    ),
     ...await triedAll("carriers", () => checkCarriers(context, settings, config.githubToken?.token, use)),
     ...await triedAll("safeguards", () => checkSafeguards(context, settings.activation, location.modelsDir)),
     ...await triedAll("alerts", () => alertChecks(input)),

@@ -4,6 +4,11 @@ import type { Context } from "../core/context.ts";
 import { ModelSyncError } from "../core/errors.ts";
 import type { TrustedKey } from "../signing/verify_files.ts";
 import { type Check, fail, pass, warn } from "./check.ts";
+import { hasRequiredSignature } from "../pipeline/check_signature.ts";
+import { signaturePolicy } from "../pipeline/configured_signing.ts";
+import { shortDigest } from "../release/manifest.ts";
+import { readActive } from "../store/pointers.ts";
+import type { Store } from "../store/store.ts";
 import type { MachineUse } from "../status/machine_use.ts";
 
 /**
@@ -12,7 +17,8 @@ import type { MachineUse } from "../status/machine_use.ts";
 const ENDS_SOON_MS = 14 * 86_400_000;
 
 /**
- * Checks that the configured signing keys can be used. Returns nothing without configured keys.
+ * Checks that the configured signing keys can be used, and that the active release has a signature where one is
+ * required. Returns nothing without configured keys.
  *
  * @param use the use of this machine: one that never trains needs no private key
  */
@@ -20,6 +26,7 @@ export async function checkKeys(
   context: Context,
   signing: Signing,
   use: MachineUse,
+  store: Store | undefined,
 ): Promise<Check[]> {
   const { private_key, private_key_env, public_keys } = signing;
   const signs = private_key !== undefined || private_key_env !== undefined;
@@ -30,10 +37,36 @@ export async function checkKeys(
     return [pass("signing key", `releases are signed by the key ${signer?.keyHint.slice(0, 12)}`)];
   };
   const now = context.clock.now();
+  const trusted = checking(
+    "trusted keys",
+    () => configuredTrust(context, signing).map((key) => checkTrusted(key, now)),
+  );
+  const areUsable = trusted.every(({ status }) => status !== "fail");
   return [
     ...(signs ? checking("signing key", own).map((check) => forClient(check, use)) : []),
-    ...checking("trusted keys", () => configuredTrust(context, signing).map((key) => checkTrusted(key, now))),
+    ...trusted,
+    ...(areUsable ? await checkActiveSignature(context, store, signing) : []),
   ];
+}
+
+/** Checks that the active release has a trusted signature, where signatures are required. */
+async function checkActiveSignature(
+  context: Context,
+  store: Store | undefined,
+  signing: Signing,
+): Promise<Check[]> {
+  const active = store === undefined ? undefined : readActive(store);
+  if (store === undefined || active?.kind !== "whole") return [];
+  const { digest } = active.manifest;
+  const policy = await signaturePolicy(context, signing);
+  if (await hasRequiredSignature(context, store, digest, policy)) return [];
+  return [warn(
+    "signature",
+    `the active release ${
+      shortDigest(digest)
+    } has no signature of a trusted key, and signing.required is set`,
+    "publish a signed release, and pull it",
+  )];
 }
 
 function forClient(check: Check, use: MachineUse): Check {

@@ -69,9 +69,19 @@ export async function checkActive(
     if (policy.isRequired) throw problem;
     context.log.warn(`${problem.message}; it stays active, because signing.required is not set`);
   }
+  return await hasRequiredSignature(context, store, active.digest, policy);
+}
+
+/** Returns whether the store has a good signature of a release, or the policy requires none. */
+export async function hasRequiredSignature(
+  context: Context,
+  store: Store,
+  digest: Digest,
+  policy: SignaturePolicy,
+): Promise<boolean> {
   if (!policy.isRequired) return true;
   try {
-    await checkTrust(context, storedClaim(store, active.digest), policy, now);
+    await checkTrust(context, storedClaim(store, digest), policy, context.clock.now());
     return true;
   } catch (error) {
     if (error instanceof RefusedError) return false;

@@ -21,7 +21,8 @@ import {
   refuseUnwanted,
   type TrustOptions,
 } from "./check_offer.ts";
-import { rollbackTargets } from "./rollback_targets.ts";
+import { NO_SIGNATURES, type SignaturePolicy } from "./check_signature.ts";
+import { rollbackTargets, trustedFirst } from "./rollback_targets.ts";
 import { presentModels, trainedModels } from "./trained_folder.ts";
 import { refuseWithdrawn } from "./withdrawn_release.ts";
 
@@ -78,7 +79,8 @@ export async function planPull(
   const manifest = offer.claim?.manifest;
   const learnt = (accepted?.manifest ?? manifest)?.withdrawals ?? [];
   const withdrawals = store === undefined ? learnt : withdrawalsInForce(store, learnt);
-  const left = store && present && planRollback(store, present.digest, withdrawals);
+  const left = store && present &&
+    await planRollback(context, store, present.digest, withdrawals, options.signatures);
   const active = left?.target ?? present;
   if (manifest !== undefined) {
     const refusal = refusalOf(store, manifest, active, { ...options, withdrawals });
@@ -125,14 +127,18 @@ interface LeftRelease {
 }
 
 /** Returns the rollback that a pull begins with; `undefined` if the active release is not withdrawn, or none other is good. */
-function planRollback(
+async function planRollback(
+  context: Context,
   store: Store,
   active: Digest,
   withdrawals: readonly Withdrawal[],
-): LeftRelease | undefined {
+  signatures: SignaturePolicy = NO_SIGNATURES,
+): Promise<LeftRelease | undefined> {
   const withdrawn = findWithdrawn(withdrawals, active);
-  const target = withdrawn && rollbackTargets(store, active, withdrawals)[0]?.manifest;
-  if (withdrawn === undefined || target === undefined) return undefined;
+  if (withdrawn === undefined) return undefined;
+  const targets = rollbackTargets(store, active, withdrawals);
+  const target = (await trustedFirst(context, store, targets, signatures))[0]?.manifest;
+  if (target === undefined) return undefined;
   const { at, reason } = withdrawn;
   return {
     target,

@@ -24,6 +24,7 @@ import {
   refuseUnwanted,
   type TrustOptions,
 } from "./check_offer.ts";
+import { NO_SIGNATURES } from "./check_signature.ts";
 import { install } from "./install.ts";
 import { rememberPulled, rememberRefused } from "./remember_pulled.ts";
 import { planPrune, pruneReleases } from "./prune.ts";
@@ -138,10 +139,11 @@ async function pullNewest(
   swapping: SwapOptions,
   options: PullOptions,
 ): Promise<PullReport> {
-  let left = await leaveWithdrawn(context, store, swapping);
+  const { signatures = NO_SIGNATURES } = options;
+  let left = await leaveWithdrawn(context, store, swapping, signatures);
   try {
     const pulled = await pullOffered(context, store, source, swapping, options, async () => {
-      left = await leaveWithdrawn(context, store, swapping) ?? left;
+      left = await leaveWithdrawn(context, store, swapping, signatures) ?? left;
     });
     if (left === undefined) return pulled;
     if (pulled.outcome === "activated") throw replacedWithdrawn(left, pulled);

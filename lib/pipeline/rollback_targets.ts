@@ -1,9 +1,11 @@
+import type { Context } from "../core/context.ts";
 import { openCanary } from "../canary/find_canary.ts";
-import type { Digest, Withdrawal } from "../release/manifest.ts";
+import type { Digest, Manifest, Withdrawal } from "../release/manifest.ts";
 import { findWithdrawn } from "../release/withdrawals.ts";
 import { findQuarantine } from "../store/quarantine.ts";
 import { listReleases, type StoredRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
+import { hasRequiredSignature, type SignaturePolicy } from "./check_signature.ts";
 
 /**
  * Returns the releases that are neither withdrawn nor quarantined, newest first, without the active one. During a canary,
@@ -22,4 +24,27 @@ export function rollbackTargets(
   const before = openCanary(store)?.previous;
   const first = good.filter(({ manifest }) => manifest.digest === before);
   return [...first, ...good.filter(({ manifest }) => manifest.digest !== before)];
+}
+
+/** A release to roll back to, and whether the store has the signature that the policy requires. */
+export interface RollbackTarget {
+  readonly manifest: Manifest;
+  readonly isTrusted: boolean;
+}
+
+/**
+ * Returns {@link rollbackTargets} with those first that have the required signature. A store holds others if signatures
+ * were not required when it pulled them.
+ */
+export async function trustedFirst(
+  context: Context,
+  store: Store,
+  targets: readonly StoredRelease[],
+  policy: SignaturePolicy,
+): Promise<readonly RollbackTarget[]> {
+  const judged: RollbackTarget[] = [];
+  for (const { manifest } of targets) {
+    judged.push({ manifest, isTrusted: await hasRequiredSignature(context, store, manifest.digest, policy) });
+  }
+  return [...judged.filter(({ isTrusted }) => isTrusted), ...judged.filter(({ isTrusted }) => !isTrusted)];
 }

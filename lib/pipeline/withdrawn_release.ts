@@ -10,7 +10,8 @@ import { withReserve } from "../store/reserve.ts";
 import type { Store } from "../store/store.ts";
 import { findWithdrawal, learnWithdrawals, withdrawalsInForce } from "../store/withdrawals.ts";
 import { rollBackFailed } from "./automatic_rollback.ts";
-import { rollbackTargets } from "./rollback_targets.ts";
+import type { SignaturePolicy } from "./check_signature.ts";
+import { rollbackTargets, trustedFirst } from "./rollback_targets.ts";
 import { RolledBackError, type RunReport } from "./run_report.ts";
 import type { SwapOptions } from "./safeguards.ts";
 
@@ -39,7 +40,8 @@ export interface LeftRelease {
 /**
  * Rolls back from the active release if its publisher withdrew it: to the newest release of the store that is neither
  * withdrawn nor quarantined. During a canary, that is the release before the canary. If there is no such release,
- * consumers keep the active one.
+ * consumers keep the active one. Releases with the required signature come first; without one, another release is
+ * better than the withdrawn one.
  *
  * @returns `undefined` if the active release is not withdrawn
  */
@@ -47,15 +49,18 @@ export async function leaveWithdrawn(
   context: Context,
   store: Store,
   options: SwapOptions,
+  signatures: SignaturePolicy,
 ): Promise<LeftRelease | undefined> {
   const failed = activeManifest(store);
   const withdrawn = failed && findWithdrawal(store, failed.digest);
   if (failed === undefined || withdrawn === undefined) return undefined;
   const reason = reasonOf(withdrawn);
-  for (const { manifest } of rollbackTargets(store, failed.digest, withdrawalsInForce(store))) {
+  const targets = rollbackTargets(store, failed.digest, withdrawalsInForce(store));
+  for (const { manifest, isTrusted } of await trustedFirst(context, store, targets, signatures)) {
     try {
       const target = { failed, to: manifest.digest, code: WITHDRAWN, reason, withdrawal: withdrawn };
       const rolledBack = await rollBackFailed(context, store, target, options);
+      if (!isTrusted) warnOfUntrusted(context, manifest);
       withReserve(store, () => clearCanary(context.fs, canaryPath(store)));
       return { failed, withdrawn, rolledBack };
     } catch (error) {
@@ -65,6 +70,13 @@ export async function leaveWithdrawn(
     }
   }
   return { failed, withdrawn, rolledBack: undefined };
+}
+
+function warnOfUntrusted({ log }: Context, { digest }: Manifest): void {
+  log.warn(
+    `release ${shortDigest(digest)} has no signature of a trusted key, although signing.required is set; ` +
+      "it is active, because the store holds no usable release with one",
+  );
 }
 
 /** Returns the error of a pull that activated another release in the place of a withdrawn one. */

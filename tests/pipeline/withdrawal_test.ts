@@ -258,6 +258,28 @@ Deno.test("an operator activates a withdrawn release only by force, and it stays
   await withdrawn(pullTo(testContext(), bot));
 });
 
+Deno.test("where signatures are required, a pull rolls back from a withdrawn release to a signed one, and warns if it has only unsigned ones", async () => {
+  for (const isOneSigned of [true, false]) {
+    using world = makeWorld();
+    const { trainer, bot } = world;
+    const key = testKey();
+    const seal = key.seal();
+    const signed = await publishVersion(world, "first", isOneSigned ? { seal } : {});
+    await pullTo(testContext(), bot);
+    const unsigned = await publishVersion(world, "second");
+    await pullTo(testContext(), bot);
+    const bad = await publishVersion(world, "bad", { seal });
+    await pullTo(testContext(), bot, { signatures: key.required });
+    await withdrawFrom(testContext(), trainer, bad, { seal });
+    const context = testContext();
+    const pulling = pullTo(context, bot, { signatures: key.required });
+    const { report } = await withdrawn(pulling);
+    const warned = /warn release [0-9a-f]{12} has no signature of a trusted key, although signing\.required/;
+    assert.equal(report.release, isOneSigned ? signed : unsigned);
+    assert.equal(warned.test(context.log.lines.join("\n")), !isOneSigned);
+  }
+});
+
 Deno.test("a withdrawal whose push lost a race is published on top of the other commit, also from a clone without the history", async () => {
   using world = makeWorld();
   const { bot, root, bare } = world;
