@@ -8,7 +8,7 @@ import { readPointer } from "../../lib/store/pointers.ts";
 import { readQuarantine } from "../../lib/store/quarantine.ts";
 import { abortCanary } from "../../lib/canary/settle_canary.ts";
 import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
-import { findWithdrawal, readWithdrawals } from "../../lib/store/withdrawals.ts";
+import { findWithdrawal, readWithdrawals, withdrawalsInForce } from "../../lib/store/withdrawals.ts";
 import { guards, heard, METRIC } from "../crash/guards.ts";
 import {
   type Machine,
@@ -249,6 +249,7 @@ Deno.test("an operator activates a withdrawn release only by force, and it stays
     hint: /--force/,
   });
   await rollBack(testContext(), bot, "2", undefined, true);
+  assert.deepEqual(withdrawalsInForce(storeOf(testContext(), bot)), []);
   assert.equal(
     (await pullTo(testContext(), bot, { allowDowngrade: true }).catch((error) => error)).code,
     "QUARANTINED",
