@@ -145,25 +145,30 @@ async function adoptRealFolder(
  * Makes the models of a real folder the active release if no release is active, as on a fresh disk whose image brings
  * models. Consumers see the same files before and after. Does nothing if this machine trains into the folder, or if
  * signatures are required: these models have none.
+ *
+ * @returns whether a release became active
  */
 export async function adoptPresentModels(
   context: Context,
   store: Store,
   { run, choice }: Pick<SwapOptions, "run" | "choice">,
   areSignaturesRequired: boolean,
-): Promise<void> {
+): Promise<boolean> {
   const { mode } = choice;
-  if (readPointer(store, "current") !== undefined || presentModels(store, mode, false) !== "models") return;
-  if (trainedModels(store, mode) !== undefined) return;
+  if (readPointer(store, "current") !== undefined) return false;
+  if (presentModels(store, mode, false) !== "models" || trainedModels(store, mode) !== undefined) {
+    return false;
+  }
   const models = `the models that are already in ${store.modelsDir}`;
   if (areSignaturesRequired) {
     context.log.warn(
       `${models} have no signature, and signing.required is set: they do not become a release`,
     );
-    return;
+    return false;
   }
   context.log.warn(`${models} become the active release`);
-  await adoptRealFolder(context, store, run, choice);
+  await run.step("activate", () => adoptRealFolder(context, store, run, choice));
+  return true;
 }
 
 function linkModels(context: Context, store: Store, run: IntentRun): void {

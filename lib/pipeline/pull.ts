@@ -109,7 +109,8 @@ export async function pull(
     // Without this, a release that fails every day would fill the disk.
     if (error instanceof RolledBackError) await tidyUp(context, store, options.keep);
     if (options.isOfflineOk !== true || !isUnreachable(error)) throw error;
-    await adoptPresentModels(context, store, swapping, options.signatures?.isRequired === true);
+    const areRequired = options.signatures?.isRequired === true;
+    const isAdopted = await adoptPresentModels(context, store, swapping, areRequired);
     const active = activeManifest(store);
     if (active === undefined || !await isActiveWhole(context, store, active, swapping.choice)) throw error;
     if (!await mayStayActive(context, store, active, options)) throw error;
@@ -121,6 +122,7 @@ export async function pull(
     const revision = findRevisionOf(store, active.digest);
     return {
       ...report(store, source, revision, active, NOTHING_NEW),
+      ...(isAdopted ? { outcome: "activated", carrier: "local" } : {}),
       unreached: error.message,
     };
   }

@@ -178,11 +178,17 @@ Deno.test("--offline-ok on a fresh disk makes the models of the image the active
       const first = await world.run("bot", ...offline);
       assert.equal(first.code, 0, first.stderr);
       assert.match(first.stderr, /the models that are already in .*models become the active release/);
+      assert.match(first.stdout, /activated release [0-9a-f]{12}/);
       const again = await world.json("bot", ...offline);
       const status = await world.json("bot", "status");
       assert.deepEqual([again["outcome"], again["sequence"], again["changed"]], ["unchanged", 0, 0]);
       assert.deepEqual(Object(status["current"]).digest, again["release"]);
       assert.deepEqual(readFiles(join(bot, "models")), baked);
+      const [period] = Object(await world.json("bot", "history")).periods;
+      assert.deepEqual(
+        [period.release, period.by?.command, period.by?.outcome, period.by?.carrier, typeof period.from],
+        [again["release"], "hf-pull", "activated", "local", "string"],
+      );
       await world.json("bot", "verify", "--deep");
       // The hub is back.
       await world.json("trainer", "hf-upload");
