@@ -141,6 +141,7 @@ function lines(
     ...releaseLines(output, status, advice, now),
     ...canaryStatusLines(output, status, canary),
     ...runningLines(output, status, now),
+    ...interruptedLines(output, status),
     ...runLines(output, status, now),
     ...quarantineLines(output, status),
     ...withdrawnLines(output, status),
@@ -209,6 +210,17 @@ function runningLines(output: Output, { running }: Status, now: Date): string[] 
     output.paint("bold", "running now"),
     ...running.map(({ startedAt, command, step }) =>
       `  ${startedAt}  ${command.padEnd(width)}  ${step ?? "starting"}  (started ${age(startedAt, now)})`
+    ),
+  ];
+}
+
+function interruptedLines(output: Output, { interrupted = [] }: Status): string[] {
+  if (interrupted.length === 0) return [];
+  const width = widestCommand(interrupted);
+  return [
+    output.paint("bold", "interrupted: the next run undoes or completes their work"),
+    ...interrupted.map(({ startedAt, command, step, runId }) =>
+      `  ${startedAt}  ${command.padEnd(width)}  ${step ?? "starting"}  (run ${runId})`
     ),
   ];
 }

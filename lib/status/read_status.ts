@@ -17,7 +17,7 @@ import { type Pauses, readPauses } from "../store/pauses.ts";
 import { readQuarantine } from "../store/quarantine.ts";
 import { listReleases, type StoredRelease } from "../store/releases.ts";
 import { findWriterOf } from "../store/revisions.ts";
-import { findRunning, type RunMark } from "../store/running.ts";
+import { findInterrupted, findRunning, type RunMark } from "../store/running.ts";
 import { findDueTime } from "../store/schedule_state.ts";
 import type { Store, StoreLocation } from "../store/store.ts";
 import { listWithdrawn } from "../store/withdrawals.ts";
@@ -79,6 +79,10 @@ export async function readStatus(
     canary: active.kind === "damaged" ? null : await shownCanary(settings, store) ?? null,
     canaryFault: canaryFault(store) ?? null,
     running,
+    interrupted: (await findInterrupted(store)).filter(({ runId }) =>
+      runs.every((run) => run.runId !== runId)
+    )
+      .map(shownRun),
     freeBytes: await context.freeBytes(store.root) ?? null,
     ...timing,
   };
@@ -103,6 +107,7 @@ function emptyStatus({ location }: StatusSource): Omit<Status, "next" | "schedul
     canary: null,
     canaryFault: null,
     running: [],
+    interrupted: [],
     freeBytes: null,
   };
 }

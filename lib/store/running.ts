@@ -151,6 +151,16 @@ export async function* findKilled(store: Store): AsyncGenerator<KilledRun> {
   }
 }
 
+/** Returns the marks of the killed runs that no later run has recorded, oldest first. Needs read permission. */
+export async function findInterrupted(store: Store): Promise<RunMark[]> {
+  const marks: RunMark[] = [];
+  for await (const killed of findKilled(store)) {
+    using run = killed;
+    if (run.mark !== undefined) marks.push(run.mark);
+  }
+  return marks;
+}
+
 /** Removes the mark of a run that has ended. */
 export function forgetMark(store: Store, runId: string): void {
   removeFile(store.fs, pathOf(store, runId));

@@ -235,6 +235,8 @@ export const Status = z.object({
   paused: byRole(Pause),
   daemons: listOf(Daemon, LISTED_MAX),
   running: listOf(RunningRun, LISTED_MAX),
+  /** Killed runs whose work the next run undoes or completes, oldest first. Older versions do not send it. */
+  interrupted: listOf(RunningRun, LISTED_MAX).optional(),
   /** Free bytes of the file system that holds the store; `null` when the system does not report them. */
   freeBytes: Count.nullable(),
 });
