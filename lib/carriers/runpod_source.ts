@@ -90,12 +90,13 @@ export class RunPodSource implements Source {
 
   /**
    * Waits for the job before the run takes the store's lock: a training takes an hour, and a rollback must not wait for
-   * it. A separate lock prevents two pulls from paying for two jobs. {@link resolve} throws a failure, so that the run
-   * records it.
+   * it. A separate lock prevents two pulls from paying for two jobs.
+   *
+   * @returns the failure, which {@link resolve} throws; `undefined` if there is none
    */
-  async prepare(): Promise<void> {
+  async prepare(): Promise<{ readonly error: unknown } | undefined> {
     this.#finished = this.#finishLocked();
-    await this.#finished.catch(() => {});
+    return await this.#finished.then(() => undefined, (error: unknown) => ({ error }));
   }
 
   async resolve(): Promise<Revision> {

@@ -105,7 +105,7 @@ export async function recordedPull<Pulled extends Source>(
       prepare: async (run, observed) => {
         // A pull that would be refused must not pay for a training first.
         refuseTrainedFolder(store, { mode: planMode(store, mode), adopts: choices.adopts });
-        await prepare(run, observed);
+        return await prepare(run, observed);
       },
     },
   );

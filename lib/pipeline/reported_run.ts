@@ -38,6 +38,9 @@ export async function controlRun<Report extends RunReport>(
 ): Promise<Timed<Report>> {
   return await reportedRun(scope, store, command, () => Promise.resolve(work()), {
     lock: "control",
-    prepare: () => Promise.resolve(makeControlLock(store)),
+    prepare: () => {
+      makeControlLock(store);
+      return Promise.resolve(undefined);
+    },
   });
 }

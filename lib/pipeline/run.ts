@@ -29,6 +29,11 @@ import { takeLock } from "./take_lock.ts";
 /** The lock that a run takes. Runs with the same lock exclude each other; the others need not wait for the store. */
 export type RunLock = "store" | "references" | "redeploy" | "control";
 
+/** The failure of work that was done before the lock. */
+export interface PreparationFailure {
+  readonly error: unknown;
+}
+
 export interface RunOptions {
   readonly command: string;
   readonly lock: RunLock;
@@ -36,8 +41,11 @@ export interface RunOptions {
   readonly sinks: readonly RunSink[];
   /** Whether the run waits for its lock instead of failing: in a daemon, no operator would try again. */
   readonly waitsForLock?: boolean;
-  /** Work before the lock is taken, such as waiting for a training on another machine. */
-  readonly prepare?: (run: CurrentRun, context: Context) => Promise<void>;
+  /**
+   * Work before the lock is taken, such as waiting for a training on another machine. Returns its failure if `work`
+   * throws that: the run reports it, too, if it cannot take the lock.
+   */
+  readonly prepare?: (run: CurrentRun, context: Context) => Promise<PreparationFailure | undefined>;
 }
 
 /**
@@ -81,13 +89,16 @@ async function markedRun<Report extends RunReport>(
   await doQuietly(context, "record a run that was killed", () => recordKilled(context, store));
   const path = lock === "store" ? store.lock : join(store.root, `${lock}.lock`);
   let held: Disposable;
+  let failed: PreparationFailure | undefined;
   try {
-    await prepare?.(run, observed);
+    failed = await prepare?.(run, observed);
     held = await takeLock(context, path, run, waitsForLock);
   } catch (error) {
-    const failure = failureOf(context, store, run, error);
+    // A job that may run and cost money matters more than the lock.
+    if (failed !== undefined) observed.log.warn(messageOf(error));
+    const failure = failureOf(context, store, run, failed === undefined ? error : failed.error);
     // While another run works, the active release may change at any moment.
-    const active = failure instanceof LockedError || lock !== "store" ? undefined : readActiveNow(store);
+    const active = error instanceof LockedError || lock !== "store" ? undefined : readActiveNow(store);
     if (active !== undefined) addActiveToHint(failure, active, true);
     // An existing intent belongs to another run, so it stays.
     await doQuietly(context, "record this run", () => recorder.failure(failure, active));

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { systemClock } from "../../lib/core/clock.ts";
+import { acquireLock } from "../../lib/core/lock.ts";
+import { readHistory } from "../../lib/store/history.ts";
+import { openStore } from "../../lib/store/store.ts";
 import { startStorage } from "../../fakes/storage_server.ts";
 import { HurriedClock } from "../helpers/fake_clock.ts";
 import { cliArgs, PROJECT, runCli, spawnCli } from "../helpers/run_cli.ts";
@@ -377,6 +381,21 @@ for (const cancels of [true, false]) {
     assert.equal(plan["action"], cancels ? "start" : "attach");
   });
 }
+
+Deno.test("a start without a response is the shown failure even if another run holds the store's lock", async () => {
+  await using seed = new Seed();
+  const store = openStore(Deno, { modelsDir: join(seed.bot, "models") });
+  const owner = { command: "pull", runId: "20261130T060000Z-1", host: "bot" };
+  using _lock = await acquireLock(Deno, store.lock, owner, systemClock);
+  seed.world.api.faults.run.push({ kind: "lost" });
+  const { code, stderr } = await seed.run();
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /A RunPod job may be running: the start request sent at .* got no response/);
+  assert.match(stderr, /--new-job/);
+  assert.match(stderr, /warn.*Cannot lock /i);
+  const [record] = readHistory(store, 1);
+  assert.deepEqual([record?.outcome, record?.error?.code], ["failed", "JOB_UNKNOWN"]);
+});
 
 Deno.test("train prints the original's keys, and runpod-pull accepts its archive", async () => {
   await using seed = new Seed();

@@ -165,6 +165,7 @@ Deno.test("work before the lock is part of the run, and does not make other runs
   const prepare = async () => {
     assert.equal(await isLocked(Deno, store.lock), false);
     await run(store, "rollback");
+    return undefined;
   };
   const options = { command: "runpod-pull", lock: "store", sinks: [], prepare } as const;
   await recordedRun(context, store, options, () => Promise.resolve({ outcome: "activated" }));
