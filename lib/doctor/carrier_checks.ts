@@ -15,7 +15,7 @@ import { HASTY, Hub } from "../huggingface/hub.ts";
 import { hubSettings } from "../huggingface/hub_settings.ts";
 import { deployTargetReaders } from "../redeploy/deploy_targets.ts";
 import { explainRefusal, type RunPodApi } from "../runpod/client.ts";
-import { type Check, pass, tried, triedAll, warn } from "./check.ts";
+import { type Check, pass, tried, triedAll, triedRemote, warn } from "./check.ts";
 import type { MachineUse } from "../status/machine_use.ts";
 
 /**
@@ -34,14 +34,16 @@ export async function checkCarriers(
   const { runpod, artifacts, huggingface, redeploy } = settings;
   const checks: Check[] = [];
   if (runpod.trigger_url !== undefined) {
-    checks.push(await tried("runpod", () => checkRunPod(context, settings, use)));
+    checks.push(await triedRemote(context, "runpod", (bounded) => checkRunPod(bounded, settings, use)));
   }
   if (artifacts.repository !== undefined) {
-    checks.push(await tried("github actions", () => checkActions(context, settings, fileToken)));
+    checks.push(
+      await triedRemote(context, "github actions", (bounded) => checkActions(bounded, settings, fileToken)),
+    );
     if (artifacts.workflow === undefined) checks.push(anyWorkflow(artifacts.branch));
   }
   if (huggingface.repo_id !== undefined) {
-    checks.push(await tried("hugging face", () => checkHub(context, settings)));
+    checks.push(await triedRemote(context, "hugging face", (bounded) => checkHub(bounded, settings)));
   }
   checks.push(...await triedAll("redeploy", () => checkHooks(context, redeploy)));
   return checks;

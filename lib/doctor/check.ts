@@ -1,5 +1,7 @@
 import { cleanLine } from "../core/clean_text.ts";
-import { ModelSyncError } from "../core/errors.ts";
+import { InterruptedError, ModelSyncError, UnreachableError } from "../core/errors.ts";
+import type { Context } from "../core/context.ts";
+import { withDeadline } from "../core/deadline.ts";
 import { systemFault } from "../core/system_fault.ts";
 
 /** The result of one check. */
@@ -47,8 +49,35 @@ export async function triedAll(
   try {
     return await checks();
   } catch (error) {
+    // The operator stopped the diagnosis: that is no result of a check.
+    if (error instanceof InterruptedError) throw error;
     const failure = systemFault(error, `check the ${name}`);
     if (!(failure instanceof ModelSyncError)) throw error;
     return [fail(name, failure.message, failure.hint ?? "fix it and run again")];
   }
+}
+
+/** How long a check waits for a server: a person waits for the diagnosis. */
+export const ANSWER_MS = 15_000;
+
+/** As {@link tried}, for a check of a server, which ends within {@link ANSWER_MS}. */
+export async function triedRemote(
+  context: Context,
+  name: string,
+  check: (bounded: Context) => Promise<Check>,
+): Promise<Check> {
+  return await tried(name, () => withinAnswerTime(context, check));
+}
+
+/** Runs checks of servers with a context whose signal is aborted after {@link ANSWER_MS}. */
+export async function withinAnswerTime<Result>(
+  context: Context,
+  work: (bounded: Context) => Promise<Result>,
+): Promise<Result> {
+  const onTimeout = () =>
+    new UnreachableError(`Cannot complete the check: no answer in ${ANSWER_MS / 1000} s`, {
+      code: "UNREACHABLE",
+      hint: "check the network and the server's address",
+    });
+  return await withDeadline(context, ANSWER_MS, onTimeout, (signal) => work({ ...context, signal }));
 }

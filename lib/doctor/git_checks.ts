@@ -1,14 +1,15 @@
 import type { Context } from "../core/context.ts";
-import { messageOf, ModelSyncError } from "../core/errors.ts";
+import { InterruptedError, messageOf, ModelSyncError } from "../core/errors.ts";
 import { redactUrls, type Secret } from "../core/secret.ts";
 import { runProcess } from "../core/subprocess.ts";
 import { CloneDamagedError } from "../git/clone_damage.ts";
 import { GIT_OWNERSHIP, gitError, LFS_MISSING } from "../git/git_error.ts";
 import { GIT_VERSION_MIN } from "../git/git.ts";
+import type { ObjectId } from "../git/object_id.ts";
 import { ObjectFormatError } from "../git/object_format.ts";
 import { Registry } from "../git/registry.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
-import { type Check, fail, pass, tried, triedAll, warn } from "./check.ts";
+import { ANSWER_MS, type Check, fail, pass, tried, triedAll, warn } from "./check.ts";
 
 /** A branch that cannot exist. The server refuses to delete it only after it has accepted our write permission. */
 const PROBE_REF = "refs/heads/model-sync-doctor-probe-that-does-not-exist";
@@ -47,9 +48,10 @@ export async function checkRegistry(
   context: Context,
   settings: RegistrySettings,
   scratch: string,
+  answerTimeoutMs: number = ANSWER_MS,
 ): Promise<Check[]> {
   try {
-    using opened = await Registry.open(context, settings, {
+    using opened = await Registry.open(context, { ...settings, answerTimeoutMs }, {
       owner: "unlocked",
       clone: "blobless",
       scratch,
@@ -57,29 +59,50 @@ export async function checkRegistry(
     const { isDamaged, check } = await checkClone(opened);
     // Git may loop endlessly in a damaged clone.
     if (isDamaged) return [check];
-    using registry = await inItsFormat(opened);
+    const { registry: reached, readable, answers } = await reach(opened);
+    using registry = reached;
     return [
       check,
       await tried("worktree", () => checkWorktree(registry)),
-      await tried("registry readable", () => checkReadable(registry)),
-      await tried("registry writable", () => checkWritable(registry)),
-      ...await triedAll("registry clock", () => checkClock(context, registry)),
+      readable,
+      // A server that does not answer is not asked again.
+      ...(answers
+        ? [
+          await tried("registry writable", () => checkWritable(registry)),
+          ...await triedAll("registry clock", () => checkClock(context, registry)),
+        ]
+        : []),
     ];
   } catch (error) {
     return [failed("clone", error)];
   }
 }
 
-/** Returns the registry, with a temporary clone where the store's clone has another object format. */
-async function inItsFormat(registry: Registry): Promise<Registry> {
+interface Reached {
+  /** With a temporary clone where the store's clone has another object format. */
+  readonly registry: Registry;
+  readonly readable: Check;
+  /** Whether the server answered at all. */
+  readonly answers: boolean;
+}
+
+/** Requests the newest commit of the branch. */
+async function reach(opened: Registry): Promise<Reached> {
   try {
-    await registry.remoteTip();
-    return registry;
+    return { registry: opened, readable: readableCheck(opened, await opened.remoteTip()), answers: true };
   } catch (error) {
-    if (error instanceof ObjectFormatError && registry.isOwn) return await registry.replaceAfter(error);
-    // The check of the registry reports the error.
-    return registry;
+    if (error instanceof ObjectFormatError && opened.isOwn) {
+      const registry = await opened.replaceAfter(error);
+      const readable = await tried(READABLE, async () => readableCheck(registry, await registry.remoteTip()));
+      return { registry, readable, answers: true };
+    }
+    return { registry: opened, readable: failed(READABLE, error), answers: !isSilence(error) };
   }
+}
+
+/** Whether an error says that the server did not answer. */
+function isSilence(error: unknown): boolean {
+  return error instanceof ModelSyncError && (error.code === "TIMEOUT" || error.code === "GIT_UNREACHABLE");
 }
 
 interface CloneCheck {
@@ -117,17 +140,18 @@ async function checkWorktree(registry: Registry): Promise<Check> {
   return fail("worktree", `dirty: ${dirty.slice(0, 3).join(", ")}`, "commit, stash or remove the changes");
 }
 
-async function checkReadable(registry: Registry): Promise<Check> {
-  const name = "registry readable";
-  const tip = await registry.remoteTip();
+const READABLE = "registry readable";
+
+/** @param tip the newest commit of the branch; `undefined` if the remote does not have the branch */
+function readableCheck(registry: Registry, tip: ObjectId | undefined): Check {
   const where = redactUrls(registry.remoteUrl.url);
   return tip === undefined
     ? warn(
-      name,
+      READABLE,
       `${where} has no branch ${registry.settings.branch} yet`,
       "publish first, or set model_sync.branch",
     )
-    : pass(name, `${where}, ${registry.settings.branch} is at ${tip.slice(0, 12)}`);
+    : pass(READABLE, `${where}, ${registry.settings.branch} is at ${tip.slice(0, 12)}`);
 }
 
 async function checkWritable(registry: Registry): Promise<Check> {
@@ -136,7 +160,7 @@ async function checkWritable(registry: Registry): Promise<Check> {
   const result = await registry.git.attempt(
     // The hooks of a push check published files; they may take long.
     ["push", "--dry-run", "--no-verify", registry.settings.remote, `:${PROBE_REF}`],
-    { action },
+    { action, remote: true, label: "checking write access" },
   );
   if (result.code === 0 || /remote ref does not exist/.test(result.stderr)) {
     return pass(name, "a push would be accepted");
@@ -158,7 +182,7 @@ async function checkClock(context: Context, registry: Registry): Promise<Check[]
   const result = await registry.git.with({ env: { GIT_TRACE_CURL: "1", GIT_TRACE_CURL_NO_DATA: "1" } })
     .attempt(
       ["ls-remote", settings.remote, `refs/heads/${settings.branch}`],
-      { action: "request the time of the server" },
+      { action: "request the time of the server", remote: true },
     );
   const date = /^.*<= Recv header: date: (.+)$/im.exec(result.stderr)?.[1];
   const serverMs = Date.parse(date ?? "");
@@ -242,6 +266,6 @@ export function compareVersions(a: string, b: string): number {
 }
 
 function failed(name: string, error: unknown): Check {
-  if (!(error instanceof ModelSyncError)) throw error;
+  if (!(error instanceof ModelSyncError) || error instanceof InterruptedError) throw error;
   return fail(name, error.message, error.hint ?? "fix it and run again");
 }

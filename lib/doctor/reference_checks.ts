@@ -8,7 +8,7 @@ import { githubRequest } from "../github/github_request.ts";
 import { fullName, type RepositoryAddress } from "../references/git/repository_address.ts";
 import { PrimaryClient } from "../references/primary_client.ts";
 import { referencesToken } from "../references/open_sync_parts.ts";
-import { type Check, pass, tried, warn } from "./check.ts";
+import { type Check, pass, tried, triedRemote, warn, withinAnswerTime } from "./check.ts";
 
 /** GitHub reports no permissions to Apps. */
 const Repository = z.object({ permissions: z.object({ push: z.boolean() }).optional() });
@@ -20,8 +20,8 @@ const Repository = z.object({ permissions: z.object({ push: z.boolean() }).optio
 export async function checkReferences(context: Context, settings: ReferencesSettings): Promise<Check[]> {
   const { primary_url, primary_timeout_sec, image_repository, text_repository, dry_run, no_pr } = settings;
   if (primary_url === undefined) return [];
-  const primary = await tried("primary", async () => {
-    const client = new PrimaryClient(context, {
+  const primary = await triedRemote(context, "primary", async (bounded) => {
+    const client = new PrimaryClient(bounded, {
       baseUrl: primary_url,
       timeoutMs: primary_timeout_sec * 1000,
     });
@@ -31,12 +31,14 @@ export async function checkReferences(context: Context, settings: ReferencesSett
       : pass("primary", `${client.shownUrl} answers; last change ${isoSeconds(new Date(changed * 1000))}`);
   });
   // One client for both repositories: an App then requests one token.
-  const github = openGitHub(context, !dry_run && !no_pr);
-  const repositories = await Promise.all(
-    [image_repository, text_repository].map((address) =>
-      tried(fullName(address), async () => await checkRepository(await github, address))
-    ),
-  );
+  const repositories = await withinAnswerTime(context, async (bounded) => {
+    const github = openGitHub(bounded, !dry_run && !no_pr);
+    return await Promise.all(
+      [image_repository, text_repository].map((address) =>
+        tried(fullName(address), async () => await checkRepository(await github, address))
+      ),
+    );
+  });
   return [primary, ...repositories];
 }
 

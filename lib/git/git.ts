@@ -82,6 +82,8 @@ export interface GitOptions {
   readonly repoDir: string;
   /** Time limit for a call that transfers data. */
   readonly transferTimeoutMs: number;
+  /** Time limit for a call that waits for one answer of a remote. Default: two minutes. */
+  readonly answerTimeoutMs?: number | undefined;
   /** Added to the environment: askpass variables, another object folder. */
   readonly env?: Readonly<Record<string, string>>;
   /** Configuration for every call, `name=value`. */
@@ -100,6 +102,8 @@ export interface CallOptions {
   readonly stdin?: string;
   /** Whether the call copies files or uses the network, so that the transfer's time limit applies. */
   readonly transfer?: boolean;
+  /** Whether the call waits for one answer of a remote, so that its time limit applies. */
+  readonly remote?: boolean;
   /** The label of the progress display; the default is git's command. A stream is displayed only with a label. */
   readonly label?: string;
   /** Git runs a program of the user's: disk errors in its output are not errors of our disk. */
@@ -214,11 +218,16 @@ export class Git {
       ...this.#commandLine(["-C", this.repoDir, ...config, ...args]),
       title: titleOf(args),
       env: { ...ENV, ...this.#ceiling(), ...this.#options.env },
-      timeoutMs: call.transfer === true ? this.#options.transferTimeoutMs : QUERY_TIMEOUT_MS,
+      timeoutMs: this.#timeoutOf(call),
       signal: AbortSignal.any([this.#context.signal, refused.signal]),
       onStderr,
       ...(call.stdin === undefined ? {} : { stdin: call.stdin }),
     };
+  }
+
+  #timeoutOf({ transfer, remote }: CallOptions): number {
+    if (transfer === true) return this.#options.transferTimeoutMs;
+    return remote === true ? this.#options.answerTimeoutMs ?? QUERY_TIMEOUT_MS : QUERY_TIMEOUT_MS;
   }
 
   #commandLine(args: readonly string[]): { readonly command: string; readonly args: readonly string[] } {

@@ -126,5 +126,5 @@ async function cleanUp(
 async function requireReachable(context: Context, settings: RegistrySettings, url: string): Promise<void> {
   const git = new Git(context, settings);
   const asking = git.with(await remoteAccess(context, git, parseRemoteUrl(url), settings));
-  await asking.bytes(["ls-remote", "--heads", url], { action: `reach ${redactUrls(url)}` });
+  await asking.bytes(["ls-remote", "--heads", url], { action: `reach ${redactUrls(url)}`, remote: true });
 }

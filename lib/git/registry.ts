@@ -155,7 +155,7 @@ export class Registry implements Disposable {
     const { remote, branch } = this.settings;
     const result = await this.git.attempt(
       ["ls-remote", remote, `refs/heads/${branch}`],
-      { action: `query the branch ${branch} of ${redactUrls(this.remoteUrl.url)}` },
+      { action: `query the branch ${branch} of ${redactUrls(this.remoteUrl.url)}`, remote: true },
     );
     if (result.code !== 0) throw this.remoteError(`reach ${redactUrls(this.remoteUrl.url)}`, result);
     // Patterns of ls-remote also match the ends of other names.

@@ -15,6 +15,8 @@ export interface RegistrySettings {
   /** The variable that holds the token, for hints. */
   readonly tokenVariable?: string | undefined;
   readonly transferTimeoutMs: number;
+  /** Time limit for one answer of the remote; the default is git's. */
+  readonly answerTimeoutMs?: number | undefined;
   /** It is at the default path in the store, so it is a clone of our own in any case. */
   readonly isInStore?: boolean;
 }

@@ -8,6 +8,7 @@ import { UNUSED } from "../../lib/status/machine_use.ts";
 import type { Role } from "../../lib/config/roles.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
 import { HubServer } from "../../fakes/hub_server.ts";
+import { QuickClock } from "../helpers/fake_clock.ts";
 import { REPO } from "../helpers/hub_machines.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
@@ -128,6 +129,26 @@ Deno.test("checkCarriers() fails for a missing key where RunPod is the only carr
   assert.match((await checksOf({ runpod: RUNPOD }, {}))[0] ?? "", missing);
   const both = { runpod: RUNPOD, repo_dir: "/srv/registry" };
   assert.match((await checksOf(both, {}, "client", "runpod_client"))[0] ?? "", missing);
+});
+
+Deno.test("checkCarriers() gives up each server that does not answer within 15 s, whatever its time limit", async () => {
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const origin = `http://127.0.0.1:${silent.addr.port}`;
+  const settings = ModelSync.parse({
+    runpod: {
+      trigger_url: `${origin}/v2/ep1/run`,
+      status_url_template: `${origin}/v2/ep1/status/{job_id}`,
+      request_timeout_sec: 60,
+    },
+    artifacts: { owner: OWNER, repository: REPOSITORY, workflow: "train.yml" },
+  });
+  const env = fixedEnvironment({ GITHUB_API_URL: origin, GITHUB_TOKEN: "t", RUNPOD_API_KEY: "k" });
+  const clock = new QuickClock("2026-11-30T06:00:00Z", 15_000);
+  const checks = await checkCarriers(testContext({ env, clock }), settings, undefined, UNUSED);
+  assert.deepEqual(checks.map(({ name, status, detail }) => `${status} ${name}: ${detail}`), [
+    "fail runpod: Cannot complete the check: no answer in 15 s",
+    "fail github actions: Cannot complete the check: no answer in 15 s",
+  ]);
 });
 
 Deno.test("checkCarriers() warns when a run of any workflow counts", async () => {

@@ -9,6 +9,8 @@ import {
   compareVersions,
 } from "../../lib/doctor/git_checks.ts";
 import { startGitServer } from "../../fakes/git_server.ts";
+import { InterruptedError } from "../../lib/core/errors.ts";
+import { tried } from "../../lib/doctor/check.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { machine } from "../helpers/machines.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
@@ -111,6 +113,30 @@ Deno.test("checkRegistry() over HTTP checks read and write access and the clock,
   const readable = checks.find(({ name }) => name === "registry readable");
   assert.match(readable?.mend ?? "", /^the registry refuses the token in REGISTRY_TOKEN:/);
   assert.equal(git(bare, "for-each-ref"), before);
+});
+
+Deno.test("checkRegistry() gives up a server that does not answer, and asks it once", async () => {
+  using dir = tempDir();
+  const bare = bareRepository(join(dir.path, "registry.git"));
+  const repoDir = clone(bare, join(dir.path, "clone"));
+  Deno.writeTextFileSync(join(repoDir, "a.txt"), "a");
+  commitAll(repoDir);
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  git(repoDir, "remote", "set-url", "origin", `http://127.0.0.1:${silent.addr.port}/registry.git`);
+  const { registry } = machine(dir.path, "bot", bare);
+  const scratch = Deno.makeTempDirSync({ dir: dir.path });
+  const settings = { ...registry, repoDir, repoUrl: undefined };
+  const checks = await checkRegistry(testContext(), settings, scratch, 100);
+  assert.deepEqual(checks.map(({ name, status }) => `${status} ${name}`), [
+    "pass clone",
+    "pass worktree",
+    "fail registry readable",
+  ]);
+});
+
+Deno.test("a diagnosis that is stopped ends with the interruption, and not with a failed check", async () => {
+  const stop = new InterruptedError("Cannot continue: stopped by SIGTERM", { code: "INTERRUPTED" });
+  await assert.rejects(tried("clone", () => Promise.reject(stop)), InterruptedError);
 });
 
 Deno.test("checkPrograms() says why an installed git does not run, instead of calling it missing", async () => {
