@@ -34,7 +34,7 @@ const WORK: Readonly<Record<Exclude<CommandName, Elsewhere>, Work>> = {
   rollback: {
     at: "bot",
     args: ["--to", "NEWEST"],
-    says: /rolled back to release [0-9a-f]{12} \(sequence 2\)/,
+    says: /activated release [0-9a-f]{12} \(sequence 2\)/,
   },
   quarantine: { at: "bot", args: ["add", "NEWEST"], says: /release [0-9a-f]{12} is quarantined/ },
   prune: { at: "bot", args: ["--keep", "1"], says: /removed 0 releases, kept 2/ },
