@@ -1,4 +1,4 @@
-import { freedBytes, planPrune, pruneReleases } from "../lib/pipeline/prune.ts";
+import { freedBytes, planPrune, type PrunePlan, pruneReleases } from "../lib/pipeline/prune.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import type { StoredRelease } from "../lib/store/releases.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
@@ -43,10 +43,11 @@ export const program: Program = {
 
 async function run(session: Session, flags: PruneFlags): Promise<void> {
   const { output, settings } = session;
+  const keep = flags.keep ?? settings.keep;
   narrowToReporting(session);
   const store = openExistingStore(session);
   const report = await reportedRun(session, store, "prune", async (_run, context) => {
-    const plan = planPrune(store, flags.keep ?? settings.keep);
+    const plan = planPrune(store, keep);
     const bytes = freedBytes(plan);
     await pruneReleases(context, store, plan);
     const outcome = plan.removed.length === 0 ? "unchanged" as const : "pruned" as const;
@@ -59,12 +60,14 @@ async function run(session: Session, flags: PruneFlags): Promise<void> {
       plural(plan.removed.length, "release")
     }, kept ${plan.kept.length}` +
     (plan.removed.length === 0 ? "" : `; ${formatBytes(bytes)} freed`),
+    ...whyKept(plan, keep),
   ]);
 }
 
 function preview(session: Session, flags: PruneFlags): Promise<void> {
   narrowToReading(session);
-  const plan = planPrune(requireStore(session), flags.keep ?? session.settings.keep);
+  const keep = flags.keep ?? session.settings.keep;
+  const plan = planPrune(requireStore(session), keep);
   const bytes = freedBytes(plan);
   const json = { dryRun: true, removed: names(plan.removed), kept: names(plan.kept), bytes };
   session.output.answer(json, () => [
@@ -74,8 +77,14 @@ function preview(session: Session, flags: PruneFlags): Promise<void> {
     ...plan.removed.map(({ manifest }) =>
       `  - ${shortDigest(manifest.digest)} (sequence ${manifest.sequence}, created ${manifest.createdAt})`
     ),
+    ...whyKept(plan, keep),
   ]);
   return Promise.resolve();
+}
+
+function whyKept({ kept }: PrunePlan, keep: number): string[] {
+  if (kept.length <= keep) return [];
+  return ["  the active release, the previous one and the one before a canary are always kept"];
 }
 
 function names(releases: readonly StoredRelease[]): string[] {

@@ -2,7 +2,12 @@ import { liftFromQuarantine, quarantineRelease } from "../lib/pipeline/quarantin
 import { shortDigest } from "../lib/release/manifest.ts";
 import { withdrawnWords } from "../lib/release/withdrawals.ts";
 import { readPointer } from "../lib/store/pointers.ts";
-import { type QuarantineEntry, readQuarantine, upToSequence } from "../lib/store/quarantine.ts";
+import {
+  type QuarantineEntry,
+  readQuarantine,
+  upToSequence,
+  withoutWithdrawn,
+} from "../lib/store/quarantine.ts";
 import { findStore } from "../lib/store/store.ts";
 import { type KnownWithdrawal, listWithdrawn } from "../lib/store/withdrawals.ts";
 import { narrowToReading, narrowToReporting, openExistingStore, type Session } from "./_session.ts";
@@ -67,8 +72,10 @@ function listLines(
   withdrawn: readonly KnownWithdrawal[],
 ): string[] {
   if (entries.length === 0 && withdrawn.length === 0) return ["no release is quarantined"];
+  const shown = withoutWithdrawn(entries, withdrawn);
+  const areLaterAllowed = shown.some((entry) => upToSequence(entry) !== "");
   return [
-    ...entries.flatMap((entry) => [
+    ...shown.flatMap((entry) => [
       `${output.paint("bold", shortDigest(entry.digest))}${upToSequence(entry)}  since ${entry.at}`,
       ...noteLines(output, entry.reason),
     ]),
@@ -77,6 +84,9 @@ function listLines(
         withdrawnWords(entry)
       }`
     ),
+    ...(areLaterAllowed
+      ? [output.paint("dim", "a later publish of the same files has a higher sequence: pulls accept it")]
+      : []),
   ];
 }
 

@@ -7,7 +7,7 @@ import { type NextStep, nextStep } from "../lib/status/next_step.ts";
 import type { CanaryDescription, Status, StatusRelease } from "../lib/wire/schema.ts";
 import { readStatus } from "../lib/status/read_status.ts";
 import { machineRoles, machineUse } from "../lib/status/machine_use.ts";
-import { upToSequence } from "../lib/store/quarantine.ts";
+import { upToSequence, withoutWithdrawn } from "../lib/store/quarantine.ts";
 import { findStore, placeOf } from "../lib/store/store.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { headingLines, headingOf, type Session } from "./_session.ts";
@@ -261,14 +261,15 @@ function canaryStatusLines(
 }
 
 function quarantineLines(output: Output, status: Status): string[] {
-  const { quarantineFault } = status;
+  const { quarantineFault, withdrawn = [] } = status;
   if (quarantineFault !== null) {
     return [output.paint("bold", "quarantine"), `  ${output.paint("red", quarantineFault)}`];
   }
-  if (status.quarantine.length === 0) return [];
+  const entries = withoutWithdrawn(status.quarantine, withdrawn);
+  if (entries.length === 0) return [];
   return [
     output.paint("bold", "quarantine"),
-    ...status.quarantine.flatMap((entry) => [
+    ...entries.flatMap((entry) => [
       `  ${shortDigest(entry.digest)}${upToSequence(entry)} since ${entry.at}`,
       ...noteLines(output, entry.reason),
     ]),

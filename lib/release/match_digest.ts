@@ -92,9 +92,9 @@ function matchSequence(
   if (found.size === 0 && typed.length < PREFIX_DIGITS_MIN) {
     throw new RefusedError(`Cannot ${action} sequence ${typed}: ${holder} holds no release with it`, {
       code: "RELEASE_MISSING",
-      hint: `it holds the sequences: ${
-        [...new Set(known.map(({ sequence }) => sequence))].join(", ") || "none"
-      }`,
+      hint: known.length === 0
+        ? `${holder} holds no release with a known sequence number`
+        : `it holds the sequences: ${[...new Set(known.map(({ sequence }) => sequence))].join(", ")}`,
     });
   }
   const [only] = found;

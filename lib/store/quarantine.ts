@@ -55,6 +55,16 @@ export function upToSequence({ sequence }: Pick<QuarantineEntry, "sequence">): s
   return sequence === EVERY_SEQUENCE ? "" : ` up to sequence ${sequence}`;
 }
 
+/** Returns the entries without those of a withdrawal that is listed, too. */
+export function withoutWithdrawn<Entry extends Pick<QuarantineEntry, "digest" | "isWithdrawn">>(
+  entries: readonly Entry[],
+  withdrawn: readonly { readonly digest: Digest }[],
+): readonly Entry[] {
+  return entries.filter((entry) =>
+    entry.isWithdrawn !== true || withdrawn.every(({ digest }) => digest !== entry.digest)
+  );
+}
+
 /** Returns the highest sequence that was rolled back. A pull accepts no lower one. */
 export function newestRolledBack(store: Store): number | undefined {
   const sequences = readQuarantine(store).flatMap((entry) => entry.wasLeft === true ? [entry.sequence] : []);

@@ -161,6 +161,7 @@ const Quarantined = z.object({
   reason: Text,
   at: Text,
   wasLeft: z.boolean().optional(),
+  isWithdrawn: z.boolean().optional(),
 });
 
 /** A role that an operator paused. */

@@ -37,7 +37,11 @@ const WORK: Readonly<Record<Exclude<CommandName, Elsewhere>, Work>> = {
     says: /activated release [0-9a-f]{12} \(sequence 2\)/,
   },
   quarantine: { at: "bot", args: ["add", "NEWEST"], says: /release [0-9a-f]{12} is quarantined/ },
-  prune: { at: "bot", args: ["--keep", "1"], says: /removed 0 releases, kept 2/ },
+  prune: {
+    at: "bot",
+    args: ["--keep", "1"],
+    says: /removed 0 releases, kept 2\n {2}the active release, the previous one and/,
+  },
   pause: { at: "bot", args: ["client", "--for", "2h"], says: /paused until 20.*: client/ },
   resume: { at: "bot", args: [], says: /resumed: client/ },
   status: { at: "bot", args: [], says: /active\s+[0-9a-f]{12} sequence 2/ },

@@ -180,6 +180,10 @@ Deno.test("quarantine add and lift take a sequence number, as rollback --to does
     const { code, stderr } = await world.run("bot", "quarantine", [action, "9"]);
     assert.equal(code, 5);
     assert.match(stderr, /quarantine( of)? sequence 9: the (store|quarantine) holds no release with it/);
+    assert.match(
+      stderr,
+      /it holds the sequences: 2, 1|the quarantine holds no release with a known sequence/,
+    );
   }
   const { code, stderr } = await world.run("bot", "quarantine", ["add", "two"]);
   assert.equal(code, 2);

@@ -79,6 +79,9 @@ Deno.test("withdraw shows its plan, publishes it, and prints the JSON that scrip
     (await run(bot, "status")).stdout,
     /withdrawn by their publisher\n.* since .*\n {4}wrong labels/,
   );
+  const listed = (await run(bot, "quarantine", "list")).stdout.trimEnd().split("\n");
+  assert.deepEqual(listed.map((line) => line.includes("withdrawn by its publisher at")), [true]);
+  assert.doesNotMatch((await run(bot, "status")).stdout, /^quarantine$/m);
   assert.match((await run(bot, "releases")).stdout, /withdrawn/);
   const forced = await run(bot, "rollback", "--to", "2", "--force");
   assert.equal(forced.code, 0, forced.stderr);
