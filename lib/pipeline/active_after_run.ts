@@ -41,13 +41,15 @@ const UNTOUCHED = /\bthe active (?:release|one) is untouched\b/;
 /** Adds the active release to the hint of a run's error, and replaces what the hint claimed before. */
 export function addActiveToHint(failure: unknown, { text }: ActiveNow, isSettled: boolean): void {
   if (!(failure instanceof ModelSyncError)) return;
-  const { hint } = failure;
+  const { hint, message } = failure;
   const left = isSettled ? "" : "; the next run settles what this one left";
   if (hint === undefined || (!isSettled && failure instanceof InterruptedError)) {
     failure.reviseHint(`${text}${left}`);
   } else if (UNTOUCHED.test(hint)) {
     failure.reviseHint(hint.replace(UNTOUCHED, text) + left);
   } else {
-    failure.reviseHint((hint.includes(text) ? hint : `${hint}; ${text}`) + left);
+    failure.reviseHint(
+      ([hint, message].some((said) => said.includes(text)) ? hint : `${hint}; ${text}`) + left,
+    );
   }
 }

@@ -78,7 +78,7 @@ export async function rollBackFailed(
       code,
       cause,
       hint: withdrawal !== undefined
-        ? `publish a newer release; to activate this one anyway: model-sync rollback --to ${name} --force`
+        ? `to activate ${name} anyway: model-sync rollback --to ${name} --force`
         : `fix it and publish again; to activate it anyway: model-sync rollback --to ${name}`,
       report: {
         outcome: "rolled-back",

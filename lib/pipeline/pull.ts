@@ -37,6 +37,7 @@ import { finishSwap, swap } from "./swap.ts";
 import { isUnreachable } from "./unreachable_carrier.ts";
 import { actOnVerdict } from "./act_on_verdict.ts";
 import { ValidRelease, VerifiedRelease } from "./checked_release.ts";
+import { WITHDRAWN } from "../release/withdrawals.ts";
 import { findWithdrawal } from "../store/withdrawals.ts";
 import { learnFrom, leaveWithdrawn, replacedWithdrawn } from "./withdrawn_release.ts";
 
@@ -153,9 +154,14 @@ async function pullNewest(
   } catch (error) {
     const isOther = error instanceof RolledBackError || context.signal.aborted;
     if (left?.rolledBack === undefined || isOther) throw error;
-    context.log.warn(messageOf(error));
+    // The error of the rollback says the same about the withdrawn release.
+    if (!isRefusalOf(error, WITHDRAWN)) context.log.warn(messageOf(error));
   }
   throw left.rolledBack;
+}
+
+function isRefusalOf(error: unknown, code: string): boolean {
+  return error instanceof RefusedError && error.code === code;
 }
 
 /** @param leave rolls back from the active release if it is withdrawn; called when the withdrawals are known */

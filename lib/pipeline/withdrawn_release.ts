@@ -4,7 +4,7 @@ import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { type Digest, type Manifest, shortDigest, type Withdrawal } from "../release/manifest.ts";
 import { findWithdrawn, WITHDRAWN, type Withdrawn, withdrawnWords } from "../release/withdrawals.ts";
-import { activeManifest } from "../store/pointers.ts";
+import { activeManifest, readPointer } from "../store/pointers.ts";
 import { findQuarantineEntry, liftQuarantine } from "../store/quarantine.ts";
 import { withReserve } from "../store/reserve.ts";
 import type { Store } from "../store/store.ts";
@@ -20,9 +20,13 @@ import type { SwapOptions } from "./safeguards.ts";
  * which its withdrawal put it.
  */
 export function learnFrom({ log }: Pick<Context, "log">, store: Store, manifest: Manifest | undefined): void {
+  const active = readPointer(store, "current");
   for (const { digest, state, at, reason } of learnWithdrawals(store, manifest?.withdrawals ?? [])) {
     const name = shortDigest(digest);
-    if (state === "withdrawn") log.info(`release ${name} was withdrawn ${withdrawnWords({ at, reason })}`);
+    // The rollback from the active release, or its refusal, says so itself.
+    if (state === "withdrawn" && digest !== active) {
+      log.info(`release ${name} was withdrawn ${withdrawnWords({ at, reason })}`);
+    }
     if (state !== "reinstated") continue;
     log.info(`release ${name} is no longer withdrawn, since ${at}`);
     if (findQuarantineEntry(store, digest)?.isWithdrawn === true) liftQuarantine(store, digest);
@@ -126,7 +130,7 @@ function withdrawnRefusal(withdrawn: Withdrawn, active: Digest | undefined): Ref
     {
       code: WITHDRAWN,
       hint:
-        `publish a newer release, or allow this one again on the publisher: model-sync withdraw ${name} --undo`,
+        `on the publisher: publish a newer release, or allow this one again: model-sync withdraw ${name} --undo`,
     },
   );
 }

@@ -47,7 +47,7 @@ export function listWithdrawn(store: Store): readonly KnownWithdrawal[] {
  * Learns the withdrawals of a manifest. An older list changes nothing, and neither does a missing one: no manifest takes
  * back a withdrawal but one that says so with a later time.
  *
- * @returns the entries that are new or changed
+ * @returns the entries that are new or changed, for the log
  */
 export function learnWithdrawals(store: Store, learnt: readonly Withdrawal[]): readonly Withdrawal[] {
   if (learnt.length === 0) return [];
@@ -60,7 +60,8 @@ export function learnWithdrawals(store: Store, learnt: readonly Withdrawal[]): r
   };
   const news = after.filter(isNews);
   if (news.length > 0) write(store, after);
-  return news;
+  // The end of a withdrawal that this machine never knew changes nothing here.
+  return news.filter(({ digest, state }) => state === "withdrawn" || told.has(digest));
 }
 
 /**

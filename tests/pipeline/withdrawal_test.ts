@@ -89,7 +89,13 @@ Deno.test("withdrawing the newest release makes the one before it the newest aga
 
   const fresh = machine(root, "fresh", bare);
   assert.equal((await pullTo(testContext(), fresh)).release, good);
-  const error = await withdrawn(pullTo(testContext(), bot));
+  const context = testContext();
+  const error = await withdrawn(pullTo(context, bot));
+  assert.deepEqual(context.log.lines.filter((line) => line.includes("was withdrawn")).length, 1);
+  assert.match(
+    error.hint ?? "",
+    /^to activate [0-9a-f]{12} anyway: model-sync rollback --to [0-9a-f]{12} --force$/,
+  );
   assert.match(error.message, /was withdrawn at .* \(wrong labels\); release [0-9a-f]{12} is active again/);
   assert.deepEqual([versionOf(bot), error.report.release], ["good", good]);
   assert.equal((await pullTo(testContext(), bot)).outcome, "unchanged");
@@ -98,6 +104,9 @@ Deno.test("withdrawing the newest release makes the one before it the newest aga
   await assert.rejects(publishFrom(testContext(), trainer), { code: "WITHDRAWN", exitCode: 5 });
 
   await withdrawFrom(testContext(), trainer, bad, { undo: true });
+  const newcomer = testContext();
+  await pullTo(newcomer, machine(root, "newcomer", bare));
+  assert.doesNotMatch(newcomer.log.lines.join("\n"), /no longer withdrawn/);
   const store = storeOf(testContext(), bot);
   assert.equal((await pullTo(testContext(), bot)).outcome, "unchanged");
   assert.deepEqual([
