@@ -1,4 +1,4 @@
-import { closest, distance } from "fastest-levenshtein";
+import { distance } from "fastest-levenshtein";
 import type { z } from "zod";
 import { type KeySchema, sectionTree } from "./keys.ts";
 import { describeOrigin, type Origin, originAbove } from "./config_error.ts";
@@ -41,14 +41,26 @@ export function reasonOf(issue: z.core.$ZodIssue): string {
 export function suggestion(typed: string, candidates: readonly string[]): string {
   if (typed === "" || candidates.length === 0) return "";
   const lower = typed.toLowerCase();
-  const nearest = closest(lower, candidates.map((candidate) => candidate.toLowerCase()));
-  const limit = Math.min(TYPING_ERRORS_MAX, Math.ceil(typed.length / 2));
-  const isNear = distance(lower, nearest) <= limit;
-  const meant = candidates.filter((candidate) => {
-    const known = candidate.toLowerCase();
-    return isNear ? known === nearest : known.startsWith(`${lower}-`) || known.startsWith(`${lower}_`);
-  });
-  return isNear || meant.length === 1 ? `; did you mean "${meant[0]}"?` : "";
+  const ranked = candidates.map((candidate) => ({
+    candidate,
+    known: candidate.toLowerCase(),
+    errors: typingErrors(lower, candidate.toLowerCase()),
+  })).sort((one, other) => one.errors - other.errors);
+  const limit = Math.min(TYPING_ERRORS_MAX, Math.ceil(typed.length / 3));
+  const near = ranked.filter(({ errors }) => errors <= limit);
+  const meant = near.length > 0
+    ? near
+    : ranked.filter(({ known }) => known.startsWith(`${lower}-`) || known.startsWith(`${lower}_`));
+  return near.length > 0 || meant.length === 1 ? `; did you mean "${meant[0]?.candidate}"?` : "";
+}
+
+/** Returns the number of edits between two words. Two neighbouring letters in the wrong order are one edit. */
+function typingErrors(typed: string, known: string): number {
+  const swapped = Array.from(
+    { length: typed.length - 1 },
+    (_, at) => typed.slice(0, at) + typed.charAt(at + 1) + typed.charAt(at) + typed.slice(at + 2),
+  );
+  return Math.min(distance(typed, known), ...swapped.map((word) => 1 + distance(word, known)));
 }
 
 /** How a value of a kind is measured: texts and lists have a length, numbers a size. */

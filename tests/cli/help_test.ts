@@ -192,12 +192,16 @@ Deno.test("after a typing error, the suggestion is spelled as in the help, with 
     [["status", "--log-format=jsn"], "json"],
     [["daemon", "--role", "clients"], "client"],
     [["run-now", "publishr"], "publisher"],
+    // Two letters in the wrong order are one typing error.
+    [["pull", "--repo-ulr", "x"], "--repo-url"],
+    [["lgo"], "log"],
   ];
   for (const [args, suggestion] of cases) {
     const { code, stdout, stderr } = await run(args);
     assert.deepEqual([code, stdout], [2, ""], stderr);
     assert.ok(stderr.includes(`; did you mean "${suggestion}"?\n`), stderr);
   }
+  assert.match((await run(["help", "foo"])).stderr, /^error: [^\n]*no such command\nnext: /);
   const far = await run(["pull", "--nothing-of-the-kind"]);
   assert.match(
     far.stderr,
