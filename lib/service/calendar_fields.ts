@@ -73,6 +73,6 @@ function readPart(text: string, part: string, { least, most, names }: FieldRange
 function daemonOnly(text: string): UsageError {
   return new UsageError(`Cannot use the schedule "${text}" with --timer: only the daemon understands it`, {
     code: "SCHEDULE_DAEMON_ONLY",
-    hint: "install the daemon: leave --timer out; or use numbers, names, lists, ranges and steps only",
+    hint: "run the daemon instead of a timer; or use numbers, names, lists, ranges and steps only",
   });
 }

@@ -1,7 +1,7 @@
 import { UsageError } from "../core/errors.ts";
 import { cronExpression } from "./calendar_fields.ts";
 import { markOf, withChecksum } from "./checked_text.ts";
-import type { Service } from "./service.ts";
+import { daemonHint, type Service } from "./service.ts";
 
 /** cron's own PATH is /usr/bin:/bin. */
 const PATH = "/usr/local/bin:/usr/bin:/bin";
@@ -27,7 +27,7 @@ function cronTimes(times: readonly string[], isInterval: boolean): string[] {
   if (60 % minutes === 0) return [minutes === 60 ? "0 * * * *" : `*/${minutes} * * * *`];
   throw new UsageError(`Cannot run a command every ${minutes} minutes by cron: 60 is not a multiple of it`, {
     code: "SCHEDULE_DAEMON_ONLY",
-    hint: "install the daemon: leave --timer out; or set a schedule",
+    hint: `${daemonHint("cron")}; or set a schedule`,
   });
 }
 

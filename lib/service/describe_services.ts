@@ -7,7 +7,7 @@ import { absolutePath, findText, ifFound } from "../core/files.ts";
 import { homeFolder } from "../core/home_folder.ts";
 import type { RoleSchedule } from "../schedule/agenda.ts";
 import type { ServiceChoices } from "./checked_text.ts";
-import type { Service, ServiceKind } from "./service.ts";
+import { daemonHint, type Service, type ServiceKind } from "./service.ts";
 
 /** What an operator asks for. */
 export interface ServiceWish {
@@ -168,14 +168,16 @@ function foldersOutside({ fs, env, config: { settings } }: Scope, project: strin
  */
 function refuseForTimer(role: Role, { deny, timeZone }: RoleSchedule, kind: ServiceKind): void {
   const here = new Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const problem = deny.length > 0
-    ? "only the daemon keeps its windows (deny)"
-    : kind !== "systemd" && timeZone !== undefined && timeZone !== here
-    ? `${kind} runs in the time zone of this machine, ${here}, and not in ${timeZone}`
-    : undefined;
-  if (problem === undefined) return;
-  throw new UsageError(`Cannot run ${ROLE_COMMANDS[role]} by a timer: ${problem}`, {
-    code: "SCHEDULE_DAEMON_ONLY",
-    hint: "install the daemon: leave --timer out",
-  });
+  const refuse = (problem: string, setting: string) =>
+    new UsageError(`Cannot run ${ROLE_COMMANDS[role]} by a timer: ${problem}`, {
+      code: "SCHEDULE_DAEMON_ONLY",
+      hint: `${daemonHint(kind)}; or remove ${setting}`,
+    });
+  if (deny.length > 0) throw refuse("only the daemon keeps its windows (deny)", "them");
+  if (kind !== "systemd" && timeZone !== undefined && timeZone !== here) {
+    throw refuse(
+      `${kind} runs in the time zone of this machine, ${here}, and not in ${timeZone}`,
+      `time_zone, and write the schedule in the time of ${here}`,
+    );
+  }
 }

@@ -1,7 +1,7 @@
 import { UsageError } from "../core/errors.ts";
 import { type CalendarFields, calendarFields } from "./calendar_fields.ts";
 import { markOf, withChecksum } from "./checked_text.ts";
-import type { Service } from "./service.ts";
+import { daemonHint, type Service } from "./service.ts";
 
 /** A calendar of more entries than this is a mistake: a time every minute has none. */
 const ENTRIES_MAX = 500;
@@ -52,7 +52,7 @@ function startKeys({ schedule }: Service): Entry[] {
   if (entries.length > ENTRIES_MAX) {
     throw new UsageError(`Cannot use the schedule with launchd: it has more than ${ENTRIES_MAX} times`, {
       code: "SCHEDULE_DAEMON_ONLY",
-      hint: "install the daemon: leave --timer out",
+      hint: daemonHint("launchd"),
     });
   }
   return [["StartCalendarInterval", list(entries)]];

@@ -6,6 +6,13 @@ import type { Role } from "../config/roles.ts";
 export const SERVICE_KINDS = ["systemd", "launchd", "cron"] as const;
 export type ServiceKind = (typeof SERVICE_KINDS)[number];
 
+/** Returns the hint for a schedule that only the daemon can keep. */
+export function daemonHint(kind: ServiceKind): string {
+  return kind === "cron"
+    ? "cron runs no daemon: start model-sync daemon by other means"
+    : "install the daemon: leave --timer out";
+}
+
 /** What a service manager starts: a daemon, or a role's command at the times of its schedule. */
 export interface Service {
   /** The name of its unit, its label or its lines: `model-sync-client`. */

@@ -254,6 +254,15 @@ Deno.test({
     assert.equal(machine.text("crontab").match(/BEGIN/g)?.length, 1);
     await machine.run("uninstall", ...CLIENT, "--user", "--kind", "cron");
     assert.equal(machine.text("crontab"), others);
+
+    // cron never runs a daemon, so no option of the command leads to one.
+    machine.write("bot/configs/bot.yaml", "model_sync: {repo_url: x, time_zone: Pacific/Chatham}\n");
+    const elsewhere = await machine.run("install", ...CLIENT, "--user");
+    assert.match(
+      elsewhere.stderr,
+      /not in Pacific\/Chatham\nnext: {2}cron runs no daemon: start model-sync daemon by other means; or remove time_zone/,
+    );
+    assert.doesNotMatch(elsewhere.stderr, /--timer/);
   },
 });
 

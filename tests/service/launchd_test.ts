@@ -95,6 +95,7 @@ Deno.test("an interval becomes one line of cron if an hour is a multiple of it, 
     code: "SCHEDULE_DAEMON_ONLY",
     exitCode: 2,
     message: /every 45 minutes by cron: 60 is not a multiple of it$/,
+    hint: /^cron runs no daemon: .*; or set a schedule$/,
   });
 });
 
