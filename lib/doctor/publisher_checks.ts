@@ -1,3 +1,4 @@
+import { absolutePath, findEntry } from "../core/files.ts";
 import { refuseModelsInClone } from "../carriers/git_publish_guards.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
@@ -39,7 +40,7 @@ function checkTraining(
   use: MachineUse,
   store: Store | undefined,
 ): Check {
-  const [program] = train_command ?? [];
+  const [program, ...args] = train_command ?? [];
   if (!train_before_push) return pass("training", "off: a publish does not train");
   if (program === undefined) {
     const isMissing = "publisher.train_command is not set, and train_before_push is true";
@@ -55,5 +56,19 @@ function checkTraining(
   }
   requireProgram(context, program);
   if (store !== undefined) refuseTrainingIntoRelease(store);
+  const script = args.find((arg) => !arg.startsWith("-"));
+  if (
+    script !== undefined && SCRIPT.test(script) &&
+    findEntry(context.fs, absolutePath(context.fs, script)) === undefined
+  ) {
+    return warn(
+      "training",
+      `${program} is installed, but its script ${script} does not exist`,
+      "create it, or correct publisher.train_command",
+    );
+  }
   return pass("training", `${program} is installed`);
 }
+
+/** A file that an interpreter runs as its first operand. Later ones may name files of a container or another machine. */
+const SCRIPT = /^\S+\.(?:py|sh|bash|js|mjs|ts|R|jl|pl|rb)$/;

@@ -45,7 +45,8 @@ Deno.test("checkPublisher() returns nothing without the section, and on a machin
 Deno.test("checkPublisher() fails for a missing training program, and for models inside the clone", async () => {
   using dir = tempDir();
   writeFiles(dir.path, { "clone/models/a.bin": "a", "models/a.bin": "a" });
-  const publisher = { train_command: ["sh", "train.sh"] };
+  writeFiles(dir.path, { "train.sh": "exit 0" });
+  const publisher = { train_command: ["sh", `${dir.path}/train.sh`] };
   const clone = { repo_dir: `${dir.path}/clone`, publisher };
   assert.deepEqual(await checksOf({ ...clone, models_dir: `${dir.path}/models` }, true), [
     "pass training: sh is installed",
@@ -56,6 +57,14 @@ Deno.test("checkPublisher() fails for a missing training program, and for models
     models_dir: `${dir.path}/clone/models`,
     publisher: { train_command: ["./no-such-program"] },
   }, true);
+  const script = async (...train_command: string[]) =>
+    (await checksOf({ publisher: { train_command } }, true, {}, `${dir.path}/models`))[0];
+  assert.equal(
+    await script("sh", `${dir.path}/train.py`, "--epochs", "3"),
+    `warn training: sh is installed, but its script ${dir.path}/train.py does not exist`,
+  );
+  assert.equal(await script("sh", "-c", "exit 0"), "pass training: sh is installed");
+  assert.equal(await script("sh", `${dir.path}/models`), "pass training: sh is installed");
   assert.equal(training, 'fail training: Cannot run "./no-such-program": it is not a program');
   assert.match(models, /^fail published models: Cannot publish .*: it is inside the clone/);
 });
