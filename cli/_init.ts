@@ -126,7 +126,9 @@ function refuseOtherProject(fs: FileSystem, { config }: InitFlags): void {
   if (project === fs.cwd()) return;
   throw new UsageError(`Cannot create ${config} from here: its project is ${project}`, {
     code: "OTHER_PROJECT",
-    hint: `run the command in ${project}`,
+    hint: findEntry(fs, project) === undefined
+      ? `create the folder ${project} and run the command in it`
+      : `run the command in ${project}`,
   });
 }
 

@@ -261,7 +261,12 @@ Deno.test("without a terminal, init names the options that it needs, and refuses
   await refused(["git-client", "--repo-url", "https://t0k3n@h/a.git"], /must not contain a user or password/);
   await refused(
     ["huggingface", "--repo-id", "a/b", "--config", "../x/bot.yaml"],
-    /its project is \S+x\nnext: {2}run/,
+    /its project is \S+x\nnext: {2}create the folder \S+x and run the command in it/,
+  );
+  using there = tempDir();
+  await refused(
+    ["huggingface", "--repo-id", "a/b", "--config", join(there.path, "bot.yaml")],
+    /its project is \S+\nnext: {2}run the command in \S+$/m,
   );
 });
 
