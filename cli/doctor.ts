@@ -1,4 +1,5 @@
-import { diagnose, isUnconfigured } from "../lib/doctor/diagnose.ts";
+import { isUnconfigured } from "../lib/config/load.ts";
+import { diagnose } from "../lib/doctor/diagnose.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import { GIT_OPTIONS } from "./_options.ts";
 import { ROLE_VALUES } from "./_roles.ts";

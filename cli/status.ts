@@ -1,3 +1,4 @@
+import { isUnconfigured } from "../lib/config/load.ts";
 import { UNREADABLE_HINT } from "../lib/canary/canary_state.ts";
 import { EXIT, type ExitCode, UsageError } from "../lib/core/errors.ts";
 import { formatAge, formatBytes, formatDuration, formatLocalTime, plural } from "../lib/core/format.ts";
@@ -112,7 +113,7 @@ async function look(
   const canary = status.canary === null ? [] : await canaryWords(status.canary);
   const heading = headingOf(session);
   const place = store ?? placeOf(context.fs, location);
-  const advice = nextStep(roles, place, store);
+  const advice = nextStep(roles, place, store, isUnconfigured(config));
   return {
     json: { configFile: heading.configFile, ...status },
     mark: JSON.stringify({ ...status, freeBytes: null }),
@@ -284,7 +285,7 @@ function withdrawnLines(output: Output, { withdrawn = [] }: Status): string[] {
   const newest = withdrawn.slice(-WITHDRAWN_MAX);
   const earlier = withdrawn.length - newest.length;
   return [
-    output.paint("bold", "withdrawn by their publisher"),
+    output.paint("bold", "withdrawn by the publisher"),
     ...(earlier === 0 ? [] : [`  ${earlier} earlier ones`]),
     ...newest.flatMap(({ digest, at, reason, isOverridden }) => [
       `  ${shortDigest(digest)} since ${at}${

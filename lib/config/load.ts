@@ -129,6 +129,11 @@ function parse(layers: Layers): ReturnType<typeof ModelSync.safeParse> {
   return isChanged ? ModelSync.safeParse(layers.raw, { reportInput: true }) : result;
 }
 
+/** Returns whether nothing is configured: no file, no variable and no option sets anything. */
+export function isUnconfigured({ file, origins }: Pick<LoadedConfig, "file" | "origins">): boolean {
+  return file === undefined && origins.size === 0;
+}
+
 /** Returns whether the file, a variable or a flag sets a key of the section. */
 export function givesSection({ origins }: Pick<LoadedConfig, "origins">, section: string): boolean {
   return origins.keys().some((name) => name.startsWith(`${section}.`));

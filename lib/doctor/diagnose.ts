@@ -1,5 +1,5 @@
 import { gitRegistrySettings } from "../carriers/git_settings.ts";
-import { givesSection, type LoadedConfig } from "../config/load.ts";
+import { givesSection, isUnconfigured, type LoadedConfig } from "../config/load.ts";
 import { configuredRoles, type Role } from "../config/roles.ts";
 import type { Context } from "../core/context.ts";
 import { ModelSyncError, UsageError } from "../core/errors.ts";
@@ -68,11 +68,6 @@ export async function diagnose(input: DiagnosisInput): Promise<Check[]> {
     ...await triedAll("references", () => referenceChecks(input)),
     ...(isUnconfigured(config) ? await triedAll("ONNX Runtime", () => installationChecks(context)) : []),
   ];
-}
-
-/** Returns whether there is nothing to check but the program: no file, no variable and no option sets anything. */
-export function isUnconfigured(config: LoadedConfig): boolean {
-  return config.file === undefined && config.origins.size === 0;
 }
 
 /** A new machine has no models yet, which would show whether the installation is complete. */

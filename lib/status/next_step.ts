@@ -13,9 +13,16 @@ export interface NextStep {
 
 /**
  * Returns the next step on a machine with these roles. On a trainer it is not a pull, which would replace the models that
- * are trained here.
+ * are trained here. Without a configuration, no pull can work.
+ *
+ * @param isUnconfigured whether neither a file nor the environment sets anything
  */
-export function nextStep(roles: readonly Role[], place: ModelPlace, store: Store | undefined): NextStep {
+export function nextStep(
+  roles: readonly Role[],
+  place: ModelPlace,
+  store: Store | undefined,
+  isUnconfigured: boolean,
+): NextStep {
   const sign = store === undefined ? undefined : signOfTraining(store);
   if (sign !== undefined) {
     const trained = `this machine trains into the folder (${sign})`;
@@ -27,6 +34,10 @@ export function nextStep(roles: readonly Role[], place: ModelPlace, store: Store
       ? "this machine publishes, with: model-sync publish"
       : "this machine syncs references and pulls no models";
     return { whenInactive: `: ${other}`, whenUnseen: `; ${other}` };
+  }
+  if (isUnconfigured && roles.length === 0) {
+    const init = "; write a configuration with: model-sync init";
+    return { whenInactive: init, whenUnseen: init };
   }
   const command = ROLE_COMMANDS[pulling ?? "client"];
   const folder = inspectModelFolder(place);

@@ -43,6 +43,10 @@ Deno.test("without a configuration file, status and doctor say so and show no ro
   assert.match(doctor.stdout, /^ {2}pass {2}ONNX Runtime: starts\nmodel-sync works on this machine\nnext: /m);
   assert.doesNotMatch(doctor.stdout, /^ {2}(?:fail {2}|warn {2}registry)/m);
   assert.equal(JSON.parse((await run(dir.path, "status", "--json")).stdout).configFile, null);
+  assert.match(
+    (await run(dir.path, "status")).stdout,
+    /no release is active; write a configuration with: model-sync init$/m,
+  );
   assert.deepEqual([...Deno.readDirSync(dir.path)], []);
 });
 
