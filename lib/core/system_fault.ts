@@ -19,7 +19,7 @@ interface Kind {
 const KINDS = {
   access: {
     code: "FILE_ACCESS",
-    hint: "run as the user that owns the file, or put another file or folder in its place",
+    hint: "run as the user that owns it, or give this user access to it",
     make: DiskError,
   },
   entry: {

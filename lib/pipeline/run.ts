@@ -156,7 +156,7 @@ async function besideRun<Report extends RunReport>(
 }
 
 function failureOf(context: Context, store: Store, { command }: IntentRun, error: unknown): unknown {
-  const action = `${command} with the store ${store.root}`;
+  const action = `run ${command} with the store ${store.root}`;
   const failure = systemFault(diskError(firstFailure(error), action), action);
   return stopReason(context, namesStore(failure, store) ? ofAnotherOwner(failure, store) : failure);
 }

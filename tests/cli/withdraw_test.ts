@@ -77,7 +77,7 @@ Deno.test("withdraw shows its plan, publishes it, and prints the JSON that scrip
   });
   assert.match(
     (await run(bot, "status")).stdout,
-    /withdrawn by their publisher\n.* since .*\n {4}wrong labels/,
+    /withdrawn by the publisher\n.* since .*\n {4}wrong labels/,
   );
   const listed = (await run(bot, "quarantine", "list")).stdout.trimEnd().split("\n");
   assert.deepEqual(listed.map((line) => line.includes("withdrawn by its publisher at")), [true]);
