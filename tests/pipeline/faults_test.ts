@@ -97,7 +97,7 @@ Deno.test("a pull refuses before the download what the disk cannot hold", async 
   await assert.rejects(pullTo(testContext({ freeBytes: () => Promise.resolve(1024) }), bot), {
     code: "DISK",
     exitCode: 7,
-    message: /1024 bytes are free/,
+    message: /1\.0 KiB free, 16\.0 MiB kept spare$/,
   });
   assert.deepEqual(readFiles(bot.modelsDir), V1);
 });
