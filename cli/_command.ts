@@ -304,7 +304,7 @@ export function stopOnSignals(world: World, output: Output): StopSignal {
     stopping.abort(
       new InterruptedError(`Cannot continue: stopped by ${signal}`, {
         code: "INTERRUPTED",
-        hint: "no partial work is left; run the command again",
+        hint: "run the command again; it continues interrupted downloads",
       }),
     );
     const { timeoutMs } = stop;

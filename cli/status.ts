@@ -57,7 +57,7 @@ const SECONDS: Operands<number | undefined> = {
     throw new UsageError(
       `Cannot use the argument "${
         excess ?? text
-      }": the command takes a number of seconds from 1 to ${WATCH_SECONDS_MAX}`,
+      }": with --watch, the command takes a number of seconds from 1 to ${WATCH_SECONDS_MAX}`,
       { code: "USAGE" },
     );
   },

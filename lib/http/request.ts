@@ -215,7 +215,11 @@ function refuseUnsafeRedirect(request: HttpRequest, from: URL, to: URL, carriesB
   if (!isDowngrade && !isOther && !leaks) return;
   throw new RefusedError(
     `Cannot ${actionOf(request)}: ${from.host} redirects to ${to.protocol}//${to.host}, ` +
-      (leaks ? "which would receive the request's content" : "which is not as safe"),
+      (isOther
+        ? "which is not an http address"
+        : leaks
+        ? "which would receive the request's content"
+        : "which has no TLS"),
     { code: "REDIRECT_REFUSED", hint: "check the address" },
   );
 }

@@ -41,7 +41,8 @@ export function trainingCommand(settings: TrainingSettings, options: TrainingOpt
     throw new UsageError("Cannot train: model_sync.publisher.train_command is not set", {
       code: "TRAIN_COMMAND_MISSING",
       hint:
-        "to write a configuration, run model-sync init git-trainer --repo-url ADDRESS --train-command COMMAND; " +
+        "to write a configuration, run model-sync init git-trainer --repo-url ADDRESS --train-command COMMAND, or " +
+        "model-sync init runpod-worker in the worker of a RunPod endpoint; " +
         'or set it, for example train_command: ["python3", "train.py"]; ' +
         "or use the existing models: with --skip-training, or publish with train_before_push: false",
     });

@@ -216,6 +216,7 @@ Deno.test("publish trains first, and publishes nothing if the training fails or 
   const missing = await run(trainer, "publish");
   assert.equal(missing.code, 2);
   assert.match(missing.stderr, /train_command is not set/);
+  assert.match(missing.stderr, /init git-trainer .* or model-sync init runpod-worker in the worker/);
   assert.match(missing.stderr, /next:.*--skip-training/);
 });
 

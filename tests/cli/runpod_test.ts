@@ -377,6 +377,7 @@ for (const cancels of [true, false]) {
       said,
       cancels ? /cancelled RunPod job job-1-u1/ : /RunPod job job-1-u1 keeps running and is paid for/,
     );
+    assert.match(said, /^next: +run the command again; it continues interrupted downloads/m);
     const plan = await seed.json("--dry-run");
     assert.equal(plan["action"], cancels ? "start" : "attach");
   });

@@ -74,7 +74,7 @@ Deno.test("status --watch prints a block, or a line of JSON, each time the state
     const [args, says] of [
       [
         ["--watch", "0"],
-        /Cannot use the argument "0": the command takes a number of seconds from 1 to 86400/,
+        /Cannot use the argument "0": with --watch, the command takes a number of seconds from 1 to 86400/,
       ],
       [["--watch", "1", "2"], /Cannot use the argument "2"/],
       [["5"], /it is for --watch, which is missing\nnext: {2}model-sync status --watch 5/],
