@@ -91,6 +91,10 @@ const REPO_URL: Question = {
     if (url !== undefined && url.username + url.password !== "") {
       throw new RangeError("must not contain a user or password: the token goes into a variable");
     }
+    // A path may contain spaces; words without a slash are a slip.
+    if (/\s/.test(repo_url) && !/[\\/:]/.test(repo_url)) {
+      throw new RangeError("must be an address or a path: write a path with spaces as ./PATH");
+    }
     return { repo_url };
   },
 };
