@@ -99,7 +99,10 @@ function publishLines(output: Output, report: RecordedPublish): string[] {
   if (outcome === "unchanged") {
     return [`${output.paint("green", "✓")} unchanged: ${target} holds release ${name} already`, size];
   }
-  const what = publication.committed ? `${changed} changed, pushed` : "an earlier commit was pushed";
+  const removed = publication.removed === 0 ? "" : ` (${publication.removed} removed)`;
+  const what = publication.committed
+    ? `${changed} changed${removed}, pushed`
+    : "an earlier commit was pushed";
   return [
     `${output.paint("green", "✓")} published release ${name}`,
     size,

@@ -47,6 +47,8 @@ export interface GitPublication extends Publication {
   readonly branch: string;
   readonly remote: string;
   readonly commit: ObjectId | undefined;
+  /** The number of {@link changed} files that were removed. */
+  readonly removed: number;
   /** Commits of other programs that the publish replaced, newest first. */
   readonly otherWriters: readonly CommitWords[];
 }
@@ -178,6 +180,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       otherWriters: [],
       sequence: sequence ?? 0,
       changed: 0,
+      removed: 0,
       sentBytes: 0,
       previous: undefined,
       signer,
@@ -237,6 +240,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       otherWriters,
       sequence,
       changed: countChanges(changes),
+      removed: changes.removed.length,
       sentBytes: changedBytes(changes, set.files),
       previous: manifest?.digest,
     };

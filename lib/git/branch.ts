@@ -69,7 +69,7 @@ export async function syncBranch(
       return { head: tip, unpushed: false, tip };
     case "diverged":
       if (!await areOurs(registry, tip, head)) throw diverged(registry, head, tip);
-      context.log.info("the remote has new commits; publishing again on top of them");
+      context.log.info(`commit ${head.slice(0, 12)} is given up: the remote has new commits`);
       // Unlike --hard, --keep fails instead of discarding uncommitted changes.
       await move(() => registry.git.bytes(["reset", "--keep", "--quiet", tip], call));
       return { head: tip, unpushed: false, tip };

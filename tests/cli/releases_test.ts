@@ -264,3 +264,14 @@ Deno.test("releases of one carrier are ordered by their sequence or their run, a
     assert.deepEqual(compareRemote(remote, known), { relation, sequencesBehind });
   }
 });
+
+Deno.test("publish says how many of the changed files it removed", async () => {
+  using dir = tempDir();
+  const { trainer } = configuredPair(dir.path);
+  const models = join(trainer, "models");
+  writeFiles(models, { "a.bin": "a", "b.bin": "b", "c.bin": "c" });
+  assert.match((await run(trainer, "publish")).stdout, /^ {2}3 changed, pushed to /m);
+  Deno.removeSync(join(models, "c.bin"));
+  writeFiles(models, { "a.bin": "two" });
+  assert.match((await run(trainer, "publish")).stdout, /^ {2}2 changed \(1 removed\), pushed to /m);
+});

@@ -199,6 +199,33 @@ Deno.test("publish() to a branch that is locked at the remote reports the remote
   assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
 });
 
+Deno.test("a publish that lost a race names the commit that it gives up, and counts the other publisher's files that it removes", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const registry = registryOf(trainer);
+  const base = git(registry, "rev-parse", "main");
+  const other = machine(dir.path, "other", registry);
+  writeFiles(other.modelsDir, { ...readFiles(trainer.modelsDir), "new.joblib": "new" });
+  const theirs = (await publishFrom(testContext(), other)).publication.commit ?? "";
+  git(registry, "update-ref", "refs/heads/main", base);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  const context = testContext({
+    spawn: (request) => {
+      // The other publisher pushes right before.
+      if (request.args.includes("push")) git(registry, "update-ref", "refs/heads/main", theirs);
+      return isolatedSpawn(request);
+    },
+  });
+  const { publication, sequence } = await publishFrom(context, trainer);
+  assert.deepEqual([sequence, publication.changed, publication.removed], [3, 2, 1]);
+  const log = context.log.lines.join("\n");
+  assert.match(
+    log,
+    /committed ([0-9a-f]{12}) as sequence 2\n[^]*info commit \1 is given up: the remote has new commits\n[^]*warn another publisher pushed/,
+  );
+});
+
 Deno.test("publish() gives up after five lost races, and the next one publishes", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
