@@ -1,3 +1,5 @@
+import { RefusedError } from "../lib/core/errors.ts";
+import { TRAINED_FOLDER } from "../lib/store/training_signs.ts";
 import type { Source } from "../lib/carriers/carrier.ts";
 import { TemporaryFolder } from "../lib/core/folders.ts";
 import {
@@ -76,7 +78,12 @@ function choices(
   };
 }
 
-/** Whether the pull may replace a folder that this machine trains into: with --adopt, or after a question. */
+/**
+ * Whether the pull may replace a folder that this machine trains into: with --adopt, or after a question. A no ends the
+ * command before it contacts the source.
+ *
+ * @throws {RefusedError} code `TRAINED_FOLDER`
+ */
 async function mayAdopt(session: Session, store: Store, flags: PullingFlags): Promise<boolean> {
   const { context, output, settings, waitsForLock = false } = session;
   if (flags.adopt === true) return true;
@@ -84,10 +91,15 @@ async function mayAdopt(session: Session, store: Store, flags: PullingFlags): Pr
   if (waitsForLock || !output.canAsk) return false;
   const sign = trainedModelsBeforePull(store, settings.activation.mode);
   if (sign === undefined) return false;
-  const question =
-    `This machine trains into ${store.modelsDir} (${sign}). Replace that folder with the pulled release? ` +
-    "Later trainings must write to another folder.";
-  return await output.ask(question, context.signal);
+  output.note([
+    `This machine trains into ${store.modelsDir} (${sign}).`,
+    "Later trainings must write to another folder.",
+  ]);
+  if (await output.ask("Replace that folder with the pulled release?", context.signal)) return true;
+  throw new RefusedError("Cannot pull: the folder of the trained models stays, as you answered", {
+    code: TRAINED_FOLDER,
+    hint: "pull into another folder with --models-dir",
+  });
 }
 
 function show(output: Output, { report, details, canary, canaryFault }: EndedPull): void {

@@ -157,12 +157,21 @@ Deno.test("at a terminal, the pull asks a question; only y is a yes", async () =
   const { trainer } = await published(dir);
   for (const [answer, expected] of [["\n", 5], ["no\n", 5], ["", 5], ["y\n", 0]] as const) {
     const { world, shown } = terminal(answer);
-    const { code } = await runCli("pull", [], { cwd: trainer, world });
+    const spawn: World["spawn"] = () => assert.fail("the registry was contacted");
+    const { code } = await runCli("pull", [], {
+      cwd: trainer,
+      world: expected === 0 ? world : { ...world, spawn },
+    });
     assert.equal(code, expected, shown());
     assert.match(
       shown(),
-      /This machine trains into .*models \(publish of .*\)\. Replace that folder .*\? .*\[y\/N\] /,
+      /This machine trains into \S+models \(publish of .*\)\.\nLater trainings .*\.\nReplace that folder .*\? \[y\/N\] /,
     );
+    if (expected !== 0) {
+      assert.match(shown(), /error: Cannot pull: the folder of the trained models stays, as you answered\n/);
+      const history = Deno.readTextFileSync(join(trainer, ".model-sync/history.jsonl"));
+      assert.doesNotMatch(history, /"pull"/);
+    }
   }
   assert.equal(Deno.lstatSync(join(trainer, "models")).isSymlink, true);
 });
