@@ -298,13 +298,13 @@ const STOP_TIMEOUT_MS = 60_000;
 export function stopOnSignals(world: World, output: Output): StopSignal {
   const [stopping, ended] = [new AbortController(), new AbortController()];
   const listening = world.onStop((signal) => {
-    if (!stop.isExpected) {
+    if (!stop.isExpected && !output.isAsking) {
       output.log.warn(`${signal}: stopping; a second signal ends the process immediately`);
     }
     stopping.abort(
       new InterruptedError(`Cannot continue: stopped by ${signal}`, {
         code: "INTERRUPTED",
-        hint: "run the command again; it continues interrupted downloads",
+        ...(output.isAsking ? {} : { hint: "run the command again; it continues interrupted downloads" }),
       }),
     );
     const { timeoutMs } = stop;

@@ -49,6 +49,7 @@ export class Output {
   readonly #warnings: Warnings;
   readonly #closed = new Set<Terminal>();
   #answers: LineReader | undefined;
+  #isAsking = false;
   readonly #redraw = new Redraw();
   /** The end of the programs' output, while this output is quiet. */
   #held: Uint8Array[] = [];
@@ -93,6 +94,11 @@ export class Output {
     if (text !== "") this.#write(this.#screen.stdout, `${text}\n`);
   }
 
+  /** Whether a question waits for its answer, or was interrupted: then no work is in progress. */
+  get isAsking(): boolean {
+    return this.#isAsking;
+  }
+
   /** Whether a question can be answered at the terminal. */
   get canAsk(): boolean {
     const { stdin, stderr } = this.#screen;
@@ -120,7 +126,9 @@ export class Output {
     // Without an answer, the next line of the output must not follow the question.
     this.#progressShown.passed(bytes);
     this.#answers ??= new LineReader(stdin);
+    this.#isAsking = true;
     const answer = await this.#answers.next(signal);
+    this.#isAsking = false;
     if (answer !== undefined) this.#progressShown.endLine();
     return answer?.trim();
   }
