@@ -61,7 +61,7 @@ Deno.test("status shows the active release, the last runs, the next runs and the
   for (
     const says of [
       /active\s+[0-9a-f]{12} sequence 1/,
-      /previous\s+[0-9a-f]{12} sequence 2/,
+      /others\s+[0-9a-f]{12} sequence 2, quarantined/,
       /QUARANTINED/,
       /quarantine/,
       /client\s+\d{4}-/,
