@@ -52,19 +52,30 @@ export async function hashPassword(password: string): Promise<string> {
 
 /** Throws a {@link UsageError} if a password is too short or too long. */
 export function checkPassword(password: string): void {
+  const fault = passwordFault(password);
+  if (fault === undefined) return;
+  const { code, reason, hint } = fault;
+  throw new UsageError(`Cannot use this password: ${reason}`, { code, hint });
+}
+
+/** Returns why a password is too short or too long; `undefined` if it is neither. */
+export function passwordFault(
+  password: string,
+): { readonly code: string; readonly reason: string; readonly hint: string } | undefined {
   const length = normalized(password).length;
   if (length < PASSWORD_CHARS_MIN) {
-    throw new UsageError(`Cannot use this password: it has fewer than ${PASSWORD_CHARS_MIN} characters`, {
+    return {
       code: "PASSWORD_TOO_SHORT",
+      reason: `it has fewer than ${PASSWORD_CHARS_MIN} characters`,
       hint: "use several words, or let a password manager make one",
-    });
+    };
   }
-  if (length > PASSWORD_CHARS_MAX) {
-    throw new UsageError(`Cannot use this password: it has more than ${PASSWORD_CHARS_MAX} characters`, {
-      code: "PASSWORD_TOO_LONG",
-      hint: "use a shorter one",
-    });
-  }
+  if (length <= PASSWORD_CHARS_MAX) return undefined;
+  return {
+    code: "PASSWORD_TOO_LONG",
+    reason: `it has more than ${PASSWORD_CHARS_MAX} characters`,
+    hint: "use a shorter one",
+  };
 }
 
 /**

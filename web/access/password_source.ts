@@ -1,7 +1,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { messageAndHint, ModelSyncError, UsageError } from "../../lib/core/errors.ts";
 import { findPassword } from "../../lib/core/read_secret.ts";
-import { checkPassword, isPassword, isTooLong, normalized, parsePasswordHash } from "./password_hash.ts";
+import { isPassword, isTooLong, normalized, parsePasswordHash, passwordFault } from "./password_hash.ts";
 import { isLoopbackName } from "./request_host.ts";
 
 /** The variable with the hash of the dashboard's password. */
@@ -42,8 +42,10 @@ export function passwordOfEnvironment(env: Variables): PasswordSource | undefine
     const password = findPassword({ get: (name) => env.get(name), toObject: () => ({}) }, PASSWORD_VARIABLE)
       ?.reveal();
     if (password === undefined) return undefined;
-    checkPassword(password);
-    return plain(password);
+    const fault = passwordFault(password);
+    if (fault === undefined) return plain(password);
+    const { reason, hint } = fault;
+    return { kind: "broken", fault: `the password in ${PASSWORD_VARIABLE} is unusable: ${reason}; ${hint}` };
   } catch (error) {
     if (!(error instanceof ModelSyncError)) throw error;
     return { kind: "broken", fault: `the password in ${PASSWORD_VARIABLE}: ${messageAndHint(error)}` };

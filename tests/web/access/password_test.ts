@@ -80,6 +80,11 @@ Deno.test("the environment's hash takes precedence over its password, and an emp
   const text = `scrypt$16384$8$1$${SALT}$${HASH}`;
   const source = (variables: Record<string, string>) => passwordOfEnvironment(fixedEnvironment(variables));
   assert.equal(source({}), undefined);
+  const short = source({ MODEL_SYNC_DASHBOARD_PASSWORD: "horse" });
+  assert.match(
+    short?.kind === "broken" ? short.fault : "",
+    /^the password in MODEL_SYNC_DASHBOARD_PASSWORD is unusable: it has fewer than \d+ characters; use several words/,
+  );
   assert.equal(
     source({ MODEL_SYNC_DASHBOARD_PASSWORD: "", MODEL_SYNC_DASHBOARD_PASSWORD_HASH: " " }),
     undefined,
