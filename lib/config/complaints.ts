@@ -56,6 +56,8 @@ export function suggestion(typed: string, candidates: readonly string[]): string
 
 /** Returns the number of edits between two words. Two neighbouring letters in the wrong order are one edit. */
 function typingErrors(typed: string, known: string): number {
+  // A typed value can have megabytes, and words of such lengths are no candidates.
+  if (Math.abs(typed.length - known.length) > TYPING_ERRORS_MAX) return Infinity;
   const swapped = Array.from(
     { length: typed.length - 1 },
     (_, at) => typed.slice(0, at) + typed.charAt(at + 1) + typed.charAt(at) + typed.slice(at + 2),

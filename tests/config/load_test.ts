@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { suggestion } from "../../lib/config/complaints.ts";
 import { configKeys, jsonSchema } from "../../lib/config/keys.ts";
 import { ConfigError } from "../../lib/config/config_error.ts";
 import { readEnvironment } from "../../lib/config/environment.ts";
@@ -260,4 +261,9 @@ Deno.test("the variable of a launcher is no setting, and does not make every sta
     "MODEL_SYNC_MODELS_DIR",
     "m",
   ]]);
+});
+
+Deno.test("a value of megabytes gets no suggestion, and none is computed for it", () => {
+  assert.equal(suggestion("x".repeat(10_000_000), ["symlink", "mirror"]), "");
+  assert.equal(suggestion("mirrro", ["symlink", "mirror"]), '; did you mean "mirror"?');
 });
