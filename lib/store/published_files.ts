@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { findFile, ifFound, removeFile } from "../core/files.ts";
+import { ifFound, removeFile } from "../core/files.ts";
 import { listFolder } from "../core/folders.ts";
 import { StateFile } from "../core/state_file.ts";
 import { Digest, type ReleaseFile, totalBytes } from "../release/manifest.ts";
@@ -89,7 +89,7 @@ function newestFirst(
   const { fs } = store;
   return (listFolder(fs, folderOf(store)) ?? []).flatMap(({ name }) => {
     const path = join(folderOf(store), name);
-    const info = ifFound(() => findFile(fs, path));
+    const info = ifFound(() => fs.lstatSync(path));
     return info?.isFile === true ? [{ path, size: info.size, atMs: info.mtime?.getTime() ?? 0 }] : [];
   }).sort((one, other) => other.atMs - one.atMs);
 }
