@@ -1,6 +1,5 @@
-import { RefusedError } from "../lib/core/errors.ts";
-import { TRAINED_FOLDER } from "../lib/store/training_signs.ts";
 import type { Source } from "../lib/carriers/carrier.ts";
+import { RefusedError } from "../lib/core/errors.ts";
 import { TemporaryFolder } from "../lib/core/folders.ts";
 import {
   type PlannedFolder,
@@ -23,6 +22,7 @@ import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { withdrawnWords } from "../lib/release/withdrawals.ts";
 import { findStore, placeOf, type Store } from "../lib/store/store.ts";
+import { TRAINED_FOLDER } from "../lib/store/training_signs.ts";
 import type { Output } from "./_output.ts";
 import { changeLines } from "./_previewed_changes.ts";
 import { OTHER_WRITERS_OPTION, PULLING_OPTIONS } from "./_options.ts";

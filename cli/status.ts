@@ -1,5 +1,5 @@
-import { isUnconfigured } from "../lib/config/load.ts";
 import { UNREADABLE_HINT } from "../lib/canary/canary_state.ts";
+import { isUnconfigured } from "../lib/config/load.ts";
 import { EXIT, type ExitCode, UsageError } from "../lib/core/errors.ts";
 import { formatAge, formatBytes, formatDuration, formatLocalTime, plural } from "../lib/core/format.ts";
 import { shortDigest } from "../lib/release/manifest.ts";

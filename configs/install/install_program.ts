@@ -11,6 +11,7 @@ import {
 } from "../../lib/core/files.ts";
 import { listFolder, TemporaryFolder } from "../../lib/core/folders.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
+import { shellWord } from "../../lib/core/quote.ts";
 import { commandFlags } from "./command_flags.ts";
 import { fetchPackages } from "./fetch_packages.ts";
 import {
@@ -25,7 +26,7 @@ import {
 import type { InstallWorld } from "./install_world.ts";
 import { wholeLock } from "./program_packages.ts";
 import { linkOrCopy } from "./link_or_copy.ts";
-import { quoted, shellLauncher, windowsLauncher } from "./launcher.ts";
+import { shellLauncher, windowsLauncher } from "./launcher.ts";
 
 /** What an install consists of, before anything is written. */
 interface Plan {
@@ -129,7 +130,7 @@ function launcherText(world: InstallWorld, { places, runtime, cache }: Plan, reg
 /** Returns the command line that installs again, as the README has it. */
 function installCommand({ denoVersion, env, os }: InstallWorld, { prefix }: Places): string {
   const isDefault = prefix === join(homeFolder(env) ?? "", ".local");
-  const word = os === "windows" ? `"${prefix}"` : quoted(prefix);
+  const word = os === "windows" ? `"${prefix}"` : shellWord(prefix);
   return `npx -y deno@${denoVersion} -A configs/install.ts${isDefault ? "" : ` --prefix ${word}`}`;
 }
 
@@ -191,10 +192,10 @@ function reportPath({ print, env, os }: InstallWorld, { launcher }: Places): voi
 /** Returns how to put a folder on the PATH of an operator's shell. */
 export function pathAdvice(bin: string, shell: string, os: typeof Deno.build.os): string {
   if (os === "windows") return `Add it to Path in "Edit environment variables for your account".`;
-  if (shell.endsWith("fish")) return `Add it: fish_add_path ${quoted(bin)}`;
-  const line = `export PATH=${quoted(bin)}:"$PATH"`;
+  if (shell.endsWith("fish")) return `Add it: fish_add_path ${shellWord(bin)}`;
+  const line = `export PATH=${shellWord(bin)}:"$PATH"`;
   const [file, next] = startFile(shell, os);
-  return `Add it, then ${next}: echo ${quoted(line)} >> ${file}`;
+  return `Add it, then ${next}: echo ${shellWord(line)} >> ${file}`;
 }
 
 /** Returns the file that a shell reads when the next step has been taken. */

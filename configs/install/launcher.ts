@@ -1,3 +1,4 @@
+import { shellWord } from "../../lib/core/quote.ts";
 import { ANY_COMMAND, type CommandFlags } from "./command_flags.ts";
 
 /** A line of every launcher: the installer replaces and removes only files that contain it. */
@@ -34,10 +35,10 @@ export function shellLauncher(facts: LauncherFacts): string {
   return `#!/bin/sh
 # Starts model-sync. ${MARKER}: to remove it, run
 # "deno -A configs/install.ts uninstall" in the clone. Changes here are lost with the next install.
-clone=${quoted(clone)}
-runtime=${quoted(runtime)}
-cache=${quoted(cache)}
-repair=${quoted(repair)}
+clone=${shellWord(clone)}
+runtime=${shellWord(runtime)}
+cache=${shellWord(cache)}
+repair=${shellWord(repair)}
 
 if [ ! -r "$clone/deno.json" ]; then
   echo "model-sync: cannot read its clone $clone as this user. If it moved, install again from its new folder: $repair" >&2
@@ -55,32 +56,27 @@ fi
 # For this program only. It restores the saved values for the programs that it starts.
 ${saved("DENO_DIR")}
 ${saved("NPM_CONFIG_REGISTRY")}
-export MODEL_SYNC_LAUNCHER=${quoted(launcher)}
-export DENO_DIR="$cache" NPM_CONFIG_REGISTRY=${quoted(registry)} DENO_NO_UPDATE_CHECK=1
+export MODEL_SYNC_LAUNCHER=${shellWord(launcher)}
+export DENO_DIR="$cache" NPM_CONFIG_REGISTRY=${shellWord(registry)} DENO_NO_UPDATE_CHECK=1
 
 # The permission sets are in deno.json.
 case \${1-} in
 ${
     special.map(([name, own]) =>
-      `${name}) set -- ${own.map(quoted).join(" ")} -P=${name} "$clone/cli/main.ts" "$@" ;;`
+      `${name}) set -- ${own.map(shellWord).join(" ")} -P=${name} "$clone/cli/main.ts" "$@" ;;`
     ).join("\n")
   }
 ${plain.join(" | ")})
   set -- "-P=$1" "$clone/cli/main.ts" "$@" ;;
 *) set -- -P=${ANY_COMMAND} "$clone/cli/main.ts" "$@" ;;
 esac
-exec "$runtime" run ${flags.common.map(quoted).join(" ")} --config "$clone/deno.json" "$@"
+exec "$runtime" run ${flags.common.map(shellWord).join(" ")} --config "$clone/deno.json" "$@"
 `;
 }
 
 /** Returns the line that saves the user's value of a variable, if there is one. */
 function saved(name: string): string {
   return `if [ -n "\${${name}+set}" ]; then export MODEL_SYNC_USER_${name}="$${name}"; else unset MODEL_SYNC_USER_${name}; fi`;
-}
-
-/** Returns a word in single quotes for a POSIX shell, unless it needs none. */
-export function quoted(word: string): string {
-  return /^[\w./:@%+,=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Returns the launcher for Windows' `cmd`. */

@@ -1,5 +1,5 @@
 import type { FileSystem } from "./files.ts";
-import { oneLine } from "./quote.ts";
+import { oneLine, shellWord } from "./quote.ts";
 
 /** Only the owner may write. Others may read files that are not private. The umask can only remove permissions. */
 const FILE_MODE = 0o644;
@@ -54,12 +54,6 @@ function withMode(options: Deno.OpenOptions | undefined): Deno.OpenOptions | und
  */
 export function ownerHint(path: string): string {
   return `run as the user that owns it; after a run under sudo: sudo chown -R "$(id -un)" ${
-    quotedPath(path)
+    shellWord(oneLine(path))
   }`;
-}
-
-/** Returns a path, quoted where a shell needs it. */
-export function quotedPath(path: string): string {
-  const shown = oneLine(path);
-  return /^[\w./@:+-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`;
 }

@@ -28,6 +28,11 @@ export function oneLine(text: string): string {
   return text.replace(UNSHOWN, escape);
 }
 
+/** Returns a word for a POSIX shell, in single quotes unless it needs none. */
+export function shellWord(word: string): string {
+  return /^[\w./:@%+,=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
 /**
  * Returns lines that are safe to print. Line ends and tabs stay; other control characters and invisible characters are
  * escaped.

@@ -129,7 +129,7 @@ async function checkEndpoint(
     credentials: { origin, headers },
     what: "the health of the RunPod endpoint",
     timeoutMs: requestTimeoutMs,
-  }, Health).catch((error) => {
+  }, Health).catch((error: unknown) => {
     throw explainRefusal(error, api);
   });
   const answers = `the endpoint at ${host} answers, and accepts the key`;

@@ -2,14 +2,14 @@ import type { Signing } from "../config/sections/signing.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { ModelSyncError } from "../core/errors.ts";
-import type { TrustedKey } from "../signing/verify_files.ts";
-import { type Check, fail, pass, warn } from "./check.ts";
 import { hasRequiredSignature } from "../pipeline/check_signature.ts";
 import { signaturePolicy } from "../pipeline/configured_signing.ts";
 import { shortDigest } from "../release/manifest.ts";
+import type { TrustedKey } from "../signing/verify_files.ts";
+import type { MachineUse } from "../status/machine_use.ts";
 import { readActive } from "../store/pointers.ts";
 import type { Store } from "../store/store.ts";
-import type { MachineUse } from "../status/machine_use.ts";
+import { type Check, fail, pass, warn } from "./check.ts";
 
 /**
  * The notice before a key ends. A rotation takes some days: clients need the new public key before the publisher signs.

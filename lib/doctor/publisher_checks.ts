@@ -1,7 +1,7 @@
-import { absolutePath, findEntry } from "../core/files.ts";
 import { refuseModelsInClone } from "../carriers/git_publish_guards.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
+import { absolutePath, findEntry } from "../core/files.ts";
 import { requireProgram } from "../core/require_program.ts";
 import { refuseTrainingIntoRelease } from "../pipeline/publish.ts";
 import { findStore, type Store, type StoreLocation } from "../store/store.ts";

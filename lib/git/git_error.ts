@@ -7,7 +7,8 @@ import {
   UnreachableError,
   UsageError,
 } from "../core/errors.ts";
-import { ownerHint, quotedPath } from "../core/file_owner.ts";
+import { ownerHint } from "../core/file_owner.ts";
+import { oneLine, shellWord } from "../core/quote.ts";
 import { PATH_HINT } from "../core/subprocess.ts";
 import { readGitWords } from "./git_words.ts";
 
@@ -201,7 +202,9 @@ const DIAGNOSES: readonly Diagnosis[] = [
     toError: (message, [, path = ""]) =>
       new UsageError(message, {
         code: GIT_OWNERSHIP,
-        hint: `${ownerHint(path)}; or allow it: git config --global --add safe.directory ${quotedPath(path)}`,
+        hint: `${ownerHint(path)}; or allow it: git config --global --add safe.directory ${
+          shellWord(oneLine(path))
+        }`,
       }),
   },
   {

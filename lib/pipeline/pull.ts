@@ -155,13 +155,10 @@ async function pullNewest(
     const isOther = error instanceof RolledBackError || context.signal.aborted;
     if (left?.rolledBack === undefined || isOther) throw error;
     // The error of the rollback says the same about the withdrawn release.
-    if (!isRefusalOf(error, WITHDRAWN)) context.log.warn(messageOf(error));
+    const isSaid = error instanceof RefusedError && error.code === WITHDRAWN;
+    if (!isSaid) context.log.warn(messageOf(error));
   }
   throw left.rolledBack;
-}
-
-function isRefusalOf(error: unknown, code: string): boolean {
-  return error instanceof RefusedError && error.code === code;
 }
 
 /** @param leave rolls back from the active release if it is withdrawn; called when the withdrawals are known */

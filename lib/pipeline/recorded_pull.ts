@@ -94,7 +94,7 @@ export async function recordedPull<Pulled extends Source>(
         isOfflineOk,
         signatures: await signaturePolicy(context, settings.signing),
       };
-      const pulled = await pull(observed, store, source, run, options).catch((error) => {
+      const pulled = await pull(observed, store, source, run, options).catch((error: unknown) => {
         if (error instanceof RefusedError || error instanceof RolledBackError) answered?.(store, run);
         throw error;
       });

@@ -1,4 +1,5 @@
 import { UsageError } from "../core/errors.ts";
+import { shellWord } from "../core/quote.ts";
 import { cronExpression } from "./calendar_fields.ts";
 import { markOf, withChecksum } from "./checked_text.ts";
 import { daemonHint, type Service } from "./service.ts";
@@ -59,8 +60,4 @@ function beginLine(name: string): string {
 
 function endLine(name: string): string {
   return `# END ${name}`;
-}
-
-function shellWord(word: string): string {
-  return /^[\w./:@%+,=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

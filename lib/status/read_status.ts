@@ -17,7 +17,7 @@ import { type Pauses, readPauses } from "../store/pauses.ts";
 import { readQuarantine } from "../store/quarantine.ts";
 import { listReleases, type StoredRelease } from "../store/releases.ts";
 import { findWriterOf } from "../store/revisions.ts";
-import { findInterrupted, findRunning, type RunMark } from "../store/running.ts";
+import { readMarks, type RunMark } from "../store/running.ts";
 import { findDueTime } from "../store/schedule_state.ts";
 import type { Store, StoreLocation } from "../store/store.ts";
 import { listWithdrawn } from "../store/withdrawals.ts";
@@ -47,7 +47,8 @@ export async function readStatus(
   const now = context.clock.now();
   const paused = store === undefined ? {} : readPauses(store, now);
   const daemons = store === undefined ? [] : await readDaemons(context, store);
-  const running = store === undefined ? [] : (await findRunning(store)).map(shownRun);
+  const marks = store === undefined ? undefined : await readMarks(store);
+  const running = (marks?.running ?? []).map(shownRun);
   const roles = shownRoles(source, daemons);
   const timing = {
     next: nextRuns(source, roles, { daemons, running }, now),
@@ -79,9 +80,8 @@ export async function readStatus(
     canary: active.kind === "damaged" ? null : await shownCanary(settings, store) ?? null,
     canaryFault: canaryFault(store) ?? null,
     running,
-    interrupted: (await findInterrupted(store)).filter(({ runId }) =>
-      runs.every((run) => run.runId !== runId)
-    )
+    interrupted: (marks?.interrupted ?? [])
+      .filter(({ runId }) => runs.every((run) => run.runId !== runId))
       .map(shownRun),
     freeBytes: await context.freeBytes(store.root) ?? null,
     ...timing,

@@ -104,16 +104,30 @@ function overwrite(file: Deno.FsFile, text: string): void {
   }
 }
 
-/** Returns the running runs, including this process's, oldest first. Needs read permission. */
-export async function findRunning(store: Store): Promise<RunMark[]> {
+/** The marks of runs, oldest first. */
+export interface RunMarks {
+  /** Including this process's. */
+  readonly running: readonly RunMark[];
+  /** Of killed runs that no later run has recorded. */
+  readonly interrupted: readonly RunMark[];
+}
+
+/** Returns the marks of running and of killed runs. Needs read permission. */
+export async function readMarks(store: Store): Promise<RunMarks> {
   const running: RunMark[] = [];
+  const interrupted: RunMark[] = [];
   for (const runId of markedRuns(store)) {
     const lock = await tryLock(store.fs, pathOf(store, runId));
-    if (typeof lock === "object") lock[Symbol.dispose]();
-    const mark = lock === "locked" ? readMark(store, runId) : undefined;
-    if (mark !== undefined) running.push(mark);
+    using _held = typeof lock === "object" ? lock : undefined;
+    const mark = lock === "none" ? undefined : readMark(store, runId);
+    if (mark !== undefined) (lock === "locked" ? running : interrupted).push(mark);
   }
-  return running;
+  return { running, interrupted };
+}
+
+/** Returns the running runs, including this process's, oldest first. Needs read permission. */
+export async function findRunning(store: Store): Promise<readonly RunMark[]> {
+  return (await readMarks(store)).running;
 }
 
 /** A run that was killed. No other process finds it until it is disposed. */
@@ -149,16 +163,6 @@ export async function* findKilled(store: Store): AsyncGenerator<KilledRun> {
       [Symbol.dispose]: () => lock[Symbol.dispose](),
     };
   }
-}
-
-/** Returns the marks of the killed runs that no later run has recorded, oldest first. Needs read permission. */
-export async function findInterrupted(store: Store): Promise<RunMark[]> {
-  const marks: RunMark[] = [];
-  for await (const killed of findKilled(store)) {
-    using run = killed;
-    if (run.mark !== undefined) marks.push(run.mark);
-  }
-  return marks;
 }
 
 /** Removes the mark of a run that has ended. */

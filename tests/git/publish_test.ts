@@ -5,6 +5,7 @@ import { parseManifest } from "../../lib/release/manifest.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import {
   assertRefused,
+  losingRaces,
   type Machine,
   machine,
   MODELS,
@@ -232,19 +233,9 @@ Deno.test("publish() gives up after five lost races, and the next one publishes"
   await publishFrom(testContext(), trainer);
   const hand = clone(registryOf(trainer), join(dir.path, "hand"));
   writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
-  let pushes = 0;
-  const context = testContext({
-    spawn: (request) => {
-      if (request.args.includes("push")) {
-        writeFiles(hand, { "notes.md": `note ${++pushes}` });
-        git(hand, "pull", "--quiet", "--ff-only", "origin", "main");
-        commitAll(hand);
-      }
-      return isolatedSpawn(request);
-    },
-  });
+  const { context, pushes } = losingRaces(hand);
   await assert.rejects(publishFrom(context, trainer), { code: "PUSH_LOST", exitCode: 1 });
-  assert.equal(pushes, 5);
+  assert.equal(pushes(), 5);
   const report = await publishFrom(testContext(), trainer);
   assert.equal(report.outcome, "published");
   assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "two");

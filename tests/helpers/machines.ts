@@ -18,8 +18,8 @@ import type { Seal } from "../../lib/signing/seal.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import assert from "node:assert/strict";
 import { writeFiles } from "./temp_dir.ts";
-import { testContext } from "./test_context.ts";
-import { bareRepository, git } from "./test_git.ts";
+import { isolatedSpawn, testContext } from "./test_context.ts";
+import { bareRepository, commitAll, git } from "./test_git.ts";
 
 /** A machine's folder: `models`, its store, its clone of the registry. */
 export interface Machine {
@@ -250,4 +250,20 @@ export function configuredPair(root: string): ConfiguredPair {
     writeFiles(cwd, { "configs/bot.yaml": JSON.stringify({ model_sync: settings }) });
   }
   return { registry, trainer, bot };
+}
+
+/** Returns a world in which another clone pushes before each push of a publisher, and the number of these pushes. */
+export function losingRaces(hand: string): { readonly context: Context; readonly pushes: () => number } {
+  let pushes = 0;
+  const context = testContext({
+    spawn: (request) => {
+      if (request.args.includes("push")) {
+        writeFiles(hand, { "notes.md": `note ${++pushes}` });
+        git(hand, "pull", "--quiet", "--ff-only", "origin", "main");
+        commitAll(hand);
+      }
+      return isolatedSpawn(request);
+    },
+  });
+  return { context, pushes: () => pushes };
 }

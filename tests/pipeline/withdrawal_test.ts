@@ -11,6 +11,7 @@ import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
 import { findWithdrawal, readWithdrawals, withdrawalsInForce } from "../../lib/store/withdrawals.ts";
 import { guards, heard, METRIC } from "../crash/guards.ts";
 import {
+  losingRaces,
   type Machine,
   machine,
   publishFrom,
@@ -493,23 +494,13 @@ Deno.test("a withdrawal that always loses the race for the push ends with exit c
   await publishVersion(world, "good");
   const bad = await publishVersion(world, "bad");
   const hand = clone(bare, join(root, "hand"));
-  let pushes = 0;
-  const context = testContext({
-    spawn: (request) => {
-      if (request.args.includes("push")) {
-        writeFiles(hand, { "notes.md": `note ${++pushes}` });
-        git(hand, "pull", "--quiet", "--ff-only", "origin", "main");
-        commitAll(hand);
-      }
-      return isolatedSpawn(request);
-    },
-  });
+  const { context, pushes } = losingRaces(hand);
   await assert.rejects(withdrawFrom(context, trainer, bad), {
     code: "PUSH_LOST",
     exitCode: 1,
     hint: /check which other machines publish there/,
   });
-  assert.ok(pushes > 1);
+  assert.equal(pushes(), 5);
   assert.equal((await withdrawFrom(testContext(), trainer, bad)).outcome, "withdrawn");
 });
 
