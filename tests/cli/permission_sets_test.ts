@@ -204,11 +204,8 @@ Deno.test("every command reads the environment once and gives the permission up,
 
 Deno.test("dashboard reads the token of a database on a server, and gives the permission for variables up afterwards", async () => {
   using dir = tempDir();
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
   const env = { DENO_KV_ACCESS_TOKEN: "token-of-sixteen-characters" };
-  const args = ["--kv", `http://127.0.0.1:${port}`, "--listen", "127.0.0.1:0"];
+  const args = ["--kv", "http://127.0.0.1:2", "--listen", "127.0.0.1:0"];
   for (const entry of ["script", "main"] as const) {
     const { stderr } = await spawnCli("dashboard", args, { cwd: dir.path, entry, env });
     assert.match(stderr, /^error: Cannot reach the dashboard's database "127\.0\.0\.1:\d+": /m);

@@ -46,10 +46,7 @@ Deno.test("checkTokenScopes() distinguishes a refused token from one without the
 });
 
 Deno.test("checkTokenScopes() warns when GitHub does not answer", async () => {
-  const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = closed.addr;
-  closed.close();
-  const check = await checkTokenScopes(testContext(), new Secret(TOKEN), `http://127.0.0.1:${port}`);
+  const check = await checkTokenScopes(testContext(), new Secret(TOKEN), "http://127.0.0.1:2");
   assert.equal(check.status, "warn");
   assert.match(check.detail, /cannot check it at 127\.0\.0\.1/);
 });

@@ -507,19 +507,13 @@ Deno.test("download() reports a full disk as a full disk", async () => {
 
 Deno.test("download() names the host that it did not reach", async () => {
   await using bench = new Bench(SMALL);
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
   await assert.rejects(
     bench.download({
-      locate: () => Promise.resolve({ url: `http://127.0.0.1:${port}/x?token=secret`, isSigned: false }),
+      locate: () => Promise.resolve({ url: "http://127.0.0.1:2/x?token=secret", isSigned: false }),
     }),
     (error) => {
       assert.ok(error instanceof ModelSyncError);
-      assert.match(
-        error.message,
-        new RegExp(`Cannot read the model: 127.0.0.1:${port} did not answer \\(.*refused`, "i"),
-      );
+      assert.match(error.message, /Cannot read the model: 127\.0\.0\.1:2 did not answer \(.*refused/i);
       assert.doesNotMatch(error.message, /secret/);
       return error.exitCode === 4;
     },

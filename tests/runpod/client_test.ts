@@ -131,9 +131,6 @@ Deno.test("a start is repeated only if it certainly started no job", () => {
 });
 
 Deno.test("the runtime's error for a connection that was never made is recognised", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const url = `http://127.0.0.1:${listener.addr.port}/v2/abc/run`;
-  listener.close();
-  const client = new RunPodClient(api({ triggerUrl: url }));
+  const client = new RunPodClient(api({ triggerUrl: "http://127.0.0.1:2/v2/abc/run" }));
   await assert.rejects(client.start(testContext()), (error) => !mayHaveStarted(error));
 });
