@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { AuthenticationError } from "../../lib/core/errors.ts";
+import { UnusableFileError } from "../../lib/core/files.ts";
 import { findHubToken, hubCacheFolder, isHubOffline } from "../../lib/huggingface/hub_environment.ts";
+import { osError } from "../helpers/fake_fs.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 
@@ -46,6 +48,29 @@ Deno.test("without HF_TOKEN, the token of hf auth login is used, from the same f
     assert.ok(error instanceof AuthenticationError);
     assert.match(error.message, /token: it holds characters that no token has$/);
     return !/hf_a b/.test(`${error.message} ${error.hint}`);
+  });
+});
+
+Deno.test("a token file of another user does not count, because public repositories need no token, and a folder in its place is an error", () => {
+  using dir = tempDir();
+  const path = join(dir.path, "token");
+  const env = fixedEnvironment({ HF_TOKEN_PATH: path });
+  const denied = (): never => {
+    throw osError("EACCES", (message) => new Deno.errors.PermissionDenied(message));
+  };
+  writeFiles(dir.path, { token: "hf_of_another" });
+  // Either the file has another mode, or its folder.
+  for (const refused of [{ openSync: denied }, { statSync: denied }]) {
+    const context = testContext({ env, fs: { ...Deno, ...refused } });
+    assert.deepEqual(findHubToken(context, "HF_TOKEN"), { token: undefined, place: "HF_TOKEN" });
+    assert.deepEqual(context.log.lines, [`debug the token in ${path} is not used: simulated EACCES`]);
+  }
+  Deno.removeSync(path);
+  Deno.mkdirSync(path);
+  assert.throws(() => findHubToken(testContext({ env }), "HF_TOKEN"), (error) => {
+    assert.ok(error instanceof UnusableFileError);
+    assert.equal(error.message, `Cannot read ${path}: it is a folder, not a file`);
+    return true;
   });
 });
 
