@@ -116,6 +116,6 @@ export class LiveFeed {
   }
 
   #failed(error: unknown): void {
-    this.#web.log.debug(`cannot look for changes: ${messageOf(error)}`);
+    this.#web.log.debug(`cannot check for changes: ${messageOf(error)}`);
   }
 }

@@ -201,6 +201,21 @@ Deno.test("the last use is written at most once an hour, even after the clock wa
   assert.equal(await usedAt(), "2026-11-28T13:00:00.000Z");
 });
 
+Deno.test("a token is accepted even if its use cannot be recorded, as on a full disk", async () => {
+  await using world = await accessWorld();
+  const { kv } = world.web;
+  const { row, secret } = await createToken(world.web, "read", "Grafana");
+  const begin = kv.atomic.bind(kv);
+  kv.atomic = () =>
+    Object.assign(begin(), { commit: () => Promise.reject(new Error("database or disk is full")) });
+  assert.deepEqual(await present(world.web, secret, "read"), row);
+  const failure = "warn cannot note the use of the token for Grafana: database or disk is full";
+  assert.deepEqual(world.logged, [failure]);
+  kv.atomic = begin;
+  await present(world.web, secret, "read");
+  assert.equal((await listTokens(kv))[0]?.usedAt, "2026-11-29T12:00:00.000Z");
+});
+
 Deno.test("a node with a token appears as never reported, unless it or a node below its name has", async () => {
   await using world = await accessWorld();
   const { kv } = world.web;

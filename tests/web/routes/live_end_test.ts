@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { openDashboard } from "../../../web/open_dashboard.ts";
+import { LiveFeed, type LiveMessage } from "../../../web/routes/live_feed.ts";
+import { FleetMemory } from "../../../web/store/fleet_memory.ts";
+import { ingest } from "../../../web/store/ingest.ts";
 import { changeSettings } from "../../../web/store/settings_row.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
 import { fixedEnvironment, recordedLog } from "../../helpers/test_context.ts";
+import * as events from "../../helpers/web_events.ts";
 
 const BEAT_MS = 20_000;
 
@@ -41,4 +45,28 @@ Deno.test("a stream of changes ends after a minute, and the guard decides about 
     live.close();
     kv.close();
   }
+});
+
+Deno.test("open pages get a change that could not be read at first, once the database answers again", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const [clock, log] = [new FakeClock("2026-11-29T12:00:00Z"), recordedLog()];
+  await ingest({ kv, clock }, [events.finished("bot-1")]);
+  const fleet = new FleetMemory(kv);
+  const { version } = await fleet.read();
+  const list = kv.list.bind(kv);
+  kv.list = () => {
+    throw new Error("the disk reports an error");
+  };
+  const feed = new LiveFeed({ clock, log }, fleet);
+  const page = new AbortController();
+  const { promise: heard, resolve: send } = Promise.withResolvers<LiveMessage>();
+  feed.subscribe({ version, isOperator: true, signal: page.signal, send, end: () => {} });
+  await ingest({ kv, clock }, [events.failed("bot-1")]);
+  feed.poke();
+  kv.list = list;
+  clock.advance(1_000);
+  assert.deepEqual((await heard).nodes, ["bot-1"]);
+  const failure = "debug cannot check for changes: the disk reports an error";
+  assert.deepEqual(log.lines, [failure, failure]);
+  page.abort();
 });
