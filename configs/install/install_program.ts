@@ -17,6 +17,7 @@ import { fetchPackages } from "./fetch_packages.ts";
 import {
   findInstallation,
   type Installation,
+  isOurLauncher,
   isOwnName,
   lockInstallation,
   missingFolders,
@@ -31,7 +32,7 @@ import { shellLauncher, windowsLauncher } from "./launcher.ts";
 /** What an install consists of, before anything is written. */
 interface Plan {
   readonly places: Places;
-  readonly installed: Installation | undefined;
+  readonly isUpdate: boolean;
   readonly wanted: Installation;
   readonly runtime: string;
   readonly cache: string;
@@ -47,19 +48,20 @@ export async function install(world: InstallWorld, prefix: string, isDryRun: boo
   const plan = await planInstall(world, prefix);
   const { places, wanted, runtime, cache } = plan;
   if (isDryRun) {
-    world.print(`would ${plan.installed === undefined ? "install" : "update"} ${describe(wanted)}`);
+    world.print(`would ${plan.isUpdate ? "update" : "install"} ${describe(wanted)}`);
     return reportPlaces(world, plan);
   }
   for (const folder of [dirname(places.launcher), places.home]) makeReadableFolder(Deno, folder);
   using _lock = await lockInstallation(places, "install");
+  // First, so that after a kill or a failure the next install and uninstall know the created folders.
+  replaceFile(Deno, places.record, `${JSON.stringify(wanted, null, 2)}\n`, 0o644);
   addRuntime(world.execPath, runtime);
   const registry = await fetchPackages(world, runtime, cache);
   const launcher = launcherText(world, plan, registry);
   await checkLauncher(world, places, launcher);
-  replaceFile(Deno, places.record, `${JSON.stringify(wanted, null, 2)}\n`, 0o644);
   replaceFile(Deno, places.launcher, launcher, 0o755);
   await removeStale(places, [runtime, cache]);
-  world.print(`${plan.installed === undefined ? "installed" : "updated to"} ${describe(wanted)}`);
+  world.print(`${plan.isUpdate ? "updated to" : "installed"} ${describe(wanted)}`);
   reportPlaces(world, plan);
   reportPath(world, places);
 }
@@ -81,7 +83,7 @@ async function planInstall(world: InstallWorld, prefix: string): Promise<Plan> {
   const contents = await sha256Hex(`${world.denoVersion}\n${wholeLock(world.clone)}`);
   return {
     places,
-    installed,
+    isUpdate: isOurLauncher(places.launcher),
     wanted,
     runtime: join(places.home, `deno-${world.denoVersion}${extension}`),
     cache: join(places.home, `packages-${contents.slice(0, 12)}`),

@@ -14,7 +14,7 @@ export interface Places {
   readonly launcher: string;
   /** The folder with everything else. */
   readonly home: string;
-  /** What was installed, for the next install and for `uninstall`. */
+  /** What the newest install installs, for the next install and for `uninstall`. */
   readonly record: string;
 }
 

@@ -33,10 +33,15 @@ export async function uninstall(
   print("  configurations, models and their stores are unchanged");
 }
 
-/** Returns what the installer wrote, the launcher first. */
-function ownPaths({ launcher, home }: Places): string[] {
+/** Returns what the installer wrote, the launcher first, and last the record, by which a killed uninstall goes on. */
+function ownPaths({ launcher, home, record }: Places): string[] {
   const names = (listFolder(Deno, home) ?? []).map(({ name }) => name).filter(isOwnName);
-  return [...isOurLauncher(launcher) ? [launcher] : [], ...names.map((name) => join(home, name))];
+  const paths = names.map((name) => join(home, name));
+  return [
+    ...[launcher, `${launcher}.new`].filter(isOurLauncher),
+    ...paths.filter((path) => path !== record),
+    ...paths.filter((path) => path === record),
+  ];
 }
 
 async function removeAll(places: Places, paths: readonly string[]): Promise<void> {

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { basename, delimiter, dirname, join } from "node:path";
+import { basename, delimiter, dirname, join, relative } from "node:path";
 import { runInstaller as start } from "../../configs/install/installer.ts";
-import { removeNeedless } from "../../configs/install/copy_packages.ts";
+import { copyPackages, removeNeedless } from "../../configs/install/copy_packages.ts";
 import { parseOptions } from "../../configs/install/install_options.ts";
 import { pathAdvice } from "../../configs/install/install_program.ts";
 import type { InstallWorld } from "../../configs/install/install_world.ts";
 import { findEntry } from "../../lib/core/files.ts";
 import { KNOWS_FOLDERS } from "../helpers/user_packages.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
-import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { checkpoint, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
 const IS_WINDOWS = Deno.build.os === "windows";
 const CLONE = PROJECT.replace(/[/\\]$/, "");
@@ -18,13 +18,14 @@ async function runInstaller(
   args: readonly string[],
   variables: Readonly<Record<string, string>> = {},
   run: InstallWorld["run"] = async (command, rest, { cwd, env }) => await output(command, rest, cwd, env),
+  execPath: string = Deno.execPath(),
 ): Promise<{ readonly code: number; readonly printed: string; readonly complaints: string }> {
   const [printed, complaints]: [string[], string[]] = [[], []];
   const values = { HOME: "/nonexistent", PATH: "/usr/bin", ...variables };
   const world: InstallWorld & { complain(line: string): void } = {
     env: { get: (name) => new Map(Object.entries(values)).get(name), toObject: () => values },
     clone: CLONE,
-    execPath: Deno.execPath(),
+    execPath,
     denoVersion: Deno.version.deno,
     os: Deno.build.os,
     print: (line) => void printed.push(line),
@@ -230,7 +231,7 @@ Deno.test("an install whose launcher does not run is refused; one over a damaged
   const bins = [join(dir.path, "other"), dirname(launcher)];
   writeFiles(dir.path, { [`other/${basename(launcher)}`]: "" });
   const again = await install("", { PATH: bins.join(delimiter) });
-  assert.match(again.printed, /^installed model-sync/m);
+  assert.match(again.printed, /^updated to model-sync/);
   assert.ok(
     again.printed.includes(`${bins[0]} is before ${bins[1]} on the PATH, and has a model-sync of its own.`),
   );
@@ -239,6 +240,75 @@ Deno.test("an install whose launcher does not run is refused; one over a damaged
   const dry = await runInstaller(["uninstall", "--prefix", prefix, "--dry-run"]);
   assert.ok(dry.printed.startsWith(`would remove ${launcher}\n`), dry.printed);
   assert.notEqual(findEntry(Deno, launcher), undefined);
+});
+
+Deno.test("an install that follows a killed one ends like a first one, and uninstalling removes all that both wrote", async () => {
+  using dir = tempDir();
+  const prefix = join(dir.path, "own");
+  const home = join(prefix, "lib/model-sync");
+  const launcher = join(prefix, IS_WINDOWS ? "bin/model-sync.cmd" : "bin/model-sync");
+  const execPath = join(dir.path, "some deno");
+  writeFiles(dir.path, { "some deno": "the runtime" });
+  if (!IS_WINDOWS) Deno.chmodSync(execPath, 0o755);
+  const install = async (step = () => {}) => {
+    const { code, complaints } = await runInstaller(
+      ["install", "--prefix", prefix],
+      {},
+      (_, args, { env }) => {
+        step();
+        if (args[0] === "cache") writeFiles(env["DENO_DIR"] ?? "", { [`npm/${args.length}.js`]: "" });
+        const stdout = JSON.stringify({ modules: [], npmPackages: {} });
+        return Promise.resolve({ success: true, stdout, stderr: "" });
+      },
+      execPath,
+    );
+    assert.deepEqual([code, complaints], [0, ""]);
+    const { "lib/model-sync/lock": _, ...files } = readFiles(prefix);
+    return files;
+  };
+
+  // The state at each program that the installer runs, and those between two writes.
+  const killed: (() => void)[] = [];
+  const first = await install(() => {
+    const restore = checkpoint(prefix, join(dir.path, `killed-${killed.length}`));
+    killed.push(() => {
+      Deno.mkdirSync(prefix, { recursive: true });
+      restore();
+    });
+  });
+  const [begun, checking] = [killed[0] ?? assert.fail(), killed.at(-1) ?? assert.fail()];
+  const runtime = join(home, `deno-${Deno.version.deno}${IS_WINDOWS ? ".exe" : ""}`);
+  const between: Readonly<Record<string, () => void>> = {
+    "the runtime has its second name": () => Deno.renameSync(runtime, join(home, "deno-new")),
+    "a copy of the runtime is cut off": () => Deno.writeTextFileSync(join(home, "deno-new"), "the run"),
+    "a new launcher is cut off": () => Deno.writeTextFileSync(`${launcher}.new`, ""),
+    "packages of an earlier install are left": () => writeFiles(home, { "packages-0123456789ab/a.js": "" }),
+  };
+  for (const change of Object.values(between)) {
+    killed.push(() => {
+      begun();
+      Deno.linkSync(execPath, `${runtime}-link`);
+      Deno.renameSync(`${runtime}-link`, runtime);
+      change();
+    });
+  }
+  assert.equal(killed.length, 12);
+  for (const [step, restore] of killed.entries()) {
+    restore();
+    assert.deepEqual(await install(), first, `${step}`);
+    assert.equal(Deno.readTextFileSync(execPath), "the runtime", `${step}`);
+    await runInstaller(["uninstall", "--prefix", prefix]);
+    assert.equal(findEntry(Deno, prefix), undefined, `${step}`);
+  }
+  checking();
+  Deno.writeTextFileSync(`${launcher}.new`, first[relative(prefix, launcher)] ?? assert.fail());
+  const { printed } = await runInstaller(["uninstall", "--prefix", prefix, "--dry-run"]);
+  const planned = printed.split("\n");
+  assert.equal(planned[0], `would remove ${launcher}.new`);
+  // The record of the created folders is the last to go, for the next uninstall.
+  assert.equal(planned.indexOf(`would remove ${join(home, "installation.json")}`), planned.length - 1);
+  await runInstaller(["uninstall", "--prefix", prefix]);
+  assert.equal(findEntry(Deno, prefix), undefined, "without another install");
 });
 
 Deno.test("an install that cannot download the packages names the cause in one line, and what to do", async () => {
@@ -284,4 +354,19 @@ Deno.test("an installation keeps of a package what the program loads, and leaves
   }
   assert.deepEqual(Object.keys(readFiles(own)).sort(), ["dist/index.wasm", "index.js", "package.json"]);
   assert.deepEqual(readFiles(other), files);
+});
+
+Deno.test("a copy of a package replaces what a killed copy left", async () => {
+  using dir = tempDir();
+  const [npm, cache] = [join(dir.path, "npm"), join(dir.path, "cache")];
+  const localPath = join(npm, "some/1.0.0");
+  writeFiles(localPath, { "package.json": "{}", "index.js": "code" });
+  writeFiles(join(cache, "npm/some/.new-1.0.0"), { "old.js": "of another package" });
+  Deno.linkSync(join(localPath, "index.js"), join(cache, "npm/some/.new-1.0.0/index.js"));
+  await copyPackages([{ name: "some", version: "1.0.0", registry: undefined, localPath }], npm, cache);
+  assert.deepEqual(readFiles(join(cache, "npm/some")), {
+    "1.0.0/index.js": "code",
+    "1.0.0/package.json": "{}",
+  });
+  assert.equal(Deno.readTextFileSync(join(localPath, "index.js")), "code");
 });
