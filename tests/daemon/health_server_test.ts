@@ -28,8 +28,13 @@ function daemon(replaced: Partial<HealthServerOptions> = {}) {
   return { clock, log, health, server, [Symbol.asyncDispose]: () => server.close() };
 }
 
-async function get({ address }: HealthServer, path: string, method = "GET", signal?: AbortSignal) {
-  const response = await fetch(`http://${formatAddress(address)}${path}`, { method, signal: signal ?? null });
+async function get(
+  { address }: HealthServer,
+  path: string,
+  method = "GET",
+  signal: AbortSignal | null = null,
+) {
+  const response = await fetch(`http://${formatAddress(address)}${path}`, { method, signal });
   return { response, status: response.status, body: await response.text() };
 }
 
