@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { FailedError, messageAndHint, ModelSyncError } from "../core/errors.ts";
+import { FailedError, ModelSyncError } from "../core/errors.ts";
 import { replaceFile } from "../core/files.ts";
 import { plural } from "../core/format.ts";
 import type { GitHubClient } from "../github/github_client.ts";
@@ -78,7 +78,8 @@ export interface SyncReport {
 
 /**
  * Compares the records of a PRIMARY server with the reference files of the repositories, and proposes the changes in
- * one pull request for each repository. Failures of a category or repository are in the report; the others continue.
+ * one pull request for each repository. Failures of a category or repository are in the report, which the caller shows;
+ * the others continue.
  * Needs net permission, and read, write and run permission for clones.
  *
  * @throws the signal's reason when it is aborted
@@ -187,7 +188,6 @@ async function lookAt(
     return { ...about, status: "compared", plan, records };
   } catch (error) {
     throwIfOurs(context, error);
-    context.log.error(`✗ ${category}: Failed to scan - ${messageAndHint(error)}`);
     return { ...about, status: "failed", error };
   }
 }
@@ -239,7 +239,6 @@ async function settleRepository(
     return { repository, kind: "proposed", ...proposed };
   } catch (error) {
     throwIfOurs(context, error);
-    context.log.error(`${repository}: ${messageAndHint(error)}`);
     return { repository, kind: "failed", changes, error };
   }
 }

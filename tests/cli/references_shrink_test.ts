@@ -17,6 +17,7 @@ Deno.test("references-sync holds back a large removal with exit code 1; --allow-
   assert.equal(held.code, 1, held.stderr);
   assert.match(held.stdout, /✗ clip: Failed to scan - Cannot propose the changes of clip: 2 of its 3 models/);
   assert.match(held.stdout, /^next: .*--allow-shrink/m);
+  assert.equal(held.stderr, "", "the failure is printed once, in the report");
   assert.doesNotMatch(held.stdout, /would be made/);
   for (const flag of ["--allow-shrink", "--force"]) {
     const allowed = await run(flag);

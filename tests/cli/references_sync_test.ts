@@ -208,6 +208,7 @@ Deno.test("references-sync exits with 3 when GitHub refuses the token, to list o
     const { code, stdout, stderr } = await world.run(["--categories", "clip"]);
     assert.equal(code, 3, stdout + stderr);
     assert.match(stdout, /Failed: 1 \(clip\)/);
+    assert.doesNotMatch(stderr, /error/);
     const json = await world.run(["--categories", "clip", "--json"]);
     assert.equal(json.code, 3);
     assert.match(json.stdout, /"code":"HTTP_40[13]"/);
