@@ -6,10 +6,10 @@ import { type ChangeList, countChanges, refuseShrink } from "../release/changes.
 import { isClutter } from "../release/clutter.ts";
 import { MANIFEST_NAME } from "../release/manifest.ts";
 import { SIGNATURE_NAME } from "../release/registry_file.ts";
-import type { ModelSet, SetFile } from "../release/model_set.ts";
+import type { ModelSet, NameRules, SetFile } from "../release/model_set.ts";
 import { gitBlobId } from "./git_blob_id.ts";
 import type { HubFile } from "./hub.ts";
-import { modelPath, type RepoLayout, repoPath } from "./repo_layout.ts";
+import { isWanted, modelPath, type RepoLayout, repoPath } from "./repo_layout.ts";
 import type { UploadTarget } from "./upload_target.ts";
 
 export interface UploadRules {
@@ -41,7 +41,6 @@ export async function planUpload(
   findContent: (blob: string) => Sha256 | undefined,
 ): Promise<UploadPlan> {
   const { layout } = rules;
-  refuseManifestName(set, layout);
   refuseOtherFolder(target, layout);
   const there = new Map<string, HubFile>();
   // Housekeeping files that an earlier version published.
@@ -97,12 +96,21 @@ async function isSame(
   return await gitBlobId(fs, file.location, signal) === listed.blob;
 }
 
-function refuseManifestName(set: ModelSet, layout: RepoLayout): void {
-  const names = set.files.map((file) => repoPath(layout, file.path));
+/** Returns the rules for the names of the files in an upload. */
+export function uploadNames(layout: RepoLayout): NameRules {
+  return {
+    isWanted: (path) => isWanted(layout, path),
+    refuseTaken: (dir, paths) => refuseTaken(layout, dir, paths),
+  };
+}
+
+/** @throws {UsageError} code `MANIFEST_TAKEN` */
+function refuseTaken(layout: RepoLayout, dir: string, paths: readonly string[]): void {
+  const names = paths.map((path) => repoPath(layout, path));
   const taken = [MANIFEST_NAME, SIGNATURE_NAME].find((name) => names.includes(name));
   if (taken === undefined) return;
   throw new UsageError(
-    `Cannot upload ${set.dir}: it holds a ${taken}, which belongs at the repository's root`,
+    `Cannot upload ${dir}: it holds a ${taken}, which belongs at the repository's root`,
     {
       code: "MANIFEST_TAKEN",
       hint: `remove it from the model folder: an upload writes its own`,

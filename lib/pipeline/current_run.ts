@@ -12,6 +12,7 @@ export type StepName =
   | "deploy"
   | "inspect"
   | "install"
+  | "list"
   | "open"
   | "propose"
   | "publish"

@@ -4,11 +4,14 @@ import type { Context } from "../core/context.ts";
 import { messageOf, UsageError } from "../core/errors.ts";
 import { type Carrier, type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
 import {
+  findModelFiles,
   type FolderMemory,
+  hashModelFiles,
   type ModelSet,
-  readModelSet,
+  type NameRules,
   type RememberedFolder,
 } from "../release/model_set.ts";
+import type { FoundFiles } from "../release/scan_folder.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { keepPublishedFiles } from "../store/published_files.ts";
 import { StatCache } from "../store/stat_cache.ts";
@@ -34,21 +37,30 @@ export interface Publishing<Result extends Publication> {
   readonly memory: FolderMemory;
   /** Opens the target; called immediately. */
   readonly open: () => Promise<Publisher<Result>>;
-  /** Selects the files to publish. Default: all. */
-  readonly isWanted?: (path: string) => boolean;
+  /** The names of the files to publish. Default: all. */
+  readonly names?: NameRules;
   /** The checks of the models before they are sent. Default: none. */
   readonly validate?: ValidateSettings;
 }
 
-/** Publishes the model folder: reads it while the target is being opened, then lets the publisher send the changes. */
+/**
+ * Publishes the model folder: checks the names of its files, reads them while the target is being opened, then lets the
+ * publisher send the changes.
+ */
 export async function publish<Result extends Publication>(
   context: Context,
   store: Store,
   run: Steps,
-  { memory, open, isWanted, validate }: Publishing<Result>,
+  { memory, open, names, validate }: Publishing<Result>,
 ): Promise<PublishReport & { readonly publication: Result }> {
+  const list = () => findModelFiles(context, store.modelsDir, names);
+  const read = (found: FoundFiles) => readModels(context, store, memory, found);
+  const { remembered, found } = await run.step("list", async () => {
+    const remembered = await memory.findUnchanged(store.modelsDir);
+    return { remembered, found: remembered === undefined ? list() : undefined };
+  });
   const [reading, opening] = await Promise.allSettled([
-    run.step("read", () => readUnlessRemembered(context, store, memory, isWanted)),
+    run.step("read", () => found === undefined ? undefined : read(found)),
     run.step("open", open),
   ]);
   using publisher = opening.status === "fulfilled" ? opening.value : undefined;
@@ -56,10 +68,9 @@ export async function publish<Result extends Publication>(
   if (publisher === undefined) {
     throw opening.status === "rejected" ? opening.reason : new TypeError("no publisher");
   }
-  const { remembered, set } = reading.value;
   const known = remembered === undefined ? undefined : publisher.findPublished(remembered.digest);
   if (remembered !== undefined && known !== undefined) return reportOf(context, publisher, remembered, known);
-  const models = set ?? await readModels(context, store, memory, isWanted);
+  const models = reading.value ?? await read(list());
   if (validate !== undefined && publisher.findPublished(models.digest) === undefined) {
     await run.step("validate", () => refuseInvalid(context, store, models, validate));
   }
@@ -80,32 +91,14 @@ function keepFiles({ log }: Context, store: Store, { digest, files }: ModelSet, 
   }
 }
 
-/** Either the remembered result for an unchanged folder, or the folder as read now. */
-interface ReadFolder {
-  readonly remembered?: RememberedFolder;
-  readonly set?: ModelSet;
-}
-
-async function readUnlessRemembered(
-  context: Context,
-  store: Store,
-  memory: FolderMemory,
-  isWanted: ((path: string) => boolean) | undefined,
-): Promise<ReadFolder> {
-  const remembered = await memory.findUnchanged(store.modelsDir);
-  return remembered === undefined
-    ? { set: await readModels(context, store, memory, isWanted) }
-    : { remembered };
-}
-
 async function readModels(
   context: Context,
   store: Store,
   memory: FolderMemory,
-  isWanted: ((path: string) => boolean) | undefined,
+  found: FoundFiles,
 ): Promise<ModelSet> {
   const cache = StatCache.ofPublished(store);
-  const set = await readModelSet(context, store.modelsDir, cache, memory, isWanted);
+  const set = await hashModelFiles(context, store.modelsDir, found, cache, memory);
   cache.save();
   return set;
 }

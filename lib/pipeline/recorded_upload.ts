@@ -5,7 +5,7 @@ import {
   type UploadPreview,
 } from "../carriers/huggingface_publisher.ts";
 import { hubSettings, repoLayout } from "../huggingface/hub_settings.ts";
-import { isWanted } from "../huggingface/repo_layout.ts";
+import { uploadNames } from "../huggingface/upload_plan.ts";
 import { totalBytes } from "../release/manifest.ts";
 import { NO_CACHE, NO_FOLDER_MEMORY, readModelSet } from "../release/model_set.ts";
 import { StatCache } from "../store/stat_cache.ts";
@@ -33,13 +33,12 @@ export async function recordedUpload(
   store: Store,
   choices: UploadChoices,
 ): Promise<RecordedUpload> {
-  const layout = repoLayout(scope.settings);
   return await reportedRun(scope, store, "hf-upload", async (run, observed) => {
     const options = await publisherOptions(scope, choices);
     return await publish(observed, store, run, {
       memory: NO_FOLDER_MEMORY,
       open: () => HuggingFacePublisher.open(observed, store, options),
-      isWanted: (path) => isWanted(layout, path),
+      names: uploadNames(options.rules.layout),
       validate: scope.settings.activation.validate,
     });
   });
@@ -52,11 +51,10 @@ export async function planUpload(
 ): Promise<{ readonly preview: UploadPreview; readonly bytes: number }> {
   const { context, location, settings } = scope;
   const options = await publisherOptions(scope, choices);
-  const layout = repoLayout(settings);
   const store = findStore(context.fs, location, context.log);
   const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);
-  const isOurs = (path: string) => isWanted(layout, path);
-  const set = await readModelSet(context, location.modelsDir, cache, NO_FOLDER_MEMORY, isOurs);
+  const names = uploadNames(options.rules.layout);
+  const set = await readModelSet(context, location.modelsDir, cache, NO_FOLDER_MEMORY, names);
   const preview = await HuggingFacePublisher.preview(context, options, set, store);
   if (preview.outcome === "published") await refuseInvalid(context, store, set, settings.activation.validate);
   return { preview, bytes: totalBytes(set.files) };

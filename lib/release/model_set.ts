@@ -58,11 +58,21 @@ export const NO_CACHE: DigestCache = {
   keepOnly: () => {},
 };
 
+/** The rules of a target for the names of a release's files. */
+export interface NameRules {
+  /** Selects the files; the others are not read. */
+  isWanted(path: string): boolean;
+  /** Refuses names that the target needs for itself. */
+  refuseTaken(dir: string, paths: readonly string[]): void;
+}
+
+/** Any name is wanted and free. */
+const ALL_NAMES: NameRules = { isWanted: () => true, refuseTaken: () => {} };
+
 /**
  * Reads the model folder for a publish. Refuses an empty folder, links out of the folder, credentials, and Git LFS
  * pointers instead of models.
  *
- * @param isWanted selects the files; the others are not read
  * @throws {RefusedError} codes `MODELS_MISSING`, `MODELS_EMPTY`, `FOLDER_UNFIT`, `SECRET_FOUND`, `LFS_POINTER`
  */
 export async function readModelSet(
@@ -70,17 +80,48 @@ export async function readModelSet(
   dir: string,
   cache: DigestCache,
   memory?: FolderMemory,
-  isWanted: (path: string) => boolean = () => true,
+  names?: NameRules,
 ): Promise<ModelSet> {
-  const found = findFiles(context, dir, isWanted);
+  return await hashModelFiles(context, dir, findModelFiles(context, dir, names), cache, memory);
+}
+
+/**
+ * Lists the files that {@link hashModelFiles} reads.
+ *
+ * @throws {RefusedError} for what the names show, codes `MODELS_MISSING`, `MODELS_EMPTY`, `FOLDER_UNFIT`, `SECRET_FOUND`
+ */
+export function findModelFiles(context: Context, dir: string, names: NameRules = ALL_NAMES): FoundFiles {
+  refuseMissingModels(context, dir);
+  const found = scanFolder(context.fs, dir, "follow");
+  reportClutter(context.log, dir, found.clutter);
+  const files = found.files.filter((file) => names.isWanted(file.path));
+  if (files.length === 0) throw nothingFound(dir, found);
+  for (const { path } of files) {
+    const kind = secretInName(path);
+    if (kind !== undefined) throw secretFound(path, kind);
+  }
+  names.refuseTaken(dir, files.map(({ path }) => path));
+  return { ...found, files };
+}
+
+/**
+ * Returns the release of the listed files.
+ *
+ * @throws {RefusedError} for what their content shows, codes `SECRET_FOUND`, `LFS_POINTER`
+ */
+export async function hashModelFiles(
+  context: Context,
+  dir: string,
+  found: FoundFiles,
+  cache: DigestCache,
+  memory?: FolderMemory,
+): Promise<ModelSet> {
   const files: SetFile[] = [];
   let doneBytes = 0;
   const totalBytes = found.files.reduce((sum, file) => sum + file.info.size, 0);
   const show = (bytes: number) => context.log.progress("hashing", bytes, totalBytes);
   for (const file of found.files) {
     context.signal.throwIfAborted();
-    const kind = secretInName(file.path);
-    if (kind !== undefined) throw secretFound(file.path, kind);
     const before = doneBytes;
     const digest = await digestOf(context, file, cache, (bytes) => show(before + bytes));
     files.push({ ...releaseFile(file.path, digest), location: file.location });
@@ -94,14 +135,9 @@ export async function readModelSet(
   return set;
 }
 
-function findFiles(context: Context, dir: string, isWanted: (path: string) => boolean): FoundFiles {
-  refuseMissingModels(context, dir);
-  const found = scanFolder(context.fs, dir, "follow");
-  reportClutter(context.log, dir, found.clutter);
-  const files = found.files.filter((file) => isWanted(file.path));
-  if (files.length > 0) return { ...found, files };
-  const what = found.files.length === 0 ? "it contains no files" : "the patterns exclude every file in it";
-  throw new RefusedError(`Cannot make a release of ${dir}: ${what}`, {
+function nothingFound(dir: string, { files }: FoundFiles): RefusedError {
+  const what = files.length === 0 ? "it contains no files" : "the patterns exclude every file in it";
+  return new RefusedError(`Cannot make a release of ${dir}: ${what}`, {
     code: "MODELS_EMPTY",
     hint: "train into it first; an empty release would remove the models from every consumer",
   });

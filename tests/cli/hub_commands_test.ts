@@ -276,6 +276,25 @@ Deno.test("a missing setting, folder or token is an error with its next step and
   );
 });
 
+Deno.test("hf-upload refuses the name of a file before it sends a request, with --dry-run, too", async () => {
+  await using world = new HubWorld();
+  const cases = [
+    [2, "model-sync.json", /it holds a model-sync\.json, which belongs at the repository's root/],
+    [5, ".netrc", /\.netrc: it looks like a credentials file/],
+  ] as const;
+  for (const [code, name, message] of cases) {
+    const models = join(world.path, "trainer/models");
+    Deno.removeSync(models, { recursive: true });
+    writeFiles(models, { ...MODELS, [name]: "1" });
+    for (const args of [[], ["--dry-run"]]) {
+      const refused = await world.run("trainer", "hf-upload", ...args);
+      assert.equal(refused.code, code, refused.stderr);
+      assert.match(refused.stderr, message);
+    }
+  }
+  assert.deepEqual(world.server.requests, []);
+});
+
 Deno.test("hf-upload and hf-pull use the token of hf auth login under their own permission sets", async () => {
   await using world = new HubWorld();
   const home = join(world.path, "hf-home");

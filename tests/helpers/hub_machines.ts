@@ -8,7 +8,8 @@ import { systemClock } from "../../lib/core/clock.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import type { HubSettings } from "../../lib/huggingface/hub_settings.ts";
-import { isWanted, type RepoLayout } from "../../lib/huggingface/repo_layout.ts";
+import type { RepoLayout } from "../../lib/huggingface/repo_layout.ts";
+import { uploadNames } from "../../lib/huggingface/upload_plan.ts";
 import { publish } from "../../lib/pipeline/publish.ts";
 import { pull, type PullOptions, type PullReport } from "../../lib/pipeline/pull.ts";
 import { withdraw, type WithdrawReport } from "../../lib/pipeline/withdraw.ts";
@@ -69,7 +70,6 @@ export function publisherOptions(
 /** Publishes a folder like `model-sync hf-upload`. Taking the lock needs the real clock. */
 export async function uploadFrom(context: Context, modelsDir: string, options: HuggingFacePublisherOptions) {
   const store = openStore(context.fs, { modelsDir });
-  const { layout } = options.rules;
   return await recordedRun({ ...context, clock: systemClock }, store, {
     command: "hf-upload",
     lock: "store",
@@ -78,7 +78,7 @@ export async function uploadFrom(context: Context, modelsDir: string, options: H
     publish(context, store, run, {
       memory: NO_FOLDER_MEMORY,
       open: () => HuggingFacePublisher.open(context, store, options),
-      isWanted: (path) => isWanted(layout, path),
+      names: uploadNames(options.rules.layout),
     }));
 }
 
