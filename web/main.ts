@@ -2,7 +2,7 @@ import { EXIT, messageAndHint } from "../lib/core/errors.ts";
 import { findAlerting } from "./incidents/find_alerting.ts";
 import { SWEEP_JOB, sweepJob, WATCH_JOB, watchJob } from "./jobs.ts";
 import { type OpenDashboard, openDashboard } from "./open_dashboard.ts";
-import { reportSetup } from "./report_setup.ts";
+import { reportSetup, setupFaults } from "./report_setup.ts";
 import { kvFileOf, openKv } from "./store/open_kv.ts";
 import { watchKvFile } from "./store/watch_kv_file.ts";
 import { systemClock } from "../lib/core/clock.ts";
@@ -76,9 +76,9 @@ Deno.serve(async (request, info) => {
     const { app } = await opened();
     return await app.fetch(request, info);
   } catch (error) {
-    const text = messageAndHint(error);
-    log.error(text);
-    return new Response(`${text}\n`, {
+    const faults = setupFaults(error, { env, isDeploy });
+    for (const fault of faults) log.error(fault);
+    return new Response(faults.map((fault) => `${fault}\n`).join(""), {
       status: 503,
       headers: { "retry-after": "30", "cache-control": "no-store" },
     });

@@ -1,9 +1,12 @@
-import { messageAndHint } from "../lib/core/errors.ts";
+import { messageAndHint, ModelSyncError } from "../lib/core/errors.ts";
 import type { Log } from "../lib/core/log.ts";
 import type { Access } from "./access/access.ts";
 import { passwordOfEnvironment, type PasswordSource } from "./access/password_source.ts";
 import { REFUSALS } from "./access/refusals.ts";
 import type { AccessSetup } from "./access/visit.ts";
+
+/** Codes of a missing database. A database that only cannot be read now may hold the password. */
+const MISSING: readonly string[] = ["DATABASE_NOT_ASSIGNED", "DATABASE_PLACE"];
 
 /**
  * Logs at the start of a hosted dashboard what it still needs, the database and the password, and how to add it. Every
@@ -13,14 +16,25 @@ import type { AccessSetup } from "./access/visit.ts";
  */
 export async function reportSetup(
   log: Log,
-  { env, isDeploy }: Pick<AccessSetup, "env" | "isDeploy">,
+  setup: Pick<AccessSetup, "env" | "isDeploy">,
   open: () => Promise<{ readonly access: Pick<Access, "password"> }>,
 ): Promise<void> {
-  const found = await findPassword(open).catch((error) => log.error(messageAndHint(error)));
-  // Without a database, only the password of the environment is known.
-  const denial = passwordProblem(found ?? passwordOfEnvironment(env), isDeploy);
-  if (denial !== undefined) log.error(`${denial.message}; ${denial.hint}`);
-  else if (found !== undefined) log.info("the dashboard has its database and a password");
+  const faults = await findPassword(open).then(
+    (source) => passwordFaults(source, setup.isDeploy),
+    (error) => setupFaults(error, setup),
+  );
+  for (const fault of faults) log.error(fault);
+  if (faults.length === 0) log.info("the dashboard has its database and a password");
+}
+
+/** Returns everything that a hosted dashboard lacks which could not open its database, and how to add it. */
+export function setupFaults(
+  error: unknown,
+  { env, isDeploy }: Pick<AccessSetup, "env" | "isDeploy">,
+): string[] {
+  const isMissing = error instanceof ModelSyncError && MISSING.includes(error.code);
+  const source = passwordOfEnvironment(env) ?? (isMissing ? { kind: "none" } as const : undefined);
+  return [messageAndHint(error), ...(source === undefined ? [] : passwordFaults(source, isDeploy))];
 }
 
 async function findPassword(
@@ -30,7 +44,10 @@ async function findPassword(
   return await access.password();
 }
 
-function passwordProblem(source: PasswordSource | undefined, isDeploy: boolean) {
-  if (source?.kind === "broken") return REFUSALS.brokenPassword(source.fault);
-  return source?.kind === "set" ? undefined : REFUSALS.noPassword(isDeploy);
+function passwordFaults(source: PasswordSource, isDeploy: boolean): string[] {
+  if (source.kind === "set") return [];
+  const { message, hint } = source.kind === "broken"
+    ? REFUSALS.brokenPassword(source.fault)
+    : REFUSALS.noPassword(isDeploy);
+  return [`${message}; ${hint}`];
 }

@@ -160,7 +160,13 @@ Deno.test({
     for (let round = 0; round < 2; round++) {
       const page = await fetch(dashboard.origin);
       assert.equal(page.status, 503);
-      assert.match(await page.text(), /it is a folder; name a file in it/);
+      const lines = (await page.text()).split("\n");
+      assert.match(lines[0] ?? "", /it is a folder; name a file in it/);
+      assert.match(
+        lines[1] ?? "",
+        /no password is set.*MODEL_SYNC_DASHBOARD_PASSWORD/,
+        "and what else is missing",
+      );
     }
   },
 });

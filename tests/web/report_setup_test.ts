@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FailedError } from "../../lib/core/errors.ts";
+import { FailedError, LockedError } from "../../lib/core/errors.ts";
 import type { PasswordSource } from "../../web/access/password_source.ts";
 import { reportSetup } from "../../web/report_setup.ts";
 import { fixedEnvironment, recordedLog } from "../helpers/test_context.ts";
@@ -33,6 +33,12 @@ Deno.test("a hosted dashboard logs at its start that the database and the passwo
   );
   assert.deepEqual(others, []);
   assert.equal((await said({ MODEL_SYNC_DASHBOARD_PASSWORD: PASSWORD }, missing)).length, 1);
+  const locked = new LockedError("Cannot open the database", { code: "DATABASE_LOCKED", hint: "wait" });
+  assert.deepEqual(
+    await said({}, locked),
+    ["error Cannot open the database; wait"],
+    "it may hold the password",
+  );
   assert.match((await said({}, { kind: "none" })).join(), /^error [^\n]*no password is set/);
   assert.match((await said({}, { kind: "broken", fault: "too short" })).join(), /^error [^\n]*too short/);
   const set = {
