@@ -68,7 +68,7 @@ export class Progress {
     const nowMs = this.#screen.clock.monotonicMs();
     const amount = this.#amount(label, doneBytes, totalBytes, nowMs);
     const bar = this.#bar ??= { label, movedMs: nowMs, drawnMs: nowMs, width: 0 };
-    if (this.#isMidLine) return "";
+    if (this.#isMidLine || isNew(amount)) return "";
     const isMoving = bar.label !== label && nowMs - bar.movedMs < MOVING_MS;
     if (isStill(amount) && isMoving) return "";
     if (!isStill(amount)) bar.movedMs = nowMs;
@@ -93,7 +93,7 @@ export class Progress {
     const nowMs = this.#screen.clock.monotonicMs();
     const amount = this.#amount(label, doneBytes, totalBytes, nowMs);
     this.#spokenMs ??= nowMs;
-    if (nowMs - this.#spokenMs < SAY_EVERY_MS) return undefined;
+    if (nowMs - this.#spokenMs < SAY_EVERY_MS || isNew(amount)) return undefined;
     this.#spokenMs = nowMs;
     return `${label}: ${describeAmount(amount)}`;
   }
@@ -138,6 +138,11 @@ export class Progress {
 /** Whether only the elapsed time is known. */
 function isStill({ doneBytes, totalBytes }: Amount): boolean {
   return doneBytes === 0 && totalBytes === undefined;
+}
+
+/** Whether there is nothing to show yet: "0 ms so far". */
+function isNew(amount: Amount): boolean {
+  return isStill(amount) && amount.elapsedMs === 0;
 }
 
 /**

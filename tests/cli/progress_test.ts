@@ -44,6 +44,16 @@ function onPipe(options: Partial<Output["options"]> = {}) {
   return { clock, output, lines: () => text.split("\n").filter((line) => line !== "") };
 }
 
+function shownOnPipe() {
+  const { lines, ...piped } = onPipe();
+  return { ...piped, shown: lines };
+}
+
+function shownOnTerminal() {
+  const { terminal, ...drawn } = onTerminal(80);
+  return { ...drawn, shown: () => terminal.rows.filter((row) => row !== "") };
+}
+
 const LABELS = [
   "downloading",
   "references-sync: git push",
@@ -149,6 +159,19 @@ Deno.test("without a terminal, work logs a line every 15 seconds, and nothing in
     "info  git push: 20.0 MiB, 465.5 KiB/s",
     "info  git push: 50%, 40.0 MiB of 80.0 MiB, 694.2 KiB/s, 59.0 s left",
   ]);
+});
+
+Deno.test("work that begins long after the last line is shown when its duration is known", () => {
+  for (const isTerminal of [false, true]) {
+    const { clock, output, shown } = isTerminal ? shownOnTerminal() : shownOnPipe();
+    output.log.progress("hashing", 0, 8 * MIB);
+    clock.advance(60_000);
+    using _work = new Working({ clock, log: output.log }, "git push");
+    clock.advance(1_000);
+    assert.deepEqual(shown(), []);
+    clock.advance(1_000);
+    assert.match(shown().join("\n"), /git push:? 1\.0 s so far$/);
+  }
 });
 
 Deno.test("a log line postpones the next line of progress; --quiet has none, and --log-format json has the bytes", () => {
