@@ -47,7 +47,7 @@ export async function planGitPublish(
   scratch: string,
   store: Store | undefined,
 ): Promise<PublishPlan> {
-  const use = { owner: "unlocked", clone: "blobless", scratch } as const;
+  const use = { owner: "unlocked", clone: "blobless", scratch, isPublish: true } as const;
   const place = { set, scratch, store };
   using registry = await Registry.open(context, options.registry, use);
   try {

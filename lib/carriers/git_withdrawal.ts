@@ -99,7 +99,7 @@ export class GitWithdrawal implements WithdrawalTarget {
       context,
       options.registry,
       owner === "unlocked"
-        ? { owner, clone: "blobless", scratch }
+        ? { owner, clone: "blobless", scratch, isPublish: true }
         : { owner, clone: "whole", isPublish: true },
     );
     const follow = async () => {

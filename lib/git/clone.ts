@@ -285,16 +285,32 @@ async function makeClone(
   return { git, facts: await readFacts(context, git, settings) };
 }
 
+/** The next step where a bare repository is configured as the clone. */
+export const USE_AS_REGISTRY =
+  "set model_sync.repo_url to it, and model_sync.repo_dir to a new folder for a clone";
+
 /** Returns the remote's URL as git resolves it. */
-export async function askRemoteUrl(git: Git, settings: RegistrySettings): Promise<string> {
+export async function askRemoteUrl(
+  git: Git,
+  settings: RegistrySettings,
+  { isBare }: Pick<CloneFacts, "isBare">,
+): Promise<string> {
   const { remote, repoDir } = settings;
   const result = await git.attempt(["remote", "get-url", remote], { action: `read the remote ${remote}` });
   if (result.code === 0) return new TextDecoder().decode(result.stdout).trimEnd();
   const remotes = await git.text(["remote"], { action: "list the remotes" });
   throw new UsageError(`Cannot use the remote "${remote}" of ${repoDir}: there is no such remote`, {
     code: "REMOTE_MISSING",
-    hint: remotes === ""
-      ? `add it: git -C ${repoDir} remote add ${remote} <url>`
-      : `it has: ${remotes.split("\n").join(", ")}; set model_sync.remote or --remote`,
+    hint: remoteHint(settings, remotes === "" ? [] : remotes.split("\n"), isBare),
   });
+}
+
+function remoteHint(
+  { remote, repoDir }: RegistrySettings,
+  remotes: readonly string[],
+  isBare: boolean,
+): string {
+  if (remotes.length > 0) return `it has: ${remotes.join(", ")}; set model_sync.remote or --remote`;
+  // A bare repository without a remote is a registry, not a clone of one.
+  return isBare ? USE_AS_REGISTRY : `add it: git -C ${repoDir} remote add ${remote} <url>`;
 }

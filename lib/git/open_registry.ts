@@ -5,7 +5,7 @@ import { removeTree } from "../core/files.ts";
 import type { LockOwner } from "../core/lock.ts";
 import { redactUrls } from "../core/secret.ts";
 import { removeForeignAttributes } from "./attributes.ts";
-import { askRemoteUrl, openClone, sweepOutdated } from "./clone.ts";
+import { askRemoteUrl, openClone, sweepOutdated, USE_AS_REGISTRY } from "./clone.ts";
 import type { CloneFacts } from "./clone_facts.ts";
 import { lockClone, removeStaleLocks } from "./clone_locks.ts";
 import { Git } from "./git.ts";
@@ -23,7 +23,7 @@ export type RegistryUse =
     /** The kind of clone to create if there is none. A clone of our own is recreated if it is `blobless` and must be `whole`. */
     readonly clone: CloneKind;
     /**
-     * The run commits in the worktree, so a bare repository is refused. Git runs no hooks by itself: the commit must
+     * The run commits in the worktree, or a dry run shows what it would do, so a bare repository is refused. Git runs no hooks by itself: the commit must
      * contain exactly the bytes that were hashed.
      */
     readonly isPublish?: boolean;
@@ -87,7 +87,7 @@ export async function openRegistryParts(
     resources.use(await lockClone(context, facts.gitDir, use.owner));
     if (facts.isOwn) umask = await cleanUp(context, settings, facts);
   }
-  const address = facts.remoteUrl ?? await askRemoteUrl(bare, settings);
+  const address = facts.remoteUrl ?? await askRemoteUrl(bare, settings, facts);
   const remoteUrl = parseRemoteUrl(address);
   // A run that changes nothing must not refresh the index either.
   const optional: Record<string, string> = use.owner === "unlocked" ? { GIT_OPTIONAL_LOCKS: "0" } : {};
@@ -103,7 +103,7 @@ export async function openRegistryParts(
 function bareRegistry(repoDir: string): UsageError {
   return new UsageError(`Cannot publish through ${repoDir}: it is a bare repository without a worktree`, {
     code: "REPO_BARE",
-    hint: "set model_sync.repo_url to it, and model_sync.repo_dir to a new folder for a clone",
+    hint: USE_AS_REGISTRY,
   });
 }
 

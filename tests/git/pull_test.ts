@@ -303,6 +303,16 @@ Deno.test("pull() reports the problem of a clone: missing, not a repository, no 
   await reject(without({ repoDir: plain }), "REPO_INVALID", 2);
   const userClone = clone(w.registry, join(dir.path, "user"));
   await reject(without({ repoDir: userClone, remote: "upstream" }), "REMOTE_MISSING", 2);
+  const missing = { code: "REMOTE_MISSING", hint: /^add it: git -C / };
+  const alone = join(dir.path, "alone");
+  git(dir.path, "init", "--quiet", alone);
+  await assert.rejects(pullTo(testContext(), without({ repoDir: alone })), missing);
+  // Without a remote, a bare repository is the registry.
+  const itself = {
+    code: "REMOTE_MISSING",
+    hint: /^set model_sync\.repo_url to it, and model_sync\.repo_dir to a new/,
+  };
+  await assert.rejects(pullTo(testContext(), without({ repoDir: w.registry })), itself);
   await reject(without({ branch: "nightly" }), "BRANCH_MISSING", 4);
   Deno.renameSync(w.registry, `${w.registry}.gone`);
   await reject(w.bot, "GIT_REMOTE_MISSING", 4);

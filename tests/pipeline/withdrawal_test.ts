@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { GitWithdrawal } from "../../lib/carriers/git_withdrawal.ts";
 import type { WithdrawalTarget } from "../../lib/carriers/withdrawal_target.ts";
 import { planWithdrawal } from "../../lib/pipeline/withdraw.ts";
 import { RolledBackError } from "../../lib/pipeline/run_report.ts";
@@ -14,6 +15,7 @@ import {
   losingRaces,
   type Machine,
   machine,
+  planFrom,
   publishFrom,
   type PublishSettings,
   pullTo,
@@ -469,6 +471,15 @@ Deno.test("a withdrawal that cannot be published is refused with the reason, and
     const expected = { code: "REPO_BARE", exitCode: 2, hint: /^set model_sync\.repo_url to it/ };
     await refused(good, expected, {}, from);
     await assert.rejects(publishFrom(testContext(), from), expected, repoDir);
+    // The dry runs of both.
+    await assert.rejects(planFrom(testContext(), from), expected, repoDir);
+    const options = {
+      registry: from.registry,
+      subdir: "models",
+      allowDirtyWorktree: false,
+      owner: "unlocked",
+    } as const;
+    await assert.rejects(GitWithdrawal.open(testContext(), options, root), expected, repoDir);
   }
   await refused(good, {
     code: "SIGNATURE_INVALID",
