@@ -116,6 +116,17 @@ Deno.test("imports that do not fit a message are counted", async () => {
   assert.match(message, /Layer39, bot\.models\.Layer40 and 259 more; allowed are/);
   assert.match(hint ?? "", /Layer39\] \(and 260 more, which the next refusal names\)$/);
   assert.equal(pasted(hint).length, 40);
+
+  const long = Array.from(
+    { length: 20 },
+    (_, at) => stackGlobal("bot.models", `Layer${at}`.padEnd(239, "x")),
+  );
+  const lengthy = await refusal(rawPickle(PROTO_4, "(", ...long, "t."), "m.pkl");
+  assert.equal(pasted(lengthy.hint).length, 10);
+  assert.match(lengthy.hint ?? "", / \(and 10 more, which the next refusal names\)$/);
+
+  const countless = Array.from({ length: 1001 }, (_, at) => stackGlobal("bot.models", `Layer${at}`));
+  assert.equal((await refusal(rawPickle(PROTO_4, "(", ...countless, "t."), "m.pkl")).imports.length, 1000);
 });
 
 const DANGEROUS = [

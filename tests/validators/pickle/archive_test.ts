@@ -48,6 +48,10 @@ Deno.test("a malicious ZIP behind other bytes is refused under any name", async 
 Deno.test("the signature of an end record without a directory does not make a file a ZIP", async () => {
   await inspectBytes(END_SIGNATURE, "empty.npz");
   await inspectBytes(joined([new Uint8Array(5000), END_SIGNATURE, new Uint8Array(5000)]), "weights.bin");
+  const many = (count: number) => joined(Array.from({ length: count }, () => END_SIGNATURE));
+  await inspectBytes(many(1000), "weights.bin");
+  // So many of them would take the inspection too long.
+  await refusesBytes(many(1001), /a ZIP that cannot be inspected/, ["weights.bin"]);
 });
 
 Deno.test("a safetensors file whose tensors are a malicious ZIP is refused, although its name is right", async () => {
@@ -116,6 +120,10 @@ Deno.test("a pickle in nested archives is inspected", async () => {
     await refusesBytes(nested(SYSTEM), /"m\.tgz\/m\.pkl" in it imports os\.system/, ["model.zip"]);
     await inspectBytes(nested(HONEST), "model.zip");
   }
+  const compressed = (times: number) =>
+    Array.from({ length: times }).reduce<Uint8Array>((content) => gzipSync(content), SYSTEM);
+  await refusesBytes(compressed(3), /imports os\.system/, ["m.pkl.gz"]);
+  await refusesBytes(compressed(4), /is compressed more than 3 times/, ["m.pkl.gz"]);
   await refusesBytes(zipOf(gzipSync(SYSTEM), "m.joblib"), /imports os\.system/, ["a.zip"]);
   await refusesBytes(gzipSync(tarOf(gzipSync(SYSTEM), "m.bin")), /imports os\.system/, ["a.tgz"]);
 });

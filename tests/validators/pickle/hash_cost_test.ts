@@ -188,6 +188,11 @@ Deno.test("the keys of real models pass, however many", async () => {
         )),
     ),
     rawPickle("}N", new Uint8Array(900).fill(0x85), "Ns"),
+    // The table of an agent that learns the value of states: each key has the features of one.
+    setOf(
+      2000,
+      (at) => rawPickle("(", "M", at & 255, at >> 8, ...Array.from({ length: 99 }, () => floats), "t"),
+    ),
     setOf(10_000, () => rawPickle("(", text("a"), text("b"), 0x91)),
     // numpy's integers in protocols before 3, which write bytes as text and encode it.
     setOf(25_000, (at) => numpyInt(rawPickle("X", uint32(2), at & 127, at >> 8))),

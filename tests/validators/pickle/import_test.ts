@@ -164,3 +164,24 @@ Deno.test("more imports than the largest model has are refused, even if each is 
     message: /imports more than 10000 globals/,
   });
 });
+
+Deno.test("a text that is longer than any name is not the name of a module, in any notation", async () => {
+  const notations: Readonly<Record<string, (value: string) => Uint8Array>> = {
+    BINUNICODE: (value) => rawPickle("X", uint32(value.length), value),
+    BINSTRING: (value) => rawPickle("T", uint32(value.length), value),
+    UNICODE: (value) => rawPickle("V", value, "\n"),
+    STRING: (value) => rawPickle("S'", value, "'\n"),
+  };
+  const [longest, longer] = ["m".repeat(256), "m".repeat(257)];
+  for (const [notation, write] of Object.entries(notations)) {
+    const imported = (module: string, name: string) => rawPickle(write(module), write(name), 0x93, "0N.");
+    await refusesBytes(imported(longest, longest), /imports m{200}/, ["m.pkl"]);
+    for (const [module, name] of [[longer, "x"], ["bot", longer]] as const) {
+      await refusesBytes(imported(module, name), /name is not a constant/, ["m.pkl", notation]);
+    }
+  }
+  await refusesBytes(rawPickle(global(longest, "x"), "0N."), /imports m{256}\.x at/, ["m.pkl"]);
+  await refusesBytes(rawPickle(global(longer, "x"), "0N."), /name is not a constant/, ["m.pkl"]);
+  await refusesBytes(rawPickle(global("bot", longest), "0N."), /imports bot\.m{256} at/, ["m.pkl"]);
+  await refusesBytes(rawPickle(global("bot", longer), "0N."), /imports bot\.m{256}\.\.\. at/, ["m.pkl"]);
+});

@@ -7,7 +7,7 @@ import { inspectPickle } from "../../../lib/validators/pickle/inspect_pickle.ts"
 import { opcodeBudget, UNWRAP_LIMITS } from "../../../lib/validators/pickle/limits.ts";
 import { OPCODES } from "../../../lib/validators/pickle/machine/opcodes.ts";
 import { PickleProblem } from "../../../lib/validators/pickle/pickle_problem.ts";
-import { type PickleSource, streamSource } from "../../../lib/validators/pickle/pickle_source.ts";
+import { fileSource, type PickleSource, streamSource } from "../../../lib/validators/pickle/pickle_source.ts";
 import {
   type WalkOptions,
   walkPickles,
@@ -22,6 +22,7 @@ import {
   rawPickle,
   stackGlobal,
   text,
+  uint32,
 } from "../../helpers/raw_pickle.ts";
 import { joined } from "../../helpers/raw_zip.ts";
 import { madeBy, PYTHON, WITHOUT_PYTHON } from "../../helpers/scikit_learn.ts";
@@ -285,6 +286,58 @@ Deno.test("tracked values have a limit in memory, beyond which only their kind i
   await walk(source(rawPickle(spent, "N."), 1 << 20), { budget: budget() });
 });
 
+Deno.test("the contents of long tuples and of dictionaries with many entries are not tracked", async () => {
+  const called = (args: number) =>
+    rawPickle(PROTO_4, stackGlobal("builtins", "slice"), "(", "N".repeat(args), "tR.");
+  await walk(source(called(64)));
+  await assert.rejects(() => walk(source(called(65))), /calls builtins\.slice with unexpected arguments/);
+  const placeholder = (entries: number) =>
+    rawPickle(
+      PROTO_4,
+      stackGlobal("joblib.numpy_pickle", "NumpyArrayWrapper"),
+      ")",
+      0x81,
+      "}(",
+      ...Array.from({ length: entries }, (_, at) => rawPickle(text(`k${at}`), "N")),
+      "ub.",
+    );
+  await assert.rejects(() => walk(source(placeholder(64))), /describes an array with "k0"/);
+  await assert.rejects(() => walk(source(placeholder(65))), /describes an array in an unexpected way/);
+});
+
+Deno.test("of text in the memo beyond a limit, only names and versions that decide are tracked, up to another limit", async () => {
+  const budget = () => opcodeBudget(1e9);
+  const memoized = (value: string, count: number) =>
+    rawPickle("X", uint32(value.length), value, times(count, "q", 0), "0");
+  const name = rawPickle(
+    text("sklearn.base"),
+    "q",
+    1,
+    "0",
+    text("BaseEstimator"),
+    "q",
+    2,
+    "0h",
+    1,
+    "h",
+    2,
+    0x93,
+  );
+  const after = (...spent: Uint8Array[]) => source(rawPickle(PROTO_4, ...spent, name, "0N."), 1 << 18);
+  await walk(after(memoized("a".repeat(256), 262_000)), { budget: budget() });
+  const full = memoized("a".repeat(256), 262_144);
+  await assert.rejects(() => walk(after(full), { budget: budget() }), /whose name is not a constant/);
+
+  const state = rawPickle(stackGlobal("sklearn.base", "BaseEstimator"), ")", 0x81, "}h", 0, "Nsb.");
+  const forged = rawPickle(PROTO_4, full, memoized(`__${"a".repeat(252)}__`, 16_384), state);
+  await assert.rejects(
+    () => walk(source(forged, 1 << 18), { budget: budget() }),
+    /with the attribute "__a+__"/,
+  );
+  const more = rawPickle(PROTO_4, full, memoized(`__${"a".repeat(252)}__`, 16_385), state);
+  await assert.rejects(() => walk(source(more, 1 << 18), { budget: budget() }), /too much text in its memo/);
+});
+
 Deno.test("the limit of opcodes depends on the size of the file", async () => {
   const bytes = rawPickle(PROTO_4, "N0".repeat(100), "N.");
   const budget = { left: 150, max: 150, allocations: 1000, reason: ", which are too many for 9 bytes" };
@@ -330,6 +383,30 @@ Deno.test("bytes with a million reasons to refuse them are read quickly", async 
   await walk(source(bytes, 1 << 18), { isCertain: false });
   // Creating an error for each took twenty seconds.
   assert.ok(performance.now() - startedMs < 5000);
+});
+
+Deno.test("long texts, bytes and numbers of an uncompressed file are skipped instead of read", async () => {
+  const payload = 1 << 22;
+  for (const opcode of ["X", "B", 0x8b]) {
+    const bytes = rawPickle(PROTO_4, opcode, uint32(payload), new Uint8Array(payload), "N.");
+    const file = { at: 0, readBytes: 0 };
+    const reading = fileSource(
+      {
+        seekSync: (offset) => file.at = Number(offset),
+        read(buffer) {
+          const piece = bytes.subarray(file.at, file.at + buffer.length);
+          buffer.set(piece);
+          file.readBytes += piece.length;
+          return Promise.resolve(piece.length === 0 ? null : piece.length);
+        },
+      },
+      bytes.length,
+      SIGNAL,
+    );
+    const { broken } = await walk(reading, { budget: opcodeBudget(1e9) });
+    assert.equal(broken, undefined);
+    assert.ok(file.readBytes < payload / 16, `${opcode}: ${file.readBytes} bytes`);
+  }
 });
 
 Deno.test("a walk ends when the run is interrupted", async () => {

@@ -66,12 +66,14 @@ export class KeptValues {
       return last;
     }
     const holds = items.some(holdsWrapper);
-    const isKept = items.length <= PICKLE_LIMITS.tupleItems &&
-      this.spend(KEPT_BYTES.tuple + KEPT_BYTES.tupleItem * items.length);
-    if (!isKept && holds) return WRAPPED_TUPLE;
+    const isShort = items.length <= PICKLE_LIMITS.tupleItems;
+    const isKept = this.spend(KEPT_BYTES.tuple + (isShort ? KEPT_BYTES.tupleItem * items.length : 0));
+    if (holds && !(isShort && isKept)) return WRAPPED_TUPLE;
     const measures = measureAll(items);
     if (!isKept && measures.weight > LIGHT_TUPLE.weight) return SOME_TUPLE;
     if (!isKept) return measures.freedom <= SAFE_TUPLE.freedom ? SAFE_TUPLE : LIGHT_TUPLE;
+    // As a key, a long tuple costs what its items cost.
+    if (!isShort) return { ...SOME_TUPLE, ...measures };
     const kept = items.some((item) => depthOf(item) > INNER_DEPTH_MAX) ? items.map(shallow) : items;
     const depth = kept.reduce((most: number, item) => Math.max(most, 1 + depthOf(item)), 1);
     this.#lastTuple = {
