@@ -136,8 +136,8 @@ function lengthText({ from, until, isActive }: ActivePeriod, now: Date): string 
 function whyText({ command, outcome, carrier, revision }: Activation): string {
   const from = carrier === undefined ? "" : ` from ${fromText(carrier, revision)}`;
   if (outcome === "rolled-back") return command === "rollback" ? "rollback" : `rolled back by ${command}`;
-  // Only --to activates a newer release.
-  if (outcome === "activated" && command === "rollback") return "rollback --to";
+  // By --to, or because the previous release is the newer one, after a downgrade.
+  if (outcome === "activated" && command === "rollback") return "rollback to a newer release";
   return `${command}${from}`;
 }
 

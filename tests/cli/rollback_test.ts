@@ -44,7 +44,7 @@ Deno.test("the command that rollback prints undoes it: the store is as before, a
   assert.match(undone.stdout, /^✓ activated release [0-9a-f]{12} \(sequence 3\)\n/);
   assert.doesNotMatch(undone.stdout, /is quarantined/);
   assert.deepEqual((await runJson(bot, "quarantine", "list"))["quarantine"], []);
-  assert.match((await run(bot, "history")).stdout, / rollback --to\n.* rollback\n/);
+  assert.match((await run(bot, "history")).stdout, / rollback to a newer release\n.* rollback\n/);
   const again = await runJson(bot, "rollback");
   assert.deepEqual([again["outcome"], again["release"]], ["rolled-back", digests[1]]);
   const forward = await runJson(bot, "rollback", "--to", "3");
