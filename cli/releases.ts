@@ -6,6 +6,7 @@ import {
   type RemoteWithdrawals,
   remoteWithdrawals,
 } from "../lib/pipeline/remote_withdrawals.ts";
+import { signaturePolicy } from "../lib/pipeline/configured_signing.ts";
 import type { RemoteRelease } from "../lib/pipeline/read_remote.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { withdrawnWords } from "../lib/release/withdrawals.ts";
@@ -99,6 +100,7 @@ async function lookUpRole(
   role: RemoteRole,
   releases: readonly KnownRelease[],
 ): Promise<LookedUp> {
+  const { context, settings } = session;
   try {
     const found = await lookUp(session, store, role);
     const here = hereOf(releases, role);
@@ -109,10 +111,10 @@ async function lookUpRole(
       here,
       isQuarantinedHere,
       lag: compareRemote(found, here),
-      ...remoteWithdrawals(store, found),
+      ...await remoteWithdrawals(context, store, found, () => signaturePolicy(context, settings.signing)),
     };
   } catch (failure) {
-    if (!(failure instanceof ModelSyncError) || session.context.signal.aborted) throw failure;
+    if (!(failure instanceof ModelSyncError) || context.signal.aborted) throw failure;
     return { role, failure };
   }
 }

@@ -21,7 +21,7 @@ import { presentModels, refuseTrainedFolder, trainedModels } from "./trained_fol
 import type { ValidRelease } from "./checked_release.ts";
 import { isoSeconds } from "../core/clock.ts";
 import { writePendingReload } from "../store/pending_reload.ts";
-import type { SwapOptions } from "./safeguards.ts";
+import type { ActivationOptions } from "./safeguards.ts";
 import { isEmpty, planMirror } from "../store/mirror_plan.ts";
 import { findRelease } from "../store/releases.ts";
 
@@ -151,7 +151,7 @@ async function adoptRealFolder(
 export async function adoptPresentModels(
   context: Context,
   store: Store,
-  { run, choice }: Pick<SwapOptions, "run" | "choice">,
+  { run, choice }: Pick<ActivationOptions, "run" | "choice">,
   areSignaturesRequired: boolean,
 ): Promise<boolean> {
   const { mode } = choice;
@@ -195,7 +195,7 @@ export async function rollBackTo(
   store: Store,
   release: ValidRelease,
   replaced: ReplacedRelease,
-  { run, choice, safeguards }: SwapOptions,
+  { run, choice, safeguards }: ActivationOptions,
 ): Promise<Activation> {
   if (safeguards.reload.length > 0) {
     writePendingReload(store, { digest: replaced.digest, previous: release.digest });

@@ -8,8 +8,8 @@ import { withdrawalsInForce } from "../store/withdrawals.ts";
 import { rollBackTo } from "./activate.ts";
 import { type ActivationEvent, notifyConsumers } from "./notify_consumers.ts";
 import { RolledBackError } from "./run_report.ts";
-import type { SwapOptions } from "./safeguards.ts";
-import { rollbackTargets } from "./rollback_targets.ts";
+import type { ActivationOptions, SwapOptions } from "./safeguards.ts";
+import { rollbackTargets, warnOfUntrusted } from "./rollback_targets.ts";
 import { ValidRelease, VerifiedRelease } from "./checked_release.ts";
 
 /** An active release that failed, and the release to roll back to. */
@@ -27,7 +27,7 @@ export interface FailedRelease {
 
 /**
  * Activates the release before the failed one, quarantines the failed one, and notifies consumers. If the release
- * before was withdrawn meanwhile, activates the newest other one that is neither withdrawn nor quarantined.
+ * before was withdrawn meanwhile, activates the first of the {@link rollbackTargets}.
  *
  * @returns the error to throw: the run did not do what it was started for
  * @throws {FailedError} code `CANNOT_GO_BACK` if the store holds no release to roll back to; the failed one stays
@@ -41,9 +41,10 @@ export async function rollBackFailed(
 ): Promise<RolledBackError> {
   const withdrawals = withdrawalsInForce(store);
   const withdrawn = findWithdrawn(withdrawals, before);
-  const stored = withdrawn === undefined
-    ? findRelease(store, before)
-    : rollbackTargets(store, failed.digest, withdrawals)[0];
+  const [other] = withdrawn === undefined
+    ? []
+    : await rollbackTargets(context, store, failed.digest, withdrawals, options.readSignatures);
+  const stored = withdrawn === undefined ? findRelease(store, before) : other;
   if (stored === undefined) {
     const why = withdrawn === undefined ? "the store no longer holds it" : "it was withdrawn, too";
     throw new FailedError(
@@ -68,6 +69,7 @@ export async function rollBackFailed(
     ...(withdrawal === undefined ? {} : { isWithdrawn: true }),
   };
   await rollBackTo(context, store, release, replaced, options);
+  if (other?.isTrusted === false) warnOfUntrusted(context, other.manifest);
   const activation = { event: "rolled-back", manifest: stored.manifest, previous: digest } as const;
   const problem = await notifyOfRollback(context, store, activation, options);
   const but = problem === undefined ? "" : `, but consumers may not have it: ${problem}`;
@@ -96,7 +98,7 @@ async function notifyOfRollback(
   context: Context,
   store: Store,
   activation: ActivationEvent,
-  { run, safeguards }: SwapOptions,
+  { run, safeguards }: ActivationOptions,
 ): Promise<string | undefined> {
   try {
     await notifyConsumers(context, store, run, activation, safeguards);

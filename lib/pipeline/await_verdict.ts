@@ -7,6 +7,7 @@ import { activeManifest } from "../store/pointers.ts";
 import { chooseMode } from "../store/model_folder.ts";
 import type { Store } from "../store/store.ts";
 import { actOnVerdict } from "./act_on_verdict.ts";
+import { signaturePolicy } from "./configured_signing.ts";
 import type { CurrentRun } from "./current_run.ts";
 import { openSinks } from "./open_sinks.ts";
 import { recordedRun } from "./run.ts";
@@ -68,6 +69,7 @@ async function promoteOrRollBack(
     run,
     choice: chooseMode(store, settings.activation.mode),
     safeguards: safeguardsOf(settings),
+    readSignatures: () => signaturePolicy(context, settings.signing),
   });
   const active = activeManifest(store);
   return {

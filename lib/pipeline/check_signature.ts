@@ -15,6 +15,9 @@ export interface SignaturePolicy {
   readonly isRequired: boolean;
 }
 
+/** Reads a policy where it is needed: a key that cannot be read must not stop other rollbacks. */
+export type ReadSignatures = () => Promise<SignaturePolicy>;
+
 /** Checks no signatures. */
 export const NO_SIGNATURES: SignaturePolicy = { keys: [], isRequired: false };
 

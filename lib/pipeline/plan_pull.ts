@@ -22,7 +22,7 @@ import {
   type TrustOptions,
 } from "./check_offer.ts";
 import { NO_SIGNATURES, type SignaturePolicy } from "./check_signature.ts";
-import { rollbackTargets, trustedFirst } from "./rollback_targets.ts";
+import { rollbackTargets } from "./rollback_targets.ts";
 import { presentModels, trainedModels } from "./trained_folder.ts";
 import { refuseWithdrawn } from "./withdrawn_release.ts";
 
@@ -136,9 +136,10 @@ async function planRollback(
 ): Promise<LeftRelease | undefined> {
   const withdrawn = findWithdrawn(withdrawals, active);
   if (withdrawn === undefined) return undefined;
-  const targets = rollbackTargets(store, active, withdrawals);
-  const target = (await trustedFirst(context, store, targets, signatures))[0]?.manifest;
-  if (target === undefined) return undefined;
+  const readSignatures = () => Promise.resolve(signatures);
+  const [first] = await rollbackTargets(context, store, active, withdrawals, readSignatures);
+  if (first === undefined) return undefined;
+  const target = first.manifest;
   const { at, reason } = withdrawn;
   return {
     target,

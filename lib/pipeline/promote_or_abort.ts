@@ -4,6 +4,7 @@ import type { Digest } from "../release/manifest.ts";
 import { chooseMode } from "../store/model_folder.ts";
 import type { Store } from "../store/store.ts";
 import { actOnVerdict } from "./act_on_verdict.ts";
+import { signaturePolicy } from "./configured_signing.ts";
 import { type CommandScope, reportedRun } from "./reported_run.ts";
 import { RolledBackError, type RunReport, type Timed } from "./run_report.ts";
 import { safeguardsOf } from "./safeguards.ts";
@@ -41,7 +42,12 @@ export async function recordedAbort(scope: CommandScope, store: Store): Promise<
     abortCanary(context, canaryPath(store));
     const choice = chooseMode(store, settings.activation.mode);
     try {
-      await actOnVerdict(context, store, { run, choice, safeguards: safeguardsOf(settings) });
+      await actOnVerdict(context, store, {
+        run,
+        choice,
+        safeguards: safeguardsOf(settings),
+        readSignatures: () => signaturePolicy(context, settings.signing),
+      });
       return { outcome: "unchanged" };
     } catch (error) {
       // The rollback is what an abort is for: here it is the result, not a failure.

@@ -93,9 +93,9 @@ export async function pull(
   run: CurrentRun,
   options: PullOptions,
 ): Promise<PullReport> {
-  const { safeguards = NO_SAFEGUARDS, adopts = false } = options;
+  const { safeguards = NO_SAFEGUARDS, signatures = NO_SIGNATURES, adopts = false } = options;
   const choice = { ...chooseMode(store, options.activation), adopts };
-  const swapping = { run, choice, safeguards };
+  const swapping = { run, choice, safeguards, readSignatures: () => Promise.resolve(signatures) };
   try {
     const { activated, reloadError } = await finishSwap(context, store, swapping);
     await actOnVerdict(context, store, swapping);
@@ -142,11 +142,10 @@ async function pullNewest(
   swapping: SwapOptions,
   options: PullOptions,
 ): Promise<PullReport> {
-  const { signatures = NO_SIGNATURES } = options;
-  let left = await leaveWithdrawn(context, store, swapping, signatures);
+  let left = await leaveWithdrawn(context, store, swapping);
   try {
     const pulled = await pullOffered(context, store, source, swapping, options, async () => {
-      left = await leaveWithdrawn(context, store, swapping, signatures) ?? left;
+      left = await leaveWithdrawn(context, store, swapping) ?? left;
     });
     if (left === undefined) return pulled;
     if (pulled.outcome === "activated") throw replacedWithdrawn(left, pulled);

@@ -1,3 +1,4 @@
+import type { Context } from "../core/context.ts";
 import { type Digest, SEQUENCE_MAX, type Withdrawal } from "../release/manifest.ts";
 import { findWithdrawn } from "../release/withdrawals.ts";
 import { readPointer } from "../store/pointers.ts";
@@ -5,6 +6,7 @@ import { findQuarantine } from "../store/quarantine.ts";
 import type { Store } from "../store/store.ts";
 import { withdrawalsInForce } from "../store/withdrawals.ts";
 import type { RemoteRelease } from "./read_remote.ts";
+import type { ReadSignatures } from "./check_signature.ts";
 import { rollbackTargets } from "./rollback_targets.ts";
 
 type WithdrawalNote = Pick<Withdrawal, "at" | "reason">;
@@ -18,23 +20,28 @@ export interface RemoteWithdrawals {
 }
 
 /**
- * Returns what the next pull does about withdrawn releases, from the list of the source and of the store. Nothing is
- * verified.
+ * Returns what the next pull does about withdrawn releases, from the list of the source and of the store. The newest
+ * release of the source is not verified.
  */
-export function remoteWithdrawals(store: Store | undefined, remote: RemoteRelease): RemoteWithdrawals {
+export async function remoteWithdrawals(
+  context: Context,
+  store: Store | undefined,
+  remote: RemoteRelease,
+  readSignatures: ReadSignatures,
+): Promise<RemoteWithdrawals> {
   const list = store === undefined ? remote.withdrawals : withdrawalsInForce(store, remote.withdrawals);
   const newest = remote.digest === null ? undefined : findWithdrawn(list, remote.digest);
   const active = store === undefined ? undefined : readPointer(store, "current");
   const withdrawn = active === undefined ? undefined : findWithdrawn(list, active);
-  return {
-    withdrawal: newest === undefined ? null : noteOf(newest),
-    activeWithdrawal: store === undefined || withdrawn === undefined
-      ? null
-      : { ...noteOf(withdrawn), replacedBy: replacementOf(store, withdrawn.digest, remote, list) ?? null },
-  };
+  const withdrawal = newest === undefined ? null : noteOf(newest);
+  if (store === undefined || withdrawn === undefined) return { withdrawal, activeWithdrawal: null };
+  const { digest } = withdrawn;
+  const replacedBy = replacementOf(store, digest, remote, list) ??
+    (await rollbackTargets(context, store, digest, list, readSignatures))[0]?.manifest.digest ?? null;
+  return { withdrawal, activeWithdrawal: { ...noteOf(withdrawn), replacedBy } };
 }
 
-/** Returns the newest release of the source, else the one that the pull rolls back to. */
+/** Returns the newest release of the source, if a pull activates it. */
 function replacementOf(
   store: Store,
   active: Digest,
@@ -44,7 +51,7 @@ function replacementOf(
   const { digest } = remote;
   const isAccepted = digest !== null && digest !== active && findWithdrawn(list, digest) === undefined &&
     !isQuarantined(store, remote);
-  return isAccepted ? digest : rollbackTargets(store, active, list)[0]?.manifest.digest;
+  return isAccepted ? digest : undefined;
 }
 
 /** Returns whether pulls refuse the newest release of a source because it is quarantined here. */

@@ -8,12 +8,7 @@ import { matchRelease } from "../release/match_digest.ts";
 import { chooseMode } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
 import { readCurrent } from "../store/restore_current.ts";
-import {
-  findQuarantine,
-  findQuarantineEntry,
-  liftQuarantine,
-  type QuarantineEntry,
-} from "../store/quarantine.ts";
+import { findQuarantineEntry, liftQuarantine, type QuarantineEntry } from "../store/quarantine.ts";
 import { writePendingReload } from "../store/pending_reload.ts";
 import { withReserve } from "../store/reserve.ts";
 import { findRelease, listReleases, releasesOf, type StoredRelease } from "../store/releases.ts";
@@ -21,11 +16,12 @@ import { signOfTraining } from "../store/training_signs.ts";
 import type { Store } from "../store/store.ts";
 import { clearCanary } from "../canary/canary_state.ts";
 import { canaryPath } from "../canary/find_canary.ts";
-import { NO_SAFEGUARDS, type Safeguards, type SwapOptions } from "./safeguards.ts";
+import { type ActivationOptions, NO_SAFEGUARDS, type Safeguards } from "./safeguards.ts";
 import { notifyConsumers } from "./notify_consumers.ts";
 import { activate, type Activation, rollBackTo } from "./activate.ts";
 import type { CurrentRun } from "./current_run.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
+import { isOlder, previousRelease } from "./rollback_targets.ts";
 import type { RunReport } from "./run_report.ts";
 import { ValidRelease, VerifiedRelease } from "./checked_release.ts";
 
@@ -65,7 +61,7 @@ export interface RollbackReport extends RunReport {
 export function planRollback(store: Store, to: string | undefined, isForced = false): RollbackPlan {
   const from = readCurrent(store);
   const active = from === undefined ? undefined : findRelease(store, from)?.manifest;
-  const target = to === undefined ? previousRelease(store, active) : findNamed(store, to);
+  const target = to === undefined ? findPrevious(store, from, active) : findNamed(store, to);
   if (!isForced) refuseWithdrawn(store, target.manifest.digest);
   return {
     outcome: outcomeOf(from, active, target.manifest),
@@ -125,7 +121,7 @@ async function activatePlanned(
   store: Store,
   release: ValidRelease,
   { outcome, from, fromSequence }: RollbackPlan,
-  options: SwapOptions,
+  options: ActivationOptions,
 ): Promise<Activation> {
   const { run, choice, safeguards } = options;
   if (outcome === "rolled-back" && from !== undefined) {
@@ -155,18 +151,13 @@ function outcomeOf(
   return isOlder(target, active) ? "rolled-back" : "activated";
 }
 
-function previousRelease(store: Store, active: Manifest | undefined): StoredRelease {
-  const allowed = (release: StoredRelease) =>
-    findQuarantine(store, release.manifest.digest, release.manifest.sequence) === undefined &&
-    findWithdrawal(store, release.manifest.digest) === undefined;
-  const pointer = readPointer(store, "previous");
-  const previous = pointer === undefined ? undefined : findRelease(store, pointer);
-  if (previous !== undefined && allowed(previous)) return previous;
-  const older = listReleases(store).filter((release) =>
-    isOlder(release.manifest, active) && allowed(release)
-  );
-  if (older[0] !== undefined) return older[0];
-  const but = previous === undefined ? "" : " that is neither quarantined nor withdrawn";
+/** @throws {UsageError} code `NOTHING_TO_ROLL_BACK_TO` */
+function findPrevious(store: Store, from: Digest | undefined, active: Manifest | undefined): StoredRelease {
+  const found = previousRelease(store, from, active);
+  if (found !== undefined) return found;
+  const previous = readPointer(store, "previous");
+  const isHeld = previous !== undefined && findRelease(store, previous) !== undefined;
+  const but = isHeld ? " that is neither quarantined nor withdrawn" : "";
   throw new UsageError(`Cannot roll back ${store.modelsDir}: the store holds no earlier release${but}`, {
     code: "NOTHING_TO_ROLL_BACK_TO",
     hint: otherWay(store, active),
@@ -195,13 +186,6 @@ function refuseWithdrawn(store: Store, digest: Digest): void {
       hint: `to activate it anyway, on this machine only: model-sync rollback --to ${name} --force`,
     },
   );
-}
-
-function isOlder(release: Manifest, active: Manifest | undefined): boolean {
-  if (active === undefined) return true;
-  if (release.digest === active.digest) return false;
-  if (release.sequence !== active.sequence) return release.sequence < active.sequence;
-  return Date.parse(release.createdAt) <= Date.parse(active.createdAt);
 }
 
 function findNamed(store: Store, to: string): StoredRelease {

@@ -3,6 +3,7 @@ import type { CanarySettings } from "../config/sections/canary.ts";
 import type { ReloadHook } from "../config/sections/reload.ts";
 import type { ValidateSettings } from "../config/sections/validate.ts";
 import type { ModeChoice } from "../store/model_folder.ts";
+import type { ReadSignatures } from "./check_signature.ts";
 import type { CurrentRun } from "./current_run.ts";
 
 /** The settings that protect consumers from a bad release. */
@@ -32,8 +33,14 @@ export function safeguardsOf({ activation }: Pick<ModelSync, "activation">): Saf
 }
 
 /** How a run activates releases. */
-export interface SwapOptions {
+export interface ActivationOptions {
   readonly run: CurrentRun;
   readonly choice: ModeChoice;
   readonly safeguards: Safeguards;
+}
+
+/** How a run activates releases from which it may have to roll back. */
+export interface SwapOptions extends ActivationOptions {
+  /** The signatures that a release to roll back to should have. */
+  readonly readSignatures: ReadSignatures;
 }

@@ -10,8 +10,7 @@ import { withReserve } from "../store/reserve.ts";
 import type { Store } from "../store/store.ts";
 import { findWithdrawal, learnWithdrawals, withdrawalsInForce } from "../store/withdrawals.ts";
 import { rollBackFailed } from "./automatic_rollback.ts";
-import type { SignaturePolicy } from "./check_signature.ts";
-import { rollbackTargets, trustedFirst } from "./rollback_targets.ts";
+import { rollbackTargets, warnOfUntrusted } from "./rollback_targets.ts";
 import { RolledBackError, type RunReport } from "./run_report.ts";
 import type { SwapOptions } from "./safeguards.ts";
 
@@ -42,10 +41,9 @@ export interface LeftRelease {
 }
 
 /**
- * Rolls back from the active release if its publisher withdrew it: to the newest release of the store that is neither
- * withdrawn nor quarantined. During a canary, that is the release before the canary. If there is no such release,
- * consumers keep the active one. Releases with the required signature come first; without one, another release is
- * better than the withdrawn one.
+ * Rolls back from the active release if its publisher withdrew it: to the first of the {@link rollbackTargets} that is
+ * whole. If there is none, consumers keep the active one. A release without the required signature is better than the
+ * withdrawn one.
  *
  * @returns `undefined` if the active release is not withdrawn
  */
@@ -53,14 +51,15 @@ export async function leaveWithdrawn(
   context: Context,
   store: Store,
   options: SwapOptions,
-  signatures: SignaturePolicy,
 ): Promise<LeftRelease | undefined> {
   const failed = activeManifest(store);
   const withdrawn = failed && findWithdrawal(store, failed.digest);
   if (failed === undefined || withdrawn === undefined) return undefined;
   const reason = reasonOf(withdrawn);
-  const targets = rollbackTargets(store, failed.digest, withdrawalsInForce(store));
-  for (const { manifest, isTrusted } of await trustedFirst(context, store, targets, signatures)) {
+  const withdrawals = withdrawalsInForce(store);
+  const { readSignatures } = options;
+  const targets = await rollbackTargets(context, store, failed.digest, withdrawals, readSignatures);
+  for (const { manifest, isTrusted } of targets) {
     try {
       const target = { failed, to: manifest.digest, code: WITHDRAWN, reason, withdrawal: withdrawn };
       const rolledBack = await rollBackFailed(context, store, target, options);
@@ -74,13 +73,6 @@ export async function leaveWithdrawn(
     }
   }
   return { failed, withdrawn, rolledBack: undefined };
-}
-
-function warnOfUntrusted({ log }: Context, { digest }: Manifest): void {
-  log.warn(
-    `release ${shortDigest(digest)} has no signature of a trusted key, although signing.required is set; ` +
-      "it is active, because the store holds no usable release with one",
-  );
 }
 
 /** Returns the error of a pull that activated another release in the place of a withdrawn one. */

@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { GitWithdrawal } from "../../lib/carriers/git_withdrawal.ts";
 import type { WithdrawalTarget } from "../../lib/carriers/withdrawal_target.ts";
+import type { SignaturePolicy } from "../../lib/pipeline/check_signature.ts";
+import type { RemoteRelease } from "../../lib/pipeline/read_remote.ts";
+import { remoteWithdrawals } from "../../lib/pipeline/remote_withdrawals.ts";
 import { planWithdrawal } from "../../lib/pipeline/withdraw.ts";
 import { RolledBackError } from "../../lib/pipeline/run_report.ts";
-import { formatManifest, parseManifest } from "../../lib/release/manifest.ts";
+import { Digest, formatManifest, parseManifest } from "../../lib/release/manifest.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { readQuarantine } from "../../lib/store/quarantine.ts";
 import { abortCanary } from "../../lib/canary/settle_canary.ts";
@@ -271,6 +274,22 @@ Deno.test("an operator activates a withdrawn release only by force, and it stays
   await withdrawn(pullTo(testContext(), bot));
 });
 
+/** Returns what `releases --remote` says while the withdrawn release is the newest of the source. */
+async function forecastOf(bot: Machine, bad: Digest, policy: SignaturePolicy) {
+  const remote: RemoteRelease = {
+    carrier: "git",
+    revision: "",
+    digest: bad,
+    sequence: null,
+    createdAt: null,
+    files: null,
+    signer: null,
+    withdrawals: [{ digest: bad, state: "withdrawn", at: "2026-11-21T00:00:00Z" }],
+  };
+  const context = testContext();
+  return await remoteWithdrawals(context, storeOf(context, bot), remote, () => Promise.resolve(policy));
+}
+
 Deno.test("where signatures are required, a pull rolls back from a withdrawn release to a signed one, and warns if it has only unsigned ones", async () => {
   for (const isOneSigned of [true, false]) {
     using world = makeWorld();
@@ -285,11 +304,40 @@ Deno.test("where signatures are required, a pull rolls back from a withdrawn rel
     await pullTo(testContext(), bot, { signatures: key.required });
     await withdrawFrom(testContext(), trainer, bad, { seal });
     const context = testContext();
+    const forecast = await forecastOf(bot, Digest.parse(bad), key.required);
+    assert.equal(forecast.activeWithdrawal?.replacedBy, isOneSigned ? signed : unsigned, "releases --remote");
     const pulling = pullTo(context, bot, { signatures: key.required });
     const { report } = await withdrawn(pulling);
     const warned = /warn release [0-9a-f]{12} has no signature of a trusted key, although signing\.required/;
     assert.equal(report.release, isOneSigned ? signed : unsigned);
     assert.equal(warned.test(context.log.lines.join("\n")), !isOneSigned);
+  }
+});
+
+Deno.test("where signatures are required, a canary rolls back to a signed release first if the one before it was withdrawn", async () => {
+  for (const isOneSigned of [true, false]) {
+    using world = makeWorld();
+    const { trainer, bot, root } = world;
+    const key = testKey();
+    const seal = key.seal();
+    const options = { safeguards: guards(root), signatures: key.required };
+    writeFiles(root, { [METRIC]: "0.6" });
+    const signed = await publishVersion(world, "first", isOneSigned ? { seal } : {});
+    await pullTo(testContext(), bot);
+    const unsigned = await publishVersion(world, "second");
+    await pullTo(testContext(), bot);
+    const before = await publishVersion(world, "before", { seal });
+    await pullTo(testContext(), bot, { signatures: key.required });
+    await publishVersion(world, "in canary", { seal });
+    await pullTo(testContext(), bot, options);
+    await withdrawFrom(testContext(), trainer, before, { seal });
+    await pullTo(testContext(), bot, options);
+    const store = storeOf(testContext(), bot);
+    abortCanary(testContext(), canaryPath(store));
+    const context = testContext();
+    await assert.rejects(pullTo(context, bot, options), { code: "CANARY_ABORTED" });
+    assert.equal(readPointer(store, "current"), isOneSigned ? signed : unsigned);
+    assert.equal(/warn .*has no signature of a trusted key/.test(context.log.lines.join("\n")), !isOneSigned);
   }
 });
 
