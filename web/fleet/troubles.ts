@@ -26,7 +26,7 @@ export function troublesOf(node: Circumstances): Trouble[] {
   const isPaused = node.state.kind === "paused";
   return [
     ...silenceTrouble(node),
-    ...(isPaused ? [] : lastRunTrouble(node)),
+    ...(isPaused ? [] : [...lastRunTrouble(node), ...interruptedTroubles(node)]),
     ...faultTroubles(node),
     ...withdrawnTrouble(node),
     ...quarantineTrouble(node),
@@ -66,6 +66,22 @@ function lastRunTrouble({ row }: Circumstances): Trouble[] {
     text: `${why}${again}`,
     at: last.startedAt,
   }];
+}
+
+/** Returns the killed runs that have no record yet. The public strip has no run ids. */
+function interruptedTroubles({ row: { report, strip } }: Circumstances): Trouble[] {
+  const unrecorded = (report?.interrupted ?? []).filter((killed) =>
+    !strip.some(({ command, startedAt }) => command === killed.command && startedAt === killed.startedAt)
+  );
+  return unrecorded.map(({ command, startedAt, step }) => ({
+    tone: "warn",
+    kind: "failed",
+    label: "interrupted",
+    title: `was interrupted during ${command}`,
+    text: `It was killed${step === null ? "" : ` in its step "${step}"`}. ` +
+      "The next run undoes or completes its work.",
+    at: startedAt,
+  }));
 }
 
 /** Commands that are verbs: `failed to pull`. */

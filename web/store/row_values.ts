@@ -16,6 +16,8 @@ const TIMES_MAX = 6;
 const TIME_CHARS_MAX = 60;
 /** Six exist. */
 const ROLES_MAX = 8;
+/** The next run records them all, so there are rarely more than one for each role. */
+const INTERRUPTED_MAX = 5;
 /** As many as a heartbeat lists. */
 export const QUARANTINE_MAX = 40;
 
@@ -85,6 +87,7 @@ export function reportOf({ time, data }: EventOf<"heartbeat">, receivedAt: strin
     },
     quarantine: keptQuarantine(status).map(({ digest }) => digest),
     ...withdrawnOf(status),
+    ...interruptedOf(status),
     freeBytes: status.freeBytes,
     fault: reason(currentFault ?? modelFolderFault ?? quarantineFault ?? canaryFault ?? "") || null,
   };
@@ -94,6 +97,16 @@ export function reportOf({ time, data }: EventOf<"heartbeat">, receivedAt: strin
 function withdrawnOf({ withdrawn = [] }: Status): Pick<Report, "withdrawn"> {
   const digests = withdrawn.filter(({ isOverridden }) => isOverridden !== true).map(({ digest }) => digest);
   return digests.length === 0 ? {} : { withdrawn: digests.slice(-QUARANTINE_MAX) };
+}
+
+/** Returns the newest killed runs; nothing where there are none. */
+function interruptedOf({ interrupted = [] }: Status): Pick<Report, "interrupted"> {
+  const runs = interrupted.slice(-INTERRUPTED_MAX).map(({ command, startedAt, step }) => ({
+    command: word(command),
+    startedAt: utc(startedAt),
+    step: step === null ? null : word(step),
+  }));
+  return runs.length === 0 ? {} : { interrupted: runs };
 }
 
 /** Returns the newest entries of a quarantine. */

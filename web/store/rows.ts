@@ -88,6 +88,9 @@ export const Report = z.object({
   quarantine: z.array(Digest),
   /** The newest releases that the node knows to be withdrawn. Older nodes do not report it. */
   withdrawn: z.array(Digest).optional(),
+  /** The newest killed runs that the node has not recorded yet. Older nodes do not report them. */
+  interrupted: z.array(z.object({ command: z.string(), startedAt: Time, step: z.string().nullable() }))
+    .optional(),
   freeBytes: z.number().nullable(),
   /** Why consumers do not see the active release, or why the quarantine or canary cannot be read. */
   fault: z.string().nullable(),

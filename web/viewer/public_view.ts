@@ -111,7 +111,8 @@ export function publicRow(row: NodeRow, name: string): NodeRow {
 }
 
 function publicReport(report: Report): Report {
-  const { at, receivedAt, intervalSeconds, roles, canary, quarantine, withdrawn, freeBytes, fault } = report;
+  const { at, receivedAt, intervalSeconds, roles, canary, quarantine } = report;
+  const { withdrawn, interrupted, freeBytes, fault } = report;
   return {
     at,
     receivedAt,
@@ -132,6 +133,9 @@ function publicReport(report: Report): Report {
       : { ...canary, startedAt: timeOr(canary.startedAt, at), reason: HIDDEN_REASON },
     quarantine,
     ...(withdrawn === undefined ? {} : { withdrawn }),
+    ...(interrupted === undefined
+      ? {}
+      : { interrupted: interrupted.map(({ command, startedAt }) => ({ command, startedAt, step: null })) }),
     // The public sees that the disk is nearly full, but not how full.
     freeBytes: freeBytes !== null && freeBytes < FREE_BYTES_MIN ? 0 : null,
     fault: fault === null ? null : HIDDEN_REASON,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Trouble } from "../../../web/fleet/node_view.ts";
 import { viewFleet } from "../../../web/fleet/view_fleet.ts";
+import { publicRow } from "../../../web/viewer/public_view.ts";
 import type { NodeRow } from "../../../web/store/rows.ts";
 import { DAY_MS, HOUR_MS, laterBy, MINUTE_MS, rowOf, skewedRowOf } from "../../helpers/web_rows.ts";
 import * as events from "../../helpers/web_events.ts";
@@ -57,6 +58,28 @@ Deno.test("failures of all commands read as sentences after the node's name", ()
   assert.equal(title("refused", "hf-pull"), "refused a release");
   assert.equal(title("refused", "publish"), "refused to publish");
   assert.equal(title("interrupted", "train"), "was interrupted during train");
+});
+
+Deno.test("a killed run is a problem from the next heartbeat on; its record, which the next run writes, takes the place", () => {
+  const startedAt = laterBy(AT, 30_000);
+  const killed = { runId: "killed", command: "pull", startedAt, step: "stage" };
+  const row = rowOf(NODE, events.activated(NODE, 2), beat({ status: { interrupted: [killed] } }));
+  assert.deepEqual(texts(troublesOf(row)), [
+    'was interrupted during pull | It was killed in its step "stage". The next run undoes or completes its work.',
+  ]);
+  assert.deepEqual(texts(troublesOf(publicRow(row, NODE))), [
+    "was interrupted during pull | It was killed. The next run undoes or completes its work.",
+  ]);
+  const error = { code: "INTERRUPTED", message: "the run was killed" };
+  const record = { ...killed, outcome: "interrupted", error };
+  const known = rowOf(
+    NODE,
+    events.activated(NODE, 2),
+    beat({ status: { interrupted: [killed] } }),
+    events.failed(NODE, record),
+  );
+  assert.deepEqual(texts(troublesOf(known)), ["was interrupted during pull | The run was killed."]);
+  assert.deepEqual(texts(troublesOf(publicRow(known, NODE))).length, 1);
 });
 
 Deno.test("a rollback shows the release, the reason, and how to activate the replaced release anyway", () => {
