@@ -98,17 +98,13 @@ async function checkSpace(context: Context, location: StoreLocation, folder: str
       "free some space, or run model-sync prune",
     );
   }
-  const text = `${mebibytes(free)} MiB free`;
+  const text = `${formatBytes(free)} free`;
   if (free >= wanted) return pass("disk space", text);
   return warn(
     "disk space",
-    `${text}, the next release may need ${mebibytes(wanted)} MiB`,
+    `${text}, the next release may need ${formatBytes(wanted)}`,
     "free some space, or run model-sync prune",
   );
-}
-
-function mebibytes(bytes: number): number {
-  return Math.floor(bytes / 1024 / 1024);
 }
 
 function checkSameFileSystem(

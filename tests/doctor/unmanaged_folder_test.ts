@@ -92,9 +92,9 @@ Deno.test("doctor names what is at the place of the model folder, and what the f
       free: 16 * 1024 * 1024 - 1,
       line: "fail disk space: 16.0 MiB free, and a pull keeps 16.0 MiB spare",
     },
-    { free: 16 * 1024 * 1024, line: "warn disk space: 16 MiB free, the next release may need 256 MiB" },
-    { free: 100 * 1024 * 1024, line: "warn disk space: 100 MiB free, the next release may need 256 MiB" },
-    { free: 300 * 1024 * 1024, line: "pass disk space: 300 MiB free" },
+    { free: 16 * 1024 * 1024, line: "warn disk space: 16.0 MiB free, the next release may need 256.0 MiB" },
+    { free: 100 * 1024 * 1024, line: "warn disk space: 100.0 MiB free, the next release may need 256.0 MiB" },
+    { free: 300 * 1024 * 1024, line: "pass disk space: 300.0 MiB free" },
   ];
   for (const { make, fs, free, activation = "auto", line } of cases) {
     using dir = tempDir();

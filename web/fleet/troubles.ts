@@ -1,4 +1,4 @@
-import { formatDuration, plural } from "../../lib/core/format.ts";
+import { formatBytes, formatDuration, plural } from "../../lib/core/format.ts";
 import { shortDigest } from "../../lib/release/manifest.ts";
 import { WITHDRAWN } from "../../lib/release/withdrawals.ts";
 import { releaseWords, sentence } from "../shared/words.ts";
@@ -141,9 +141,7 @@ function faultTroubles({ row: { report } }: Circumstances): Trouble[] {
           kind: "fault",
           label: "disk nearly full",
           title: "has a nearly full disk",
-          text: freeBytes === 0
-            ? "Almost no space is left."
-            : `${Math.floor(freeBytes / 1024 ** 2)} MiB are free.`,
+          text: freeBytes === 0 ? "Almost no space is left." : `${formatBytes(freeBytes)} are free.`,
           at,
           command: "model-sync prune",
         } as const,

@@ -154,7 +154,7 @@ Deno.test("faults of the store and a nearly full disk show a command", () => {
   );
   assert.deepEqual(texts(troublesOf(row)), [
     "has a fault in its store | The model folder is a copy. | model-sync doctor",
-    "has a nearly full disk | 200 MiB are free. | model-sync prune",
+    "has a nearly full disk | 200.0 MiB are free. | model-sync prune",
   ]);
 });
 
