@@ -19,7 +19,7 @@ export const PICKLE_LIMITS = {
   nameBytes: 256,
   // Digits of a decimal number. Python since 3.11 refuses more; before, a million digits take it hours.
   numberBytes: 4300,
-  // Tracked items of a tuple. Arguments are up to a dozen, names of a record's fields more.
+  // Tracked items of a tuple. Arguments are up to a dozen, names of a record's fields more, and numpy's dimensions 64.
   tupleItems: 64,
   // Tracked entries of a dictionary. States that are checked have few: joblib's arrays have 6.
   dictEntries: 64,

@@ -108,6 +108,14 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
     setOf(25_000, (at) => long(MODULUS * (1n << 250n) * BigInt(at + 1), 41)),
     TOO_LONG,
   ],
+  "numbers of more bytes than are hashed": [
+    setOf(25_000, (at) => long(BigInt(at) + (1n << 300n), 40)),
+    TOO_LONG,
+  ],
+  "numbers of more digits than are hashed": [
+    setOf(25_000, (at) => rawPickle(`L${10n ** 80n + BigInt(at)}L\n`)),
+    TOO_LONG,
+  ],
   "numbers of one hash in a list of which a set is made": [listed(25_000, remainder(18)), TOO_LONG],
   "pairs of numbers of one hash": [setOf(25_000, pair), TOO_LONG],
   "pairs of one hash, each in a tuple with text": [
@@ -178,6 +186,8 @@ Deno.test("the keys of real models pass, however many", async () => {
     setOf(25_000, (at) => rawPickle("X", uint32(2), 0xc3, 0xbc, text(`${at}`), 0x86)),
     setOf(30_000, (at) => rawPickle(long(BigInt(at) << 33n, 8), long(BigInt(at) << 30n, 8), 0x86)),
     setOf(30_000, (at) => long(BigInt(at) ** 9n + (1n << 127n), 17)),
+    setOf(25_000, (at) => long(BigInt(at) + (1n << 255n), 33)),
+    setOf(25_000, (at) => rawPickle(`L${10n ** 78n + BigInt(at)}L\n`)),
     setOf(25_000, () => floats),
     // The same keys in many dictionaries.
     joined(

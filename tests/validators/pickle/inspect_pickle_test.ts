@@ -4,7 +4,12 @@ import type { Sha256 } from "../../../lib/core/hash.ts";
 import { InvalidModelError } from "../../../lib/validators/invalid_model.ts";
 import { decompressLz4 } from "../../../lib/validators/pickle/unpack/lz4_frame.ts";
 import { inspectPickle } from "../../../lib/validators/pickle/inspect_pickle.ts";
-import { opcodeBudget, UNWRAP_LIMITS } from "../../../lib/validators/pickle/limits.ts";
+import {
+  KEPT_BYTES,
+  opcodeBudget,
+  PICKLE_LIMITS,
+  UNWRAP_LIMITS,
+} from "../../../lib/validators/pickle/limits.ts";
 import { OPCODES } from "../../../lib/validators/pickle/machine/opcodes.ts";
 import { PickleProblem } from "../../../lib/validators/pickle/pickle_problem.ts";
 import { fileSource, type PickleSource, streamSource } from "../../../lib/validators/pickle/pickle_source.ts";
@@ -162,6 +167,13 @@ Deno.test("honest pickles are walked to their end, whatever pieces they are read
   }
 });
 
+Deno.test("more padding before an array than joblib's alignment needs is refused", async () => {
+  const padded = (bytes: number) =>
+    rawPickle(PROTO_4, arrayWrapper(3, { isPadded: true }), bytes, new Uint8Array(bytes + 24), ".");
+  assert.equal((await walk(source(padded(16)))).arrays, 1);
+  await assert.rejects(() => walk(source(padded(17))), /has a padding of 17 bytes before an array/);
+});
+
 Deno.test("random bytes cause nothing but a refusal", async () => {
   const opcodes = [...OPCODES.keys()].filter((code) => OPCODES[code] !== undefined);
   const bytes = fc.oneof(
@@ -272,18 +284,27 @@ Deno.test("the tracked depth suffices for an array of records with fields and su
 });
 
 Deno.test("tracked values have a limit in memory, beyond which only their kind is known", async () => {
-  const budget = () => opcodeBudget(1e9);
-  const pairs = Array.from(
-    { length: 1000 },
-    (_, at) => rawPickle("K", at & 255, "M", at & 255, at >> 8, 0x86, "0"),
-  );
-  const spent = rawPickle(PROTO_4, times(1200, joined(pairs)));
-  const array = rawPickle(arrayWrapper(0), ".");
-  await assert.rejects(
-    () => walk(source(rawPickle(spent, array), 1 << 20), { budget: budget() }),
-    /unexpected|too many objects|too much/,
-  );
-  await walk(source(rawPickle(spent, "N."), 1 << 20), { budget: budget() });
+  const walkAfter = (tuples: number, ...opcodes: PicklePart[]) => {
+    const spent = rawPickle(PROTO_4, "N", new Uint8Array(tuples).fill(0x85), "0");
+    return walk(source(rawPickle(spent, ...opcodes, "N."), 1 << 20), { budget: opcodeBudget(1e9) });
+  };
+  const tupleBytes = KEPT_BYTES.tuple + KEPT_BYTES.tupleItem;
+  const all = Math.floor(PICKLE_LIMITS.keptBytes / tupleBytes);
+  // What is left suffices for no other value.
+  assert.ok(PICKLE_LIMITS.keptBytes - all * tupleBytes < KEPT_BYTES.dict);
+  const made = rawPickle(stackGlobal("sklearn.base", "BaseEstimator"), ")", 0x81);
+  const placeholder = rawPickle(stackGlobal("joblib.numpy_pickle", "NumpyArrayWrapper"), ")", 0x81);
+  const cases: readonly (readonly [number, Uint8Array, RegExp])[] = [
+    [all, made, /too many objects to be tracked/],
+    [all - 1, float64(), /too many objects to be tracked/],
+    [all, rawPickle(placeholder, "}b"), /describes an array in an unexpected way/],
+    // A dictionary is tracked until its first entry.
+    [all - 1, rawPickle(placeholder, "}", text("k"), "Nsb"), /describes an array in an unexpected way/],
+    [all - 2, rawPickle(placeholder, "}", text("k"), "Nsb"), /describes an array with "k"/],
+  ];
+  for (const [tuples, opcodes, expected] of cases) {
+    await assert.rejects(() => walkAfter(tuples, opcodes), expected);
+  }
 });
 
 Deno.test("the contents of long tuples and of dictionaries with many entries are not tracked", async () => {
@@ -361,6 +382,8 @@ Deno.test("an overlong number is refused, and an import behind it is found", asy
   for (const opcode of ["I", "L", "F"]) {
     const number = rawPickle(PROTO_4, `${opcode}${digits}\n.`);
     await assert.rejects(() => walk(source(number)), /has an overlong or oddly written number/);
+    const unfinished = rawPickle(PROTO_4, `${opcode}${digits}`);
+    await assert.rejects(() => walk(source(unfinished)), /has an overlong or oddly written number/);
     const doubtful = rawPickle(`${opcode}${digits}\n0cos\nsystem\n)R.`);
     await assert.rejects(() => walk(source(doubtful), { isCertain: false }), /overlong/);
   }
@@ -467,6 +490,23 @@ Deno.test("an LZ4 frame that is broken, or reaches before its beginning, is refu
     lz4Frame(joined([rawPickle(0x1f, "a", 1, 0), new Uint8Array(300).fill(255), rawPickle(0, 0x10, ".")])),
   ];
   for (const frame of frames) await assert.rejects(() => unpack(frame), PickleProblem);
+  // More than a block of this frame may hold: in a match at its end, and in bytes behind a match.
+  const match = (more: number) =>
+    joined([rawPickle(0x1f, "a", 1, 0), new Uint8Array(more).fill(255), rawPickle(0)]);
+  const bytes = rawPickle(0xf0, 255, 255, 255, 220, new Uint8Array(1000));
+  for (const block of [joined([match(300), rawPickle(0)]), joined([match(254), bytes])]) {
+    await assert.rejects(() => unpack(lz4Frame(block)), /has a block that cannot be decompressed/);
+  }
+  assert.equal((await unpack(lz4Frame(joined([match(250), bytes])))).length, 64_770);
+  const stored = (size: number) =>
+    joined([
+      new Uint8Array([0x04, 0x22, 0x4d, 0x18, 0x40, 0x40, 0]),
+      uint32(size + 0x80000000),
+      new Uint8Array(size),
+      new Uint8Array(4),
+    ]);
+  assert.equal((await unpack(stored(65_536))).length, 65_536);
+  await assert.rejects(() => unpack(stored(65_537)), /has a block larger than its header allows/);
   const random = fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (block) => {
     await unpack(lz4Frame(block)).catch((error) => assert.ok(error instanceof PickleProblem, String(error)));
   });

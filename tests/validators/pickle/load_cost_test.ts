@@ -167,6 +167,16 @@ Deno.test("a tree with fewer class counts than outputs is refused", async () => 
   await refusesBytes(file(tree), /Tree with unexpected arguments/, ["m.pkl"]);
 });
 
+Deno.test("a tree with more outputs than any is refused", async () => {
+  const tree = (outputs: number) =>
+    rawPickle(
+      stackGlobal("sklearn.tree._tree", "Tree"),
+      rawPickle("K", 1, array(plain("S0", "|"), outputs, "C", 0), int(outputs), 0x87, "R"),
+    );
+  await inspectBytes(file(tree(1_000_000)), "m.pkl");
+  await refusesBytes(file(tree(1_000_001)), /Tree with unexpected arguments/, ["m.pkl"]);
+});
+
 /** An array of objects that contains memo entry 0, and replaces it. */
 const around = rawPickle(RAW_ARRAY, "(K", 1, int(1), 0x85, get(2), 0x89, "]", get(0), "atb", keep(0));
 const repeated = (count: number, opcodes: Uint8Array) => joined(Array.from({ length: count }, () => opcodes));
@@ -207,6 +217,7 @@ const NESTED: Readonly<Record<string, Uint8Array>> = {
     ),
   ),
   "arrays of objects, from the outside in": rawPickle(fromOutside, filled),
+  "an array of objects in sets": rawPickle(around, repeated(65, rawPickle(0x8f, "(", get(0), 0x90))),
   "queues": repeated(4000, rawPickle(stackGlobal("collections", "deque"), ")R", get(0), "a", keep(0))),
   "queues of a list": repeated(4000, rawPickle(call("collections", "deque", "]", get(0), "a"), keep(0))),
   "dictionaries with a default": repeated(
@@ -236,6 +247,8 @@ Deno.test("honest models with many calls, copies and containers pass", async () 
     ),
     listed(5000, array(plain("f8"), 1, "C", 8, new Uint8Array(8))),
     listed(5000, array(OBJECT, 1, "]", ESTIMATOR, "a")),
+    // Rows of a table: each tuple has 70 numbers and an array of objects.
+    rawPickle(OBJECT, keep(2), "N", keep(0), around, listed(100, "(", "K\x01".repeat(70), get(0), "t")),
     listed(20_000, stackGlobal("collections", "OrderedDict"), ")R", text("a"), "Ns"),
     listed(50_000, ")", "]", "}", 0x8f, "0000N"),
     rawPickle(numbers, keep(0), listed(100, stackGlobal("collections", "deque"), get(0), 0x85, "R")),

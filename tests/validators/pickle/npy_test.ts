@@ -95,6 +95,7 @@ Deno.test("an array whose header only Python can interpret is refused", async ()
     "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'more': 1}\n",
     "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} # a comment\n",
     `{'descr': ${"[('a', ".repeat(2000)}'<f4'${")]".repeat(2000)}, 'fortran_order': False, 'shape': (1,)}\n`,
+    "{".repeat(500_000),
     header("'<f4'", "(1,)").padEnd(1_100_000),
     "",
   ];

@@ -10,7 +10,7 @@ import {
   record,
   subArray,
 } from "./raw_numpy.ts";
-import { PROTO_4, rawPickle, text } from "../../helpers/raw_pickle.ts";
+import { PROTO_4, rawPickle, stackGlobal, text } from "../../helpers/raw_pickle.ts";
 import { inspectBytes, refusesBytes } from "./inspect_bytes.ts";
 
 const NONE = rawPickle("N", 0x85);
@@ -22,6 +22,34 @@ function nested(depth: number): Uint8Array {
   let type = INT_64;
   for (let at = 0; at < depth; at++) type = record([["a", type, 0]], 8, { flags: 16 });
   return type;
+}
+
+/** An element of a class of records. */
+function ofClass(bytes: number): Uint8Array {
+  const made = rawPickle(
+    stackGlobal("numpy", "dtype"),
+    stackGlobal("numpy", "record"),
+    0x89,
+    0x88,
+    0x87,
+    "R",
+  );
+  return rawPickle(made, "(K", 3, text("|"), "NNN", int(bytes), int(1), int(0), "tb");
+}
+
+/** A record of the type in the memo, so many times in each of its levels. */
+function repeated(...levels: readonly number[]): Uint8Array {
+  return levels.reduce(
+    (inner, count) =>
+      rawPickle(
+        inner,
+        "q",
+        0,
+        "0",
+        record(Array.from({ length: count }, (_, at) => [`f${at}`, rawPickle("h", 0), 0]), 8, { flags: 16 }),
+      ),
+    INT_64,
+  );
 }
 
 const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
@@ -58,6 +86,13 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
     array(subArray(OBJECT, 2, 16, 63), 1, listOf(1, rawPickle("]N", 0x61))),
     /elements are arrays/,
   ],
+  "an element of a class of records whose size overflows": [ofClass(2 ** 31), /a size that contradicts/],
+  "an element of a class of records of a negative size": [ofClass(-2), /a size that contradicts/],
+  "a shape that overflows before a dimension of zero": [
+    rawPickle(RAW_ARRAY, "(K", 1, int(2 ** 40), int(2 ** 40), int(0), 0x87, INT_64, 0x89, "C", 0, "tb"),
+    /unexpected/,
+  ],
+  "types that are repeated in all levels": [repeated(64, 64, 3), /more than 10000 types/],
   "nested types, a thousand deep": [nested(1000), /more than 64 nested types/],
 };
 
@@ -74,6 +109,9 @@ Deno.test("records of objects, unions of numbers and nested records pass", async
     record([["a", INT_64, 0], ["b", plain("i4"), 4]], 8, { flags: 16 }),
     record([["a", subArray(OBJECT, 2, 16, 63), 0], ["b", OBJECT, 16]], 24),
     nested(20),
+    repeated(64, 64, 2),
+    ofClass(8),
+    rawPickle(RAW_ARRAY, "(K", 1, int(2 ** 20), int(2 ** 30), int(0), 0x87, INT_64, 0x89, "C", 0, "tb"),
     plain("U1000", "<", 8),
   ];
   for (const opcodes of honest) await inspectBytes(file(opcodes), "m.pkl");

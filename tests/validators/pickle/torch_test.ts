@@ -103,6 +103,17 @@ Deno.test("TorchScript code that reads or writes files is refused", async () => 
   }
 });
 
+Deno.test("TorchScript code larger than that of any model is refused before it is read", async () => {
+  const entries = [
+    { name: "m/data.pkl", content: SCRIPT },
+    { name: "m/constants.pkl", content: CONSTANTS },
+    // Makes the archive large enough for the stated size of the code.
+    { name: "m/data/0", content: new Uint8Array(400_000) },
+    { name: "m/code/__torch__.py", content: CODE, method: 8, both: { bytes: 64 * 1024 * 1024 + 1 } },
+  ];
+  await refusesBytes(rawZip(entries), /has more than 67108864 bytes of code/, ["m.pt"]);
+});
+
 const scriptOf = (statement: string) =>
   CODE.replace("return x", `${statement}\n    return x`).replace(
     "  def forward",

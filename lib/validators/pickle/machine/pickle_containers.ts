@@ -46,7 +46,8 @@ export class PickleContainers extends PickleStack {
     if (tuple.holdsWrapper && tuple.items === undefined) throw this.wrapperMisused();
     if (items.length > 0) this.allocate(LOAD_BYTES.tuple);
     this.levels.hold(items);
-    if (tuple.items === undefined) this.put(tuple, items);
+    // A tuple of which nothing is tracked does not know the levels of its items either.
+    if (tuple.items === undefined && tuple.levels === 0) this.put(tuple, items);
     return tuple;
   }
 

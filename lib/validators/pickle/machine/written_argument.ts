@@ -3,7 +3,7 @@ import { PICKLE_LIMITS } from "../limits.ts";
 import { PickleProblem } from "../pickle_problem.ts";
 import type { PickleReader } from "../pickle_reader.ts";
 import { DATA, type PickleValue, UNKNOWN } from "../pickle_value.ts";
-import { isTemplate, TEMPLATE_BYTES_MAX } from "../rules/scipy_rules.ts";
+import { isTemplate } from "../rules/scipy_rules.ts";
 import { writtenFloat, writtenIndex, writtenInt, writtenLong } from "./written_number.ts";
 
 // Arguments in lines of text, which protocol 0 writes.
@@ -115,7 +115,7 @@ function constantOf(text: string, disguised: RegExp): PickleValue {
 
 /** Recognises the source code that scipy executes in a line of protocol 0. */
 function templateOf(line: string): PickleValue | undefined {
-  if (!line.startsWith(ESCAPED_NEWLINE) || line.length > TEMPLATE_BYTES_MAX) return undefined;
+  if (!line.startsWith(ESCAPED_NEWLINE)) return undefined;
   const text = line.replaceAll(ESCAPED_NEWLINE, "\n");
   // A backslash before the escape makes it plain letters. It stays in the text, which then is not a template.
   return isTemplate(new TextEncoder().encode(text))

@@ -108,7 +108,7 @@ export function buildDtype(dtype: DtypeValue, state: PickleValue): DtypeState | 
   }
   const itemBytes = bytes === -1 ? dtype.state?.itemBytes : bytes;
   if (
-    itemBytes === undefined || !Number.isSafeInteger(itemBytes) || itemBytes < 0 || itemBytes > BYTES_MAX ||
+    itemBytes === undefined || itemBytes < 0 || itemBytes > BYTES_MAX ||
     (dtype.state !== undefined && itemBytes !== dtype.state.itemBytes)
   ) {
     return "gives a numpy.dtype a size that contradicts its type";
@@ -205,7 +205,7 @@ function fieldOf(field: PickleValue, itemBytes: number): PlacedField | undefined
   const [dtype, offset] = items ?? [];
   const state = stateOf(dtype);
   if (items?.length !== 2 || state === undefined || typeof offset !== "number") return undefined;
-  const isInside = Number.isSafeInteger(offset) && offset >= 0 && offset + state.itemBytes <= itemBytes;
+  const isInside = offset >= 0 && offset + state.itemBytes <= itemBytes;
   return isInside ? { state, offset } : undefined;
 }
 
@@ -231,18 +231,15 @@ function fitFlags(
   return hasObject ? plain === FLAGS.objectFields : FLAGS.fields.some((one) => one === plain);
 }
 
-/** numpy's limit is 32, and 64 since version 2. */
-const DIMENSIONS_MAX = 64;
-
 /** Returns the number of elements of a shape, which is 1 without dimensions; `undefined` if numpy does not write it. */
 export function countOfShape(shape: PickleValue | undefined): number | undefined {
   const items = shape !== undefined && isObject(shape) && shape.kind === "tuple" ? shape.items : undefined;
-  if (items === undefined || items.length > DIMENSIONS_MAX) return undefined;
+  if (items === undefined) return undefined;
   let count = 1;
   // numpy multiplies in 64 bits, which must not overflow even if a later zero makes the result 0.
   let largest = 1;
   for (const item of items) {
-    if (typeof item !== "number" || !Number.isSafeInteger(item) || item < 0) return undefined;
+    if (typeof item !== "number" || item < 0) return undefined;
     count *= item;
     largest *= Math.max(item, 1);
     if (largest > Number.MAX_SAFE_INTEGER) return undefined;

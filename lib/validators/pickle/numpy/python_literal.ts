@@ -94,7 +94,9 @@ class Parser {
     const entries = new Map<string, Literal>();
     let hasComma = true;
     while (!this.#takes("}")) {
-      const key = hasComma ? this.value(DEPTH_MAX) : undefined;
+      // A key in braces or brackets would be parsed recursively, to any depth.
+      const token = this.#next();
+      const key = hasComma && token.kind === "literal" ? token.literal : undefined;
       if (key?.kind !== "text" || entries.has(key.value) || !this.#takes(":")) throw new UnreadableError();
       entries.set(key.value, this.value(depth + 1));
       hasComma = this.#takes(",");
