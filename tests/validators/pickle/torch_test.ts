@@ -4,6 +4,10 @@ import { z } from "zod";
 import { inspectBytes, refusesBytes } from "./inspect_bytes.ts";
 import { global, PROTO_4, rawPickle, stackGlobal, text, uint32 } from "../../helpers/raw_pickle.ts";
 import { joined, rawZip } from "../../helpers/raw_zip.ts";
+import {
+  findBytecodeProblem,
+  findCodeProblem,
+} from "../../../lib/validators/pickle/unpack/torchscript_code.ts";
 import samples from "./samples.json" with { type: "json" };
 
 const MAGIC = rawPickle(PROTO_4, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, ".");
@@ -208,9 +212,24 @@ Deno.test("TorchScript bytecode that writes files is refused, and so is code in 
   );
 });
 
+Deno.test("TorchScript code and bytecode of one long word or string are read in one pass", () => {
+  const long = "a".repeat(10_000_000);
+  for (const quote of ['"', "'", '"""', "'''"]) {
+    assert.equal(findCodeProblem(`x = ${quote}${long}${quote}\n`, []), undefined);
+    assert.equal(findCodeProblem(`x = ${quote}${"\\n".repeat(1_000_000)}${quote}\n`, []), undefined);
+    assert.equal(findCodeProblem(`x = ${quote}${long}`, []), "is not code in the form of TorchScript");
+  }
+  // A search from each letter would take hours.
+  assert.equal(findBytecodeProblem(long), undefined);
+  assert.match(findBytecodeProblem(`${long}.aten::_save${long}`) ?? "", /by aten::_save, which/);
+});
+
 Deno.test("code that mentions torch in strings, attributes and type names passes", async () => {
   const statements = [
     '_0 = "cannot torch.save ops here, it\'s # of \\"torch\\""',
+    `_0 = """two
+lines, and "torch" with \\""" of torch.save"""`,
+    "_0 = 'torch.save \\'ops\\''",
     '_0 = getattr(self, "0")\n    _1 = self.torch\n    _2 = self.ops',
     '_0 = __torch__.torch.nn.modules.linear.Linear\n    _1 = torch.relu(x)\n    ops.prim.RaiseException("x")',
     "_0 = ops.quantized.linear_dynamic(x, y)",

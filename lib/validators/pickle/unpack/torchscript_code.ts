@@ -1,13 +1,9 @@
 import { NATIVE_CLASS } from "../rules/torch_rules.ts";
 
-/** TorchScript writes strings in double quotes; its reader accepts single and triple quotes, too. */
-const STRING = String
-  .raw`"""(?:\\[^]|(?!""")[^\\])*"""|'''(?:\\[^]|(?!''')[^\\])*'''|"(?:\\[^]|[^"\\\n])*"|'(?:\\[^]|[^'\\\n])*'`;
-
 /** Separates tokens. A line that ends with a backslash continues in the next. */
 const SPACE = String.raw`[ \t\r\n]+|\\\r?\n|#[^\n]*`;
 
-const TOKEN = new RegExp(`(${SPACE})|(${STRING})|[A-Za-z_]\\w*|[^\\\\"'#]`, "y");
+const TOKEN = new RegExp(`(${SPACE})|(["'])|[A-Za-z_]\\w*|[^\\\\"'#]`, "y");
 
 /** Operators that read or write files, in torch itself and in libraries that register operators with it. */
 const FILE_ACCESS = /(^|_)(save|load|read|write|file)(_|$)/;
@@ -52,13 +48,16 @@ export function findCodeProblem(code: string, allowed: readonly string[]): strin
   return undefined;
 }
 
-/** In bytecode, opcodes follow the name of an operator, and they may be letters. */
-const FILE_OPERATOR = /\w+::(\w*_)?(save|load|read|write|(from_)?file)/;
+/**
+ * In bytecode, opcodes follow the name of an operator, and they may be letters. The name before the colons is matched
+ * backwards from them: a search for it would try each letter of a long word.
+ */
+const FILE_OPERATOR = /::(?<=(\w+)::)((?:\w*_)?(?:save|load|read|write|(?:from_)?file))/;
 
 /** Does the same for bytecode, which is for phones and names each operator by a text: `aten::save`. */
 export function findBytecodeProblem(bytecode: string): string | undefined {
-  const operator = FILE_OPERATOR.exec(bytecode)?.[0];
-  return operator && accesses(operator);
+  const found = FILE_OPERATOR.exec(bytecode);
+  return found === null ? undefined : accesses(`${found[1]}::${found[2]}`);
 }
 
 function accesses(operator: string): string {
@@ -72,10 +71,35 @@ function split(code: string): readonly string[] | undefined {
   while (TOKEN.lastIndex < code.length) {
     const found = TOKEN.exec(code);
     if (found === null) return undefined;
-    const [token, space, text] = found;
-    if (space === undefined) tokens.push(text === undefined ? token : TEXT);
+    const [token, space, quote] = found;
+    if (quote !== undefined) {
+      const end = endOfString(code, found.index);
+      if (end === undefined) return undefined;
+      TOKEN.lastIndex = end;
+    }
+    if (space === undefined) tokens.push(quote === undefined ? token : TEXT);
   }
   return tokens;
+}
+
+/** The characters that may end a string, or a line in it, or hide its end. */
+const STOP = /["'\\\n]/g;
+
+/**
+ * Returns the end of a string that begins at an index; `undefined` if it does not end. TorchScript writes strings in double
+ * quotes; its reader accepts single and triple quotes, too. An expression for all of a long string would exceed the stack.
+ */
+function endOfString(code: string, start: number): number | undefined {
+  const quote = code.charAt(start);
+  const isTriple = code.startsWith(quote.repeat(3), start);
+  const closing = isTriple ? quote.repeat(3) : quote;
+  STOP.lastIndex = start + closing.length;
+  for (let stop = STOP.exec(code); stop !== null; stop = STOP.exec(code)) {
+    if (stop[0] === "\\") STOP.lastIndex++;
+    else if (code.startsWith(closing, stop.index)) return stop.index + closing.length;
+    else if (stop[0] === "\n" && !isTriple) return undefined;
+  }
+  return undefined;
 }
 
 /** Replaces strings, which are not names. */
