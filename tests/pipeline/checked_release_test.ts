@@ -50,7 +50,15 @@ Deno.test("a pull accepts the sequence of the active release, and refuses every 
   refuseUnwanted(store, await other(1), undefined, ALLOW_NOTHING);
   refuseUnwanted(store, await other(4), active, { ...ALLOW_NOTHING, allowDowngrade: true });
   const older = await other(4);
-  assert.throws(() => refuseUnwanted(store, older, active, ALLOW_NOTHING), downgrade);
+  assert.throws(() => refuseUnwanted(store, older, active, ALLOW_NOTHING), {
+    ...downgrade,
+    message: /sequence 4 is lower than 5, of the active release$/,
+  });
+  const unnumbered = await other(0);
+  assert.throws(() => refuseUnwanted(store, unnumbered, active, ALLOW_NOTHING), {
+    ...downgrade,
+    message: /, of the active release; or the registry lost its model-sync\.json$/,
+  });
 
   const left = await oneFile(9, "ef".repeat(32));
   addQuarantine(store, { digest: left.digest, sequence: 9, reason: "bad", at: "2026-11-21", wasLeft: true });

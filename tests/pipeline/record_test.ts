@@ -1,15 +1,22 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { ModelSync } from "../../lib/config/schema.ts";
 import { type Context } from "../../lib/core/context.ts";
-import { DiskError, FailedError } from "../../lib/core/errors.ts";
+import { DiskError, FailedError, InterruptedError } from "../../lib/core/errors.ts";
 import { acquireLock, isLocked } from "../../lib/core/lock.ts";
+import { addActiveToHint, readActiveNow } from "../../lib/pipeline/active_after_run.ts";
+import { openSinks } from "../../lib/pipeline/open_sinks.ts";
 import { recordedRun, type RunLock } from "../../lib/pipeline/run.ts";
+import { shortDigest } from "../../lib/release/manifest.ts";
 import type { RunSink } from "../../lib/store/run_sink.ts";
 import { readHistory, type RunRecord } from "../../lib/store/history.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
+import { readPointer } from "../../lib/store/pointers.ts";
 import { findRunning, markRun } from "../../lib/store/running.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
+import { pulledReleases, storeOf } from "../helpers/machines.ts";
 import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -132,19 +139,24 @@ Deno.test("a record has the steps with their durations, and after a failure the 
   using dir = tempDir();
   const store = storeIn(dir);
   const options = { command: "pull", lock: "references", sinks: [] } as const;
-  const failing = recordedRun(testContext(), store, options, async (run, { log }) => {
+  const clock = new FakeClock("2026-11-21T00:00:00Z");
+  const failing = recordedRun(testContext({ clock }), store, options, async (run, { log }) => {
     for (let line = 1; line <= 25; line++) log.info(`line ${line}`);
     log.debug("nobody sees this");
-    await run.step("resolve", () => {});
+    await run.step("resolve", () => clock.advance(200));
     return await run.step("stage", () => {
+      clock.advance(1500);
       log.warn("the disk is slow");
       throw new FailedError("Cannot stage", { code: "X", hint: "look at the disk" });
     });
   });
   await assert.rejects(failing, { code: "X" });
   const [record] = readHistory(store, 1);
-  assert.deepEqual(record?.steps?.map(({ name }) => name), ["resolve", "stage"]);
-  for (const { startMs, durationMs } of record?.steps ?? []) assert.ok(startMs >= 0 && durationMs >= 0);
+  assert.deepEqual(record?.steps, [
+    { name: "resolve", startMs: 0, durationMs: 200 },
+    { name: "stage", startMs: 200, durationMs: 1500 },
+  ]);
+  assert.equal(record?.durationMs, 1700);
   assert.deepEqual(record?.error, {
     code: "X",
     message: "Cannot stage",
@@ -245,4 +257,68 @@ Deno.test("a run whose record the disk refuses succeeds, is delivered once, and 
     await run(store);
     assert.deepEqual(recorded(store), ["pull"], code);
   }
+});
+
+Deno.test("after a failed run, the active release is named with what keeps consumers from it", async () => {
+  using dir = tempDir();
+  const { bot } = await pulledReleases(dir.path, [{ "a.bin": "one" }]);
+  const store = storeOf(testContext(), bot);
+  const digest = readPointer(store, "current") ?? DIGEST;
+  const active = `release ${shortDigest(digest)} is active`;
+  assert.deepEqual(readActiveNow(store), { digest, sequence: 1, previous: undefined, text: active });
+  Deno.removeSync(bot.modelsDir);
+  assert.equal(readActiveNow(store).text, `${active}, but ${bot.modelsDir} is missing`);
+  Deno.writeTextFileSync(`${join(store.releases, digest.slice("sha256:".length))}.json`, "{");
+  assert.equal(readActiveNow(store).text, active, "without its manifest");
+  const pointer = join(store.root, "current");
+  Deno.removeSync(pointer);
+  assert.deepEqual(readActiveNow(store), { digest: undefined, text: "no release is active" });
+  Deno.mkdirSync(pointer);
+  assert.match(
+    readActiveNow(store).text,
+    /^which release is active cannot be read: Cannot read the pointer /,
+  );
+});
+
+Deno.test("the hint of a failed run says which release is active, once, and whether the next run has to settle it", () => {
+  const left = "; the next run settles what this one left";
+  const active = "release abababababab is active";
+  const told = (error: FailedError | InterruptedError, isSettled: boolean) => {
+    addActiveToHint(error, { digest: DIGEST, text: active }, isSettled);
+    return error.hint;
+  };
+  const failed = (hint?: string, message = "Cannot pull") => new FailedError(message, { code: "X", hint });
+  const stopped = () => new InterruptedError("stopped", { code: "X", hint: "nothing half-done is left" });
+  assert.equal(told(failed(), true), active);
+  assert.equal(told(failed(), false), active + left);
+  assert.equal(told(failed("free some space"), true), `free some space; ${active}`);
+  assert.equal(told(failed("free some space"), false), `free some space; ${active}${left}`);
+  assert.equal(told(failed("try again; the active release is untouched"), true), `try again; ${active}`);
+  assert.equal(told(failed("try again; the active one is untouched"), false), `try again; ${active}${left}`);
+  assert.equal(told(failed(`${active}; wait`), true), `${active}; wait`);
+  assert.equal(told(failed("wait", `Cannot pull: ${active}`), true), "wait");
+  assert.equal(told(stopped(), true), `nothing half-done is left; ${active}`);
+  assert.equal(told(stopped(), false), active + left);
+});
+
+Deno.test("runs are delivered to the configured destinations, and to no others", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const names = async (settings: Record<string, unknown>) =>
+    (await openSinks(ModelSync.parse(settings), store)).map((sink) => sink.constructor.name);
+  assert.deepEqual(await names({}), []);
+  const url = "https://example.org/hook";
+  for (
+    const [settings, name] of [
+      [{ alerts: { webhook: { url } } }, "AlertSink"],
+      [
+        { alerts: { email: { host: "mail.example.org", from: "a@example.org", to: ["b@example.org"] } } },
+        "AlertSink",
+      ],
+      [{ alerts: { chat: [{ type: "slack", url }] } }, "AlertSink"],
+      [{ report: { url } }, "ReportSink"],
+      [{ report: { ping: { url_env: "PING_URL" } } }, "PingSink"],
+      [{ report: { metrics_file: "metrics.prom" } }, "MetricsSink"],
+    ] as const
+  ) assert.deepEqual(await names(settings), [name]);
 });
