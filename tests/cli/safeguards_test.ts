@@ -106,7 +106,7 @@ Deno.test("pull --wait-canary waits until the release has passed its canary", as
   const { canary } = await world.json("bot", "canary", "status");
   assert.deepEqual([canary.digest, canary.status], [release, "passed"]);
   const { runs } = await world.json("bot", "status");
-  assert.equal(runs[0].outcome, "promoted");
+  assert.deepEqual([runs[0].outcome, runs[0].release, runs[0].sequence], ["promoted", release, 2]);
 });
 
 Deno.test("pull --wait-canary rolls back a release that is worse than the previous one, with exit code 8", async () => {
@@ -159,7 +159,7 @@ Deno.test("quarantine add and lift decide which releases a pull accepts", async 
   assert.match(listed.stdout, /since \S+\n {4}it smells\n/);
   const unseen = new RegExp(`^ {2}${next.slice(7, 19)} since \\S+\n {4}it smells$`, "m");
   assert.match((await world.run("bot", "status")).stdout, unseen);
-  assert.equal((await world.run("bot", "pull")).code, 5);
+  for (const args of [["--dry-run"], []]) assert.equal((await world.run("bot", "pull", args)).code, 5);
   const active = await world.run("bot", "quarantine", ["add", release.slice(7, 15)]);
   assert.match(active.stdout, /it stays active; roll back from it with: model-sync rollback/);
   const unknown = await world.run("bot", "quarantine", ["lift", "ffff"]);

@@ -348,6 +348,8 @@ Deno.test("a pull that repairs a release logs one warning, in both modes and for
       const log = { ...context.log, warn: (message: string) => void warnings.push(message) };
       assert.equal((await pullTo({ ...context, log }, bot, { activation, force })).outcome, "activated");
       assert.equal(Deno.readTextFileSync(damaged), "one");
+      const isMixed = warnings.some((warning) => /activating file by file, because /.test(warning));
+      assert.equal(isMixed, activation === "mirror", warnings.join("; "));
       const aboutDamage = warnings.filter((warning) => /damage|mend/.test(warning));
       assert.equal(aboutDamage.length, 1, `${activation} ${force}: ${warnings.join("; ")}`);
     }

@@ -4,7 +4,7 @@ import { type Safeguards, safeguardsOf } from "../../lib/pipeline/safeguards.ts"
 import { type CanaryState, updateCanary } from "../../lib/canary/canary_state.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { InterruptedError, ModelSyncError } from "../../lib/core/errors.ts";
-import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
+import { canaryPath, judgedCanary, openCanary } from "../../lib/canary/find_canary.ts";
 import { planPrune } from "../../lib/pipeline/prune.ts";
 import type { PullReport } from "../../lib/pipeline/pull.ts";
 import { planRollback } from "../../lib/pipeline/rollback.ts";
@@ -119,6 +119,8 @@ Deno.test("a release that fails validation is refused and quarantined; a later o
   await assert.rejects(world.pull(checks), (error) => {
     assert.ok(error instanceof ModelSyncError);
     assert.match(error.message, /a\.json/);
+    // No setting allows it, so none has to be changed before the quarantine is lifted.
+    assert.doesNotMatch(error.hint ?? "", /quarantine lift/);
     return ends("VALIDATION_FAILED", 5)(error);
   });
   assert.equal(world.active, good);
@@ -138,6 +140,20 @@ Deno.test("a refusal that a setting would allow says that the release is quarant
     assert.ok(error.hint?.endsWith(`model-sync quarantine lift ${shortDigest(bad)}`), error.hint);
     return true;
   });
+});
+
+Deno.test("a release is compared with the active one: a large loss of files is refused", async () => {
+  using world = new World();
+  const checks = safeguards({ validate: { max_shrink: 0.5 } });
+  const first = await world.publish({ "a.bin": "one", "b.bin": "two", "c.bin": "three" });
+  await world.pull(checks);
+  Deno.removeSync(join(world.trainer.modelsDir, "b.bin"));
+  const second = await world.publish({ "a.bin": "one", "c.bin": "three" });
+  await world.pull(checks);
+  Deno.removeSync(join(world.trainer.modelsDir, "c.bin"));
+  await world.publish({ "a.bin": "1" });
+  await assert.rejects(world.pull(checks), ends("VALIDATION_FAILED", 5));
+  assert.deepEqual([world.active, readPointer(world.store, "previous")], [second, first]);
 });
 
 Deno.test("consumers are notified of every activation and every rollback", async () => {
@@ -198,6 +214,19 @@ Deno.test("a rollback of which consumers could not be notified is reported", asy
     assert.match(error.message, new RegExp(`${back}, but consumers may not have it: .*exit code 1$`));
     return ends("RELOAD_FAILED", 8)(error);
   });
+});
+
+Deno.test("the next pull notifies consumers of a rollback whose notification failed", async () => {
+  using world = new World();
+  const first = await world.publish({ "a.bin": "one" });
+  await world.pull(safeguards({}));
+  await world.publish({ "a.bin": "two" });
+  await world.pull(safeguards({}));
+  const deaf = safeguards({ reload: [{ type: "command", command: ["false"], retries: 0 }] });
+  await assert.rejects(rollBack(world.context, world.bot, undefined, deaf), ends("RELOAD_FAILED", 1));
+  assert.equal(world.active, first);
+  await assert.rejects(world.pull(safeguards({ reload: world.reload })), ends("QUARANTINED", 5));
+  assert.deepEqual(world.heard(), [`rolled-back ${first}`]);
 });
 
 Deno.test("failed releases do not pile up in the store, and do not replace releases that a rollback can activate", async () => {
@@ -304,6 +333,25 @@ Deno.test("an interruption during the reload names the active release, and says 
   });
 });
 
+Deno.test("an interruption during the notification of an automatic rollback interrupts the pull, and the next one notifies consumers", async () => {
+  using world = new World();
+  const told = safeguards({ reload: world.reload });
+  const first = await world.publish({ "a.bin": "one" });
+  await world.pull(told);
+  const bad = await world.publish({ "a.bin": "two", "unloadable": "!" });
+  const stop = new AbortController();
+  const context = testContext({ signal: stop.signal });
+  let reloads = 0;
+  context.log.info = (message) => {
+    if (!message.includes("Starting model reload") || ++reloads < 2) return;
+    stop.abort(new InterruptedError("Cannot continue: stopped by SIGTERM", { code: "INTERRUPTED" }));
+  };
+  await assert.rejects(world.pull(told, context), InterruptedError);
+  assert.deepEqual([world.active, readQuarantine(world.store)[0]?.digest], [first, bad]);
+  await assert.rejects(world.pull(told), ends("QUARANTINED", 5));
+  assert.equal(world.heard().at(-1), `rolled-back ${first}`);
+});
+
 Deno.test("the next run reports the activation of a killed run, also without configured consumers", async () => {
   using world = new World();
   const none = safeguards({});
@@ -324,13 +372,17 @@ Deno.test("the next run reports the activation of a killed run, also without con
   assert.deepEqual(pick(await world.pull(none)), ["unchanged", second]);
 
   await rollBack(world.context, world.bot, undefined, none);
+  const [left] = readQuarantine(world.store);
   writeIntent(world.store, {
     ...killed,
     command: "rollback",
     from: second,
     to: first,
     previousBefore: first,
+    left,
   });
+  // A finished rollback has its quarantine, also if the file was lost.
+  Deno.removeSync(world.store.quarantine);
   await assert.rejects(world.pull(none), ends("QUARANTINED", 5));
   assert.equal(readPendingReload(world.store), undefined);
 });
@@ -362,7 +414,12 @@ function pick({ outcome, release }: PullReport) {
 }
 
 Deno.test("the next run rolls back from a release that failed its canary, whichever process judged it", async () => {
-  for (const [status, code] of [["degraded", "CANARY_DEGRADED"], ["aborted", "CANARY_ABORTED"]] as const) {
+  for (
+    const [status, code, reason] of [
+      ["degraded", "CANARY_DEGRADED", "it failed its canary: win_rate fell"],
+      ["aborted", "CANARY_ABORTED", "it was aborted in its canary"],
+    ] as const
+  ) {
     using world = new World();
     const watched = safeguards({ canary: world.canary, reload: world.reload });
     const good = await world.publish({ "a.bin": "one" });
@@ -372,9 +429,17 @@ Deno.test("the next run rolls back from a release that failed its canary, whiche
     await world.pull(watched);
     assert.deepEqual(openCanary(world.store)?.metrics[0]?.baseline, { kind: "value", value: 0.6 });
     world.judge({ status, reason: "win_rate fell" });
-    await assert.rejects(world.pull(watched), ends(code, 8));
+    await assert.rejects(world.pull(watched), (error) => {
+      assert.ok(error instanceof ModelSyncError);
+      const kept = `Cannot keep release ${shortDigest(bad)} active: ${reason}`;
+      assert.equal(error.message, `${kept}; release ${shortDigest(good)} is active again`);
+      assert.match(error.hint ?? "", /^fix it and publish again; /);
+      return ends(code, 8)(error);
+    });
     assert.equal(world.active, good);
-    assert.equal(readQuarantine(world.store)[0]?.digest, bad);
+    assert.equal(judgedCanary(world.store), undefined, "a run has acted on the verdict");
+    const [entry] = readQuarantine(world.store);
+    assert.deepEqual([entry?.digest, entry?.reason, entry?.isWithdrawn], [bad, reason, undefined]);
     assert.equal(world.heard().at(-1), `rolled-back ${good}`);
     await assert.rejects(world.pull(watched), ends("QUARANTINED", 5));
   }

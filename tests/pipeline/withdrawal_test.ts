@@ -104,6 +104,7 @@ Deno.test("withdrawing the newest release makes the one before it the newest aga
   );
   assert.match(error.message, /was withdrawn at .* \(wrong labels\); release [0-9a-f]{12} is active again/);
   assert.deepEqual([versionOf(bot), error.report.release], ["good", good]);
+  assert.partialDeepStrictEqual(error.report.withdrawal, { digest: bad, reason: "wrong labels" });
   assert.equal((await pullTo(testContext(), bot)).outcome, "unchanged");
 
   // The training folder still holds the withdrawn models, and a nightly publish must not bring them back.
