@@ -151,6 +151,15 @@ Deno.test("pull() works on a registry without a manifest, and finds changes ther
   writeFiles(hand, { "README.md": "changed again" });
   commitAll(hand);
   assert.equal((await pullTo(testContext(), bot)).outcome, "unchanged");
+  // Only a manifest shows whether another program changed the files.
+  const accepting = { otherWriters: "accept", force: true } as const;
+  assert.equal((await pullTo(testContext(), bot, accepting)).outcome, "unchanged");
+  const required = { signatures: { keys: [], isRequired: true }, force: true };
+  await assert.rejects(pullTo(testContext(), bot, required), {
+    code: "SIGNATURE_MISSING",
+    exitCode: 5,
+    message: /the offered files: they have no model-sync\.json/,
+  });
 });
 
 Deno.test("pull() refuses a registry whose file differs from the manifest by one bit", async () => {

@@ -454,6 +454,11 @@ Deno.test("while the hub is unreachable, an intact active release is enough if t
   await assert.rejects(pullTo(away, join(bench.path, "fresh/models"), options, { isOfflineOk: true }), {
     exitCode: 4,
   });
+  // The models that this machine trains do not become a release.
+  const trained = join(bench.path, "trained/models");
+  writeFiles(trained, { "model.joblib": "mine", "../.model-sync/archived.json": "{}" });
+  await assert.rejects(pullTo(away, trained, options, { isOfflineOk: true }), { exitCode: 4 });
+  assert.deepEqual(readFiles(trained), { "model.joblib": "mine" });
   // A hub that refuses the request is not unreachable.
   const wrong = sourceOptions(bench.server, { hub: hubOf(bench.server, { token: new Secret("hf_wrong") }) });
   await assert.rejects(pullTo(bench.context, bench.bot, wrong, { isOfflineOk: true }), { exitCode: 3 });

@@ -4,7 +4,7 @@ import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { osError } from "../helpers/fake_fs.ts";
 import { type Machine, machine, publishFiles, pulledReleases, pullTo, storeOf } from "../helpers/machines.ts";
 import { activeSequence, mirrorTo } from "../helpers/mirrored_bot.ts";
-import { tempDir } from "../helpers/temp_dir.ts";
+import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 type Files = Readonly<Record<string, string>>;
@@ -71,6 +71,18 @@ Deno.test("a mirrored folder is switched to another release and back around file
   assertShows(bot, V1, V2);
   assert.equal(activeSequence(bot), 1);
   assert.deepEqual(strangersIn(bot, V1, V2), before);
+});
+
+Deno.test("a first pull in mirror mode refuses a folder with models that no release can hold, and leaves it unchanged", async () => {
+  using dir = tempDir();
+  const { trainer } = await pulledReleases(dir.path, [V1]);
+  const bot = machine(dir.path, "volume", trainer.registry.repoUrl ?? "");
+  writeFiles(bot.modelsDir, { "a.bin": "from before" });
+  Deno.symlinkSync("a.bin", join(bot.modelsDir, "latest.bin"));
+  const before = readFiles(bot.modelsDir);
+  await assert.rejects(pullTo(testContext(), bot, MIRROR), { code: "FOLDER_UNFIT", exitCode: 5 });
+  assert.deepEqual(readFiles(bot.modelsDir), before);
+  assert.equal(activeSequence(bot), undefined);
 });
 
 Deno.test("verify names the other files of a mirrored folder, also in folders with odd names", async () => {

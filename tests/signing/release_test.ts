@@ -7,6 +7,7 @@ import { sha256Hex } from "../../lib/core/hash.ts";
 import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { pull } from "../../lib/pipeline/pull.ts";
+import type { SignaturePolicy } from "../../lib/pipeline/check_signature.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { createManifest, type Digest, formatManifest, MANIFEST_NAME } from "../../lib/release/manifest.ts";
 import { verifyFolder } from "../../lib/signing/folder_signature.ts";
@@ -206,7 +207,8 @@ Deno.test("with required signatures, a pull from a frozen registry refuses the e
   const { trainer, bot } = worldIn(dir.path);
   await publishFrom(at("2026-11-21T00:00:00Z"), trainer, { seal: KEY.seal(7) });
   const required = { signatures: KEY.required };
-  assert.equal((await pullTo(at("2026-11-21T06:00:00Z"), bot, required)).outcome, "activated");
+  const first = await pullTo(at("2026-11-21T06:00:00Z"), bot, required);
+  assert.deepEqual([first.outcome, first.signer], ["activated", KEY.trusted.hint]);
   assert.equal((await pullTo(at("2026-11-28T00:05:00Z"), bot, required)).outcome, "unchanged");
   const expired = { code: "RELEASE_EXPIRED", exitCode: 5, message: /it expired at 2026-11-28T00:00:00Z/ };
   await assert.rejects(pullTo(at("2026-11-28T00:05:01Z"), bot, required), expired);
@@ -235,6 +237,22 @@ Deno.test("a new machine refuses an expired release, signed or not", async () =>
   await assert.rejects(pullTo(at("2026-11-21T01:06:00Z"), bot), { code: "RELEASE_EXPIRED", exitCode: 5 });
   await pullTo(at("2026-11-21T01:04:00Z"), bot);
   assert.deepEqual(readFiles(bot.modelsDir), V1);
+});
+
+Deno.test("a client with keys that requires no signature accepts an unsigned release with one warning, a client without keys with none", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = worldIn(dir.path);
+  await publishFrom(testContext(), trainer);
+  const warned = async (signatures: SignaturePolicy | undefined, force: boolean) => {
+    const context = testContext();
+    const { signer } = await pullTo(context, bot, { signatures, force });
+    assert.equal(signer, undefined);
+    return context.log.lines.filter((line) => line.includes("model.sig")).map((line) => line.split(": ")[1]);
+  };
+  assert.deepEqual(await warned(undefined, true), []);
+  const accepted = "it has no model.sig; it is accepted, because signing.required is not set";
+  assert.deepEqual(await warned(KEY.optional, true), [accepted]);
+  assert.deepEqual(await warned(KEY.optional, false), [], "the release is unchanged");
 });
 
 Deno.test("publishing equal models again commits nothing until half of the validity is over", async () => {
