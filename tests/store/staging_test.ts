@@ -1,9 +1,25 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { createManifest, formatManifest, releaseFile } from "../../lib/release/manifest.ts";
-import { installRelease, listReleases } from "../../lib/store/releases.ts";
+import { CHUNK_BYTES, CHUNKED_FILE_BYTES_MIN } from "../../lib/core/hash.ts";
+import {
+  createManifest,
+  formatManifest,
+  type Manifest,
+  type ReleaseFile,
+  releaseFile,
+} from "../../lib/release/manifest.ts";
+import { restorePointer, setPointers } from "../../lib/store/pointers.ts";
+import {
+  installRelease,
+  listReleases,
+  releaseDir,
+  releaseDirName,
+  removeRelease,
+} from "../../lib/store/releases.ts";
+import { SPARE_BYTES } from "../../lib/store/require_space.ts";
 import { Staging } from "../../lib/store/staging.ts";
-import { openStore } from "../../lib/store/store.ts";
+import { StatCache } from "../../lib/store/stat_cache.ts";
+import { openStore, type Store } from "../../lib/store/store.ts";
 import type { FileSystem } from "../../lib/core/files.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
 import { pulledReleases, storeOf } from "../helpers/machines.ts";
@@ -11,6 +27,28 @@ import { countingFs } from "../helpers/counting_fs.ts";
 import { memoryDir, readFiles, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { osError } from "../helpers/fake_fs.ts";
+
+function encoded(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+async function manifestOf(files: readonly ReleaseFile[]): Promise<Manifest> {
+  const origin = { carrier: "local" } as const;
+  return await createManifest(files, { sequence: 1, createdAt: "2026-01-01T00:00:00Z", origin });
+}
+
+/** Installs a release of one file through staging. */
+async function install(store: Store, path: string, text: string): Promise<Manifest> {
+  await using staging = new Staging(testContext({ fs: store.fs }), store, "earlier");
+  const file = await staging.write(path, text.length, [encoded(text)]);
+  const manifest = await manifestOf([releaseFile(path, file)]);
+  installRelease(store, staging.dir, manifest.digest, formatManifest(manifest));
+  return manifest;
+}
+
+function modeOf(path: string): number {
+  return (Deno.statSync(path).mode ?? 0) & 0o777;
+}
 
 Deno.test("a file under a second path is linked, or copied if the disk has no links or is at its limit of links", async () => {
   for (const code of [undefined, "EPERM", "EMLINK", "ENOTSUP"]) {
@@ -53,6 +91,9 @@ Deno.test("a file of an installed release is copied where the disk has no links,
   assert.equal(await staging.link("c.onnx", sha256), false);
   assert.deepEqual(readFiles(staging.dir), { "b.onnx": "one" });
   await assert.rejects(staging.write("b.onnx", 1, []), { code: "DUPLICATE_PATH", exitCode: 5 });
+  // The carrier then downloads the file.
+  await staging.write("c.onnx", 3, [encoded("two")]);
+  assert.deepEqual(staging.files.map(({ path }) => path), ["b.onnx", "c.onnx"]);
 });
 
 Deno.test("installed releases are listed newest first: by sequence, then by time", async () => {
@@ -73,4 +114,147 @@ Deno.test("installed releases are listed newest first: by sequence, then by time
     { manifest: { sequence, createdAt } },
   ) => [sequence, createdAt.at(9)]);
   assert.deepEqual(listed, [[1, "1"], [0, "4"], [0, "3"], [0, "2"]]);
+});
+
+Deno.test("a power cut loses nothing that a pointer names: everything is on the disk before it, and gone only after it", async () => {
+  using dir = tempDir();
+  const steps: string[] = [];
+  let hex = "";
+  const fs = countingFs((step) => void (/^(sync|rename|remove)/.test(step) && steps.push(step)));
+  const store = openStore(fs, { modelsDir: join(dir.path, "models") });
+  /** Returns the new steps, with short paths. */
+  const taken = () =>
+    steps.splice(0).map((step) =>
+      step.replace("syncSync", "sync").replaceAll(hex, "<digest>").replaceAll(`${store.root}/`, "")
+        .replace(store.root, "store")
+    );
+  taken();
+  const { digest } = await install(store, "BTC/a.onnx", "weights");
+  hex = releaseDirName(digest);
+  setPointers(store, { current: digest }, "symlink");
+  assert.deepEqual(taken(), [
+    "sync staging/earlier/files/BTC/a.onnx",
+    "sync staging/earlier/files/BTC",
+    "sync staging/earlier/files",
+    "remove releases/<digest>.sig",
+    "sync releases/<digest>.json.new",
+    "rename releases/<digest>.json.new releases/<digest>.json",
+    "sync releases",
+    "remove releases/<digest>",
+    "rename staging/earlier/files releases/<digest>",
+    "sync releases",
+    "remove staging/earlier",
+    "remove current.new",
+    "rename current.new current",
+    "sync store",
+  ]);
+  restorePointer(store, "current", undefined, "symlink");
+  await removeRelease(store, digest);
+  assert.deepEqual(taken(), [
+    "remove current",
+    "sync store",
+    "remove releases/<digest>.json",
+    "remove releases/<digest>.sig",
+    "remove releases/<digest>",
+    "sync releases",
+  ]);
+});
+
+Deno.test("content that the store holds becomes a link, or a read-only file on the disk where links do not work", async () => {
+  for (const code of [undefined, "EMLINK"]) {
+    using dir = tempDir();
+    const steps: string[] = [];
+    const fs = countingFs((step) => {
+      steps.push(step);
+      if (code !== undefined && step.startsWith("link")) throw osError(code);
+    });
+    const store = openStore(fs, { modelsDir: join(dir.path, "models") });
+    const held = await install(store, "a.onnx", "weights");
+    steps.length = 0;
+    {
+      await using staging = new Staging(testContext({ fs }), store, "run");
+      const path = join(staging.dir, "b.onnx");
+      const file = await staging.write("b.onnx", 7, [encoded("weights")]);
+      assert.deepEqual(readFiles(staging.dir), { "b.onnx": "weights" });
+      const other = join(releaseDir(store, held.digest), "a.onnx");
+      const isLinked = Deno.statSync(path).ino === Deno.statSync(other).ino;
+      assert.deepEqual([isLinked, file.how], code === undefined ? [true, "linked"] : [false, "written"]);
+      assert.ok(isLinked || steps.includes(`sync ${path}`));
+      if (Deno.build.os !== "windows") assert.equal(modeOf(path), 0o444);
+    }
+    assert.deepEqual([...Deno.readDirSync(store.staging)], []);
+  }
+});
+
+Deno.test("a broken disk fails a link, and is not worked around by a copy", async () => {
+  using dir = tempDir();
+  let isBroken = false;
+  const fs = countingFs((step) => {
+    if (isBroken && step.startsWith("link")) throw osError("EIO");
+  });
+  const store = openStore(fs, { modelsDir: join(dir.path, "models") });
+  const { files: [held] } = await install(store, "a.onnx", "weights");
+  await using staging = new Staging(testContext({ fs }), store, "run");
+  const staged = await staging.write("new.onnx", 3, [encoded("new")]);
+  isBroken = true;
+  const broken = (message: RegExp) => ({ code: "DISK", exitCode: 7, message });
+  await assert.rejects(
+    staging.link("b.onnx", held?.sha256 ?? ""),
+    broken(/^Cannot link b\.onnx in the store/),
+  );
+  await assert.rejects(staging.linkStaged("c.onnx", staged), broken(/^Cannot link c\.onnx to new\.onnx/));
+  await assert.rejects(staging.write("d.onnx", 7, [encoded("weights")]), broken(/^Cannot write d\.onnx/));
+  isBroken = false;
+  assert.deepEqual(readFiles(staging.dir), { "new.onnx": "new" });
+  // The carrier tries again.
+  assert.equal((await staging.write("d.onnx", 7, [encoded("weights")])).how, "linked");
+});
+
+Deno.test("a download that breaks or is stopped leaves its path free for another attempt", async () => {
+  using dir = tempDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  const stop = new AbortController();
+  await using staging = new Staging(testContext({ signal: stop.signal }), store, "run");
+  const breaking = function* () {
+    yield encoded("wei");
+    throw new Error("broken connection");
+  };
+  await assert.rejects(staging.write("a.onnx", 7, breaking()), /broken connection/);
+  await staging.write("a.onnx", 7, [encoded("weights")]);
+  const stopped = function* () {
+    yield encoded("wei");
+    stop.abort(new Error("stopped"));
+    yield encoded("ghts");
+  };
+  await assert.rejects(staging.write("b.onnx", 7, stopped()), /stopped/);
+  assert.deepEqual(readFiles(staging.dir), { "a.onnx": "weights" });
+});
+
+Deno.test("a large linked file keeps the digests of its chunks", async () => {
+  using dir = tempDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  const size = CHUNKED_FILE_BYTES_MIN + 1;
+  const sha256 = "ab".repeat(32);
+  const chunks = Array.from({ length: Math.ceil(size / CHUNK_BYTES) }, () => "cd".repeat(32));
+  const manifest = await manifestOf([{ path: "a.onnx", size, sha256, chunks }]);
+  const staged = join(store.staging, "sparse");
+  Deno.mkdirSync(staged);
+  Deno.writeTextFileSync(join(staged, "a.onnx"), "");
+  Deno.truncateSync(join(staged, "a.onnx"), size);
+  installRelease(store, staged, manifest.digest, formatManifest(manifest));
+  const cache = StatCache.ofRelease(store, manifest.digest);
+  cache.rememberOwn("a.onnx", Deno.lstatSync(join(releaseDir(store, manifest.digest), "a.onnx")), sha256);
+  cache.save();
+  await using staging = new Staging(testContext(), store, "run");
+  assert.ok(await staging.link("a.onnx", sha256));
+  assert.deepEqual(staging.files.map((file) => releaseFile(file.path, file)), manifest.files);
+});
+
+Deno.test("a download may leave 16 MiB of the disk free, and no byte less", async () => {
+  using dir = tempDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  const context = testContext({ freeBytes: () => Promise.resolve(SPARE_BYTES + 7) });
+  await using staging = new Staging(context, store, "run");
+  await staging.requireSpace(7);
+  await assert.rejects(staging.requireSpace(8), { code: "DISK", exitCode: 7 });
 });
