@@ -4,11 +4,13 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
 import { preAuthEncoding } from "../../lib/signing/bundle.ts";
+import { RELEASE_FILES_MAX } from "../../lib/release/manifest.ts";
 import { SIGNATURE_BYTES_MAX } from "../../lib/release/registry_file.ts";
 import { signFolder, verifyFolder } from "../../lib/signing/folder_signature.ts";
+import { listTree } from "../../lib/signing/hash_tree.ts";
 import { parsePublicKey } from "../../lib/signing/key_files.ts";
 import { bundleOf, RESOURCES, statementOf } from "./oms_folder.ts";
-import { readOnlyFs } from "../helpers/fake_fs.ts";
+import { osError, readOnlyFs } from "../helpers/fake_fs.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { testKey } from "../helpers/signing.ts";
 import { noise, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -203,13 +205,42 @@ Deno.test("a signature that cannot be written or read is named with the reason",
   });
 });
 
+Deno.test("a signature whose folder denies access is not reported as a missing or unusable file", async () => {
+  const denied = osError("EACCES", (message) => new Deno.errors.PermissionDenied(message));
+  const statSync = () => {
+    throw denied;
+  };
+  const context = testContext({ fs: { ...Deno, statSync } });
+  await assert.rejects(verifyFolder(context, [KEY.trusted], "models", "model.sig"), denied);
+});
+
+Deno.test("a folder is signed with as many files as a release may have, and refused with one more", () => {
+  const info = Deno.lstatSync(PROJECT);
+  const folderOf = (count: number) => {
+    const entry = { isFile: true, isDirectory: false, isSymlink: false };
+    const entries = Array.from({ length: count }, (_, index) => ({ ...entry, name: String(index) }));
+    const fs = { ...Deno, statSync: () => info, lstatSync: () => info, readDirSync: () => entries.values() };
+    return listTree(testContext({ fs }), "models", []).length;
+  };
+  assert.equal(folderOf(RELEASE_FILES_MAX), RELEASE_FILES_MAX);
+  assert.throws(() => folderOf(RELEASE_FILES_MAX + 1), {
+    code: "FOLDER_UNFIT",
+    message: /it has more than 200000 files/,
+  });
+});
+
 Deno.test("signing and verifying stop when the signal is aborted", async () => {
   using dir = tempDir();
   const { models, signature } = folderWithKeys(dir);
   const signal = AbortSignal.abort(new Error("stopped"));
   await assert.rejects(signFolder(testContext({ signal }), KEY.signing, models, signature), /stopped/);
   await signFolder(testContext(), KEY.signing, models, signature);
-  await assert.rejects(verifyFolder(testContext({ signal }), [KEY.trusted], models, signature), /stopped/);
+  // A large folder is not even listed.
+  const fs = { ...Deno, readDirSync: () => assert.fail("listed") };
+  await assert.rejects(
+    verifyFolder(testContext({ signal, fs }), [KEY.trusted], models, signature),
+    /stopped/,
+  );
 });
 
 Deno.test({

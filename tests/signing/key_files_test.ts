@@ -179,6 +179,24 @@ Deno.test("a key file that is missing, a folder or far too large is refused befo
   });
 });
 
+Deno.test("a key file that cannot be opened is named with the reason, and a failing disk is not a missing key", () => {
+  const failing = (error: Error) => ({
+    ...Deno,
+    statSync: () => {
+      throw error;
+    },
+  });
+  const denied = failing(osError("EACCES", (message) => new Deno.errors.PermissionDenied(message)));
+  for (const read of [readPublicKeyFile, readPrivateKeyFile]) {
+    assert.throws(() => read(denied, "key.pem"), {
+      code: "KEY_MISSING",
+      exitCode: 2,
+      message: /^Cannot read the (public|private) key key\.pem: permission denied$/,
+    });
+    assert.throws(() => read(failing(osError("EIO")), "key.pem"), { code: "EIO" });
+  }
+});
+
 Deno.test("the environment takes precedence over the key file, with real or escaped line ends", () => {
   using dir = tempDir();
   const other = testKey();
@@ -235,4 +253,17 @@ Deno.test("a key that cannot be written leaves no part of a key pair", () => {
     assert.throws(() => generateKeyFiles({ ...Deno, openSync }, privatePath, publicPath), { exitCode: 7 });
     assert.deepEqual(readFiles(dir.path), {});
   }
+});
+
+Deno.test("a new key pair survives a power cut: its files and their folder are synced", () => {
+  using dir = tempDir();
+  const synced: string[] = [];
+  const openSync = (path: string | URL, options?: Deno.OpenOptions) => {
+    const file = Deno.openSync(path, options);
+    return Object.assign(file, { syncSync: () => void synced.push(String(path)) });
+  };
+  const [privatePath, publicPath] = [join(dir.path, "key.pem"), join(dir.path, "pub.pem")];
+  generateKeyFiles({ ...Deno, openSync }, privatePath, publicPath);
+  const folder = Deno.build.os === "windows" ? [] : [dir.path];
+  assert.deepEqual(synced, [privatePath, ...folder, publicPath, ...folder]);
 });

@@ -49,12 +49,12 @@ export const RESOURCES = Object.entries(FILES).sort(([a], [b]) => a < b ? -1 : 1
 );
 
 /** Signs a payload unchanged. */
-export function bundleOf(key: TestKey, payload: string): {
+export function bundleOf(key: TestKey, payload: string | Uint8Array): {
   mediaType: unknown;
   verificationMaterial: Layer;
   dsseEnvelope: { payload: unknown; payloadType: unknown; signatures: Layer[] };
 } {
-  const bytes = Buffer.from(payload);
+  const bytes = typeof payload === "string" ? Buffer.from(payload) : Buffer.from(payload);
   const type = "application/vnd.in-toto+json";
   const signed = Buffer.concat([Buffer.from(`DSSEv1 ${type.length} ${type} ${bytes.length} `), bytes]);
   const sig = sign(key.signing.verification.hash, signed, key.privatePem).toString("base64");
@@ -74,7 +74,7 @@ export interface Tampering {
   /** Changes the statement before it is signed. */
   readonly statement?: (statement: ReturnType<typeof statementOf>) => unknown;
   /** Replaces the text of the statement. */
-  readonly layout?: (statement: unknown) => string;
+  readonly layout?: (statement: unknown) => string | Uint8Array;
   /** Changes the bundle after it was signed. */
   readonly bundle?: (bundle: ReturnType<typeof bundleOf>) => unknown;
   /** Replaces the text of the signature file. */

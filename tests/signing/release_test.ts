@@ -155,6 +155,7 @@ Deno.test("a seal is due without our signature or with less than half of the val
   assert.equal(due(KEY.seal(), { signedBy, expiresAt: inDays(1) }), true);
   assert.equal(due(KEY.seal(4), { signedBy }), true);
   assert.equal(due(KEY.seal(4), { signedBy, expiresAt: inDays(2.1) }), false);
+  assert.equal(due(KEY.seal(4), { signedBy, expiresAt: inDays(2) }), false);
   assert.equal(due(KEY.seal(4), { signedBy, expiresAt: inDays(1.9) }), true);
   assert.equal(due(KEY.seal(4), { signedBy, expiresAt: inDays(-1) }), true);
   assert.equal(due({ signer: undefined, validDays: 4 }, { expiresAt: inDays(3) }), false);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { generateKeyPairSync } from "node:crypto";
 import fc from "fast-check";
 import { RefusedError } from "../../lib/core/errors.ts";
+import { claimedSigner } from "../../lib/signing/claimed_signer.ts";
 import { verifyFiles } from "../../lib/signing/verify_files.ts";
 import {
   bundleOf,
@@ -68,7 +70,7 @@ const REFUSED: Readonly<Record<string, Refusal>> = {
     says: /\.github\/ci\.yml was signed and is missing/,
   },
   "a file that is not JSON": { text: (text) => text.slice(0, -1), says: /it is not JSON/ },
-  "JSON that is no object": { text: () => "[]", says: /expected object/ },
+  "JSON that is no object": { text: () => "[]", says: /: it: .*expected object/ },
   "a bundle without a media type": { bundle: (bundle) => without(bundle, "mediaType"), says: /mediaType/ },
   "a bundle without verification material": {
     bundle: (bundle) => without(bundle, "verificationMaterial"),
@@ -208,6 +210,14 @@ const REFUSED: Readonly<Record<string, Refusal>> = {
         .toString("base64")
     ),
     says: /not a signature by/,
+  },
+  "a statement that is not UTF-8": {
+    layout: (statement) => {
+      const bytes = Buffer.from(JSON.stringify(statement));
+      bytes[bytes.indexOf("models")] = 0xff;
+      return bytes;
+    },
+    says: /its statement is not UTF-8/,
   },
   "a statement that is not JSON": { layout: () => "{", says: /its statement is not JSON/ },
   "no subject": { statement: (statement) => ({ ...statement, subject: [] }), says: /subject/ },
@@ -480,7 +490,9 @@ Deno.test("a key is trusted in its period by the verifier's clock, whatever the 
     notAfter: new Date("2026-12-31T00:00:00Z"),
   };
   const verifyAt = (time: string) => verifyFiles(text, [ranged], new Date(time), "it");
-  assert.equal(verifyAt("2026-06-01T00:00:00Z").key.hint, KEY.trusted.hint);
+  for (const time of ["2026-01-01T00:00:00Z", "2026-06-01T00:00:00Z", "2026-12-31T00:00:00Z"]) {
+    assert.equal(verifyAt(time).key.hint, KEY.trusted.hint);
+  }
   assert.throws(() => verifyAt("2025-12-31T23:59:59Z"), {
     code: "SIGNATURE_INVALID",
     message: /test\.pem is only trusted from 2026-01-01T00:00:00Z/,
@@ -489,4 +501,24 @@ Deno.test("a key is trusted in its period by the verifier's clock, whatever the 
     code: "SIGNATURE_INVALID",
     message: /test\.pem is no longer trusted since 2026-12-31T00:00:00Z/,
   });
+});
+
+Deno.test("a key that cannot verify at all is no reason to accept a signature", () => {
+  const text = JSON.stringify(bundleOf(KEY, JSON.stringify(statementOf(RESOURCES))));
+  // The runtime throws for this kind of key, which `verify` does not support.
+  const unable = { ...KEY.trusted, key: generateKeyPairSync("x25519").publicKey };
+  assert.throws(() => verifyFiles(text, [unable], new Date(), "it"), {
+    code: "SIGNATURE_INVALID",
+    message: /not a signature by test\.pem/,
+  });
+  assert.equal(verifyFiles(text, [unable, KEY.trusted], new Date(), "it").key, KEY.trusted);
+});
+
+Deno.test("the claimed signer is the hint of the key, or says that there is no signature, no hint or no bundle", () => {
+  const bundle = bundleOf(KEY, JSON.stringify(statementOf(RESOURCES)));
+  assert.equal(claimedSigner(JSON.stringify(bundle)), KEY.trusted.hint);
+  const nameless = { ...bundle, verificationMaterial: { publicKey: {} } };
+  assert.equal(claimedSigner(JSON.stringify(nameless)), "a key without a hint");
+  assert.equal(claimedSigner("garbage"), "unreadable");
+  assert.equal(claimedSigner(undefined), null);
 });
