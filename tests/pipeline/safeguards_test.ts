@@ -5,9 +5,10 @@ import { type CanaryState, updateCanary } from "../../lib/canary/canary_state.ts
 import { ModelSync } from "../../lib/config/schema.ts";
 import { InterruptedError, ModelSyncError } from "../../lib/core/errors.ts";
 import { canaryPath, judgedCanary, openCanary } from "../../lib/canary/find_canary.ts";
+import { awaitVerdict } from "../../lib/pipeline/await_verdict.ts";
 import { planPrune } from "../../lib/pipeline/prune.ts";
 import type { PullReport } from "../../lib/pipeline/pull.ts";
-import { planRollback } from "../../lib/pipeline/rollback.ts";
+import { planRollback, rollback } from "../../lib/pipeline/rollback.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
@@ -19,6 +20,7 @@ import type { Store } from "../../lib/store/store.ts";
 import { learnWithdrawals } from "../../lib/store/withdrawals.ts";
 import { type Digest, shortDigest } from "../../lib/release/manifest.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { memoryDir, type TempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -444,6 +446,57 @@ Deno.test("the next run rolls back from a release that failed its canary, whiche
     await assert.rejects(world.pull(watched), ends("QUARANTINED", 5));
   }
 });
+
+Deno.test("a verdict waits until no other run holds the store, without a failure on record, and an operator's rollback settles it", async () => {
+  for (const isRollback of [false, true]) {
+    using world = new World();
+    const { context, store } = world;
+    const settings = ModelSync.parse({ activation: { canary: world.canary } });
+    const good = await world.publish({ "a.bin": "one" });
+    await world.pull(safeguardsOf(settings));
+    await world.publish({ "a.bin": "two" });
+    await world.pull(safeguardsOf(settings));
+    world.judge({ status: "degraded", reason: "win_rate fell" });
+    const clock = new PausedClock();
+    let ending: Promise<unknown> | undefined;
+    const holder = { command: isRollback ? "rollback" : "prune", lock: "store", sinks: [] } as const;
+    await recordedRun(context, store, holder, async (run) => {
+      const verdict = awaitVerdict(testContext({ clock }), store, settings);
+      ending = verdict.then(() => undefined, (error: unknown) => error);
+      // Older runtimes wait for a lock in a thread, without pauses.
+      if ("tryLockSync" in Deno.FsFile.prototype) await clock.paused;
+      if (!isRollback) return { outcome: "pruned" };
+      return await rollback(context, store, run, planRollback(store, undefined), "auto");
+    });
+    const error = await ending;
+    if (isRollback) assert.equal(error, undefined);
+    else ends("CANARY_DEGRADED", 8)(error);
+    assert.equal(world.active, good);
+    assert.deepEqual(
+      readHistory(store, 2).map(({ command, outcome }) => `${command} ${outcome}`),
+      isRollback ? ["rollback rolled-back", "pull activated"] : ["canary rolled-back", "prune pruned"],
+    );
+  }
+});
+
+/** A clock whose pauses take no time. */
+class PausedClock extends FakeClock {
+  readonly #first = Promise.withResolvers<void>();
+
+  constructor() {
+    super("2026-11-21T00:00:00Z");
+  }
+
+  /** Resolves with the first pause. */
+  get paused(): Promise<void> {
+    return this.#first.promise;
+  }
+
+  override sleep(): Promise<void> {
+    this.#first.resolve();
+    return Promise.resolve();
+  }
+}
 
 Deno.test("a release that failed its canary stays active if the store has no release to roll back to", async () => {
   const losses: readonly (readonly [lose: (store: Store, good: Digest) => void, why: RegExp])[] = [
