@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DiskError } from "../../lib/core/errors.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
+import { adoptByMove, ensureModelsLink } from "../../lib/store/adopt.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
+import { inspectModelFolder } from "../../lib/store/model_folder.ts";
 import { activeManifest, readPointer } from "../../lib/store/pointers.ts";
 import { listReleases } from "../../lib/store/releases.ts";
 import {
@@ -16,7 +18,9 @@ import {
   registryOf,
   storeOf,
 } from "../helpers/machines.ts";
-import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { osError } from "../helpers/fake_fs.ts";
+import { MortalProcess } from "../helpers/mortal_process.ts";
+import { memoryDir, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 /** A published release, and a bot whose model folder is still a real folder. */
@@ -64,6 +68,81 @@ Deno.test("the next run of any command removes the remains of a killed adoption"
   assert.deepEqual(namesBeside(bot), [".model-sync", "models"]);
   const settled = /the pull of 2026-01-01T00:00:00Z was interrupted and is undone; no release is active/;
   assert.ok(context.log.lines.some((line) => settled.test(line)), context.log.lines.join("\n"));
+});
+
+Deno.test("after an adoption that was killed before any of its steps, the next run of any command restores the model folder", async () => {
+  const files = { "BTC/mine.onnx": "from before" };
+  const run = { runId: "killed", command: "pull", startedAt: "2026-01-01T00:00:00Z" };
+  const ends = new Set<string>();
+  for (let step = 1;; step++) {
+    using dir = memoryDir();
+    const bot = machine(dir.path, "bot", "none");
+    writeFiles(bot.modelsDir, files);
+    const isDead = await new MortalProcess(step).run((context) =>
+      adoptByMove(context, storeOf(context, bot), run)
+    );
+    if (!isDead) break;
+    const context = testContext();
+    const store = storeOf(context, bot);
+    await recordedRun(
+      context,
+      store,
+      { command: "prune", lock: "store", sinks: [] },
+      () => Promise.resolve({ outcome: "pruned" }),
+    );
+    assert.deepEqual(readFiles(bot.modelsDir), files, `${step}`);
+    assert.deepEqual(namesBeside(bot), [".model-sync", "models"], `${step}`);
+    const isAdopted = readPointer(store, "current") !== undefined;
+    assert.equal(inspectModelFolder(store).kind, isAdopted ? "linked" : "folder", `${step}`);
+    const mode = Deno.statSync(join(bot.modelsDir, "BTC/mine.onnx")).mode ?? 0;
+    if (isAdopted && Deno.build.os !== "windows") assert.equal(mode & 0o777, 0o444, `${step}`);
+    assert.equal(listReleases(store).length, isAdopted ? 1 : 0, `${step}`);
+    ends.add(isAdopted ? "finished" : "undone");
+  }
+  assert.deepEqual([...ends], ["undone", "finished"]);
+});
+
+Deno.test("the link replaces an empty model folder, and nothing else is left, not even if the folder cannot be removed", () => {
+  using dir = tempDir();
+  const bot = machine(dir.path, "bot", "none");
+  Deno.mkdirSync(bot.modelsDir);
+  const unremovable = {
+    ...Deno,
+    removeSync: (path: string | URL, options?: Deno.RemoveOptions) => {
+      if (path === bot.modelsDir) throw new Deno.errors.PermissionDenied("rmdir");
+      Deno.removeSync(path, options);
+    },
+  };
+  const refused = storeOf(testContext({ fs: unremovable }), bot);
+  assert.throws(() => ensureModelsLink(refused, "run"), Deno.errors.PermissionDenied);
+  assert.deepEqual(namesBeside(bot), [".model-sync", "models"]);
+  const store = storeOf(testContext(), bot);
+  assert.equal(inspectModelFolder(store).kind, "folder");
+  assert.equal(ensureModelsLink(store, "run"), undefined);
+  assert.deepEqual(namesBeside(bot), [".model-sync", "models"]);
+  assert.equal(inspectModelFolder(store).kind, "linked");
+});
+
+Deno.test({
+  name: "a model folder is adopted, too, where another user owns its files or the file system has no modes",
+  ignore: Deno.build.os === "windows", // no POSIX modes
+  async fn() {
+    for (const code of ["EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "EIO"]) {
+      using dir = memoryDir();
+      const bot = machine(dir.path, "bot", "none");
+      writeFiles(bot.modelsDir, { "mine.onnx": "from before" });
+      const chmodSync = (path: string | URL, mode: number) => {
+        if (String(path).includes("/releases/")) throw osError(code);
+        Deno.chmodSync(path, mode);
+      };
+      const context = testContext({ fs: { ...Deno, chmodSync } });
+      const run = { runId: "run", command: "pull", startedAt: "2026-01-01T00:00:00Z" };
+      const adopting = adoptByMove(context, storeOf(context, bot), run);
+      if (code === "EIO") await assert.rejects(adopting, { code });
+      else await adopting;
+      assert.deepEqual(readFiles(bot.modelsDir), { "mine.onnx": "from before" }, code);
+    }
+  },
 });
 
 Deno.test("adopting a folder whose models are installed already keeps its other files beside it", async () => {
