@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { FileSystem } from "../../lib/core/files.ts";
+import { sha256Hex } from "../../lib/core/hash.ts";
+import { createManifest, type ReleaseFile } from "../../lib/release/manifest.ts";
 import { type ModelSet, readModelSet } from "../../lib/release/model_set.ts";
+import { type CheckDepth, checkFiles } from "../../lib/store/release_files.ts";
 import { StatCache } from "../../lib/store/stat_cache.ts";
 import { decodeColumns, encodeColumns } from "../../lib/store/stat_columns.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { ageFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { testContext } from "../helpers/test_context.ts";
+import { osError } from "../helpers/fake_fs.ts";
+import { recordedLog, testContext } from "../helpers/test_context.ts";
 import { anyCharacter } from "../helpers/any_character.ts";
 
 /** Long after every file that a test writes. */
@@ -49,6 +54,22 @@ Deno.test("decodeColumns() returns undefined for any damaged cache, and never th
   for (let length = 0; length < whole.length; length++) {
     assert.equal(decodeColumns(whole.subarray(0, length)), undefined);
   }
+  /** The file with other numbers at its start: the magic number, the format, the files, the bytes of their paths. */
+  const withHeader = (header: Readonly<Record<number, number>>, bytes = whole) => {
+    const copy = bytes.slice();
+    const start = new Float64Array(copy.buffer, 0, 4);
+    for (const [index, value] of Object.entries(header)) start[Number(index)] = value;
+    return decodeColumns(copy);
+  };
+  assert.ok(withHeader({}) !== undefined);
+  const rowBytes = 4 * Float64Array.BYTES_PER_ELEMENT + sha256.length;
+  const headers = [{ 0: 1 }, { 1: 1 }, { 2: NaN }, { 2: -1, 3: 1 + 2 * rowBytes }, { 2: 1.5 }, { 3: 1.5 }];
+  for (const header of headers) assert.equal(withHeader(header), undefined, JSON.stringify(header));
+  assert.equal(withHeader({ 2: 2, 3: -rowBytes + 1 }), undefined);
+  // One path for two files.
+  const longer = new Uint8Array(whole.length + rowBytes);
+  longer.set(whole);
+  assert.equal(withHeader({ 2: 2 }, longer.fill("b".charCodeAt(0), -1)), undefined);
   fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => decodeColumns(bytes) === undefined));
 });
 
@@ -190,4 +211,100 @@ Deno.test("a digest is remembered from 50 ms after the last change on, and from 
       assert.equal(cache.find("a.onnx", info), wanted, `${written} ${age}`);
     }
   }
+});
+
+Deno.test("a cache that cannot be read or written costs time and a warning, never the run; a removed one is gone", () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "a.onnx": "one" });
+  const log = recordedLog();
+  let failure: Error | undefined;
+  const openSync: FileSystem["openSync"] = (path, options) => {
+    if (failure !== undefined && options?.write === true) throw failure;
+    return Deno.openSync(path, options);
+  };
+  const store = openStore({ ...Deno, openSync }, { modelsDir: `${dir.path}/models` }, log);
+  const info = Deno.lstatSync(`${dir.path}/a.onnx`);
+  const digest = `sha256:${"ab".repeat(32)}` as const;
+  const open = () => StatCache.ofRelease(store, digest);
+  const save = () => {
+    const cache = open();
+    cache.rememberOwn("a.onnx", info, "cd".repeat(32));
+    cache.save();
+  };
+  failure = osError("ENOSPC");
+  save();
+  assert.deepEqual([open().find("a.onnx", info), log.lines], [undefined, []]);
+  failure = new TypeError("a bug");
+  assert.throws(save, TypeError);
+  failure = undefined;
+  const path = `${store.statCache}/${"ab".repeat(32)}.bin`;
+  Deno.mkdirSync(`${path}/folder`, { recursive: true });
+  save();
+  assert.deepEqual(log.lines, [
+    `warn ${path} cannot be read and is rebuilt: Cannot read ${path}: it is a folder, not a file`,
+  ]);
+  assert.equal(open().find("a.onnx", info), "cd".repeat(32));
+  StatCache.removeOfRelease(store, digest);
+  assert.equal(open().find("a.onnx", info), undefined);
+});
+
+/** A release in a folder, and its checks on a clock at which its files have settled. */
+async function checkedFolder(dir: string, files: Readonly<Record<string, string>>, open: FileSystem["open"]) {
+  const store = openStore(Deno, { modelsDir: `${dir}/models` });
+  writeFiles(`${dir}/release`, files);
+  const listed = await Promise.all(
+    Object.entries(files).map(async ([path, text]): Promise<ReleaseFile> => ({
+      path,
+      size: text.length,
+      sha256: await sha256Hex(text),
+    })),
+  );
+  const origin = { carrier: "git" } as const;
+  const manifest = await createManifest(listed, { sequence: 1, createdAt: "2026-01-01T00:00:00Z", origin });
+  const folder = { dir: `${dir}/release`, cache: StatCache.ofModels(store) };
+  const context = testContext({ clock: LATER, fs: { ...Deno, open } });
+  return (depth: CheckDepth, signal = context.signal) =>
+    checkFiles({ ...context, signal }, folder, manifest, depth);
+}
+
+Deno.test("a check hashes files that may have changed, and every file if asked for the content, until it is stopped", async () => {
+  using dir = tempDir();
+  let opened = 0;
+  const check = await checkedFolder(dir.path, { "a.onnx": "one", "b/c.onnx": "two" }, (path, options) => {
+    opened++;
+    return Deno.open(path, options);
+  });
+  for (const [depth, hashed] of [["stat", 2], ["stat", 0], ["content", 2], ["stat", 0]] as const) {
+    opened = 0;
+    assert.deepEqual([await check(depth), opened], [[], hashed]);
+  }
+  await assert.rejects(check("stat", AbortSignal.abort(new Error("stopped"))), /stopped/);
+});
+
+Deno.test("a check says what is wrong with each file, and an unreadable disk is an error, not a damaged release", async () => {
+  using dir = tempDir();
+  const names = ["changed", "folder", "gone", "link", "longer", "missing"];
+  const files = Object.fromEntries(names.map((name) => [name, "one"]));
+  const release = `${dir.path}/release`;
+  let isBroken = false;
+  const check = await checkedFolder(dir.path, files, (path, options) => {
+    if (isBroken) throw osError("EIO");
+    if (String(path).endsWith("gone")) Deno.removeSync(path);
+    return Deno.open(path, options);
+  });
+  for (const name of ["folder", "link", "missing"]) Deno.removeSync(`${release}/${name}`);
+  writeFiles(release, { "changed": "two", "longer": "one more", "x.y": "one" });
+  Deno.mkdirSync(`${release}/folder`);
+  // A link of the file's size, to a file with its content.
+  Deno.symlinkSync("x.y", `${release}/link`);
+  assert.deepEqual((await check("stat")).map(({ path, problem }) => `${path} ${problem}`), [
+    `changed has SHA-256 ${await sha256Hex("two")}, manifest says ${await sha256Hex("one")}`,
+    "folder is not a file any more",
+    "gone is missing",
+    "link is not a file any more",
+    "longer is 8 bytes, manifest says 3",
+    "missing is missing",
+  ]);
+  isBroken = true;
+  await assert.rejects(check("content"), { code: "DISK", exitCode: 7, message: /^Cannot read .*changed: / });
 });
