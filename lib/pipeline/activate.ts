@@ -65,7 +65,6 @@ export async function activate(
     relinkPointers(store);
     linkModels(context, store, run);
     requireSeen(store, to);
-    if (replaced !== undefined) addQuarantine(store, replaced);
     return { release: to, previous: readPointer(store, "previous"), mode };
   }
   const intent: ActivationIntent = {
