@@ -8,6 +8,7 @@ import type { Context } from "../../lib/core/context.ts";
 import { TemporaryFolder } from "../../lib/core/folders.ts";
 import { withdraw, type WithdrawReport } from "../../lib/pipeline/withdraw.ts";
 import type { RegistrySettings } from "../../lib/git/registry_settings.ts";
+import { planPull, type PullPlan } from "../../lib/pipeline/plan_pull.ts";
 import { publish } from "../../lib/pipeline/publish.ts";
 import { pull, type PullOptions, type PullReport } from "../../lib/pipeline/pull.ts";
 import { planRollback, rollback, type RollbackReport } from "../../lib/pipeline/rollback.ts";
@@ -142,11 +143,7 @@ export async function pullTo(
   const store = storeOf(context, to);
   return await recordedRun(context, store, { command: "pull", lock: "store", sinks: [] }, async (run) => {
     await using source = new GitSource(context, {
-      registry: to.registry,
-      subdir: "models",
-      allowDirtyWorktree: options.allowDirtyWorktree === true,
-      allowDowngrade: options.allowDowngrade === true,
-      resetToRemote: options.resetToRemote === true,
+      ...sourceOptions(to, options),
       owner: { ...run, host: context.host },
       scratch: join(store.staging, `${run.runId}-objects`),
     }, store);
@@ -158,6 +155,23 @@ export async function pullTo(
       ...options,
     });
   });
+}
+
+/** Returns what {@link pullTo} would do, like `model-sync pull --dry-run`. */
+export async function planPullTo(context: Context, to: Machine): Promise<PullPlan> {
+  const store = storeOf(context, to);
+  await using scratch = new TemporaryFolder(context.fs, "pull");
+  const options = { ...sourceOptions(to), owner: "unlocked", scratch: scratch.path } as const;
+  await using source = new GitSource(context, options, store);
+  return await planPull(context, store, source, { allowDowngrade: false, force: false });
+}
+
+function sourceOptions(
+  { registry }: Machine,
+  { allowDirtyWorktree = false, allowDowngrade = false, resetToRemote = false }: Partial<GitSourceOptions> =
+    {},
+) {
+  return { registry, subdir: "models", allowDirtyWorktree, allowDowngrade, resetToRemote };
 }
 
 /** Rolls a machine back like `model-sync rollback`. */

@@ -9,7 +9,7 @@ import { planWithdrawal } from "../../lib/pipeline/withdraw.ts";
 import { RolledBackError } from "../../lib/pipeline/run_report.ts";
 import { Digest, formatManifest, parseManifest } from "../../lib/release/manifest.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
-import { readQuarantine } from "../../lib/store/quarantine.ts";
+import { addQuarantine, EVERY_SEQUENCE, readQuarantine } from "../../lib/store/quarantine.ts";
 import { abortCanary } from "../../lib/canary/settle_canary.ts";
 import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
 import { findWithdrawal, readWithdrawals, withdrawalsInForce } from "../../lib/store/withdrawals.ts";
@@ -19,6 +19,7 @@ import {
   type Machine,
   machine,
   planFrom,
+  planPullTo,
   publishFrom,
   type PublishSettings,
   pullTo,
@@ -214,6 +215,28 @@ Deno.test("a pull rolls back before it downloads the fixed release: a failed dow
     fixed,
     good,
   ]);
+});
+
+Deno.test("a dry run shows the rollback from a withdrawn release, also if the newest release is refused here", async () => {
+  using world = makeWorld();
+  const { trainer, bot } = world;
+  const good = await publishVersion(world, "good");
+  await pullTo(testContext(), bot);
+  const bad = await publishVersion(world, "bad");
+  await pullTo(testContext(), bot);
+  const newest = await publishVersion(world, "newest");
+  const store = storeOf(testContext(), bot);
+  addQuarantine(store, {
+    digest: Digest.parse(newest),
+    sequence: EVERY_SEQUENCE,
+    reason: "too slow",
+    at: "2026-11-21T00:00:00Z",
+  });
+  await assert.rejects(planPullTo(testContext(), bot), { code: "QUARANTINED", exitCode: 5 });
+  await withdrawFrom(testContext(), trainer, bad);
+  const planned = await planPullTo(testContext(), bot);
+  assert.deepEqual([planned.outcome, planned.release, planned.rollback?.from], ["rolled-back", good, bad]);
+  assert.equal((await withdrawn(pullTo(testContext(), bot))).report.release, good);
 });
 
 Deno.test("consumers are notified of the rollback, it ends the canary, and a canary never rolls back to a withdrawn release", async () => {

@@ -8,7 +8,7 @@ import type { Digest } from "../../lib/release/manifest.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
 import { chooseMode } from "../../lib/store/model_folder.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
-import { listReleases } from "../../lib/store/releases.ts";
+import { listReleases, releaseDir } from "../../lib/store/releases.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { osError } from "../helpers/fake_fs.ts";
 import {
@@ -163,6 +163,20 @@ Deno.test("a first activation whose link fails once is finished at the end of th
   assert.deepEqual(shown(bot), [release, V1]);
 });
 
+Deno.test("a pull makes a removed link to the model folder again, and fails while consumers cannot open it", async () => {
+  using dir = memoryDir();
+  const { bot } = await pulledReleases(dir.path, [V1]);
+  const active = shown(bot);
+  const [release] = listReleases(storeOf(testContext(), bot)).map(({ manifest }) => manifest.digest);
+  assert.ok(release !== undefined);
+  Deno.removeSync(bot.modelsDir);
+  const closed = closedAt(bot, release);
+  await assert.rejects(pullTo(closed, bot), { code: "MODELS_UNREADABLE", exitCode: 7 });
+  Deno.removeSync(bot.modelsDir);
+  assert.equal((await pullTo(testContext(), bot)).outcome, "activated");
+  assert.deepEqual(shown(bot), active);
+});
+
 Deno.test("a first mirroring whose files cannot be put in place leaves the folder unchanged and no active release", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path, V1);
@@ -179,6 +193,25 @@ Deno.test("a first mirroring whose files cannot be put in place leaves the folde
   assert.deepEqual(shown(bot), [undefined, {}]);
 });
 
+Deno.test("a mirroring whose release lost its manifest after a kill is settled, and the pull downloads it again", async () => {
+  using dir = memoryDir();
+  const { bot } = await pulledReleases(dir.path, [V1, V2], { activation: "mirror" });
+  const store = storeOf(testContext(), bot);
+  const [second, first] = listReleases(store).map(({ manifest }) => manifest.digest);
+  assert.ok(first !== undefined && second !== undefined);
+  writeIntent(store, {
+    ...KILLED,
+    phase: "activating",
+    mode: "mirror",
+    from: first,
+    to: second,
+    previousBefore: null,
+  });
+  Deno.removeSync(`${releaseDir(store, second)}.json`);
+  assert.equal((await pullTo(testContext(), bot, { activation: "mirror" })).outcome, "activated");
+  assert.deepEqual(shown(bot), [second, V2]);
+});
+
 Deno.test("the repair of a mirrored release keeps the release that a rollback activates, also after a kill", async () => {
   using dir = memoryDir();
   const { bot } = await pulledReleases(dir.path, [V1, V2], { activation: "mirror" });
@@ -189,6 +222,7 @@ Deno.test("the repair of a mirrored release keeps the release that a rollback ac
   const check = () => {
     assert.deepEqual(shown(bot), [second, V2]);
     assert.equal(readPointer(store, "previous"), first);
+    assert.equal(Deno.lstatSync(bot.modelsDir).isSymlink, false);
   };
   damage();
   assert.equal((await pullTo(testContext(), bot, { activation: "mirror" })).outcome, "activated");
