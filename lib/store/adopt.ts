@@ -128,13 +128,11 @@ function asidePath(store: Store, runId: string): string {
 }
 
 async function describeFolder(context: Context, store: Store): Promise<Manifest> {
-  const cache = StatCache.ofModels(store);
   const files = [];
   const found = scanFolder(store.fs, store.modelsDir, "refuse");
   reportClutter(context.log, store.modelsDir, found.clutter);
   for (const file of found.files) {
     const digest = await hashFile(store.fs, file.location, { signal: context.signal });
-    cache.remember(file.path, file.info, digest.sha256, context.clock);
     files.push(releaseFile(file.path, digest));
   }
   return await createManifest(files, {
@@ -157,7 +155,6 @@ function replaceByLink(store: Store, makeWay: () => void): void {
   }
   syncFolder(store.fs, dirname(store.modelsDir));
   syncFolder(store.fs, store.releases);
-  syncFolder(store.fs, store.root);
 }
 
 /** Beside the model folder: a rename cannot cross file systems, and the state directory may be on another one. */

@@ -38,7 +38,7 @@ export interface MirrorPlan {
 
 /** Returns whether the model folder holds the release already. */
 export function isEmpty({ copies, blockers, gone }: MirrorPlan): boolean {
-  return copies.length + blockers.length + gone.length === 0;
+  return [copies, blockers, gone].every((entries) => entries.length === 0);
 }
 
 /**

@@ -45,7 +45,7 @@ export class MirrorPreparation {
         if (isKept) this.#keep(path, path);
         else this.#moveAside(path);
       }
-      this.#steps.push({ from, to: path, ...(replaced === undefined ? {} : { replaced }) });
+      this.#steps.push({ from, to: path, replaced });
       if (isKept && replaced !== undefined) this.#keep(replaced, path);
     }
     for (const path of gone) this.#moveAside(path);
