@@ -11,7 +11,7 @@ import { activeSequence, assertMirrored, mirrorTo, settleLeft } from "../helpers
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
-const V1 = { "a.bin": "one", "sub/b.bin": "one", "c.bin": "same" };
+const V1 = { "a.bin": "one", "sub/deep/b.bin": "one", "c.bin": "same" };
 const V2 = { "a.bin": "two", "d.bin": "two", "c.bin": "same" };
 const MIRROR = { activation: "mirror" } as const;
 
@@ -33,10 +33,10 @@ Deno.test("a first mirroring over files of the same names keeps them as a releas
   assert.deepEqual(readFiles(bot.modelsDir), before);
 });
 
-Deno.test("a file of no release at the path of a new file is kept under another name", async () => {
+Deno.test("a file of no release at the path of a new file is kept under another name, and its folder stays", async () => {
   using dir = memoryDir();
   const bot = await botWithV1(dir.path);
-  writeFiles(bot.modelsDir, { "d.bin": "mine" });
+  writeFiles(bot.modelsDir, { "d.bin": "mine", "sub/mine.txt": "mine, too" });
   const context = testContext();
   await pullTo(context, bot, MIRROR);
   const {
@@ -45,21 +45,53 @@ Deno.test("a file of no release at the path of a new file is kept under another 
   assert.equal(kept, "mine");
   assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "d.bin")), "two");
   assert.ok(context.log.lines.some((line) => /d\.bin in .* belonged to no release/.test(line)));
+  const left = Array.from(Deno.readDirSync(join(bot.modelsDir, "sub")), ({ name }) => name);
+  assert.deepEqual(left, ["mine.txt"], "the folder of a file of the old release alone is removed");
 });
 
-Deno.test("a file that was changed by hand is replaced, and restored when the mirroring fails", async () => {
+for (const hasLinks of [true, false]) {
+  const where = hasLinks ? "" : ", where there are no hard links";
+  Deno.test(`files that were changed by hand are replaced, and restored when the mirroring fails, and when its undo does${where}`, async () => {
+    using dir = memoryDir();
+    const bot = await botWithV1(dir.path);
+    writeFiles(bot.modelsDir, {
+      "a.bin": "changed by hand",
+      "c.bin": "this one",
+      "sub/deep/b.bin": "this too",
+    });
+    const changed = readFiles(bot.modelsDir);
+    const failures = ["models/d.bin", "models/a.bin"];
+    const fs = countingFs((step) => {
+      if (step.startsWith("link") && !hasLinks) throw osError("EPERM");
+      // The rename that puts a file in place fails, and then one of those that put the old files back.
+      if (!step.startsWith("rename") || !step.endsWith(failures[0] ?? "no failure")) return;
+      failures.shift();
+      throw osError("EIO");
+    });
+    await assert.rejects(pullTo(testContext({ fs }), bot, MIRROR), { exitCode: 7 });
+    assert.deepEqual(failures, []);
+    await settleLeft(testContext(), bot);
+    assert.deepEqual(readFiles(bot.modelsDir), changed);
+    assert.equal(activeSequence(bot), 1);
+    await pullTo(testContext(), bot, MIRROR);
+    assertMirrored(bot, [V1, V2]);
+    assert.throws(() => Deno.lstatSync(join(bot.modelsDir, "sub")), Deno.errors.NotFound);
+  });
+}
+
+Deno.test("without the manifest of the replaced release, its files are replaced and not kept, but a link is", async () => {
   using dir = memoryDir();
   const bot = await botWithV1(dir.path);
-  writeFiles(bot.modelsDir, { "a.bin": "changed by hand", "sub/b.bin": "this too" });
-  const changed = readFiles(bot.modelsDir);
-  const fs = countingFs((step) => {
-    if (step.startsWith("rename") && step.endsWith("models/d.bin")) throw osError("EIO");
-  });
-  await assert.rejects(pullTo(testContext({ fs }), bot, MIRROR), { exitCode: 7 });
-  assert.deepEqual(readFiles(bot.modelsDir), changed);
-  assert.equal(activeSequence(bot), 1);
+  const store = storeOf(testContext(), bot);
+  const [active] = listReleases(store);
+  Deno.removeSync(`${releaseDir(store, active?.manifest.digest ?? assert.fail())}.json`);
+  Deno.symlinkSync("c.bin", join(bot.modelsDir, "d.bin"));
   await pullTo(testContext(), bot, MIRROR);
-  assertMirrored(bot, [V1, V2]);
+  const names = Array.from(Deno.readDirSync(bot.modelsDir), ({ name }) => name).sort();
+  const [kept = ""] = names.filter((name) => name.includes(".before-"));
+  assert.deepEqual(names, ["a.bin", "c.bin", "d.bin", kept, "sub"]);
+  assert.equal(Deno.readLinkSync(join(bot.modelsDir, kept)), "c.bin");
+  assert.deepEqual(["a.bin", "d.bin"].map((name) => readFiles(bot.modelsDir)[name]), ["two", "two"]);
 });
 
 Deno.test("a file of the store that was damaged after its check is not mirrored", async () => {

@@ -9,8 +9,14 @@ import { testContext } from "../helpers/test_context.ts";
 
 type Files = Readonly<Record<string, string>>;
 
-const V1: Files = { "a.bin": "one", "sub/b.bin": "one", "sub/deep/c.bin": "one", "last.bin": "one" };
-const V2: Files = { "a.bin": "two", "new.bin": "two", "dir/b.bin": "one", "sub": "two" };
+const V1: Files = {
+  "a.bin": "one",
+  "sub/b.bin": "one",
+  "sub/deep/c.bin": "one",
+  "last.bin": "one",
+  "in/sub/d.bin": "one",
+};
+const V2: Files = { "a.bin": "two", "new.bin": "two", "dir/b.bin": "one", "sub": "two", "in/sub": "two" };
 const MIRROR = { activation: "mirror" } as const;
 
 /** An entry that the consumer made, its path, and how to recognise it. */
@@ -44,6 +50,12 @@ const CASES: readonly Case[] = [
   { what: "a link to a folder of the same content", make: "ln -s sub dir", path: "dir", kind: "l:sub" },
   { what: "a link in a folder that becomes a file", make: "ln -s b.bin sub/l", path: "sub", kind: "d:" },
   { what: "a file in a folder that becomes a file", make: "echo mine > sub/mine", path: "sub", kind: "d:" },
+  {
+    what: "a file in a folder, below another one, that becomes a file",
+    make: "echo mine > in/sub/mine",
+    path: "in/sub",
+    kind: "d:",
+  },
   {
     what: "a link in the place of a file of the old release",
     make: "rm a.bin; ln -s last.bin a.bin",
@@ -98,6 +110,8 @@ Deno.test("entries in the way of a release are kept under other names, and a rol
       const kept = entriesOf(bot).get(inode) ?? "nothing";
       const [name = "", shown = ""] = kept.split("\t");
       assert.ok(name.startsWith(`${path}.before-`) && shown === kind, kept);
+      const others = [...entriesOf(bot).values()].filter((entry) => /\.before-[^/]*\t/.test(entry));
+      assert.deepEqual(others, [kept], "nothing else is kept");
       assert.ok(context.log.lines.some((line) => line.includes(`it is kept as ${name}`)), "a warning");
 
       assert.equal((await mirrorTo(testContext(), bot, 1)).outcome, "rolled-back");

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { FileSystem } from "../../lib/core/files.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { osError } from "../helpers/fake_fs.ts";
 import { type Machine, pulledReleases, storeOf } from "../helpers/machines.ts";
+import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { activeSequence, assertMirrored, mirrorTo, settleLeft } from "../helpers/mirrored_bot.ts";
-import { checkpoint, memoryDir, writeFiles } from "../helpers/temp_dir.ts";
+import { ageFiles, checkpoint, memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 /** A file becomes a folder, a folder a file; files come, go, change and stay. */
@@ -60,9 +61,14 @@ class World {
     await settleLeft(testContext({ fs }), this.bot);
   }
 
-  check(when: string): void {
+  /** Returns a step with paths relative to the bot's folder. */
+  relative(step: string): string {
+    return step.replaceAll(`${dirname(this.bot.modelsDir)}/`, "");
+  }
+
+  check(when: string, foreign: Readonly<Record<string, string>> = FOREIGN): void {
     try {
-      assertMirrored(this.bot, [V1, V2], FOREIGN);
+      assertMirrored(this.bot, [V1, V2], foreign);
     } catch (error) {
       throw new Error(when, { cause: error });
     }
@@ -173,4 +179,95 @@ Deno.test("a model folder that becomes read-only at any step is whole again once
     await world.settle();
     world.check(`after EROFS at change ${at}`);
   }
+});
+
+/** Returns the folders that the renames of some steps change. */
+function renamedIn(steps: readonly string[]): string[] {
+  const paths = steps.flatMap((step) => step.startsWith("rename models/") ? step.split(" ").slice(1) : []);
+  return [...new Set(paths.map((path) => dirname(path)))];
+}
+
+const JOURNAL_WRITTEN = "rename .model-sync/mirror.json.new .model-sync/mirror.json";
+const JOURNAL_REMOVED = "remove .model-sync/mirror.json";
+
+Deno.test("a mirroring is on the disk before each step that counts on it, and replaces a file by one rename", async () => {
+  using dir = memoryDir();
+  const world = await World.at(dir.path);
+  const all: string[] = [];
+  const { failure } = await world.run((step) => void all.push(world.relative(step)));
+  assert.equal(failure, undefined);
+  const [written, removed] = [all.indexOf(JOURNAL_WRITTEN), all.indexOf(JOURNAL_REMOVED)];
+  const [before, renaming] = [all.slice(0, written), all.slice(written, removed)];
+
+  // The journal counts on the copies, and on the folders that hold them.
+  const made = before.flatMap((step) =>
+    /^(?:mkdir|write) (models\/\.model-sync\.part.*)/.exec(step)?.[1] ?? []
+  );
+  assert.ok(made.length > 6, made.join("\n"));
+  for (const path of [...made, "models"]) {
+    assert.ok(before.lastIndexOf(`syncSync ${path}`) > before.lastIndexOf(`write ${path}`), path);
+  }
+  // From then on, a full disk stops nothing.
+  assert.deepEqual(renaming.filter((step) => /^(mkdir|open|write|link|symlink).* models\//.test(step)), []);
+  const renames = renaming.filter((step) => step.startsWith("rename models/"));
+  const changed = renames.filter((step) => step.includes("models/changed.bin"));
+  assert.ok(changed.length === 1 && changed[0]?.endsWith("/changed.bin"), changed.join("\n"));
+  assert.ok(renames.at(-1)?.startsWith("rename models/gone/only.bin "), "files of the old release go last");
+  // The removal of the journal, and of the intent, counts on the renames.
+  const synced = renaming.slice(renaming.indexOf(renames.at(-1) ?? ""));
+  for (const folder of renamedIn(renaming)) assert.ok(synced.includes(`syncSync ${folder}`), folder);
+  for (const file of ["mirror.json", "intent.json"]) {
+    assert.equal(all[all.indexOf(`remove .model-sync/${file}`) + 1], "syncSync .model-sync", file);
+  }
+});
+
+Deno.test("after a mirroring, a check hashes no file again", async () => {
+  using dir = memoryDir();
+  const world = await World.at(dir.path);
+  Deno.removeSync(join(storeOf(testContext(), world.bot).root, "stat_cache"), { recursive: true });
+  ageFiles(world.bot.modelsDir);
+  await world.run(() => {});
+  const opened: string[] = [];
+  const open: FileSystem["open"] = (path, options) => {
+    opened.push(String(path));
+    return Deno.open(path, options);
+  };
+  const context = testContext({ fs: { ...Deno, open } });
+  assert.deepEqual((await verifyActive(context, storeOf(context, world.bot), "stat")).problems, []);
+  assert.deepEqual(opened, []);
+});
+
+Deno.test("a mirroring that fails after its last rename is undone, on the disk, with the folders that it removed", async () => {
+  using dir = memoryDir();
+  const world = await World.at(dir.path);
+  const undone: string[] = [];
+  let hasFailed = false;
+  const { failure } = await world.run((step) => {
+    if (hasFailed) undone.push(world.relative(step));
+    if (hasFailed || world.relative(step) !== JOURNAL_REMOVED) return;
+    hasFailed = true;
+    throw osError("EIO");
+  });
+  assert.ok(failure instanceof Error);
+  assert.equal(activeSequence(world.bot), 1);
+  world.check("after the undo");
+  const renames = undone.slice(0, undone.indexOf(JOURNAL_REMOVED));
+  const last = renames.findLastIndex((step) => step.startsWith("rename models/"));
+  for (const folder of ["models", "models/gone", "models/.model-sync.part"]) {
+    assert.ok(renames.lastIndexOf(`syncSync ${folder}`) > last, folder);
+  }
+});
+
+Deno.test("a file that a consumer wrote into a new folder stays when the mirroring is undone", async () => {
+  using dir = memoryDir();
+  const world = await World.at(dir.path);
+  const mine = { "new/deep/mine.txt": "written meanwhile" };
+  const { failure } = await world.run((step) => {
+    if (!world.relative(step).startsWith("rename models/gone/only.bin")) return;
+    writeFiles(world.bot.modelsDir, mine);
+    throw osError("EIO");
+  });
+  assert.ok(failure instanceof Error);
+  assert.equal(activeSequence(world.bot), 1);
+  world.check("after the undo", { ...FOREIGN, ...mine });
 });

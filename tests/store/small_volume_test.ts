@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readHistory } from "../../lib/store/history.ts";
+import { checkMirrorFolder, MIRROR_SCRATCH_NAME } from "../../lib/store/mirror_scratch.ts";
 import { listReleases } from "../../lib/store/releases.ts";
 import { osError } from "../helpers/fake_fs.ts";
 import { machine, publishFiles, pulledReleases, pullTo, storeOf } from "../helpers/machines.ts";
@@ -8,7 +9,7 @@ import { activeSequence, assertMirrored, mirrorTo, settleLeft } from "../helpers
 import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { freeBytes, mountObstacle, overlayAt, type SmallDisk, tmpfsAt } from "../helpers/small_disk.ts";
-import { readFiles, tempDir } from "../helpers/temp_dir.ts";
+import { memoryDir, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository } from "../helpers/test_git.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -158,6 +159,29 @@ test(
     assertMirrored(bot, [V1, V2]);
   },
 );
+
+Deno.test("a mirroring needs room for the changed files beside the old ones, and for no others", async () => {
+  using dir = memoryDir();
+  const { bot } = await pulledReleases(dir.path, [V1, V2], MIRROR);
+  const withRoom = (bytes: number) => testContext({ freeBytes: () => Promise.resolve(bytes) });
+  const needed = (200 + 100 + 64) * 1024;
+  await assert.rejects(mirrorTo(withRoom(needed - 1), bot, 1), { code: "DISK", exitCode: 7 });
+  assert.equal(activeSequence(bot), 2);
+  assertMirrored(bot, [V1, V2]);
+  await mirrorTo(withRoom(needed), bot, 1);
+  assertMirrored(bot, [V1, V2]);
+
+  // The check before a download: a killed run may have left its copies.
+  const store = storeOf(testContext(), bot);
+  const [, present] = listReleases(store);
+  const files = present?.manifest.files ?? [];
+  writeFiles(bot.modelsDir, { [`${MIRROR_SCRATCH_NAME}/0`]: "left" });
+  await checkMirrorFolder(withRoom(0), store, files);
+  assertMirrored(bot, [V1, V2]);
+  const changed = files.map((file) => ({ ...file, sha256: file.path === "a.bin" ? undefined : file.sha256 }));
+  await assert.rejects(checkMirrorFolder(withRoom((200 + 64) * 1024 - 1), store, changed), { code: "DISK" });
+  await checkMirrorFolder(withRoom((200 + 64) * 1024), store, changed);
+});
 
 const overlayObstacle = mountObstacle("overlay");
 
