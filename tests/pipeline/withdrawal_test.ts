@@ -1,17 +1,24 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { GitSource } from "../../lib/carriers/git_source.ts";
 import { GitWithdrawal } from "../../lib/carriers/git_withdrawal.ts";
 import type { WithdrawalTarget } from "../../lib/carriers/withdrawal_target.ts";
-import type { SignaturePolicy } from "../../lib/pipeline/check_signature.ts";
+import { FailedError } from "../../lib/core/errors.ts";
+import { NO_SIGNATURES, type SignaturePolicy } from "../../lib/pipeline/check_signature.ts";
 import type { RemoteRelease } from "../../lib/pipeline/read_remote.ts";
 import { remoteWithdrawals } from "../../lib/pipeline/remote_withdrawals.ts";
-import { planWithdrawal } from "../../lib/pipeline/withdraw.ts";
+import { type PlanOptions, planPull, type PullPlan } from "../../lib/pipeline/plan_pull.ts";
+import { planWithdrawal, withdraw } from "../../lib/pipeline/withdraw.ts";
+import { learnFrom } from "../../lib/pipeline/withdrawn_release.ts";
 import { RolledBackError } from "../../lib/pipeline/run_report.ts";
 import { Digest, formatManifest, parseManifest } from "../../lib/release/manifest.ts";
+import { appendHistory } from "../../lib/store/history.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { addQuarantine, EVERY_SEQUENCE, readQuarantine } from "../../lib/store/quarantine.ts";
 import { abortCanary } from "../../lib/canary/settle_canary.ts";
 import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
+import { releaseDir } from "../../lib/store/releases.ts";
+import { findStore, placeOf } from "../../lib/store/store.ts";
 import { findWithdrawal, readWithdrawals, withdrawalsInForce } from "../../lib/store/withdrawals.ts";
 import { guards, heard, METRIC } from "../crash/guards.ts";
 import {
@@ -28,6 +35,7 @@ import {
   withdrawFrom,
   type WithdrawSettings,
 } from "../helpers/machines.ts";
+import { manifestOf } from "../helpers/manifest_of.ts";
 import { testKey } from "../helpers/signing.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
@@ -173,14 +181,19 @@ Deno.test("a client without another release keeps the withdrawn one and fails, a
   await withdrawFrom(context, trainer, "active");
   assert.match(context.log.lines.join("\n"), /warn .*has no earlier release/);
   const fresh = machine(root, "fresh", bare);
-  for (const _attempt of [1, 2]) {
-    await assert.rejects(pullTo(testContext(), bot), {
+  for (const attempt of [1, 2]) {
+    const [ofBot, ofFresh] = [testContext(), testContext()];
+    await assert.rejects(pullTo(ofBot, bot), {
       code: "WITHDRAWN",
       exitCode: 5,
       message: /stays active/,
     });
     assert.equal(versionOf(bot), "bad");
-    await assert.rejects(pullTo(testContext(), fresh), { code: "WITHDRAWN", exitCode: 5 });
+    await assert.rejects(pullTo(ofFresh, fresh), { code: "WITHDRAWN", exitCode: 5 });
+    // A refused revision is inspected once, not at every pull.
+    for (const { log } of [ofBot, ofFresh]) {
+      assert.equal(log.lines.some((line) => line.includes("inspecting revision")), attempt === 1);
+    }
   }
   assert.equal(readPointer(storeOf(testContext(), fresh), "current"), undefined);
   assert.deepEqual(readPointer(storeOf(testContext(), bot), "current"), bad);
@@ -193,6 +206,63 @@ Deno.test("a client without another release keeps the withdrawn one and fails, a
   );
   assert.equal((await pullTo(testContext(), fresh)).release, fixed);
   await assert.rejects(rollBack(testContext(), bot), { code: "NOTHING_TO_ROLL_BACK_TO" });
+});
+
+Deno.test("a client that kept a withdrawn release for want of another one keeps it without an error once the withdrawal ends", async () => {
+  using world = makeWorld();
+  const { trainer, bot } = world;
+  const only = await publishVersion(world, "only");
+  await pullTo(testContext(), bot);
+  await withdrawFrom(testContext(), trainer, only);
+  await assert.rejects(pullTo(testContext(), bot), { code: "WITHDRAWN" });
+  await withdrawFrom(testContext(), trainer, only, { undo: true });
+  const { outcome, release } = await pullTo(testContext(), bot);
+  assert.deepEqual([outcome, release], ["unchanged", only]);
+});
+
+Deno.test("a pull rolls back from a withdrawn release to an older one if the release before it is damaged in the store", async () => {
+  using world = makeWorld();
+  const { trainer, bot } = world;
+  const oldest = await publishVersion(world, "oldest");
+  await pullTo(testContext(), bot);
+  const damaged = await publishVersion(world, "damaged");
+  await pullTo(testContext(), bot);
+  await publishVersion(world, "bad");
+  await pullTo(testContext(), bot);
+  await withdrawFrom(testContext(), trainer, "active");
+  await publishVersion(world, "fixed");
+  const store = storeOf(testContext(), bot);
+  const path = join(releaseDir(store, Digest.parse(damaged)), "rf.bin");
+  Deno.chmodSync(path, 0o644);
+  Deno.writeTextFileSync(path, "other bytes");
+  // Without room for the new release, only the store can replace the withdrawn one.
+  const context = testContext({ freeBytes: () => Promise.resolve(1) });
+  assert.equal((await withdrawn(pullTo(context, bot))).report.release, oldest);
+  assert.equal(versionOf(bot), "oldest");
+  assert.match(context.log.lines.join("\n"), new RegExp(`warn .*${damaged.slice(7, 19)}.*rf\\.bin`));
+});
+
+Deno.test("the end of a withdrawal lifts the quarantine of its rollback, not that of an operator", async () => {
+  using world = makeWorld();
+  const context = testContext();
+  const store = storeOf(context, world.bot);
+  const [byRollback, byOperator] = ["a", "b"].map((digit) => Digest.parse(`sha256:${digit.repeat(64)}`));
+  assert.ok(byRollback !== undefined && byOperator !== undefined);
+  const entry = { sequence: 7, reason: "a test", at: "2026-11-21T00:00:00Z" };
+  addQuarantine(store, { ...entry, digest: byRollback, isWithdrawn: true });
+  addQuarantine(store, { ...entry, digest: byOperator });
+  const origin = { carrier: "git", host: "trainer" } as const;
+  const manifest = await parseManifest(await manifestOf({ "rf.bin": "one" }, origin), "a test");
+  for (
+    const [state, at] of [["withdrawn", "2026-11-21T00:00:00Z"], [
+      "reinstated",
+      "2026-11-22T00:00:00Z",
+    ]] as const
+  ) {
+    const withdrawals = [byRollback, byOperator].map((digest) => ({ digest, state, at }));
+    learnFrom(context, store, { ...manifest, withdrawals });
+  }
+  assert.deepEqual(readQuarantine(store).map(({ digest }) => digest), [byOperator]);
 });
 
 Deno.test("a pull rolls back before it downloads the fixed release: a failed download does not keep the withdrawn one active", async () => {
@@ -298,21 +368,137 @@ Deno.test("an operator activates a withdrawn release only by force, and it stays
   await withdrawn(pullTo(testContext(), bot));
 });
 
-/** Returns what `releases --remote` says while the withdrawn release is the newest of the source. */
-async function forecastOf(bot: Machine, bad: Digest, policy: SignaturePolicy) {
+/** Returns what `pull --dry-run` says. */
+async function planTo(world: World, bot: Machine, options: Partial<PlanOptions> = {}): Promise<PullPlan> {
+  const context = testContext();
+  const store = findStore(context.fs, bot, context.log);
+  const scratch = join(world.root, "scratch");
+  Deno.mkdirSync(scratch, { recursive: true });
+  await using source = new GitSource(context, {
+    registry: bot.registry,
+    subdir: "models",
+    allowDirtyWorktree: false,
+    allowDowngrade: false,
+    resetToRemote: false,
+    owner: "unlocked",
+    scratch,
+  }, store);
+  const target = { place: store ?? placeOf(context.fs, bot), activation: "auto" } as const;
+  return await planPull(context, store, source, { allowDowngrade: false, force: false, target, ...options });
+}
+
+Deno.test("a dry run of a pull from a withdrawn release names the rollback, and the release that is active in the end", async () => {
+  using world = makeWorld();
+  const { trainer, bot, root, bare } = world;
+  const only = await publishVersion(world, "only");
+  await pullTo(testContext(), bot);
+  await withdrawFrom(testContext(), trainer, only);
+  const fresh = machine(root, "fresh", bare);
+  for (const client of [bot, fresh]) {
+    await assert.rejects(planTo(world, client), { code: "WITHDRAWN", exitCode: 5 });
+  }
+
+  const second = await publishVersion(world, "second");
+  await withdrawn(pullTo(testContext(), bot));
+  const third = await publishVersion(world, "third");
+  await pullTo(testContext(), bot);
+  await withdrawFrom(testContext(), trainer, third, { reason: "wrong labels" });
+  const rollback = { from: third, to: second, reason: "wrong labels" };
+  assert.partialDeepStrictEqual(await planTo(world, bot), {
+    outcome: "rolled-back",
+    release: second,
+    sequence: 3,
+    rollback,
+  });
+  const next = await publishVersion(world, "next");
+  const plan = await planTo(world, bot);
+  assert.partialDeepStrictEqual(plan, { outcome: "activated", release: next, rollback });
+  assert.deepEqual(plan.changes.modified, ["rf.bin"]);
+
+  // The pull rolls back, although it refuses the newest release.
+  const digest = Digest.parse(next);
+  const at = "2026-11-21T00:00:00Z";
+  addQuarantine(storeOf(testContext(), bot), { digest, sequence: EVERY_SEQUENCE, reason: "a test", at });
+  assert.partialDeepStrictEqual(await planTo(world, bot), { outcome: "rolled-back", release: second });
+});
+
+Deno.test("a dry run of a pull says whether the release of a known revision would be activated, refused or shown again", async () => {
+  using world = makeWorld();
+  const { bot } = world;
+  const first = await publishVersion(world, "first");
+  await pullTo(testContext(), bot);
+  const second = await publishVersion(world, "second");
+  await pullTo(testContext(), bot);
+  for (const force of [false, true]) {
+    assert.partialDeepStrictEqual(await planTo(world, bot, { force }), {
+      outcome: "unchanged",
+      release: second,
+    });
+  }
+  await rollBack(testContext(), bot);
+  await assert.rejects(planTo(world, bot), { code: "QUARANTINED", exitCode: 5 });
+  const forced = await planTo(world, bot, { force: true });
+  assert.deepEqual([forced.outcome, forced.release], ["activated", second]);
+
+  // A folder that took the place of the link hides the release from consumers.
+  const shown = await pullTo(testContext(), bot, { force: true });
+  assert.notEqual(shown.release, first);
+  Deno.removeSync(bot.modelsDir);
+  writeFiles(bot.modelsDir, { "rf.bin": "by hand" });
+  assert.partialDeepStrictEqual(await planTo(world, bot), {
+    outcome: "activated",
+    folder: { becomes: "link", present: "release" },
+  });
+});
+
+/** Returns what `releases --remote` says. */
+async function forecastOf(
+  bot: Machine,
+  newest: Pick<RemoteRelease, "digest" | "withdrawals">,
+  policy: SignaturePolicy,
+) {
   const remote: RemoteRelease = {
     carrier: "git",
     revision: "",
-    digest: bad,
     sequence: null,
     createdAt: null,
     files: null,
     signer: null,
-    withdrawals: [{ digest: bad, state: "withdrawn", at: "2026-11-21T00:00:00Z" }],
+    ...newest,
   };
   const context = testContext();
   return await remoteWithdrawals(context, storeOf(context, bot), remote, () => Promise.resolve(policy));
 }
+
+Deno.test("the release that replaces a withdrawn one is the newest of the source, unless a pull refuses that", async () => {
+  using world = makeWorld();
+  const { bot } = world;
+  const held = await publishVersion(world, "held");
+  await pullTo(testContext(), bot);
+  const bad = Digest.parse(await publishVersion(world, "bad"));
+  await pullTo(testContext(), bot);
+  const store = storeOf(testContext(), bot);
+  const [newest, alsoWithdrawn, quarantined] = ["a", "b", "c"].map((digit) =>
+    Digest.parse(`sha256:${digit.repeat(64)}`)
+  );
+  assert.ok(newest !== undefined && alsoWithdrawn !== undefined && quarantined !== undefined);
+  const at = "2026-11-21T00:00:00Z";
+  addQuarantine(store, { digest: quarantined, sequence: EVERY_SEQUENCE, reason: "a test", at });
+  for (
+    const [digest, replacedBy] of [
+      [newest, newest],
+      [alsoWithdrawn, held],
+      [quarantined, held],
+      [bad, held],
+      [null, held],
+    ] as const
+  ) {
+    const withdrawals = [bad, alsoWithdrawn].map((digest) => ({ digest, state: "withdrawn" as const, at }));
+    const forecast = await forecastOf(bot, { digest, withdrawals }, NO_SIGNATURES);
+    assert.deepEqual(forecast.activeWithdrawal, { at, replacedBy }, digest ?? "no manifest");
+    assert.equal(forecast.withdrawal !== null, digest === bad || digest === alsoWithdrawn);
+  }
+});
 
 Deno.test("where signatures are required, a pull rolls back from a withdrawn release to a signed one, and warns if it has only unsigned ones", async () => {
   for (const isOneSigned of [true, false]) {
@@ -328,7 +514,9 @@ Deno.test("where signatures are required, a pull rolls back from a withdrawn rel
     await pullTo(testContext(), bot, { signatures: key.required });
     await withdrawFrom(testContext(), trainer, bad, { seal });
     const context = testContext();
-    const forecast = await forecastOf(bot, Digest.parse(bad), key.required);
+    const digest = Digest.parse(bad);
+    const withdrawals = [{ digest, state: "withdrawn", at: "2026-11-21T00:00:00Z" }] as const;
+    const forecast = await forecastOf(bot, { digest, withdrawals }, key.required);
     assert.equal(forecast.activeWithdrawal?.replacedBy, isOneSigned ? signed : unsigned, "releases --remote");
     const pulling = pullTo(context, bot, { signatures: key.required });
     const { report } = await withdrawn(pulling);
@@ -617,18 +805,32 @@ Deno.test("a withdrawal says that earlier releases are not restored because this
   assert.match(text, /1 earlier release with another signature or none is not restored/);
 });
 
-Deno.test("a withdrawal names one release: an unknown one, several and one that is not withdrawn are refused", async () => {
-  const digestOf = (digit: string) => `sha256:${digit.repeat(64)}` as const;
-  const registry = (digit: string): WithdrawalTarget => ({
+/** A registry whose newest release has this digit and sequence 7. Nothing earlier is found in it. */
+function registryWith(
+  digit: string,
+  publish: WithdrawalTarget["publish"] = refusing("nothing is published"),
+): WithdrawalTarget {
+  return {
     withdrawals: [],
     newest: { digest: digestOf(digit), sequence: 7 },
     find: () => Promise.resolve(undefined),
-    publish: () => Promise.reject(new TypeError("nothing is published")),
-    preview: () => Promise.reject(new TypeError("nothing is previewed")),
+    publish,
+    preview: refusing("nothing is previewed"),
     [Symbol.dispose]: () => {},
-  });
+  };
+}
+
+function refusing(message: string) {
+  return () => Promise.reject(new TypeError(message));
+}
+
+function digestOf(digit: string) {
+  return `sha256:${digit.repeat(64)}` as const;
+}
+
+Deno.test("a withdrawal names one release: an unknown one, several and one that is not withdrawn are refused", async () => {
   const plan = (release: string, state: "withdrawn" | "reinstated" = "withdrawn") =>
-    planWithdrawal(testContext(), undefined, [registry("a"), registry("b")], {
+    planWithdrawal(testContext(), undefined, [registryWith("a"), registryWith("b")], {
       release,
       state,
       reason: undefined,
@@ -644,4 +846,91 @@ Deno.test("a withdrawal names one release: an unknown one, several and one that 
   await assert.rejects(plan("8"), { code: "RELEASE_MISSING", exitCode: 5 });
   await assert.rejects(plan("newest"), { code: "RELEASE_INVALID", exitCode: 2 });
   await assert.rejects(plan("aaaa", "reinstated"), { code: "NOT_WITHDRAWN" });
+});
+
+Deno.test("a release that no registry knows is found among those that this machine published or archived, and no others", async () => {
+  using world = makeWorld();
+  const context = testContext();
+  const store = storeOf(context, world.trainer);
+  const plan = (release: string, targets: readonly WithdrawalTarget[] = []) =>
+    planWithdrawal(context, store, targets, { release, state: "withdrawn", reason: undefined });
+  await assert.rejects(plan("active"), { code: "RELEASE_MISSING", exitCode: 5 });
+  const run = { command: "publish", startedAt: "2026-11-21T00:00:00Z", durationMs: 1, host: "trainer" };
+  const digests = {
+    archived: Digest.parse(`sha256:1234${"0".repeat(60)}`),
+    published: digestOf("b"),
+    pulled: digestOf("c"),
+  };
+  const runs = [
+    { outcome: "trained", release: digests.archived, sequence: 1 },
+    { outcome: "published", release: digests.published, sequence: 2 },
+    { outcome: "activated", release: digests.pulled, sequence: 3 },
+    { outcome: "failed" },
+  ] as const;
+  for (const [index, fields] of runs.entries()) {
+    appendHistory(store, { ...run, runId: `run-${index}`, ...fields });
+  }
+  for (
+    const [release, expected] of [
+      ["active", digests.published],
+      ["2", digests.published],
+      ["bbbb", digests.published],
+      ["1", digests.archived],
+      // No release has this number, but one begins with it.
+      ["1234", digests.archived],
+    ] as const
+  ) assert.equal((await plan(release)).change.digest, expected, release);
+  for (const release of ["3", "cccc"]) {
+    await assert.rejects(plan(release), { code: "RELEASE_MISSING" }, release);
+  }
+  // The registry's newest release counts more than what this machine published last.
+  assert.equal((await plan("active", [registryWith("a")])).change.digest, digestOf("a"));
+  assert.equal((await plan("bbbb", [registryWith("a")])).change.digest, digests.published);
+  const wanted = { release: "active", state: "withdrawn", reason: undefined } as const;
+  const first = await planWithdrawal(context, undefined, [registryWith("a")], wanted);
+  assert.equal(first.change.digest, digestOf("a"));
+});
+
+Deno.test("a withdrawal tries every registry: the first failure is the result, the others are logged, and the record names the key", async () => {
+  using world = makeWorld();
+  const store = storeOf(testContext(), world.trainer);
+  const run = { step: async <Result>(_name: string, work: () => Result | Promise<Result>) => await work() };
+  const wanted = { release: digestOf("a"), state: "withdrawn", reason: undefined } as const;
+  const attempt = async (targets: readonly WithdrawalTarget[]) => {
+    const context = testContext();
+    const result = await withdraw(context, store, run, targets, wanted).catch((error: unknown) => error);
+    return { result, errors: context.log.lines.filter((line) => line.startsWith("error ")) };
+  };
+  const failing = (code: string) =>
+    registryWith("a", () => Promise.reject(new FailedError(`Cannot change ${code}`, { code })));
+  const changed = registryWith("a", () =>
+    Promise.resolve({
+      carrier: "git",
+      target: "origin/main",
+      outcome: "published",
+      release: digestOf("b"),
+      sequence: 8,
+      replaced: digestOf("a"),
+      files: 1,
+      commit: "abc",
+      signer: "0123456789abcdef",
+    }));
+
+  const both = await attempt([failing("ONE"), failing("TWO")]);
+  const failure = both.result;
+  assert.ok(failure instanceof FailedError && failure.code === "ONE", String(failure));
+  assert.match(failure.hint ?? "", /its next publish carries it$/);
+  assert.deepEqual(both.errors, ["error Cannot change TWO"]);
+  const half = await attempt([failing("ONE"), changed]);
+  assert.ok(half.result instanceof FailedError, String(half.result));
+  assert.match(half.result.hint ?? "", /^origin\/main has the change/);
+  assert.deepEqual(half.errors, []);
+  // A fault of the program itself is no answer of a registry.
+  const fault = await attempt([registryWith("a", refusing("a fault")), changed]);
+  assert.ok(fault.result instanceof TypeError, String(fault.result));
+  assert.partialDeepStrictEqual((await attempt([changed])).result, {
+    outcome: "withdrawn",
+    signer: "0123456789abcdef",
+    revision: "abc",
+  });
 });
