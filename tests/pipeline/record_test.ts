@@ -4,6 +4,7 @@ import { ModelSync } from "../../lib/config/schema.ts";
 import { type Context } from "../../lib/core/context.ts";
 import { DiskError, FailedError, InterruptedError } from "../../lib/core/errors.ts";
 import { acquireLock, isLocked } from "../../lib/core/lock.ts";
+import { CurrentRun } from "../../lib/pipeline/current_run.ts";
 import { addActiveToHint, readActiveNow } from "../../lib/pipeline/active_after_run.ts";
 import { openSinks } from "../../lib/pipeline/open_sinks.ts";
 import { recordedRun, type RunLock } from "../../lib/pipeline/run.ts";
@@ -168,6 +169,12 @@ Deno.test("a record has the steps with their durations, and after a failure the 
     "info: line 7",
     "warn: the disk is slow",
   ]);
+});
+
+Deno.test("a record has at most a hundred steps, the first ones", async () => {
+  const run = new CurrentRun(testContext(), "references-sync");
+  for (let count = 0; count < 101; count++) await run.step(count === 100 ? "propose" : "read", () => {});
+  assert.deepEqual([run.steps.length, run.steps.at(-1)?.name], [100, "read"]);
 });
 
 Deno.test("work before the lock is part of the run, and does not make other runs wait", async () => {

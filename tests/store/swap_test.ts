@@ -122,6 +122,19 @@ Deno.test("if consumers cannot open a new release, the one before stays active, 
   assert.match(closed.log.lines.join("\n"), /warn .*; rolling back to the release before/);
 });
 
+Deno.test("an activation is not undone to a release that the store has lost", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await pulledReleases(dir.path, [V1]);
+  const store = storeOf(testContext(), bot);
+  const first = readPointer(store, "current");
+  assert.ok(first !== undefined);
+  writeFiles(trainer.modelsDir, V2);
+  const { release: second } = await publishFrom(testContext(), trainer);
+  Deno.removeSync(`${releaseDir(store, first)}.json`);
+  await assert.rejects(pullTo(closedAt(bot, second), bot), { code: "MODELS_UNREADABLE", exitCode: 7 });
+  assert.deepEqual(shown(bot), [second, V2]);
+});
+
 Deno.test("a first activation that was killed is finished by the next run, also if consumers cannot open the release at first", async () => {
   using dir = memoryDir();
   const { bot } = await pulledReleases(dir.path, [V1]);
