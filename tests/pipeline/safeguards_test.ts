@@ -168,6 +168,11 @@ Deno.test("consumers are notified of every activation and every rollback", async
   await world.pull(told);
   await rollBack(world.context, world.bot, undefined, told);
   assert.deepEqual(world.heard(), [`activated ${first}`, `activated ${second}`, `rolled-back ${first}`]);
+  const unable = safeguards({ reload: [{ type: "command", command: ["false"], retries: 0 }] });
+  await assert.rejects(rollBack(world.context, world.bot, "2", unable), ends("RELOAD_FAILED", 1));
+  assert.equal(world.active, second);
+  await world.pull(told);
+  assert.deepEqual(world.heard().slice(3), [`activated ${second}`], "the next pull notifies consumers");
 });
 
 Deno.test("a release that consumers cannot load is rolled back, and the next pull does not activate it", async () => {
@@ -557,6 +562,22 @@ Deno.test("a rollback ends the canary of the replaced release", async () => {
   assert.equal(openCanary(world.store), undefined);
   await assert.rejects(world.pull(watched), ends("QUARANTINED", 5));
   assert.equal(world.active, release);
+});
+
+Deno.test("a rollback to the active release keeps it, whatever the verdict of its canary, and notifies no consumer", async () => {
+  using world = new World();
+  const watched = safeguards({ canary: world.canary, reload: world.reload });
+  await world.publish({ "a.bin": "one" });
+  await world.pull(watched);
+  const second = await world.publish({ "a.bin": "two" });
+  await world.pull(watched);
+  world.judge({ status: "degraded", reason: "win_rate fell" });
+  const heard = world.heard();
+  const report = await rollBack(world.context, world.bot, "2", watched);
+  assert.deepEqual([report.outcome, report.release], ["unchanged", second]);
+  assert.equal((await world.pull(watched)).outcome, "unchanged");
+  assert.equal(world.active, second);
+  assert.deepEqual(world.heard(), heard);
 });
 
 Deno.test("the next pull activates a release that an operator released from quarantine", async () => {
