@@ -6,9 +6,10 @@ import { checkMirrorFolder } from "../../lib/store/mirror_scratch.ts";
 import { setPointers } from "../../lib/store/pointers.ts";
 import { releaseDir } from "../../lib/store/releases.ts";
 import { findStore, openStore, placeOf } from "../../lib/store/store.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
 import { osError } from "../helpers/fake_fs.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { testContext } from "../helpers/test_context.ts";
+import { recordedLog, testContext } from "../helpers/test_context.ts";
 
 /** A place whose folder `path` is on another file system. */
 function placeWith(dir: string, path: string) {
@@ -219,4 +220,96 @@ Deno.test("the check whether a folder can be mirrored into leaves nothing in it"
   const store = openStore(Deno, { modelsDir });
   await checkMirrorFolder(testContext(), store, [{ path: "b.onnx", size: 3, sha256: undefined }]);
   assert.deepEqual(Array.from(Deno.readDirSync(modelsDir), ({ name }) => name), ["a.onnx"]);
+});
+
+Deno.test("opening a store creates it for one model folder, and writes nothing later, so that a full disk keeps no store closed", () => {
+  using dir = tempDir();
+  const steps: string[] = [];
+  const fs = countingFs((step) => void steps.push(step));
+  const location = { modelsDir: join(dir.path, "bot/models"), stateDir: join(dir.path, "state") };
+  openStore(fs, location);
+  assert.ok(Deno.statSync(join(dir.path, "bot")).isDirectory);
+  steps.length = 0;
+  const log = recordedLog();
+  const store = openStore(fs, location, log);
+  assert.deepEqual(steps.filter((step) => !step.startsWith("mkdir ")), []);
+  assert.throws(() => openStore(Deno, { ...location, modelsDir: join(dir.path, "other/models") }), {
+    code: "STORE_TAKEN",
+    exitCode: 2,
+  });
+  for (let times = 0; times < 2; times++) store.warn("the same");
+  assert.deepEqual(log.lines, ["warn the same"]);
+});
+
+Deno.test("a damaged store.json is rebuilt with a warning if the model folder is a link into the store", () => {
+  using dir = tempDir();
+  const modelsDir = join(dir.path, "models");
+  const { root } = openStore(Deno, { modelsDir });
+  Deno.symlinkSync(".model-sync/current", modelsDir);
+  const path = join(root, "store.json");
+  Deno.writeTextFileSync(path, "{");
+  const log = recordedLog();
+  openStore(Deno, { modelsDir }, log);
+  assert.deepEqual(log.lines, [`warn ${path} is damaged and is rebuilt: it is not JSON`]);
+  assert.equal(Deno.readTextFileSync(path), `{"schema":1,"modelsDir":"../models"}\n`);
+});
+
+Deno.test("entries of a wrong kind are set aside with a warning that names the loss; links to the right kind and other entries stay", () => {
+  using dir = tempDir();
+  const location = { modelsDir: join(dir.path, "models") };
+  const { root } = openStore(Deno, location);
+  const at = (name: string) => join(root, name);
+  for (const name of ["releases", "partials"]) Deno.removeSync(at(name));
+  writeFiles(dir.path, { "disk/releases/kept": "", "disk/history.jsonl": "kept" });
+  writeFiles(root, {
+    "metrics.json/folder": "",
+    "alerts.json.new/folder": "",
+    "partials": "a file",
+    "notes.new/of another program": "kept",
+  });
+  Deno.mkdirSync(at("revisions.json"));
+  for (const name of ["releases", "history.jsonl"]) Deno.symlinkSync(join(dir.path, "disk", name), at(name));
+  Deno.symlinkSync("nowhere", at("folder_index"));
+  Deno.symlinkSync("daemons", at("daemons"));
+  Deno.symlinkSync("nowhere", at("previous"));
+  const log = recordedLog();
+  let isFree = true;
+  const renameSync: typeof Deno.renameSync = (from, to) => {
+    using folder = Deno.openSync(root, { read: true });
+    if (String(to).endsWith(".damaged")) isFree = Deno.build.os !== "windows" && folder.tryLockSync(false);
+    Deno.renameSync(from, to);
+  };
+  const readDirSync: typeof Deno.readDirSync = function* (path) {
+    yield* Deno.readDirSync(path);
+    // Another run that was opened at the same time has cleared this one.
+    if (path === root) yield { name: "starts.json", isFile: false, isDirectory: true, isSymlink: false };
+  };
+  openStore({ ...Deno, renameSync, readDirSync }, location, log);
+  const kept = (name: string) => `; its former content is kept in ${at(`${name}.damaged`)}`;
+  assert.deepEqual(log.lines.toSorted(), [
+    `warn ${at("alerts.json.new")} was a folder, not a file, and is rebuilt${
+      kept("alerts.json.new")
+    }. Lost: nothing`,
+    `warn ${at("daemons")} was a link that leads to nothing of the kind, not a folder, and is rebuilt. ` +
+    "Lost: nothing: a daemon announces itself again when it starts",
+    `warn ${
+      at("folder_index")
+    } was a link that leads to nothing of the kind, not a folder, and is rebuilt. ` +
+    "Lost: the next publish checks every file",
+    `warn ${at("metrics.json")} was a folder, not a file, and is rebuilt${kept("metrics.json")}. ` +
+    "Lost: the counters of the metrics start over with the oldest run on record",
+    `warn ${at("partials")} was a file, not a folder, and is rebuilt${kept("partials")}. ` +
+    "Lost: downloads that broke start over",
+    `warn ${at("revisions.json")} was a folder, not a file, and is rebuilt. ` +
+    "Lost: the newest release is staged again from what the store holds",
+  ]);
+  // Runs that are opened at once do not move each other's new entries away.
+  assert.ok(!isFree);
+  assert.deepEqual(
+    ["releases/kept", "history.jsonl", "notes.new/of another program"].map((name) =>
+      Deno.readTextFileSync(at(name))
+    ),
+    ["", "kept", "kept"],
+  );
+  assert.equal(Deno.readLinkSync(at("previous")), "nowhere");
 });

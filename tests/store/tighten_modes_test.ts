@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openStore } from "../../lib/store/store.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
+import { osError } from "../helpers/fake_fs.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
 const ignore = Deno.build.os === "windows";
@@ -80,5 +81,47 @@ Deno.test({
     }, location);
     assert.ok(changed.includes(join(root, "releases")));
     assert.ok(!changed.some((path) => path.includes("BTC")), changed.join());
+  },
+});
+
+Deno.test({
+  name: "a folder stays open until its content is closed, so that the run after a kill continues",
+  ignore,
+  fn: () => {
+    using dir = tempDir();
+    const location = { modelsDir: join(dir.path, "models") };
+    const { root } = openStore(Deno, location);
+    writeFiles(root, { "releases/ab/rf.bin": "" });
+    const paths = ["releases", "releases/ab", "releases/ab/rf.bin"].map((path) => join(root, path));
+    for (const path of paths) Deno.chmodSync(path, 0o777);
+    const broken = countingFs((step) => {
+      if (step.startsWith("chmod") && step.endsWith("rf.bin")) throw osError("EIO");
+    });
+    assert.throws(() => openStore(broken, location), { code: "DISK", exitCode: 7 });
+    assert.deepEqual(paths.map(modeOf), ["777", "777", "777"]);
+    openStore(Deno, location);
+    assert.deepEqual(paths.map(modeOf), ["755", "755", "755"]);
+  },
+});
+
+Deno.test({
+  name: "an entry that belongs to another user, or that another run has just removed, keeps no store closed",
+  ignore,
+  fn: () => {
+    using dir = tempDir();
+    const location = { modelsDir: join(dir.path, "models") };
+    const { root } = openStore(Deno, location);
+    const path = join(root, "history.jsonl");
+    Deno.writeTextFileSync(path, "");
+    Deno.chmodSync(path, 0o666);
+    for (const error of [new Deno.errors.PermissionDenied("chmod"), new Deno.errors.NotFound("chmod")]) {
+      openStore({
+        ...Deno,
+        chmodSync: () => {
+          throw error;
+        },
+      }, location);
+    }
+    assert.equal(modeOf(path), "666");
   },
 });
