@@ -20,6 +20,7 @@ import type { Store } from "../../lib/store/store.ts";
 import { learnWithdrawals } from "../../lib/store/withdrawals.ts";
 import { type Digest, shortDigest } from "../../lib/release/manifest.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { memoryDir, type TempDir } from "../helpers/temp_dir.ts";
@@ -480,6 +481,39 @@ Deno.test("a verdict waits until no other run holds the store, without a failure
     assert.deepEqual(
       readHistory(store, 2).map(({ command, outcome }) => `${command} ${outcome}`),
       isRollback ? ["rollback rolled-back", "pull activated"] : ["canary rolled-back", "prune pruned"],
+    );
+  }
+});
+
+Deno.test("a verdict is acted on although another run locks the store first, and only recorded if that run has settled it", async () => {
+  for (const isSettled of [false, true]) {
+    using world = new World();
+    const settings = ModelSync.parse({ activation: { canary: world.canary } });
+    const good = await world.publish({ "a.bin": "one" });
+    await world.pull(safeguardsOf(settings));
+    const bad = await world.publish({ "a.bin": "two" });
+    await world.pull(safeguardsOf(settings));
+    world.judge({ status: "degraded", reason: "win_rate fell" });
+    using lock = Deno.openSync(world.store.lock, { read: true, write: true });
+    let isBegun = false;
+    const fs = countingFs((step) => {
+      // The run has begun, and has not locked the store yet.
+      if (!isBegun && step.startsWith("open") && step.includes("/running/")) {
+        isBegun = true;
+        if (isSettled) world.judge({ concludedAt: "2026-11-21T00:00:00Z" });
+        else lock.lockSync(true);
+      }
+      // Its failure is recorded.
+      if (!isSettled && step.startsWith("open") && step.endsWith("/history.jsonl")) lock.unlockSync();
+    });
+    const context = testContext({ fs, clock: new PausedClock() });
+    const verdict = awaitVerdict(context, storeOf(context, world.bot), settings);
+    if (isSettled) await verdict;
+    else await assert.rejects(verdict, ends("CANARY_DEGRADED", 8));
+    assert.equal(world.active, isSettled ? bad : good);
+    assert.deepEqual(
+      readHistory(world.store, 2).map(({ command, outcome }) => `${command} ${outcome}`),
+      isSettled ? ["canary unchanged", "pull activated"] : ["canary rolled-back", "canary failed"],
     );
   }
 });
