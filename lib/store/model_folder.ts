@@ -94,11 +94,18 @@ function symlinkObstacle(store: Store, folder: ModelFolder): Obstacle | undefine
   // An existing link shows that links work. Files must never be mirrored through it into a release.
   if (obstacle !== undefined || folder.kind === "linked") return obstacle;
   if (!supportsSymlinks(store)) return mirrorInstead("the file system or this user cannot make links");
-  if (folder.kind === "folder" && !folder.isEmpty && !canMove(store)) {
+  if (folder.kind !== "folder") return undefined;
+  const refusal = codeOfMove(store);
+  // A bind mount from the same file system has the device of the folder above it.
+  if (refusal === "EBUSY") return mirrorInstead(MOUNT_POINT);
+  // An empty folder is removed, which works.
+  if (refusal === "EXDEV" && !folder.isEmpty) {
     return mirrorInstead("it is in a layer of an image, where folders cannot be moved");
   }
   return undefined;
 }
+
+const MOUNT_POINT = "it is a mount point, which nothing can replace";
 
 function mirrorInstead(problem: string): Obstacle {
   return {
@@ -109,20 +116,21 @@ function mirrorInstead(problem: string): Obstacle {
 }
 
 /**
- * Returns whether the system can move the model folder. Overlay file systems refuse that with EXDEV for folders of a
- * lower layer, which an image brings. A rename onto a folder with content changes nothing, and shows this error first.
+ * Returns the error of the system for moving the model folder. It refuses to move a mount point with EBUSY, and overlay
+ * file systems refuse it with EXDEV for folders of a lower layer, which an image brings. A rename onto a folder with
+ * content changes nothing, and shows these errors first.
  */
-function canMove({ fs, modelsDir, staging }: Store): boolean {
-  if (Deno.build.os === "windows") return true;
+function codeOfMove({ fs, modelsDir, staging }: Store): string | undefined {
+  if (Deno.build.os === "windows") return undefined;
   const occupied = join(staging, ".rename-probe");
   fs.mkdirSync(join(occupied, "entry"), { recursive: true });
   try {
     fs.renameSync(modelsDir, occupied);
     // POSIX forbids that this succeeds.
     fs.renameSync(occupied, modelsDir);
-    return true;
+    return undefined;
   } catch (error) {
-    return osErrorCode(error) !== "EXDEV";
+    return osErrorCode(error);
   } finally {
     ifFound(() => fs.removeSync(occupied, { recursive: true }));
   }
@@ -131,7 +139,7 @@ function canMove({ fs, modelsDir, staging }: Store): boolean {
 /** Returns the obstacle that can be found without writing. */
 function plannedObstacle({ fs, modelsDir, root }: ModelPlace, folder: ModelFolder): Obstacle | undefined {
   if (folder.kind === "folder" && folder.isMountPoint) {
-    return mirrorInstead("it is a mount point, which nothing can replace");
+    return mirrorInstead(MOUNT_POINT);
   }
   const deviceOf = (path: string) => fs.statSync(existingParent(fs, path)).dev;
   if (deviceOf(root) !== deviceOf(dirname(modelsDir))) {

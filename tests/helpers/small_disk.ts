@@ -64,6 +64,13 @@ export function overlayAt(path: string, image: Readonly<Record<string, string>>)
   };
 }
 
+/** Mounts a folder at another one, like a volume of a container: both stay on the file system that they are on. */
+export function bindAt(path: string, source: string): Disposable {
+  for (const folder of [path, source]) Deno.mkdirSync(folder, { recursive: true });
+  if (!run("mount", "--bind", source, path)) throw new Error(`cannot mount ${source} at ${path}`);
+  return diskAt(path);
+}
+
 /** A file system is busy for milliseconds while a program that another test starts holds copies of open files. */
 const REMOUNT_TRIES = 100;
 

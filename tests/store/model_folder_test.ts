@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { FileSystem } from "../../lib/core/files.ts";
+import { createManifest, formatManifest } from "../../lib/release/manifest.ts";
 import { chooseMode, planMode } from "../../lib/store/model_folder.ts";
-import { problemOfFolder, requireSeen } from "../../lib/store/consumer_view.ts";
+import { problemOfFolder, problemSeenByConsumers, requireSeen } from "../../lib/store/consumer_view.ts";
 import { checkMirrorFolder } from "../../lib/store/mirror_scratch.ts";
 import { setPointers } from "../../lib/store/pointers.ts";
-import { releaseDir } from "../../lib/store/releases.ts";
+import { releaseDir, writeManifest } from "../../lib/store/releases.ts";
 import { findStore, openStore, placeOf } from "../../lib/store/store.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { osError } from "../helpers/fake_fs.ts";
@@ -36,16 +38,28 @@ Deno.test("a model folder that the system cannot move, such as one in an image's
   const modelsDir = join(dir.path, "models");
   writeFiles(modelsDir, { "baked.onnx": "in the image" });
   const { fs } = testContext();
-  const renameSync = (from: string | URL, to: string | URL) => {
+  const withRename = (rename: typeof fs.renameSync) =>
+    openStore({ ...fs, renameSync: rename }, { modelsDir });
+  const onLayer = withRename((from, to) => {
     if (from === modelsDir) throw osError("EXDEV");
     fs.renameSync(from, to);
-  };
-  const onLayer = openStore({ ...fs, renameSync }, { modelsDir });
+  });
   assert.equal(chooseMode(onLayer, "auto").mode, "mirror");
   assert.throws(() => chooseMode(onLayer, "symlink"), { code: "OTHER_FILE_SYSTEM", hint: /to mirror/ });
-  assert.equal(chooseMode(openStore(fs, { modelsDir }), "auto").mode, "symlink");
+  const moved: string[] = [];
+  const movable = withRename((from, to) => {
+    fs.renameSync(from, to);
+    moved.push(String(from));
+  });
+  assert.deepEqual(chooseMode(movable, "auto"), { mode: "symlink", reason: "links work here" });
+  assert.deepEqual(moved, [], "consumers would miss the folder for a moment");
   assert.deepEqual(readFiles(modelsDir), { "baked.onnx": "in the image" });
   assert.deepEqual(Array.from(fs.readDirSync(onLayer.staging)), []);
+  Deno.removeSync(join(modelsDir, "baked.onnx"));
+  assert.deepEqual(chooseMode(onLayer, "symlink"), {
+    mode: "symlink",
+    reason: "activation.mode is symlink",
+  });
 });
 
 Deno.test("a mount point is replaced file by file, whether planned or found", () => {
@@ -94,6 +108,45 @@ Deno.test("a model folder that does not lead to the release is a problem that co
   Deno.removeSync(modelsDir);
   Deno.writeTextFileSync(modelsDir, "");
   assert.equal(problemOfFolder(store, one), "is not the folder of the release");
+});
+
+Deno.test("a mirrored file that is missing or has another size is a problem that consumers see", async () => {
+  using dir = tempDir();
+  const modelsDir = join(dir.path, "models");
+  const store = openStore(Deno, { modelsDir });
+  const files = ["a", "b"].map((name) => ({ path: `${name}.onnx`, size: 3, sha256: name.repeat(64) }));
+  const manifest = await createManifest(files, {
+    sequence: 1,
+    createdAt: "2026-01-01T00:00:00Z",
+    origin: { carrier: "git" },
+  });
+  writeManifest(store, manifest.digest, formatManifest(manifest));
+  const release = releaseDir(store, manifest.digest);
+  writeFiles(release, { "a.onnx": "one", "b.onnx": "one" });
+  assert.equal(problemSeenByConsumers(store, manifest), "is missing");
+  writeFiles(modelsDir, { "a.onnx": "one", "b.onnx": "one" });
+  assert.equal(problemSeenByConsumers(store, manifest), undefined);
+  requireSeen(store, manifest.digest);
+  writeFiles(modelsDir, { "b.onnx": "longer" });
+  assert.equal(problemSeenByConsumers(store, manifest), "shows another b.onnx than the release");
+  assert.throws(() => requireSeen(store, manifest.digest), { code: "MODELS_UNREADABLE", exitCode: 7 });
+  Deno.removeSync(join(modelsDir, "b.onnx"));
+  assert.equal(problemSeenByConsumers(store, manifest), "cannot be opened (ENOENT)");
+
+  // Behind a link, the release is whole or missing.
+  Deno.removeSync(modelsDir, { recursive: true });
+  setPointers(store, { current: manifest.digest }, "symlink");
+  Deno.symlinkSync(join(".model-sync", "current"), modelsDir);
+  const asked: string[] = [];
+  const statSync: FileSystem["statSync"] = (path) => {
+    asked.push(String(path));
+    return Deno.statSync(path);
+  };
+  const watched = openStore({ ...Deno, statSync }, { modelsDir });
+  assert.equal(problemSeenByConsumers(watched, manifest), undefined);
+  assert.deepEqual(asked.filter((path) => path.startsWith(`${modelsDir}/`)), [join(modelsDir, "a.onnx")]);
+  Deno.removeSync(join(release, "a.onnx"));
+  assert.equal(problemSeenByConsumers(store, manifest), "cannot be opened (ENOENT)");
 });
 
 Deno.test("an entry that cannot become the model folder is refused with what to do, and stays", () => {

@@ -8,7 +8,14 @@ import { machine, publishFiles, pulledReleases, pullTo, storeOf } from "../helpe
 import { activeSequence, assertMirrored, mirrorTo, settleLeft } from "../helpers/mirrored_bot.ts";
 import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
-import { freeBytes, mountObstacle, overlayAt, type SmallDisk, tmpfsAt } from "../helpers/small_disk.ts";
+import {
+  bindAt,
+  freeBytes,
+  mountObstacle,
+  overlayAt,
+  type SmallDisk,
+  tmpfsAt,
+} from "../helpers/small_disk.ts";
 import { memoryDir, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository } from "../helpers/test_git.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -159,6 +166,23 @@ test(
     assertMirrored(bot, [V1, V2]);
   },
 );
+
+Deno.test({
+  name: "a model folder that is mounted from a folder of the same disk is replaced file by file",
+  ignore: obstacle !== undefined,
+  async fn() {
+    for (const before of [{}, { "mine.bin": "from before" }]) {
+      using dir = tempDir();
+      const bot = machine(dir.path, "bot", join(dir.path, "registry.git"));
+      writeFiles(join(dir.path, "volume"), before);
+      using _volume = bindAt(bot.modelsDir, join(dir.path, "volume"));
+      await pulledReleases(dir.path, [V1, V2], { bot });
+      assert.deepEqual(readFiles(join(dir.path, "volume")), V2);
+      await mirrorTo(testContext(), bot, 1);
+      assertMirrored(bot, [V1, V2]);
+    }
+  },
+});
 
 Deno.test("a mirroring needs room for the changed files beside the old ones, and for no others", async () => {
   using dir = memoryDir();
