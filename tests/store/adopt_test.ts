@@ -1,24 +1,30 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DiskError } from "../../lib/core/errors.ts";
+import type { FileSystem } from "../../lib/core/files.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
-import { adoptByMove, ensureModelsLink } from "../../lib/store/adopt.ts";
+import { adoptByMove, ensureModelsLink, scanModels } from "../../lib/store/adopt.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
 import { inspectModelFolder } from "../../lib/store/model_folder.ts";
 import { activeManifest, readPointer } from "../../lib/store/pointers.ts";
-import { listReleases } from "../../lib/store/releases.ts";
+import { checkFiles } from "../../lib/store/release_files.ts";
+import { listReleases, releaseDir } from "../../lib/store/releases.ts";
+import { StatCache } from "../../lib/store/stat_cache.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
+import { osError } from "../helpers/fake_fs.ts";
 import {
   type Machine,
   machine,
   MODELS,
   newTrainer,
+  publishFiles,
   publishFrom,
   pulledReleases,
   pullTo,
   registryOf,
   storeOf,
 } from "../helpers/machines.ts";
-import { osError } from "../helpers/fake_fs.ts";
+import { assertMirrored, mirrorTo } from "../helpers/mirrored_bot.ts";
 import { MortalProcess } from "../helpers/mortal_process.ts";
 import { memoryDir, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -148,14 +154,19 @@ Deno.test({
 Deno.test("adopting a folder whose models are installed already keeps its other files beside it", async () => {
   using dir = tempDir();
   const bot = await newBot(dir.path, { ...MODELS, ".gitignore": "*\n", "BTC/.gitkeep": "" });
-  await pullTo(testContext(), bot);
+  const context = testContext();
+  await pullTo(context, bot);
   assert.deepEqual(readFiles(bot.modelsDir), Object.fromEntries(Object.entries(MODELS).sort()));
   const [kept = ""] = namesBeside(bot).filter((name) => name.startsWith("models.before-"));
   assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "..", kept, ".gitignore")), "*\n");
+  const isNamed = (line: string) => /held files that are in no release: it is kept in/.test(line);
+  assert.ok(context.log.lines.some((line) => isNamed(line) && line.endsWith(kept)));
 
   using other = tempDir();
   const plain = await newBot(other.path, MODELS);
-  await pullTo(testContext(), plain);
+  const quiet = testContext();
+  await pullTo(quiet, plain);
+  assert.ok(!quiet.log.lines.some(isNamed));
   assert.deepEqual(namesBeside(plain), [".model-sync", "models", "registry"]);
   const active = activeManifest(storeOf(testContext(), plain));
   assert.equal(active?.origin.carrier, "git", "the release keeps the manifest of its publisher");
@@ -191,4 +202,115 @@ Deno.test({
     );
     assert.deepEqual(modes, ["755", "755", "444"]);
   },
+});
+
+const MINE = { "BTC/mine.onnx": "from before" };
+
+Deno.test("an adoption is announced on the disk before it moves the folder, and is on the disk when it ends", async () => {
+  using dir = memoryDir();
+  const bot = machine(dir.path, "bot", "none");
+  writeFiles(bot.modelsDir, MINE);
+  const steps: string[] = [];
+  const context = testContext({ fs: countingFs((step) => void steps.push(step)) });
+  const store = storeOf(context, bot);
+  await adoptByMove(context, store, { runId: "run", command: "pull", startedAt: "2026-01-01T00:00:00Z" });
+  const isRename = (step: string, end: string) => step.startsWith("rename ") && step.endsWith(end);
+  const [announced = -1, ended = -1] = steps.flatMap((step, at) => isRename(step, store.intent) ? [at] : []);
+  const moved = steps.findIndex((step) => step.startsWith(`rename ${bot.modelsDir} `));
+  const linked = steps.findIndex((step) => isRename(step, ` ${bot.modelsDir}`));
+  assert.ok(announced >= 0 && announced < moved && moved < linked, steps.join("\n"));
+  for (const folder of [dirname(bot.modelsDir), store.releases]) {
+    const synced = steps.indexOf(`syncSync ${folder}`, linked);
+    assert.ok(synced > linked && synced < ended, folder);
+  }
+});
+
+function sorted(files: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(files).sort());
+}
+
+Deno.test("an empty model folder becomes a link, one with only housekeeping files is kept beside it, and neither is a release", async () => {
+  using dir = memoryDir();
+  const empty = await newBot(dir.path, {});
+  Deno.mkdirSync(empty.modelsDir);
+  await pullTo(testContext(), empty);
+  assert.deepEqual(readFiles(empty.modelsDir), sorted(MODELS));
+  assert.deepEqual(namesBeside(empty), [".model-sync", "models", "registry"]);
+  assert.equal(listReleases(storeOf(testContext(), empty)).length, 1);
+  const link = Deno.lstatSync(empty.modelsDir).ino;
+  await pullTo(testContext(), empty, { force: true });
+  assert.equal(Deno.lstatSync(empty.modelsDir).ino, link, "the link is made once");
+
+  const cluttered = machine(dir.path, "cluttered", empty.registry.repoUrl ?? "");
+  writeFiles(cluttered.modelsDir, { ".DS_Store": "view" });
+  const immovable: FileSystem = {
+    ...Deno,
+    renameSync: (from, to) => {
+      if (from === cluttered.modelsDir) throw osError("EIO");
+      Deno.renameSync(from, to);
+    },
+  };
+  await assert.rejects(pullTo(testContext({ fs: immovable }), cluttered), { exitCode: 7 });
+  assert.deepEqual(namesBeside(cluttered), [".model-sync", "models", "registry"]);
+  await pullTo(testContext(), cluttered);
+  const [kept = ""] = namesBeside(cluttered).filter((name) => name.startsWith("models.before-"));
+  assert.deepEqual(readFiles(join(cluttered.modelsDir, "..", kept)), { ".DS_Store": "view" });
+  assert.equal(listReleases(storeOf(testContext(), cluttered)).length, 1);
+});
+
+Deno.test("a model folder that cannot be read is an error, and not a refusal of its files", () => {
+  using dir = tempDir();
+  const readDirSync = () => {
+    throw osError("EIO");
+  };
+  assert.throws(() => scanModels({ fs: { ...Deno, readDirSync }, modelsDir: dir.path }), { code: "EIO" });
+});
+
+Deno.test("adopting a mirrored folder keeps one copy of each file, and takes a release of the store for itself", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const bot = machine(dir.path, "bot", registryOf(trainer));
+  const before = { "ETH/rf.joblib": "eth", "mine.onnx": "from before" };
+  writeFiles(bot.modelsDir, before);
+  await pullTo(testContext(), bot, { activation: "mirror" });
+  assert.deepEqual(readFiles(bot.modelsDir), sorted(MODELS));
+  const store = storeOf(testContext(), bot);
+  const inodes = listReleases(store).map(({ manifest }) =>
+    Deno.statSync(join(releaseDir(store, manifest.digest), "ETH/rf.joblib")).ino
+  );
+  assert.equal(new Set(inodes).size, 1);
+  await mirrorTo(testContext(), bot, 0);
+  assert.deepEqual(readFiles(bot.modelsDir), before);
+
+  // Without the pointer, the files of the folder show which release it holds.
+  Deno.removeSync(join(store.root, "current"));
+  const next = { "next.onnx": "two" };
+  await publishFiles(trainer, next);
+  await pullTo(testContext(), bot, { activation: "mirror" });
+  assertMirrored(bot, [MODELS, next]);
+  assert.equal(readPointer(store, "previous"), listReleases(store).at(-1)?.manifest.digest);
+});
+
+Deno.test("after an adoption, a check hashes no file again", async () => {
+  for (const mode of ["auto", "mirror"] as const) {
+    using dir = memoryDir();
+    const bot = await newBot(dir.path, MINE);
+    await pullTo(testContext(), bot, { activation: mode });
+    const opened: string[] = [];
+    const open: FileSystem["open"] = (path, options) => {
+      opened.push(String(path));
+      return Deno.open(path, options);
+    };
+    const context = testContext({ fs: { ...Deno, open } });
+    const store = storeOf(context, bot);
+    const adopted = listReleases(store).at(-1);
+    assert.ok(adopted);
+    const folder = {
+      dir: releaseDir(store, adopted.manifest.digest),
+      cache: StatCache.ofRelease(store, adopted.manifest.digest),
+    };
+    assert.deepEqual(await checkFiles(context, folder, adopted.manifest, "stat"), []);
+    assert.deepEqual(opened, []);
+  }
 });
