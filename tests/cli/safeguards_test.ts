@@ -134,6 +134,9 @@ Deno.test("canary promote and abort end the canary", async () => {
   assert.equal((await world.json("bot", "pull")).canary, "watching");
   assert.match((await world.run("bot", "canary", ["status"])).stdout, /watching[^]*win_rate not sampled yet/);
   assert.deepEqual((await world.json("bot", "canary", "promote")).release, promoted);
+  // No later run has to act on the verdict.
+  const state = JSON.parse(Deno.readTextFileSync(join(world.at("bot"), ".model-sync/canary.json")));
+  assert.deepEqual([state.status, typeof state.concludedAt], ["promoted", "string"]);
   assert.equal((await world.json("bot", "pull")).canary, null);
   const none = await world.run("bot", "canary", ["abort"]);
   assert.deepEqual([none.code, /no release is in canary/.test(none.stderr)], [2, true]);
@@ -201,6 +204,13 @@ Deno.test("quarantine add and lift take a sequence number, as rollback --to does
   );
   editQuarantine(world, { sequence: 2 });
   assert.equal((await world.json("bot", "quarantine", "lift", "2")).release, second);
+  // The entry knows the number of a release that the store holds no more.
+  await world.json("bot", "quarantine", "add", "2");
+  const held = join(world.at("bot"), ".model-sync/releases", second.slice("sha256:".length));
+  const away = join(world.at("bot"), "away");
+  for (const ending of ["", ".json"]) Deno.renameSync(held + ending, away + ending);
+  assert.equal((await world.json("bot", "quarantine", "lift", "2")).release, second);
+  for (const ending of ["", ".json"]) Deno.renameSync(away + ending, held + ending);
   assert.match((await world.run("bot", "status")).stdout, PREVIOUS);
 });
 

@@ -54,7 +54,11 @@ Deno.test("withdraw shows its plan, publishes it, and prints the JSON that scrip
       [["ffff"], 5, /no published release has this name/],
       [["not-hex"], 2, /neither "active", nor a sequence number/],
       [[good, "--undo"], 2, /is not withdrawn/],
-      [["active", "--carrier", "huggingface"], 2, /no registry of that kind is configured/],
+      [
+        ["active", "--carrier", "huggingface"],
+        2,
+        /no registry of that kind is configured\n.*huggingface\.repo_id or --repo-id/,
+      ],
       [[], 2, /RELEASE is missing/],
     ] as const
   ) {
@@ -83,6 +87,13 @@ Deno.test("withdraw shows its plan, publishes it, and prints the JSON that scrip
   assert.deepEqual(listed.map((line) => line.includes("withdrawn by its publisher at")), [true]);
   assert.doesNotMatch((await run(bot, "status")).stdout, /^quarantine$/m);
   assert.match((await run(bot, "releases")).stdout, /withdrawn/);
+  const lifted = await run(bot, "quarantine", "lift", bad);
+  assert.equal(lifted.code, 5, lifted.stderr);
+  assert.match(lifted.stderr, /its publisher withdrew it at \S+ \(wrong labels\)/);
+  assert.match(
+    lifted.stderr,
+    /on the publisher: model-sync withdraw [0-9a-f]{12} --undo; to activate it here anyway: model-sync rollback --to [0-9a-f]{12} --force/,
+  );
   const forced = await run(bot, "rollback", "--to", "2", "--force");
   assert.equal(forced.code, 0, forced.stderr);
   assert.match((await run(bot, "status")).stdout, /its publisher withdrew it at .*activated here by force/s);

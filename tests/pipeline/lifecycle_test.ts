@@ -5,10 +5,12 @@ import { ModelSyncError } from "../../lib/core/errors.ts";
 import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
+import { Digest } from "../../lib/release/manifest.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { addQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
-import { listReleases } from "../../lib/store/releases.ts";
+import { clearIntent, type Intent, writeIntent } from "../../lib/store/intent.ts";
+import { listReleases, type StoredRelease } from "../../lib/store/releases.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
@@ -176,15 +178,35 @@ Deno.test("after any sequence of publishes, pulls, rollbacks, prunes and damage,
   assert.ok(Object.values(done).every((count) => count > 0), JSON.stringify(done));
 });
 
-Deno.test("planPrune() counts from the newest and keeps what pointers name", async () => {
+const ABSENT = Digest.parse(`sha256:${"0".repeat(64)}`);
+
+Deno.test("planPrune() counts from the newest and keeps what pointers and the intent of a killed run name", async () => {
   using dir = memoryDir();
   const w = world(dir);
   const { bot, context } = w;
   const digests = await releases(w, "1", "2", "3", "4", "5");
   const store = storeOf(context, bot);
   await rollBack(context, bot, digests[0]);
+  // Settling a killed run may activate what its intent names.
+  const [, two] = listReleases(store).toReversed();
+  assert.ok(two !== undefined);
+  const killed = { runId: "r1", command: "pull", startedAt: "2026-01-01T00:00:00Z" };
+  const named = (list: readonly StoredRelease[]) =>
+    list.map(({ manifest }) => digests.indexOf(manifest.digest) + 1);
+  const { digest } = two.manifest;
+  const intents: readonly Intent[] = [
+    { ...killed, phase: "adopting", digest, from: null },
+    { ...killed, phase: "adopting", digest: ABSENT, from: digest },
+    { ...killed, phase: "activating", mode: "symlink", from: digest, to: ABSENT, previousBefore: null },
+    { ...killed, phase: "activating", mode: "symlink", from: null, to: digest, previousBefore: null },
+    { ...killed, phase: "activating", mode: "symlink", from: null, to: ABSENT, previousBefore: digest },
+  ];
+  for (const intent of intents) {
+    writeIntent(store, intent);
+    assert.deepEqual(named(planPrune(store, 2).removed), [], intent.phase);
+  }
+  clearIntent(store);
   const plan = planPrune(store, 2);
-  const named = (list: typeof plan.kept) => list.map(({ manifest }) => digests.indexOf(manifest.digest) + 1);
   // 4 and 3 are the newest that are not quarantined, 5 was rolled back, 1 is active.
   assert.deepEqual([named(plan.kept), named(plan.removed)], [[5, 4, 3, 1], [2]]);
   await pruneReleases(context, store, plan);
@@ -310,6 +332,23 @@ Deno.test("a first pull replaces a model folder that no release can hold, and ke
   const [aside = ""] = Array.from(Deno.readDirSync(join(bot.modelsDir, "..")), ({ name }) => name)
     .filter((name) => name.startsWith("models.before-"));
   assert.deepEqual(readFiles(join(bot.modelsDir, "..", aside)), { "a.onnx": "old", "latest.onnx": "old" });
+});
+
+Deno.test("a machine that agreed once to pull into its training folder need not agree again, in mirror mode", async () => {
+  using dir = memoryDir();
+  const { trainer, context } = world(dir);
+  writeFiles(trainer.modelsDir, { "a.onnx": "one" });
+  await publishFrom(context, trainer);
+  const other = machine(dir.path, "other", trainer.registry.repoUrl ?? "");
+  writeFiles(other.modelsDir, { "a.onnx": "two" });
+  await publishFrom(context, other);
+  const mirror = { activation: "mirror" } as const;
+  await assert.rejects(pullTo(context, trainer, mirror), { code: "TRAINED_FOLDER", exitCode: 5 });
+  await pullTo(context, trainer, { ...mirror, adopts: true });
+  writeFiles(other.modelsDir, { "a.onnx": "three" });
+  await publishFrom(context, other);
+  assert.equal((await pullTo(context, trainer, mirror)).outcome, "activated");
+  assert.deepEqual(readFiles(trainer.modelsDir), { "a.onnx": "three" });
 });
 
 Deno.test("prune frees a disk that is full to the last byte", async () => {

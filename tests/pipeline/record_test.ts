@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { type Context } from "../../lib/core/context.ts";
-import { DiskError, FailedError, InterruptedError } from "../../lib/core/errors.ts";
+import { DiskError, FailedError, InterruptedError, ModelSyncError } from "../../lib/core/errors.ts";
 import { acquireLock, isLocked } from "../../lib/core/lock.ts";
 import { CurrentRun } from "../../lib/pipeline/current_run.ts";
 import { addActiveToHint, readActiveNow } from "../../lib/pipeline/active_after_run.ts";
 import { openSinks } from "../../lib/pipeline/open_sinks.ts";
 import { recordedRun, type RunLock } from "../../lib/pipeline/run.ts";
+import { RolledBackError } from "../../lib/pipeline/run_report.ts";
 import { shortDigest } from "../../lib/release/manifest.ts";
 import type { RunSink } from "../../lib/store/run_sink.ts";
 import { readHistory, type RunRecord } from "../../lib/store/history.ts";
@@ -227,6 +228,55 @@ Deno.test("sinks get every run without its lock: one that fails, that finds the 
   }
   assert.equal(calls.length, 2);
   assert.deepEqual(recorded(store), ["pull LOCKED", "pull X"]);
+});
+
+Deno.test("an interruption is the result of a run, whatever fails after it, unless the run has rolled back", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const stop = new InterruptedError("Cannot complete pull: SIGTERM", { code: "INTERRUPTED" });
+  const failing = new FailedError("git was killed", { code: "GIT_FAILED" });
+  const rolledBack = new RolledBackError("Cannot keep the release", {
+    code: "RELOAD_FAILED",
+    report: { outcome: "rolled-back" },
+  });
+  for (const lock of ["store", "references"] as const) {
+    for (
+      const [failure, code, exitCode] of [[failing, "INTERRUPTED", 130], [
+        rolledBack,
+        "RELOAD_FAILED",
+        8,
+      ]] as const
+    ) {
+      const controller = new AbortController();
+      const options = { command: "pull", lock, sinks: [] };
+      const work = recordedRun(testContext({ signal: controller.signal }), store, options, () => {
+        controller.abort(stop);
+        throw failure;
+      });
+      await assert.rejects(work, { code, exitCode });
+      assert.equal(readHistory(store, 1)[0]?.error?.code, code);
+    }
+  }
+});
+
+Deno.test("a run that cannot begin names the active release only if no other run may change it", async () => {
+  using dir = tempDir();
+  const { bot } = await pulledReleases(dir.path, [{ "a.bin": "one" }]);
+  const context = testContext();
+  const store = storeOf(context, bot);
+  const active = readPointer(store, "current");
+  const begin = async (lock: RunLock, prepare?: () => Promise<undefined>) => {
+    const options = { command: "pull", lock, sinks: [], ...(prepare && { prepare }) };
+    const error = await recordedRun(context, store, options, () => Promise.resolve({ outcome: "unchanged" }))
+      .then(() => undefined, (error: unknown) => error);
+    assert.ok(error instanceof ModelSyncError, String(error));
+    return [error.code, /is active/.test(error.hint ?? ""), readHistory(store, 1)[0]?.release];
+  };
+  const fail = () => Promise.reject(new FailedError("no job", { code: "JOB_FAILED" }));
+  assert.deepEqual(await begin("store", fail), ["JOB_FAILED", true, active]);
+  assert.deepEqual(await begin("references", fail), ["JOB_FAILED", false, undefined]);
+  using _lock = await acquireLock(Deno, store.lock, { command: "x", host: "h" }, context.clock);
+  assert.deepEqual(await begin("store"), ["LOCKED", false, undefined]);
 });
 
 Deno.test("a record that a full disk refuses is delivered to the sinks", async () => {

@@ -927,7 +927,7 @@ Deno.test("a withdrawal tries every registry: the first failure is the result, t
   assert.deepEqual(half.errors, []);
   // A fault of the program itself is no answer of a registry.
   const fault = await attempt([registryWith("a", refusing("a fault")), changed]);
-  assert.ok(fault.result instanceof TypeError, String(fault.result));
+  assert.ok(fault.result instanceof TypeError && fault.result.message === "a fault", String(fault.result));
   assert.partialDeepStrictEqual((await attempt([changed])).result, {
     outcome: "withdrawn",
     signer: "0123456789abcdef",
