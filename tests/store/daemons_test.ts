@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { LockedError } from "../../lib/core/errors.ts";
+import type { FileSystem } from "../../lib/core/files.ts";
 import { announceDaemon, readDaemons } from "../../lib/store/daemons.ts";
 import { openStore } from "../../lib/store/store.ts";
+import { osError } from "../helpers/fake_fs.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -36,6 +38,25 @@ Deno.test("a second daemon with the same role and store is refused, one with ano
   });
   // The refused daemon keeps no role.
   using _second = await announceDaemon(context, store, ["publisher"]);
+});
+
+Deno.test("a daemon that a fault of the disk keeps from announcing itself names the fault, and can try again", async () => {
+  using dir = tempDir();
+  let isBroken = true;
+  const fail = (path: string | URL) => {
+    if (isBroken && String(path).endsWith("client.lock")) throw osError("EIO");
+  };
+  const fs: FileSystem = {
+    ...Deno,
+    open: (path, options) => (fail(path), Deno.open(path, options)),
+    openSync: (path, options) => (fail(path), Deno.openSync(path, options)),
+  };
+  const context = testContext({ fs });
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  await assert.rejects(announceDaemon(context, store, ["client"]), { code: "DISK", exitCode: 7 });
+  isBroken = false;
+  using daemon = await announceDaemon(context, store, ["client"]);
+  assert.equal(daemon.isSeen(), true);
 });
 
 Deno.test("other files in the daemons' folder are not listed as daemons", async () => {

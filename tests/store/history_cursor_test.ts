@@ -5,6 +5,8 @@ import type { FileSystem } from "../../lib/core/files.ts";
 import { appendHistory, historyFiles, type RunRecord } from "../../lib/store/history.ts";
 import { endOfHistory, type HistoryCursor, readAfter } from "../../lib/store/history_cursor.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
+import { osError } from "../helpers/fake_fs.ts";
 import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
 
 function storeIn(dir: TempDir): Store {
@@ -30,11 +32,19 @@ function readAll(store: Store, countMax: number, from?: HistoryCursor) {
   for (let rounds = 0; rounds < 1_000; rounds++) {
     const batch = readAfter(store, cursor, countMax);
     assert.equal(batch.found, true);
+    assert.ok(batch.entries.length <= countMax);
     ids.push(...batch.entries.map(({ record }) => record.runId));
     cursor = batch.entries.at(-1)?.cursor ?? cursor;
     if (batch.atEnd) return { ids, cursor };
   }
   throw new Error("the reader never comes to the end");
+}
+
+/** Writes a history file with records of about 1 KiB, and no line end after the last one. */
+function writeRecords(path: string, first: number, count: number): string[] {
+  const records = Array.from({ length: count }, (_, index) => run(first + index, "y".repeat(900)));
+  Deno.writeTextFileSync(path, records.map((record) => JSON.stringify(record)).join("\n"));
+  return records.map(({ runId }) => runId);
 }
 
 /** Fills the history up to its limit, with text that is not a record. */
@@ -146,20 +156,96 @@ Deno.test("readers skip torn, damaged and very long lines between records", () =
   );
 });
 
+Deno.test("records across the pieces that are read at a time are returned, and a last one without its line end", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const [newest = "", older = ""] = historyFiles(store);
+  const ids = [...writeRecords(older, 1, 2), ...writeRecords(newest, 3, 2_500)];
+  assert.ok(Deno.statSync(newest).size > 2 * 1024 * 1024);
+  const { ids: read, cursor } = readAll(store, 1_000);
+  assert.deepEqual(read, ids);
+  assert.deepEqual(readAll(store, 3).ids, ids);
+  assert.deepEqual(endOfHistory(store), cursor);
+  assert.deepEqual(readAfter(store, cursor, 1), { found: true, entries: [], atEnd: true });
+  appendHistory(store, run(9_999));
+  assert.deepEqual(readAll(store, 2, cursor).ids, ["r9999"]);
+});
+
+Deno.test("a folder among the history files costs no record, and one that the disk cannot read is an error", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  appendHistory(store, run(1));
+  Deno.mkdirSync(historyFiles(store)[1] ?? assert.fail());
+  assert.deepEqual(readAll(store, 2).ids, ["r1"]);
+  const statSync: FileSystem["statSync"] = (path) => {
+    if (path === store.history) throw osError("EIO");
+    return Deno.statSync(path);
+  };
+  assert.throws(() => readAfter({ ...store, fs: { ...Deno, statSync } }, undefined, 2), { code: "EIO" });
+});
+
+Deno.test("a run on record is on the disk, in one line, and so is the name of a new file", () => {
+  using dir = tempDir();
+  const synced: string[] = [];
+  const fs = countingFs((step) => {
+    if (step.startsWith("sync")) synced.push(step.slice(step.indexOf(" ") + 1));
+  });
+  const store = openStore(fs, { modelsDir: join(dir.path, "models") });
+  const syncedBy = (number: number) => {
+    synced.length = 0;
+    appendHistory(store, run(number));
+    return [...synced];
+  };
+  assert.deepEqual(syncedBy(1), [store.history, store.root]);
+  assert.deepEqual(syncedBy(2), [store.history]);
+  assert.equal(Deno.readTextFileSync(store.history).split("\n").length, 3);
+  Deno.truncateSync(store.history, 17 * 1024 * 1024);
+  assert.deepEqual(syncedBy(3), [store.history, store.root]);
+});
+
 Deno.test("a run that writes the history locks it for itself, and readers share the lock", () => {
   using dir = tempDir();
   const locks: (boolean | undefined)[] = [];
-  const fs: FileSystem = {
-    ...Deno,
-    openSync(path, options) {
-      const file = Deno.openSync(path, options);
-      if (!String(path).endsWith(".lock")) return file;
-      return Object.assign(file, { lockSync: (exclusive?: boolean) => void locks.push(exclusive) });
-    },
-  };
-  const store = openStore(fs, { modelsDir: join(dir.path, "models") });
+  const store = openStore(lockingFs((exclusive) => void locks.push(exclusive)), {
+    modelsDir: join(dir.path, "models"),
+  });
   locks.length = 0;
+  readAfter(store, undefined, 1);
+  assert.deepEqual(locks, [], "a reader creates no lock file");
   appendHistory(store, run(1));
   readAfter(store, undefined, 1);
   assert.deepEqual(locks, [true, false]);
 });
+
+Deno.test("a disk that takes no lock keeps the history, and costs no open file", () => {
+  using dir = tempDir();
+  let open = 0;
+  const fs = lockingFs(() => {
+    throw osError("ENOLCK");
+  }, (change) => void (open += change));
+  const store = openStore(fs, { modelsDir: join(dir.path, "models") });
+  open = 0;
+  appendHistory(store, run(1));
+  assert.deepEqual(readAll(store, 1).ids, ["r1"]);
+  assert.equal(open, 0);
+});
+
+/** The real file system, on which locks do what a test wants, and whose open lock files are counted. */
+function lockingFs(
+  lock: (exclusive: boolean | undefined) => void,
+  count: (change: 1 | -1) => void = () => {},
+): FileSystem {
+  return {
+    ...Deno,
+    openSync(path, options) {
+      const file = Deno.openSync(path, options);
+      if (!String(path).endsWith("history.lock")) return file;
+      count(1);
+      const close = () => {
+        count(-1);
+        Deno.FsFile.prototype.close.call(file);
+      };
+      return Object.assign(file, { lockSync: lock, close });
+    },
+  };
+}

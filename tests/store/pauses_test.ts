@@ -41,10 +41,23 @@ Deno.test("an expired pause that an operator has renewed meanwhile stays", () =>
   using dir = tempDir();
   const store = storeIn(dir);
   pauseRoles(store, ["client", "publisher"], UNTIL_TWO);
-  const renewed = { ...UNTIL_TWO, since: "2026-11-29T13:59:00.000Z", until: "2026-11-29T18:00:00.000Z" };
-  pauseRoles(store, ["client"], renewed);
-  removePauses(store, { client: UNTIL_TWO, publisher: UNTIL_TWO });
-  assert.deepEqual(readPauses(store, NOON), { client: renewed });
+  const later = { ...UNTIL_TWO, since: "2026-11-29T13:59:00.000Z" };
+  for (const renewed of [later, { ...UNTIL_TWO, until: "2026-11-29T18:00:00.000Z" }]) {
+    pauseRoles(store, ["publisher"], UNTIL_TWO);
+    pauseRoles(store, ["client"], renewed);
+    removePauses(store, { client: UNTIL_TWO, publisher: UNTIL_TWO });
+    assert.deepEqual(readPauses(store, NOON), { client: renewed });
+  }
+});
+
+Deno.test("a new pause removes those that ended before it, and no others", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  pauseRoles(store, ["publisher"], UNTIL_TWO);
+  pauseRoles(store, ["client"], FOR_GOOD);
+  assert.deepEqual(readPauses(store, NOON), { client: FOR_GOOD, publisher: UNTIL_TWO });
+  pauseRoles(store, ["references"], { ...FOR_GOOD, since: "2026-11-29T14:00:01.000Z" });
+  assert.deepEqual(Object.keys(readPauses(store, NOON)).sort(), ["client", "references"]);
 });
 
 Deno.test("processes that pause at the same time lose none of their pauses", async () => {

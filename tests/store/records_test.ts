@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { type FileSystem, findEntry } from "../../lib/core/files.ts";
 import { appendHistory, readHistory, type RunRecord } from "../../lib/store/history.ts";
 import { createManifest, formatManifest, type Manifest, SEQUENCE_MAX } from "../../lib/release/manifest.ts";
 import { planRollback } from "../../lib/pipeline/rollback.ts";
+import { readIntent, writeIntent } from "../../lib/store/intent.ts";
+import { sweepPartials } from "../../lib/store/partials.ts";
 import { setPointers } from "../../lib/store/pointers.ts";
 import { learnWithdrawals } from "../../lib/store/withdrawals.ts";
 import { nextArchiveSequence, rememberArchiveSequence } from "../../lib/store/published.ts";
@@ -30,7 +33,10 @@ import {
 } from "../../lib/store/releases.ts";
 import { sweepMarks } from "../../lib/store/running.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
-import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
+import { osError } from "../helpers/fake_fs.ts";
+import { type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { recordedLog } from "../helpers/test_context.ts";
 
 const DIGEST = `sha256:${"ab".repeat(32)}` as const;
 
@@ -97,6 +103,73 @@ Deno.test("the history skips lines of a later version and binary damage", () => 
   Deno.writeTextFileSync(store.history, `{"runId":"r9","outcome":"teleported"}\n`, { append: true });
   appendHistory(store, { ...run(2), outcome: "failed", error: { code: "X", message: "line\nbreak" } });
   assert.deepEqual(readHistory(store, 10).map((record) => record.runId), ["r2", "r1"]);
+});
+
+Deno.test("a folder in place of the history is reported, and an unreadable disk is an error", () => {
+  using dir = tempDir();
+  const log = recordedLog();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") }, log);
+  Deno.mkdirSync(store.history);
+  assert.deepEqual(readHistory(store, 5), []);
+  assert.match(log.lines.join("\n"), /history\.jsonl is damaged.*it is a folder, not a file/);
+  const statSync = () => {
+    throw osError("EIO");
+  };
+  assert.throws(() => readHistory({ ...store, fs: { ...Deno, statSync } }, 5), { code: "EIO" });
+});
+
+Deno.test("a damaged intent is reported, and counts as that of a run that changed nothing", () => {
+  using dir = tempDir();
+  const log = recordedLog();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") }, log);
+  assert.equal(readIntent(store), undefined);
+  Deno.writeTextFileSync(store.intent, "{");
+  assert.deepEqual([readIntent(store)?.phase, readIntent(store)?.command], ["preparing", "unknown"]);
+  assert.match(log.lines[0] ?? "", /intent\.json is damaged \(it is not JSON\)/);
+});
+
+Deno.test("on a full disk, only an intent that announces a change uses the reserve", () => {
+  using dir = tempDir();
+  const reserve = join(dir.path, ".model-sync/reserve/0");
+  const openSync: FileSystem["openSync"] = (path, options) => {
+    if (String(path).includes("intent.json") && findEntry(Deno, reserve)) throw osError("ENOSPC");
+    return Deno.openSync(path, options);
+  };
+  const store = openStore({ ...Deno, openSync }, { modelsDir: join(dir.path, "models") });
+  writeFiles(dir.path, { ".model-sync/reserve/0": "some bytes" });
+  const run = { runId: "r", command: "rollback", startedAt: "2026-01-01T00:00:00Z" };
+  assert.throws(() => writeIntent(store, { ...run, phase: "preparing" }), /ENOSPC/);
+  assert.ok(findEntry(Deno, reserve));
+  const moving = {
+    phase: "activating",
+    mode: "symlink",
+    from: null,
+    to: DIGEST,
+    previousBefore: null,
+  } as const;
+  writeIntent(store, { ...run, ...moving });
+  assert.equal(readIntent(store)?.phase, "activating");
+});
+
+Deno.test("partial downloads are kept for a week after their last write, unless a release was pulled", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const now = new Date("2026-11-21T12:00:00Z");
+  const hours = { young: 7 * 24 - 1, old: 7 * 24 + 1 };
+  const names = () => Array.from(Deno.readDirSync(store.partials), ({ name }) => name).sort();
+  const write = () => {
+    for (const [name, age] of Object.entries(hours)) {
+      Deno.writeTextFileSync(join(store.partials, name), "half");
+      Deno.utimeSync(join(store.partials, name), now, new Date(now.getTime() - age * 3_600_000));
+    }
+  };
+  const clock = new FakeClock(now.toISOString());
+  write();
+  await sweepPartials({ clock }, store, "old");
+  assert.deepEqual(names(), ["young"]);
+  write();
+  await sweepPartials({ clock }, store, "all");
+  assert.deepEqual(names(), []);
 });
 
 Deno.test("a full history continues in a new file, and the file before is kept", () => {
