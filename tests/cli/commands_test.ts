@@ -189,6 +189,12 @@ Deno.test("each fault has its exit code, and one line with the next step", async
   );
   await runJson(trainer, "publish", "--skip-training");
   await runJson(bot, "pull");
+  // A training into the active release would change what consumers have open.
+  await expect(bot, 2, /it is the active release of a pull, which is immutable/, "publish");
+  assert.deepEqual(readFiles(join(bot, "models")), MODELS);
+  const inClone = ["--skip-training", "--models-dir", join(dir.path, "trainer-clone/models")];
+  await expect(trainer, 2, /it is inside the clone/, "publish", ...inClone);
+  await expect(trainer, 2, /it is inside the clone/, "publish", ...inClone, "--dry-run");
   await expect(bot, 2, /holds no earlier release/, "rollback");
   await expect(bot, 5, /no such release/, "rollback", "--to", "0123abcd");
   await expect(bot, 2, /neither a sequence number nor the beginning of a digest/, "rollback", "--to", "xyz");

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { systemClock } from "../../lib/core/clock.ts";
 import { acquireLock } from "../../lib/core/lock.ts";
+import { parseManifest } from "../../lib/release/manifest.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { startStorage } from "../../fakes/storage_server.ts";
 import { HurriedClock } from "../helpers/fake_clock.ts";
+import { readArchive } from "../helpers/read_archive.ts";
 import { cliArgs, PROJECT, runCli, spawnCli } from "../helpers/run_cli.ts";
 import { RunPodWorld } from "../helpers/runpod_world.ts";
 import { PYTHON, TRAIN, useModels, WITHOUT_PYTHON } from "../helpers/scikit_learn.ts";
@@ -212,6 +214,8 @@ Deno.test("a dry run shows the request or the job to continue with, and sends an
     hidden.stdout,
     /"hf_token":"\[redacted\]","upload_url":"https:\/\/b\.example\/m\.zip\?sig=\[redacted\]"/,
   );
+  const inJson = await seed.run("--dry-run", "--json", "--trigger-payload-json", JSON.stringify(payload));
+  assert.doesNotMatch(inJson.stdout, /hub-secret|signed/);
   assert.deepEqual([listing(seed.bot), seed.world.api.requests.length], [before, 0]);
 
   seed.world.files.faults.push(
@@ -551,6 +555,12 @@ Deno.test("a worker that gets SIGTERM completes its training, uploads the archiv
   );
 });
 
+/** Returns the origin that the manifest of an archive names. */
+async function originOf(archive: Uint8Array) {
+  const text = (await readArchive(archive)).get("model-sync.json");
+  return (await parseManifest(new TextDecoder().decode(text), "the archive")).origin;
+}
+
 Deno.test("a worker can be tried without RunPod", async () => {
   await using seed = new Seed();
   await using storage = startStorage();
@@ -565,6 +575,15 @@ Deno.test("a worker can be tried without RunPod", async () => {
   );
   assert.equal(good.code, 0, good.stderr);
   assert.equal(JSON.parse(good.stdout).output.models_archive_url, storage.downloadUrl);
+  // The client finds the release of its own job.
+  const { carrier, revision } = await originOf(storage.files.content);
+  assert.deepEqual([carrier, typeof revision], ["runpod", "string"]);
+  for (const [env, expected] of [[{}, "runpod"], [{ GITHUB_ACTIONS: "true" }, "github-actions"]] as const) {
+    const args = ["--skip-training", "--archive-path", "out.zip"];
+    assert.equal((await runCli("train", args, { ...options, env })).code, 0);
+    const origin = await originOf(Deno.readFileSync(join(seed.trainer, "out.zip")));
+    assert.deepEqual([origin.carrier, origin.revision], [expected, undefined]);
+  }
   const alone = await runCli("train", ["--test-input", JSON.stringify(job)], options);
   assert.deepEqual([alone.code, /--test-input: it needs --serve-runpod/.test(alone.stderr)], [2, true]);
   const bad = await runCli("train", ["--serve-runpod", "--test-input", '{"input": {}}', "--json"], options);
@@ -579,6 +598,18 @@ Deno.test("a worker can be tried without RunPod", async () => {
   assert.equal(odd.code, 2);
   assert.match(odd.stderr, /Cannot do the job in test_input\.json: it is not a JSON object with an input/);
   Deno.removeSync(join(seed.trainer, "test_input.json"));
+  // Without a training command, no worker begins, and no store is left.
+  const untrained = join(seed.trainer, "untrained");
+  Deno.mkdirSync(untrained);
+  for (const args of [["--serve-runpod"], ["--serve-runpod", "--test-input", JSON.stringify(job)], []]) {
+    const refused = await runCli("train", args, { cwd: untrained });
+    assert.deepEqual(
+      [refused.code, /train_command is not set/.test(refused.stderr)],
+      [2, true],
+      refused.stderr,
+    );
+  }
+  assert.deepEqual(listing(untrained), []);
   const nowhere = await runCli("train", ["--serve-runpod"], options);
   assert.equal(nowhere.code, 2);
   assert.match(nowhere.stderr, /RUNPOD_WEBHOOK_GET_JOB is not set/);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { verifyActive } from "../../lib/pipeline/verify.ts";
-import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
+import { freedBytes, planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { Digest } from "../../lib/release/manifest.ts";
 import { readHistory } from "../../lib/store/history.ts";
@@ -209,6 +209,11 @@ Deno.test("planPrune() counts from the newest and keeps what pointers and the in
   const plan = planPrune(store, 2);
   // 4 and 3 are the newest that are not quarantined, 5 was rolled back, 1 is active.
   assert.deepEqual([named(plan.kept), named(plan.removed)], [[5, 4, 3, 1], [2]]);
+  // Its other file is in the kept releases, too.
+  assert.equal(freedBytes(plan), 1);
+  const stopped = testContext({ signal: AbortSignal.abort(new Error("stop")) });
+  await assert.rejects(pruneReleases(stopped, store, plan), /stop/);
+  assert.equal(listReleases(store).length, 5);
   await pruneReleases(context, store, plan);
   assert.deepEqual(listReleases(store).length, 4);
   assert.deepEqual(readFiles(bot.modelsDir), { "a.onnx": "1", "b.json": "{}" });

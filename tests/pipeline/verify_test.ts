@@ -126,6 +126,28 @@ for (
   });
 }
 
+Deno.test("a manifest that another run removes during verify is a change, not damage", async () => {
+  using dir = tempDir();
+  const { bot } = await pulledReleases(dir.path, [ONE]);
+  const active = readPointer(storeOf(testContext(), bot), "current") ?? "";
+  const manifest = `${active.slice("sha256:".length)}.json`;
+  const fs: FileSystem = {
+    ...Deno,
+    openSync: (path, options) => {
+      if (String(path).endsWith(manifest)) Deno.removeSync(path);
+      return Deno.openSync(path, options);
+    },
+  };
+  await assert.rejects(verifyActive(testContext({ fs }), storeToRead(fs, bot), "stat"), {
+    code: "CHANGED_MEANWHILE",
+    exitCode: 6,
+  });
+  await assert.rejects(verifyActive(testContext(), storeOf(testContext(), bot), "stat"), {
+    code: "RELEASE_DAMAGED",
+    exitCode: 5,
+  });
+});
+
 Deno.test("a mixture that a killed run left is damage, but not while the run is still working", async () => {
   using dir = tempDir();
   const { bot } = await pulledReleases(dir.path, [ONE, TWO], { activation: "mirror" });
@@ -150,9 +172,14 @@ Deno.test("verify refuses without an active release or a sound manifest, reports
   using dir = tempDir();
   const context = testContext();
   const empty = storeOf(context, machine(dir.path, "empty", "unused"));
-  await assert.rejects(verifyActive(context, empty, "stat"), { code: "NOTHING_ACTIVE", exitCode: 2 });
+  const nothing = { code: "NOTHING_ACTIVE", exitCode: 2 };
+  await assert.rejects(verifyActive(context, empty, "stat"), { ...nothing, hint: /^pull a release first;/ });
 
-  const { bot } = await pulledReleases(dir.path, [ONE]);
+  const { trainer, bot } = await pulledReleases(dir.path, [ONE]);
+  await assert.rejects(verifyActive(context, storeOf(context, trainer), "stat"), {
+    ...nothing,
+    hint: /^this machine trains into that folder;/,
+  });
   const store = storeOf(context, bot);
   const { problems } = await verifyActive(context, store, "stat", testKey().required);
   assert.deepEqual(problems.map(({ path }) => path), ["model.sig"]);

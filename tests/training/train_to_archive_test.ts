@@ -87,6 +87,10 @@ Deno.test("a training's models go into an archive with their manifest, in the la
     folder: "models",
   });
   assert.equal(Deno.statSync(bench.archivePath).size, report.archiveBytes);
+  assert.deepEqual([report.files, report.bytes], [
+    1,
+    Deno.statSync(join(bench.modelsDir, "BTC_USDC/rf.joblib")).size,
+  ]);
 });
 
 Deno.test("housekeeping files stay out of the archive, and the log names them", async () => {
