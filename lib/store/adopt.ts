@@ -2,7 +2,13 @@ import { dirname, join } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { osErrorCode, RefusedError } from "../core/errors.ts";
-import { IMMUTABLE_FILE_MODE, removeIfThere, syncFolder, withoutOthersWriting } from "../core/files.ts";
+import {
+  IMMUTABLE_FILE_MODE,
+  removeIfThere,
+  removeTree,
+  syncFolder,
+  withoutOthersWriting,
+} from "../core/files.ts";
 import { hashFile } from "../core/hash.ts";
 import {
   createManifest,
@@ -16,7 +22,15 @@ import { scanFolder } from "../release/scan_folder.ts";
 import { type IntentRun, writeIntent } from "./intent.ts";
 import { inspectModelFolder, modelsLinkTarget } from "./model_folder.ts";
 import { makeLink, readPointer, restorePointer, setPointers } from "./pointers.ts";
-import { findRelease, hasReleaseDir, installRelease, releaseDir, writeManifest } from "./releases.ts";
+import { checkFiles } from "./release_files.ts";
+import {
+  findManifest,
+  findRelease,
+  findSignature,
+  installRelease,
+  releaseDir,
+  writeManifest,
+} from "./releases.ts";
 import type { Staging } from "./staging.ts";
 import { StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
@@ -33,8 +47,11 @@ export async function adoptByMove(context: Context, store: Store, run: IntentRun
   writeIntent(store, { ...run, phase: "adopting", digest, from: readPointer(store, "current") ?? null });
   setPointers(store, { current: digest }, "symlink");
   // If the store holds the same files already, the folder is only moved away.
-  const isNew = !hasReleaseDir(store, digest);
-  if (isNew) writeManifest(store, digest, formatManifest(manifest));
+  const isNew = !await holdsWhole(context, store, manifest);
+  if (isNew) {
+    await removeTree(fs, releaseDir(store, digest));
+    if (findManifest(store, digest) === undefined) writeManifest(store, digest, formatManifest(manifest));
+  }
   const away = isNew ? releaseDir(store, digest) : placeForDouble(store, run.runId);
   replaceByLink(store, () => fs.renameSync(modelsDir, away));
   if (away === asidePath(store, run.runId)) {
@@ -52,7 +69,7 @@ export async function adoptByMove(context: Context, store: Store, run: IntentRun
 export async function adoptByCopy(context: Context, store: Store, staging: Staging): Promise<Digest> {
   const manifest = await describeFolder(context, store);
   const { digest } = manifest;
-  if (findRelease(store, digest) === undefined) {
+  if (!await holdsWhole(context, store, manifest)) {
     for (const file of manifest.files) {
       if (await staging.link(file.path, file.sha256)) continue;
       const source = await store.fs.open(join(store.modelsDir, file.path), { read: true });
@@ -60,13 +77,24 @@ export async function adoptByCopy(context: Context, store: Store, staging: Stagi
     }
     // The copies name the release: another process may have changed the files meanwhile.
     const copied = await createManifest(staging.files.map((file) => releaseFile(file.path, file)), manifest);
-    installRelease(store, staging.dir, copied.digest, formatManifest(copied));
+    const known = findManifest(store, copied.digest);
+    const signature = known === undefined ? undefined : findSignature(store, copied.digest);
+    await removeTree(store.fs, releaseDir(store, copied.digest));
+    installRelease(store, staging.dir, copied.digest, known?.text ?? formatManifest(copied), signature);
     rememberDigests(store, copied);
     setPointers(store, { current: copied.digest }, "mirror");
     return copied.digest;
   }
   setPointers(store, { current: digest }, "mirror");
   return digest;
+}
+
+/** Returns whether every file of a release in the store is intact. A damaged copy is replaced by the model folder. */
+async function holdsWhole(context: Context, store: Store, manifest: Manifest): Promise<boolean> {
+  const { digest } = manifest;
+  if (findRelease(store, digest) === undefined) return false;
+  const folder = { dir: releaseDir(store, digest), cache: StatCache.ofRelease(store, digest) };
+  return (await checkFiles(context, folder, manifest, "stat")).length === 0;
 }
 
 /** Finishes or undoes an adoption after a crash. @returns whether the folder is adopted */

@@ -8,7 +8,7 @@ import { writeIntent } from "../../lib/store/intent.ts";
 import { inspectModelFolder } from "../../lib/store/model_folder.ts";
 import { activeManifest, readPointer } from "../../lib/store/pointers.ts";
 import { checkFiles } from "../../lib/store/release_files.ts";
-import { listReleases, releaseDir } from "../../lib/store/releases.ts";
+import { findRelease, listReleases, releaseDir } from "../../lib/store/releases.ts";
 import { StatCache } from "../../lib/store/stat_cache.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { osError } from "../helpers/fake_fs.ts";
@@ -22,6 +22,7 @@ import {
   pulledReleases,
   pullTo,
   registryOf,
+  rollBack,
   storeOf,
 } from "../helpers/machines.ts";
 import { assertMirrored, mirrorTo } from "../helpers/mirrored_bot.ts";
@@ -186,6 +187,30 @@ Deno.test("adopting the models of an older release of the store keeps the manife
     before.map(({ manifest }) => manifest.digest),
   );
 });
+
+for (const [activation, damage] of [["auto", "its files"], ["mirror", "its files and manifest"]] as const) {
+  Deno.test(`adopting the models of a release whose copy in the store is damaged in ${damage} repairs it (${activation})`, async () => {
+    using dir = memoryDir();
+    const { bot } = await pulledReleases(dir.path, [MODELS, { "new.onnx": "new" }], { activation });
+    const store = storeOf(testContext(), bot);
+    const { digest } = listReleases(store).at(-1)?.manifest ?? assert.fail();
+    const release = releaseDir(store, digest);
+    Deno.removeSync(join(release, "ETH/rf.joblib"));
+    writeFiles(release, { "ETH/rf.joblib": "bad" });
+    if (damage !== "its files") Deno.removeSync(`${release}.json`);
+    for (const path of [join(store.root, "current"), bot.modelsDir]) {
+      Deno.removeSync(path, { recursive: true });
+    }
+    writeFiles(bot.modelsDir, MODELS);
+    await pullTo(testContext(), bot, { activation });
+    assert.equal(readPointer(store, "previous"), digest);
+    assert.deepEqual(readFiles(release), sorted(MODELS));
+    // The manifest of its publisher is kept, if it is there.
+    assert.equal(findRelease(store, digest)?.manifest.sequence, damage === "its files" ? 1 : 0);
+    await rollBack(testContext(), bot);
+    assert.deepEqual(readFiles(bot.modelsDir), sorted(MODELS));
+  });
+}
 
 Deno.test({
   name: "the files and folders of an adopted release are read-only, or writable by their owner only",
