@@ -42,20 +42,29 @@ Deno.test("a second daemon with the same role and store is refused, one with ano
 
 Deno.test("a daemon that a fault of the disk keeps from announcing itself names the fault, and can try again", async () => {
   using dir = tempDir();
-  let isBroken = true;
-  const fail = (path: string | URL) => {
-    if (isBroken && String(path).endsWith("client.lock")) throw osError("EIO");
+  let fault: "open" | "identify" | undefined = "open";
+  const open: FileSystem["open"] = (path, options) => {
+    if (fault === "open" && String(path).endsWith("client.lock")) throw osError("EIO");
+    return Deno.open(path, options);
   };
-  const fs: FileSystem = {
-    ...Deno,
-    open: (path, options) => (fail(path), Deno.open(path, options)),
-    openSync: (path, options) => (fail(path), Deno.openSync(path, options)),
+  const statSync: FileSystem["statSync"] = (path) => {
+    const info = Deno.statSync(path);
+    // The lock has its text once it is taken.
+    if (fault === "identify" && String(path).endsWith("client.lock") && info.size > 0) throw osError("EIO");
+    return info;
   };
-  const context = testContext({ fs });
+  const context = testContext({ fs: { ...Deno, open, statSync } });
   const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
   await assert.rejects(announceDaemon(context, store, ["client"]), { code: "DISK", exitCode: 7 });
-  isBroken = false;
+  fault = "identify";
+  await assert.rejects(announceDaemon(context, store, ["client"]), { code: "EIO" });
+  fault = undefined;
   using daemon = await announceDaemon(context, store, ["client"]);
+  Deno.removeSync(join(store.root, "daemons"), { recursive: true });
+  fault = "identify";
+  await assert.rejects(daemon.renew("keep"), { code: "EIO" });
+  fault = undefined;
+  await daemon.renew("keep");
   assert.equal(daemon.isSeen(), true);
 });
 
