@@ -208,14 +208,20 @@ Deno.test("a dry run shows the request or the job to continue with, and sends an
     /would start a job: POST http:\/\/127\.0\.0\.1:\d+\/v2\/ep1\/run\n {2}with the headers/,
   );
   assert.doesNotMatch(text.stdout + JSON.stringify(json), /team-secret|rpa_test/);
-  const payload = { input: { hf_token: "hub-secret", upload_url: "https://b.example/m.zip?sig=signed" } };
+  const payload = {
+    input: {
+      hf_token: "hub-secret",
+      upload_url: "https://b.example/m.zip?sig=signed",
+      aws_secret_access_key: "storage-secret",
+    },
+  };
   const hidden = await seed.run("--dry-run", "--trigger-payload-json", JSON.stringify(payload));
   assert.match(
     hidden.stdout,
     /"hf_token":"\[redacted\]","upload_url":"https:\/\/b\.example\/m\.zip\?sig=\[redacted\]"/,
   );
   const inJson = await seed.run("--dry-run", "--json", "--trigger-payload-json", JSON.stringify(payload));
-  assert.doesNotMatch(inJson.stdout, /hub-secret|signed/);
+  assert.doesNotMatch(hidden.stdout + inJson.stdout, /hub-secret|signed|storage-secret/);
   assert.deepEqual([listing(seed.bot), seed.world.api.requests.length], [before, 0]);
 
   seed.world.files.faults.push(

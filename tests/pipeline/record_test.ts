@@ -69,6 +69,7 @@ Deno.test("the next run records a run that was killed before it wrote an intent,
     assert.equal(killed?.runId, KILLED);
     assert.equal(killed?.host, "gpu-1");
     assert.equal(killed?.outcome, "interrupted");
+    assert.ok(killed.durationMs > 0, "until its last step began");
     assert.match(killed?.error?.message ?? "", /was killed in its step "train"$/);
     assert.deepEqual(killed?.steps, [{ name: "resolve", startMs: 0, durationMs: 5 }]);
     assert.deepEqual([...Deno.readDirSync(join(store.root, "running"))], []);
@@ -86,8 +87,12 @@ Deno.test("a killed run with an intent is recorded once, by the run that settles
   await run(store);
   await run(store);
   assert.deepEqual(recorded(store), ["pull", "pull", "pull KILLED", "references-sync"]);
-  const message = readHistory(store, 3).at(-1)?.error?.message ?? "";
-  assert.match(message, /was killed in its step "stage"; the next run has undone its work/);
+  const killed = readHistory(store, 3).at(-1);
+  assert.match(
+    killed?.error?.message ?? "",
+    /was killed in its step "stage"; the next run has undone its work/,
+  );
+  assert.equal(killed?.outcome, "interrupted");
 });
 
 Deno.test("running runs are listed, and not recorded as killed", async () => {

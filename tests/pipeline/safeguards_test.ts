@@ -263,8 +263,11 @@ Deno.test("the first release stays active when consumers cannot load it, because
   // Every pull fails until consumers can load it, or a newer release comes.
   await assert.rejects(world.pull(safeguards({ reload: world.reload })), ends("RELOAD_FAILED", 1));
   const newer = await world.publish({ "a.bin": "two" });
-  assert.equal((await world.pull(safeguards({ reload: world.reload }))).release, newer);
+  const context = testContext();
+  assert.equal((await world.pull(safeguards({ reload: world.reload }), context)).release, newer);
   assert.equal(world.heard().at(-1), `activated ${newer}`);
+  const errors = context.log.lines.filter((line) => line.startsWith("error "));
+  assert.deepEqual(errors.map((line) => line.includes(shortDigest(only))), [true], errors.join("\n"));
 });
 
 Deno.test("consumers are notified of a repaired release again, and it is not put in canary", async () => {
@@ -281,6 +284,15 @@ Deno.test("consumers are notified of a repaired release again, and it is not put
   assert.equal(Deno.readTextFileSync(file), "two");
   assert.deepEqual(world.heard().slice(1), [`activated ${active}`, `activated ${active}`]);
   assert.equal(openCanary(world.store), undefined);
+});
+
+Deno.test("a notification that is still due does not keep a store without an active release from pulling", async () => {
+  using world = new World();
+  const gone = await world.publish({ "a.bin": "gone" });
+  writePendingReload(world.store, { digest: gone, previous: null });
+  const next = await world.publish({ "a.bin": "next" });
+  assert.deepEqual(pick(await world.pull(safeguards({ reload: world.reload }))), ["activated", next]);
+  assert.deepEqual(world.heard(), [`activated ${next}`]);
 });
 
 Deno.test("the next run notifies consumers after a killed run, and rolls back if they cannot load the release", async () => {
@@ -377,6 +389,8 @@ Deno.test("the next run reports the activation of a killed run, also without con
   } as const;
   writeIntent(world.store, { ...killed, command: "pull", from: first, to: second, previousBefore: null });
   assert.deepEqual(pick(await world.pull(none)), ["activated", second]);
+  const [, recorded] = readHistory(world.store, 2);
+  assert.deepEqual([recorded?.runId, recorded?.outcome, recorded?.release], ["killed", "activated", second]);
   assert.deepEqual(pick(await world.pull(none)), ["unchanged", second]);
 
   await rollBack(world.context, world.bot, undefined, none);

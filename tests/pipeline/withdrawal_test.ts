@@ -363,6 +363,8 @@ Deno.test("an operator activates a withdrawn release only by force, and it stays
     (await pullTo(testContext(), bot, { allowDowngrade: true }).catch((error) => error)).code,
     "QUARANTINED",
   );
+  const plan = await planTo(world, bot, { allowDowngrade: true, force: true });
+  assert.deepEqual([plan.outcome, plan.rollback], ["activated", undefined]);
   assert.equal(versionOf(bot), "bad");
   await withdrawFrom(testContext(), trainer, bad, { reason: "it loses money" });
   await withdrawn(pullTo(testContext(), bot));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Source } from "../../lib/carriers/carrier.ts";
 import type { Context } from "../../lib/core/context.ts";
-import { TransientError } from "../../lib/core/errors.ts";
+import { TransientError, UnreachableError } from "../../lib/core/errors.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
 import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
@@ -175,9 +175,14 @@ function worldIn(root: string) {
 /** The world at a given time. */
 const at = (time: string) => testContext({ clock: clockAt(time) });
 
-/** A pull with required signatures from an unreachable registry. */
-async function pullAway(context: Context, to: Machine) {
-  const away = () => Promise.reject(new TransientError("Cannot reach it", { code: "AWAY" }));
+/** A pull with required signatures from a registry that only answers with an error. */
+async function pullAway(
+  context: Context,
+  to: Machine,
+  failure: UnreachableError = new TransientError("Cannot reach it", { code: "AWAY" }),
+  signatures = KEY.required,
+) {
+  const away = () => Promise.reject(failure);
   const source: Source = {
     carrier: "git",
     resolve: away,
@@ -198,10 +203,23 @@ async function pullAway(context: Context, to: Machine) {
         activation: "auto",
         keep: 5,
         isOfflineOk: true,
-        signatures: KEY.required,
+        signatures,
       }),
   );
 }
+
+Deno.test("an unreachable registry keeps the active release, but not one without the required signature, and an answer that nothing is there keeps none", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = worldIn(dir.path);
+  await publishFrom(testContext(), trainer);
+  await pullTo(testContext(), bot);
+  const away = (code: string) => new UnreachableError("Cannot reach it", { code });
+  const kept = await pullAway(testContext(), bot, away("PROXY_REFUSED"), KEY.optional);
+  assert.deepEqual([kept.outcome, kept.unreached], ["unchanged", "Cannot reach it"]);
+  const missing = pullAway(testContext(), bot, away("REPO_NOT_FOUND"), KEY.optional);
+  await assert.rejects(missing, { code: "REPO_NOT_FOUND", exitCode: 4 });
+  await assert.rejects(pullAway(testContext(), bot), { code: "AWAY", exitCode: 4 });
+});
 
 Deno.test("with required signatures, a pull from a frozen registry refuses the expired active release, which stays active", async () => {
   using dir = memoryDir();
