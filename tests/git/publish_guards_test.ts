@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { refuseModelsInClone } from "../../lib/carriers/git_publish_guards.ts";
-import { formatPointer } from "../../lib/release/lfs_pointer.ts";
+import { formatPointer, parsePointer } from "../../lib/release/lfs_pointer.ts";
 import { SEQUENCE_MAX } from "../../lib/release/manifest.ts";
+import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
 import {
   assertRefused,
   machine,
@@ -13,7 +14,7 @@ import {
   pullTo,
   registryOf,
 } from "../helpers/machines.ts";
-import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
+import { memoryDir, noise, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
 
@@ -112,6 +113,77 @@ Deno.test("publish() refuses entries that no release can hold, and files that ho
     exitCode: 5,
     message: /BTC\/big\.onnx: it is a Git LFS pointer, not a model$/,
     hint: "fetch its content first: git lfs pull",
+  });
+});
+
+Deno.test("a Git LFS pointer has its version, a digest and a size, in less than 1024 bytes", () => {
+  const pointer = { sha256: "a".repeat(64), bytes: 12 };
+  const parse = (text: string) => parsePointer(new TextEncoder().encode(text));
+  const text = formatPointer(pointer);
+  assert.deepEqual(parse(text), pointer);
+  assert.deepEqual(parse(text.replaceAll("\n", "\r\n")), pointer);
+  assert.deepEqual(parse(text.padEnd(1023, "x")), pointer);
+  const [version = "", oid = "", size = ""] = text.split("\n");
+  for (
+    const other of [
+      text.padEnd(1024, "x"),
+      `${oid}\n${size}\n`,
+      `${version}\n${size}\n`,
+      `${version}\n${oid}\n`,
+      `the text ${text}`,
+      "",
+    ]
+  ) {
+    assert.equal(parse(other), undefined, other);
+  }
+});
+
+Deno.test("a model that ends with the text of a pointer is not a pointer", async () => {
+  using dir = memoryDir();
+  const pointer = formatPointer({ sha256: "a".repeat(64), bytes: 12 });
+  // The pointer is a piece of its own.
+  const model = new Uint8Array([...noise(1024 * 1024, 1), ...new TextEncoder().encode(pointer)]);
+  writeFiles(dir.path, { "a.onnx": model });
+  assert.equal((await readModelSet(testContext(), dir.path, NO_CACHE)).files[0]?.size, model.length);
+});
+
+Deno.test("reading a model folder shows its progress over all files, and stops when the signal is aborted", async () => {
+  using dir = memoryDir();
+  writeFiles(dir.path, { "a.onnx": noise(1024 * 1024 + 5, 1), "b.onnx": "bcd", "c.onnx": "known" });
+  const shown: (readonly [number, number | undefined])[] = [];
+  const context = testContext();
+  context.log.progress = (_, doneBytes, totalBytes) => void shown.push([doneBytes, totalBytes]);
+  const cache = { ...NO_CACHE, find: (path: string) => path === "c.onnx" ? "c".repeat(64) : undefined };
+  await readModelSet(context, dir.path, cache);
+  const done = [1024 * 1024, 1024 * 1024 + 5, 1024 * 1024 + 8, 1024 * 1024 + 13];
+  const total = done.at(-1);
+  assert.deepEqual(new Set(shown.map(([doneBytes]) => doneBytes)), new Set(done));
+  assert.ok(shown.every(([, totalBytes]) => totalBytes === total));
+  const signal = AbortSignal.abort(new Error("stopped"));
+  const known = { ...NO_CACHE, find: () => "c".repeat(64) };
+  await assert.rejects(readModelSet(testContext({ signal }), dir.path, known), /stopped/);
+});
+
+Deno.test("a model folder without a file for the release is refused: it has none, or the patterns exclude all", async () => {
+  using dir = memoryDir();
+  const none = { isWanted: () => false, refuseTaken: () => {} };
+  const read = () => readModelSet(testContext(), dir.path, NO_CACHE, undefined, none);
+  await assert.rejects(read, { code: "MODELS_EMPTY", message: /: it contains no files$/ });
+  writeFiles(dir.path, { "a.onnx": "a" });
+  await assert.rejects(read, { code: "MODELS_EMPTY", message: /: the patterns exclude every file in it$/ });
+});
+
+Deno.test("a folder whose name no release can hold is refused before it is entered", async () => {
+  using dir = memoryDir();
+  writeFiles(dir.path, { "con/a.onnx": "a" });
+  const readDirSync = (path: string | URL) => {
+    assert.equal(path, Deno.realPathSync(dir.path), "entered");
+    return Deno.readDirSync(path);
+  };
+  const context = testContext({ fs: { ...Deno, readDirSync } });
+  await assert.rejects(readModelSet(context, dir.path, NO_CACHE), {
+    code: "FOLDER_UNFIT",
+    message: /the path "con" /,
   });
 });
 

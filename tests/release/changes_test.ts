@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { compareFiles } from "../../lib/release/changes.ts";
+import { changedBytes, compareFiles, countChanges } from "../../lib/release/changes.ts";
 
 Deno.test("compareFiles() sorts by path, in whatever order an archive or a folder lists its files", () => {
   const files = (...paths: string[]) => paths.map((path) => ({ path, sha256: undefined }));
@@ -18,4 +18,12 @@ Deno.test("compareFiles() reports a file as modified if its digest differs or is
   assert.ok(isModified("1", "2"));
   assert.ok(isModified(undefined, "1"));
   assert.ok(isModified("1", undefined));
+});
+
+Deno.test("added, modified and removed files count as changes, and only added and modified ones are sent", () => {
+  const changes = { added: ["a"], modified: ["b", "c"], removed: ["d", "e", "f", "g"] };
+  assert.equal(countChanges(changes), 7);
+  const sizes = { a: 1, b: 10, c: 100, d: 1_000, unchanged: 10_000 };
+  const files = Object.entries(sizes).map(([path, size]) => ({ path, size }));
+  assert.equal(changedBytes(changes, files), 111);
 });

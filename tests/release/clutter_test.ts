@@ -88,6 +88,8 @@ Deno.test("the log names up to twenty files that are left out, and logs nothing 
     /^debug left housekeeping files of the archive out of the release: "\._a\\u001b\[2J", "\._0", /,
   );
   assert.match(line, /, "\._18" and 11 more$/);
+  reportClutter(log, "the archive", Array.from({ length: 20 }, (_, index) => `._${index}`));
+  assert.match(log.lines[1] ?? "", /, "\._19"$/);
 });
 
 Deno.test("a model folder is read without its housekeeping files, which the log names", async () => {
@@ -97,6 +99,8 @@ Deno.test("a model folder is read without its housekeeping files, which the log 
   const set = await readModelSet(context, dir.path, NO_CACHE);
   assert.deepEqual(set.files.map(({ path }) => path), Object.keys(MODELS));
   namesClutter(context.log.lines, 11);
+  // A folder ends with a slash, a file does not.
+  assert.match(context.log.lines.join("\n"), /"\.DS_Store", .*"BTC\/Thumbs\.db", "BTC\/__pycache__\/"/);
 });
 
 Deno.test("a publish sends no housekeeping files, and removes those of earlier versions", async () => {

@@ -9,9 +9,12 @@ import {
   RELEASE_FILES_MAX,
   releaseDigest,
   type ReleaseFile,
+  releaseFile,
 } from "../../lib/release/manifest.ts";
+import { refuseOversized } from "../../lib/release/registry_file.ts";
 import { matchDigest } from "../../lib/release/match_digest.ts";
 import { findPathCollision, portablePathProblem } from "../../lib/core/portable_path.ts";
+import { CHUNKED_FILE_BYTES_MIN } from "../../lib/core/hash.ts";
 import { RefusedError } from "../../lib/core/errors.ts";
 
 const SHA = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -116,6 +119,7 @@ Deno.test("parseManifest() refuses hostile lists: paths, collisions, chunks, siz
     [{ ...file, sha256: SHA.toUpperCase() }],
     [{ ...file, chunks: [SHA] }],
     [{ ...large, chunks: [SHA] }],
+    [{ ...file, size: CHUNKED_FILE_BYTES_MIN, chunks: [SHA, SHA, SHA, SHA] }],
   ];
   for (const list of lists) {
     const manifest = { schema: 1, digest: await releaseDigest(list), ...details, files: list };
@@ -135,7 +139,7 @@ Deno.test("parseManifest() ignores fields of a later version, and names a later 
   assert.equal((await parseManifest(JSON.stringify(later), "test")).digest, manifest.digest);
   await assert.rejects(
     parseManifest(JSON.stringify({ ...manifest, schema: 2 }), "test"),
-    /schema 2.*update model-sync/,
+    /it has schema 2, this program reads schema 1: update model-sync/,
   );
 });
 
@@ -157,6 +161,7 @@ Deno.test("parseManifest() refuses deeply nested and long values with a short li
 Deno.test("a file list longer than any release is refused", () => {
   const paths = Array<string>(RELEASE_FILES_MAX + 1).fill("a");
   assert.match(fileListProblem(paths) ?? "", /^it has 200001 files, at most 200000 are possible$/);
+  assert.match(fileListProblem(paths.slice(1)) ?? "", /^the paths "a" and "a" /);
 });
 
 Deno.test("matchDigest() finds the only digest with a prefix, and refuses one that is unknown, ambiguous or too short", () => {
@@ -180,4 +185,39 @@ Deno.test("matchDigest() finds the only digest with a prefix, and refuses one th
   for (const typed of ["aba", "", "abag", `${"ab".repeat(32)}0`, `x${"ab".repeat(32)}`]) {
     assert.throws(() => match(typed), { code: "DIGEST_INVALID" }, typed);
   }
+});
+
+Deno.test("a refused manifest is named with the place of its problem", async () => {
+  const manifest = await createManifest([{ path: "a", size: 1, sha256: SHA }], details);
+  const says = async (text: string, problem: string) =>
+    await assert.rejects(parseManifest(text, "model-sync.json"), {
+      message: `Cannot use model-sync.json: ${problem}`,
+    });
+  const [file] = manifest.files;
+  const capitals = { ...manifest, files: [file, { ...file, sha256: SHA.toUpperCase() }] };
+  await says(JSON.stringify(capitals), "files[1].sha256: is not a lower-case SHA-256");
+  await says(
+    JSON.stringify({ ...manifest, digest: "x" }),
+    "digest: is not sha256: with 64 hexadecimal digits",
+  );
+  await says("[]", "it: Invalid input: expected object, received array");
+});
+
+Deno.test("a manifest lists the chunk digests of a file that has them", () => {
+  assert.deepEqual(releaseFile("a", { bytes: 1, sha256: SHA }), { path: "a", size: 1, sha256: SHA });
+  assert.deepEqual(releaseFile("a", { bytes: 1, sha256: SHA, chunks: [SHA] }), {
+    path: "a",
+    size: 1,
+    sha256: SHA,
+    chunks: [SHA],
+  });
+});
+
+Deno.test("a registry file is read up to its largest size", () => {
+  const file = { name: "model.sig", bytesMax: 10, code: "SIGNATURE_INVALID" };
+  refuseOversized(file, 10);
+  assert.throws(() => refuseOversized(file, 11), {
+    code: "SIGNATURE_INVALID",
+    message: "Cannot use model.sig: it has 11 bytes, at most 10 are read",
+  });
 });

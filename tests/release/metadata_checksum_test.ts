@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { hashFile } from "../../lib/core/hash.ts";
-import { refuseWrongChecksums } from "../../lib/release/metadata_checksum.ts";
+import { findWrongChecksum, refuseWrongChecksums } from "../../lib/release/metadata_checksum.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
 const MODEL = "a model";
@@ -56,4 +56,15 @@ Deno.test("a metadata.json without a checksum, or without files beside it, is ig
   }
   await check({ "a/metadata.json": claiming(MODEL_SHA256), "b/hmm.pkl": "another" });
   await check({ "a/other.json": claiming("wrong"), "a/hmm.pkl": MODEL });
+});
+
+Deno.test("a metadata.json of more than 4 MiB is data of another kind, and is ignored", () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "metadata.json": claiming(MODEL_SHA256) });
+  const isWrong = (bytes: number) =>
+    findWrongChecksum(Deno, dir.path, [
+      { path: "metadata.json", bytes, sha256: "a".repeat(64) },
+      { path: "hmm.pkl", bytes: 1, sha256: "b".repeat(64) },
+    ]) !== undefined;
+  assert.deepEqual([isWrong(4 * 1024 * 1024), isWrong(4 * 1024 * 1024 + 1)], [true, false]);
 });

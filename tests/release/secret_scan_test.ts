@@ -42,3 +42,26 @@ Deno.test("SecretScanner scans only the beginning of a binary file, and finds no
     assert.equal(scanner.found, undefined);
   }
 });
+
+Deno.test("SecretScanner finds a token anywhere in a text, and does not forget it in the rest", () => {
+  const filler = encoder.encode("a line of text\n".repeat(20_000));
+  const token = encoder.encode(` ${SECRET} `);
+  const found = (...pieces: Uint8Array[]) => {
+    const scanner = new SecretScanner();
+    for (const piece of pieces) scanner.scan(piece);
+    return scanner.found;
+  };
+  assert.equal(found(Uint8Array.from([...filler, ...token])), "a GitHub token");
+  assert.equal(found(filler, token), "a GitHub token");
+  assert.equal(found(token, filler, filler), "a GitHub token");
+});
+
+Deno.test("SecretScanner does not take model data far behind the beginning of a binary file for a token", () => {
+  const token = encoder.encode(` ${SECRET} `);
+  const binary = new Uint8Array(200_000);
+  binary.set(token, 100_000);
+  const scanner = new SecretScanner();
+  scanner.scan(binary);
+  scanner.scan(token);
+  assert.equal(scanner.found, undefined);
+});

@@ -4,6 +4,7 @@ import {
   findWithdrawn,
   isSameList,
   mergeWithdrawals,
+  refuseWithdrawnModels,
   withWithdrawal,
 } from "../../lib/release/withdrawals.ts";
 
@@ -72,4 +73,15 @@ Deno.test("two lists of the same entries say the same in any order, and not with
   for (const other of [entry(1, "reinstated", 1), entry(1, "withdrawn", 2), { ...a, reason: "labels" }, b]) {
     assert.ok(!isSameList([a], [other]));
   }
+});
+
+Deno.test("the refusal of withdrawn models has the time, and the reason if there is one", () => {
+  const at = "2026-01-01T00:00:00Z";
+  const refuse = (list: readonly Withdrawal[]) => refuseWithdrawnModels(list, digestOf(1), "models");
+  const withdrawn = entry(1, "withdrawn", 1);
+  assert.throws(() => refuse([withdrawn]), { code: "WITHDRAWN", message: new RegExp(`withdrawn at ${at}$`) });
+  assert.throws(() => refuse([{ ...withdrawn, reason: "wrong labels" }]), {
+    message: new RegExp(`withdrawn at ${at} \\(wrong labels\\)$`),
+  });
+  refuse([entry(2, "withdrawn", 1), entry(1, "reinstated", 1)]);
 });

@@ -46,6 +46,23 @@ Deno.test("cut lists are compared up to the end of the shorter one, in the order
   assert.deepEqual(diffLists({ files: [], total: 3 }, whole), { changes: [], comparedTo: "" });
 });
 
+Deno.test("a cut list is compared with its own last file", () => {
+  const cut = { files: [file("a", "1"), file("b", "2")], total: 9 };
+  const whole = { files: [file("a", "1"), file("b", "3"), file("c", "4")], total: 3 };
+  assert.deepEqual(diffLists(cut, whole).changes.map(({ path, kind }) => [path, kind]), [["b", "changed"]]);
+});
+
+Deno.test("a file is renamed only to a new path, and only if both digests are known", () => {
+  const kinds = (...lists: Parameters<typeof fileChanges>) =>
+    fileChanges(...lists).map(({ path, kind }) => [path, kind]);
+  assert.deepEqual(kinds([file("a", "x"), file("b", "y")], [file("b", "x")]), [
+    ["a", "removed"],
+    ["b", "changed"],
+  ]);
+  const unknown = (path: string) => [{ path, size: undefined, sha256: undefined }];
+  assert.deepEqual(kinds(unknown("a"), unknown("b")), [["a", "removed"], ["b", "added"]]);
+});
+
 const span = { from: new Date(0), to: new Date(100) };
 
 Deno.test("presences are counted over a span: earlier ones at its start, continuing ones until its end", () => {
