@@ -45,7 +45,6 @@ export function mergeWithdrawals<Entry extends Withdrawal>(
     if (known === undefined || isLater(entry, known)) latest.set(entry.digest, entry);
   }
   const sorted = [...latest.values()].sort((one, other) => timeOf(one) - timeOf(other));
-  if (sorted.length <= countMax) return sorted;
   const kept = new Set([...sorted.filter(isNotWithdrawn), ...sorted.filter(isWithdrawn)].slice(-countMax));
   return sorted.filter((entry) => kept.has(entry));
 }
