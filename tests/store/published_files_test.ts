@@ -3,6 +3,7 @@ import { join } from "node:path";
 import {
   findPublishedFiles,
   keepPublishedFiles,
+  lastPublishedFiles,
   listPublishedFiles,
 } from "../../lib/store/published_files.ts";
 import { openStore } from "../../lib/store/store.ts";
@@ -62,4 +63,21 @@ Deno.test("large lists are dropped sooner, but never the newest", () => {
   assert.ok(
     findPublishedFiles(store, digest(1)) !== undefined && findPublishedFiles(store, digest(2)) !== undefined,
   );
+});
+
+Deno.test("the list of the last publish is found by its time, and one under another release's name is not used", () => {
+  using dir = memoryDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  const folder = join(store.root, "published_files");
+  const pathOf = (number: number) => join(folder, `${digest(number).slice("sha256:".length)}.json`);
+  assert.equal(lastPublishedFiles(store), undefined);
+  for (const number of [1, 2]) keepPublishedFiles(store, { digest: digest(number), files: filesOf(number) });
+  Deno.utimeSync(pathOf(1), 2, 2);
+  Deno.utimeSync(pathOf(2), 1, 1);
+  Deno.mkdirSync(join(folder, "newer"));
+  assert.equal(lastPublishedFiles(store)?.digest, digest(1));
+  Deno.renameSync(pathOf(1), pathOf(3));
+  assert.equal(findPublishedFiles(store, digest(3)), undefined);
+  Deno.writeTextFileSync(pathOf(3), "{");
+  assert.equal(lastPublishedFiles(store), undefined);
 });

@@ -7,7 +7,13 @@ import { planRollback } from "../../lib/pipeline/rollback.ts";
 import { readIntent, writeIntent } from "../../lib/store/intent.ts";
 import { sweepPartials } from "../../lib/store/partials.ts";
 import { setPointers } from "../../lib/store/pointers.ts";
-import { learnWithdrawals } from "../../lib/store/withdrawals.ts";
+import { carryWithdrawals, learnWithdrawals, readWithdrawals } from "../../lib/store/withdrawals.ts";
+import { readPendingReload, writePendingReload } from "../../lib/store/pending_reload.ts";
+import { findAnswer, rememberAnswer } from "../../lib/store/remembered_answers.ts";
+import { refillReserve, withReserve } from "../../lib/store/reserve.ts";
+import { findWriterOf, isFromElsewhere, rememberRevision } from "../../lib/store/revisions.ts";
+import { signOfTraining } from "../../lib/store/training_signs.ts";
+import { Secret } from "../../lib/core/secret.ts";
 import { nextArchiveSequence, rememberArchiveSequence } from "../../lib/store/published.ts";
 import {
   acceptPulled,
@@ -19,24 +25,28 @@ import {
   readQuarantine,
   restoreQuarantine,
   wasRolledBack,
+  withoutWithdrawn,
 } from "../../lib/store/quarantine.ts";
 import {
   findManifest,
   findRelease,
+  findSignature,
   installRelease,
   listManifestNames,
+  listReleaseNames,
   listReleases,
   releaseDir,
   removePartialReleases,
   removeRelease,
   writeManifest,
 } from "../../lib/store/releases.ts";
-import { sweepMarks } from "../../lib/store/running.ts";
+import { markRun, readMark, readMarks, sweepMarks } from "../../lib/store/running.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { osError } from "../helpers/fake_fs.ts";
-import { type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { recordedLog } from "../helpers/test_context.ts";
+import { memoryDir, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { recordedLog, testContext } from "../helpers/test_context.ts";
 
 const DIGEST = `sha256:${"ab".repeat(32)}` as const;
 
@@ -228,6 +238,8 @@ Deno.test("an entry of the quarantine is set back to what it was, or to none", (
   assert.deepEqual(readQuarantine(store), [other, before]);
   restoreQuarantine(store, DIGEST, undefined);
   assert.deepEqual(readQuarantine(store), [other]);
+  restoreQuarantine(store, DIGEST, before);
+  assert.deepEqual(readQuarantine(store), [other, before]);
 });
 
 Deno.test("a pulled release leaves the quarantine, and earlier rollbacks stop counting, but not their entries", () => {
@@ -254,6 +266,221 @@ Deno.test("a pulled release leaves the quarantine, and earlier rollbacks stop co
   assert.equal(newestRolledBack(store), undefined);
   acceptPulled(store, refused.digest);
   assert.deepEqual(readQuarantine(store), [{ ...left, reason: "worse" }]);
+  acceptPulled(store, left.digest);
+  assert.deepEqual(readQuarantine(store), []);
+  addQuarantine(store, { ...left, wasLeft: true });
+  acceptPulled(store, DIGEST);
+  assert.deepEqual([readQuarantine(store), newestRolledBack(store)], [[left], undefined]);
+});
+
+Deno.test("a quarantine that is part of a withdrawal is listed once, as the withdrawal", () => {
+  const entries = [
+    { digest: DIGEST, isWithdrawn: true },
+    { digest: `sha256:${"cd".repeat(32)}`, isWithdrawn: true },
+    { digest: DIGEST },
+  ] as const;
+  assert.deepEqual(withoutWithdrawn(entries, [{ digest: DIGEST }]), entries.slice(1));
+  assert.deepEqual(withoutWithdrawn(entries, []), entries);
+});
+
+Deno.test("damaged withdrawals block what needs them, and a list without news is not written, which would use up the reserve", () => {
+  using dir = tempDir();
+  const steps: string[] = [];
+  const fs = countingFs((step) => void steps.push(step));
+  const store = openStore(fs, { modelsDir: join(dir.path, "models") });
+  const withdrawn = { digest: DIGEST, state: "withdrawn", at: "2026-01-01T00:00:00Z" } as const;
+  assert.deepEqual(carryWithdrawals(store, [withdrawn]), [withdrawn]);
+  assert.deepEqual(readWithdrawals(store), [withdrawn]);
+  steps.length = 0;
+  assert.deepEqual([learnWithdrawals(store, [withdrawn]), learnWithdrawals(store, [])], [[], []]);
+  acceptPulled(store, DIGEST);
+  restoreQuarantine(store, DIGEST, undefined);
+  assert.deepEqual(steps, []);
+  Deno.writeTextFileSync(store.withdrawals, "[1]");
+  assert.throws(() => readWithdrawals(store), {
+    code: "WITHDRAWALS_INVALID",
+    exitCode: 5,
+    hint: /pulls learn again/,
+  });
+});
+
+Deno.test("the notification of a killed run stays pending when its file is damaged", () => {
+  using dir = tempDir();
+  const log = recordedLog();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") }, log);
+  assert.equal(readPendingReload(store), undefined);
+  const pending = { digest: DIGEST, previous: null };
+  writePendingReload(store, pending);
+  assert.deepEqual([readPendingReload(store), log.lines], [pending, []]);
+  const path = join(store.root, "pending_reload.json");
+  Deno.writeTextFileSync(path, "{");
+  assert.deepEqual(readPendingReload(store), { digest: null, previous: null });
+  assert.deepEqual(log.lines, [
+    `warn ${path} is damaged (it is not JSON): consumers are notified once more`,
+  ]);
+});
+
+Deno.test("the manifest of another release counts as missing, a damaged signature as a bad one, and a broken disk as neither", async () => {
+  using dir = tempDir();
+  let isBroken = false;
+  const broken = <Args extends unknown[], Result>(call: (...args: Args) => Result) => (...args: Args) => {
+    if (isBroken) throw osError("EIO");
+    return call(...args);
+  };
+  const fs = { ...Deno, openSync: broken(Deno.openSync), readDirSync: broken(Deno.readDirSync) };
+  const store = openStore(fs, { modelsDir: join(dir.path, "models") });
+  const one = await putRelease(store, "a1", 1, "2026-01-01T00:00:00Z");
+  const two = await putRelease(store, "b2", 2, "2026-01-01T00:00:00Z");
+  const path = releaseDir(store, one.digest);
+  assert.equal(findSignature(store, one.digest), "signature of a1");
+  Deno.copyFileSync(`${releaseDir(store, two.digest)}.json`, `${path}.json`);
+  assert.deepEqual([findRelease(store, one.digest), findManifest(store, one.digest)], [undefined, undefined]);
+  isBroken = true;
+  assert.throws(() => findRelease(store, two.digest), /EIO/);
+  assert.throws(() => findSignature(store, two.digest), /EIO/);
+  assert.throws(() => listReleaseNames(store), /EIO/);
+  isBroken = false;
+  Deno.removeSync(`${path}.sig`);
+  assert.equal(findSignature(store, one.digest), undefined);
+  Deno.mkdirSync(`${path}.sig`);
+  assert.equal(findSignature(store, one.digest), "");
+});
+
+Deno.test("only a full disk uses the reserve up, and the reserve is filled on the disk, up to its size", () => {
+  using dir = tempDir();
+  let failure: Error | undefined;
+  const steps: string[] = [];
+  const fs = countingFs((step) => {
+    steps.push(step);
+    if (failure !== undefined && step.startsWith("open")) throw failure;
+  });
+  const log = recordedLog();
+  const store = openStore(fs, { modelsDir: join(dir.path, "models") }, log);
+  const folder = join(store.root, "reserve");
+  /** Fails the first write, and maybe the others. @returns the number of writes */
+  const write = (code: string, failures: number) => {
+    let writes = 0;
+    const fail = () => {
+      if (writes++ < failures) throw osError(code);
+    };
+    if (failures > 1) assert.throws(() => withReserve(store, fail), { code });
+    else withReserve(store, fail);
+    return writes;
+  };
+  assert.equal(write("ENOSPC", 2), 1);
+  refillReserve(store);
+  const names = () => Array.from(Deno.readDirSync(folder), ({ name }) => name).sort().join("");
+  assert.deepEqual([names(), Deno.statSync(join(folder, "0")).size], ["01234567", 512 * 1024]);
+  // File systems that compress keep no room for zeros.
+  assert.ok(new Set(Deno.readFileSync(join(folder, "0"))).size > 200);
+  assert.equal(steps.at(-1), `syncSync ${join(folder, "0")}`);
+  steps.length = 0;
+  refillReserve(store);
+  assert.deepEqual([steps, write("EIO", 2), log.lines], [[], 1, []]);
+  assert.equal(write("ENOSPC", 1), 2);
+  assert.equal(names(), "");
+  assert.deepEqual(steps.slice(-2), [`syncSync ${folder}`, `syncSync ${store.root}`]);
+  assert.deepEqual(log.lines, ["warn the disk is full: the store's reserve is used"]);
+  failure = osError("ENOSPC");
+  refillReserve(store);
+  failure = new TypeError("a bug");
+  assert.throws(() => refillReserve(store), TypeError);
+  failure = undefined;
+  // A part of it may be left.
+  for (const [name, bytes] of [["0", 512 * 1024 - 1], ["1", 0]] as const) {
+    Deno.writeFileSync(join(folder, name), new Uint8Array(bytes));
+  }
+  refillReserve(store);
+  assert.equal(names(), "01234567");
+  assert.ok(Deno.statSync(join(folder, "0")).size >= 512 * 1024);
+  Deno.removeSync(join(folder, "7"));
+  refillReserve(store);
+  assert.equal(names(), "01234567");
+});
+
+Deno.test("a response is used for the token it was sent to only, and fifty of them are kept", async () => {
+  using dir = memoryDir();
+  const store = storeIn(dir);
+  const token = new Secret("ghp_0123456789");
+  const answer = (index: number) => ({ etag: `"${index}"`, value: index });
+  for (let index = 1; index <= 51; index++) {
+    await rememberAnswer(store, `runs/${index}`, token, answer(index));
+  }
+  const found = async (index: number, by = token) => (await findAnswer(store, `runs/${index}`, by))?.value;
+  assert.deepEqual([await found(1), await found(2), await found(51)], [undefined, 2, 51]);
+  assert.equal(await found(51, new Secret("ghp_other")), undefined);
+});
+
+Deno.test("a release is from elsewhere if this place never had it, and another one did or this place had none", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const [one, two] = [DIGEST, `sha256:${"cd".repeat(32)}` as const];
+  const isElsewhere = (digest: typeof one) => isFromElsewhere(store, digest, "here");
+  assert.equal(isElsewhere(one), false);
+  const otherWriter = { revision: "r", author: "a", subject: "s", described: "d" };
+  rememberRevision(store, "git there", { revision: "1", digest: one, sequence: 1, otherWriter });
+  assert.deepEqual([isElsewhere(one), isElsewhere(two)], [true, true]);
+  rememberRevision(store, "git here", { revision: "2", digest: two, sequence: 2 });
+  assert.deepEqual([isElsewhere(one), isElsewhere(two)], [true, false]);
+  // Adopted models.
+  assert.equal(isElsewhere(`sha256:${"ef".repeat(32)}`), false);
+  assert.deepEqual([findWriterOf(store, one), findWriterOf(store, two)], [otherWriter, undefined]);
+});
+
+Deno.test("records of a training show that this machine trains into its folder, unless the folder is a link into the store", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  assert.equal(signOfTraining(store), undefined);
+  appendHistory(store, { ...run(1), command: "publish" });
+  assert.equal(signOfTraining(store), "publish of 2026-01-01T00:00:00Z");
+  Deno.symlinkSync(join(".model-sync", "current"), store.modelsDir);
+  assert.equal(signOfTraining(store), undefined);
+});
+
+Deno.test("a mark names its run from its start on, damaged marks and other files name none, and an ended run leaves no file open", async () => {
+  using dir = tempDir();
+  const opened: Deno.FsFile[] = [];
+  let isRefused = false;
+  const fs: FileSystem = {
+    ...Deno,
+    openSync: (path, options) => {
+      const file = Deno.openSync(path, options);
+      opened.push(file);
+      return file;
+    },
+    renameSync: (from, to) => {
+      if (isRefused) throw osError("ENOSPC");
+      Deno.renameSync(from, to);
+    },
+  };
+  const store = openStore(fs, { modelsDir: join(dir.path, "models") });
+  const ran = { runId: "20260101T000000Z-abcdef", command: "pull", startedAt: "2026-01-01T00:00:00Z" };
+  const running = join(store.root, "running");
+  {
+    using _mark = markRun(testContext({ fs }), store, ran);
+    Deno.mkdirSync(join(running, "folder.json"));
+    const others = { "damaged.json": "{", "huge.json": "x".repeat(65 * 1024), "notes": "x" };
+    for (const [name, text] of Object.entries(others)) Deno.writeTextFileSync(join(running, name), text);
+    const marks = await readMarks(store);
+    assert.deepEqual([marks.running.map(({ runId }) => runId), marks.interrupted], [[ran.runId], []]);
+    assert.equal(readMark(store, "huge"), undefined);
+    assert.throws(() =>
+      readMark({
+        ...store,
+        fs: {
+          ...fs,
+          openSync: () => {
+            throw osError("EIO");
+          },
+        },
+      }, ran.runId), /EIO/);
+  }
+  isRefused = true;
+  {
+    using _unmarked = markRun(testContext({ fs }), store, { ...ran, runId: "other" });
+  }
+  assert.ok(opened.length > 1);
+  for (const file of opened) assert.throws(() => file.statSync(), Deno.errors.BadResource);
 });
 
 Deno.test("releases are listed by sequence, then time, and what an interrupted run left of others is removed unless a pointer names it", async () => {

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { appendHistory, historyFiles, LINE_BYTES_MAX, type RunRecord } from "../../lib/store/history.ts";
 import { runsNewestFirst } from "../../lib/store/runs_newest_first.ts";
 import { openStore } from "../../lib/store/store.ts";
+import { osError } from "../helpers/fake_fs.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
+import { recordedLog } from "../helpers/test_context.ts";
 
 function record(runId: string): RunRecord {
   return {
@@ -47,4 +49,37 @@ Deno.test("the history is read from its end over all files, and damaged lines of
   reading.next();
   Deno.renameSync(older, `${older}.gone`);
   assert.equal(Array.from(reading).length, 7);
+});
+
+Deno.test("a reader of the history closes its files, names damage, and reports a disk that it cannot read", () => {
+  using dir = tempDir();
+  const opened: Deno.FsFile[] = [];
+  let isBroken = false;
+  const openSync: typeof Deno.openSync = (path, options) => {
+    const file = Deno.openSync(path, options);
+    opened.push(file);
+    return file;
+  };
+  const statSync: typeof Deno.statSync = (path) => {
+    if (isBroken) throw osError("EIO");
+    return Deno.statSync(path);
+  };
+  const log = recordedLog();
+  const store = openStore({ ...Deno, openSync, statSync }, { modelsDir: join(dir.path, "models") }, log);
+  for (const id of ["one", "two"]) appendHistory(store, record(id));
+  opened.length = 0;
+  const [newest] = runsNewestFirst(store);
+  assert.deepEqual([newest, log.lines], [record("two"), []]);
+  assert.ok(opened.length > 0);
+  for (const file of opened) assert.throws(() => file.statSync(), Deno.errors.BadResource);
+  isBroken = true;
+  assert.throws(() => [...runsNewestFirst(store)], /EIO/);
+  isBroken = false;
+  Deno.removeSync(store.history);
+  Deno.mkdirSync(store.history);
+  assert.deepEqual([...runsNewestFirst(store)], []);
+  assert.match(
+    log.lines.join(),
+    /^warn .*history\.jsonl is damaged and is rebuilt: it is a folder, not a file\. Lost: /,
+  );
 });
