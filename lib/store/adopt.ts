@@ -3,6 +3,7 @@ import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { osErrorCode, RefusedError } from "../core/errors.ts";
 import {
+  findEntry,
   IMMUTABLE_FILE_MODE,
   removeIfThere,
   removeTree,
@@ -208,8 +209,10 @@ function foldersOf(path: string): string[] {
 }
 
 function changeMode({ fs }: Store, path: string, change: (mode: number) => number): void {
-  const mode = (fs.lstatSync(path).mode ?? 0) & 0o7777;
-  if (change(mode) === mode) return;
+  const entry = findEntry(fs, path);
+  const mode = (entry?.mode ?? 0) & 0o7777;
+  // A missing file is for a pull to repair, which an error here would prevent.
+  if (entry === undefined || change(mode) === mode) return;
   try {
     fs.chmodSync(path, change(mode));
   } catch (error) {

@@ -382,16 +382,24 @@ Deno.test("a pull that repairs a release logs one warning, in both modes and for
     for (const force of [false, true]) {
       using dir = memoryDir();
       const { trainer, bot, context } = world(dir);
-      writeFiles(trainer.modelsDir, { "a.onnx": "one", "b.onnx": "two" });
+      const files = { "a.onnx": "one", "b.onnx": "two", "sub/c.onnx": "three" };
+      writeFiles(trainer.modelsDir, files);
       await publishFrom(context, trainer);
       await pullTo(context, bot, { activation });
       const damaged = join(bot.modelsDir, "a.onnx");
       Deno.chmodSync(damaged, 0o644);
       Deno.writeTextFileSync(damaged, "damaged");
+      if (activation === "symlink") {
+        // A folder in the place of a file, and a file in the place of a folder.
+        Deno.removeSync(join(bot.modelsDir, "b.onnx"));
+        writeFiles(bot.modelsDir, { "b.onnx/x": "" });
+        Deno.removeSync(join(bot.modelsDir, "sub"), { recursive: true });
+        writeFiles(bot.modelsDir, { sub: "" });
+      }
       const warnings: string[] = [];
       const log = { ...context.log, warn: (message: string) => void warnings.push(message) };
       assert.equal((await pullTo({ ...context, log }, bot, { activation, force })).outcome, "activated");
-      assert.equal(Deno.readTextFileSync(damaged), "one");
+      assert.deepEqual(readFiles(bot.modelsDir), files);
       const isMixed = warnings.some((warning) => /activating file by file, because /.test(warning));
       assert.equal(isMixed, activation === "mirror", warnings.join("; "));
       const aboutDamage = warnings.filter((warning) => /damage|mend/.test(warning));

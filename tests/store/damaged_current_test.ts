@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { sha256Hex } from "../../lib/core/hash.ts";
+import { createManifest, type Digest, formatManifest } from "../../lib/release/manifest.ts";
+import { readPointer } from "../../lib/store/pointers.ts";
+import { installRelease } from "../../lib/store/releases.ts";
+import { restoreCurrent } from "../../lib/store/restore_current.ts";
+import { openStore } from "../../lib/store/store.ts";
 import { damage, DAMAGES, withoutPipes } from "../helpers/damage.ts";
-import { rootedFs } from "../helpers/fake_fs.ts";
+import { osError, rootedFs } from "../helpers/fake_fs.ts";
 import { type CliResult, runCli } from "../helpers/run_cli.ts";
-import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
+import { checkpoint, memoryDir, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
 import { bareRepository } from "../helpers/test_git.ts";
 
 async function run(cwd: string, [command = "", ...args]: readonly string[]): Promise<CliResult> {
@@ -117,7 +124,9 @@ for (const [mode, { cwd, store, current, restore, seen }] of BOTS) {
       for (const intent of [{ from: active, to: earlier }, { from: null, to: active }]) {
         Deno.writeTextFileSync(join(store, "intent.json"), JSON.stringify({ ...activation, ...intent }));
         damage(current, kind);
-        await succeed(cwd, "pull");
+        const { stderr } = await succeed(cwd, "pull");
+        const again = (intent.from ?? intent.to).slice("sha256:".length, "sha256:".length + 12);
+        assert.match(stderr, new RegExp(`current was damaged: it names release ${again} again`));
         assert.equal(seen(), "three");
         await succeed(cwd, "verify");
       }
@@ -125,13 +134,16 @@ for (const [mode, { cwd, store, current, restore, seen }] of BOTS) {
   });
 
   Deno.test(`a current is not restored to a release that the store does not hold whole (${mode})`, async () => {
-    restore();
-    const [active = ""] = Deno.readLinkSync(current).split("/").slice(-1);
-    damage(current, "random bytes");
-    Deno.removeSync(join(store, "releases", active, "rf.bin"));
-    assert.equal((await run(cwd, ["pull"])).code, 5);
-    await succeed(cwd, "rollback");
-    assert.equal(seen(), "two");
+    for (const rest of ["", "thre"]) {
+      restore();
+      const model = join(store, "releases", basename(Deno.readLinkSync(current)), "rf.bin");
+      damage(current, "random bytes");
+      Deno.removeSync(model);
+      if (rest !== "") Deno.writeTextFileSync(model, rest);
+      assert.equal((await run(cwd, ["pull"])).code, 5);
+      await succeed(cwd, "rollback");
+      assert.equal(seen(), "two");
+    }
   });
 }
 
@@ -151,6 +163,78 @@ Deno.test("without a record, current is restored to the release that a mirrored 
         await succeed(cwd, "verify");
       }
     }
+  }
+});
+
+Deno.test("of several releases that a mirrored folder shows, current names the one with the most files", async () => {
+  using folder = tempDir();
+  const files = { "a.bin": "a", "b.bin": "b" };
+  writeFiles(
+    folder.path,
+    Object.fromEntries(Object.entries(files).map(([name, text]) => [`models/${name}`, text])),
+  );
+  const store = openStore(Deno, { modelsDir: join(folder.path, "models") });
+  const digests: Digest[] = [];
+  for (const [sequence, names] of [["a.bin"], ["a.bin", "b.bin"], ["b.bin"]].entries()) {
+    const staged = join(store.staging, `${sequence}`);
+    const described = [];
+    for (const name of names) {
+      writeFiles(staged, { [name]: name.charAt(0) });
+      described.push({ path: name, size: 1, sha256: await sha256Hex(name.charAt(0)) });
+    }
+    const manifest = await createManifest(described, {
+      sequence,
+      createdAt: "2026-11-21T00:00:00Z",
+      origin: { carrier: "git" },
+    });
+    installRelease(store, staged, manifest.digest, formatManifest(manifest));
+    digests.push(manifest.digest);
+  }
+  damage(join(store.root, "current"), "emptied");
+  await restoreCurrent(testContext(), store, undefined, false);
+  assert.equal(readPointer(store, "current"), digests[1]);
+});
+
+Deno.test("without a record, a current that is damaged in a first activation or an adoption is restored to a release that is whole", async () => {
+  const [, { cwd, store, current, restore, seen }] = BOTS[0] ?? assert.fail();
+  const hexOf = (name: string) => basename(Deno.readLinkSync(join(store, name)));
+  restore();
+  const [active, earlier] = [`sha256:${hexOf("current")}`, `sha256:${hexOf("previous")}`];
+  const damagedBy = async (intent: Readonly<Record<string, unknown>>, isWhole: boolean) => {
+    restore();
+    const killed = { runId: "killed", command: "pull", startedAt: "2026-11-29T00:00:00Z", ...intent };
+    Deno.writeTextFileSync(join(store, "intent.json"), JSON.stringify(killed));
+    if (!isWhole) Deno.removeSync(join(store, "releases", hexOf("current"), "rf.bin"));
+    damage(current, "emptied");
+    Deno.removeSync(join(store, "history.jsonl"));
+    return (await succeed(cwd, "prune")).stderr;
+  };
+  const again = /current was damaged: it names release [0-9a-f]{12} again/;
+  assert.match(await damagedBy({ phase: "adopting", digest: active, from: null }, true), again);
+  assert.equal(seen(), "three");
+  assert.match(await damagedBy({ phase: "adopting", digest: active, from: earlier }, false), again);
+  assert.equal(seen(), "two");
+  const first = { phase: "activating", mode: "symlink", from: null, to: active, previousBefore: null };
+  const removed = /current was damaged and is removed: no release is active/;
+  assert.match(await damagedBy(first, false), removed);
+  assert.throws(() => Deno.lstatSync(current), Deno.errors.NotFound);
+});
+
+Deno.test("where the system refuses links, a damaged current becomes a file only if no consumer follows it", async () => {
+  for (const [mode, { cwd, current, restore, seen }] of BOTS) {
+    restore();
+    damage(current, "emptied");
+    const symlinkSync = (): never => {
+      throw osError("EPERM", (message) => new Deno.errors.PermissionDenied(message));
+    };
+    const fs = { ...withoutPipes(rootedFs(cwd)), symlinkSync };
+    const { code, stderr } = await runCli("pull", [], { cwd, world: { fs } });
+    assert.equal(code, mode === "mirror" ? 0 : 7, stderr);
+    const text = Deno.readTextFileSync(current);
+    if (mode === "mirror") assert.match(text, /^releases\/[0-9a-f]{64}\n$/);
+    else assert.equal(text, "");
+    await succeed(cwd, "pull");
+    assert.equal(seen(), "three");
   }
 });
 
