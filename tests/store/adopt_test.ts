@@ -263,7 +263,7 @@ Deno.test("an empty model folder becomes a link, one with only housekeeping file
   assert.deepEqual(namesBeside(empty), [".model-sync", "models", "registry"]);
   assert.equal(listReleases(storeOf(testContext(), empty)).length, 1);
   const link = Deno.lstatSync(empty.modelsDir).ino;
-  await pullTo(testContext(), empty, { force: true });
+  ensureModelsLink(storeOf(testContext(), empty), "next");
   assert.equal(Deno.lstatSync(empty.modelsDir).ino, link, "the link is made once");
 
   const cluttered = machine(dir.path, "cluttered", empty.registry.repoUrl ?? "");

@@ -196,6 +196,7 @@ Deno.test("a mirroring is on the disk before each step that counts on it, and re
   const all: string[] = [];
   const { failure } = await world.run((step) => void all.push(world.relative(step)));
   assert.equal(failure, undefined);
+  world.check("after the mirroring");
   const [written, removed] = [all.indexOf(JOURNAL_WRITTEN), all.indexOf(JOURNAL_REMOVED)];
   const [before, renaming] = [all.slice(0, written), all.slice(written, removed)];
 

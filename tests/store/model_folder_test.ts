@@ -74,7 +74,12 @@ Deno.test("a mount point is replaced file by file, whether planned or found", ()
   const mounted = openStore({ ...fs, lstatSync }, { modelsDir });
   assert.deepEqual([planMode(mounted, "auto"), chooseMode(mounted, "auto").mode], ["mirror", "mirror"]);
   for (const choose of [planMode, chooseMode]) {
-    assert.throws(() => choose(mounted, "symlink"), { code: "OTHER_FILE_SYSTEM", message: /a mount point/ });
+    assert.throws(() => choose(mounted, "symlink"), {
+      code: "OTHER_FILE_SYSTEM",
+      exitCode: 7,
+      message: /a mount point/,
+      hint: /to mirror/,
+    });
   }
 });
 
@@ -183,24 +188,6 @@ Deno.test("an entry that cannot become the model folder is refused with what to 
   }
 });
 
-Deno.test("a model folder that is a mount point is mirrored into, and symlink mode refuses it", () => {
-  using dir = tempDir();
-  const modelsDir = join(dir.path, "models");
-  Deno.mkdirSync(modelsDir);
-  const { fs } = testContext();
-  const lstatSync = (path: string | URL) => {
-    const info = fs.lstatSync(path);
-    return path === modelsDir ? { ...info, dev: info.dev + 1 } : info;
-  };
-  const store = openStore({ ...fs, lstatSync }, { modelsDir });
-  assert.equal(chooseMode(store, "auto").mode, "mirror");
-  assert.throws(() => chooseMode(store, "symlink"), {
-    message: /it is a mount point/,
-    hint: /to mirror/,
-    exitCode: 7,
-  });
-});
-
 Deno.test("a store that this program or this model folder cannot use is refused, and stays", () => {
   const identity = (json: object) => ({ ".model-sync/store.json": JSON.stringify(json) });
   const cases: Record<string, [Record<string, string>, string | undefined, object]> = {
@@ -266,13 +253,24 @@ Deno.test("a file system without links is mirrored into, and symlink mode refuse
   });
 });
 
-Deno.test("the check whether a folder can be mirrored into leaves nothing in it", async () => {
+Deno.test("the check whether a folder can be mirrored into leaves nothing in it, can be stopped, and names a refusal", async () => {
   using dir = tempDir();
   const modelsDir = join(dir.path, "models");
   writeFiles(modelsDir, { "a.onnx": "one" });
   const store = openStore(Deno, { modelsDir });
-  await checkMirrorFolder(testContext(), store, [{ path: "b.onnx", size: 3, sha256: undefined }]);
+  const files = [{ path: "b.onnx", size: 3, sha256: undefined }];
+  await checkMirrorFolder(testContext(), store, files);
   assert.deepEqual(Array.from(Deno.readDirSync(modelsDir), ({ name }) => name), ["a.onnx"]);
+  const stopped = testContext({ signal: AbortSignal.abort(new Error("stopped")) });
+  await assert.rejects(checkMirrorFolder(stopped, store, files), /stopped/);
+  const mkdirSync = () => {
+    throw osError("EACCES");
+  };
+  await assert.rejects(checkMirrorFolder(testContext(), { ...store, fs: { ...Deno, mkdirSync } }, files), {
+    code: "MODELS_DIR_NOT_WRITABLE",
+    exitCode: 7,
+    hint: /run as the user that owns/,
+  });
 });
 
 Deno.test("opening a store creates it for one model folder, and writes nothing later, so that a full disk keeps no store closed", () => {
