@@ -6,6 +6,7 @@ import { runCli, spawnCli } from "../helpers/run_cli.ts";
 import { HubWorld, MODELS } from "../helpers/hub_world.ts";
 import { classifier, FLOAT, input, model, node, output } from "../helpers/onnx_bytes.ts";
 import { listing, readFiles, writeFiles } from "../helpers/temp_dir.ts";
+import { bareRepository } from "../helpers/test_git.ts";
 
 Deno.test("hf-upload and hf-pull move models over a hub under their own permission sets", async () => {
   await using world = new HubWorld();
@@ -469,10 +470,21 @@ Deno.test("a publisher refuses what every pull would refuse, before it uploads, 
     assert.doesNotMatch(stderr, /the active release/);
     assert.equal(world.server.repos.size, 0, "nothing is created");
   }
+  const checked = Deno.readTextFileSync(join(trainer, "configs/bot.yaml"));
   const config = `huggingface: {repo_id: ${REPO}}, activation: {validate: {enabled: false}}`;
-  writeFiles(trainer, { "configs/bot.yaml": `model_sync: {${config}}\n` });
+  const unchecked = `model_sync: {${config}}\n`;
+  writeFiles(trainer, { "configs/bot.yaml": unchecked });
   await world.json("trainer", "hf-upload");
   assert.equal((await world.run("bot", "hf-pull")).code, 5);
+  // Models that are published already are not checked again.
+  const registry = ["--repo-url", bareRepository(join(world.path, "registry.git"))];
+  for (const [command, ...options] of [["hf-upload"], ["publish", "--skip-training", ...registry]] as const) {
+    for (const [settings, args] of [[unchecked, []], [checked, ["--dry-run"]], [checked, []]] as const) {
+      writeFiles(trainer, { "configs/bot.yaml": settings });
+      const { code, stderr } = await world.run("trainer", command, ...options, ...args);
+      assert.equal(code, 0, stderr);
+    }
+  }
 });
 
 Deno.test("hf-upload tries ONNX models under its permission set, like a pull", async () => {

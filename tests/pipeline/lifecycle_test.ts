@@ -339,6 +339,20 @@ Deno.test("a first pull replaces a model folder that no release can hold, and ke
   assert.deepEqual(readFiles(join(bot.modelsDir, "..", aside)), { "a.onnx": "old", "latest.onnx": "old" });
 });
 
+Deno.test("a download that a failed pull began stays for the next one, and goes with a pull that succeeds", async () => {
+  using dir = memoryDir();
+  const { trainer, bot, context } = world(dir);
+  writeFiles(trainer.modelsDir, { "a.onnx": "one" });
+  await publishFrom(context, trainer);
+  const { partials } = storeOf(context, bot);
+  writeFiles(partials, { begun: "half of a model" });
+  const full = testContext({ freeBytes: () => Promise.resolve(1) });
+  await assert.rejects(pullTo(full, bot), { exitCode: 7 });
+  assert.deepEqual(readFiles(partials), { begun: "half of a model" });
+  await pullTo(context, bot);
+  assert.deepEqual(readFiles(partials), {});
+});
+
 Deno.test("a machine that agreed once to pull into its training folder need not agree again, in mirror mode", async () => {
   using dir = memoryDir();
   const { trainer, context } = world(dir);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { GitSource } from "../../lib/carriers/git_source.ts";
 import { GitWithdrawal } from "../../lib/carriers/git_withdrawal.ts";
 import type { WithdrawalTarget } from "../../lib/carriers/withdrawal_target.ts";
-import { FailedError } from "../../lib/core/errors.ts";
+import { FailedError, InterruptedError } from "../../lib/core/errors.ts";
 import { NO_SIGNATURES, type SignaturePolicy } from "../../lib/pipeline/check_signature.ts";
 import type { RemoteRelease } from "../../lib/pipeline/read_remote.ts";
 import { remoteWithdrawals } from "../../lib/pipeline/remote_withdrawals.ts";
@@ -307,6 +307,56 @@ Deno.test("a dry run shows the rollback from a withdrawn release, also if the ne
   const planned = await planPullTo(testContext(), bot);
   assert.deepEqual([planned.outcome, planned.release, planned.rollback?.from], ["rolled-back", good, bad]);
   assert.equal((await withdrawn(pullTo(testContext(), bot))).report.release, good);
+});
+
+Deno.test("after the rollback from a withdrawn release, a pull logs why it got no newer one, unless that is the withdrawal, and an interruption is its result", async () => {
+  using world = makeWorld();
+  const { trainer, bot } = world;
+  const seal = testKey().seal();
+  const good = await publishVersion(world, "good");
+  await pullTo(testContext(), bot);
+  const bad = Digest.parse(await publishVersion(world, "bad", { seal }));
+  await pullTo(testContext(), bot);
+  // The release before it is not signed, so the registry's newest release stays the withdrawn one.
+  await withdrawFrom(testContext(), trainer, bad, { seal });
+  const warnings = async () => {
+    const context = testContext();
+    assert.equal((await withdrawn(pullTo(context, bot))).report.release, good);
+    const [rollingBack, ...rest] = context.log.lines.filter((line) => line.startsWith("warn "));
+    assert.match(rollingBack ?? "", /was withdrawn at .*; rolling back to/);
+    return rest;
+  };
+  assert.deepEqual(await warnings(), []);
+
+  const activateBad = async () => {
+    await rollBack(testContext(), bot, bad, undefined, true);
+    await withdrawFrom(testContext(), trainer, bad, { seal, reason: crypto.randomUUID() });
+  };
+  await activateBad();
+  const next = Digest.parse(await publishVersion(world, "next", { seal }));
+  const at = "2026-11-21T00:00:00Z";
+  addQuarantine(storeOf(testContext(), bot), {
+    digest: next,
+    sequence: EVERY_SEQUENCE,
+    reason: "a test",
+    at,
+  });
+  const [quarantined, ...others] = await warnings();
+  assert.match(quarantined ?? "", /^warn Cannot activate release [0-9a-f]{12}: it was quarantined/);
+  assert.deepEqual(others, []);
+
+  await activateBad();
+  await publishVersion(world, "newest", { seal });
+  const controller = new AbortController();
+  const interrupted = testContext({
+    signal: controller.signal,
+    freeBytes: () => {
+      controller.abort(new InterruptedError("Cannot complete pull: SIGTERM", { code: "INTERRUPTED" }));
+      return Promise.resolve(1);
+    },
+  });
+  await assert.rejects(pullTo(interrupted, bot), { code: "INTERRUPTED", exitCode: 130 });
+  assert.equal(readPointer(storeOf(testContext(), bot), "current"), good);
 });
 
 Deno.test("consumers are notified of the rollback, it ends the canary, and a canary never rolls back to a withdrawn release", async () => {
