@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { type Context } from "../../lib/core/context.ts";
 import { DiskError, FailedError, InterruptedError, ModelSyncError } from "../../lib/core/errors.ts";
+import { findEntry } from "../../lib/core/files.ts";
 import { acquireLock, isLocked } from "../../lib/core/lock.ts";
 import { CurrentRun } from "../../lib/pipeline/current_run.ts";
 import { addActiveToHint, readActiveNow } from "../../lib/pipeline/active_after_run.ts";
@@ -12,14 +13,17 @@ import { RolledBackError } from "../../lib/pipeline/run_report.ts";
 import { shortDigest } from "../../lib/release/manifest.ts";
 import type { RunSink } from "../../lib/store/run_sink.ts";
 import { readHistory, type RunRecord } from "../../lib/store/history.ts";
-import { writeIntent } from "../../lib/store/intent.ts";
+import { readIntent, writeIntent } from "../../lib/store/intent.ts";
+import { clearPendingReload, readPendingReload } from "../../lib/store/pending_reload.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
+import { refillReserve } from "../../lib/store/reserve.ts";
 import { findRunning, markRun } from "../../lib/store/running.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
+import { osError } from "../helpers/fake_fs.ts";
 import { pulledReleases, storeOf } from "../helpers/machines.ts";
-import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
+import { type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 const KILLED = "20260101T000000Z-abcdef";
@@ -29,10 +33,10 @@ function storeIn(dir: TempDir): Store {
   return openStore(Deno, { modelsDir: join(dir.path, "models") });
 }
 
-/** Leaves the store as a process that was killed in a step. */
+/** Leaves the store as a process that was killed in a step that began 90 seconds after the run. */
 function leaveKilled(store: Store, step = "train", runId = KILLED): void {
   const path = join(store.root, "running", `${runId}.json`);
-  const context = testContext({ host: "gpu-1" });
+  const context = testContext({ host: "gpu-1", clock: new FakeClock("2026-01-01T00:01:30Z") });
   const mark = markRun(context, store, { runId, command: "runpod-pull", startedAt: "2026-01-01T00:00:00Z" });
   mark.note(step, [{ name: "resolve", startMs: 0, durationMs: 5 }]);
   const text = Deno.readTextFileSync(path);
@@ -93,6 +97,112 @@ Deno.test("a killed run with an intent is recorded once, by the run that settles
     /was killed in its step "stage"; the next run has undone its work/,
   );
   assert.equal(killed?.outcome, "interrupted");
+});
+
+Deno.test("the record of a killed activation says how the next run settled it, and a finished one leaves its notification to a pull", async () => {
+  using dir = tempDir();
+  const { bot } = await pulledReleases(dir.path, [{ "a.bin": "one" }, { "a.bin": "two" }]);
+  const store = storeOf(testContext(), bot);
+  const [from, to] = [readPointer(store, "previous"), readPointer(store, "current")];
+  assert.ok(from !== undefined && to !== undefined);
+  const startedAt = "2026-01-01T00:00:00Z";
+  const activating = { phase: "activating", mode: "symlink", previousBefore: from } as const;
+  const pending = { digest: to, previous: from };
+  for (
+    const [phase, resolution, outcome, notification] of [
+      [{ ...activating, from, to }, "finished", "activated", pending],
+      [{ ...activating, from: to, to }, "finished", "activated", undefined],
+      [{ ...activating, from: to, to: from }, "undone", "interrupted", undefined],
+      [{ phase: "preparing" }, "undone", "interrupted", undefined],
+    ] as const
+  ) {
+    const runId = `20260101T00000${readHistory(store, 100).length}Z-abcdef`;
+    leaveKilled(store, "activate", runId);
+    writeIntent(store, { runId, command: "pull", startedAt, ...phase });
+    writeFiles(join(store.staging, runId), { "half.bin": "half" });
+    const context = testContext();
+    await run(store, "prune", "store", context);
+    assert.deepEqual(readHistory(store, 2).at(-1), {
+      runId,
+      command: "pull",
+      startedAt,
+      outcome,
+      durationMs: 90_000,
+      steps: [{ name: "resolve", startMs: 0, durationMs: 5 }],
+      host: "gpu-1",
+      release: to,
+      error: {
+        code: "KILLED",
+        message: `the run was killed in its step "activate"; the next run has ${resolution} its work`,
+        hint: "check the system's log for the cause: out of memory, a restart, kill -9",
+      },
+    });
+    assert.deepEqual(context.log.lines, [
+      `warn the pull of ${startedAt} was interrupted and is ${resolution}; release ${
+        shortDigest(to)
+      } is active`,
+    ]);
+    assert.deepEqual(readPendingReload(store), notification);
+    clearPendingReload(store);
+    for (const left of ["running", "staging"]) {
+      assert.deepEqual([...Deno.readDirSync(join(store.root, left))], []);
+    }
+  }
+});
+
+Deno.test("a killed activation that one run cannot settle is settled, recorded and announced by the next", async () => {
+  using dir = tempDir();
+  const { bot } = await pulledReleases(dir.path, [{ "a.bin": "one" }, { "a.bin": "two" }]);
+  const store = storeOf(testContext(), bot);
+  const [from, to] = [readPointer(store, "previous"), readPointer(store, "current")];
+  assert.ok(from !== undefined && to !== undefined);
+  leaveKilled(store, "activate");
+  const killed = { runId: KILLED, command: "pull", startedAt: "2026-01-01T00:00:00Z" };
+  writeIntent(store, { ...killed, phase: "activating", mode: "symlink", from, to, previousBefore: null });
+  writeFiles(join(store.staging, KILLED), { "half.bin": "half" });
+  const fs = countingFs((step) => {
+    if (step.startsWith("remove") && step.includes(KILLED)) throw osError("EIO");
+  });
+  await assert.rejects(run({ ...store, fs }, "pull", "store", testContext({ fs })), (error) => {
+    assert.ok(error instanceof DiskError);
+    assert.ok(
+      error.hint?.endsWith(`release ${shortDigest(to)} is active; the next run settles what this one left`),
+      error.hint,
+    );
+    return true;
+  });
+  await run(store);
+  assert.deepEqual(recorded(store).slice(0, 3), ["pull", "pull KILLED", "pull DISK"]);
+  assert.match(readHistory(store, 2).at(-1)?.error?.message ?? "", /the next run has finished its work$/);
+  assert.deepEqual(readPendingReload(store), { digest: to, previous: from });
+});
+
+Deno.test("a run announces itself while it works, and a run that cannot announce itself leaves nothing to settle", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const options = { command: "pull", lock: "store", sinks: [] } as const;
+  const fail = () => Promise.reject(new FailedError("x", { code: "X" }));
+  await recordedRun(testContext(), store, options, ({ runId, command, startedAt }) => {
+    assert.deepEqual(readIntent(store), { runId, command, startedAt, phase: "preparing" });
+    return Promise.resolve({ outcome: "activated" });
+  });
+  assert.equal(readIntent(store), undefined);
+  const hint = "no release is active";
+  await assert.rejects(recordedRun(testContext(), store, options, fail), { code: "X", hint });
+  assert.equal(readIntent(store), undefined);
+  writeIntent(store, {
+    runId: KILLED,
+    command: "pull",
+    startedAt: "2026-01-01T00:00:00Z",
+    phase: "preparing",
+  });
+  const fs = countingFs((step) => {
+    if (step.includes("intent.json") && !step.startsWith("remove")) throw osError("ENOSPC");
+  });
+  const context = testContext({ fs });
+  await assert.rejects(recordedRun(context, { ...store, fs }, options, fail), { code: "X", hint });
+  assert.equal(readIntent(store), undefined);
+  assert.deepEqual(recorded(store), ["pull X", "pull KILLED", "pull X", "pull"]);
 });
 
 Deno.test("running runs are listed, and not recorded as killed", async () => {
@@ -175,6 +285,34 @@ Deno.test("a record has the steps with their durations, and after a failure the 
     "info: line 7",
     "warn: the disk is slow",
   ]);
+});
+
+Deno.test("a record without steps and log lines names neither, and only that of a failure has log lines", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const clock = new FakeClock("2026-11-21T00:00:00Z");
+  const options = { command: "pull", lock: "store", sinks: [] } as const;
+  const common = { command: "pull", startedAt: "2026-11-21T00:00:00Z", durationMs: 0, host: "test-host" };
+  const last = () => {
+    const [record] = readHistory(store, 1);
+    assert.ok(record !== undefined);
+    const { runId, ...rest } = record;
+    assert.match(runId, /^20261121T000000Z-/);
+    return rest;
+  };
+  await recordedRun(testContext({ clock }), store, options, (_run, { log }) => {
+    log.info("nothing to do");
+    return Promise.resolve({ outcome: "unchanged" });
+  });
+  assert.deepEqual(last(), { ...common, outcome: "unchanged" });
+  const activated = { release: DIGEST, sequence: 7, carrier: "git", revision: "abc" } as const;
+  const failing = recordedRun(testContext({ clock }), store, options, (run) => {
+    run.activated = activated;
+    return Promise.reject(new FailedError("x", { code: "X" }));
+  });
+  await assert.rejects(failing, { code: "X" });
+  const error = { code: "X", message: "x", hint: "no release is active", exitCode: 1 };
+  assert.deepEqual(last(), { ...common, outcome: "failed", activated, error });
 });
 
 Deno.test("a record has at most a hundred steps, the first ones", async () => {
@@ -307,7 +445,7 @@ Deno.test("a run whose record the disk refuses succeeds, is delivered once, and 
     using dir = tempDir();
     const store = storeIn(dir);
     const fs = countingFs((step) => {
-      if (step.includes("history.jsonl")) throw Object.assign(new Error(code), { code });
+      if (step.includes("history.jsonl")) throw Object.assign(new Error(`${code}: ${step}`), { code });
     });
     const { sink, unwritten } = recordingSink(store);
     const context = testContext({ fs });
@@ -316,9 +454,93 @@ Deno.test("a run whose record the disk refuses succeeds, is delivered once, and 
     await recordedRun(context, { ...store, fs }, options, () => Promise.resolve(report));
     assert.deepEqual(unwritten.map(({ outcome }) => outcome), ["activated"], code);
     assert.match(context.log.lines.join("\n"), /^warn .*record this run/m);
+    assert.equal(/ sudo /.test(context.log.lines.join("\n")), code === "EACCES");
     await run(store);
     assert.deepEqual(recorded(store), ["pull"], code);
   }
+});
+
+Deno.test("on a full disk, the reserve is used for the record of a run that changed something, and of no other", async () => {
+  const error = { code: "X", message: "x", exitCode: 1 } as const;
+  for (
+    const [report, isUsed] of [
+      [{ outcome: "activated" }, true],
+      [{ outcome: "unchanged" }, false],
+      [{ outcome: "activated", error }, false],
+    ] as const
+  ) {
+    using dir = tempDir();
+    const store = storeIn(dir);
+    refillReserve(store);
+    const hasReserve = () => findEntry(Deno, join(store.root, "reserve", "0")) !== undefined;
+    const fs = countingFs((step) => {
+      if (step.includes("history.jsonl") && hasReserve()) throw osError("ENOSPC");
+    });
+    const options = { command: "pull", lock: "store", sinks: [] } as const;
+    await recordedRun(testContext({ fs }), { ...store, fs }, options, () => Promise.resolve(report));
+    assert.deepEqual(
+      [recorded(store), hasReserve()],
+      isUsed ? [["pull"], false] : [[], true],
+      report.outcome,
+    );
+  }
+});
+
+Deno.test("a run fills the reserve as soon as a release is active, whether it succeeds or fails", async () => {
+  using dir = tempDir();
+  const empty = storeIn(dir);
+  await run(empty);
+  assert.equal(findEntry(Deno, join(empty.root, "reserve")), undefined);
+  const { bot } = await pulledReleases(dir.path, [{ "a.bin": "one" }]);
+  const store = storeOf(testContext(), bot);
+  const options = { command: "prune", lock: "store", sinks: [] } as const;
+  for (const isFailing of [false, true]) {
+    Deno.removeSync(join(store.root, "reserve"), { recursive: true });
+    const work = isFailing
+      ? () => Promise.reject(new FailedError("x", { code: "X" }))
+      : () => Promise.resolve({ outcome: "pruned" } as const);
+    await recordedRun(testContext(), store, options, work).catch((error) => assert.equal(error.code, "X"));
+    assert.equal(findEntry(Deno, join(store.root, "reserve", "0"))?.size, 512 * 1024);
+  }
+});
+
+Deno.test("a fault of the program ends the run with that fault, and changes no record that is written", async () => {
+  for (const [path, outcomes] of [["history.jsonl", []], ["intent.json", ["activated"]]] as const) {
+    using dir = tempDir();
+    const store = storeIn(dir);
+    let isDone = false;
+    const fs = countingFs((step) => {
+      if (isDone && step.includes(path)) throw new RangeError("a bug");
+    });
+    const options = { command: "pull", lock: "store", sinks: [] } as const;
+    const running = recordedRun(testContext({ fs }), { ...store, fs }, options, () => {
+      isDone = true;
+      return Promise.resolve({ outcome: "activated" });
+    });
+    await assert.rejects(running, RangeError, path);
+    assert.deepEqual(readHistory(store, 9).map(({ outcome }) => outcome), outcomes);
+  }
+});
+
+Deno.test("a failed run names the active release in its hint and on record, except a publish and a run beside the store", async () => {
+  using dir = tempDir();
+  const { bot } = await pulledReleases(dir.path, [{ "a.bin": "one" }]);
+  const store = storeOf(testContext(), bot);
+  const digest = readPointer(store, "current");
+  assert.ok(digest !== undefined);
+  const told = async (command: string, lock: RunLock) => {
+    const error = new FailedError("x", { code: "X" });
+    const options = { command, lock, sinks: [] };
+    const running = recordedRun(testContext(), store, options, () => Promise.reject(error));
+    await assert.rejects(running, { code: "X" });
+    const [record] = readHistory(store, 1);
+    assert.equal(record?.error?.hint, error.hint);
+    return [error.hint, record?.release, record?.sequence];
+  };
+  assert.deepEqual(await told("pull", "store"), [`release ${shortDigest(digest)} is active`, digest, 1]);
+  const nothing = [undefined, undefined, undefined];
+  assert.deepEqual(await told("publish", "store"), nothing);
+  assert.deepEqual(await told("redeploy", "redeploy"), nothing);
 });
 
 Deno.test("after a failed run, the active release is named with what keeps consumers from it", async () => {
