@@ -71,11 +71,11 @@ export function writtenIndex(line: string): PickleValue | undefined {
 }
 
 /** The notation of floats that the C reader accepts: without blanks. */
-const C_FLOAT = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)$/i;
+const C_FLOAT = /^[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)$/i;
 
 /** The notation of floats that the Python reader accepts: with blanks and underscores. */
 const PYTHON_FLOAT =
-  /^[ \t-\r]*[+-]?(?:(?:\d(?:_?\d)*\.?(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:e[+-]?\d(?:_?\d)*)?|inf(?:inity)?|nan)[ \t-\r]*$/i;
+  /^[ \t-\r]*[+-]?(?:(?:\d(?:_?\d)*(?:\.(?:\d(?:_?\d)*)?)?|\.\d(?:_?\d)*)(?:e[+-]?\d(?:_?\d)*)?|inf(?:inity)?|nan)[ \t-\r]*$/i;
 
 /** Returns the argument of FLOAT; `undefined` if both readers stop. Source: `load_float` in the same files. */
 export function writtenFloat(line: string): PickleValue | undefined {
