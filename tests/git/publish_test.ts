@@ -38,6 +38,14 @@ Deno.test("publish() to an empty remote creates the branch, the manifest and a c
   assert.equal(manifest.digest, report.release);
   assert.deepEqual(manifest.files.map((file) => file.path), Object.keys(MODELS).sort());
   assert.equal(git(trainer.registry.repoDir, "status", "--porcelain"), "");
+  assert.deepEqual([report.previous, report.revision], [undefined, git(registry, "rev-parse", "main")]);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  const next = await publishFrom(testContext(), trainer);
+  assert.deepEqual([next.sequence, next.previous, next.revision], [
+    2,
+    report.release,
+    git(registry, "rev-parse", "main"),
+  ]);
 });
 
 Deno.test("publish() of unchanged models commits nothing, pushes nothing and hashes nothing", async () => {

@@ -11,7 +11,7 @@ import type { PullReport } from "../../lib/pipeline/pull.ts";
 import { planRollback, rollback } from "../../lib/pipeline/rollback.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { readHistory } from "../../lib/store/history.ts";
-import { writeIntent } from "../../lib/store/intent.ts";
+import { type Intent, writeIntent } from "../../lib/store/intent.ts";
 import { readPendingReload, writePendingReload } from "../../lib/store/pending_reload.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { addQuarantine, findQuarantine, liftQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
@@ -407,6 +407,31 @@ Deno.test("the next run reports the activation of a killed run, also without con
   Deno.removeSync(world.store.quarantine);
   await assert.rejects(world.pull(none), ends("QUARANTINED", 5));
   assert.equal(readPendingReload(world.store), undefined);
+});
+
+Deno.test("consumers are not notified after a killed run that changed nothing for them", async () => {
+  using world = new World();
+  const told = safeguards({ reload: world.reload });
+  const active = await world.publish({ "a.bin": "one" });
+  await world.pull(told);
+  const killed = { runId: "killed", command: "pull", startedAt: "2026-11-20T06:00:00Z" };
+  const activating = {
+    ...killed,
+    phase: "activating",
+    mode: "symlink",
+    from: active,
+    previousBefore: null,
+  } as const;
+  const intents: readonly Intent[] = [
+    { ...killed, phase: "preparing" },
+    { ...activating, to: `sha256:${"0".repeat(64)}` },
+    { ...activating, to: active },
+  ];
+  for (const intent of intents) {
+    writeIntent(world.store, intent);
+    assert.deepEqual(pick(await world.pull(told)), ["unchanged", active]);
+    assert.deepEqual(world.heard(), [`activated ${active}`]);
+  }
 });
 
 Deno.test("an active release leaves the quarantine of a killed rollback, not that of an operator, and a damaged quarantine stops no recovery", async () => {

@@ -14,7 +14,7 @@ import { RolledBackError } from "../../lib/pipeline/run_report.ts";
 import { Digest, formatManifest, parseManifest } from "../../lib/release/manifest.ts";
 import { appendHistory } from "../../lib/store/history.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
-import { addQuarantine, EVERY_SEQUENCE, readQuarantine } from "../../lib/store/quarantine.ts";
+import { addQuarantine, EVERY_SEQUENCE, liftQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
 import { abortCanary } from "../../lib/canary/settle_canary.ts";
 import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
 import { releaseDir } from "../../lib/store/releases.ts";
@@ -396,7 +396,7 @@ Deno.test("consumers are notified of the rollback, it ends the canary, and a can
 Deno.test("an operator activates a withdrawn release only by force, and it stays active until its publisher changes the withdrawal", async () => {
   using world = makeWorld();
   const { trainer, bot } = world;
-  await publishVersion(world, "good");
+  const good = Digest.parse(await publishVersion(world, "good"));
   await pullTo(testContext(), bot);
   const bad = await publishVersion(world, "bad");
   await pullTo(testContext(), bot);
@@ -413,6 +413,7 @@ Deno.test("an operator activates a withdrawn release only by force, and it stays
     (await pullTo(testContext(), bot, { allowDowngrade: true }).catch((error) => error)).code,
     "QUARANTINED",
   );
+  liftQuarantine(storeOf(testContext(), bot), good);
   const plan = await planTo(world, bot, { allowDowngrade: true, force: true });
   assert.deepEqual([plan.outcome, plan.rollback], ["activated", undefined]);
   assert.equal(versionOf(bot), "bad");

@@ -185,6 +185,7 @@ async function pullAway(
   const away = () => Promise.reject(failure);
   const source: Source = {
     carrier: "git",
+    otherThanRefused: "choose another revision",
     resolve: away,
     inspect: away,
     stage: away,
@@ -218,13 +219,18 @@ Deno.test("an unreachable registry keeps the active release, but not one without
   assert.deepEqual([kept.outcome, kept.unreached], ["unchanged", "Cannot reach it"]);
   const missing = pullAway(testContext(), bot, away("REPO_NOT_FOUND"), KEY.optional);
   await assert.rejects(missing, { code: "REPO_NOT_FOUND", exitCode: 4 });
-  await assert.rejects(pullAway(testContext(), bot), { code: "AWAY", exitCode: 4 });
+  await assert.rejects(pullAway(testContext(), bot), {
+    code: "AWAY",
+    exitCode: 4,
+    hint: /^release [0-9a-f]{12} is active$/,
+  });
 });
 
 Deno.test("with required signatures, a pull from a frozen registry refuses the expired active release, which stays active", async () => {
   using dir = memoryDir();
   const { trainer, bot } = worldIn(dir.path);
-  await publishFrom(at("2026-11-21T00:00:00Z"), trainer, { seal: KEY.seal(7) });
+  const published = await publishFrom(at("2026-11-21T00:00:00Z"), trainer, { seal: KEY.seal(7) });
+  assert.equal(published.signer, KEY.trusted.hint);
   const required = { signatures: KEY.required };
   const first = await pullTo(at("2026-11-21T06:00:00Z"), bot, required);
   assert.deepEqual([first.outcome, first.signer], ["activated", KEY.trusted.hint]);
