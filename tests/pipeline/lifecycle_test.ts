@@ -1,19 +1,29 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
-import { ModelSyncError } from "../../lib/core/errors.ts";
+import { systemClock } from "../../lib/core/clock.ts";
+import { InterruptedError, ModelSyncError, TransientError } from "../../lib/core/errors.ts";
 import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { freedBytes, planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
-import { Digest } from "../../lib/release/manifest.ts";
-import { readHistory } from "../../lib/store/history.ts";
+import { planPull } from "../../lib/pipeline/plan_pull.ts";
+import { publish } from "../../lib/pipeline/publish.ts";
+import { safeguardsOf } from "../../lib/pipeline/safeguards.ts";
+import type { Publication, Publisher } from "../../lib/carriers/carrier.ts";
+import { ModelSync } from "../../lib/config/schema.ts";
+import { Digest, shortDigest } from "../../lib/release/manifest.ts";
+import { type FolderMemory, type ModelSet, NO_FOLDER_MEMORY } from "../../lib/release/model_set.ts";
+import { appendHistory, readHistory } from "../../lib/store/history.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
-import { addQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
+import { findPublishedFiles } from "../../lib/store/published_files.ts";
+import { addQuarantine, newestRolledBack, readQuarantine } from "../../lib/store/quarantine.ts";
 import { clearIntent, type Intent, writeIntent } from "../../lib/store/intent.ts";
-import { listReleases, type StoredRelease } from "../../lib/store/releases.ts";
+import { listReleases, releaseDir, type StoredRelease } from "../../lib/store/releases.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
-import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import { osError } from "../helpers/fake_fs.ts";
+import { type Machine, machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import { MemorySource, pullFrom } from "../helpers/memory_source.ts";
 import { memoryDir, readFiles, type TempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
@@ -420,4 +430,423 @@ Deno.test("a pull that repairs a release logs one warning, in both modes and for
       assert.equal(aboutDamage.length, 1, `${activation} ${force}: ${warnings.join("; ")}`);
     }
   }
+});
+
+/** A machine that pulls from registries in memory. */
+class Puller implements Disposable {
+  readonly #dir = memoryDir();
+  readonly bot = machine(this.#dir.path, "bot", "unused");
+  readonly store = storeOf(testContext(), this.bot);
+
+  /** Pulls the releases with these contents, which have the sequences 1, 2 … @returns their digests */
+  async pullAll(...contents: string[]) {
+    const digests: Digest[] = [];
+    for (const [index, content] of contents.entries()) {
+      const source = await MemorySource.offering({ "rf.bin": content, "same.bin": "same" }, index + 1);
+      digests.push((await pullFrom(testContext(), this.store, source)).release);
+    }
+    return digests;
+  }
+
+  get sequences(): number[] {
+    return listReleases(this.store).map(({ manifest }) => manifest.sequence);
+  }
+
+  /** Leaves a partial download, and returns whether it is still there. */
+  leavePartial(): () => boolean {
+    const { partials } = this.store;
+    Deno.writeTextFileSync(join(partials, "part"), "some bytes");
+    return () => [...Deno.readDirSync(partials)].length > 0;
+  }
+
+  [Symbol.dispose]() {
+    this.#dir[Symbol.dispose]();
+  }
+}
+
+function warningsOf({ log }: ReturnType<typeof testContext>): string[] {
+  return log.lines.filter((line) => line.startsWith("warn "));
+}
+
+Deno.test("a pull reports and records its release, the one before it, and how much changed", async () => {
+  using puller = new Puller();
+  const { store, bot } = puller;
+  const pulling = async (files: Record<string, string>, sequence: number) => {
+    const context = testContext();
+    const source = await MemorySource.offering(files, sequence);
+    const { runId: _id, durationMs: _ms, ...report } = await pullFrom(context, store, source);
+    assert.deepEqual(warningsOf(context), []);
+    const [record] = readHistory(store, 1);
+    assert.partialDeepStrictEqual({ ...record, modelsDir: bot.modelsDir }, report);
+    return report;
+  };
+  const common = { carrier: "git", files: 2, bytes: 7, modelsDir: bot.modelsDir };
+  const first = await pulling({ "rf.bin": "one", "same.bin": "same" }, 1);
+  assert.deepEqual(first, {
+    ...common,
+    outcome: "activated",
+    revision: "1",
+    release: readPointer(store, "current"),
+    sequence: 1,
+    changed: 2,
+    writtenBytes: 7,
+  });
+  const second = await pulling({ "rf.bin": "two", "same.bin": "same" }, 2);
+  assert.deepEqual(second, {
+    ...common,
+    outcome: "activated",
+    revision: "2",
+    release: readPointer(store, "current"),
+    previous: first.release,
+    sequence: 2,
+    changed: 1,
+    writtenBytes: 3,
+  });
+  // The same revision again, and the same files in another revision.
+  const unchanged = { ...second, outcome: "unchanged", changed: 0, writtenBytes: 0 };
+  assert.deepEqual(await pulling({ "rf.bin": "two", "same.bin": "same" }, 2), unchanged);
+  const again = await pulling({ "rf.bin": "two", "same.bin": "same" }, 3);
+  assert.deepEqual(again, { ...unchanged, revision: "3", sequence: 3 });
+});
+
+Deno.test("a pull that repairs the active release names the damage once, and reports the number of repaired files", async () => {
+  using puller = new Puller();
+  const { store } = puller;
+  const [release] = await puller.pullAll("one");
+  assert.ok(release !== undefined);
+  const path = join(releaseDir(store, release), "rf.bin");
+  Deno.chmodSync(path, 0o644);
+  Deno.writeTextFileSync(path, "damaged");
+  const context = testContext();
+  const source = await MemorySource.offering({ "rf.bin": "one", "same.bin": "same" }, 1);
+  const report = await pullFrom(context, store, source);
+  assert.partialDeepStrictEqual(report, { outcome: "activated", release, changed: 1, writtenBytes: 3 });
+  const [warning = "", ...others] = warningsOf(context);
+  assert.match(warning, /the active release is damaged and is downloaded again: .*rf\.bin/);
+  assert.deepEqual(others, []);
+});
+
+Deno.test("a pull of a new release removes old ones and partial downloads, an unchanged one only the latter", async () => {
+  using puller = new Puller();
+  const { store } = puller;
+  await puller.pullAll("one", "two", "three");
+  const isLeft = puller.leavePartial();
+  const same = await MemorySource.offering({ "rf.bin": "three", "same.bin": "same" }, 4);
+  assert.equal((await pullFrom(testContext(), store, same, { keep: 1 })).outcome, "unchanged");
+  assert.deepEqual([puller.sequences, isLeft()], [[4, 2, 1], false]);
+
+  const next = await MemorySource.offering({ "rf.bin": "four" }, 5);
+  puller.leavePartial();
+  await pullFrom(testContext(), store, next, { keep: 1 });
+  // Whatever the number, the two releases stay that the settling of this run could activate.
+  assert.deepEqual([puller.sequences, isLeft()], [[5, 4, 2], false]);
+});
+
+Deno.test("a pull succeeds although the disk removes no old release, and logs the reason", async () => {
+  using puller = new Puller();
+  const [oldest = ""] = await puller.pullAll("one", "two", "three");
+  const fs = countingFs((step) => {
+    if (step.includes(oldest.slice("sha256:".length))) throw osError("EIO");
+  });
+  const next = await MemorySource.offering({ "rf.bin": "four" }, 4);
+  const context = testContext({ fs });
+  const isLeft = puller.leavePartial();
+  const failing = { ...puller.store, fs };
+  assert.equal((await pullFrom(context, failing, next, { keep: 1 })).outcome, "activated");
+  assert.match(String(warningsOf(context)), /^warn cannot remove old releases: /);
+  assert.equal(isLeft(), false);
+});
+
+Deno.test("a pull that fails keeps the partial downloads and the old releases for the next one", async () => {
+  using puller = new Puller();
+  await puller.pullAll("one", "two", "three");
+  const isLeft = puller.leavePartial();
+  const next = await MemorySource.offering({ "rf.bin": "four" }, 4);
+  next.otherThanRefused = "train again";
+  next.beforeStage = () => {
+    throw new TransientError("Cannot download", { code: "AWAY", hint: "wait" });
+  };
+  await assert.rejects(pullFrom(testContext(), puller.store, next, { keep: 1 }), {
+    code: "AWAY",
+    hint: /^wait; release [0-9a-f]{12} is active$/,
+  });
+  assert.deepEqual([puller.sequences, isLeft()], [[3, 2, 1], true]);
+});
+
+Deno.test("a pull that was rolled back removes partial downloads and old releases: one that fails every day fills no disk", async () => {
+  using puller = new Puller();
+  const [, , good] = await puller.pullAll("one", "two", "three");
+  const isLeft = puller.leavePartial();
+  const script = `! grep -q four "$MODEL_SYNC_RELEASE_DIR/rf.bin"`;
+  const reload = [{ type: "command", command: ["sh", "-c", script], retries: 0 }];
+  const safeguards = safeguardsOf(ModelSync.parse({ activation: { reload } }));
+  const next = await MemorySource.offering({ "rf.bin": "four" }, 4);
+  const pulling = pullFrom(testContext(), puller.store, next, { safeguards, keep: 1 });
+  await assert.rejects(pulling, { code: "RELOAD_FAILED", exitCode: 8 });
+  assert.equal(readPointer(puller.store, "current"), good);
+  assert.deepEqual([puller.sequences, isLeft()], [[4, 3], false]);
+});
+
+Deno.test("a pull ends the quarantine of its release; only one that activates another release ends the effect of rollbacks", async () => {
+  using puller = new Puller();
+  const { store, bot } = puller;
+  const offer = (content: string, sequence: number) =>
+    MemorySource.offering({ "rf.bin": content, "same.bin": "same" }, sequence);
+  const entries = () => readQuarantine(store).map(({ digest, wasLeft }) => [digest, wasLeft === true]);
+  const [one, two] = await puller.pullAll("one", "two");
+  assert.ok(one !== undefined && two !== undefined);
+  await rollBack(testContext(), bot);
+  assert.deepEqual(entries(), [[two, true]]);
+  // The same revision is refused without another look at it.
+  const refused = await offer("two", 2);
+  await assert.rejects(pullFrom(testContext(), store, refused), { code: "QUARANTINED", exitCode: 5 });
+  assert.deepEqual(refused.calls, ["resolve"]);
+
+  const at = "2026-11-21T00:00:00Z";
+  addQuarantine(store, { digest: one, sequence: 1, reason: "an operator's", at });
+  assert.equal((await pullFrom(testContext(), store, await offer("one", 3))).outcome, "unchanged");
+  assert.deepEqual(entries(), [[two, true]]);
+  assert.equal(newestRolledBack(store), 2);
+
+  const three = (await pullFrom(testContext(), store, await offer("three", 4))).release;
+  assert.deepEqual([entries(), newestRolledBack(store)], [[[two, false]], undefined]);
+  addQuarantine(store, { digest: three, sequence: 4, reason: "an operator's", at });
+  assert.equal((await pullFrom(testContext(), store, await offer("two", 5))).outcome, "activated");
+  assert.deepEqual(entries(), [[three, false]]);
+});
+
+Deno.test("a pull is not undone by a full disk that cannot hold the record of its revision, but by a fault of the program", async () => {
+  for (const fault of [osError("ENOSPC"), new TypeError("a fault")]) {
+    using puller = new Puller();
+    const fs = countingFs((step) => {
+      if (step.startsWith("rename ") && step.endsWith("revisions.json")) throw fault;
+    });
+    const context = testContext({ fs });
+    const source = await MemorySource.offering({ "rf.bin": "one" }, 1);
+    const pulling = pullFrom(context, { ...puller.store, fs }, source);
+    if (fault instanceof TypeError) await assert.rejects(pulling, fault);
+    else {
+      assert.equal((await pulling).outcome, "activated");
+      assert.match(String(warningsOf(context)), /^warn Cannot remember the pulled revision: /);
+    }
+    assert.equal(readPointer(puller.store, "current"), source.digest);
+  }
+});
+
+Deno.test("the hint of a refused pull names the way to another release only where the source has one", async () => {
+  using puller = new Puller();
+  const [digest] = await puller.pullAll("one");
+  assert.ok(digest !== undefined);
+  const next = await MemorySource.offering({ "rf.bin": "two" }, 2);
+  const at = "2026-11-21T00:00:00Z";
+  addQuarantine(puller.store, { digest: next.digest, sequence: 2, reason: "a test", at });
+  const hint = `publish a newer release, or allow this one again: model-sync quarantine lift ${
+    shortDigest(next.digest)
+  }`;
+  const active = `release ${shortDigest(digest)} is active`;
+  const refused = { code: "QUARANTINED", hint: `${hint}; ${active}` };
+  await assert.rejects(pullFrom(testContext(), puller.store, next), refused);
+  next.otherThanRefused = "train again";
+  const trained = { ...refused, hint: `${hint}; train again; ${active}` };
+  await assert.rejects(pullFrom(testContext(), puller.store, next), trained);
+});
+
+Deno.test("a pull refuses a folder that this machine trains into before it downloads anything", async () => {
+  using puller = new Puller();
+  const { store, bot } = puller;
+  writeFiles(bot.modelsDir, { "rf.bin": "trained here" });
+  appendHistory(store, {
+    runId: "run-1",
+    command: "publish",
+    outcome: "published",
+    startedAt: "2026-11-21T00:00:00Z",
+    durationMs: 1,
+    host: "trainer",
+  });
+  const source = await MemorySource.offering({ "rf.bin": "one" }, 1);
+  await assert.rejects(pullFrom(testContext(), store, source), { code: "TRAINED_FOLDER", exitCode: 5 });
+  assert.deepEqual(source.calls, ["resolve", "inspect"]);
+  assert.deepEqual(readFiles(bot.modelsDir), { "rf.bin": "trained here" });
+});
+
+Deno.test("only a pull that mirrors needs room for copies in the model folder, and its first dry run says that it mirrors", async () => {
+  for (const activation of ["symlink", "mirror"] as const) {
+    using puller = new Puller();
+    const { store, bot } = puller;
+    writeFiles(bot.modelsDir, { "rf.bin": "old" });
+    const source = await MemorySource.offering({ "rf.bin": "one" }, 1);
+    const plan = async () =>
+      await planPull(testContext(), store, source, {
+        allowDowngrade: false,
+        force: false,
+        target: { place: store, activation },
+      });
+    const becomes = activation === "mirror" ? "mirror" : "link";
+    assert.deepEqual((await plan()).folder, { becomes, present: "release", trainedBy: null });
+    const full = testContext({ freeBytes: () => Promise.resolve(0) });
+    const pulling = pullFrom(full, store, source, { activation });
+    if (activation === "mirror") {
+      await assert.rejects(pulling, { code: "DISK", exitCode: 7 });
+      await pullFrom(testContext(), store, source, { activation });
+    } else await pulling;
+    assert.equal(readFiles(bot.modelsDir)["rf.bin"], "one");
+    assert.deepEqual(await plan(), {
+      outcome: "unchanged",
+      revision: "1",
+      release: source.digest,
+      sequence: 1,
+      changes: { added: [], modified: [], removed: [] },
+    });
+  }
+});
+
+Deno.test("a pull that is interrupted while it removes old releases has succeeded, without a warning", async () => {
+  using puller = new Puller();
+  await puller.pullAll("one", "two", "three");
+  const controller = new AbortController();
+  const next = await MemorySource.offering({ "rf.bin": "four" }, 4);
+  const context = testContext({ signal: controller.signal });
+  puller.leavePartial();
+  const fs = countingFs((step) => {
+    if (!step.startsWith("remove ") || !step.includes(puller.store.partials)) return;
+    controller.abort(new InterruptedError("stopped", { code: "INTERRUPTED" }));
+  });
+  const pulling = pullFrom({ ...context, fs }, { ...puller.store, fs }, next, { keep: 1 });
+  assert.equal((await pulling).outcome, "activated");
+  assert.deepEqual([warningsOf(context), puller.sequences], [[], [4, 3, 2, 1]]);
+});
+
+/** A publisher that publishes whatever it is given, after the releases that it is told. */
+function memoryPublisher(known: readonly string[], optional: Partial<Publication> = {}) {
+  const published: ModelSet[] = [];
+  const result = (outcome: Publication["outcome"]): Publication => ({
+    outcome,
+    sequence: 7,
+    changed: 1,
+    sentBytes: 5,
+    previous: undefined,
+    signer: undefined,
+    commit: undefined,
+    ...optional,
+  });
+  const publisher: Publisher<Publication> = {
+    carrier: "git",
+    findPublished: (digest) => known.includes(digest) ? result("unchanged") : undefined,
+    publish: (set) => {
+      published.push(set);
+      return Promise.resolve(result(known.includes(set.digest) ? "unchanged" : "published"));
+    },
+    [Symbol.dispose]: () => {},
+  };
+  return { publisher, published };
+}
+
+/** Publishes a machine's models in memory. @returns the report without what differs between runs, and the files that were read */
+async function publishIn(
+  from: Machine,
+  { publisher }: ReturnType<typeof memoryPublisher>,
+  { memory = NO_FOLDER_MEMORY, validates }: {
+    readonly memory?: FolderMemory;
+    readonly validates?: boolean | undefined;
+  } = {},
+) {
+  const read: string[] = [];
+  const open: typeof Deno.open = (path, options) => {
+    if (String(path).startsWith(from.modelsDir)) read.push(String(path).slice(from.modelsDir.length + 1));
+    return Deno.open(path, options);
+  };
+  // A file that was written a moment ago may change again without a sign, so its digest is not remembered.
+  const clock = { ...systemClock, now: () => new Date(Date.now() + 60_000) };
+  const context = testContext({ fs: { ...Deno, open }, clock });
+  const store = storeOf(context, from);
+  const { validate } = ModelSync.parse({ activation: { validate: { enabled: validates } } }).activation;
+  const { runId: _id, durationMs: _ms, ...report } = await recordedRun(
+    context,
+    store,
+    { command: "publish", lock: "store", sinks: [] },
+    (run) =>
+      publish(context, store, run, {
+        memory,
+        open: () => Promise.resolve(publisher),
+        ...(validates === undefined ? {} : { validate }),
+      }),
+  );
+  return { read, report, kept: findPublishedFiles(store, report.release), record: readHistory(store, 1)[0] };
+}
+
+Deno.test("a publish reports and records what its publisher answers, and nothing that it leaves out", async () => {
+  const previous = `sha256:${"a".repeat(64)}` as const;
+  for (
+    const [answer, expected] of [
+      [{}, {}],
+      [{ previous, signer: "0123", commit: "abc" }, { previous, signer: "0123", revision: "abc" }],
+    ] as const
+  ) {
+    using dir = memoryDir();
+    const { trainer } = world(dir);
+    writeFiles(trainer.modelsDir, { "a.onnx": "one", "b.json": "{}" });
+    const { report: { publication, ...report }, record } = await publishIn(
+      trainer,
+      memoryPublisher([], answer),
+    );
+    assert.deepEqual(report, {
+      outcome: "published",
+      carrier: "git",
+      release: report.release,
+      ...expected,
+      sequence: 7,
+      files: 2,
+      bytes: 5,
+      changed: 1,
+      writtenBytes: 5,
+    });
+    assert.equal(publication.outcome, "published");
+    assert.partialDeepStrictEqual(record, report);
+  }
+});
+
+Deno.test("a publish keeps the list of the files that it published and whether they were checked, and an unchanged one leaves it alone", async () => {
+  using dir = memoryDir();
+  const { trainer } = world(dir);
+  const listed = async (known: readonly string[], validates?: boolean) => {
+    const { kept, report } = await publishIn(trainer, memoryPublisher(known), { validates });
+    return {
+      validated: kept?.validated,
+      paths: kept?.files.map(({ path }) => path),
+      release: report.release,
+    };
+  };
+  writeFiles(trainer.modelsDir, { "a.onnx": "one" });
+  const unchecked = await listed([]);
+  assert.deepEqual([unchecked.validated, unchecked.paths], [false, ["a.onnx"]]);
+  assert.equal((await listed([unchecked.release], true)).validated, false);
+  // Text is what a JSON file is checked for.
+  fillModels(trainer.modelsDir, { "b.json": "{}" });
+  assert.equal((await listed([], false)).validated, false);
+  fillModels(trainer.modelsDir, { "c.json": "{}" });
+  const checked = await listed([], true);
+  assert.deepEqual([checked.validated, checked.paths], [true, ["c.json"]]);
+  assert.equal((await listed([checked.release])).validated, true);
+});
+
+Deno.test("a publish reads only models that changed, and none of a remembered folder that the registry holds already", async () => {
+  using dir = memoryDir();
+  const { trainer } = world(dir);
+  writeFiles(trainer.modelsDir, { "a.onnx": "one", "b.onnx": "two" });
+  const first = await publishIn(trainer, memoryPublisher([]));
+  assert.deepEqual(first.read.sort(), ["a.onnx", "b.onnx"]);
+  assert.deepEqual((await publishIn(trainer, memoryPublisher([]))).read, []);
+
+  const digest = first.report.release;
+  const remembered = { digest, files: 20, bytes: 30 };
+  const memory = { ...NO_FOLDER_MEMORY, findUnchanged: () => Promise.resolve(remembered) };
+  const held = memoryPublisher([digest]);
+  const { report } = await publishIn(trainer, held, { memory });
+  assert.partialDeepStrictEqual(report, { outcome: "unchanged", release: digest, files: 20, bytes: 30 });
+  assert.deepEqual(held.published, []);
+  // Another publisher's release took its place.
+  const lost = memoryPublisher([]);
+  const again = await publishIn(trainer, lost, { memory });
+  assert.partialDeepStrictEqual(again.report, { outcome: "published", release: digest, files: 2, bytes: 6 });
+  assert.equal(lost.published.length, 1);
 });
