@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { GitSource } from "../../lib/carriers/git_source.ts";
 import { GitWithdrawal } from "../../lib/carriers/git_withdrawal.ts";
 import type { WithdrawalTarget } from "../../lib/carriers/withdrawal_target.ts";
+import { ModelSync } from "../../lib/config/schema.ts";
 import { FailedError, InterruptedError } from "../../lib/core/errors.ts";
 import { NO_SIGNATURES, type SignaturePolicy } from "../../lib/pipeline/check_signature.ts";
 import type { RemoteRelease } from "../../lib/pipeline/read_remote.ts";
 import { remoteWithdrawals } from "../../lib/pipeline/remote_withdrawals.ts";
 import { type PlanOptions, planPull, type PullPlan } from "../../lib/pipeline/plan_pull.ts";
+import { safeguardsOf } from "../../lib/pipeline/safeguards.ts";
 import { planWithdrawal, withdraw } from "../../lib/pipeline/withdraw.ts";
 import { learnFrom } from "../../lib/pipeline/withdrawn_release.ts";
 import { RolledBackError } from "../../lib/pipeline/run_report.ts";
@@ -19,7 +21,12 @@ import { abortCanary } from "../../lib/canary/settle_canary.ts";
 import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
 import { releaseDir } from "../../lib/store/releases.ts";
 import { findStore, placeOf } from "../../lib/store/store.ts";
-import { findWithdrawal, readWithdrawals, withdrawalsInForce } from "../../lib/store/withdrawals.ts";
+import {
+  findWithdrawal,
+  learnWithdrawals,
+  readWithdrawals,
+  withdrawalsInForce,
+} from "../../lib/store/withdrawals.ts";
 import { guards, heard, METRIC } from "../crash/guards.ts";
 import {
   losingRaces,
@@ -36,6 +43,7 @@ import {
   type WithdrawSettings,
 } from "../helpers/machines.ts";
 import { manifestOf } from "../helpers/manifest_of.ts";
+import { MemorySource, pullFrom } from "../helpers/memory_source.ts";
 import { testKey } from "../helpers/signing.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
@@ -189,7 +197,11 @@ Deno.test("a client without another release keeps the withdrawn one and fails, a
       message: /stays active/,
     });
     assert.equal(versionOf(bot), "bad");
-    await assert.rejects(pullTo(ofFresh, fresh), { code: "WITHDRAWN", exitCode: 5 });
+    await assert.rejects(pullTo(ofFresh, fresh), {
+      code: "WITHDRAWN",
+      exitCode: 5,
+      message: /^Cannot activate release [0-9a-f]{12}: its publisher withdrew it at \S+Z$/,
+    });
     // A refused revision is inspected once, not at every pull.
     for (const { log } of [ofBot, ofFresh]) {
       assert.equal(log.lines.some((line) => line.includes("inspecting revision")), attempt === 1);
@@ -254,15 +266,20 @@ Deno.test("the end of a withdrawal lifts the quarantine of its rollback, not tha
   const origin = { carrier: "git", host: "trainer" } as const;
   const manifest = await parseManifest(await manifestOf({ "rf.bin": "one" }, origin), "a test");
   for (
-    const [state, at] of [["withdrawn", "2026-11-21T00:00:00Z"], [
-      "reinstated",
-      "2026-11-22T00:00:00Z",
-    ]] as const
+    const [state, at, says, quarantined] of [
+      ["withdrawn", "2026-11-21T00:00:00Z", "was withdrawn at", [byRollback, byOperator]],
+      ["reinstated", "2026-11-22T00:00:00Z", "is no longer withdrawn, since", [byOperator]],
+    ] as const
   ) {
     const withdrawals = [byRollback, byOperator].map((digest) => ({ digest, state, at }));
+    context.log.lines.length = 0;
     learnFrom(context, store, { ...manifest, withdrawals });
+    assert.deepEqual(
+      context.log.lines,
+      ["a", "b"].map((digit) => `info release ${digit.repeat(12)} ${says} ${at}`),
+    );
+    assert.deepEqual(readQuarantine(store).map(({ digest }) => digest), quarantined);
   }
-  assert.deepEqual(readQuarantine(store).map(({ digest }) => digest), [byOperator]);
 });
 
 Deno.test("a pull rolls back before it downloads the fixed release: a failed download does not keep the withdrawn one active", async () => {
@@ -307,56 +324,6 @@ Deno.test("a dry run shows the rollback from a withdrawn release, also if the ne
   const planned = await planPullTo(testContext(), bot);
   assert.deepEqual([planned.outcome, planned.release, planned.rollback?.from], ["rolled-back", good, bad]);
   assert.equal((await withdrawn(pullTo(testContext(), bot))).report.release, good);
-});
-
-Deno.test("after the rollback from a withdrawn release, a pull logs why it got no newer one, unless that is the withdrawal, and an interruption is its result", async () => {
-  using world = makeWorld();
-  const { trainer, bot } = world;
-  const seal = testKey().seal();
-  const good = await publishVersion(world, "good");
-  await pullTo(testContext(), bot);
-  const bad = Digest.parse(await publishVersion(world, "bad", { seal }));
-  await pullTo(testContext(), bot);
-  // The release before it is not signed, so the registry's newest release stays the withdrawn one.
-  await withdrawFrom(testContext(), trainer, bad, { seal });
-  const warnings = async () => {
-    const context = testContext();
-    assert.equal((await withdrawn(pullTo(context, bot))).report.release, good);
-    const [rollingBack, ...rest] = context.log.lines.filter((line) => line.startsWith("warn "));
-    assert.match(rollingBack ?? "", /was withdrawn at .*; rolling back to/);
-    return rest;
-  };
-  assert.deepEqual(await warnings(), []);
-
-  const activateBad = async () => {
-    await rollBack(testContext(), bot, bad, undefined, true);
-    await withdrawFrom(testContext(), trainer, bad, { seal, reason: crypto.randomUUID() });
-  };
-  await activateBad();
-  const next = Digest.parse(await publishVersion(world, "next", { seal }));
-  const at = "2026-11-21T00:00:00Z";
-  addQuarantine(storeOf(testContext(), bot), {
-    digest: next,
-    sequence: EVERY_SEQUENCE,
-    reason: "a test",
-    at,
-  });
-  const [quarantined, ...others] = await warnings();
-  assert.match(quarantined ?? "", /^warn Cannot activate release [0-9a-f]{12}: it was quarantined/);
-  assert.deepEqual(others, []);
-
-  await activateBad();
-  await publishVersion(world, "newest", { seal });
-  const controller = new AbortController();
-  const interrupted = testContext({
-    signal: controller.signal,
-    freeBytes: () => {
-      controller.abort(new InterruptedError("Cannot complete pull: SIGTERM", { code: "INTERRUPTED" }));
-      return Promise.resolve(1);
-    },
-  });
-  await assert.rejects(pullTo(interrupted, bot), { code: "INTERRUPTED", exitCode: 130 });
-  assert.equal(readPointer(storeOf(testContext(), bot), "current"), good);
 });
 
 Deno.test("consumers are notified of the rollback, it ends the canary, and a canary never rolls back to a withdrawn release", async () => {
@@ -504,22 +471,26 @@ Deno.test("a dry run of a pull says whether the release of a known revision woul
   });
 });
 
+/** A source about which nothing is known. */
+const NO_REMOTE: RemoteRelease = {
+  carrier: "git",
+  revision: "",
+  digest: null,
+  sequence: null,
+  createdAt: null,
+  files: null,
+  signer: null,
+  withdrawals: [],
+};
+
 /** Returns what `releases --remote` says. */
 async function forecastOf(
   bot: Machine,
   newest: Pick<RemoteRelease, "digest" | "withdrawals">,
   policy: SignaturePolicy,
 ) {
-  const remote: RemoteRelease = {
-    carrier: "git",
-    revision: "",
-    sequence: null,
-    createdAt: null,
-    files: null,
-    signer: null,
-    ...newest,
-  };
   const context = testContext();
+  const remote = { ...NO_REMOTE, ...newest };
   return await remoteWithdrawals(context, storeOf(context, bot), remote, () => Promise.resolve(policy));
 }
 
@@ -895,7 +866,11 @@ Deno.test("a withdrawal names one release: an unknown one, several and one that 
       hint: "name one by its digest: aaaaaaaaaaaa, bbbbbbbbbbbb",
     });
   }
-  assert.equal((await plan("bbbb")).change.digest, digestOf("b"));
+  assert.deepEqual((await plan("bbbb")).change, { digest: digestOf("b"), state: "withdrawn" });
+  // A whole digest need not be known.
+  for (const release of ["c".repeat(64), "C".repeat(64), digestOf("c"), `sha256:${"C".repeat(64)}`]) {
+    assert.equal((await plan(release)).change.digest, digestOf("c"), release);
+  }
   await assert.rejects(plan("8"), { code: "RELEASE_MISSING", exitCode: 5 });
   await assert.rejects(plan("newest"), { code: "RELEASE_INVALID", exitCode: 2 });
   await assert.rejects(plan("aaaa", "reinstated"), { code: "NOT_WITHDRAWN" });
@@ -915,6 +890,7 @@ Deno.test("a release that no registry knows is found among those that this machi
     pulled: digestOf("c"),
   };
   const runs = [
+    { outcome: "published", release: digestOf("d"), sequence: 7 },
     { outcome: "trained", release: digests.archived, sequence: 1 },
     { outcome: "published", release: digests.published, sequence: 2 },
     { outcome: "activated", release: digests.pulled, sequence: 3 },
@@ -928,6 +904,7 @@ Deno.test("a release that no registry knows is found among those that this machi
       ["active", digests.published],
       ["2", digests.published],
       ["bbbb", digests.published],
+      ["7", digestOf("d")],
       ["1", digests.archived],
       // No release has this number, but one begins with it.
       ["1234", digests.archived],
@@ -937,7 +914,9 @@ Deno.test("a release that no registry knows is found among those that this machi
     await assert.rejects(plan(release), { code: "RELEASE_MISSING" }, release);
   }
   // The registry's newest release counts more than what this machine published last.
-  assert.equal((await plan("active", [registryWith("a")])).change.digest, digestOf("a"));
+  for (const release of ["active", "7"]) {
+    assert.equal((await plan(release, [registryWith("a")])).change.digest, digestOf("a"), release);
+  }
   assert.equal((await plan("bbbb", [registryWith("a")])).change.digest, digests.published);
   const wanted = { release: "active", state: "withdrawn", reason: undefined } as const;
   const first = await planWithdrawal(context, undefined, [registryWith("a")], wanted);
@@ -954,6 +933,8 @@ Deno.test("a withdrawal tries every registry: the first failure is the result, t
     const result = await withdraw(context, store, run, targets, wanted).catch((error: unknown) => error);
     return { result, errors: context.log.lines.filter((line) => line.startsWith("error ")) };
   };
+  const reported = (targets: readonly WithdrawalTarget[]) =>
+    withdraw(testContext(), store, run, targets, wanted);
   const failing = (code: string) =>
     registryWith("a", () => Promise.reject(new FailedError(`Cannot change ${code}`, { code })));
   const changed = registryWith("a", () =>
@@ -981,9 +962,161 @@ Deno.test("a withdrawal tries every registry: the first failure is the result, t
   // A fault of the program itself is no answer of a registry.
   const fault = await attempt([registryWith("a", refusing("a fault")), changed]);
   assert.ok(fault.result instanceof TypeError && fault.result.message === "a fault", String(fault.result));
-  assert.partialDeepStrictEqual((await attempt([changed])).result, {
+  const { withdrawal: _entry, registries: _done, ...report } = await reported([changed]);
+  const common = { carrier: "git", release: digestOf("b"), sequence: 8, files: 1 };
+  assert.deepEqual(report, {
+    ...common,
     outcome: "withdrawn",
+    previous: digestOf("a"),
     signer: "0123456789abcdef",
     revision: "abc",
   });
+  const plain = registryWith("a", () =>
+    Promise.resolve({
+      ...common,
+      carrier: "git",
+      target: "origin/main",
+      outcome: "unchanged",
+      replaced: undefined,
+      signer: undefined,
+      commit: undefined,
+    }));
+  const { withdrawal: _same, registries: _none, ...unchanged } = await reported([plain]);
+  assert.deepEqual(unchanged, { ...common, outcome: "unchanged" });
+});
+
+Deno.test("a repeated withdrawal of the active release is refused until another release is published, whatever failed meanwhile", async () => {
+  using world = makeWorld();
+  const store = storeOf(testContext(), world.trainer);
+  const plan = async () => {
+    const wanted = { release: "active", state: "withdrawn", reason: undefined } as const;
+    const { change } = await planWithdrawal(testContext(), store, [registryWith("a")], wanted);
+    return change.digest;
+  };
+  const record = (outcome: "withdrawn" | "failed" | "published") =>
+    appendHistory(store, {
+      runId: outcome,
+      command: outcome === "withdrawn" ? "withdraw" : "publish",
+      startedAt: "2026-11-21T00:00:00Z",
+      durationMs: 1,
+      host: "trainer",
+      outcome,
+      release: digestOf("a"),
+      previous: digestOf("b"),
+    });
+  record("withdrawn");
+  const restored = { code: "RELEASE_RESTORED", exitCode: 2, hint: /model-sync withdraw aaaaaaaaaaaa$/ };
+  await assert.rejects(plan(), restored);
+  record("failed");
+  await assert.rejects(plan(), restored);
+  record("published");
+  assert.equal(await plan(), digestOf("a"));
+});
+
+/** A machine that pulled a good release and a bad one, and the list that withdraws the latter. */
+async function pulledBad(world: World) {
+  const store = storeOf(testContext(), world.bot);
+  const [good, bad] = [
+    await MemorySource.offering({ "rf.bin": "good" }, 1),
+    await MemorySource.offering({ "rf.bin": "bad" }, 2),
+  ];
+  for (const source of [good, bad]) await pullFrom(testContext(), store, source);
+  const at = "2026-11-21T00:00:00Z";
+  return { store, good, bad, list: [{ digest: bad.digest, state: "withdrawn", at }] } as const;
+}
+
+Deno.test("after the rollback from a withdrawn release, a pull logs why it got no newer one, unless that is the withdrawal; an interruption or another rollback is its result", async () => {
+  for (const end of ["withdrawn", "refused", "interrupted", "rolled back"] as const) {
+    using world = makeWorld();
+    const { store, good, list } = await pulledBad(world);
+    const [content, sequence] = end === "withdrawn" ? ["bad", 2] as const : ["fixed", 3] as const;
+    const newest = await MemorySource.offering({ "rf.bin": content }, sequence, list);
+    if (end === "withdrawn") learnWithdrawals(store, list);
+    const at = "2026-11-21T00:00:00Z";
+    if (end === "refused") addQuarantine(store, { digest: newest.digest, sequence, reason: "a test", at });
+    const controller = new AbortController();
+    if (end === "interrupted") {
+      newest.beforeStage = () => {
+        controller.abort(new InterruptedError("Cannot complete pull: SIGTERM", { code: "INTERRUPTED" }));
+        controller.signal.throwIfAborted();
+      };
+    }
+    const command = ["sh", "-c", `! grep -q fixed "$MODEL_SYNC_RELEASE_DIR/rf.bin"`];
+    const reload = end === "rolled back" ? [{ type: "command", command, retries: 0 }] : [];
+    const safeguards = safeguardsOf(ModelSync.parse({ activation: { reload } }));
+    const context = testContext({ signal: controller.signal });
+    await assert.rejects(
+      pullFrom(context, store, newest, { safeguards }),
+      {
+        withdrawn: { code: "WITHDRAWN", exitCode: 8 },
+        refused: { code: "WITHDRAWN", exitCode: 8 },
+        interrupted: { code: "INTERRUPTED", exitCode: 130 },
+        "rolled back": { code: "RELOAD_FAILED", exitCode: 8 },
+      }[end],
+    );
+    assert.equal(readPointer(store, "current"), good.digest);
+    const [rollingBack, ...others] = context.log.lines.filter((line) => line.startsWith("warn "));
+    assert.match(rollingBack ?? "", /was withdrawn at .*; rolling back to/);
+    const refusal = /^warn Cannot activate release [0-9a-f]{12}: it was quarantined/;
+    if (end === "refused") assert.match(others.shift() ?? "", refusal);
+    if (end !== "rolled back") assert.deepEqual(others, []);
+  }
+});
+
+Deno.test("the rollback from a withdrawn release is logged once and ends its canary", async () => {
+  using world = makeWorld();
+  writeFiles(world.root, { [METRIC]: "0.6" });
+  const safeguards = guards(world.root);
+  const store = storeOf(testContext(), world.bot);
+  await pullFrom(testContext(), store, await MemorySource.offering({ "rf.bin": "good" }, 1));
+  const bad = await MemorySource.offering({ "rf.bin": "bad" }, 2);
+  await pullFrom(testContext(), store, bad, { safeguards });
+  assert.equal(openCanary(store)?.digest, bad.digest);
+  const list = [{ digest: bad.digest, state: "withdrawn", at: "2026-11-21T00:00:00Z" }] as const;
+  const context = testContext();
+  await withdrawn(pullFrom(context, store, await MemorySource.offering({ "rf.bin": "good" }, 3, list)));
+  assert.deepEqual(context.log.lines.filter((line) => line.includes("withdrawn")).length, 1);
+  assert.throws(() => Deno.statSync(canaryPath(store)), Deno.errors.NotFound);
+});
+
+Deno.test("dry runs and forecasts count the withdrawals that the store knows and the source no longer lists", async () => {
+  using world = makeWorld();
+  const { bot } = world;
+  const { store, good, bad, list } = await pulledBad(world);
+  learnWithdrawals(store, list);
+  const remote = { digest: bad.digest, withdrawals: [] };
+  const { at } = list[0];
+  assert.deepEqual(await forecastOf(bot, remote, NO_SIGNATURES), {
+    withdrawal: { at },
+    activeWithdrawal: { at, replacedBy: good.digest },
+  });
+  const source = await MemorySource.offering({ "rf.bin": "bad" }, 3);
+  const plan = async () =>
+    await planPull(testContext(), store, source, { allowDowngrade: false, force: false });
+  assert.deepEqual(await plan(), {
+    outcome: "rolled-back",
+    revision: "3",
+    release: good.digest,
+    sequence: 1,
+    changes: { added: [], modified: [], removed: [] },
+    rollback: { from: bad.digest, to: good.digest, at },
+  });
+  await withdrawn(pullFrom(testContext(), store, source));
+  await assert.rejects(plan(), { code: "WITHDRAWN", exitCode: 5 });
+});
+
+Deno.test("without a store, a forecast names only the withdrawal of the newest release", async () => {
+  const digest = digestOf("a");
+  const at = "2026-11-21T00:00:00Z";
+  const forecast = (newest: Digest | null) =>
+    remoteWithdrawals(
+      testContext(),
+      undefined,
+      { ...NO_REMOTE, digest: newest, withdrawals: [{ digest, state: "withdrawn", at }] },
+      () => Promise.resolve(NO_SIGNATURES),
+    );
+  assert.deepEqual(await forecast(digest), { withdrawal: { at }, activeWithdrawal: null });
+  for (const other of [digestOf("b"), null]) {
+    assert.deepEqual(await forecast(other), { withdrawal: null, activeWithdrawal: null });
+  }
 });
