@@ -48,13 +48,14 @@ class World {
     return new World(bot, checkpoint(join(root, "world/bot"), join(root, "start")));
   }
 
-  /** Activates the second release under a fault. @returns its steps, and how it ended */
-  async run(fault: Fault): Promise<{ readonly steps: number; readonly failure: unknown }> {
+  /** Activates the second release under a fault. @returns its steps, its log, and how it ended */
+  async run(
+    fault: Fault,
+  ): Promise<{ readonly steps: number; readonly log: readonly string[]; readonly failure: unknown }> {
     let steps = 0;
-    const fs = countingFs((step) => fault(step, ++steps));
-    const failure = await mirrorTo(testContext({ fs }), this.bot, 2)
-      .then(() => undefined, (error: unknown) => error);
-    return { steps, failure };
+    const context = testContext({ fs: countingFs((step) => fault(step, ++steps)) });
+    const failure = await mirrorTo(context, this.bot, 2).then(() => undefined, (error: unknown) => error);
+    return { steps, log: context.log.lines, failure };
   }
 
   async settle(fs: FileSystem = Deno): Promise<void> {
@@ -194,9 +195,10 @@ Deno.test("a mirroring is on the disk before each step that counts on it, and re
   using dir = memoryDir();
   const world = await World.at(dir.path);
   const all: string[] = [];
-  const { failure } = await world.run((step) => void all.push(world.relative(step)));
+  const { failure, log } = await world.run((step) => void all.push(world.relative(step)));
   assert.equal(failure, undefined);
   world.check("after the mirroring");
+  assert.ok(!log.some((line) => /it is kept as/.test(line)), "no file of the old release is kept");
   const [written, removed] = [all.indexOf(JOURNAL_WRITTEN), all.indexOf(JOURNAL_REMOVED)];
   const [before, renaming] = [all.slice(0, written), all.slice(written, removed)];
 
