@@ -6,13 +6,18 @@ import { ModelSync } from "../../lib/config/schema.ts";
 import { InterruptedError, ModelSyncError } from "../../lib/core/errors.ts";
 import { canaryPath, judgedCanary, openCanary } from "../../lib/canary/find_canary.ts";
 import { awaitVerdict } from "../../lib/pipeline/await_verdict.ts";
+import { NO_SIGNATURES } from "../../lib/pipeline/check_signature.ts";
+import { CurrentRun } from "../../lib/pipeline/current_run.ts";
 import { planPrune } from "../../lib/pipeline/prune.ts";
 import type { PullReport } from "../../lib/pipeline/pull.ts";
 import { planRollback, rollback } from "../../lib/pipeline/rollback.ts";
+import { rollbackTargets } from "../../lib/pipeline/rollback_targets.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
+import { finishSwap } from "../../lib/pipeline/swap.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { type Intent, writeIntent } from "../../lib/store/intent.ts";
-import { readPendingReload, writePendingReload } from "../../lib/store/pending_reload.ts";
+import { type PendingReload, readPendingReload, writePendingReload } from "../../lib/store/pending_reload.ts";
+import { chooseMode } from "../../lib/store/model_folder.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { addQuarantine, findQuarantine, liftQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
 import { listReleases, releaseDir } from "../../lib/store/releases.ts";
@@ -192,7 +197,7 @@ Deno.test("a release that consumers cannot load is rolled back, and the next pul
     () => planRollback(world.store, undefined),
     /no earlier release that is neither quarantined nor withdrawn/,
   );
-  assert.match(findQuarantine(world.store, bad, 2)?.reason ?? "", /failed its reload/);
+  assert.match(findQuarantine(world.store, bad, 2)?.reason ?? "", /failed its reload: Cannot make sh reload/);
   const [record] = readHistory(world.store, 1);
   assert.deepEqual([record?.outcome, record?.release, record?.previous], ["rolled-back", good, bad]);
   await assert.rejects(world.pull(told), ends("QUARANTINED", 5));
@@ -293,6 +298,82 @@ Deno.test("a notification that is still due does not keep a store without an act
   const next = await world.publish({ "a.bin": "next" });
   assert.deepEqual(pick(await world.pull(safeguards({ reload: world.reload }))), ["activated", next]);
   assert.deepEqual(world.heard(), [`activated ${next}`]);
+});
+
+Deno.test("a notification that is still due names the replaced release, and is an activation only of a release that consumers do not know", async () => {
+  using world = new World();
+  const first = await world.publish({ "a.bin": "one" });
+  await world.pull(safeguards({}));
+  const second = await world.publish({ "a.bin": "two", "b.bin": "new" });
+  await world.pull(safeguards({}));
+  const heard = join(world.bot.modelsDir, "../heard");
+  const script = 'echo "$MODEL_SYNC_EVENT $MODEL_SYNC_PREVIOUS $MODEL_SYNC_CHANGED" > "$0"';
+  const told = { type: "command", command: ["sh", "-c", script, heard], retries: 0 };
+  const finish = async (pending: PendingReload, reload: readonly Record<string, unknown>[] = [told]) => {
+    writePendingReload(world.store, pending);
+    const context = testContext();
+    const run = new CurrentRun(context, "pull");
+    const report = await finishSwap(context, world.store, {
+      run,
+      choice: chooseMode(world.store, "auto"),
+      safeguards: safeguards({ reload }),
+      readSignatures: () => Promise.resolve(NO_SIGNATURES),
+    });
+    assert.equal(readPendingReload(world.store), undefined);
+    const isLogged = context.log.lines.some((line) => /notifying consumers of the active release/.test(line));
+    assert.deepEqual([isLogged, run.steps.length], reload.length === 0 ? [false, 0] : [true, 1]);
+    return report;
+  };
+  const last = () => {
+    const [event, previous, ...changes] = Deno.readTextFileSync(heard).trimEnd().split(" ");
+    return [event, previous, changes.join(" ")];
+  };
+  const changes = JSON.stringify({ added: ["b.bin"], modified: ["a.bin"], removed: [], omitted: 0 });
+  const all = JSON.stringify({ added: ["a.bin", "b.bin"], modified: [], removed: [], omitted: 0 });
+  assert.deepEqual(await finish({ digest: second, previous: first }), { activated: second });
+  assert.deepEqual(last(), ["activated", first, changes]);
+  assert.deepEqual(await finish({ digest: second, previous: null }), { activated: second });
+  assert.deepEqual(last(), ["activated", "", all]);
+  // The activation of the first release failed, and was undone.
+  assert.deepEqual(await finish({ digest: first, previous: second }), {});
+  assert.deepEqual(last(), ["rolled-back", first, changes]);
+  assert.deepEqual(await finish({ digest: second, previous: first }, []), { activated: second });
+  const at = "2026-11-21T00:00:00Z";
+  addQuarantine(world.store, { digest: first, sequence: 1, reason: "bad", at, wasLeft: true });
+  assert.deepEqual(await finish({ digest: second, previous: first }), {});
+  assert.deepEqual(last(), ["rolled-back", first, changes]);
+});
+
+Deno.test("the first release has no canary, unless it replaces models that were in the folder", async () => {
+  using world = new World();
+  const watched = safeguards({ canary: world.canary });
+  const none = /canary: the first release has none/;
+  const first = await world.publish({ "a.bin": "one" });
+  const context = testContext();
+  await world.pull(watched, context);
+  assert.equal(context.log.lines.filter((line) => none.test(line)).length, 1);
+  assert.equal(openCanary(world.store), undefined);
+  await world.publish({ "a.bin": "two" });
+  await world.pull(watched, context);
+  assert.equal(context.log.lines.filter((line) => none.test(line)).length, 1);
+  assert.equal(openCanary(world.store)?.previous, first);
+
+  using other = new World();
+  fillModels(other.bot.modelsDir, { "a.bin": "mine" });
+  const release = await other.publish({ "a.bin": "one" });
+  await other.pull(safeguards({ canary: other.canary }));
+  const previous = readPointer(other.store, "previous");
+  assert.ok(previous !== undefined);
+  assert.deepEqual([openCanary(other.store)?.digest, openCanary(other.store)?.previous], [release, previous]);
+  assert.doesNotMatch(other.context.log.lines.join("\n"), none);
+
+  using unwatched = new World();
+  await unwatched.publish({ "a.bin": "one" });
+  await unwatched.pull(safeguards({ canary: { ...unwatched.canary, duration_minutes: 0 } }));
+  assert.doesNotMatch(unwatched.context.log.lines.join("\n"), none);
+  await unwatched.publish({ "a.bin": "two" });
+  await unwatched.pull(safeguards({ canary: { ...unwatched.canary, duration_minutes: 0 } }));
+  assert.equal(openCanary(unwatched.store), undefined);
 });
 
 Deno.test("the next run notifies consumers after a killed run, and rolls back if they cannot load the release", async () => {
@@ -610,7 +691,7 @@ Deno.test("a release that replaces one in canary rolls back to the last release 
   const watched = safeguards({ canary: world.canary });
   const proven = await world.publish({ "a.bin": "one" });
   await world.pull(watched);
-  await world.publish({ "a.bin": "two" });
+  const unproven = await world.publish({ "a.bin": "two" });
   await world.pull(watched);
   Deno.writeTextFileSync(world.metric, "0.1");
   const newest = await world.publish({ "a.bin": "three" });
@@ -619,6 +700,9 @@ Deno.test("a release that replaces one in canary rolls back to the last release 
   assert.deepEqual([openCanary(world.store)?.digest, openCanary(world.store)?.previous], [newest, proven]);
   const { kept } = planPrune(world.store, 1);
   assert.ok(kept.some(({ manifest }) => manifest.digest === proven), "what a canary goes back to was pruned");
+  const unsigned = () => Promise.resolve(NO_SIGNATURES);
+  const targets = await rollbackTargets(world.context, world.store, newest, [], unsigned);
+  assert.deepEqual(targets.map(({ manifest }) => manifest.digest), [proven, unproven], "if it is withdrawn");
   world.judge({ status: "degraded" });
   await assert.rejects(world.pull(watched), ends("CANARY_DEGRADED", 8));
   assert.equal(world.active, proven);
@@ -629,9 +713,11 @@ Deno.test("a rollback ends the canary of the replaced release", async () => {
   const watched = safeguards({ canary: world.canary });
   await world.publish({ "a.bin": "one" });
   await world.pull(watched);
-  await world.publish({ "a.bin": "two" });
+  const second = await world.publish({ "a.bin": "two" });
   await world.pull(watched);
-  const { release } = await rollBack(world.context, world.bot);
+  const { release, previous } = await rollBack(world.context, world.bot);
+  assert.equal(previous, second);
+  assert.equal(readHistory(world.store, 1)[0]?.previous, second);
   assert.equal(openCanary(world.store), undefined);
   await assert.rejects(world.pull(watched), ends("QUARANTINED", 5));
   assert.equal(world.active, release);
