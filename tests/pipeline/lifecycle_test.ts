@@ -837,16 +837,19 @@ Deno.test("a publish reads only models that changed, and none of a remembered fo
   assert.deepEqual(first.read.sort(), ["a.onnx", "b.onnx"]);
   assert.deepEqual((await publishIn(trainer, memoryPublisher([]))).read, []);
 
+  // No cache knows a new file.
+  writeFiles(trainer.modelsDir, { "c.onnx": "three" });
   const digest = first.report.release;
   const remembered = { digest, files: 20, bytes: 30 };
   const memory = { ...NO_FOLDER_MEMORY, findUnchanged: () => Promise.resolve(remembered) };
   const held = memoryPublisher([digest]);
-  const { report } = await publishIn(trainer, held, { memory });
+  const { report, read } = await publishIn(trainer, held, { memory });
   assert.partialDeepStrictEqual(report, { outcome: "unchanged", release: digest, files: 20, bytes: 30 });
-  assert.deepEqual(held.published, []);
+  assert.deepEqual([held.published, read], [[], []]);
   // Another publisher's release took its place.
   const lost = memoryPublisher([]);
   const again = await publishIn(trainer, lost, { memory });
-  assert.partialDeepStrictEqual(again.report, { outcome: "published", release: digest, files: 2, bytes: 6 });
+  assert.partialDeepStrictEqual(again.report, { outcome: "published", files: 3, bytes: 11 });
+  assert.deepEqual(again.read, ["c.onnx"]);
   assert.equal(lost.published.length, 1);
 });
