@@ -260,9 +260,13 @@ Deno.test("records of publishing and quarantine commands do not name the active 
       }\n`,
       { append: true },
     );
+    const [active = ""] = Deno.readLinkSync(current).split("/").slice(-1);
     damage(current, "emptied");
-    await succeed(cwd, "pull");
+    // A pull would activate the newest release, whatever is restored.
+    const { stderr } = await succeed(cwd, "prune");
+    assert.ok(stderr.includes(`current was damaged: it names release ${active.slice(0, 12)} again`), stderr);
     assert.equal(seen(), "three");
+    await succeed(cwd, "verify");
   }
 });
 
