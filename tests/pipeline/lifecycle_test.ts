@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { systemClock } from "../../lib/core/clock.ts";
 import { InterruptedError, ModelSyncError, TransientError } from "../../lib/core/errors.ts";
 import { verifyActive } from "../../lib/pipeline/verify.ts";
+import { planFolder } from "../../lib/pipeline/plan_pull.ts";
 import { freedBytes, planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { planPull } from "../../lib/pipeline/plan_pull.ts";
@@ -14,7 +15,7 @@ import { ModelSync } from "../../lib/config/schema.ts";
 import { Digest, shortDigest } from "../../lib/release/manifest.ts";
 import { type FolderMemory, type ModelSet, NO_FOLDER_MEMORY } from "../../lib/release/model_set.ts";
 import { appendHistory, readHistory } from "../../lib/store/history.ts";
-import { readPointer } from "../../lib/store/pointers.ts";
+import { activeManifest, readPointer } from "../../lib/store/pointers.ts";
 import { findPublishedFiles } from "../../lib/store/published_files.ts";
 import { addQuarantine, newestRolledBack, readQuarantine } from "../../lib/store/quarantine.ts";
 import { clearIntent, type Intent, writeIntent } from "../../lib/store/intent.ts";
@@ -378,6 +379,44 @@ Deno.test("a machine that agreed once to pull into its training folder need not 
   await publishFrom(context, other);
   assert.equal((await pullTo(context, trainer, mirror)).outcome, "activated");
   assert.deepEqual(readFiles(trainer.modelsDir), { "a.onnx": "three" });
+});
+
+Deno.test("a killed adoption is on record as finished if the folder had become a release, and as undone if it had not", async () => {
+  for (const isAdopted of [true, false]) {
+    using dir = memoryDir();
+    const { trainer, bot, context } = world(dir);
+    writeFiles(trainer.modelsDir, { "a.onnx": "one" });
+    const { release } = await publishFrom(context, trainer);
+    const store = storeOf(context, bot);
+    if (isAdopted) await pullTo(context, bot);
+    else writeFiles(bot.modelsDir, { "a.onnx": "before" });
+    const killed = { runId: "r1", command: "pull", startedAt: "2026-01-01T00:00:00Z" };
+    writeIntent(store, { ...killed, phase: "adopting", digest: Digest.parse(release), from: null });
+    await pullTo(context, bot);
+    const record = readHistory(store, 2).find(({ runId }) => runId === "r1");
+    assert.equal(record?.outcome, isAdopted ? "activated" : "interrupted");
+    assert.deepEqual(readFiles(bot.modelsDir), { "a.onnx": "one" });
+  }
+});
+
+Deno.test("in mirror mode, a folder that no release can hold is refused before a pull, and one that shows a release stays", async () => {
+  using dir = memoryDir();
+  const { trainer, bot, context } = world(dir);
+  const store = storeOf(context, bot);
+  writeFiles(bot.modelsDir, { "a.onnx": "mine" });
+  Deno.symlinkSync("/dev/null", join(bot.modelsDir, "link"));
+  assert.throws(() => planFolder(store, "mirror", store, undefined), { code: "FOLDER_UNFIT", exitCode: 5 });
+  assert.equal(planFolder(store, "symlink", store, undefined)?.present, "aside");
+  Deno.removeSync(join(bot.modelsDir, "link"));
+  assert.deepEqual(planFolder(store, "mirror", store, undefined), {
+    becomes: "mirror",
+    present: "release",
+    trainedBy: null,
+  });
+  writeFiles(trainer.modelsDir, { "a.onnx": "one" });
+  await publishFrom(context, trainer);
+  await pullTo(context, bot, { activation: "mirror" });
+  assert.equal(planFolder(store, "mirror", store, activeManifest(store)), undefined);
 });
 
 Deno.test("prune frees a disk that is full to the last byte", async () => {
