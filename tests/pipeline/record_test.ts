@@ -23,7 +23,7 @@ import { countingFs } from "../helpers/counting_fs.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { osError } from "../helpers/fake_fs.ts";
 import { pulledReleases, storeOf } from "../helpers/machines.ts";
-import { type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 const KILLED = "20260101T000000Z-abcdef";
@@ -203,6 +203,54 @@ Deno.test("a run announces itself while it works, and a run that cannot announce
   await assert.rejects(recordedRun(context, { ...store, fs }, options, fail), { code: "X", hint });
   assert.equal(readIntent(store), undefined);
   assert.deepEqual(recorded(store), ["pull X", "pull KILLED", "pull X", "pull"]);
+});
+
+Deno.test("a run removes what killed runs left, and nothing that a pull continues or a pointer names", async () => {
+  using dir = tempDir();
+  const { bot } = await pulledReleases(dir.path, [{ "a.bin": "one" }]);
+  const store = storeOf(testContext(), bot);
+  const active = (readPointer(store, "current") ?? "").slice("sha256:".length);
+  const other = DIGEST.slice("sha256:".length);
+  writeFiles(store.root, {
+    [`releases/${other}/a.bin`]: "without a manifest",
+    [`releases/${"0".repeat(64)}.json`]: "without files",
+    "partials/old": "begun",
+    "partials/young": "begun",
+    "running/old.json.new": "",
+    "running/young.json.new": "",
+  });
+  for (const name of ["partials/old", "running/old.json.new"]) Deno.utimeSync(join(store.root, name), 1, 1);
+  Deno.symlinkSync("nowhere", join(store.root, "previous"));
+  Deno.removeSync(join(store.releases, `${active}.json`));
+  await run(store);
+  const names = (folder: string) =>
+    Array.from(Deno.readDirSync(join(store.root, folder)), ({ name }) => name).sort();
+  assert.deepEqual(names("releases"), [active]);
+  assert.deepEqual(names("partials"), ["young"]);
+  assert.deepEqual(names("running"), ["young.json.new"]);
+  assert.throws(() => Deno.lstatSync(join(store.root, "previous")), Deno.errors.NotFound);
+});
+
+Deno.test("a run replaces a pointer that is a file by a link, if the model folder leads through it", async () => {
+  for (const activation of ["symlink", "mirror"] as const) {
+    using dir = tempDir();
+    const { bot } = await pulledReleases(dir.path, [{ "a.bin": "one" }], { activation });
+    const store = storeOf(testContext(), bot);
+    const current = join(store.root, "current");
+    const digest = readPointer(store, "current") ?? "";
+    Deno.removeSync(current);
+    Deno.writeTextFileSync(current, `releases/${digest.slice("sha256:".length)}\n`);
+    const context = testContext();
+    await run(store, "prune", "store", context);
+    const isLinked = activation === "symlink";
+    assert.equal(Deno.lstatSync(current).isSymlink, isLinked);
+    assert.equal(readPointer(store, "current"), digest);
+    assert.deepEqual(readFiles(bot.modelsDir), { "a.bin": "one" });
+    assert.equal(
+      context.log.lines.filter((line) => /it is a link again/.test(line)).length,
+      isLinked ? 1 : 0,
+    );
+  }
 });
 
 Deno.test("running runs are listed, and not recorded as killed", async () => {
