@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { systemClock } from "../../lib/core/clock.ts";
 import type { FileSystem } from "../../lib/core/files.ts";
 import { acquireLock } from "../../lib/core/lock.ts";
@@ -51,13 +51,15 @@ for (const activation of ["symlink", "mirror"] as const) {
     const { bot } = await pulledReleases(dir.path, [ONE], { activation });
     const context = testContext();
     using _lock = await acquireLock(Deno, storeOf(context, bot).lock, OWNER, systemClock);
+    const release = readPointer(storeOf(context, bot), "current");
     // After hashing a file again, the cache would want to save its digest.
     Deno.removeSync(join(storeOf(context, bot).statCache), { recursive: true });
     const before = listing(dir.path);
     const fs = readOnlyFs(Deno);
     for (const depth of ["stat", "content"] as const) {
       const report = await verifyActive(testContext({ fs }), storeToRead(fs, bot), depth);
-      assert.deepEqual([report.problems, report.extra, report.files], [[], [], 2]);
+      const state = { sequence: 1, files: 2, problems: [], extra: [], signature: "unchecked" };
+      assert.deepEqual(report, { release, ...state });
     }
     assert.deepEqual(listing(dir.path), before);
   });
@@ -88,8 +90,31 @@ Deno.test("damage that a pull --force finds is also checked for in every release
   const context = testContext();
   rot(join(bot.modelsDir, "b.bin"), "BOTH");
   assert.equal((await pullTo(context, bot, { force: true })).outcome, "activated");
+  assert.equal(context.log.lines.filter((line) => /b\.bin of the active release/.test(line)).length, 1);
   await assert.rejects(rollBack(context, bot), { code: "RELEASE_DAMAGED", exitCode: 5 });
   assert.deepEqual(readFiles(bot.modelsDir), TWO);
+});
+
+Deno.test("a pull reads no file of an unchanged release, and after its digests were lost only once", async () => {
+  using dir = tempDir();
+  const { bot } = await pulledReleases(dir.path, [ONE]);
+  const opened = async () => {
+    const paths: string[] = [];
+    const fs: FileSystem = {
+      ...Deno,
+      open: (path, options) => {
+        if (String(path).endsWith(".bin")) paths.push(basename(String(path)));
+        return Deno.open(path, options);
+      },
+    };
+    assert.equal((await pullTo(testContext({ fs }), bot)).outcome, "unchanged");
+    return paths.sort();
+  };
+  assert.deepEqual(await opened(), []);
+  ageFiles(Deno.realPathSync(bot.modelsDir));
+  Deno.removeSync(storeOf(testContext(), bot).statCache, { recursive: true });
+  assert.deepEqual(await opened(), ["a.bin", "b.bin"]);
+  assert.deepEqual(await opened(), []);
 });
 
 const THREE = { "a.bin": "three", "b.bin": "both", "c.bin": "new" };
@@ -159,13 +184,41 @@ Deno.test("a mixture that a killed run left is damage, but not while the run is 
   const run = { runId: "r1", command: "pull", startedAt: "2026-01-01T00:00:00Z" };
   writeIntent(store, { ...run, phase: "activating", mode: "mirror", from, to, previousBefore: null });
   Deno.removeSync(join(bot.modelsDir, "a.bin"));
+  Deno.writeTextFileSync(join(bot.modelsDir, "c.bin"), "of the other release");
+  const found = async () => {
+    const { problems, extra } = await verifyActive(context, store, "stat");
+    return [problems, extra];
+  };
+  const mixture = [[{ path: "a.bin", problem: "is missing" }], ["c.bin"]];
   {
     using _lock = await acquireLock(Deno, store.lock, OWNER, systemClock);
-    await assert.rejects(verifyActive(context, store, "stat"), { code: "CHANGED_MEANWHILE" });
+    await assert.rejects(found(), { code: "CHANGED_MEANWHILE" });
+    writeIntent(store, { ...run, phase: "preparing" });
+    assert.deepEqual(await found(), mixture, "a run that changes nothing yet");
   }
-  assert.deepEqual((await verifyActive(context, store, "stat")).problems, [
-    { path: "a.bin", problem: "is missing" },
-  ]);
+  assert.deepEqual(await found(), mixture);
+});
+
+Deno.test("verify takes a manifest that was written meanwhile for a change, and a new file in the folder for what it is", async () => {
+  using dir = tempDir();
+  const { bot } = await pulledReleases(dir.path, [ONE], { activation: "mirror" });
+  const store = storeOf(testContext(), bot);
+  const active = readPointer(store, "current") ?? "";
+  const manifest = join(store.releases, `${active.slice("sha256:".length)}.json`);
+  const meanwhile = (change: () => void): FileSystem => ({
+    ...Deno,
+    open: (path, options) => {
+      change();
+      return Deno.open(path, options);
+    },
+  });
+  const added = meanwhile(() => Deno.writeTextFileSync(join(bot.modelsDir, "c.bin"), "new"));
+  const report = await verifyActive(testContext({ fs: added }), storeToRead(added, bot), "content");
+  assert.deepEqual([report.problems, report.extra], [[], ["c.bin"]]);
+  const written = meanwhile(() => Deno.utimeSync(manifest, 1, 1));
+  await assert.rejects(verifyActive(testContext({ fs: written }), storeToRead(written, bot), "content"), {
+    code: "CHANGED_MEANWHILE",
+  });
 });
 
 Deno.test("verify refuses without an active release or a sound manifest, reports a signature that is not trusted, and stops when aborted", async () => {
