@@ -262,6 +262,7 @@ Deno.test("releases of one carrier are ordered by their sequence or their run, a
     [release("b", "c2", 7, "huggingface"), here, "unknown", null],
     [runs("b", "12.1"), runs("a", "11.3"), "newer", null],
     [runs("b", "11.2"), runs("a", "11.3"), "older", null],
+    [runs("b", "12.1"), runs("a", "11"), "unknown", null],
   ] as const;
   for (const [remote, known, relation, sequencesBehind] of cases) {
     assert.deepEqual(compareRemote(remote, known), { relation, sequencesBehind });

@@ -59,10 +59,22 @@ Deno.test("rollback says which quarantine it lifts, with the reason", async () =
   const lifts = /^ {2}it (?:is|would be) no longer quarantined: it was since \S+Z \(bad labels\)$/m;
   assert.match((await run(bot, "rollback", "--to", "1", "--dry-run")).stdout, lifts);
   assert.match((await run(bot, "rollback", "--to", "1")).stdout, lifts);
+  assert.doesNotMatch((await run(bot, "quarantine", "list")).stdout, /bad labels/);
   await run(bot, "quarantine", "add", "1", "--reason", "bad labels");
   const again = await runJson(bot, "rollback", "--to", "1");
   assert.deepEqual([again["outcome"], reasonOf(again)], ["unchanged", "bad labels"]);
   assert.equal((await runJson(bot, "rollback", "--to", "2"))["liftedQuarantine"], null);
+});
+
+Deno.test("a rollback without another release says where a good one comes from", () => {
+  using dir = tempDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  assert.throws(() => planRollback(store, undefined), {
+    code: "NOTHING_TO_ROLL_BACK_TO",
+    exitCode: 2,
+    message: /the store holds no earlier release$/,
+    hint: "it holds no other release; publish a good one, and pull it",
+  });
 });
 
 function reasonOf(result: Record<string, unknown>): string {

@@ -35,12 +35,6 @@ Deno.test("withdraw shows its plan, publishes it, and prints the JSON that scrip
   }]);
   assert.equal(git(registry, "rev-parse", "main"), tip);
   assert.deepEqual((await runJson(trainer, "releases"))["releases"]?.constructor, Array);
-  // No other registry is configured, to which the command could be limited.
-  Deno.renameSync(registry, `${registry}.gone`);
-  const away = await run(trainer, "withdraw", "2");
-  assert.equal(away.code, 4, away.stderr);
-  assert.doesNotMatch(away.stderr, /--carrier/);
-  Deno.renameSync(`${registry}.gone`, registry);
   const { outcome, withdrawal, registries } = await runJson(
     trainer,
     "withdraw",
@@ -177,8 +171,6 @@ Deno.test("without a registry, the archives of train carry a withdrawal, and the
   const archive = async () =>
     await runJson(trainer, "train", "--skip-training", "--archive-path", "out/models.zip");
   const { release } = await archive();
-  const unnamed = await run(trainer, "withdraw", "active", "--carrier", "git");
-  assert.deepEqual([unnamed.code, /repo_url or --repo-url/.test(unnamed.stderr)], [2, true], unnamed.stderr);
   const text = await run(trainer, "withdraw", "active");
   assert.match(text.stdout, /withdrew release .*\n.*the next archives of train carry it/);
   const refused = await run(trainer, "train", "--skip-training", "--archive-path", "out/models.zip");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import fc from "fast-check";
 import { systemClock } from "../../lib/core/clock.ts";
 import { InterruptedError, ModelSyncError, TransientError } from "../../lib/core/errors.ts";
@@ -438,28 +438,6 @@ Deno.test("prune frees a disk that is full to the last byte", async () => {
   });
   assert.equal(listReleases(store).length, 2);
   assert.equal(readHistory(store, 1)[0]?.outcome, "pruned");
-});
-
-Deno.test("the folder of a repaired file is synced to the disk, so that a power cut does not bring the damage back", async () => {
-  using dir = memoryDir();
-  const { trainer, bot, context } = world(dir);
-  writeFiles(trainer.modelsDir, { "BTC/a.onnx": "one" });
-  await publishFrom(context, trainer);
-  await pullTo(context, bot);
-  const damaged = Deno.realPathSync(join(bot.modelsDir, "BTC/a.onnx"));
-  Deno.removeSync(damaged);
-  const steps: string[] = [];
-  const fs = countingFs((step) => void steps.push(step));
-  await pullTo(testContext({ fs }), bot);
-  assert.equal(Deno.readTextFileSync(damaged), "one");
-  const repaired = steps.findLastIndex((step) =>
-    step.startsWith("rename ") && step.endsWith(`/${basename(damaged)}`)
-  );
-  assert.notEqual(repaired, -1, steps.join("\n"));
-  const synced = steps.slice(repaired).filter((step) =>
-    step.startsWith("syncSync ") && step.endsWith("/BTC")
-  );
-  assert.deepEqual(synced, [`syncSync ${dirname(damaged)}`]);
 });
 
 Deno.test("a pull that repairs a release logs one warning, in both modes and for every kind of damage", async () => {

@@ -260,13 +260,9 @@ Deno.test("records of publishing and quarantine commands do not name the active 
       }\n`,
       { append: true },
     );
-    const [active = ""] = Deno.readLinkSync(current).split("/").slice(-1);
     damage(current, "emptied");
-    // A pull would activate the newest release, whatever is restored.
-    const { stderr } = await succeed(cwd, "prune");
-    assert.ok(stderr.includes(`current was damaged: it names release ${active.slice(0, 12)} again`), stderr);
+    await succeed(cwd, "pull");
     assert.equal(seen(), "three");
-    await succeed(cwd, "verify");
   }
 });
 
