@@ -43,6 +43,8 @@ import {
   type WithdrawSettings,
 } from "../helpers/machines.ts";
 import { manifestOf } from "../helpers/manifest_of.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
+import { osError } from "../helpers/fake_fs.ts";
 import { MemorySource, pullFrom } from "../helpers/memory_source.ts";
 import { testKey } from "../helpers/signing.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
@@ -1077,6 +1079,24 @@ Deno.test("the rollback from a withdrawn release is logged once and ends its can
   await withdrawn(pullFrom(context, store, await MemorySource.offering({ "rf.bin": "good" }, 3, list)));
   assert.deepEqual(context.log.lines.filter((line) => line.includes("withdrawn")).length, 1);
   assert.throws(() => Deno.statSync(canaryPath(store)), Deno.errors.NotFound);
+});
+
+Deno.test("a rollback from a withdrawn release that the disk refuses ends as a failure of the disk, and tries no older release", async () => {
+  using world = makeWorld();
+  const { store, bad, list } = await pulledBad(world);
+  const better = await MemorySource.offering({ "rf.bin": "better" }, 3);
+  await pullFrom(testContext(), store, better);
+  await rollBack(testContext(), world.bot, bad.digest);
+  learnWithdrawals(store, list);
+  let failures = 0;
+  const fs = countingFs((step) => {
+    if (step === `rename ${join(store.root, "current.new")} ${join(store.root, "current")}`) {
+      if (failures++ === 0) throw osError("EIO");
+    }
+  });
+  const pulling = pullFrom(testContext({ fs }), { ...store, fs }, better);
+  await assert.rejects(pulling, { code: "DISK", exitCode: 7 });
+  assert.deepEqual([readPointer(store, "current"), failures], [bad.digest, 1]);
 });
 
 Deno.test("dry runs and forecasts count the withdrawals that the store knows and the source no longer lists", async () => {
