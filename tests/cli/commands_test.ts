@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { configuredPair } from "../helpers/machines.ts";
 import { cliArgs, spawnCli } from "../helpers/run_cli.ts";
 import { listing, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository, git, GIT_ENV } from "../helpers/test_git.ts";
@@ -224,6 +225,23 @@ Deno.test("publish trains first, and publishes nothing if the training fails or 
   assert.match(missing.stderr, /train_command is not set/);
   assert.match(missing.stderr, /init git-trainer .* or model-sync init runpod-worker in the worker/);
   assert.match(missing.stderr, /next:.*--skip-training/);
+});
+
+Deno.test("a publish does not train into an active release, and its dry run refuses what every pull would refuse", async () => {
+  using dir = tempDir();
+  const { registry, trainer, bot } = configuredPair(dir.path);
+  writeFiles(join(trainer, "models"), { "a.json": "{}" });
+  await runJson(trainer, "publish");
+  await runJson(bot, "pull");
+  const publisher = { train_command: ["sh", "-c", "echo trained > trained"] };
+  const settings = { repo_url: registry, publisher };
+  writeFiles(bot, { "configs/bot.yaml": JSON.stringify({ model_sync: settings }) });
+  const training = await run(bot, "publish");
+  assert.deepEqual([training.code, /it is the active release of a pull/.test(training.stderr)], [2, true]);
+  assert.throws(() => Deno.statSync(join(bot, "trained")), Deno.errors.NotFound);
+  writeFiles(join(trainer, "models"), { "a.json": "{" });
+  const planned = await run(trainer, "publish", "--dry-run");
+  assert.deepEqual([planned.code, /a\.json/.test(planned.stderr)], [5, true], planned.stderr);
 });
 
 Deno.test("with --json an error is one object on standard error, and nothing is on standard output", async () => {

@@ -227,6 +227,7 @@ Deno.test("planPrune() counts from the newest and keeps what pointers and the in
   assert.equal(listReleases(store).length, 5);
   await pruneReleases(context, store, plan);
   assert.deepEqual(listReleases(store).length, 4);
+  assert.equal(Array.from(Deno.readDirSync(store.statCache)).length, 4);
   assert.deepEqual(readFiles(bot.modelsDir), { "a.onnx": "1", "b.json": "{}" });
   assert.equal((await verifyActive(context, store, "content")).problems.length, 0);
 });

@@ -6,8 +6,12 @@ import {
   lastPublishedFiles,
   listPublishedFiles,
 } from "../../lib/store/published_files.ts";
+import { ModelSync } from "../../lib/config/schema.ts";
+import { refuseInvalid } from "../../lib/pipeline/refuse_invalid.ts";
+import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
 import { openStore } from "../../lib/store/store.ts";
-import { memoryDir } from "../helpers/temp_dir.ts";
+import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
 
 function digest(number: number): `sha256:${string}` {
   return `sha256:${String(number).padStart(64, "0")}`;
@@ -80,4 +84,20 @@ Deno.test("the list of the last publish is found by its time, and one under anot
   assert.equal(findPublishedFiles(store, digest(3)), undefined);
   Deno.writeTextFileSync(pathOf(3), "{");
   assert.equal(lastPublishedFiles(store), undefined);
+});
+
+Deno.test("a publish does not check the files again that were in the last release and passed there", async () => {
+  using dir = memoryDir();
+  const context = testContext();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  writeFiles(store.modelsDir, { "a.json": "not JSON" });
+  const set = await readModelSet(context, store.modelsDir, NO_CACHE);
+  const { validate } = ModelSync.parse({}).activation;
+  const refused = { code: "VALIDATION_FAILED", exitCode: 5 };
+  await assert.rejects(refuseInvalid(context, undefined, set, validate), refused);
+  await assert.rejects(refuseInvalid(context, store, set, validate), refused);
+  keepPublishedFiles(store, { ...set, validated: false });
+  await assert.rejects(refuseInvalid(context, store, set, validate), refused);
+  keepPublishedFiles(store, { ...set, validated: true });
+  await refuseInvalid(context, store, set, validate);
 });
