@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { configuredPair } from "../helpers/machines.ts";
-import { cliArgs, spawnCli } from "../helpers/run_cli.ts";
-import { listing, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { rootedFs } from "../helpers/fake_fs.ts";
+import { cliArgs, runCli, spawnCli } from "../helpers/run_cli.ts";
+import { ageFiles, listing, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository, git, GIT_ENV } from "../helpers/test_git.ts";
 import { MODELS, run, runJson, world } from "../helpers/seed_world.ts";
 
@@ -242,6 +243,24 @@ Deno.test("a publish does not train into an active release, and its dry run refu
   writeFiles(join(trainer, "models"), { "a.json": "{" });
   const planned = await run(trainer, "publish", "--dry-run");
   assert.deepEqual([planned.code, /a\.json/.test(planned.stderr)], [5, true], planned.stderr);
+});
+
+Deno.test("the dry run of a publish reads no file of an unchanged folder", async () => {
+  using dir = tempDir();
+  const { trainer } = configuredPair(dir.path);
+  const models = join(trainer, "models");
+  writeFiles(models, { "a.json": "{}" });
+  ageFiles(models);
+  await runJson(trainer, "publish");
+  const opened: string[] = [];
+  const fs = rootedFs(trainer);
+  const open: typeof fs.open = (path, options) => {
+    opened.push(String(path));
+    return fs.open(path, options);
+  };
+  const planned = await runCli("publish", ["--dry-run"], { cwd: trainer, world: { fs: { ...fs, open } } });
+  assert.equal(planned.code, 0, planned.stderr);
+  assert.deepEqual(opened.filter((path) => path.endsWith("a.json")), []);
 });
 
 Deno.test("with --json an error is one object on standard error, and nothing is on standard output", async () => {
