@@ -37,7 +37,5 @@ export class RolledBackError extends ModelSyncError {
   constructor(message: string, details: ErrorDetails & { readonly report: RunReport }) {
     super(message, details);
     this.report = details.report;
-    const { outcome, release = null, previous = null, sequence = null } = details.report;
-    this.addFields({ outcome, release, previous, sequence });
   }
 }
