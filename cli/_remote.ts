@@ -21,7 +21,13 @@ const REMOTES: Readonly<Record<RemoteRole, RemoteKind>> = {
     carrier: "git",
     need: "run",
     open: async (session, store, scratch) =>
-      (await import("./pull.ts")).openPreview(session, { allowDirtyWorktree: true }, store, scratch),
+      (await import("./pull.ts")).openPreview(
+        session,
+        { allowDirtyWorktree: true },
+        store,
+        scratch,
+        "look-up",
+      ),
   },
   artifact_client: {
     carrier: "github-actions",

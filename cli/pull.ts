@@ -59,16 +59,17 @@ async function previewPull(session: Session, flags: PullFlags): Promise<void> {
   await previewPulling(session, flags, (store, scratch) => openPreview(session, flags, store, scratch));
 }
 
-/** Opens the registry for a look that changes nothing. */
+/** Opens the registry for a dry run or a look-up, which change nothing. */
 export function openPreview(
   session: Session,
   flags: PullFlags,
   store: Store | undefined,
   scratch: string,
+  purpose?: GitSourceOptions["purpose"],
 ): GitSource {
   const { context, location } = session;
   const options = sourceOptions(session, flags, stateDirOf(context.fs, location));
-  return new GitSource(context, { ...options, scratch, owner: "unlocked" }, store);
+  return new GitSource(context, { ...options, scratch, purpose, owner: "unlocked" }, store);
 }
 
 function sourceOptions(

@@ -24,7 +24,9 @@ import { reportClutter } from "../release/clutter.ts";
 import { findForeignChange } from "../git/other_writer.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import type { Staging } from "../store/staging.ts";
+import { findPublished } from "../store/published.ts";
 import type { Store } from "../store/store.ts";
+import { publishTarget } from "./git_publish_base.ts";
 import { findClaimProblem, offeredFiles, readClaim } from "./git_manifest.ts";
 import { stageBlobs } from "./stage_git_blobs.ts";
 import type { ManifestClaim, Offer, OtherWriter, Revision, Source } from "./carrier.ts";
@@ -38,6 +40,8 @@ export interface GitSourceOptions {
   readonly allowDowngrade: boolean;
   /** Follows a force-pushed or diverged remote branch, and gives up the commits of the clone. */
   readonly resetToRemote: boolean;
+  /** What the source is opened for. Words the errors. Default: a pull. */
+  readonly purpose?: "pull" | "look-up" | undefined;
   /** `unlocked` for a dry run, which changes nothing in the clone. */
   readonly owner: LockOwner | "unlocked";
   /** A folder for temporary objects; removed at the end. */
@@ -61,6 +65,7 @@ export class GitSource implements Source {
   readonly carrier = "git";
   readonly #context: Context;
   readonly #options: GitSourceOptions;
+  readonly #store: Store | undefined;
   readonly #memory: BlobMemory | undefined;
   #registry: Registry | undefined;
   #opened: Opened | undefined;
@@ -69,6 +74,7 @@ export class GitSource implements Source {
   constructor(context: Context, options: GitSourceOptions, store: Store | undefined) {
     this.#context = context;
     this.#options = options;
+    this.#store = store;
     this.#memory = store === undefined ? undefined : new BlobMemory(store);
   }
 
@@ -209,19 +215,27 @@ export class GitSource implements Source {
     const { branch } = this.#options.registry;
     if (ours === undefined) return undefined;
     const relation = await registry.relation(git, ours, tip);
-    if (relation === "diverged" && !this.#options.resetToRemote) throw diverged(registry, ours, tip);
+    if (relation === "diverged" && !this.#options.resetToRemote) {
+      throw diverged(registry, ours, tip, this.#isLookUp ? lookUpOf(branch) : undefined);
+    }
     // No one commits in a clone of our own: a remote that is older than the last pull was set back.
     if (
       relation === "ahead" && registry.isOwn && !this.#options.allowDowngrade && !this.#options.resetToRemote
     ) {
-      throw new RefusedError(
-        `Cannot pull ${branch}: the remote was set back to ${tip.slice(0, 12)}, before ${
-          ours.slice(0, 12)
-        } that was pulled`,
-        { code: "DOWNGRADE", hint: "if the downgrade is intended, run again with --allow-downgrade" },
-      );
+      throw this.#isLookUp && this.#hasPublished(registry)
+        ? behindPublisher(registry, ours, tip)
+        : setBack(this.#isLookUp ? lookUpOf(branch) : `pull ${branch}`, ours, tip);
     }
     return relation;
+  }
+
+  get #isLookUp(): boolean {
+    return this.#options.purpose === "look-up";
+  }
+
+  #hasPublished(registry: Registry): boolean {
+    return this.#store !== undefined &&
+      findPublished(this.#store, publishTarget(registry, this.#options.subdir)) !== undefined;
   }
 
   async #readClaim(opened: Opened, revision: Revision): Promise<ManifestClaim | undefined> {
@@ -263,6 +277,33 @@ export class GitSource implements Source {
     const useful = new Set(staged.values());
     this.#memory.save((sha256) => useful.has(sha256) || staging.holds(sha256));
   }
+}
+
+function lookUpOf(branch: string): string {
+  return `look up the newest release on ${branch}`;
+}
+
+function setBack(action: string, ours: ObjectId, tip: ObjectId): RefusedError {
+  return new RefusedError(
+    `Cannot ${action}: the remote was set back to ${tip.slice(0, 12)}, before ${
+      ours.slice(0, 12)
+    } that was pulled`,
+    { code: "DOWNGRADE", hint: "if the downgrade is intended, run model-sync pull --allow-downgrade" },
+  );
+}
+
+/** A publisher's clone is ahead of a remote that was set back, and after a publish that was killed before its push. */
+function behindPublisher(registry: Registry, ours: ObjectId, tip: ObjectId): RefusedError {
+  return new RefusedError(
+    `Cannot ${lookUpOf(registry.settings.branch)}: ${registry.remoteBranch} is at ${
+      tip.slice(0, 12)
+    }, before ${ours.slice(0, 12)} in the clone of this publisher`,
+    {
+      code: "DOWNGRADE",
+      hint:
+        "the next model-sync publish pushes the newer commits; to take back a release, run model-sync withdraw",
+    },
+  );
 }
 
 function sumSizes(

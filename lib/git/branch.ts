@@ -167,16 +167,23 @@ export function refuseDirty(
   });
 }
 
-/** Returns the error for a branch that diverged from the remote's, with the commands that resolve it. */
-export function diverged(registry: Registry, ours: ObjectId, theirs: ObjectId): RefusedError {
+/**
+ * Returns the error for a branch that diverged from the remote's, with the commands that resolve it.
+ *
+ * @param action what cannot be done
+ */
+export function diverged(
+  registry: Registry,
+  ours: ObjectId,
+  theirs: ObjectId,
+  action = `fast-forward ${registry.settings.branch}`,
+): RefusedError {
   const { branch, remote } = registry.settings;
   const git = `git -C ${registry.git.repoDir}`;
   const follow = "to follow the remote: model-sync pull --reset-to-remote; " +
     "add --allow-downgrade if its release is older than the active one";
   return new RefusedError(
-    `Cannot fast-forward ${branch} in ${registry.git.repoDir}: ${ours.slice(0, 12)} here and ${
-      theirs.slice(0, 12)
-    } ` +
+    `Cannot ${action}: ${ours.slice(0, 12)} in ${registry.git.repoDir} and ${theirs.slice(0, 12)} ` +
       `at ${registry.remoteBranch} have diverged`,
     {
       code: "DIVERGED",

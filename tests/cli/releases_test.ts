@@ -279,3 +279,42 @@ Deno.test("publish says how many of the changed files it removed", async () => {
   writeFiles(models, { "a.bin": "two" });
   assert.match((await run(trainer, "publish")).stdout, /^ {2}2 changed \(1 removed\), pushed to /m);
 });
+
+Deno.test("after the registry was set back, look-ups name the command that follows it, and on a publisher what its next publish does", async () => {
+  using dir = tempDir();
+  const { trainer, bot, registry } = configuredPair(dir.path);
+  const publish = async (content: string) => {
+    writeFiles(join(trainer, "models"), { "rf.bin": content });
+    return String((await runJson(trainer, "publish"))["commit"]);
+  };
+  const first = await publish("one");
+  await runJson(bot, "pull");
+  const second = await publish("two");
+  await runJson(bot, "pull");
+  git(registry, "update-ref", "refs/heads/main", first);
+  const [before, after] = [first.slice(0, 12), second.slice(0, 12)];
+  const setBack = `the remote was set back to ${before}, before ${after} that was pulled\n` +
+    "next:  if the downgrade is intended, run model-sync pull --allow-downgrade";
+  const lookedUp = "error: Cannot look up the newest release on main: ";
+  for (
+    const [where, [command, ...args], expected] of [
+      [bot, ["releases", "--remote"], lookedUp + setBack],
+      [bot, ["diff", "active", "remote"], lookedUp + setBack],
+      [bot, ["pull"], `error: Cannot pull main: ${setBack}`],
+      [
+        trainer,
+        ["releases", "--remote"],
+        `${lookedUp}origin/main is at ${before}, before ${after} in the clone of this publisher\n` +
+        "next:  the next model-sync publish pushes the newer commits; " +
+        "to take back a release, run model-sync withdraw",
+      ],
+    ] as const
+  ) {
+    const { code, stderr } = await run(where, command, ...args);
+    assert.equal(code, 5, stderr);
+    assert.ok(stderr.includes(expected), stderr);
+  }
+  // The publisher does what its hint says.
+  await publish("two");
+  assert.equal(git(registry, "rev-parse", "main"), second);
+});
