@@ -89,7 +89,7 @@ async function preview(session: Session, chosen: WithdrawChoices): Promise<void>
         ? [`  ${registry.target}: nothing to publish, it says so already`]
         : [`  ${registry.target}: as sequence ${registry.sequence}${offeredWords(registry)}`]
     ),
-    ...archiveLines(registries),
+    ...(registries.length > 0 ? [] : ["  nothing is published: the next archive of train carries it"]),
   ]);
 }
 
@@ -114,8 +114,8 @@ function reportLines(output: Output, { outcome, withdrawal, registries }: Withdr
         offeredWords(registry)
       }`;
     }),
-    ...archiveLines(registries),
-    ...(outcome === "withdrawn"
+    ...(registries.length > 0 ? [] : [archiveLine(outcome)]),
+    ...(outcome === "withdrawn" && registries.length > 0
       ? ["  clients refuse it, and those that have it active roll back at their next pull"]
       : []),
     ...(outcome === "reinstated" && registries.length > 0 ? [acceptedLine(withdrawal, registries)] : []),
@@ -140,8 +140,11 @@ function offeredWords({ release, replaced }: WithdrawalResult): string {
   return replaced === undefined ? "" : `; the newest release is ${shortDigest(release)} again`;
 }
 
-function archiveLines(registries: readonly WithdrawalResult[]): string[] {
-  return registries.length > 0 ? [] : ["  no registry is configured: the next archives of train carry it"];
+/** Returns what carries the change where no registry does. */
+function archiveLine(outcome: WithdrawReport["outcome"]): string {
+  return outcome === "unchanged"
+    ? "  archives of train carry it"
+    : "  noted here; nothing was published yet: the next archive of train carries it";
 }
 
 if (import.meta.main) await main(program);

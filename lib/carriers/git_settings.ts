@@ -23,14 +23,7 @@ export function gitRegistrySettings(
   stateDir: string,
 ): RegistrySettings {
   const { repo_dir, repo_url } = settings;
-  if (repo_dir === undefined && repo_url === undefined) {
-    throw new UsageError("Cannot find the models repository: neither repo_dir nor repo_url is set", {
-      code: "REPO_UNSET",
-      hint:
-        "to write a configuration, run model-sync init git-client --repo-url ADDRESS, or git-trainer where the models " +
-        "are trained; or set --repo-url or model_sync.repo_url to the registry's address, or repo_dir to a clone",
-    });
-  }
+  if (repo_dir === undefined && repo_url === undefined) throw registryUnset();
   return {
     repoDir: absolutePath(fs, repo_dir ?? join(stateDir, CLONE_NAME)),
     repoUrl: repo_url === undefined ? undefined : isGitPath(repo_url) ? absolutePath(fs, repo_url) : repo_url,
@@ -41,6 +34,16 @@ export function gitRegistrySettings(
     transferTimeoutMs: settings.git_timeout_sec * 1000,
     isInStore: repo_dir === undefined,
   };
+}
+
+/** Returns the error for a configuration without a git registry, or for none. */
+export function registryUnset(): UsageError {
+  return new UsageError("Cannot find the models repository: neither repo_dir nor repo_url is set", {
+    code: "REPO_UNSET",
+    hint:
+      "to write a configuration, run model-sync init git-client --repo-url ADDRESS, or git-trainer where the models " +
+      "are trained; or set --repo-url or model_sync.repo_url to the registry's address, or repo_dir to a clone",
+  });
 }
 
 function readToken(settings: ModelSync, env: Environment): Secret | undefined {

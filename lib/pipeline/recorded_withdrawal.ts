@@ -1,5 +1,6 @@
-import { gitRegistrySettings } from "../carriers/git_settings.ts";
+import { gitRegistrySettings, registryUnset } from "../carriers/git_settings.ts";
 import type { WithdrawalResult, WithdrawalTarget } from "../carriers/withdrawal_target.ts";
+import type { LoadedConfig } from "../config/load.ts";
 import type { Context } from "../core/context.ts";
 import { ModelSyncError, UsageError } from "../core/errors.ts";
 import { TemporaryFolder } from "../core/folders.ts";
@@ -7,6 +8,7 @@ import type { LockOwner } from "../core/lock.ts";
 import { hubSettings, repoLayout } from "../huggingface/hub_settings.ts";
 import type { Withdrawal } from "../release/manifest.ts";
 import { findStore, openStore, stateDirOf } from "../store/store.ts";
+import { signOfTraining } from "../store/training_signs.ts";
 import { releaseSeal } from "./configured_signing.ts";
 import { type CommandScope, reportedRun } from "./reported_run.ts";
 import type { Timed } from "./run_report.ts";
@@ -26,9 +28,14 @@ export interface WithdrawChoices {
   readonly allowDirtyWorktree: boolean;
 }
 
+/** As {@link CommandScope}, with the origin of the settings. */
+interface WithdrawalScope extends CommandScope {
+  readonly config: Pick<LoadedConfig, "file">;
+}
+
 /** Withdraws a release, or ends its withdrawal, as a recorded run. */
 export async function recordedWithdrawal(
-  scope: CommandScope,
+  scope: WithdrawalScope,
   choices: WithdrawChoices,
 ): Promise<Timed<WithdrawReport>> {
   const { context, location } = scope;
@@ -53,7 +60,7 @@ export interface WithdrawalPreview {
 
 /** Returns what a withdrawal would change. Changes nothing. @throws what the withdrawal would throw */
 export async function previewWithdrawal(
-  scope: CommandScope,
+  scope: WithdrawalScope,
   choices: WithdrawChoices,
 ): Promise<WithdrawalPreview> {
   const { context, location } = scope;
@@ -71,13 +78,15 @@ function wantedOf({ release, undo, reason }: WithdrawChoices): WantedWithdrawal 
   return { release, state: undo ? "reinstated" : "withdrawn", reason };
 }
 
-/** @throws {UsageError} code `REPO_UNSET` for a carrier that the configuration does not name */
-function carriersOf({ settings }: CommandScope, { carrier }: WithdrawChoices): readonly WithdrawalCarrier[] {
+/** @throws {UsageError} code `REPO_UNSET` for a carrier that the configuration does not name, or without a configuration */
+function carriersOf(scope: WithdrawalScope, { carrier }: WithdrawChoices): readonly WithdrawalCarrier[] {
+  const { settings } = scope;
   const isNamed: Readonly<Record<WithdrawalCarrier, boolean>> = {
     git: (settings.repo_dir ?? settings.repo_url) !== undefined,
     huggingface: settings.huggingface.repo_id !== undefined,
     archives: true,
   };
+  if (!isNamed.git && !isNamed.huggingface && !mayTrain(scope)) throw registryUnset();
   const named = WITHDRAWAL_CARRIERS.filter((name) => isNamed[name] && (carrier ?? name) === name);
   if (named.length > 0) return named;
   throw new UsageError(`Cannot withdraw a release from ${carrier}: no registry of that kind is configured`, {
@@ -86,6 +95,13 @@ function carriersOf({ settings }: CommandScope, { carrier }: WithdrawChoices): r
       ? "set model_sync.repo_url or --repo-url"
       : "set model_sync.huggingface.repo_id or --repo-id",
   });
+}
+
+/** Whether this machine may write archives: it has a configuration file or a training command, or it trained before. */
+function mayTrain({ context: { fs, log }, config, settings, location }: WithdrawalScope): boolean {
+  if (config.file !== undefined || settings.publisher.train_command !== undefined) return true;
+  const store = findStore(fs, location, log);
+  return store !== undefined && signOfTraining(store) !== undefined;
 }
 
 /** The opened registries. */

@@ -171,8 +171,13 @@ Deno.test("without a registry, the archives of train carry a withdrawal, and the
   const archive = async () =>
     await runJson(trainer, "train", "--skip-training", "--archive-path", "out/models.zip");
   const { release } = await archive();
+  const plan = await run(trainer, "withdraw", "active", "--dry-run");
+  assert.match(plan.stdout, /^would withdraw release \w+\n {2}nothing is published: .* train carries it\n$/);
   const text = await run(trainer, "withdraw", "active");
-  assert.match(text.stdout, /withdrew release .*\n.*the next archives of train carry it/);
+  assert.match(
+    text.stdout,
+    /withdrew release \w+\n {2}noted here; nothing was published yet: the next archive of train carries it\n$/,
+  );
   const refused = await run(trainer, "train", "--skip-training", "--archive-path", "out/models.zip");
   assert.equal(refused.code, 5, refused.stderr);
   writeFiles(trainer, { "models/rf.bin": "good" });
@@ -186,6 +191,27 @@ Deno.test("without a registry, the archives of train carry a withdrawal, and the
   assert.equal((await runJson(trainer, "withdraw", String(release), "--undo"))["outcome"], "reinstated");
   assert.equal((await runJson(trainer, "withdraw", String(release), "--undo"))["outcome"], "unchanged");
   assert.deepEqual(readFiles(join(trainer, "models")), { "rf.bin": "good" });
+});
+
+Deno.test("without a configuration, withdraw creates nothing and suggests init, as a pull does; a configuration of a trainer is enough", async () => {
+  using dir = tempDir();
+  const folder = join(dir.path, "empty");
+  Deno.mkdirSync(folder);
+  const digest = "a".repeat(64);
+  const { stderr: pullError } = await run(folder, "pull");
+  for (const args of [["1"], [digest], [digest, "--dry-run"], [digest, "--carrier", "archives"]]) {
+    const { code, stdout, stderr } = await run(folder, "withdraw", ...args);
+    assert.deepEqual([code, stdout], [2, ""], stderr);
+    assert.match(stderr, /^next: .*run model-sync init/m);
+    assert.equal(stderr, pullError);
+  }
+  assert.deepEqual([...Deno.readDirSync(folder)], []);
+  writeFiles(folder, { "configs/bot.yaml": "model_sync: {publisher: {train_command: [make]}}\n" });
+  assert.match((await run(folder, "withdraw", digest)).stdout, /noted here; nothing was published yet/);
+  assert.match(
+    (await run(folder, "withdraw", digest)).stdout,
+    /^✓ unchanged: .*\n {2}archives of train carry it\n$/,
+  );
 });
 
 Deno.test("with a git registry and a hub, withdraw reads both before it changes one, changes both, and says which one still needs the change", async () => {
