@@ -155,9 +155,9 @@ const DIAGNOSES: readonly Diagnosis[] = [
   },
   {
     pattern:
-      // Git gives no reason for a reference that cannot be written, and only the signal for a child process that cannot
-      // read.
-      /No space left on device|Out of diskspace|Disk quota exceeded|Read-only file system|Input\/output error|Remote I\/O error|Structure needs cleaning|Stale file handle|File too large|couldn't (?:write|set) '[^']*refs\/|died of signal 7\b/i,
+      // Git gives no reason for a reference that cannot be written, a wrong one for its log, and only the signal for a
+      // child process that cannot read.
+      /No space left on device|Out of diskspace|Disk quota exceeded|Read-only file system|Input\/output error|Remote I\/O error|Structure needs cleaning|Stale file handle|File too large|couldn't (?:write|set) '[^']*refs\/|unable to create directory for '[^'\n]*logs\/refs\/[^'\n]*': No such file|died of signal 7\b/i,
     isLocal: true,
     toError: (message) =>
       new DiskError(message, {

@@ -16,6 +16,7 @@ const WORDS = [
   "error: file write error: No space left on device\nfatal: failed to write object",
   "error: unable to create temporary file: Read-only file system\nfatal: failed to write commit object",
   "fatal: update_ref failed for ref 'refs/heads/main': cannot update ref 'refs/heads/main': couldn't write '/r/.git/refs/heads/main.lock'",
+  "error: cannot update the ref 'refs/remotes/origin/main': unable to create directory for '.git/logs/refs/remotes/origin/main': No such file or directory",
   "error: cannot mmap pack: Structure needs cleaning\nfatal: bad object HEAD",
   "error: Disk quota exceeded\nfatal: unable to write new index file",
   "error: index-pack died of signal 7\nfatal: fetch-pack: invalid index-pack output",
