@@ -51,6 +51,7 @@ export async function runPull(session: Session, flags: PullFlags): Promise<void>
         scratch: join(store.staging, `${run.runId}-objects`),
         owner: { ...run, host: context.host },
       }, store),
+    preview: (store, scratch) => openPreview(session, flags, store, scratch),
   });
 }
 

@@ -26,6 +26,7 @@ import {
 } from "./check_offer.ts";
 import { NO_SIGNATURES } from "./check_signature.ts";
 import { install } from "./install.ts";
+import { isDiskFault, learnFromPreview, type OpenPreview } from "./learn_from_preview.ts";
 import { rememberPulled, rememberRefused } from "./remember_pulled.ts";
 import { planPrune, pruneReleases } from "./prune.ts";
 import { damageSeenByConsumers, rereadActive } from "./release_damage.ts";
@@ -58,6 +59,8 @@ export interface PullOptions extends TrustOptions {
   readonly adopts?: boolean;
   /** The number of releases to keep in the store. */
   readonly keep: number;
+  /** Missing for a source whose `inspect` writes nothing or downloads the models. */
+  readonly openPreview?: OpenPreview;
 }
 
 export interface PullReport extends RunReport {
@@ -143,14 +146,19 @@ async function pullNewest(
   options: PullOptions,
 ): Promise<PullReport> {
   let left = await leaveWithdrawn(context, store, swapping);
+  let hasLearnt = false;
+  const leave = async () => {
+    hasLearnt = true;
+    left = await leaveWithdrawn(context, store, swapping) ?? left;
+  };
   try {
-    const pulled = await pullOffered(context, store, source, swapping, options, async () => {
-      left = await leaveWithdrawn(context, store, swapping) ?? left;
-    });
+    const pulled = await pullOffered(context, store, source, swapping, options, leave);
     if (left === undefined) return pulled;
     if (pulled.outcome === "activated") throw replacedWithdrawn(left, pulled);
     if (left.rolledBack === undefined) return pulled;
   } catch (error) {
+    const isUnlearnt = !hasLearnt && isDiskFault(error);
+    if (isUnlearnt && await learnFromPreview(context, store, options.openPreview, options)) await leave();
     const isOther = error instanceof RolledBackError || context.signal.aborted;
     if (left?.rolledBack === undefined || isOther) throw error;
     // The error of the rollback says the same about the withdrawn release.

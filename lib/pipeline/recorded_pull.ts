@@ -30,6 +30,8 @@ export interface PullCommand<Pulled extends Source> {
   readonly prepare?: RunOptions["prepare"];
   /** Opens the carrier for a run. */
   readonly open: (store: Store, run: IntentRun) => Pulled | Promise<Pulled>;
+  /** Opens the carrier as a dry run does: see `OpenPreview`. */
+  readonly preview?: (store: Store, scratch: string) => Source;
   /** The carrier's addition to the result. */
   readonly details?: (source: Pulled, report: PullReport) => Record<string, unknown>;
   /** Whether an intact active release is enough while the carrier cannot be reached. */
@@ -70,7 +72,7 @@ export interface EndedPull {
 export async function recordedPull<Pulled extends Source>(
   scope: CommandScope,
   store: Store,
-  { command, skip, answered, prepare, open, details, isOfflineOk = false }: PullCommand<Pulled>,
+  { command, skip, answered, prepare, open, preview, details, isOfflineOk = false }: PullCommand<Pulled>,
   { waitsForCanary, ...choices }: PullChoices,
 ): Promise<EndedPull> {
   const { context, settings } = scope;
@@ -93,6 +95,7 @@ export async function recordedPull<Pulled extends Source>(
         keep: settings.keep,
         isOfflineOk,
         signatures: await signaturePolicy(context, settings.signing),
+        ...(preview === undefined ? {} : { openPreview: (scratch: string) => preview(store, scratch) }),
       };
       const pulled = await pull(observed, store, source, run, options).catch((error: unknown) => {
         if (error instanceof RefusedError || error instanceof RolledBackError) answered?.(store, run);

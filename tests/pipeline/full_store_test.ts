@@ -5,10 +5,19 @@ import { recordedRun } from "../../lib/pipeline/run.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { newestRolledBack, readQuarantine } from "../../lib/store/quarantine.ts";
 import { listReleases } from "../../lib/store/releases.ts";
-import { type Machine, machine, pulledReleases, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import {
+  configuredPair,
+  type Machine,
+  machine,
+  pulledReleases,
+  pullTo,
+  rollBack,
+  storeOf,
+} from "../helpers/machines.ts";
 import { activeSequence } from "../helpers/mirrored_bot.ts";
+import { runCli } from "../helpers/run_cli.ts";
 import { ext4At, mountObstacle, type SmallDisk, tmpfsAt } from "../helpers/small_disk.ts";
-import { readFiles, tempDir } from "../helpers/temp_dir.ts";
+import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 const SETS = ["1", "2", "3", "4"].map((version) => ({ "a.bin": version.repeat(5000), "b.bin": "same" }));
@@ -131,3 +140,31 @@ Deno.test({
     assert.equal(activeSequence(bot), 3);
   },
 });
+
+for (const what of ["a byte", "an inode"]) {
+  Deno.test({
+    name:
+      `a pull on a full disk learns that the active release is withdrawn, and rolls back from it: without ${what}` +
+      (noTmpfs === undefined ? "" : ` (skipped: ${noTmpfs})`),
+    ignore: noTmpfs !== undefined,
+    fn: async () => {
+      using dir = tempDir();
+      // Pulls keep 16 MiB spare.
+      using disk = tmpfsAt(join(dir.path, "bot"), "size=24m,nr_inodes=400");
+      const { trainer, bot } = configuredPair(dir.path);
+      for (const version of ["good", "bad"]) {
+        writeFiles(trainer, { "models/a.bin": version });
+        for (const [command, cwd] of [["publish", trainer], ["pull", bot]] as const) {
+          const { code, stderr } = await runCli(command, [], { cwd });
+          assert.equal(code, 0, stderr);
+        }
+      }
+      assert.equal((await runCli("withdraw", ["active"], { cwd: trainer })).code, 0);
+      exhaust(disk, what);
+      const { code, stderr } = await runCli("pull", [], { cwd: bot });
+      assert.equal(code, 8, stderr);
+      assert.deepEqual(readFiles(join(bot, "models")), { "a.bin": "good" });
+      assert.match(stderr, /was withdrawn at \S+; rolling back to .*\n(.*\n)*.* warn .*Cannot /);
+    },
+  });
+}

@@ -4,7 +4,7 @@ import { GitSource } from "../../lib/carriers/git_source.ts";
 import { GitWithdrawal } from "../../lib/carriers/git_withdrawal.ts";
 import type { WithdrawalTarget } from "../../lib/carriers/withdrawal_target.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
-import { FailedError, InterruptedError } from "../../lib/core/errors.ts";
+import { FailedError, InterruptedError, UnreachableError } from "../../lib/core/errors.ts";
 import { NO_SIGNATURES, type SignaturePolicy } from "../../lib/pipeline/check_signature.ts";
 import type { RemoteRelease } from "../../lib/pipeline/read_remote.ts";
 import { remoteWithdrawals } from "../../lib/pipeline/remote_withdrawals.ts";
@@ -1097,6 +1097,46 @@ Deno.test("a rollback from a withdrawn release that the disk refuses ends as a f
   const pulling = pullFrom(testContext({ fs }), { ...store, fs }, better);
   await assert.rejects(pulling, { code: "DISK", exitCode: 7 });
   assert.deepEqual([readPointer(store, "current"), failures], [bad.digest, 1]);
+});
+
+Deno.test("a pull that the disk stops before it knows the withdrawals believes only a dry run's trusted manifest, and no other failure starts one", async () => {
+  for (
+    const { failure = osError("ENOSPC"), signatures = NO_SIGNATURES, opened, shows, code, exitCode } of [
+      { shows: "the list", opened: 1, code: "WITHDRAWN", exitCode: 8 },
+      { shows: "no list", opened: 1, code: "DISK", exitCode: 7 },
+      { shows: "a failure", opened: 1, code: "DISK", exitCode: 7 },
+      { shows: "the list", opened: 1, code: "DISK", exitCode: 7, signatures: testKey().required },
+      {
+        shows: "the list",
+        opened: 0,
+        code: "OFFLINE",
+        exitCode: 4,
+        failure: new UnreachableError("Cannot reach the registry", { code: "OFFLINE" }),
+      },
+    ]
+  ) {
+    using world = makeWorld();
+    const { store, good, bad, list } = await pulledBad(world);
+    const newest = await MemorySource.offering({ "rf.bin": "fixed" }, 3);
+    newest.inspect = () => Promise.reject(failure);
+    const preview = await MemorySource.offering({ "rf.bin": "fixed" }, 3, shows === "the list" ? list : []);
+    if (shows === "a failure") {
+      preview.inspect = () => Promise.reject(new FailedError("no answer", { code: "GIT_FAILED" }));
+    }
+    const folders: string[] = [];
+    const openPreview = (scratch: string) => {
+      assert.ok(Deno.statSync(scratch).isDirectory);
+      folders.push(scratch);
+      return preview;
+    };
+    const context = testContext();
+    await assert.rejects(pullFrom(context, store, newest, { signatures, openPreview }), { code, exitCode });
+    assert.equal(readPointer(store, "current"), exitCode === 8 ? good.digest : bad.digest);
+    assert.equal(folders.length, opened);
+    for (const folder of folders) assert.throws(() => Deno.statSync(folder), Deno.errors.NotFound);
+    const isUnread = context.log.lines.some((line) => line.startsWith("warn cannot check whether"));
+    assert.equal(isUnread, shows === "a failure" || signatures.isRequired);
+  }
 });
 
 Deno.test("dry runs and forecasts count the withdrawals that the store knows and the source no longer lists", async () => {
