@@ -228,7 +228,8 @@ function warnOf(
 ): void {
   if (program.includes("/_npx/")) {
     log.warn(
-      `${name} starts ${program}, which npm may remove at any time; install model-sync from a clone: deno -A configs/install.ts`,
+      `${name} starts ${program}, which npm may remove at any time; install model-sync from a clone: ` +
+        `npx -y deno@${Deno.version.deno} -A configs/install.ts`,
     );
   }
   const home = homeFolder(env);

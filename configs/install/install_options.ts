@@ -4,11 +4,18 @@ import type { Environment } from "../../lib/core/context.ts";
 import { UsageError } from "../../lib/core/errors.ts";
 import { expandHome, homeFolder } from "../../lib/core/home_folder.ts";
 
+/** Returns the command line that runs the installer in a clone, as the README has it. It needs npm alone. */
+export function installerCommand(denoVersion: string): string {
+  return `npx -y deno@${denoVersion} -A configs/install.ts`;
+}
+
+const INSTALLER = installerCommand(Deno.version.deno);
+
 /** The text of `--help`. */
 export const USAGE = `Installs the command model-sync: a launcher that runs this clone.
 
-Usage: deno -A configs/install.ts [options]            install, or update
-       deno -A configs/install.ts uninstall [options]
+Usage: ${INSTALLER} [options]            install, or update
+       ${INSTALLER} uninstall [options]
 
   --prefix DIR   Install into DIR/bin and DIR/lib/model-sync (default: ~/.local)
   --dry-run      Print what would be done, and change nothing
@@ -71,6 +78,6 @@ function defaultPrefix(env: Environment): string {
 function invalid(message: string): UsageError {
   return new UsageError(message, {
     code: "INSTALL_OPTION",
-    hint: "deno -A configs/install.ts --help lists the options",
+    hint: `${INSTALLER} --help lists the options`,
   });
 }

@@ -13,6 +13,7 @@ import { listFolder, TemporaryFolder } from "../../lib/core/folders.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
 import { shellWord } from "../../lib/core/quote.ts";
 import { commandFlags } from "./command_flags.ts";
+import { installerCommand } from "./install_options.ts";
 import { fetchPackages } from "./fetch_packages.ts";
 import {
   findInstallation,
@@ -123,17 +124,26 @@ function launcherText(world: InstallWorld, { places, runtime, cache }: Plan, reg
     runtime,
     cache,
     registry,
-    repair: installCommand(world, places),
+    repair: installerLine(world, places, "install"),
+    removal: installerLine(world, places, "uninstall"),
     flags: commandFlags(readClone(world, "deno.json")),
   };
   return world.os === "windows" ? windowsLauncher(facts) : shellLauncher(facts);
 }
 
-/** Returns the command line that installs again, as the README has it. */
-function installCommand({ denoVersion, env, os }: InstallWorld, { prefix }: Places): string {
+/** Returns the command line that installs again, or uninstalls. */
+function installerLine(
+  { denoVersion, env, os }: InstallWorld,
+  { prefix }: Places,
+  action: "install" | "uninstall",
+): string {
   const isDefault = prefix === join(homeFolder(env) ?? "", ".local");
   const word = os === "windows" ? `"${prefix}"` : shellWord(prefix);
-  return `npx -y deno@${denoVersion} -A configs/install.ts${isDefault ? "" : ` --prefix ${word}`}`;
+  return [
+    installerCommand(denoVersion),
+    ...(action === "install" ? [] : [action]),
+    ...(isDefault ? [] : ["--prefix", word]),
+  ].join(" ");
 }
 
 /** Runs the new launcher in an empty folder, which also fills Deno's caches of compiled code. */

@@ -18,6 +18,8 @@ export interface LauncherFacts {
   readonly registry: string;
   /** The command line that installs again. */
   readonly repair: string;
+  /** The command line that uninstalls. */
+  readonly removal: string;
   readonly flags: CommandFlags;
 }
 
@@ -29,12 +31,13 @@ export interface LauncherFacts {
  * the launcher saves.
  */
 export function shellLauncher(facts: LauncherFacts): string {
-  const { launcher, clone, runtime, cache, registry, repair, flags } = facts;
+  const { launcher, clone, runtime, cache, registry, repair, removal, flags } = facts;
   const plain = [...flags.own].filter(([, own]) => own.length === 0).map(([name]) => name);
   const special = [...flags.own].filter(([, own]) => own.length > 0);
   return `#!/bin/sh
-# Starts model-sync. ${MARKER}: to remove it, run
-# "deno -A configs/install.ts uninstall" in the clone. Changes here are lost with the next install.
+# Starts model-sync. ${MARKER}: to remove it, run in the clone:
+#    ${removal}
+# Changes here are lost with the next install.
 clone=${shellWord(clone)}
 runtime=${shellWord(runtime)}
 cache=${shellWord(cache)}
@@ -81,12 +84,13 @@ function saved(name: string): string {
 
 /** Returns the launcher for Windows' `cmd`. */
 export function windowsLauncher(facts: LauncherFacts): string {
-  const { launcher, clone, runtime, cache, registry, repair, flags } = facts;
+  const { launcher, clone, runtime, cache, registry, repair, removal, flags } = facts;
   const special = [...flags.own].filter(([, own]) => own.length > 0);
   const lines = [
     "@echo off",
-    `rem Starts model-sync. ${MARKER}: to remove it, run`,
-    `rem "deno -A configs/install.ts uninstall" in the clone. Changes here are lost with the next install.`,
+    `rem Starts model-sync. ${MARKER}: to remove it, run in the clone:`,
+    `rem    ${escaped(removal)}`,
+    "rem Changes here are lost with the next install.",
     "setlocal DisableDelayedExpansion",
     assignment("clone", clone),
     assignment("runtime", runtime),

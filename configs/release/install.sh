@@ -215,7 +215,7 @@ refuse_other_files() {
   [ ! -d "$bin/model-sync" ] || fail "Cannot install: $bin/model-sync is a folder" 'move it, or choose another --prefix'
   if head -n 2 "$bin/model-sync" 2>/dev/null | grep -q 'Written by the installer of model-sync'; then
     fail "Cannot install: $bin/model-sync starts a clone" \
-      'run deno -A configs/install.ts uninstall in the clone, or choose another --prefix'
+      'remove it first, as its first lines say, or choose another --prefix'
   fi
 }
 

@@ -6,6 +6,7 @@ import { parseOptions } from "../../configs/install/install_options.ts";
 import { pathAdvice } from "../../configs/install/install_program.ts";
 import type { InstallWorld } from "../../configs/install/install_world.ts";
 import { findEntry } from "../../lib/core/files.ts";
+import { shellWord } from "../../lib/core/quote.ts";
 import { KNOWS_FOLDERS } from "../helpers/user_packages.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { checkpoint, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -89,6 +90,9 @@ Deno.test({
     );
 
     const text = Deno.readTextFileSync(launcher);
+    const [, head = ""] = /^# Starts model-sync\.[^\n]* run in the clone:\n# {4}(.*)\n/m.exec(text) ?? [];
+    const runs = `npx -y deno@${Deno.version.deno} -A configs/install.ts`;
+    assert.equal(head, `${runs} uninstall --prefix ${shellWord(prefix)}`);
     const again = await runInstaller(["install", "--prefix", prefix], { PATH: `/bin:${prefix}/bin/` });
     assert.match(again.printed, /^updated to model-sync .*\n(?:.*\n)*Next, in the folder of your project:/);
     assert.equal(Deno.readTextFileSync(launcher), text);
@@ -179,9 +183,14 @@ Deno.test("the installer's options are checked, and a relative prefix starts whe
     const { code, complaints } = await runInstaller(args);
     assert.equal(code, 2);
     assert.match(complaints, message);
-    assert.match(complaints, /\nhint: deno -A configs\/install\.ts --help lists the options/);
+    assert.match(complaints, /\nhint: npx -y deno@[\d.]+ -A configs\/install\.ts --help lists the options$/);
   }
-  assert.match((await runInstaller(["install", "-h"])).printed, /--prefix DIR .*~\/\.local/);
+  const { printed } = await runInstaller(["install", "-h"]);
+  assert.match(
+    printed,
+    /^Usage: npx -y deno@[\d.]+ -A configs\/install\.ts \[options\] +install, or update$/m,
+  );
+  assert.match(printed, /--prefix DIR .*~\/\.local/);
 });
 
 /** Stands for a Deno with empty caches. `answer` says how a download ends. */

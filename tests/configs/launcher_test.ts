@@ -21,6 +21,7 @@ function launcherIn(folder: string): LauncherFacts {
     cache: join(folder, "it's cached"),
     registry: "http://127.0.0.1:1/",
     repair: "npx install again",
+    removal: "npx uninstall --prefix '100%'",
     flags: FLAGS,
   };
   writeFiles(folder, {
@@ -121,11 +122,13 @@ Deno.test("the launcher for Windows names each command's set, and escapes what a
     cache: "C:\\cache",
     registry: "http://127.0.0.1:1/",
     repair: "npx install again",
+    removal: "npx uninstall --prefix '100%'",
     flags: FLAGS,
   });
   const lines = text.split("\r\n");
   assert.ok(!text.replaceAll("\r\n", "").includes("\n"));
   assert.ok(lines.includes(`set "MODEL_SYNC_LAUNCHER=C:\\100%%\\bin\\model-sync.cmd"`));
+  assert.ok(lines.includes("rem    npx uninstall --prefix '100%%'"));
   assert.ok(lines.includes(`set "clone=C:\\my clone & more"`));
   const [, names = ""] =
     /^for %%c in \((.*)\) do if "%~1"=="%%c" set "flags=-P=%%c"$/m.exec(text.replaceAll("\r", "")) ??

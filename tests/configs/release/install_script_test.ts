@@ -305,7 +305,7 @@ Deno.test({
     });
     Deno.writeTextFileSync(world.program, `#!/bin/sh\n# Starts model-sync. ${MARKER}: to remove it, run\n`);
     await world.refuses(
-      /model-sync starts a clone\nnext: {2}run deno -A configs\/install\.ts uninstall in/,
+      /model-sync starts a clone\nnext: {2}remove it first, as its first lines say, or choose another --prefix/,
       [],
     );
     Deno.removeSync(world.program);
