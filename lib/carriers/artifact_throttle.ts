@@ -35,7 +35,7 @@ export function throttleArtifacts(
   // The phrase alone suggests that GitHub limits requests.
   log.info(
     `the previous pull started ${formatDuration(elapsedMs)} ago; ` +
-      `artifacts.min_interval_minutes is ${minIntervalMinutes}; to pull now, use --min-interval-minutes 0`,
+      `artifacts.min_interval_minutes is ${minIntervalMinutes}; to pull now: model-sync artifact-pull --min-interval-minutes 0`,
   );
   return RATE_LIMITING;
 }

@@ -78,7 +78,7 @@ async function planOn(
   }
   const base = await readBase(context, registry, options, place);
   refuseForeignManifest(subdir, base.manifest);
-  if (!options.allowShrink) refuseShrink(set, base.files.map((file) => file.path));
+  if (!options.allowShrink) refuseShrink(set, base.files.map((file) => file.path), "publish");
   const listed = base.manifest?.withdrawals ?? [];
   const withdrawals = nextWithdrawals(place.store, base.withdrawals);
   refuseWithdrawnModels(withdrawals, set.digest, set.dir);

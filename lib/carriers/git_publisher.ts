@@ -200,7 +200,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     }
     refuseForeignManifest(subdir, manifest);
     const before = manifest?.files.map((file) => file.path) ?? await this.#listModels(branch.head);
-    if (!this.#options.allowShrink) refuseShrink(set, before);
+    if (!this.#options.allowShrink) refuseShrink(set, before, "publish");
     const now = this.#context.clock.now();
     const createdAt = isoSeconds(now);
     const remembered = findPublished(this.#store, this.#target)?.sequence ?? 0;

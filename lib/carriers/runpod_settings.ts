@@ -21,7 +21,7 @@ export function runPodApi(
     throw new UsageError("Cannot pull from RunPod: model_sync.runpod.trigger_url is not set", {
       code: "TRIGGER_URL_MISSING",
       hint: "to write a configuration, run model-sync init runpod --endpoint ENDPOINT_ID; " +
-        "or set it, or --trigger-url, to https://api.runpod.ai/v2/ENDPOINT_ID/run",
+        "or set model_sync.runpod.trigger_url, or --trigger-url, to https://api.runpod.ai/v2/ENDPOINT_ID/run",
     });
   }
   refusePlaceholder("trigger_url", triggerUrl);
@@ -33,7 +33,8 @@ export function runPodApi(
   if (runpod.status_url_template === undefined && /\/run\/?$/.test(new URL(triggerUrl).pathname)) {
     throw new UsageError("Cannot pull from RunPod: model_sync.runpod.status_url_template is not set", {
       code: "STATUS_URL_MISSING",
-      hint: "set it, or --status-url-template, to https://api.runpod.ai/v2/ENDPOINT_ID/status/{job_id}",
+      hint:
+        "set model_sync.runpod.status_url_template, or --status-url-template, to https://api.runpod.ai/v2/ENDPOINT_ID/status/{job_id}",
     });
   }
   refuseOtherEndpoint(triggerUrl, runpod.status_url_template ?? "");
@@ -164,7 +165,8 @@ function header(name: string, value: string): Secret {
     throw new UsageError(`Cannot send the header "${name}": its name or value is not valid in HTTP`, {
       code: "HEADER_INVALID",
       cause,
-      hint: "check runpod.headers, --headers-json and the API key for line breaks and other stray characters",
+      hint:
+        "check model_sync.runpod.headers, --headers-json and the API key for line breaks and other stray characters",
     });
   }
   return isSecretName(name) ? new Secret(value) : new RequestSecret(value);

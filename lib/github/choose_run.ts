@@ -117,7 +117,7 @@ function expiredRun({ what }: GitHubRequest, run: WorkflowRun, artifact: Artifac
       code: "ARTIFACTS_EXPIRED",
       hint:
         "run the workflow again, and give its artifacts more retention-days; if another workflow made it, name yours " +
-        "in model_sync.artifacts.workflow; to take an older run, name its id with --run; the active release is " +
+        "in model_sync.artifacts.workflow; to take an older run: model-sync artifact-pull --run ID; the active release is " +
         "untouched",
     },
   );

@@ -132,7 +132,7 @@ export function goneArtifact(what: string, { expires_at }: Artifact, cause?: unk
     code: "ARTIFACTS_EXPIRED",
     cause,
     hint:
-      "run the workflow again, and give its artifacts more retention-days; to take an older run, name its id with --run; " +
+      "run the workflow again, and give its artifacts more retention-days; to take an older run: model-sync artifact-pull --run ID; " +
       "the active release is untouched",
   });
 }

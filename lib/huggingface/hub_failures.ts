@@ -73,15 +73,16 @@ function repoNotFound(
     return new UnreachableError(`Cannot use ${repoId}: ${host} has no such model repository`, {
       code: "REPO_NOT_FOUND",
       hint: token === undefined
-        ? `check --repo-id; if the repository is private, set ${tokenEnv}`
-        : `check --repo-id, and that the account of ${tokenPlace} has access; hf-upload creates the repository`,
+        ? `check model_sync.huggingface.repo_id or --repo-id; if the repository is private, set ${tokenEnv}`
+        : `check model_sync.huggingface.repo_id or --repo-id, and that the account of ${tokenPlace} has access; hf-upload creates the repository`,
     });
   }
   return new AuthenticationError(
     `Cannot use ${repoId}: ${host} has no such model repository, or shows it to its owners only (${status})`,
     {
       code: "REPO_NOT_FOUND",
-      hint: `check --repo-id; if the repository is private, set ${tokenEnv} to a token with read access`,
+      hint:
+        `check model_sync.huggingface.repo_id or --repo-id; if the repository is private, set ${tokenEnv} to a token with read access`,
     },
   );
 }

@@ -68,7 +68,7 @@ export async function planUpload(
   const published = target.manifest?.files.map((file) => file.path) ?? [];
   // Files of other writers stay, unless the upload deletes them: they do not disappear.
   if (!rules.allowShrink) {
-    refuseShrink(set, [...new Set([...published, ...rules.deleteRemoved ? there.keys() : []])]);
+    refuseShrink(set, [...new Set([...published, ...rules.deleteRemoved ? there.keys() : []])], "hf-upload");
   }
   const dropped = published.filter((path) => !kept.has(path));
   const changes = {

@@ -100,7 +100,7 @@ export function refuseUnwanted(
       newest > active.sequence ? "a release that was rolled back" : "the active release"
     }` +
       (offered.sequence === 0 ? "; or the registry lost its model-sync.json" : ""),
-    { code: "DOWNGRADE", hint: "if the downgrade is intended, run again with --allow-downgrade" },
+    { code: "DOWNGRADE", hint: "if the downgrade is intended, pull once with --allow-downgrade" },
   );
 }
 

@@ -140,7 +140,9 @@ async function openTargets(
     } catch (error) {
       const other = registries.find((one) => one !== name);
       if (error instanceof ModelSyncError && other !== undefined) {
-        error.addHint(`no registry is changed; to change only the other one, add --carrier ${other}`);
+        error.addHint(
+          `no registry is changed; to change only the other one, run withdraw with --carrier ${other}`,
+        );
       }
       throw error;
     }

@@ -100,7 +100,7 @@ function refuseOtherArchive(archivePath: string): void {
   if (!OTHER_ARCHIVE.test(archivePath)) return;
   throw new UsageError(`Cannot write the archive ${archivePath}: train writes ZIP archives`, {
     code: "ARCHIVE_NOT_ZIP",
-    hint: "set --archive-path to a name that ends in .zip",
+    hint: "give train an --archive-path that ends in .zip",
   });
 }
 
@@ -108,6 +108,6 @@ function refuseArchiveInModels(archivePath: string, store: Store): void {
   if (!absolutePath(store.fs, archivePath).startsWith(store.modelsDir + sep)) return;
   throw new UsageError(`Cannot write the archive ${archivePath}: it is inside the model folder`, {
     code: "ARCHIVE_IN_MODELS",
-    hint: "set --archive-path to a place outside it",
+    hint: "give train an --archive-path outside it",
   });
 }

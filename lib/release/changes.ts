@@ -60,7 +60,11 @@ export function changedBytes(
  *
  * @throws {RefusedError} code `SHRINK`
  */
-export function refuseShrink(set: ModelSet, published: readonly string[]): void {
+export function refuseShrink(
+  set: ModelSet,
+  published: readonly string[],
+  command: "publish" | "hf-upload",
+): void {
   const before = published.filter((path) => !isClutter(path));
   const kept = new Set(set.files.map((file) => file.path));
   const gone = before.filter((path) => !kept.has(path)).length;
@@ -69,7 +73,7 @@ export function refuseShrink(set: ModelSet, published: readonly string[]): void 
     `Cannot publish ${set.dir}: ${gone} of the ${before.length} published files would disappear`,
     {
       code: "SHRINK",
-      hint: "if the removal is intended, run again with --allow-shrink",
+      hint: `if the removal is intended, run model-sync ${command} --allow-shrink`,
     },
   );
 }

@@ -32,7 +32,7 @@ Deno.test("throttleArtifacts() skips a pull within five minutes of the last answ
   assert.equal(pullAt("06:04:59"), SKIPPED);
   assert.deepEqual(context.log.lines, [
     "info the previous pull started 4 min 59 s ago; artifacts.min_interval_minutes is 5; " +
-    "to pull now, use --min-interval-minutes 0",
+    "to pull now: model-sync artifact-pull --min-interval-minutes 0",
   ]);
   // A skipped pull is not a start.
   assert.equal(pullAt("06:05:00"), undefined);

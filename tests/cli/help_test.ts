@@ -5,6 +5,7 @@ import type { OptionGroup } from "../../cli/_declaration.ts";
 import { optionName, SUMMARIES } from "../../cli/_help.ts";
 import { clonedCommit } from "../../cli/_version.ts";
 import { ENTRIES } from "../../cli/main.ts";
+import { COMMON_OPTIONS } from "../../cli/_options.ts";
 import { configKeys } from "../../lib/config/keys.ts";
 import { VERSION } from "../../lib/core/version.ts";
 import { type CliResult, PROJECT, runCli } from "../helpers/run_cli.ts";
@@ -366,3 +367,64 @@ function modulesOf(name: string): string[] {
   }
   return [...loaded];
 }
+
+/** Returns the texts of a source file: without comments, with parts of a text joined, each expression as one word. */
+function textsOf(path: string): string {
+  return Deno.readTextFileSync(path)
+    .replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, "")
+    .replaceAll(/\$\{[^{}]*\}/g, "X")
+    .replaceAll(/["`] \+\s+["`]/g, "");
+}
+
+function sourcesIn(folder: string): string[] {
+  return Array.from(Deno.readDirSync(folder)).flatMap(({ name, isDirectory }) => {
+    const path = join(folder, name);
+    return isDirectory ? sourcesIn(path) : name.endsWith(".ts") ? [path] : [];
+  });
+}
+
+/** The rooms of lib whose errors and hints several commands show. */
+const SHARED_ROOMS = ["carriers", "git", "github", "huggingface", "pipeline", "release", "store"];
+
+Deno.test("a command line in a text has only options of its command", () => {
+  const known = new Map(COMMANDS.map(({ words, command }) => [words.join(" "), command]));
+  const wrong: string[] = [];
+  let checked = 0;
+  for (const path of ["lib", "cli"].flatMap((room) => sourcesIn(join(PROJECT, room)))) {
+    const lines = textsOf(path).matchAll(/\bmodel-sync ([a-z-]+)([^;,:"`)\\\n]*)/g);
+    for (const [line, first = "", rest = ""] of lines) {
+      const [second = ""] = rest.trim().split(" ");
+      const command = known.get(`${first} ${second}`) ?? known.get(first);
+      if (command === undefined) continue;
+      const names = [...Object.keys(command.options).map(optionName), "--help"];
+      for (const [option] of rest.matchAll(/--[a-z-]+/g)) {
+        checked++;
+        if (!names.includes(option)) wrong.push(`${path}: ${line}`);
+      }
+    }
+  }
+  assert.ok(checked > 20, String(checked));
+  assert.deepEqual(wrong, []);
+});
+
+Deno.test("a text of the rooms that several commands use names the command or the setting of each option that not all commands have", () => {
+  const holders = new Map<string, string[]>();
+  for (const { words, command } of COMMANDS) {
+    for (const name of Object.keys(command.options).map(optionName)) {
+      holders.set(name, [...holders.get(name) ?? [], words.join(" ")]);
+    }
+  }
+  // Every command that opens a worktree has the first one. The second one was typed.
+  const known = [...Object.keys(COMMON_OPTIONS).map(optionName), "--allow-dirty-worktree", "--api-key"];
+  const isClear = (text: string) =>
+    (text.match(/--[a-z-]+/g) ?? []).every((name) =>
+      known.includes(name) || /model_sync\.|model-sync X /.test(text) ||
+      (holders.get(name) ?? [text]).some((command) => text.includes(command))
+    );
+  const files = SHARED_ROOMS.flatMap((room) => sourcesIn(join(PROJECT, "lib", room)));
+  const unclear = files.flatMap((path) =>
+    Array.from(textsOf(path).matchAll(/(["`])([^"`\n]* [^"`\n]*)\1/g), ([, , text = ""]) => text)
+      .filter((text) => !isClear(text)).map((text) => `${path}: ${text}`)
+  );
+  assert.deepEqual(unclear, []);
+});

@@ -17,7 +17,7 @@ Deno.test("rollback --to accepts the sequence number that status shows", async (
   await runJson(bot, "quarantine", "add", String(digests[1]));
   assert.match(
     (await run(bot, "rollback")).stderr,
-    /neither quarantined nor withdrawn\nnext: {2}model-sync releases lists the releases; choose one with --to/,
+    /neither quarantined nor withdrawn\nnext: {2}model-sync releases lists the releases; choose one: model-sync rollback --to/,
   );
   assert.deepEqual([planned["release"], planned["sequence"]], [digests[0], 1]);
   const back = await runJson(bot, "rollback", "--to", "1");

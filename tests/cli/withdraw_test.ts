@@ -245,7 +245,10 @@ Deno.test("with a git registry and a hub, withdraw reads both before it changes 
   // What is wrong with one registry keeps the other from being changed.
   const denied = await runCli("withdraw", ["active"], { cwd: trainer, env: { HF_TOKEN: "hf_wrong" } });
   assert.equal(denied.code, 3, denied.stderr);
-  assert.match(denied.stderr, /no registry is changed; to change only the other one, add --carrier git/);
+  assert.match(
+    denied.stderr,
+    /no registry is changed; to change only the other one, run withdraw with --carrier git/,
+  );
   assert.deepEqual(await listsOf(), [[], []]);
 
   const both = await run(trainer, "withdraw", "active", "--reason", "wrong labels");

@@ -303,7 +303,7 @@ Deno.test("rollback() refuses a release with damaged files, and the active relea
     code: "RELEASE_DAMAGED",
     exitCode: 5,
     message: /: its manifest is damaged$/,
-    hint: /choose another release with --to, or pull again/,
+    hint: /pull again, or choose another release: model-sync rollback --to/,
   });
   assert.deepEqual(readFiles(w.bot.modelsDir), { "a.onnx": "2", "b.json": "{}" });
 });
