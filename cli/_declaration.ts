@@ -27,9 +27,9 @@ export type Completion = "file" | "folder" | MachineList;
 
 /**
  * `releases` are digests and sequence numbers of the store's releases, `compared` also the words for some of them,
- * `runs` the ends of the ids of the last runs.
+ * `replacements` those that a rollback may activate, `runs` the ends of the ids of the last runs.
  */
-export type MachineList = "releases" | "compared" | "quarantined" | "runs";
+export type MachineList = "releases" | "replacements" | "compared" | "quarantined" | "runs";
 
 interface OptionFacts {
   readonly group: OptionGroup;

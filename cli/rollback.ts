@@ -22,7 +22,7 @@ const OPTIONS = {
   to: textOption({
     group: "Options",
     placeholder: "RELEASE",
-    completion: "releases",
+    completion: "replacements",
     brief: "Its sequence number, its digest or the digest's beginning",
     standard: "the previous release",
   }),

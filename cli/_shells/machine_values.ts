@@ -2,13 +2,14 @@ import { formatAge } from "../../lib/core/format.ts";
 import { homeFolder, isBelowHome } from "../../lib/core/home_folder.ts";
 import { oneLine } from "../../lib/core/quote.ts";
 import { EXIT, type ExitCode } from "../../lib/core/errors.ts";
-import { type Manifest, shortDigest } from "../../lib/release/manifest.ts";
+import { type Digest, type Manifest, shortDigest } from "../../lib/release/manifest.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { shortRunId } from "../../lib/status/select_runs.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { readQuarantine } from "../../lib/store/quarantine.ts";
 import { findRelease, listReleaseNames, releaseDir } from "../../lib/store/releases.ts";
 import { findStore, type Store } from "../../lib/store/store.ts";
+import { findWithdrawal } from "../../lib/store/withdrawals.ts";
 import { ifFound } from "../../lib/core/files.ts";
 import { command } from "../_command.ts";
 import type { MachineList } from "../_declaration.ts";
@@ -27,12 +28,17 @@ const RELEASES_MAX = 50;
 const TIME_MAX_MS = 1000;
 
 const LISTS: Readonly<Record<MachineList, (session: Session, store: Store) => readonly Value[]>> = {
-  releases: namedReleases,
+  releases: (session, store) => namedReleases(session, store, () => true),
+  replacements: (session, store) => {
+    const active = readPointer(store, "current");
+    const isActivated = (digest: Digest) => digest !== active && findWithdrawal(store, digest) === undefined;
+    return namedReleases(session, store, isActivated);
+  },
   compared: (session, store) => [
     ["active", "the active release"],
     ["previous", "the release that a rollback activates"],
     ["remote", "the newest release at the source"],
-    ...namedReleases(session, store),
+    ...namedReleases(session, store, () => true),
   ],
   quarantined: (_session, store) =>
     readQuarantine(store).slice(-RELEASES_MAX).map(({ digest, reason }) => [shortDigest(digest), reason]),
@@ -105,10 +111,15 @@ function isList(name: string): name is MachineList {
   return Object.hasOwn(LISTS, name);
 }
 
-/** Returns the digests of releases, and those sequences that name one release. */
-function namedReleases(session: Session, store: Store): readonly Value[] {
-  const releases = newestReleases(session, store);
-  const sequences = releases.map(({ sequence }) => sequence);
+/** Returns the digests of the wanted releases, and those sequences that name one release. */
+function namedReleases(
+  session: Session,
+  store: Store,
+  isWanted: (digest: Digest) => boolean,
+): readonly Value[] {
+  const known = newestReleases(session, store);
+  const releases = known.filter(({ digest }) => isWanted(digest));
+  const sequences = known.map(({ sequence }) => sequence);
   const isUnique = (sequence: number) => sequences.indexOf(sequence) === sequences.lastIndexOf(sequence);
   return [
     ...digests(session, store, releases),

@@ -3,12 +3,16 @@ import { join } from "node:path";
 import { allCommands, allPrograms, COMMON, operandsMax } from "../../cli/_shells/command_facts.ts";
 import { SHELLS } from "../../cli/_shells/shells.ts";
 import { systemClock } from "../../lib/core/clock.ts";
+import { learnWithdrawals } from "../../lib/store/withdrawals.ts";
+import { openStore } from "../../lib/store/store.ts";
+import { readPointer } from "../../lib/store/pointers.ts";
 import { Digest, shortDigest } from "../../lib/release/manifest.ts";
 import { needs } from "../helpers/installed.ts";
 import { programOnPath } from "../helpers/program_on_path.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { run, runJson, world } from "../helpers/seed_world.ts";
 import { listing, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 
 /** A folder for all tests of this file: its bot has two releases, and is the home of the shells. */
@@ -60,7 +64,7 @@ const COMPLETED: readonly (readonly [typed: string, line: string])[] = [
   ["keys sign mo", "keys sign models/"],
   ["help runp", "help runpod-pull "],
   ["pause client ru", "pause client runpod_client "],
-  ["rollback --to=2", "rollback --to=2 "],
+  ["rollback --to=1", "rollback --to=1 "],
   ["completions f", "completions fish "],
 ];
 
@@ -81,7 +85,7 @@ function listed(
     ["keys ", ["generate", "sign", "verify"]],
     ["daemon --role ", roles],
     ["pause client --for 2h ", roles],
-    ["rollback --to ", [...digests, "2", "1"]],
+    ["rollback --to ", [...digests.slice(1), "1"]],
     ["rollback --config nowhere.yaml --to ", []],
     ["quarantine add --reason 'two words' ", [...digests, "2", "1"]],
     ["quarantine lift ", []],
@@ -165,7 +169,7 @@ Deno.test({
     const all = [
       ...completed,
       ["daemon --role client,pu", ["client,publisher"]] as const,
-      ["rollback --to=" + digests[0]?.slice(0, 6), [`--to=${digests[0]}`]] as const,
+      ["rollback --to=" + digests[1]?.slice(0, 6), [`--to=${digests[1]}`]] as const,
       ...listed(digests),
     ];
     writeFiles(dir.path, {
@@ -192,8 +196,8 @@ Deno.test({
     for (const [index, [typed, values]] of all.entries()) {
       assert.deepEqual(new Set(answers[index]?.map(([value]) => value)), new Set(values), typed);
     }
-    const rollback = answers[all.findIndex(([typed]) => typed === "rollback --to ")] ?? [];
-    assert.match(rollback[0]?.[1] ?? "", /^sequence 2, (?:just now|.* ago), active$/);
+    const added = answers[all.findIndex(([typed]) => typed === "quarantine add --reason 'two words' ")] ?? [];
+    assert.match(added[0]?.[1] ?? "", /^sequence 2, (?:just now|.* ago), active$/);
     for (const [index, { name, options }] of allCommands().entries()) {
       const expected = [...options, ...COMMON].map(({ name, brief }) => `${name} ${brief}`);
       const answer = answers[all.length + index]?.map((item) => item.join(" "));
@@ -359,7 +363,7 @@ Deno.test("values of a machine are listed without a write, a program or the netw
     assert.deepEqual([code, stderr], [0, ""], args.join(" "));
     return stdout.split("\n").filter(Boolean).map((line) => line.split("\t")[0]);
   };
-  assert.deepEqual(await values("releases", "rollback", "--to"), [...digests, "2", "1"]);
+  assert.deepEqual(await values("releases", "withdraw"), [...digests, "2", "1"]);
   assert.deepEqual(
     await values("releases", "quarantine", "add", "--reason", "it's", "--models-dir", "="),
     [...digests, "2", "1"],
@@ -386,4 +390,12 @@ Deno.test("values of a machine are listed without a write, a program or the netw
   await run(bot, "quarantine", "add", digests[1] ?? "", "--reason", "tabs\tand\nlines");
   const { stdout } = await runCli("__values", ["quarantined"], { cwd: bot });
   assert.match(stdout, new RegExp(`^${digests[1]}\t[^\t\n]*tabs[^\t\n]*lines\n$`));
+
+  // A rollback lifts a quarantine, and refuses a withdrawn release.
+  assert.deepEqual(await values("replacements", "rollback", "--to"), [digests[1], "1"]);
+  const store = openStore(Deno, { modelsDir: join(bot, "models") }, testContext().log);
+  const digest = readPointer(store, "previous");
+  assert.ok(digest !== undefined);
+  learnWithdrawals(store, [{ digest, state: "withdrawn", at: "2026-11-21T00:00:00Z" }]);
+  assert.deepEqual(await values("replacements", "rollback", "--to"), []);
 });
