@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { systemClock } from "../../lib/core/clock.ts";
+import { recordedRun } from "../../lib/pipeline/run.ts";
+import { publish } from "../../lib/pipeline/publish.ts";
+import type { Publication, Publisher } from "../../lib/carriers/carrier.ts";
+import { ModelSync } from "../../lib/config/schema.ts";
+import { type FolderMemory, type ModelSet, NO_FOLDER_MEMORY } from "../../lib/release/model_set.ts";
+import { readHistory } from "../../lib/store/history.ts";
+import { findPublishedFiles } from "../../lib/store/published_files.ts";
+import { fillModels } from "../contract/carrier_contract.ts";
+import { type Machine, machine, storeOf } from "../helpers/machines.ts";
+import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+/** A publisher that publishes whatever it is given, after the releases that it is told. */
+function memoryPublisher(known: readonly string[], optional: Partial<Publication> = {}) {
+  const published: ModelSet[] = [];
+  const result = (outcome: Publication["outcome"]): Publication => ({
+    outcome,
+    sequence: 7,
+    changed: 1,
+    sentBytes: 5,
+    previous: undefined,
+    signer: undefined,
+    commit: undefined,
+    ...optional,
+  });
+  const publisher: Publisher<Publication> = {
+    carrier: "git",
+    findPublished: (digest) => known.includes(digest) ? result("unchanged") : undefined,
+    publish: (set) => {
+      published.push(set);
+      return Promise.resolve(result(known.includes(set.digest) ? "unchanged" : "published"));
+    },
+    [Symbol.dispose]: () => {},
+  };
+  return { publisher, published };
+}
+
+/** Publishes a machine's models in memory. @returns the report without what differs between runs, and the files that were read */
+async function publishIn(
+  from: Machine,
+  { publisher }: ReturnType<typeof memoryPublisher>,
+  { memory = NO_FOLDER_MEMORY, validates }: {
+    readonly memory?: FolderMemory;
+    readonly validates?: boolean | undefined;
+  } = {},
+) {
+  const read: string[] = [];
+  const open: typeof Deno.open = (path, options) => {
+    if (String(path).startsWith(from.modelsDir)) read.push(String(path).slice(from.modelsDir.length + 1));
+    return Deno.open(path, options);
+  };
+  // A file that was written a moment ago may change again without a sign, so its digest is not remembered.
+  const clock = { ...systemClock, now: () => new Date(Date.now() + 60_000) };
+  const context = testContext({ fs: { ...Deno, open }, clock });
+  const store = storeOf(context, from);
+  const { validate } = ModelSync.parse({ activation: { validate: { enabled: validates } } }).activation;
+  const { runId: _id, durationMs: _ms, ...report } = await recordedRun(
+    context,
+    store,
+    { command: "publish", lock: "store", sinks: [] },
+    (run) =>
+      publish(context, store, run, {
+        memory,
+        open: () => Promise.resolve(publisher),
+        ...(validates === undefined ? {} : { validate }),
+      }),
+  );
+  return { read, report, kept: findPublishedFiles(store, report.release), record: readHistory(store, 1)[0] };
+}
+
+Deno.test("a publish reports and records what its publisher answers, and nothing that it leaves out", async () => {
+  const previous = `sha256:${"a".repeat(64)}` as const;
+  for (
+    const [answer, expected] of [
+      [{}, {}],
+      [{ previous, signer: "0123", commit: "abc" }, { previous, signer: "0123", revision: "abc" }],
+    ] as const
+  ) {
+    using dir = memoryDir();
+    const trainer = machine(dir.path, "trainer", "unused");
+    writeFiles(trainer.modelsDir, { "a.onnx": "one", "b.json": "{}" });
+    const { report: { publication, ...report }, record } = await publishIn(
+      trainer,
+      memoryPublisher([], answer),
+    );
+    assert.deepEqual(report, {
+      outcome: "published",
+      carrier: "git",
+      release: report.release,
+      ...expected,
+      sequence: 7,
+      files: 2,
+      bytes: 5,
+      changed: 1,
+      writtenBytes: 5,
+    });
+    assert.equal(publication.outcome, "published");
+    assert.partialDeepStrictEqual(record, report);
+  }
+});
+
+Deno.test("a publish keeps the list of the files that it published and whether they were checked, and an unchanged one leaves it alone", async () => {
+  using dir = memoryDir();
+  const trainer = machine(dir.path, "trainer", "unused");
+  const listed = async (known: readonly string[], validates?: boolean) => {
+    const { kept, report } = await publishIn(trainer, memoryPublisher(known), { validates });
+    return {
+      validated: kept?.validated,
+      paths: kept?.files.map(({ path }) => path),
+      release: report.release,
+    };
+  };
+  writeFiles(trainer.modelsDir, { "a.onnx": "one" });
+  const unchecked = await listed([]);
+  assert.deepEqual([unchecked.validated, unchecked.paths], [false, ["a.onnx"]]);
+  assert.equal((await listed([unchecked.release], true)).validated, false);
+  // Text is what a JSON file is checked for.
+  fillModels(trainer.modelsDir, { "b.json": "{}" });
+  assert.equal((await listed([], false)).validated, false);
+  fillModels(trainer.modelsDir, { "c.json": "{}" });
+  const checked = await listed([], true);
+  assert.deepEqual([checked.validated, checked.paths], [true, ["c.json"]]);
+  assert.equal((await listed([checked.release])).validated, true);
+});
+
+Deno.test("a publish reads only models that changed, and none of a remembered folder that the registry holds already", async () => {
+  using dir = memoryDir();
+  const trainer = machine(dir.path, "trainer", "unused");
+  writeFiles(trainer.modelsDir, { "a.onnx": "one", "b.onnx": "two" });
+  const first = await publishIn(trainer, memoryPublisher([]));
+  assert.deepEqual(first.read.sort(), ["a.onnx", "b.onnx"]);
+  assert.deepEqual((await publishIn(trainer, memoryPublisher([]))).read, []);
+
+  // No cache knows a new file.
+  writeFiles(trainer.modelsDir, { "c.onnx": "three" });
+  const digest = first.report.release;
+  const remembered = { digest, files: 20, bytes: 30 };
+  const memory = { ...NO_FOLDER_MEMORY, findUnchanged: () => Promise.resolve(remembered) };
+  const held = memoryPublisher([digest]);
+  const { report, read } = await publishIn(trainer, held, { memory });
+  assert.partialDeepStrictEqual(report, { outcome: "unchanged", release: digest, files: 20, bytes: 30 });
+  assert.deepEqual([held.published, read], [[], []]);
+  // Another publisher's release took its place.
+  const lost = memoryPublisher([]);
+  const again = await publishIn(trainer, lost, { memory });
+  assert.partialDeepStrictEqual(again.report, { outcome: "published", files: 3, bytes: 11 });
+  assert.deepEqual(again.read, ["c.onnx"]);
+  assert.equal(lost.published.length, 1);
+});
