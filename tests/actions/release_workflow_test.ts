@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { HAS_RUNNER_PROGRAMS, runJob, WITHOUT_PROGRAMS } from "../helpers/actions_runner.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { makeProgram, writeProgram } from "../helpers/make_program.ts";
 
 const WORKFLOW = Deno.readTextFileSync(join(PROJECT, ".github/workflows/release.yml"));
 
@@ -18,9 +19,7 @@ class ReleaseRunner implements Disposable {
     Deno.mkdirSync(this.workspace);
     for (const [name, script] of Object.entries(programs)) {
       const record = `printf '%s\\n' "${name} $*" >> "${join(this.temp, "calls")}"`;
-      Deno.writeTextFileSync(join(this.temp, "bin", name), `#!/bin/sh\n${record}\n${script}\n`, {
-        mode: 0o755,
-      });
+      writeProgram(join(this.temp, "bin", name), `#!/bin/sh\n${record}\n${script}\n`);
     }
   }
 
@@ -66,7 +65,7 @@ Deno.test({
     writeFiles(runner.workspace, {
       "dist/model-sync-linux-x64": '#!/bin/sh\necho "model-sync 1.2.3 (a test)"\n',
     });
-    Deno.chmodSync(join(runner.workspace, "dist/model-sync-linux-x64"), 0o755);
+    makeProgram(join(runner.workspace, "dist/model-sync-linux-x64"));
     const built = await runner.run("executables", "v1.2.3", { target: "linux-x64" });
     assert.deepEqual(built.calls, [
       "deno task compile --target linux-x64",

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { EXECUTABLE, runProgram, withExecutable } from "../helpers/executable.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { makeProgram } from "../helpers/make_program.ts";
 
 /** What a hostile command tries. It prints what the runtime lets it do. */
 const HOSTILE = `
@@ -56,7 +57,8 @@ Deno.test({
     infect(program, "Show the state of this machine");
     infect(program, "model-sync prune --dry-run");
     const path = join(dir.path, "hostile");
-    Deno.writeFileSync(path, program, { mode: 0o755 });
+    Deno.writeFileSync(path, program);
+    makeProgram(path);
 
     const attempts = (command: string) => {
       const { stdout, stderr } = runProgram(dir.path, [command], { program: path });

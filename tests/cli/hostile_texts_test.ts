@@ -7,6 +7,7 @@ import { runCli } from "../helpers/run_cli.ts";
 import { run, world } from "../helpers/seed_world.ts";
 import { type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { clone, git } from "../helpers/test_git.ts";
+import { writeProgram } from "../helpers/make_program.ts";
 
 /** Colours, a window title, the screen cleared in both spellings, text turned around, a line overwritten. */
 const HOSTILE = "\u001b[31mred\u001b]0;title\u0007\u009b2J\u001b[2J\u202egnp\u200b\u0085over\rwritten";
@@ -164,7 +165,7 @@ Deno.test("no escape sequence of a registry's hook, commits or file names reache
   const { registry, trainer, bot } = await pulled(dir);
   const hook = join(registry, "hooks/pre-receive");
   const words = String.raw`\033[31mno models today\033]0;title\007 \302\2332J \342\200\256gnp`;
-  Deno.writeTextFileSync(hook, `#!/bin/sh\nprintf '${words}\\n' >&2\nexit 1\n`, { mode: 0o755 });
+  writeProgram(hook, `#!/bin/sh\nprintf '${words}\\n' >&2\nexit 1\n`);
   writeFiles(join(trainer, "models"), { "BTC_USDC/rf.bin": "two" });
   assert.match(await assertPlain(trainer, "publish", "--skip-training"), /rejects it: no models today +gnp/);
   assert.match(await assertPlain(trainer, "status"), /rejects it: no models today +gnp/);

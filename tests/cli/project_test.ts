@@ -7,6 +7,7 @@ import { fixedKey } from "../helpers/signing.ts";
 import { startCli } from "../helpers/start_cli.ts";
 import { listing, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository } from "../helpers/test_git.ts";
+import { makeProgram } from "../helpers/make_program.ts";
 
 const KEY = fixedKey();
 
@@ -56,7 +57,7 @@ function makeBot(path: string): string {
 
 function script(folder: string, name: string, body: string): void {
   writeFiles(folder, { [name]: `#!/bin/sh\n${body}\n` });
-  Deno.chmodSync(join(folder, name), 0o755);
+  makeProgram(join(folder, name));
 }
 
 /** Paths in a project, without those below the clone and the store's caches, whose names differ. */

@@ -10,6 +10,7 @@ import { readArchiveFile } from "../helpers/read_archive.ts";
 import { run, runJson, world } from "../helpers/seed_world.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository, git } from "../helpers/test_git.ts";
+import { makeProgram } from "../helpers/make_program.ts";
 
 Deno.test("withdraw shows its plan, publishes it, and prints the JSON that scripts rely on; pulls, status, releases and doctor show it", async () => {
   using dir = tempDir();
@@ -280,7 +281,7 @@ Deno.test("with a git registry and a hub, withdraw reads both before it changes 
     registries: [{ carrier: "git", outcome: "unchanged" }, { carrier: "huggingface", outcome: "published" }],
   });
   writeFiles(registry, { "hooks/pre-receive": "#!/bin/sh\necho closed >&2; exit 1\n" });
-  Deno.chmodSync(join(registry, "hooks/pre-receive"), 0o755);
+  makeProgram(join(registry, "hooks/pre-receive"));
   const other = await run(trainer, "withdraw", three, "--undo");
   assert.equal(other.code, 1, other.stderr);
   assert.match(

@@ -10,6 +10,7 @@ import { copyTree, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { machine, publishFrom } from "../helpers/machines.ts";
 import { bareRepository } from "../helpers/test_git.ts";
+import { makeProgram } from "../helpers/make_program.ts";
 
 const EXAMPLES = join(PROJECT, "configs/examples");
 const BACKEND = join(EXAMPLES, "backend");
@@ -96,7 +97,7 @@ function backendIn(world: HubWorld): { readonly app: string; readonly env: Recor
     "model-sync": `#!/bin/sh\nexec ${program} "$@"\n`,
     "uvicorn": `#!/bin/sh\nexec ${PYTHON} -m uvicorn "$@"\n`,
   });
-  for (const { name } of Deno.readDirSync(bin)) Deno.chmodSync(join(bin, name), 0o755);
+  for (const { name } of [...Deno.readDirSync(bin)]) makeProgram(join(bin, name));
   const env = { PATH: `${bin}:${Deno.env.get("PATH")}`, HF_HUB_DISABLE_IMPLICIT_TOKEN: "1" };
   return { app, env };
 }

@@ -5,11 +5,13 @@ import { copyPackages, removeNeedless } from "../../configs/install/copy_package
 import { parseOptions } from "../../configs/install/install_options.ts";
 import { pathAdvice } from "../../configs/install/install_program.ts";
 import type { InstallWorld } from "../../configs/install/install_world.ts";
+import { osErrorCode } from "../../lib/core/errors.ts";
 import { findEntry } from "../../lib/core/files.ts";
 import { shellWord } from "../../lib/core/quote.ts";
 import { KNOWS_FOLDERS } from "../helpers/user_packages.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { checkpoint, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { makeProgram } from "../helpers/make_program.ts";
 
 const IS_WINDOWS = Deno.build.os === "windows";
 const CLONE = PROJECT.replace(/[/\\]$/, "");
@@ -43,10 +45,22 @@ async function output(
   cwd: string,
   env: Readonly<Record<string, string>>,
 ): Promise<{ success: boolean; code: number; stdout: string; stderr: string }> {
-  const result = await new Deno.Command(command, { args: [...args], cwd, env: { ...env }, stdin: "null" })
-    .output();
+  const program = new Deno.Command(command, { args: [...args], cwd, env: { ...env }, stdin: "null" });
+  const result = await startWhenClosed(() => program.output());
   const [stdout, stderr] = [result.stdout, result.stderr].map((bytes) => new TextDecoder().decode(bytes));
   return { success: result.success, code: result.code, stdout: stdout ?? "", stderr: stderr ?? "" };
+}
+
+/** A child that another test starts may hold a new launcher open for writing until it runs: some milliseconds. */
+async function startWhenClosed<Result>(start: () => Promise<Result>): Promise<Result> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await start();
+    } catch (error) {
+      if (osErrorCode(error) !== "ETXTBSY" || tries === 1_000) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
 }
 
 /** Without a network, and with a home folder that cannot be written. */
@@ -258,7 +272,7 @@ Deno.test("an install that follows a killed one ends like a first one, and unins
   const launcher = join(prefix, IS_WINDOWS ? "bin/model-sync.cmd" : "bin/model-sync");
   const execPath = join(dir.path, "some deno");
   writeFiles(dir.path, { "some deno": "the runtime" });
-  if (!IS_WINDOWS) Deno.chmodSync(execPath, 0o755);
+  if (!IS_WINDOWS) makeProgram(execPath);
   const install = async (step = () => {}) => {
     const { code, complaints } = await runInstaller(
       ["install", "--prefix", prefix],

@@ -7,6 +7,7 @@ import { type LauncherFacts, shellLauncher, windowsLauncher } from "../../config
 import { denoVariables, withUserVariables } from "../../lib/core/launcher_variables.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { makeProgram } from "../helpers/make_program.ts";
 
 const DENO_JSON = Deno.readTextFileSync(join(PROJECT, "deno.json"));
 const FLAGS = commandFlags(DENO_JSON);
@@ -30,7 +31,7 @@ function launcherIn(folder: string): LauncherFacts {
       `#!/bin/sh\nprintf '%s\\n' "$DENO_DIR" "\${MODEL_SYNC_USER_DENO_DIR-unset}" "$MODEL_SYNC_LAUNCHER" "$PWD" "$@"\n`,
     "model-sync": shellLauncher(facts),
   });
-  for (const path of [facts.runtime, facts.launcher]) Deno.chmodSync(path, 0o755);
+  for (const path of [facts.runtime, facts.launcher]) makeProgram(path);
   return facts;
 }
 

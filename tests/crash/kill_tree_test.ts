@@ -5,6 +5,7 @@ import { type CliResult, spawnCli } from "../helpers/run_cli.ts";
 import { checkpoint, noise, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository, git } from "../helpers/test_git.ts";
+import { makeProgram } from "../helpers/make_program.ts";
 
 /**
  * Replaces git. At a call of one subcommand, it kills its caller, git and all processes that git started: before git
@@ -78,7 +79,7 @@ async function prepare(root: string): Promise<void> {
   }, publisher: {train_before_push: false}}\n`;
   for (const name of ["trainer", "bot"]) writeFiles(join(root, name), { "configs/bot.yaml": config });
   writeFiles(join(root, "bin"), { git: DEADLY_GIT });
-  Deno.chmodSync(join(root, "bin/git"), 0o755);
+  makeProgram(join(root, "bin/git"));
   writeFiles(join(root, "trainer/models"), models(1));
   await run(root, "publish");
   await run(root, "pull");

@@ -16,6 +16,7 @@ import { machine } from "../helpers/machines.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
+import { writeProgram } from "../helpers/make_program.ts";
 
 const TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
 
@@ -162,7 +163,7 @@ Deno.test({
       "warn git-lfs: not installed; needed for files over 100 MiB",
     ]);
     const script = `#!/bin/sh\n[ "$1" != lfs ] || { echo "git: 'lfs' is not a git command." >&2; exit 1; }\n`;
-    Deno.writeTextFileSync(join(dir.path, "git"), `${script}echo git version 2.20.1\n`, { mode: 0o755 });
+    writeProgram(join(dir.path, "git"), `${script}echo git version 2.20.1\n`);
     assert.deepEqual(await lines(), [
       "fail git: version 2.20.1, at least 2.31 is needed",
       "warn git-lfs: not installed; needed for files over 100 MiB",

@@ -5,6 +5,7 @@ import { checkStore } from "../../lib/doctor/store_checks.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
+import { makeProgram } from "../helpers/make_program.ts";
 
 async function checksOf(
   activation: object,
@@ -76,7 +77,7 @@ Deno.test("checkSafeguards() reports a Triton that is not ready, and a serving A
 Deno.test("checkSafeguards() checks that the programs of hooks exist, and runs none", async () => {
   using dir: TempDir = tempDir();
   writeFiles(dir.path, { "reload.sh": `#!/bin/sh\ntouch ${dir.path}/told`, "data.txt": "no program" });
-  Deno.chmodSync(`${dir.path}/reload.sh`, 0o755);
+  makeProgram(`${dir.path}/reload.sh`);
   const of = (command: string) => ({ type: "command", command: [command, "now"] });
   const checks = await checksOf({
     reload: [

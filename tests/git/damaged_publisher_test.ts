@@ -5,6 +5,7 @@ import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers
 import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { git } from "../helpers/test_git.ts";
+import { makeProgram } from "../helpers/make_program.ts";
 
 Deno.test("publish() publishes the next release whatever is damaged in its own clone", async (test) => {
   using dir = memoryDir();
@@ -43,7 +44,7 @@ Deno.test("publish() keeps a release whose push failed, although its clone was d
   await publishFrom(testContext(), trainer);
   const hook = join(registryOf(trainer), "hooks/pre-receive");
   writeFiles(registryOf(trainer), { "hooks/pre-receive": "#!/bin/sh\nexit 1\n" });
-  Deno.chmodSync(hook, 0o755);
+  makeProgram(hook);
   writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
   await assert.rejects(publishFrom(testContext(), trainer), { code: "PUSH_DECLINED" });
   Deno.removeSync(hook);

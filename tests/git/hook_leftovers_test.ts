@@ -6,6 +6,7 @@ import { newTrainer, publishFrom, registryOf } from "../helpers/machines.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, git } from "../helpers/test_git.ts";
+import { makeProgram } from "../helpers/make_program.ts";
 
 const MODELS = { "BTC/metadata.json": '{"b":1}', "BTC/rf.joblib": "one" };
 
@@ -108,7 +109,7 @@ function commitOthers(root: string, registry: string): void {
 function installHook(repoDir: string, name: string, script: string): string {
   const path = join(repoDir, ".git/hooks", name);
   writeFiles(repoDir, { [`.git/hooks/${name}`]: `#!/bin/sh\n${script}\n` });
-  Deno.chmodSync(path, 0o755);
+  makeProgram(path);
   return path;
 }
 

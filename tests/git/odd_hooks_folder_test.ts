@@ -5,6 +5,7 @@ import { spawnInOurGroup } from "../../lib/core/subprocess.ts";
 import { newTrainer, publishFrom } from "../helpers/machines.ts";
 import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
+import { makeProgram } from "../helpers/make_program.ts";
 
 Deno.test("publish() works if the folder for hooks contains none, whatever it is", async (t) => {
   using dir = memoryDir();
@@ -50,7 +51,7 @@ Deno.test("a hook that cannot be started refuses with the system's error", async
       await publishFrom(testContext(), trainer);
       const hook = join(trainer.registry.repoDir, ".git/hooks/pre-commit");
       writeFiles(trainer.registry.repoDir, { ".git/hooks/pre-commit": script });
-      Deno.chmodSync(hook, 0o755);
+      makeProgram(hook);
       writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
       await assert.rejects(publishFrom(testContext(), trainer), (error) => {
         assert.ok(error instanceof ModelSyncError);

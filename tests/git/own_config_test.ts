@@ -15,13 +15,14 @@ import {
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
+import { makeProgram } from "../helpers/make_program.ts";
 
 /** A program that leaves a mark when it runs. */
 function marker(dir: string): { readonly program: string; readonly ran: () => boolean } {
   const mark = join(dir, "ran");
   const program = join(dir, "program.sh");
   writeFiles(dir, { "program.sh": `#!/bin/sh\ntouch '${mark}'\ncat\n` });
-  Deno.chmodSync(program, 0o755);
+  makeProgram(program);
   return { program, ran: () => ifFound(() => Deno.statSync(mark)) !== undefined };
 }
 
@@ -70,7 +71,7 @@ function taint(repoDir: string, program: string): void {
   const hooks = join(repoDir, ".git/hooks");
   for (const hook of HOOKS) {
     writeFiles(hooks, { [hook]: Deno.readTextFileSync(program) });
-    Deno.chmodSync(join(hooks, hook), 0o755);
+    makeProgram(join(hooks, hook));
   }
   writeFiles(hooks, { included: `[core]\n\tfsmonitor = ${program}\n` });
   const config = join(repoDir, ".git/config");

@@ -17,6 +17,7 @@ import {
 import { memoryDir, noise, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
+import { makeProgram } from "../helpers/make_program.ts";
 
 Deno.test("publish() refuses a dirty worktree, also with untracked files, and leaves it unchanged", async () => {
   using dir = memoryDir();
@@ -307,7 +308,7 @@ Deno.test("publish() that the remote rejects says so, and the rejected commit do
         "#!/bin/sh\nread -r _ new _\ngit ls-tree -r --name-only $new | grep -q large || exit 0\n" +
         "echo 'GH001: Large files detected' >&2\nexit 1\n",
     });
-    Deno.chmodSync(join(registryOf(trainer), "hooks/pre-receive"), 0o755);
+    makeProgram(join(registryOf(trainer), "hooks/pre-receive"));
     writeFiles(trainer.modelsDir, { "large.onnx": "large" });
     await assert.rejects(publishFrom(testContext(), trainer), {
       code: "PUSH_DECLINED",

@@ -14,6 +14,7 @@ import {
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
+import { makeProgram } from "../helpers/make_program.ts";
 
 const MODELS = {
   "BTC/metadata.json": '{"b":1,"a":[1,2]}',
@@ -47,7 +48,7 @@ const MEDDLING: Readonly<Record<string, string>> = {
 function installHooks(folder: string, hooks: Readonly<Record<string, string>>): void {
   for (const [name, script] of Object.entries(hooks)) {
     writeFiles(folder, { [name]: `#!/bin/sh\n${script}\nexit 0\n` });
-    Deno.chmodSync(join(folder, name), 0o755);
+    makeProgram(join(folder, name));
   }
 }
 
@@ -112,7 +113,7 @@ Deno.test("publish() finds every change, whatever the clone's index and file sys
   const lies: Readonly<Record<string, (repoDir: string) => void>> = {
     "a monitor that sees nothing": (repoDir) => {
       writeFiles(repoDir, { ".git/monitor": "#!/bin/sh\nprintf 'token\\0'\n" });
-      Deno.chmodSync(join(repoDir, ".git/monitor"), 0o755);
+      makeProgram(join(repoDir, ".git/monitor"));
       git(repoDir, "config", "core.fsmonitor", ".git/monitor");
       git(repoDir, "update-index", "--fsmonitor");
       git(repoDir, "status");

@@ -5,6 +5,7 @@ import { type Machine, machine, publishFrom, pullTo, storeOf } from "../helpers/
 import { memoryDir, noise, readFiles, type TempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
+import { writeProgram } from "../helpers/make_program.ts";
 
 const MODELS = { "BTC/rf.onnx": "one", "BTC/metadata.json": "{}" };
 
@@ -422,10 +423,9 @@ Deno.test({
     // Git asks a program of this name for no variant of SSH.
     const ssh = join(dir.path, "ssh");
     const asked = join(dir.path, "asked");
-    Deno.writeTextFileSync(
+    writeProgram(
       ssh,
       `#!/bin/sh\nprintf '%s\\n' "$*" >>"${asked}"\nfor word; do :; done\nexec sh -c "$word"\n`,
-      { mode: 0o755 },
     );
     const remote = {
       ...bot,

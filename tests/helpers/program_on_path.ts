@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { writeProgram } from "./make_program.ts";
 import { PROJECT } from "./run_cli.ts";
 
 /** Creates a folder with a program `model-sync` that runs this source. @returns a `PATH` that begins with the folder */
@@ -7,10 +8,9 @@ export function programOnPath(root: string): string {
   const command = [Deno.execPath(), "run", "-q", "--no-prompt", "--unstable-lazy-dynamic-imports", ...main];
   const folder = join(root, "bin");
   Deno.mkdirSync(folder);
-  Deno.writeTextFileSync(
+  writeProgram(
     join(folder, "model-sync"),
     `#!/bin/sh\nexec ${command.map((word) => `'${word}'`).join(" ")} "$@"\n`,
-    { mode: 0o755 },
   );
   return `${folder}:${Deno.env.get("PATH")}`;
 }

@@ -3,6 +3,7 @@ import { systemClock } from "../../lib/core/clock.ts";
 import { rootedFs } from "./fake_fs.ts";
 import { type CliResult, runCli } from "./run_cli.ts";
 import { writeFiles } from "./temp_dir.ts";
+import { makeProgram } from "./make_program.ts";
 
 /** The folders of the machine that services are written to, or that name the service manager. */
 const REDIRECTED = ["/etc/systemd", "/run/systemd", "/Library"];
@@ -31,7 +32,7 @@ export class ServiceWorld {
     if (hasSystemd) Deno.mkdirSync(join(root, "run/systemd/system"), { recursive: true });
     for (const [name, script] of Object.entries(PROGRAMS)) {
       writeFiles(root, { [`bin/${name}`]: `#!/bin/sh\nset -eu\nroot='${root}'\n${RECORD}\n${script}` });
-      Deno.chmodSync(join(root, "bin", name), 0o755);
+      makeProgram(join(root, "bin", name));
     }
   }
 

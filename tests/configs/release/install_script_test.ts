@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { MARKER } from "../../../configs/install/launcher.ts";
 import { PROJECT } from "../../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../../helpers/temp_dir.ts";
+import { writeProgram } from "../../helpers/make_program.ts";
 
 const SCRIPT = join(PROJECT, "configs/release/install.sh");
 
@@ -99,7 +100,7 @@ class InstallWorld implements AsyncDisposable {
     const bin = join(this.#dir.path, crypto.randomUUID());
     Deno.mkdirSync(bin);
     for (const [name, script] of Object.entries(stubs)) {
-      Deno.writeTextFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      writeProgram(join(bin, name), `#!/bin/sh\n${script}\n`);
     }
     const [shell, ...paths] = [SHELL, ...(programs ?? [])].map((program) => {
       const { stdout } = new Deno.Command("sh", { args: ["-c", `command -v ${program}`] }).outputSync();

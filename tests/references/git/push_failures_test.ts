@@ -7,6 +7,7 @@ import { startGitServer } from "../../../fakes/git_server.ts";
 import { memoryDir, writeFiles } from "../../helpers/temp_dir.ts";
 import { testContext } from "../../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../../helpers/test_git.ts";
+import { makeProgram } from "../../helpers/make_program.ts";
 
 const NAME = "Haidra-Org/images";
 const ADDRESS = { owner: "Haidra-Org", name: "images", branch: "main" };
@@ -90,7 +91,7 @@ Deno.test("push() that a rule of the repository refuses quotes the rule", async 
     const hook = join(bare, "hooks/pre-receive");
     Deno.mkdirSync(join(bare, "hooks"), { recursive: true });
     Deno.writeTextFileSync(hook, "#!/bin/sh\necho 'GH013: Repository rule violations found' >&2\nexit 1\n");
-    Deno.chmodSync(hook, 0o755);
+    makeProgram(hook);
   });
   assert.deepEqual([error.exitCode, error.code], [1, "PUSH_DECLINED"]);
   assert.match(error.message, /GH013: Repository rule violations found/);

@@ -7,6 +7,7 @@ import { startGitServer } from "../../../fakes/git_server.ts";
 import { tempDir, writeFiles } from "../../helpers/temp_dir.ts";
 import { testContext } from "../../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../../helpers/test_git.ts";
+import { writeProgram } from "../../helpers/make_program.ts";
 
 const TOKEN = "ghp_references";
 const ADDRESS = { owner: "Haidra-Org", name: "images", branch: "main" };
@@ -195,7 +196,7 @@ Deno.test("hooks in a kept clone do not run", async () => {
   await (await world.keep())[Symbol.asyncDispose]();
   const hook = join(world.kept, "Haidra-Org/images/.git/hooks/pre-push");
   Deno.mkdirSync(join(hook, ".."), { recursive: true });
-  Deno.writeTextFileSync(hook, `#!/bin/sh\nenv > '${world.kept}/seen'\n`, { mode: 0o755 });
+  writeProgram(hook, `#!/bin/sh\nenv > '${world.kept}/seen'\n`);
   await using repository = await world.keep();
   const tree = await repository.treeWith(repository.base, new Map([["clip.json", "2\n"]]));
   await repository.push("work", await repository.commit(tree, repository.base, "ours"), undefined);
