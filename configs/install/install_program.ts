@@ -157,7 +157,7 @@ async function checkLauncher(world: InstallWorld, { home }: Places, text: string
       if (success) continue;
       throw new FailedError(`Cannot run model-sync ${args.join(" ")}: ${`${stdout}\n${stderr}`.trim()}`, {
         code: "INSTALL_CHECK",
-        hint: "nothing was installed or replaced; correct what failed, and run the install again",
+        hint: "the launcher was not replaced; correct what failed, and run the install again",
       });
     }
   } finally {

@@ -61,7 +61,7 @@ export async function activate(
   await adoptRealFolder(context, store, run, choice);
   const from = readPointer(store, "current");
   const to = release.digest;
-  if (from === to && mode === "symlink") {
+  if (from === to && mode === "symlink" && replaced === undefined) {
     relinkPointers(store);
     linkModels(context, store, run);
     requireSeen(store, to);

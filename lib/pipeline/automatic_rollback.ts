@@ -54,7 +54,7 @@ export async function rollBackFailed(
       {
         code: "CANNOT_GO_BACK",
         cause,
-        hint: "choose a release: model-sync status, model-sync rollback --to",
+        hint: "model-sync releases lists the releases; choose one: model-sync rollback --to RELEASE",
       },
     );
   }

@@ -73,7 +73,7 @@ export class VerifiedRelease {
     if (problem !== undefined) {
       throw new RefusedError(
         `Cannot use release ${shortDigest(release.manifest.digest)}: ${problem.path} ${problem.problem}`,
-        { code: "RELEASE_DAMAGED", hint: "pull again, or choose another release: model-sync rollback --to" },
+        { code: "RELEASE_DAMAGED", hint: "choose another release: model-sync rollback --to RELEASE" },
       );
     }
     return new VerifiedRelease(release.manifest, release.text, findSignature(store, release.manifest.digest));

@@ -170,7 +170,7 @@ function otherWay(store: Store, active: Manifest | undefined): string {
     return "this machine publishes: run the command on a machine that pulls, or model-sync withdraw RELEASE for all machines";
   }
   return listReleases(store).some(({ manifest }) => manifest.digest !== active?.digest)
-    ? "model-sync releases lists the releases; choose one: model-sync rollback --to"
+    ? "model-sync releases lists the releases; choose one: model-sync rollback --to RELEASE"
     : "it holds no other release; publish a good one, and pull it";
 }
 
@@ -194,6 +194,6 @@ function findNamed(store: Store, to: string): StoredRelease {
   if (release !== undefined) return release;
   throw new RefusedError(`Cannot roll back to ${shortDigest(digest)}: its manifest is damaged`, {
     code: "RELEASE_DAMAGED",
-    hint: "pull again, or choose another release: model-sync rollback --to",
+    hint: "choose another release: model-sync rollback --to RELEASE",
   });
 }

@@ -45,10 +45,10 @@ export async function adoptByMove(context: Context, store: Store, run: IntentRun
   const { fs, modelsDir } = store;
   const manifest = await describeFolder(context, store);
   const { digest } = manifest;
-  writeIntent(store, { ...run, phase: "adopting", digest, from: readPointer(store, "current") ?? null });
-  setPointers(store, { current: digest }, "symlink");
   // If the store holds the same files already, the folder is only moved away.
   const isNew = !await holdsWhole(context, store, manifest);
+  writeIntent(store, { ...run, phase: "adopting", digest, from: readPointer(store, "current") ?? null });
+  setPointers(store, { current: digest }, "symlink");
   if (isNew) {
     await removeTree(fs, releaseDir(store, digest));
     if (findManifest(store, digest) === undefined) writeManifest(store, digest, formatManifest(manifest));

@@ -244,7 +244,7 @@ Deno.test("an install whose launcher does not run is refused; one over a damaged
   assert.deepEqual([refused.code, findEntry(Deno, launcher)], [1, undefined]);
   assert.match(
     refused.complaints,
-    /^error: Cannot run model-sync doctor: [^]*it is a test\nhint: nothing was installed/,
+    /^error: Cannot run model-sync doctor: [^]*it is a test\nhint: the launcher was not replaced/,
   );
 
   assert.match((await install("")).printed, /^installed model-sync/m);

@@ -293,7 +293,7 @@ Deno.test("rollback() refuses a release with damaged files, and the active relea
     code: "RELEASE_DAMAGED",
     exitCode: 5,
     message: /: its manifest is damaged$/,
-    hint: /pull again, or choose another release: model-sync rollback --to/,
+    hint: /choose another release: model-sync rollback --to/,
   });
   assert.deepEqual(readFiles(w.bot.modelsDir), { "a.onnx": "2", "b.json": "{}" });
 });

@@ -8,6 +8,7 @@ import { writeIntent } from "../../lib/store/intent.ts";
 import { inspectModelFolder } from "../../lib/store/model_folder.ts";
 import { activeManifest, readPointer } from "../../lib/store/pointers.ts";
 import { checkFiles } from "../../lib/store/release_files.ts";
+import { readQuarantine } from "../../lib/store/quarantine.ts";
 import { findRelease, listReleases, releaseDir } from "../../lib/store/releases.ts";
 import { StatCache } from "../../lib/store/stat_cache.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
@@ -190,6 +191,22 @@ Deno.test("adopting the models of an older release of the store keeps the manife
     [readPointer(store, "current"), readPointer(store, "previous")],
     before.map(({ manifest }) => manifest.digest),
   );
+});
+
+Deno.test("a rollback to the release that the model folder holds already quarantines the replaced one", async () => {
+  using dir = tempDir();
+  const { bot } = await pulledReleases(dir.path, [MODELS, { "new.onnx": "new" }]);
+  const store = storeOf(testContext(), bot);
+  const [replaced, target] = listReleases(store).map(({ manifest }) => manifest.digest);
+  // An image brings its models, and the store lies on a volume.
+  Deno.removeSync(bot.modelsDir);
+  writeFiles(bot.modelsDir, MODELS);
+  await rollBack(testContext(), bot);
+  assert.equal(readPointer(store, "current"), target);
+  assert.deepEqual(readFiles(bot.modelsDir), sorted(MODELS));
+  assert.deepEqual(readQuarantine(store).map(({ digest }) => digest), [replaced]);
+  await assert.rejects(pullTo(testContext(), bot), { code: "QUARANTINED" });
+  assert.equal(readPointer(store, "current"), target);
 });
 
 for (const [activation, damage] of [["auto", "its files"], ["mirror", "its files and manifest"]] as const) {
