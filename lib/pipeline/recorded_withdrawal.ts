@@ -86,7 +86,9 @@ function carriersOf(scope: WithdrawalScope, { carrier }: WithdrawChoices): reado
     huggingface: settings.huggingface.repo_id !== undefined,
     archives: true,
   };
-  if (!isNamed.git && !isNamed.huggingface && !mayTrain(scope)) throw registryUnset();
+  if (carrier !== "huggingface" && !isNamed.git && !isNamed.huggingface && !mayTrain(scope)) {
+    throw registryUnset();
+  }
   const named = WITHDRAWAL_CARRIERS.filter((name) => isNamed[name] && (carrier ?? name) === name);
   if (named.length > 0) return named;
   throw new UsageError(`Cannot withdraw a release from ${carrier}: no registry of that kind is configured`, {

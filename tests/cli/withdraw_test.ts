@@ -206,6 +206,8 @@ Deno.test("without a configuration, withdraw creates nothing and suggests init, 
     assert.match(stderr, /^next: .*run model-sync init/m);
     assert.equal(stderr, pullError);
   }
+  const ofHub = await run(folder, "withdraw", "1", "--carrier", "huggingface");
+  assert.deepEqual([ofHub.code, /next: .*huggingface\.repo_id or --repo-id/.test(ofHub.stderr)], [2, true]);
   assert.deepEqual([...Deno.readDirSync(folder)], []);
   writeFiles(folder, { "configs/bot.yaml": "model_sync: {publisher: {train_command: [make]}}\n" });
   assert.match((await run(folder, "withdraw", digest)).stdout, /noted here; nothing was published yet/);
