@@ -3,13 +3,14 @@ import { homeFolder, isBelowHome } from "../../lib/core/home_folder.ts";
 import { oneLine } from "../../lib/core/quote.ts";
 import { EXIT, type ExitCode } from "../../lib/core/errors.ts";
 import { type Digest, type Manifest, shortDigest } from "../../lib/release/manifest.ts";
+import { findWithdrawn } from "../../lib/release/withdrawals.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { shortRunId } from "../../lib/status/select_runs.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { readQuarantine } from "../../lib/store/quarantine.ts";
 import { findRelease, listReleaseNames, releaseDir } from "../../lib/store/releases.ts";
 import { findStore, type Store } from "../../lib/store/store.ts";
-import { findWithdrawal } from "../../lib/store/withdrawals.ts";
+import { withdrawalsInForce } from "../../lib/store/withdrawals.ts";
 import { ifFound } from "../../lib/core/files.ts";
 import { command } from "../_command.ts";
 import type { MachineList } from "../_declaration.ts";
@@ -31,7 +32,9 @@ const LISTS: Readonly<Record<MachineList, (session: Session, store: Store) => re
   releases: (session, store) => namedReleases(session, store, () => true),
   replacements: (session, store) => {
     const active = readPointer(store, "current");
-    const isActivated = (digest: Digest) => digest !== active && findWithdrawal(store, digest) === undefined;
+    const withdrawals = withdrawalsInForce(store);
+    const isActivated = (digest: Digest) =>
+      digest !== active && findWithdrawn(withdrawals, digest) === undefined;
     return namedReleases(session, store, isActivated);
   },
   compared: (session, store) => [

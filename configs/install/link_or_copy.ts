@@ -4,8 +4,8 @@ import { removeIfThere } from "../../lib/core/files.ts";
 const [OTHERS_WRITE, ALL_READ] = [0o022, 0o444];
 
 /**
- * Gives a file a second name, which replaces a file there, or copies it where that is not possible: on another disk, or if another user could change
- * it there or cannot read it. A second name costs no time and no space, and stays when the first one is removed.
+ * Gives a file a second name, which replaces a file there, or copies it where that is not possible: on another disk,
+ * or if another user could change it there or cannot read it. A second name costs no time and no space, and stays when the first one is removed.
  */
 export function linkOrCopy(from: string, to: string, mode: number): void {
   // A killed install may leave the second name of the same file, into which a copy would empty that file.

@@ -59,7 +59,7 @@ export interface PullOptions extends TrustOptions {
   readonly adopts?: boolean;
   /** The number of releases to keep in the store. */
   readonly keep: number;
-  /** Missing for a source whose `inspect` writes nothing or downloads the models. */
+  /** Only for a source whose `inspect` writes to the disk, and does not download the models. */
   readonly openPreview?: OpenPreview;
 }
 

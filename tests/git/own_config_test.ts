@@ -1,16 +1,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { GitSource } from "../../lib/carriers/git_source.ts";
-import { planPull } from "../../lib/pipeline/plan_pull.ts";
 import { ifFound } from "../../lib/core/files.ts";
 import {
   type Machine,
   machine,
   newTrainer,
+  planPullTo,
   publishFrom,
   pullTo,
   registryOf,
-  storeOf,
 } from "../helpers/machines.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -129,18 +127,7 @@ Deno.test("a dry run in a clone of our own runs no program of its configuration,
   writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "next" });
   await publishFrom(testContext(), trainer);
   const config = Deno.readTextFileSync(join(bot.registry.repoDir, ".git/config"));
-  const store = storeOf(testContext(), bot);
-  await using source = new GitSource(testContext(), {
-    registry: bot.registry,
-    subdir: "models",
-    allowDirtyWorktree: false,
-    allowDowngrade: false,
-    resetToRemote: false,
-    owner: "unlocked",
-    scratch: join(dir.path, "scratch"),
-  }, store);
-  Deno.mkdirSync(join(dir.path, "scratch"));
-  const plan = await planPull(testContext(), store, source, { allowDowngrade: false, force: false });
+  const plan = await planPullTo(testContext(), bot);
   assert.equal(plan.outcome, "activated");
   assert.equal(ran(), false);
   assert.equal(Deno.readTextFileSync(join(bot.registry.repoDir, ".git/config")), config);

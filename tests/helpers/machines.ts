@@ -8,7 +8,7 @@ import type { Context } from "../../lib/core/context.ts";
 import { TemporaryFolder } from "../../lib/core/folders.ts";
 import { withdraw, type WithdrawReport } from "../../lib/pipeline/withdraw.ts";
 import type { RegistrySettings } from "../../lib/git/registry_settings.ts";
-import { planPull, type PullPlan } from "../../lib/pipeline/plan_pull.ts";
+import { type PlanOptions, planPull, type PullPlan } from "../../lib/pipeline/plan_pull.ts";
 import { publish } from "../../lib/pipeline/publish.ts";
 import { pull, type PullOptions, type PullReport } from "../../lib/pipeline/pull.ts";
 import { planRollback, rollback, type RollbackReport } from "../../lib/pipeline/rollback.ts";
@@ -16,7 +16,7 @@ import type { Safeguards } from "../../lib/pipeline/safeguards.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
 import type { Seal } from "../../lib/signing/seal.ts";
-import { openStore, type Store } from "../../lib/store/store.ts";
+import { findStore, openStore, placeOf, type Store } from "../../lib/store/store.ts";
 import assert from "node:assert/strict";
 import { writeFiles } from "./temp_dir.ts";
 import { isolatedSpawn, testContext } from "./test_context.ts";
@@ -158,12 +158,17 @@ export async function pullTo(
 }
 
 /** Returns what {@link pullTo} would do, like `model-sync pull --dry-run`. */
-export async function planPullTo(context: Context, to: Machine): Promise<PullPlan> {
-  const store = storeOf(context, to);
+export async function planPullTo(
+  context: Context,
+  to: Machine,
+  options: Partial<PlanOptions> = {},
+): Promise<PullPlan> {
+  const store = findStore(context.fs, to, context.log);
   await using scratch = new TemporaryFolder(context.fs, "pull");
-  const options = { ...sourceOptions(to), owner: "unlocked", scratch: scratch.path } as const;
-  await using source = new GitSource(context, options, store);
-  return await planPull(context, store, source, { allowDowngrade: false, force: false });
+  const opened = { ...sourceOptions(to), owner: "unlocked", scratch: scratch.path } as const;
+  await using source = new GitSource(context, opened, store);
+  const target = { place: store ?? placeOf(context.fs, to), activation: "auto" } as const;
+  return await planPull(context, store, source, { allowDowngrade: false, force: false, target, ...options });
 }
 
 function sourceOptions(

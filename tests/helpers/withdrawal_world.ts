@@ -1,12 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { GitSource } from "../../lib/carriers/git_source.ts";
 import type { SignaturePolicy } from "../../lib/pipeline/check_signature.ts";
 import type { RemoteRelease } from "../../lib/pipeline/read_remote.ts";
 import { remoteWithdrawals } from "../../lib/pipeline/remote_withdrawals.ts";
-import { type PlanOptions, planPull, type PullPlan } from "../../lib/pipeline/plan_pull.ts";
 import { RolledBackError } from "../../lib/pipeline/run_report.ts";
-import { findStore, placeOf } from "../../lib/store/store.ts";
 import { type Machine, machine, publishFrom, type PublishSettings, storeOf } from "./machines.ts";
 import { MemorySource, pullFrom } from "./memory_source.ts";
 import { memoryDir, readFiles, writeFiles } from "./temp_dir.ts";
@@ -64,29 +61,6 @@ export async function pulledBad(world: World) {
   for (const source of [good, bad]) await pullFrom(testContext(), store, source);
   const at = "2026-11-21T00:00:00Z";
   return { store, good, bad, list: [{ digest: bad.digest, state: "withdrawn", at }] } as const;
-}
-
-/** Returns what `pull --dry-run` says. */
-export async function planTo(
-  world: World,
-  bot: Machine,
-  options: Partial<PlanOptions> = {},
-): Promise<PullPlan> {
-  const context = testContext();
-  const store = findStore(context.fs, bot, context.log);
-  const scratch = join(world.root, "scratch");
-  Deno.mkdirSync(scratch, { recursive: true });
-  await using source = new GitSource(context, {
-    registry: bot.registry,
-    subdir: "models",
-    allowDirtyWorktree: false,
-    allowDowngrade: false,
-    resetToRemote: false,
-    owner: "unlocked",
-    scratch,
-  }, store);
-  const target = { place: store ?? placeOf(context.fs, bot), activation: "auto" } as const;
-  return await planPull(context, store, source, { allowDowngrade: false, force: false, target, ...options });
 }
 
 /** A source about which nothing is known. */

@@ -12,7 +12,7 @@ import { type Machine, machine, storeOf } from "../helpers/machines.ts";
 import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
-/** A publisher that publishes whatever it is given, after the releases that it is told. */
+/** A publisher that keeps the models it gets. It has published the `known` releases before. */
 function memoryPublisher(known: readonly string[], optional: Partial<Publication> = {}) {
   const published: ModelSet[] = [];
   const result = (outcome: Publication["outcome"]): Publication => ({

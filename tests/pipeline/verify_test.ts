@@ -199,7 +199,7 @@ Deno.test("a mixture that a killed run left is damage, but not while the run is 
   assert.deepEqual(await found(), mixture);
 });
 
-Deno.test("verify takes a manifest that was written meanwhile for a change, and a new file in the folder for what it is", async () => {
+Deno.test("verify fails if the manifest is written meanwhile, and reports a new file in the folder as extra", async () => {
   using dir = tempDir();
   const { bot } = await pulledReleases(dir.path, [ONE], { activation: "mirror" });
   const store = storeOf(testContext(), bot);

@@ -14,7 +14,6 @@ import {
   forecastOf,
   makeWorld,
   NO_REMOTE,
-  planTo,
   publishVersion,
   pulledBad,
   withdrawn,
@@ -50,7 +49,7 @@ Deno.test("a dry run of a pull from a withdrawn release names the rollback, and 
   await withdrawFrom(testContext(), trainer, only);
   const fresh = machine(root, "fresh", bare);
   for (const client of [bot, fresh]) {
-    await assert.rejects(planTo(world, client), { code: "WITHDRAWN", exitCode: 5 });
+    await assert.rejects(planPullTo(testContext(), client), { code: "WITHDRAWN", exitCode: 5 });
   }
 
   const second = await publishVersion(world, "second");
@@ -59,14 +58,14 @@ Deno.test("a dry run of a pull from a withdrawn release names the rollback, and 
   await pullTo(testContext(), bot);
   await withdrawFrom(testContext(), trainer, third, { reason: "wrong labels" });
   const rollback = { from: third, to: second, reason: "wrong labels" };
-  assert.partialDeepStrictEqual(await planTo(world, bot), {
+  assert.partialDeepStrictEqual(await planPullTo(testContext(), bot), {
     outcome: "rolled-back",
     release: second,
     sequence: 3,
     rollback,
   });
   const next = await publishVersion(world, "next");
-  const plan = await planTo(world, bot);
+  const plan = await planPullTo(testContext(), bot);
   assert.partialDeepStrictEqual(plan, { outcome: "activated", release: next, rollback });
   assert.deepEqual(plan.changes.modified, ["rf.bin"]);
 
@@ -74,7 +73,10 @@ Deno.test("a dry run of a pull from a withdrawn release names the rollback, and 
   const digest = Digest.parse(next);
   const at = "2026-11-21T00:00:00Z";
   addQuarantine(storeOf(testContext(), bot), { digest, sequence: EVERY_SEQUENCE, reason: "a test", at });
-  assert.partialDeepStrictEqual(await planTo(world, bot), { outcome: "rolled-back", release: second });
+  assert.partialDeepStrictEqual(await planPullTo(testContext(), bot), {
+    outcome: "rolled-back",
+    release: second,
+  });
 });
 
 Deno.test("a dry run of a pull says whether the release of a known revision would be activated, refused or shown again", async () => {
@@ -85,14 +87,14 @@ Deno.test("a dry run of a pull says whether the release of a known revision woul
   const second = await publishVersion(world, "second");
   await pullTo(testContext(), bot);
   for (const force of [false, true]) {
-    assert.partialDeepStrictEqual(await planTo(world, bot, { force }), {
+    assert.partialDeepStrictEqual(await planPullTo(testContext(), bot, { force }), {
       outcome: "unchanged",
       release: second,
     });
   }
   await rollBack(testContext(), bot);
-  await assert.rejects(planTo(world, bot), { code: "QUARANTINED", exitCode: 5 });
-  const forced = await planTo(world, bot, { force: true });
+  await assert.rejects(planPullTo(testContext(), bot), { code: "QUARANTINED", exitCode: 5 });
+  const forced = await planPullTo(testContext(), bot, { force: true });
   assert.deepEqual([forced.outcome, forced.release], ["activated", second]);
 
   // A folder that took the place of the link hides the release from consumers.
@@ -100,7 +102,7 @@ Deno.test("a dry run of a pull says whether the release of a known revision woul
   assert.notEqual(shown.release, first);
   Deno.removeSync(bot.modelsDir);
   writeFiles(bot.modelsDir, { "rf.bin": "by hand" });
-  assert.partialDeepStrictEqual(await planTo(world, bot), {
+  assert.partialDeepStrictEqual(await planPullTo(testContext(), bot), {
     outcome: "activated",
     folder: { becomes: "link", present: "release" },
   });

@@ -14,7 +14,7 @@ import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
 import { releaseDir } from "../../lib/store/releases.ts";
 import { learnWithdrawals, withdrawalsInForce } from "../../lib/store/withdrawals.ts";
 import { guards, heard, METRIC } from "../crash/guards.ts";
-import { machine, pullTo, rollBack, storeOf, withdrawFrom } from "../helpers/machines.ts";
+import { machine, planPullTo, pullTo, rollBack, storeOf, withdrawFrom } from "../helpers/machines.ts";
 import { manifestOf } from "../helpers/manifest_of.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { osError } from "../helpers/fake_fs.ts";
@@ -26,7 +26,6 @@ import { clone, commitAll, git } from "../helpers/test_git.ts";
 import {
   forecastOf,
   makeWorld,
-  planTo,
   publishVersion,
   pulledBad,
   versionOf,
@@ -248,7 +247,7 @@ Deno.test("an operator activates a withdrawn release only by force, and it stays
     "QUARANTINED",
   );
   liftQuarantine(storeOf(testContext(), bot), good);
-  const plan = await planTo(world, bot, { allowDowngrade: true, force: true });
+  const plan = await planPullTo(testContext(), bot, { allowDowngrade: true, force: true });
   assert.deepEqual([plan.outcome, plan.rollback], ["activated", undefined]);
   assert.equal(versionOf(bot), "bad");
   await withdrawFrom(testContext(), trainer, bad, { reason: "it loses money" });

@@ -6,9 +6,7 @@ import { TransientError, UnreachableError } from "../../lib/core/errors.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
 import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
-import { pull } from "../../lib/pipeline/pull.ts";
 import type { SignaturePolicy } from "../../lib/pipeline/check_signature.ts";
-import { recordedRun } from "../../lib/pipeline/run.ts";
 import { createManifest, type Digest, formatManifest, MANIFEST_NAME } from "../../lib/release/manifest.ts";
 import { verifyFolder } from "../../lib/signing/folder_signature.ts";
 import { type SignedManifest, verifyRelease } from "../../lib/signing/release_signature.ts";
@@ -25,6 +23,7 @@ import {
   rollBack,
   storeOf,
 } from "../helpers/machines.ts";
+import { pullFrom } from "../helpers/memory_source.ts";
 import { clockAt, testKey } from "../helpers/signing.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -192,21 +191,7 @@ async function pullAway(
     accept: away,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-  const store = storeOf(context, to);
-  return await recordedRun(
-    context,
-    store,
-    { command: "pull", lock: "store", sinks: [] },
-    (run) =>
-      pull(context, store, source, run, {
-        allowDowngrade: false,
-        force: false,
-        activation: "auto",
-        keep: 5,
-        isOfflineOk: true,
-        signatures,
-      }),
-  );
+  return await pullFrom(context, storeOf(context, to), source, { isOfflineOk: true, signatures });
 }
 
 Deno.test("an unreachable registry keeps the active release, but not one without the required signature, and an answer that nothing is there keeps none", async () => {
