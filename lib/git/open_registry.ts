@@ -13,7 +13,7 @@ import { OWN_GIT, PLAIN_GIT } from "./git_options.ts";
 import type { ObjectFormat } from "./object_id.ts";
 import type { CloneKind } from "./own_config.ts";
 import { type RegistrySettings, withoutLogin } from "./registry_settings.ts";
-import { remoteAccess } from "./remote_access.ts";
+import { remoteAccess, type SignInAtOnce } from "./remote_access.ts";
 import { parseRemoteUrl, type RemoteUrl } from "./remote_url.ts";
 import { strictUmask } from "./strict_umask.ts";
 
@@ -52,6 +52,7 @@ export interface RegistryParts {
   readonly hookGit: Git;
   readonly facts: CloneFacts;
   readonly remoteUrl: RemoteUrl;
+  readonly signInAtOnce: SignInAtOnce | undefined;
   /** Without a login in the address. */
   readonly settings: RegistrySettings;
   /** Why a run that changes nothing uses a temporary clone instead of the clone of our own. */
@@ -94,10 +95,10 @@ export async function openRegistryParts(
   // In a user's partial clone, a checkout has to fetch the files that it writes.
   const lazy: Record<string, string> = facts.isLazy && !facts.isOwn ? { GIT_NO_LAZY_FETCH: "0" } : {};
   const aliases = remoteUrl.login === undefined ? [] : [address, facts.configuredUrl ?? address];
-  const hookGit = bare.with(await remoteAccess(context, bare, { ...remoteUrl, aliases }, settings))
-    .with({ env: { ...optional, ...lazy }, umask });
+  const { signInAtOnce, ...access } = await remoteAccess(context, bare, { ...remoteUrl, aliases }, settings);
+  const hookGit = bare.with(access).with({ env: { ...optional, ...lazy }, umask });
   const git = hookGit.with(facts.isOwn ? OWN_GIT : use.isPublish === true ? PLAIN_GIT : {});
-  return { git, hookGit, facts, remoteUrl, settings, setAside, lock: resources.move() };
+  return { git, hookGit, facts, remoteUrl, signInAtOnce, settings, setAside, lock: resources.move() };
 }
 
 function bareRegistry(repoDir: string): UsageError {

@@ -21,7 +21,9 @@ import { BLOBLESS, bloblessFetch } from "./git_options.ts";
 import { findFormatMismatch, ObjectFormatError } from "./object_format.ts";
 import { objectFormatOf, type ObjectId } from "./object_id.ts";
 import { openRegistryParts, type RegistryParts, type RegistryUse } from "./open_registry.ts";
+import { listBranch } from "./list_branch.ts";
 import type { RegistrySettings } from "./registry_settings.ts";
+import type { SignInAtOnce } from "./remote_access.ts";
 import type { RemoteUrl } from "./remote_url.ts";
 import { syncGitFolder } from "./sync_clone.ts";
 import { parseStatus, type WorktreeStatus } from "./worktree_status.ts";
@@ -44,8 +46,11 @@ export class Registry implements Disposable {
   readonly #use: RegistryUse;
   readonly #context: Context;
   readonly #lock: Disposable;
+  readonly #signInAtOnce: SignInAtOnce | undefined;
   /** Whether its commits were checked and are complete. */
   #isChecked = false;
+  /** Whether the remote took the credentials with the first request. */
+  #isSignedIn = false;
 
   private constructor(context: Context, use: RegistryUse, parts: RegistryParts) {
     this.git = parts.git;
@@ -54,6 +59,7 @@ export class Registry implements Disposable {
     this.objectsDir = parts.facts.objectsDir;
     this.isOwn = parts.facts.isOwn;
     this.remoteUrl = parts.remoteUrl;
+    this.#signInAtOnce = parts.signInAtOnce;
     this.settings = parts.settings;
     this.setAside = parts.setAside;
     this.#facts = parts.facts;
@@ -148,19 +154,24 @@ export class Registry implements Disposable {
   }
 
   /**
-   * Returns the newest commit of the remote's branch, with one round trip; `undefined` if the remote does not have the
-   * branch.
+   * Returns the newest commit of the remote's branch, with one request over HTTP; `undefined` if the remote does not
+   * have the branch.
    */
   async remoteTip(): Promise<ObjectId | undefined> {
     const { remote, branch } = this.settings;
-    const result = await this.git.attempt(
-      ["ls-remote", remote, `refs/heads/${branch}`],
-      { action: `query the branch ${branch} of ${redactUrls(this.remoteUrl.url)}`, remote: true },
-    );
-    if (result.code !== 0) throw this.remoteError(`reach ${redactUrls(this.remoteUrl.url)}`, result);
-    // Patterns of ls-remote also match the ends of other names.
-    const lines = new TextDecoder().decode(result.stdout).split("\n").map((line) => line.split("\t"));
-    const tip = lines.find(([, name]) => name === `refs/heads/${branch}`)?.[0];
+    const url = redactUrls(this.remoteUrl.url);
+    const { exit, tip, isSignedIn } = await listBranch(this.#context.fs, {
+      git: this.git,
+      gitDir: this.gitDir,
+      remote,
+      branch,
+      isHttp: this.remoteUrl.origin !== undefined,
+      signInAtOnce: this.#signInAtOnce,
+      mayWrite: this.#use.owner !== "unlocked",
+      call: { action: `query the branch ${branch} of ${url}`, remote: true },
+    });
+    if (exit.code !== 0) throw this.remoteError(`reach ${url}`, exit);
+    this.#isSignedIn = isSignedIn;
     if (tip !== undefined && objectFormatOf(tip) !== this.#facts.format) {
       throw new ObjectFormatError(this.git.repoDir, objectFormatOf(tip));
     }
@@ -218,7 +229,10 @@ export class Registry implements Disposable {
     // A filter would make a user's whole clone a partial one.
     const isPartial = this.#facts.kind === "blobless" || this.#facts.isLazy;
     const filter = isPartial ? [BLOBLESS] : [];
-    const fetching = isPartial ? git.with(bloblessFetch(remote)) : git;
+    const signedIn = this.#isSignedIn && this.#signInAtOnce !== undefined
+      ? git.with(this.#signInAtOnce)
+      : git;
+    const fetching = isPartial ? signedIn.with(bloblessFetch(remote)) : signedIn;
     try {
       await fetching.bytes(
         [

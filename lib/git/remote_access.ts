@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { Context, Environment } from "../core/context.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Git, GitOptions } from "./git.ts";
@@ -20,6 +21,18 @@ interface Aliases {
 }
 
 /**
+ * Options with which git sends the credentials with its first request, instead of after a refusal. Git then follows no
+ * redirect: it would send them to the other host, too.
+ */
+export type SignInAtOnce = Required<Pick<GitOptions, "env" | "config" | "secrets">>;
+
+/** How git reaches a remote. */
+export interface RemoteAccess extends Pick<GitOptions, "env" | "config" | "secrets" | "accessHint"> {
+  /** `undefined` without a password. */
+  readonly signInAtOnce?: SignInAtOnce | undefined;
+}
+
+/**
  * Returns the options with which git reaches the remote: settings for a local repository, credentials for an HTTP
  * origin, or an SSH that does not prompt.
  */
@@ -28,7 +41,7 @@ export async function remoteAccess(
   git: Git,
   remoteUrl: RemoteUrl & Aliases,
   settings: RegistrySettings,
-): Promise<Pick<GitOptions, "env" | "config" | "secrets" | "accessHint">> {
+): Promise<RemoteAccess> {
   const { remote } = settings;
   if (remoteUrl.isLocal) {
     return {
@@ -46,7 +59,7 @@ function httpAccess(
   { env }: Context,
   { url, origin, login: inAddress, aliases = [] }: RemoteUrl & Aliases,
   { repoUrl, login: configured, token, tokenVariable }: RegistrySettings,
-): Pick<GitOptions, "env" | "config" | "secrets" | "accessHint"> {
+): RemoteAccess {
   const isConfigured = repoUrl !== undefined && parseRemoteUrl(repoUrl).origin === origin;
   const login = inAddress ?? (isConfigured ? configured : undefined);
   const place = login?.password !== undefined
@@ -54,8 +67,10 @@ function httpAccess(
     : token !== undefined && tokenVariable !== undefined
     ? `the token in ${tokenVariable}`
     : undefined;
+  const access = { url, login, token, aliases };
   return {
-    ...signIn(env, { url, login, token, aliases }),
+    ...signIn(env, access),
+    signInAtOnce: signInAtOnce(env, access),
     accessHint: place === undefined
       ? undefined
       : `the registry refuses ${place}: replace it by a valid one with access to this repository`,
@@ -111,7 +126,7 @@ export function signIn(
   { url, login, token, aliases = [] }: SignIn,
 ): Pick<GitOptions, "env" | "config" | "secrets"> {
   const password = login?.password ?? token;
-  const rewritten = aliases.map((alias) => [`url.${url}.insteadOf`, alias] as const);
+  const rewritten = rewriting({ url, aliases });
   if (password === undefined) {
     // The machine's own credential helpers are asked for this user's password.
     const user = login === undefined
@@ -133,6 +148,37 @@ export function signIn(
     config: ["credential.helper=", `credential.helper=${HELPER}`],
     secrets: [password],
   };
+}
+
+/** Returns {@link SignInAtOnce} for an address with a password; `undefined` without one, or if others could read it on the way. */
+function signInAtOnce(
+  env: Environment,
+  { url, login, token, aliases = [] }: SignIn,
+): SignInAtOnce | undefined {
+  const password = login?.password ?? token;
+  const origin = URL.canParse(url) ? new URL(url) : undefined;
+  if (password === undefined || origin === undefined || !isPrivateLine(origin)) return undefined;
+  const credentials = password.map((secret) =>
+    Buffer.from(`${login?.user || TOKEN_USER}:${secret}`).toString("base64")
+  );
+  return {
+    env: configInEnvironment(env, [
+      ...rewriting({ url, aliases }),
+      [`http.${origin.origin}/.extraHeader`, `Authorization: Basic ${credentials.reveal()}`],
+    ]),
+    // Without a helper: git would send refused credentials a second time.
+    config: ["http.followRedirects=false", "credential.helper="],
+    secrets: [credentials],
+  };
+}
+
+/** Whether nobody on the way can read requests. Over plain http, credentials are sent only if the server requests them. */
+function isPrivateLine({ protocol, hostname }: URL): boolean {
+  return protocol === "https:" || /^(?:localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
+}
+
+function rewriting({ url, aliases = [] }: Pick<SignIn, "url" | "aliases">) {
+  return aliases.map((alias) => [`url.${url}.insteadOf`, alias] as const);
 }
 
 /**

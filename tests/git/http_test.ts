@@ -108,6 +108,84 @@ Deno.test("a token is sent to its own host only, not to redirects", async () => 
   assert.deepEqual(thief.requests.filter((request) => request.auth !== "none"), []);
 });
 
+const UNCHANGED = ["GET /registry.git/info/refs?service=git-upload-pack"];
+
+function linesOf(server: GitServer): string[] {
+  return server.requests.splice(0).map(({ method, path }) => `${method} ${path}`);
+}
+
+Deno.test("a pull with nothing new sends one request: with a token, with a login in the address, and without both", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot } = world(dir.path);
+  await using _server = server;
+  await publishFrom(testContext(), trainer);
+  await using open = startGitServer({ root: join(dir.path, "repositories"), token: TOKEN, isOpen: true });
+  const login = server.origin.replace("://", `://me:${TOKEN}@`);
+  const bots = [
+    [server, bot],
+    [server, machine(dir.path, "with-login", `${login}/registry.git`)],
+    [open, machine(dir.path, "without", `${open.origin}/registry.git`)],
+  ] as const;
+  for (const [host, bot] of bots) {
+    await pullTo(testContext(), bot);
+    host.requests.length = 0;
+    assert.equal((await pullTo(testContext(), bot)).outcome, "unchanged");
+    assert.deepEqual(linesOf(host), UNCHANGED);
+  }
+  server.requests.length = 0;
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "unchanged");
+  assert.deepEqual(linesOf(server), UNCHANGED);
+});
+
+Deno.test("a pull of a new release sends seven requests, also with a token", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot } = world(dir.path);
+  await using _server = server;
+  await publishFrom(testContext(), trainer);
+  await pullTo(testContext(), bot);
+  writeFiles(trainer.modelsDir, { "BTC/rf.onnx": "two" });
+  await publishFrom(testContext(), trainer);
+  server.requests.length = 0;
+  assert.equal((await pullTo(testContext(), bot)).outcome, "activated");
+  assert.deepEqual(server.requests.map(({ auth }) => auth), Array(7).fill("right"));
+});
+
+Deno.test("a registry with many references is queried for the branch only, from the second pull on", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot, bare } = world(dir.path);
+  await using _server = server;
+  await publishFrom(testContext(), trainer);
+  const tip = git(bare, "rev-parse", "main");
+  const packed = Array.from({ length: 201 }, (_, index) => `${tip} refs/pull/${index + 1}/head\n`);
+  Deno.writeTextFileSync(join(bare, "packed-refs"), packed.join(""));
+  await pullTo(testContext(), bot);
+  server.requests.length = 0;
+  assert.equal((await pullTo(testContext(), bot)).outcome, "unchanged");
+  assert.deepEqual(linesOf(server), [...UNCHANGED, "POST /registry.git/git-upload-pack"]);
+});
+
+Deno.test("a registry that moved is pulled through the redirect, with git's own credentials for the new host", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot } = world(dir.path);
+  await using _server = server;
+  await publishFrom(testContext(), trainer);
+  await using moved = startGitServer({ root: join(dir.path, "repositories"), token: TOKEN, isOpen: true });
+  server.intercept = (request) => Response.redirect(request.url.replace(server.origin, moved.origin), 301);
+  assert.equal((await pullTo(testContext(), bot)).outcome, "activated");
+  assert.deepEqual(moved.requests.filter(({ auth }) => auth !== "none"), []);
+});
+
+Deno.test("an expired token does not keep a pull from a public registry", async () => {
+  using dir = tempDir();
+  const { server, trainer } = world(dir.path);
+  await using _server = server;
+  await publishFrom(testContext(), trainer);
+  await using open = startGitServer({ root: join(dir.path, "repositories"), token: TOKEN, isPublic: true });
+  const bot = remoteMachine(dir.path, "expired", open, "ghp_expired_expired_expired_expired_expi");
+  assert.equal((await pullTo(testContext(), bot)).outcome, "activated");
+  assert.deepEqual(open.requests.map(({ auth }) => auth).slice(0, 2), ["wrong", "none"]);
+});
+
 Deno.test("a pull from a server that cannot leave blobs out works, and again for the next release", async () => {
   using dir = tempDir();
   const { server, trainer, bot, bare } = world(dir.path);
