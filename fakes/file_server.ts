@@ -11,6 +11,8 @@ export interface FileServer extends AsyncDisposable {
   readonly faults: (Fault | undefined)[];
   /** Every request, in order. */
   readonly requests: { readonly range: string | null; readonly headers: Headers }[];
+  /** The bytes of all correct answers so far. */
+  sentBytes: number;
 }
 
 export type Fault =
@@ -30,12 +32,14 @@ export function startFileServer(content: Uint8Array<ArrayBuffer>): FileServer {
     hasRanges: true,
     faults: [] as FileServer["faults"],
     requests: [] as FileServer["requests"],
+    sentBytes: 0,
   };
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
     state.requests.push({ range: request.headers.get("range"), headers: request.headers });
     const fault = state.faults.shift();
     if (fault?.kind === "answer") return await fault.make(request);
     const answer = rightAnswer(request, state);
+    state.sentBytes += answer.bytes;
     return fault === undefined ? answer.whole() : answer.broken(fault);
   });
   const origin = `http://127.0.0.1:${server.addr.port}`;
@@ -65,7 +69,7 @@ function rightAnswer(
         status: 416,
         headers: { "content-range": `bytes */${content.length}` },
       });
-      return { whole: () => unsatisfied, broken: () => unsatisfied };
+      return { bytes: 0, whole: () => unsatisfied, broken: () => unsatisfied };
     }
     status = 206;
     body = content.subarray(start, end);
@@ -73,6 +77,7 @@ function rightAnswer(
   }
   headers.set("content-length", String(body.length));
   return {
+    bytes: body.length,
     whole: () => new Response(body, { status, headers }),
     broken: (fault: Exclude<Fault, { kind: "answer" }>) =>
       new Response(brokenBody(body, fault), { status, headers }),

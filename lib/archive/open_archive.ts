@@ -28,12 +28,17 @@ export async function openArchive(
   range?: FileRange,
 ): Promise<Archive> {
   const whole = await context.fs.open(path, { read: true });
+  const bytes = range?.bytes ?? whole.statSync().size;
+  const file = range === undefined ? whole : fileRange(whole, range);
+  const guard = new ArchiveGuard(name, bytes, limits);
+  return await openArchiveFile({ file, bytes, guard, signal: context.signal });
+}
+
+/** As {@link openArchive}, of an open file. It is closed with the archive, and if it cannot be opened. */
+export async function openArchiveFile(source: ArchiveSource): Promise<Archive> {
+  const { file, bytes, guard } = source;
   try {
-    const bytes = range?.bytes ?? whole.statSync().size;
-    const file = range === undefined ? whole : fileRange(whole, range);
-    const guard = new ArchiveGuard(name, bytes, limits);
     const head = readAt(file, 0, TAR_BLOCK_BYTES);
-    const source: ArchiveSource = { file, bytes, guard, signal: context.signal };
     if (startsWith(head, GZIP)) return await openTar(source, "tar.gz");
     if (isTarHeader(head)) return await openTar(source, "tar");
     if (isZstd(head)) return await openTar(source, "tar.zst");
@@ -43,7 +48,7 @@ export async function openArchive(
     if (isZip) return await openZip(source);
     throw guard.fault("ARCHIVE_FORMAT", describeOther(head));
   } catch (error) {
-    whole.close();
+    file.close();
     throw error;
   }
 }

@@ -9,6 +9,15 @@ export interface ArchiveEntry {
   readonly path: string;
   /** The size that the archive states. Reading verifies it. */
   readonly bytes: number;
+  /** Where the archive has its contents, if they are packed on their own: in a ZIP. */
+  readonly packed?: PackedContent | undefined;
+}
+
+/** The packed contents of an entry: their range in the archive's file, compressed or not. */
+export interface PackedContent extends FileRange {
+  readonly isCompressed: boolean;
+  /** The CRC-32 of the contents, as the archive states it. */
+  readonly crc: number;
 }
 
 /** An entry with its content. */

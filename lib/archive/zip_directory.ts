@@ -1,4 +1,5 @@
 import type { ArchiveGuard, ArchiveSource } from "./archive_guard.ts";
+import type { FileRange } from "./file_range.ts";
 import { FileWindow } from "../core/read_at.ts";
 import { type DirectoryPlace, viewOf } from "./zip_end.ts";
 import { decodeName, readSizes, type ZipSizes } from "./zip_fields.ts";
@@ -38,6 +39,9 @@ const CENTRAL_WINDOW_BYTES = 256 * 1024;
 
 /** A header has about 100 bytes, and small files and their headers are close together. */
 const LOCAL_WINDOW_BYTES = 4096;
+
+/** The longest descriptor after the contents of a streamed entry. */
+const DESCRIPTOR_BYTES_MAX = 24;
 
 /** An entry about which both of its headers agree. */
 export interface ZipMember {
@@ -85,7 +89,22 @@ export function readZipDirectory(source: ArchiveSource, place: DirectoryPlace): 
   });
 }
 
-function readCentralHeaders({ file, guard }: ArchiveSource, place: DirectoryPlace): CentralHeader[] {
+/**
+ * Returns the ranges of a ZIP that {@link readZipDirectory} reads outside the directory, in no order: around each local
+ * header. The directory itself must be readable.
+ */
+export function localHeaderRanges(source: Omit<ArchiveSource, "signal">, place: DirectoryPlace): FileRange[] {
+  const offsets = readCentralHeaders(source, place).map(({ headerOffset }) => headerOffset);
+  return [...offsets, place.offset].map((offset) => {
+    const start = Math.max(0, offset - DESCRIPTOR_BYTES_MAX);
+    return { offset: start, bytes: offset + LOCAL_WINDOW_BYTES - start };
+  });
+}
+
+function readCentralHeaders(
+  { file, guard }: Omit<ArchiveSource, "signal">,
+  place: DirectoryPlace,
+): CentralHeader[] {
   const window = new FileWindow(file, CENTRAL_WINDOW_BYTES);
   const end = place.offset + place.bytes;
   const headers: CentralHeader[] = [];

@@ -15,6 +15,8 @@ const LOCATOR_BYTES = 20;
 const LOCATOR_SIGNATURE = 0x07064b50;
 const ZIP64_END_BYTES = 56;
 const ZIP64_END_SIGNATURE = 0x06064b50;
+/** All end records with the longest comment: what is read at the end of a ZIP. */
+export const END_OF_ZIP_BYTES_MAX = ZIP64_END_BYTES + LOCATOR_BYTES + END_BYTES + COMMENT_BYTES_MAX;
 /** The value of a field whose real value is in the ZIP64 record. */
 const FULL_16 = 0xffff;
 const FULL_32 = 0xffffffff;

@@ -14,7 +14,7 @@ export function openZip(source: ArchiveSource): Archive {
   const members = all.filter(({ kind }) => kind === "file");
   return {
     format: "zip",
-    entries: members.map(({ path, bytes }) => ({ path, bytes })),
+    entries: members.map(entryOf),
     folders: all.filter(({ kind }) => kind === "folder").map(({ path }) => path),
     read: (wants) => readMembers(source, members, wants ?? (() => true)),
     [Symbol.asyncDispose]() {
@@ -24,13 +24,18 @@ export function openZip(source: ArchiveSource): Archive {
   };
 }
 
+function entryOf({ path, bytes, method, crc, dataOffset, compressedBytes }: ZipMember): ArchiveEntry {
+  const isCompressed = method !== "stored";
+  return { path, bytes, packed: { offset: dataOffset, bytes: compressedBytes, isCompressed, crc } };
+}
+
 async function* readMembers(
   source: ArchiveSource,
   members: readonly ZipMember[],
   wants: (entry: ArchiveEntry) => boolean,
 ): AsyncGenerator<ArchiveContent> {
   for (const member of members) {
-    const entry: ArchiveEntry = { path: member.path, bytes: member.bytes };
+    const entry = entryOf(member);
     if (!wants(entry)) continue;
     const place = member.method === "stored"
       ? { offset: member.dataOffset, bytes: member.compressedBytes }

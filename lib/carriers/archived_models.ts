@@ -6,7 +6,13 @@ import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { FileHasher, type Sha256 } from "../core/hash.ts";
 import { isClutter, reportClutter } from "../release/clutter.ts";
-import { fileListProblem, MANIFEST_NAME, parseManifest, totalBytes } from "../release/manifest.ts";
+import {
+  fileListProblem,
+  MANIFEST_NAME,
+  parseManifest,
+  type ReleaseFile,
+  totalBytes,
+} from "../release/manifest.ts";
 import {
   manifestFile,
   refuseOversized,
@@ -28,6 +34,12 @@ export interface DownloadedArchive {
   readonly fileName?: string | undefined;
 }
 
+/** An archive that is open already. It is closed with its models. */
+export interface OpenedArchive {
+  readonly contents: Contents;
+  readonly name: string;
+}
+
 export interface ArchivedModelsOptions {
   readonly limits: ArchiveLimits;
   /** The folder of the models in the archive. Default: the folder that the manifest names, else the whole archive. */
@@ -35,9 +47,14 @@ export interface ArchivedModelsOptions {
 }
 
 /** A file of a release, and its entry in the archive. */
-interface ArchivedFile {
+export interface ArchivedFile {
   readonly path: string;
   readonly entry: ArchiveEntry;
+}
+
+/** A file of a release, as the manifest describes it if the archive has one. */
+export interface ClaimedFile extends ArchivedFile {
+  readonly claimed: ReleaseFile | undefined;
 }
 
 /** An open archive, and its files that belong to the release. */
@@ -67,17 +84,16 @@ export class ArchivedModels implements AsyncDisposable {
    */
   static async open(
     context: Context,
-    archives: readonly DownloadedArchive[],
+    archives: readonly (DownloadedArchive | OpenedArchive)[],
     options: ArchivedModelsOptions,
   ): Promise<ArchivedModels> {
     const parts: Part[] = [];
     let claim: ManifestClaim | undefined;
     await using opened = new AsyncDisposableStack();
-    for (const { path, name, fileName } of archives) {
-      const archive: Contents = opened.use(
-        fileName === undefined
-          ? await openArchive(context, path, name, options.limits)
-          : await openArchiveOrFile(context, path, name, options.limits, fileName),
+    for (const offered of archives) {
+      const { name } = offered;
+      const archive = opened.use(
+        "contents" in offered ? offered.contents : await openDownloaded(context, offered, options.limits),
       );
       const entries = archive.entries.filter(({ path }) => !isClutter(path));
       const root = findModels(entries, archive.folders, options.subdir);
@@ -99,25 +115,44 @@ export class ArchivedModels implements AsyncDisposable {
     for (const { archive } of this.#parts) await archive[Symbol.asyncDispose]();
   }
 
+  /** The manifest of the archives; `undefined` if there is none. */
+  get claim(): ManifestClaim | undefined {
+    return this.#claim;
+  }
+
+  /** The files of the release. */
+  get files(): readonly ClaimedFile[] {
+    const claimed = new Map(this.#claim?.manifest.files.map((file) => [file.path, file]));
+    return this.#files().map((file) => ({ ...file, claimed: claimed.get(file.path) }));
+  }
+
   /** Returns the offer of a revision that consists of these archives. */
   offer(revision: Revision, sequence?: number): Offer {
-    const claimed = new Map(this.#claim?.manifest.files.map((file) => [file.path, file.sha256]));
-    const files = this.#files().map(({ path, entry }) => ({
+    const files = this.files.map(({ path, entry, claimed }) => ({
       path,
-      sha256: claimed.get(path),
+      sha256: claimed?.sha256,
       size: entry.bytes,
     }));
     return { revision, claim: this.#claim, sequence, files };
   }
 
-  /** Extracts every file into staging. Staging links a file that the store holds, after it has hashed it. */
+  /**
+   * Extracts every file into staging that is not staged yet. Staging links a file that the store holds, after it has
+   * hashed it.
+   */
   async stage(staging: Staging): Promise<void> {
-    const total = totalBytes(this.#files().map(({ entry }) => ({ size: entry.bytes })));
+    const before = new Set(staging.files.map(({ path }) => path));
+    const wanted = this.#files().filter(({ path }) => !before.has(path));
+    const total = totalBytes(wanted.map(({ entry }) => ({ size: entry.bytes })));
     await staging.requireSpace(total);
     const staged = new Map<string, Sha256>();
     let doneBytes = 0;
     for (const { archive, files, name } of this.#parts) {
-      for await (const { entry, links, content } of archive.read(({ path }) => files.has(path))) {
+      const isWanted = ({ path }: ArchiveEntry) => {
+        const file = files.get(path);
+        return file !== undefined && !before.has(file.path);
+      };
+      for await (const { entry, links, content } of archive.read(isWanted)) {
         const paths = [entry, ...links].map(({ path }) => files.get(path)?.path ?? path);
         const [first, ...others] = paths.filter((path) => !staged.has(path));
         const earlier = paths.filter((path) => staged.has(path));
@@ -157,6 +192,16 @@ export class ArchivedModels implements AsyncDisposable {
       hint: "rename the file on the training side; the active release is untouched",
     });
   }
+}
+
+async function openDownloaded(
+  context: Context,
+  { path, name, fileName }: DownloadedArchive,
+  limits: ArchiveLimits,
+): Promise<Contents> {
+  return fileName === undefined
+    ? await openArchive(context, path, name, limits)
+    : await openArchiveOrFile(context, path, name, limits, fileName);
 }
 
 /** The folder of the models in an archive, and where their manifest is if it has one. */

@@ -74,7 +74,8 @@ export interface Offer {
  * - `inspect` may download an archive into the store's folder for partial files, if its content is not known otherwise;
  * - `inspect` refuses unsafe paths, links and file types before they reach a file system;
  * - `stage` writes only into the staging folder and the folder for partial files. It links files that the store holds. It
- *   never trusts a name or a claim: a file is linked only if the same object was hashed before;
+ *   never trusts a name or a claim: a file is linked only if the same object was hashed before, or if its size and
+ *   CRC-32 are those in an archive's directory;
  * - errors are {@link ModelSyncError}s, and name the actual and the expected value;
  * - after a failed call, a second call does not skip bytes that the first did not write.
  */

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import type { ArchiveLimits } from "../archive/archive_limits.ts";
 import { download, STALL_MS } from "../http/download.ts";
+import type { DownloadRequest } from "../http/download_types.ts";
 import { TransientError, UnreachableError } from "../core/errors.ts";
 import { acquireLock } from "../core/lock.ts";
 import { removePartial } from "../http/partial_file.ts";
@@ -15,6 +16,7 @@ import { findRevision } from "../store/revisions.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { ArchivedModels } from "./archived_models.ts";
+import { RemoteModels } from "./remote_models.ts";
 import type { Offer, Revision, Source } from "./carrier.ts";
 
 export interface RunPodSourceOptions {
@@ -45,7 +47,10 @@ export class RunPodSource implements Source {
   #finished: Promise<FinishedJob> | undefined;
   #job: FinishedJob | undefined;
   #archive: string | undefined;
+  /** The models in the downloaded archive. */
   #models: ArchivedModels | undefined;
+  /** The models in the archive on its server. */
+  #remote: RemoteModels | undefined;
 
   constructor(context: Context, options: RunPodSourceOptions, store: Store) {
     const { api, pollIntervalMs, cancels } = options;
@@ -76,6 +81,8 @@ export class RunPodSource implements Source {
 
   /** May be called twice: by the caller of {@link prepare} and by the run. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#remote?.[Symbol.asyncDispose]();
+    this.#remote = undefined;
     await this.#models?.[Symbol.asyncDispose]();
     this.#models = undefined;
     if (this.#archive !== undefined) removePartial(this.#store.fs, this.#archive);
@@ -118,21 +125,21 @@ export class RunPodSource implements Source {
   async inspect(revision: Revision): Promise<Offer> {
     const job = this.#job;
     if (job === undefined) throw new TypeError("inspect() before resolve()");
-    const name = `the archive of RunPod job ${job.id}`;
-    this.#archive = await partialPath(this.#store, `runpod ${revision.source} ${job.id}`);
-    await this.#download(job, name, this.#archive);
-    const { limits, subdir } = this.#options;
-    this.#models = await ArchivedModels.open(this.#context, [{ path: this.#archive, name }], {
-      limits,
-      subdir,
-    });
+    this.#remote = await RemoteModels.open(this.#context, this.#store, {
+      ...this.#request(job),
+      path: await partialPath(this.#store, `parts of runpod ${revision.source} ${job.id}`),
+    }, this.#options);
+    const models = this.#remote?.models ?? await this.#downloadModels(job, revision);
     // Without a manifest, the start time orders the jobs.
-    return this.#models.offer(revision, Math.floor(job.startedAt.getTime() / 1000));
+    return models.offer(revision, Math.floor(job.startedAt.getTime() / 1000));
   }
 
-  async stage(_offer: Offer, staging: Staging): Promise<void> {
-    if (this.#models === undefined) throw new TypeError("stage() before inspect()");
-    await this.#models.stage(staging);
+  async stage(offer: Offer, staging: Staging): Promise<void> {
+    if (this.#job === undefined) throw new TypeError("stage() before resolve()");
+    if (await this.#remote?.stage(staging) === true) return;
+    const models = this.#models ?? await this.#downloadModels(this.#job, offer.revision);
+    if (models.claim?.text !== offer.claim?.text) throw changedMeanwhile(nameOf(this.#job));
+    await models.stage(staging);
   }
 
   /** Does nothing: the pull itself remembers the activated job. */
@@ -140,22 +147,25 @@ export class RunPodSource implements Source {
     return Promise.resolve();
   }
 
-  async #download(job: FinishedJob, what: string, path: string): Promise<void> {
-    const { downloadTimeoutMs: totalMs, downloadBytesMax: bytesMax, bytesPerSecondMax } = this.#options;
-    this.#context.log.info(`downloading ${what} from ${new URL(job.archiveUrl).host}`);
-    let isFirst = true;
+  /** Downloads the archive of a job and opens it. */
+  async #downloadModels(job: FinishedJob, revision: Revision): Promise<ArchivedModels> {
+    const path = this.#archive = await partialPath(this.#store, `runpod ${revision.source} ${job.id}`);
+    await this.#download(job, path);
+    return this.#models = await ArchivedModels.open(
+      this.#context,
+      [{ path, name: nameOf(job) }],
+      this.#options,
+    );
+  }
+
+  async #download(job: FinishedJob, path: string): Promise<void> {
+    this.#context.log.info(`downloading ${nameOf(job)} from ${new URL(job.archiveUrl).host}`);
     try {
       await download(this.#context, {
-        what,
+        ...this.#request(job),
         path,
         expected: {},
-        limits: { stallMs: Math.min(STALL_MS, totalMs), totalMs, bytesMax, bytesPerSecondMax },
         onSize: (bytes) => requireSpace(this.#context, this.#store.partials, bytes),
-        locate: async () => {
-          const url = isFirst ? job.archiveUrl : await this.#runner.newArchiveUrl(job);
-          isFirst = false;
-          return { url, credentials: this.#client.credentialsFor(url), isSigned: true };
-        },
       });
     } catch (error) {
       if (!(error instanceof UnreachableError)) throw error;
@@ -165,6 +175,21 @@ export class RunPodSource implements Source {
       }
       throw error;
     }
+  }
+
+  /** Returns how to read the archive of a job: first at the known address, and then at a new one. */
+  #request(job: FinishedJob): Pick<DownloadRequest, "what" | "limits" | "locate"> {
+    const { downloadTimeoutMs: totalMs, downloadBytesMax: bytesMax, bytesPerSecondMax } = this.#options;
+    let isFirst = true;
+    return {
+      what: nameOf(job),
+      limits: { stallMs: Math.min(STALL_MS, totalMs), totalMs, bytesMax, bytesPerSecondMax },
+      locate: async () => {
+        const url = isFirst ? job.archiveUrl : await this.#runner.newArchiveUrl(job);
+        isFirst = false;
+        return { url, credentials: this.#client.credentialsFor(url), isSigned: true };
+      },
+    };
   }
 }
 
@@ -180,6 +205,17 @@ export function planJob(
     now: context.clock.now(),
     lifeMs: jobLifeMs(options.api),
     isNewWanted: options.startsNewJob,
+  });
+}
+
+function nameOf({ id }: FinishedJob): string {
+  return `the archive of RunPod job ${id}`;
+}
+
+function changedMeanwhile(name: string): UnreachableError {
+  return new UnreachableError(`Cannot read ${name}: it changed during the pull`, {
+    code: "CHANGING",
+    hint: "run again",
   });
 }
 

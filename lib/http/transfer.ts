@@ -12,7 +12,7 @@ import type { Clock } from "../core/clock.ts";
 import { plural } from "../core/format.ts";
 
 /** Four connections use a line that one cannot fill. rclone has the same default. */
-const CONNECTIONS_MAX = 4;
+export const CONNECTIONS_MAX = 4;
 
 /** Counts consecutive failures without a byte between them. */
 const RETRIES: RetryPolicy = { attemptsMax: 6, firstDelayMs: 500, delayMsMax: 30_000 };

@@ -124,6 +124,15 @@ export class Staging implements AsyncDisposable {
     this.#files.set(path, { ...staged, path, info: this.#store.fs.lstatSync(target) });
   }
 
+  /** Returns the path of an intact file of an installed release with this content; `undefined` if there is none. */
+  async findHeld(sha256: Sha256): Promise<string | undefined> {
+    const held = this.#index().get(sha256);
+    if (held === undefined || await checkFile(this.#context, held, held.file, "stat") !== undefined) {
+      return undefined;
+    }
+    return join(held.dir, held.file.path);
+  }
+
   /** Returns whether an installed release has a file with this content. */
   holds(sha256: Sha256): boolean {
     return this.#index().has(sha256);

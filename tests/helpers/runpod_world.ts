@@ -76,7 +76,7 @@ export class RunPodWorld implements AsyncDisposable {
   }
 
   /** Changes bytes in an archive, but not its manifest. */
-  async tamper(path: string, content: string): Promise<void> {
+  async tamper(path: string, content: string | Uint8Array): Promise<void> {
     this.#models = { ...this.#models, [path]: content };
     await this.#write();
   }

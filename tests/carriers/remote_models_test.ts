@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Fault } from "../../fakes/file_server.ts";
+import { QuickClock } from "../helpers/fake_clock.ts";
+import { RunPodWorld } from "../helpers/runpod_world.ts";
+import { noise, readFiles, type TempDir, tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+const MIB = 1024 * 1024;
+
+/** Does not compress, so it is stored. */
+const LARGE = noise(17 * MIB, 1);
+
+/** Compresses to a hundredth. */
+const TABLE = "0.25,0.5,0.75\n".repeat(200_000);
+
+type Models = Readonly<Record<string, string | Uint8Array>>;
+
+/** A machine that has pulled an archive with a large file, and pulls further ones. */
+class Bench implements AsyncDisposable {
+  readonly #dir: TempDir = tempDir();
+  readonly world = new RunPodWorld(join(this.#dir.path, "runpod"));
+  readonly modelsDir = join(this.#dir.path, "bot/models");
+  context = testContext();
+  #sequence = 0;
+
+  static async with(models: Models): Promise<Bench> {
+    const bench = new Bench();
+    await bench.offer(models);
+    await bench.pull();
+    return bench;
+  }
+
+  /** Lets the next job pack these models. */
+  async offer(models: Models): Promise<void> {
+    await this.world.offer(models, ++this.#sequence);
+  }
+
+  /** Pulls, and returns the bytes that the archive's server sent. */
+  async pull(): Promise<number> {
+    const { files } = this.world;
+    files.sentBytes = 0;
+    files.requests.length = 0;
+    this.context = testContext({ clock: new QuickClock("2026-11-21T03:00:00Z", 9_000) });
+    await this.world.pullTo(this.modelsDir, this.context);
+    return files.sentBytes;
+  }
+
+  /** Asserts that the machine has these models. */
+  has(models: Models): void {
+    const names = Object.keys(readFiles(this.modelsDir)).sort();
+    assert.deepEqual(names, Object.keys(models).sort());
+    for (const [name, content] of Object.entries(models)) {
+      const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+      assert.ok(Buffer.compare(bytes, Deno.readFileSync(join(this.modelsDir, name))) === 0, name);
+    }
+  }
+
+  get archiveBytes(): number {
+    return this.world.files.content.length;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.world[Symbol.asyncDispose]();
+    this.#dir[Symbol.dispose]();
+  }
+}
+
+Deno.test("of an archive with one changed file, only the headers, the manifest and that file are downloaded", async () => {
+  const models = { "a.onnx": LARGE, "b.json": "{}", "c/table.csv": TABLE };
+  await using bench = await Bench.with(models);
+  const changed = { ...models, "b.json": '{"changed":true}', "c/table.csv": `x${TABLE}` };
+  await bench.offer(changed);
+  const sent = await bench.pull();
+  bench.has(changed);
+  assert.ok(sent < MIB, `${sent} bytes were sent`);
+  assert.ok(bench.world.files.requests.length <= 6, `${bench.world.files.requests.length} requests`);
+  assert.match(
+    bench.context.log.lines.join("\n"),
+    /info downloaded [\d.]+ KiB of the 17\.\d MiB of the archive/,
+  );
+  assert.deepEqual([...Deno.readDirSync(join(bench.modelsDir, "../.model-sync/partials"))], []);
+});
+
+Deno.test("an archive of which most has changed, a small one and the first one are downloaded as a whole", async () => {
+  await using bench = await Bench.with({ "a.onnx": LARGE });
+  assert.equal(bench.world.files.requests.length, 1);
+  await bench.offer({ "a.onnx": noise(17 * MIB, 2), "b.json": "{}" });
+  const sent = await bench.pull();
+  assert.ok(sent >= bench.archiveBytes && sent < bench.archiveBytes + MIB);
+  await bench.offer({ "a.onnx": "small" });
+  await bench.pull();
+  bench.has({ "a.onnx": "small" });
+});
+
+Deno.test("an archive is downloaded as a whole if its server serves no ranges or promises no version of it", async () => {
+  const models = { "a.onnx": LARGE, "b.json": "1" };
+  for (
+    const change of [
+      { hasRanges: false },
+      { etag: undefined },
+      { etag: 'W/"weak"' },
+    ]
+  ) {
+    await using bench = await Bench.with({ "a.onnx": LARGE });
+    await bench.offer(models);
+    Object.assign(bench.world.files, change);
+    const sent = await bench.pull();
+    bench.has(models);
+    assert.ok(sent >= bench.archiveBytes, JSON.stringify(change));
+    assert.match(bench.context.log.lines.join("\n"), /debug .*; downloading the whole archive/);
+  }
+});
+
+/** Answers a request for a range with these bytes instead of the archive's. */
+function answerFrom(bytes: Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}): Fault {
+  return {
+    kind: "answer",
+    make: (request) => {
+      const [, from = "", to = ""] = /bytes=(\d+)-(\d+)/.exec(request.headers.get("range") ?? "") ?? [];
+      return new Response(bytes.slice(Number(from), Number(to) + 1), {
+        status: 206,
+        headers: { "content-range": `bytes ${from}-${to}/${bytes.length}`, etag: '"same"', ...headers },
+      });
+    },
+  };
+}
+
+Deno.test("a server that lies, changes the archive between two requests or breaks off costs a whole download, and no wrong byte", async () => {
+  await using bench = await Bench.with({ "a.onnx": LARGE });
+  const { files } = bench.world;
+  const good = undefined;
+  const lies: readonly ((content: Uint8Array<ArrayBuffer>) => readonly (Fault | undefined)[])[] = [
+    (content) => [good, answerFrom(content, { etag: '"other"' })],
+    // Other contents of the changed file, and other headers.
+    (content) => [good, good, good, answerFrom(withWrongByte(content, 17 * MIB + 500_000))],
+    (content) => [good, answerFrom(withWrongByte(content, content.length - 30))],
+    (content) => [good, answerFrom(content.slice(0, -100))],
+    (content) => [good, answerFrom(content, { "content-range": `bytes 0-9/${content.length}` })],
+    (content) => [good, answerFrom(content, { "content-range": `bytes 0-9/${2 ** 52}` })],
+    () => Array.from({ length: 3 }, () => ({ kind: "reset", afterBytes: 0 })),
+    // The last two are retried.
+    () => [good, { kind: "reset", afterBytes: 100 }, { kind: "reset", afterBytes: 100 }],
+    () => [good, { kind: "answer", make: () => new Response("no", { status: 404 }) }],
+  ];
+  for (const [round, lie] of lies.entries()) {
+    const models = { "a.onnx": LARGE, "b.json": String(round), "c.bin": noise(MIB, round) };
+    await bench.offer(models);
+    files.etag = '"same"';
+    files.faults.push(...lie(files.content));
+    const sent = await bench.pull();
+    bench.has(models);
+    const isRetried = round >= lies.length - 2;
+    assert.ok(isRetried ? sent < 2 * MIB : sent >= bench.archiveBytes, `round ${round}: ${sent} bytes`);
+    assert.deepEqual(files.faults, []);
+  }
+});
+
+function withWrongByte(bytes: Uint8Array<ArrayBuffer>, at: number): Uint8Array<ArrayBuffer> {
+  const changed = bytes.slice();
+  changed[at] = (changed[at] ?? 0) ^ 1;
+  return changed;
+}
+
+Deno.test("a file that another program replaced in an archive is found, although the manifest names the one in the store", async () => {
+  const models = { "a.onnx": LARGE, "b.bin": noise(MIB, 1) };
+  await using bench = await Bench.with(models);
+  await bench.offer({ ...models, "c.json": "1" });
+  await bench.world.tamper("b.bin", noise(MIB, 2));
+  await assert.rejects(bench.pull(), { code: "DIGEST_MISMATCH", message: /b\.bin/ });
+  bench.has(models);
+});
+
+Deno.test("an unsafe archive is refused with the same error, whether parts of it are read or all", async () => {
+  await using bench = await Bench.with({ "a.onnx": LARGE });
+  await bench.offer({ "a.onnx": LARGE, "b.json": "1" });
+  const { files } = bench.world;
+  const archive = files.content;
+  const end = archive.length - 22;
+  const unsafe: readonly [string, Uint8Array<ArrayBuffer>][] = [
+    ["ARCHIVE_UNSAFE", new Uint8Array(await new Blob([archive, "0"]).arrayBuffer())],
+    ["ARCHIVE_DAMAGED", archive.slice(0, -1)],
+    // More entries than the directory has, a longer directory, and a local header that disagrees.
+    ["ARCHIVE_UNSAFE", withWrongByte(archive, end + 10)],
+    ["ARCHIVE_DAMAGED", withWrongByte(archive, end + 14)],
+    ["ARCHIVE_UNSAFE", withWrongByte(archive, 30)],
+  ];
+  for (const [code, content] of unsafe) {
+    files.content = content;
+    files.etag = `"${crypto.randomUUID()}"`;
+    await assert.rejects(bench.pull(), { code }, code);
+  }
+  bench.has({ "a.onnx": LARGE });
+});
