@@ -5,6 +5,7 @@ import { removeIfThere, syncFolder } from "../core/files.ts";
 import { type FileDigest, FileHasher, writeAll } from "../core/hash.ts";
 import { compareUtf8, findPathCollision, portablePathProblem } from "../core/portable_path.ts";
 import { quote } from "../core/quote.ts";
+import { readAt, readInto } from "../core/read_at.ts";
 import { AT_ONCE_BYTES, readRange } from "../core/read_pieces.ts";
 import { centralHeader, endRecords, localHeader, type WrittenEntry } from "./zip_records.ts";
 import { pieceBytesFor, zlibPieces } from "./zlib_pieces.ts";
@@ -37,16 +38,22 @@ const DEFLATE_LEVEL = 6;
 /** Enough to test whether a file compresses, in two milliseconds. */
 const SAMPLE_BYTES = 64 * 1024;
 
-/** Floating-point weights shrink by a tenth at most, and deflating them is 20 times slower than storing. */
-const WORTHWHILE_RATIO = 0.9;
+/** The sample of a large file is taken in this many places, because its beginning may be a header of text. */
+const SAMPLE_PLACES = 4;
+
+/**
+ * Weights shrink by a fifth at most (float32 0.93, float16 0.92, bfloat16 0.80, int8 0.93), and deflating them is 20
+ * times slower than storing. A client can download the changed parts of a stored file.
+ */
+const WORTHWHILE_RATIO = 0.75;
 
 /** From this size on, 64-bit sizes are written. Compressed contents may be slightly larger than the file. */
 const LONG_BYTES_MIN = 0xff000000;
 
 /**
  * Writes a reproducible ZIP: the same files give the same bytes, as long as the runtime's zlib is the same. Entries are
- * sorted by the bytes of their paths and have a fixed time and mode. Each file is read once. Its beginning decides
- * whether it is stored or deflated. The archive is written beside `target`, synced and renamed, so a crash leaves the
+ * sorted by the bytes of their paths and have a fixed time and mode. Each file is read once. A sample decides whether it
+ * is stored or deflated. The archive is written beside `target`, synced and renamed, so a crash leaves the
  * old one or the new one. Needs read and write permission.
  *
  * @returns the archive's size, and the digests of the files, sorted, without those of the trailer
@@ -105,6 +112,7 @@ async function writeSynced(
     const digest = await output.add(
       path,
       size,
+      readSample(source, size),
       readRange(source, { offset: 0, bytes: size }, signal),
       onPiece,
     );
@@ -120,7 +128,7 @@ async function writeSynced(
   checkPaths(target, [...files, ...texts].map(({ path }) => path));
   for (const { path, text } of texts) {
     const bytes = new TextEncoder().encode(text);
-    await output.add(path, bytes.length, asPieces(bytes), () => {});
+    await output.add(path, bytes.length, bytes.subarray(0, SAMPLE_BYTES), asPieces(bytes), () => {});
   }
   const bytes = output.finish();
   await file.sync();
@@ -147,11 +155,10 @@ class ZipOutput {
   async add(
     path: string,
     size: number,
+    sample: Uint8Array,
     pieces: AsyncGenerator<Uint8Array>,
     onPiece: (bytes: number) => void,
   ): Promise<FileDigest> {
-    const first = await pieces.next();
-    const sample = first.done ? new Uint8Array(0) : first.value.subarray(0, SAMPLE_BYTES);
     const announced: WrittenEntry = {
       name: new TextEncoder().encode(path),
       method: isCompressible(sample, this.#zlib) ? "deflated" : "stored",
@@ -164,10 +171,9 @@ class ZipOutput {
     const header = localHeader(announced);
     this.#writeSync(header);
     const measure = await ContentMeasure.create(this.#zlib, size, onPiece);
-    const all = first.done ? pieces : prepended(first.value, pieces);
     const start = this.#at;
-    if (announced.method === "stored") await this.#store(all, measure);
-    else await this.#deflate(all, measure, size);
+    if (announced.method === "stored") await this.#store(pieces, measure);
+    else await this.#deflate(pieces, measure, size);
     const { crc, digest } = measure.finish();
     const entry = { ...announced, crc, bytes: digest.bytes, compressedBytes: this.#at - start };
     this.#entries.push(entry);
@@ -218,13 +224,20 @@ class ZipOutput {
   }
 }
 
-function isCompressible(sample: Uint8Array, { deflateRawSync }: Zlib): boolean {
-  return deflateRawSync(sample, { level: 1 }).length < sample.length * WORTHWHILE_RATIO;
+/** Returns a small file's beginning, or pieces from the inside of a large one. */
+function readSample(file: Deno.FsFile, size: number): Uint8Array {
+  if (size < 2 * SAMPLE_BYTES) return readAt(file, 0, Math.min(size, SAMPLE_BYTES));
+  const bytes = SAMPLE_BYTES / SAMPLE_PLACES;
+  const sample = new Uint8Array(SAMPLE_BYTES);
+  for (let place = 0; place < SAMPLE_PLACES; place++) {
+    const offset = Math.floor((size - bytes) * (place + 1) / (SAMPLE_PLACES + 1));
+    readInto(file, offset, sample.subarray(place * bytes, (place + 1) * bytes));
+  }
+  return sample;
 }
 
-async function* prepended(first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield first;
-  yield* rest;
+function isCompressible(sample: Uint8Array, { deflateRawSync }: Zlib): boolean {
+  return deflateRawSync(sample, { level: 1 }).length < sample.length * WORTHWHILE_RATIO;
 }
 
 /** Computes checksum and digest of contents while they are written. */

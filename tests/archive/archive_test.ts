@@ -262,6 +262,26 @@ Deno.test("writeZip() returns the written files, and appends the trailer that is
   assert.ok(result.bytes > 2_000_000 && result.bytes < 2_002_000, "noise is stored, zeros are deflated");
 });
 
+Deno.test("writeZip() stores weights, also behind a long header of text, and deflates text", async () => {
+  using dir = tempDir();
+  const text = (content: string) => new TextEncoder().encode(content);
+  const header = text('{"layer.0.weight":{"dtype":"F32","shape":[64,64]}},'.repeat(1600));
+  const files = new Map<string, Uint8Array>([
+    ["a.safetensors", joined([header, noise(600_000, 1)])],
+    // An exponent that varies little beside random digits.
+    ["b.bf16", noise(400_000, 2).map((byte, index) => index % 2 === 0 ? byte : 0x3c | (byte & 3))],
+    ["c.csv", text("0.25,0.5\n".repeat(50_000))],
+    ["d.json", text("{}".repeat(100))],
+  ]);
+  await zipped(dir.path, files);
+  const path = `${dir.path}/models.zip`;
+  await using archive = await openArchive(testContext(), path, "models.zip", ARCHIVE_LIMITS);
+  assert.deepEqual(
+    archive.entries.map(({ path, packed }) => [path, packed?.isCompressed]),
+    [["a.safetensors", false], ["b.bf16", false], ["c.csv", true], ["d.json", true]],
+  );
+});
+
 Deno.test("writeZip() leaves the old archive when it fails", async () => {
   using dir = tempDir();
   const inputs = onDisk(`${dir.path}/files`, new Map([["a", noise(3_000_000, 1)]]));
