@@ -258,7 +258,7 @@ class ContentMeasure {
     expectedBytes: number,
     onPiece: (bytes: number) => void,
   ): Promise<ContentMeasure> {
-    return new ContentMeasure(zlib, await FileHasher.create(expectedBytes), onPiece);
+    return new ContentMeasure(zlib, await FileHasher.createForManifest(expectedBytes), onPiece);
   }
 
   add(piece: Uint8Array): void {

@@ -156,7 +156,7 @@ export class ArchivedModels implements AsyncDisposable {
         const paths = [entry, ...links].map(({ path }) => files.get(path)?.path ?? path);
         const [first, ...others] = paths.filter((path) => !staged.has(path));
         const earlier = paths.filter((path) => staged.has(path));
-        const file = first === undefined ? undefined : await staging.write(first, entry.bytes, content);
+        const file = first === undefined ? undefined : await staging.write(first, content);
         const sha256 = file?.sha256 ?? await hashContent(content);
         for (const path of earlier) refuseOtherBytes(path, staged.get(path), sha256, name);
         for (const path of others) if (file !== undefined) await staging.linkStaged(path, file);
@@ -304,7 +304,7 @@ function mergeClaims(
 }
 
 async function hashContent(content: AsyncIterable<Uint8Array>): Promise<Sha256> {
-  const hasher = await FileHasher.create(0);
+  const hasher = await FileHasher.create();
   for await (const piece of content) hasher.update(piece);
   return hasher.digest().sha256;
 }

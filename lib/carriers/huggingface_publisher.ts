@@ -2,7 +2,7 @@ import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
 import { plural } from "../core/format.ts";
-import { CHUNKED_FILE_BYTES_MIN, hashFile } from "../core/hash.ts";
+import { hashFile, isChunked } from "../core/hash.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../store/blob_memory.ts";
 import { fileChanged } from "../huggingface/hashed_file_blob.ts";
@@ -28,6 +28,7 @@ import {
   type Manifest,
   MANIFEST_NAME,
   type ReleaseFile,
+  releaseFile,
   totalBytes,
   type Withdrawal,
 } from "../release/manifest.ts";
@@ -305,14 +306,16 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     });
   }
 
-  /** Returns a manifest's entry. Chunk digests of large files are taken over from the manifest before. */
-  async #describe({ path, size, sha256, chunks, location }: SetFile, before: ReleaseFile | undefined) {
-    const known = chunks ?? before?.chunks;
-    if (size <= CHUNKED_FILE_BYTES_MIN) return { path, size, sha256 };
-    if (known !== undefined) return { path, size, sha256, chunks: known };
-    const digest = await hashFile(this.#context.fs, location, { signal: this.#context.signal });
+  /** Returns a manifest's entry. The chunks of a file whose digest was remembered are taken over from the manifest before. */
+  async #describe({ location, ...file }: SetFile, before: ReleaseFile | undefined): Promise<ReleaseFile> {
+    const contentChunks = file.contentChunks ?? before?.contentChunks;
+    if (contentChunks !== undefined) return { ...file, contentChunks };
+    const { path, size, sha256 } = file;
+    if (!isChunked(size)) return file;
+    const { signal, fs } = this.#context;
+    const digest = await hashFile(fs, location, { signal, isForManifest: true });
     if (digest.sha256 !== sha256) throw fileChanged({ path, location });
-    return { path, size, sha256, ...(digest.chunks === undefined ? {} : { chunks: [...digest.chunks] }) };
+    return releaseFile(path, digest);
   }
 
   #message(createdAt: string): string {

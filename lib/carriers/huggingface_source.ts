@@ -22,6 +22,7 @@ import {
 import { SharedProgress } from "../huggingface/shared_progress.ts";
 import { isClutter, reportClutter } from "../release/clutter.ts";
 import { fileListProblem, releaseDigest, type ReleaseFile, releaseFile } from "../release/manifest.ts";
+import { HeldChunks } from "../store/held_chunks.ts";
 import { releaseDir } from "../store/releases.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
@@ -244,9 +245,8 @@ export class HuggingFaceSource implements Source {
     staging: Staging,
     wanted: readonly (readonly OpenedFile[])[],
   ): Promise<void> {
-    const chunks = new Map(
-      offer.claim?.manifest.files.map((file) => [file.sha256, file.chunks] as const),
-    );
+    const claimed = new Map(offer.claim?.manifest.files.map((file) => [file.sha256, file]));
+    const held = new HeldChunks(this.#context, this.#requireStore());
     const bytes = wanted.reduce((sum, [first]) => sum + (first?.file.size ?? 0), 0);
     await staging.requireSpace(bytes);
     const { limits } = this.#options;
@@ -260,7 +260,7 @@ export class HuggingFaceSource implements Source {
         const context = { ...this.#context, signal, log: progress.logOf(group[0]?.path ?? "") };
         await pool.add(async () => {
           try {
-            await this.#download(context, staging, group, chunks);
+            await this.#download(context, staging, group, { claimed, held });
           } catch (error) {
             stop.abort(error);
             throw error;
@@ -276,7 +276,7 @@ export class HuggingFaceSource implements Source {
     context: Context,
     staging: Staging,
     group: readonly OpenedFile[],
-    chunks: ReadonlyMap<Sha256, readonly Sha256[] | undefined>,
+    { claimed, held }: { readonly claimed: ReadonlyMap<Sha256, ReleaseFile>; readonly held: HeldChunks },
   ): Promise<void> {
     const [first, ...others] = group;
     if (first === undefined) return;
@@ -286,6 +286,7 @@ export class HuggingFaceSource implements Source {
       store: this.#requireStore(),
       limits: this.#options.limits,
       cache: this.#cache,
+      held,
     };
     // Loaded only if there is a file to download.
     const { bringFile } = await import("../huggingface/hub_files.ts");
@@ -293,7 +294,7 @@ export class HuggingFaceSource implements Source {
       context,
       bringing,
       first.file,
-      first.file.sha256 === undefined ? undefined : chunks.get(first.file.sha256),
+      first.file.sha256 === undefined ? undefined : claimed.get(first.file.sha256),
     );
     const staged = await staging.take(first.path, location, digest);
     for (const other of others) await staging.linkStaged(other.path, staged);

@@ -70,7 +70,7 @@ async function writeSmallFile(
   content: Uint8Array,
 ): Promise<void> {
   const pointer = parsePointer(content);
-  if (pointer === undefined) await staging.write(file.path, content.length, [content]);
+  if (pointer === undefined) await staging.write(file.path, [content]);
   else await writeLfsFile(context, place, staging, file, pointer);
 }
 
@@ -85,7 +85,7 @@ async function writeLfsFile(
   if (!await hasLfs(registry)) throw lfsMissing(`${file.path} is stored with Git LFS`);
   await staging.requireSpace(pointer.bytes * 2);
   const content = readLfsContent(context, registry, file.path, pointer);
-  const staged = await staging.write(file.path, pointer.bytes, content);
+  const staged = await staging.write(file.path, content);
   if (staged.sha256 === pointer.sha256) return;
   throw new RefusedError(
     `Cannot accept ${file.path}: Git LFS returned SHA-256 ${staged.sha256}, its pointer says ${pointer.sha256}`,
@@ -100,7 +100,7 @@ async function writeLfsFile(
 async function writeLargeFile(staging: Staging, files: readonly TreeFile[], blob: Blob): Promise<void> {
   const [first, ...others] = files;
   if (first === undefined) return;
-  const staged = await staging.write(first.path, blob.bytes, blob.content);
+  const staged = await staging.write(first.path, blob.content);
   for (const other of others) await staging.linkStaged(other.path, staged);
 }
 

@@ -1,21 +1,23 @@
 import type { Hash } from "node:crypto";
+import type { ChunkList } from "./chunk_list.ts";
+import type { ContentChunker } from "./content_chunker.ts";
 import type { FileSystem } from "./files.ts";
 import { readPieces } from "./read_pieces.ts";
 
 /** Lower-case hexadecimal SHA-256, 64 characters. */
 export type Sha256 = string;
 
-/** The chunk size by which an interrupted download is verified and continued. 16 MiB take one second at 128 Mbit/s. */
-export const CHUNK_BYTES = 16 * 1024 * 1024;
+/** A smaller file is downloaded as a whole within a second at 128 Mbit/s, so a list would only make manifests longer. */
+export const CHUNKED_FILE_BYTES_MIN = 16 * 1024 * 1024;
 
-/** Smaller files are downloaded again as a whole, so chunk digests would only make manifests longer. */
-export const CHUNKED_FILE_BYTES_MIN = 64 * 1024 * 1024;
+/** The list of a larger file, of 5 MiB and more, would make manifests too long. */
+const CHUNKED_FILE_BYTES_MAX = 64 * 1024 ** 3;
 
 export interface FileDigest {
   readonly bytes: number;
   readonly sha256: Sha256;
-  /** SHA-256 of each chunk of {@link CHUNK_BYTES}, for files over {@link CHUNKED_FILE_BYTES_MIN}. */
-  readonly chunks?: readonly Sha256[];
+  /** If they were wanted and {@link isChunked}. */
+  readonly contentChunks?: ChunkList;
 }
 
 /** Returns the SHA-256 of a text. */
@@ -24,31 +26,44 @@ export async function sha256Hex(text: string): Promise<Sha256> {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Computes a file's digest and chunk digests in one pass. */
+/** Returns whether a manifest lists the chunks of a file of this size. */
+export function isChunked(bytes: number): boolean {
+  return bytes >= CHUNKED_FILE_BYTES_MIN && bytes <= CHUNKED_FILE_BYTES_MAX;
+}
+
+/** Computes a file's digest, and its chunks if they are wanted, in one pass. */
 export class FileHasher {
-  readonly #newHash: () => Hash;
   readonly #whole: Hash;
-  readonly #chunks: Sha256[] | undefined;
-  #chunk: Hash;
-  #chunkBytes = 0;
+  readonly #chunker: ContentChunker | undefined;
   #bytes = 0;
 
-  private constructor(newHash: () => Hash, expectedBytes: number) {
-    this.#newHash = newHash;
-    this.#whole = newHash();
-    this.#chunk = newHash();
-    this.#chunks = expectedBytes > CHUNKED_FILE_BYTES_MIN ? [] : undefined;
+  private constructor(whole: Hash, chunker?: ContentChunker) {
+    this.#whole = whole;
+    this.#chunker = chunker;
   }
 
   /**
    * Returns a new hasher. It uses node:crypto, because WebCrypto cannot stream. The module is loaded here, so that
    * commands that hash nothing start some milliseconds faster.
-   *
-   * @param expectedBytes decides only whether chunk digests are computed
    */
-  static async create(expectedBytes: number): Promise<FileHasher> {
+  static async create(): Promise<FileHasher> {
     const { createHash } = await import("node:crypto");
-    return new FileHasher(() => createHash("sha256"), expectedBytes);
+    return new FileHasher(createHash("sha256"));
+  }
+
+  /**
+   * As {@link create}, with the chunks of a file that a manifest will list. They cost 1.5 times the digest itself.
+   *
+   * @param expectedBytes decides only whether the chunks are computed
+   */
+  static async createForManifest(expectedBytes: number): Promise<FileHasher> {
+    if (!isChunked(expectedBytes)) return await FileHasher.create();
+    const [{ createHash }, { ContentChunker }] = await Promise.all([
+      import("node:crypto"),
+      import("./content_chunker.ts"),
+    ]);
+    const newHash = () => createHash("sha256");
+    return new FileHasher(newHash(), new ContentChunker(newHash));
   }
 
   get bytes(): number {
@@ -58,29 +73,15 @@ export class FileHasher {
   update(data: Uint8Array): void {
     this.#bytes += data.length;
     this.#whole.update(data);
-    if (this.#chunks !== undefined) this.#updateChunks(data, this.#chunks);
+    this.#chunker?.update(data);
   }
 
   digest(): FileDigest {
     const sha256 = this.#whole.digest("hex");
-    if (this.#chunks === undefined) return { bytes: this.#bytes, sha256 };
-    if (this.#chunkBytes > 0) this.#chunks.push(this.#chunk.digest("hex"));
-    return { bytes: this.#bytes, sha256, chunks: this.#chunks };
-  }
-
-  #updateChunks(data: Uint8Array, chunks: Sha256[]): void {
-    let offset = 0;
-    while (offset < data.length) {
-      const piece = data.subarray(offset, offset + CHUNK_BYTES - this.#chunkBytes);
-      this.#chunk.update(piece);
-      this.#chunkBytes += piece.length;
-      offset += piece.length;
-      if (this.#chunkBytes === CHUNK_BYTES) {
-        chunks.push(this.#chunk.digest("hex"));
-        this.#chunk = this.#newHash();
-        this.#chunkBytes = 0;
-      }
-    }
+    const bytes = this.#bytes;
+    return this.#chunker === undefined
+      ? { bytes, sha256 }
+      : { bytes, sha256, contentChunks: this.#chunker.finish() };
   }
 }
 
@@ -88,12 +89,18 @@ export interface HashOptions {
   readonly signal: AbortSignal;
   /** Called with every piece, in order. The piece is valid only during the call. */
   readonly onBytes?: (piece: Uint8Array) => void;
+  /** Whether a manifest will list the file, so that its chunks are wanted. */
+  readonly isForManifest?: boolean;
+}
+
+async function hasherOf(file: Deno.FsFile, { isForManifest = false }: HashOptions): Promise<FileHasher> {
+  return isForManifest ? await FileHasher.createForManifest(file.statSync().size) : await FileHasher.create();
 }
 
 /** Returns a file's digest. It reads the next piece while it hashes the last one. Needs read permission. */
 export async function hashFile(fs: FileSystem, path: string, options: HashOptions): Promise<FileDigest> {
   using file = await fs.open(path, { read: true });
-  const hasher = await FileHasher.create(file.statSync().size);
+  const hasher = await hasherOf(file, options);
   for await (const piece of readPieces(file, options.signal)) {
     hasher.update(piece);
     options.onBytes?.(piece);
@@ -115,7 +122,7 @@ export async function copyAndHash(
 ): Promise<FileDigest> {
   using source = await fs.open(from, { read: true });
   using target = await fs.open(to, { write: true, createNew: true });
-  const hasher = await FileHasher.create(source.statSync().size);
+  const hasher = await hasherOf(source, options);
   for await (const piece of readPieces(source, options.signal)) {
     const written = writeAll(target, piece);
     hasher.update(piece);

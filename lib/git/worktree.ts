@@ -53,6 +53,7 @@ export async function writeWorktree(
       const blob = await BlobHasher.create(plan.format, file.size);
       const digest = await copyAndHash(fs, file.location, temporary, {
         signal: context.signal,
+        isForManifest: file.contentChunks === undefined,
         onBytes: (piece) => {
           blob.update(piece);
           context.log.progress("copying", doneBytes += piece.length, totalBytes);
@@ -62,7 +63,8 @@ export async function writeWorktree(
       const target = join(root, plan.subdir, file.path);
       makeWay(fs, root, target);
       fs.renameSync(temporary, target);
-      written.push({ ...releaseFile(file.path, digest), blob: blob.id() });
+      const { location: _, ...known } = file;
+      written.push({ ...known, ...releaseFile(file.path, digest), blob: blob.id() });
     }
     for (const path of plan.remove) removeFile(fs, join(root, plan.subdir, path));
     await syncFiles(context, root, written.map(({ path }) => join(root, plan.subdir, path)));

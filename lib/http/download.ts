@@ -1,7 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { diskError, UnreachableError } from "../core/errors.ts";
-import type { Downloaded, DownloadRequest, RangeSupport } from "./download_types.ts";
+import type { Downloaded, DownloadRequest, RangeSupport, Reuse } from "./download_types.ts";
 import { RestartDownload } from "./remote_content.ts";
 import { Transfer } from "./transfer.ts";
 
@@ -15,7 +15,8 @@ const RESTARTS_MAX = 3;
  * Downloads a file and returns its digest, which is computed while the bytes are written.
  *
  * A large file is read over several connections if the server supports ranges. A broken connection is continued. If the
- * digest is known, so is the download of a run that was killed. Credentials are sent to their own origin only. Needs
+ * digest is known, so is the download of a run that was killed, and the spans that this machine has in other files are
+ * copied from there. Credentials are sent to their own origin only. Needs
  * net, read and write permission.
  *
  * @throws {RefusedError} `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `DOWNLOAD_TOO_LARGE`, `REDIRECT_REFUSED`;
@@ -24,16 +25,17 @@ const RESTARTS_MAX = 3;
 export async function download(context: Context, request: DownloadRequest): Promise<Downloaded> {
   return await withDeadline(context, request.limits.totalMs, () => tooSlow(request), async (signal) => {
     let ranges: RangeSupport = "unknown";
+    let reuse: Reuse = "all";
     for (let restarts = 0;; restarts++) {
       try {
-        return await new Transfer({ ...context, signal }, request, ranges).run();
+        return await new Transfer({ ...context, signal }, request, ranges, reuse).run();
       } catch (error) {
         if (!(error instanceof RestartDownload)) {
           throw diskError(error, `write ${request.what} to ${request.path}`);
         }
         if (restarts >= RESTARTS_MAX) throw error.failure;
         context.log.warn(`${error.failure.message}; restarting the download`);
-        ranges = error.ranges;
+        ({ ranges, reuse } = error);
       }
     }
   });

@@ -1,5 +1,7 @@
 import type { Credentials } from "./request_types.ts";
+import type { ChunkList } from "../core/chunk_list.ts";
 import type { FileDigest, Sha256 } from "../core/hash.ts";
+import type { Span } from "./spans.ts";
 
 /** An address from which a file can be read now. */
 export interface Located {
@@ -13,8 +15,22 @@ export interface Located {
 export interface ExpectedContent {
   readonly bytes?: number | undefined;
   readonly sha256?: Sha256 | undefined;
-  /** As {@link FileDigest.chunks}. With them, an interrupted download keeps each chunk whose digest is right. */
-  readonly chunks?: readonly Sha256[] | undefined;
+  /**
+   * As {@link FileDigest.contentChunks}. With them, an interrupted download keeps each chunk whose digest is right, and
+   * so does one whose bytes turn out to be damaged.
+   */
+  readonly contentChunks?: ChunkList | undefined;
+}
+
+/**
+ * A span of the wanted file whose bytes this machine probably has in another file. The download copies them instead of
+ * requesting them. They need not be right: the digest of the complete file decides.
+ */
+export interface HeldSpan extends Span {
+  /** The other file. */
+  readonly path: string;
+  /** Where the span starts in it. */
+  readonly offset: number;
 }
 
 export interface DownloadLimits {
@@ -34,6 +50,12 @@ export interface DownloadRequest {
   readonly locate: () => Promise<Located>;
   readonly expected: ExpectedContent;
   readonly limits: DownloadLimits;
+  /**
+   * Returns spans that need not be downloaded, in order and apart from each other. It is called at most once, and only if
+   * `expected` can prove the file and the server may support ranges. A carrier passes the spans of `HeldChunks` in
+   * `lib/store/held_chunks.ts`, shifted if the release's file is a part of the downloaded one.
+   */
+  readonly findHeld?: (() => Promise<readonly HeldSpan[]>) | undefined;
   /** The file to write. What an interrupted download left there is reused if `expected` can prove it. */
   readonly path: string;
   /** Called once the size is known, before anything is written. It may throw if the disk has too little space. */
@@ -44,7 +66,15 @@ export interface DownloadRequest {
 export interface Downloaded extends FileDigest {
   /** Bytes that an earlier, interrupted download had written. */
   readonly resumedBytes: number;
+  /** Bytes that were copied from files of this machine. */
+  readonly copiedBytes: number;
 }
+
+/**
+ * What an attempt may reuse. `all`: the bytes of an interrupted download and of other files. `proven`: of the bytes of
+ * the attempt before, those that the digests of chunks prove. `none`: everything is downloaded.
+ */
+export type Reuse = "all" | "proven" | "none";
 
 /** Whether the server answers range requests. */
 export type RangeSupport = "unknown" | "no";

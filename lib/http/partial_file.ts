@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { type FileSystem, findFile, findText, ifFound, removeIfThere, writeAllSync } from "../core/files.ts";
-import { CHUNK_BYTES, type Sha256 } from "../core/hash.ts";
-import type { Span } from "./spans.ts";
+import { CHUNK_BYTES_MAX, chunkKey, type Chunks } from "../core/chunk_list.ts";
+import { type Span, SpanSet } from "./spans.ts";
 
 const Description = z.object({ schema: z.literal(1), spans: z.array(z.tuple([z.number(), z.number()])) });
 
@@ -68,34 +68,32 @@ export function removePartial(fs: FileSystem, path: string): void {
 /**
  * Returns the part of `spans` that a download may keep: complete chunks with the right digest, and the received bytes
  * of incomplete chunks, which the digest of the file proves later. Reads the complete chunks.
- *
- * @param bytes the size of the complete file
  */
 export async function credibleSpans(
   fs: FileSystem,
   path: string,
   spans: readonly Span[],
-  { bytes, chunks }: { readonly bytes: number; readonly chunks: readonly Sha256[] },
+  chunks: Chunks,
   signal: AbortSignal,
 ): Promise<Span[]> {
   using file = await fs.open(path, { read: true });
-  const buffer = new Uint8Array(CHUNK_BYTES);
-  const credible: Span[] = [];
-  for (const [index, expected] of chunks.entries()) {
+  const buffer = new Uint8Array(CHUNK_BYTES_MAX);
+  const credible = new SpanSet();
+  for (let index = 0; index < chunks.count; index++) {
     signal.throwIfAborted();
-    const start = index * CHUNK_BYTES;
-    const end = Math.min(bytes, start + CHUNK_BYTES);
+    const [start, end] = [chunks.start(index), chunks.end(index)];
     const isWhole = spans.some((span) => span.start <= start && end <= span.end);
     if (!isWhole) {
-      credible.push(...overlaps(spans, { start, end }));
+      for (const span of overlaps(spans, { start, end })) credible.add(span);
       continue;
     }
     const piece = buffer.subarray(0, end - start);
     await file.seek(start, Deno.SeekMode.Start);
     await readFull(file, piece);
-    if (createHash("sha256").update(piece).digest("hex") === expected) credible.push({ start, end });
+    const digest = createHash("sha256").update(piece).digest("binary");
+    if (chunkKey(digest) === chunks.key(index)) credible.add({ start, end });
   }
-  return credible;
+  return [...credible.spans];
 }
 
 function overlaps(spans: readonly Span[], within: Span): Span[] {

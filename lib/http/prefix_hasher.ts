@@ -20,14 +20,8 @@ export class PrefixHasher {
     this.#hasher = hasher;
   }
 
-  /** @param expectedBytes decides whether chunk digests are computed, as in {@link FileHasher.create} */
-  static async create(
-    fs: FileSystem,
-    path: string,
-    signal: AbortSignal,
-    expectedBytes: number,
-  ): Promise<PrefixHasher> {
-    return new PrefixHasher(fs, path, signal, await FileHasher.create(expectedBytes));
+  static async create(fs: FileSystem, path: string, signal: AbortSignal): Promise<PrefixHasher> {
+    return new PrefixHasher(fs, path, signal, await FileHasher.create());
   }
 
   /** The number of bytes from the beginning that are hashed. */

@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import type { DownloadRequest, Located, RangeSupport } from "./download_types.ts";
+import type { DownloadRequest, Located, RangeSupport, Reuse } from "./download_types.ts";
 import { RefusedError, TransientError, UnreachableError } from "../core/errors.ts";
 import { plural } from "../core/format.ts";
 import { sendRequest } from "./request.ts";
@@ -14,11 +14,14 @@ export class RestartDownload extends Error {
   /** The error to report if restarts do not help. */
   readonly failure: RefusedError | UnreachableError;
   readonly ranges: RangeSupport;
+  /** What the next attempt may reuse. */
+  readonly reuse: Reuse;
 
-  constructor(failure: RefusedError | UnreachableError, ranges: RangeSupport) {
+  constructor(failure: RefusedError | UnreachableError, ranges: RangeSupport, reuse: Reuse = "none") {
     super(failure.message);
     this.failure = failure;
     this.ranges = ranges;
+    this.reuse = reuse;
   }
 }
 

@@ -1,5 +1,3 @@
-import { CHUNK_BYTES } from "../core/hash.ts";
-
 /** A range of a file, end exclusive. */
 export interface Span {
   readonly start: number;
@@ -35,6 +33,13 @@ export class SpanSet {
     this.#spans = [...this.#spans.filter(apart), merged].sort((a, b) => a.start - b.start);
   }
 
+  /** Returns a set with the same spans. */
+  copy(): SpanSet {
+    const copy = new SpanSet();
+    copy.#spans = [...this.#spans];
+    return copy;
+  }
+
   /** Returns the missing spans of the first `total` bytes. */
   gaps(total: number): Span[] {
     const gaps: Span[] = [];
@@ -52,7 +57,7 @@ export class SpanSet {
  * The size of the parts for concurrent connections. A smaller part is not worth a connection. With larger parts, the
  * last bytes would arrive far ahead of the digest, which reads the file in order.
  */
-export const SPAN_BYTES = { min: 2 * CHUNK_BYTES, max: 16 * CHUNK_BYTES } as const;
+export const SPAN_BYTES = { min: 32 * 1024 * 1024, max: 256 * 1024 * 1024 } as const;
 
 /**
  * Returns gaps cut into about `parts` pieces, in order. If the pieces would be too large, there are more.

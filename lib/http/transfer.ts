@@ -1,7 +1,8 @@
 import type { Context } from "../core/context.ts";
-import type { Downloaded, DownloadRequest, RangeSupport } from "./download_types.ts";
+import type { Downloaded, DownloadRequest, HeldSpan, RangeSupport, Reuse } from "./download_types.ts";
 import { RefusedError, TransientError } from "../core/errors.ts";
-import { CHUNK_BYTES, type FileDigest, writeAll } from "../core/hash.ts";
+import { Chunks } from "../core/chunk_list.ts";
+import { type FileDigest, writeAll } from "../core/hash.ts";
 import { credibleSpans, describePartial, forgetPartial, readPartial, removePartial } from "./partial_file.ts";
 import { PrefixHasher } from "./prefix_hasher.ts";
 import { RateLimit } from "./rate_limit.ts";
@@ -9,7 +10,9 @@ import { RemoteContent, RestartDownload } from "./remote_content.ts";
 import { pauseBeforeRetry, type RetryPolicy } from "../core/retry.ts";
 import { cutSpans, type Span, SPAN_BYTES, SpanSet } from "./spans.ts";
 import type { Clock } from "../core/clock.ts";
-import { plural } from "../core/format.ts";
+import { formatBytes, plural } from "../core/format.ts";
+import { chooseCopies, sumBytes } from "./choose_copies.ts";
+import { heldPieces } from "./held_pieces.ts";
 
 /** Four connections use a line that one cannot fill. rclone has the same default. */
 export const CONNECTIONS_MAX = 4;
@@ -18,7 +21,7 @@ export const CONNECTIONS_MAX = 4;
 const RETRIES: RetryPolicy = { attemptsMax: 6, firstDelayMs: 500, delayMsMax: 30_000 };
 
 /** On a fast line, the list of received spans on disk is updated after this many bytes. */
-const DESCRIBE_EVERY_BYTES = 4 * CHUNK_BYTES;
+const DESCRIBE_EVERY_BYTES = 64 * 1024 * 1024;
 
 /** On a slow line, the list is updated this often. A kill loses at most that much of the download. */
 const DESCRIBE_EVERY_MS = 3_000;
@@ -36,6 +39,7 @@ export class Transfer {
   readonly #content: RemoteContent;
   readonly #have = new SpanSet();
   readonly #rate: RateLimit | undefined;
+  readonly #reuse: Reuse;
   /** Closes every connection, with the reason of the failure. */
   readonly #stop = new AbortController();
   /** Spans that no connection reads yet. */
@@ -44,9 +48,10 @@ export class Transfer {
   #describedBytes = 0;
   #describedMs: number;
 
-  constructor(context: Context, request: DownloadRequest, ranges: RangeSupport) {
+  constructor(context: Context, request: DownloadRequest, ranges: RangeSupport, reuse: Reuse) {
     this.#context = { ...context, signal: AbortSignal.any([context.signal, this.#stop.signal]) };
     this.#request = request;
+    this.#reuse = reuse;
     this.#content = new RemoteContent(this.#context, request, ranges);
     const rate = request.limits.bytesPerSecondMax;
     this.#describedMs = context.clock.monotonicMs();
@@ -58,35 +63,39 @@ export class Transfer {
     const { fs, signal } = this.#context;
     const { path, expected } = this.#request;
     await this.#content.learnTotal(expected.bytes);
-    const hasher = await PrefixHasher.create(fs, path, signal, expected.bytes ?? 0);
+    const hasher = await PrefixHasher.create(fs, path, signal);
     const resumedBytes = await this.#resume(hasher);
     try {
-      await this.#fetch(hasher);
+      const copies = await this.#chooseCopies();
+      await this.#fetch(hasher, copies);
       const digest = hasher.digest();
-      this.#check(digest, resumedBytes);
+      const copiedBytes = sumBytes(copies);
+      this.#check(digest, resumedBytes + copiedBytes);
       forgetPartial(fs, path);
-      return { ...digest, resumedBytes };
+      return { ...digest, resumedBytes, copiedBytes };
     } catch (error) {
       this.#keepProvable(error);
       throw error;
     }
   }
 
+  /** Whether the digest of the file proves bytes that this attempt did not download. */
+  get #canProve(): boolean {
+    const { sha256, bytes } = this.#request.expected;
+    return sha256 !== undefined && bytes !== undefined && this.#content.ranges !== "no";
+  }
+
   /** Reuses the bytes of an earlier run that chunk digests prove now, or the final digest will prove. */
   async #resume(hasher: PrefixHasher): Promise<number> {
     const { fs, log, signal } = this.#context;
-    const { path, expected, what } = this.#request;
-    const canProve = expected.sha256 !== undefined && expected.bytes !== undefined &&
-      this.#content.ranges !== "no";
-    const claimed = canProve ? readPartial(fs, path) : [];
+    const { path, what } = this.#request;
+    const claimed = this.#canProve && this.#reuse !== "none" ? readPartial(fs, path) : [];
     if (claimed.length === 0) {
       removePartial(fs, path);
       return 0;
     }
-    const { bytes = 0, chunks } = expected;
-    const spans = chunks === undefined
-      ? claimed
-      : await credibleSpans(fs, path, claimed, { bytes, chunks }, signal);
+    const chunks = this.#chunks();
+    const spans = chunks === undefined ? claimed : await credibleSpans(fs, path, claimed, chunks, signal);
     for (const span of spans) this.#have.add(span);
     await hasher.catchUp(this.#have.endFrom(0));
     if (this.#have.bytes > 0) {
@@ -95,15 +104,70 @@ export class Transfer {
     return this.#have.bytes;
   }
 
-  /** Reads the missing bytes. Afterwards the file is complete and hashed. */
-  async #fetch(hasher: PrefixHasher): Promise<void> {
+  #chunks(): Chunks | undefined {
+    const { bytes, contentChunks } = this.#request.expected;
+    if (bytes === undefined || contentChunks === undefined) return undefined;
+    return Chunks.read(contentChunks, bytes);
+  }
+
+  /** Returns the spans to copy from other files. */
+  async #chooseCopies(): Promise<HeldSpan[]> {
+    const { findHeld, what } = this.#request;
     const { total } = this.#content;
-    this.#todo = total === undefined ? [{ start: 0, end: Infinity }] : this.#have.gaps(total);
-    this.#connect(hasher);
-    // Connections may be added while this loop waits.
-    for (const connection of this.#connections) await connection;
+    if (findHeld === undefined || total === undefined || !this.#canProve || this.#reuse !== "all") return [];
+    const copies = chooseCopies(await findHeld(), this.#have, total);
+    if (copies.length > 0) {
+      const share = `${formatBytes(sumBytes(copies))} of ${formatBytes(total)}`;
+      this.#context.log.info(`reusing ${share} of ${what}: this machine has them in other releases`);
+    }
+    return copies;
+  }
+
+  /** Copies and reads the missing bytes, both at once. Afterwards the file is complete and hashed. */
+  async #fetch(hasher: PrefixHasher, copies: readonly HeldSpan[]): Promise<void> {
+    const planned = this.#have.copy();
+    for (const span of copies) planned.add(span);
+    const copying = this.#copyAll(hasher, copies).catch((error) => this.#stop.abort(error));
+    await this.#readGaps(hasher, this.#gapsOf(planned), copies.length === 0 ? 1 : CONNECTIONS_MAX);
+    await copying;
+    if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
+    // The spans that could not be copied.
+    const left = this.#gapsOf(this.#have);
+    if (left.length > 0) await this.#readGaps(hasher, left, 1);
     if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
     await hasher.catchUp(this.#have.endFrom(0));
+  }
+
+  #gapsOf(spans: SpanSet): Span[] {
+    const { total } = this.#content;
+    return total === undefined ? [{ start: 0, end: Infinity }] : spans.gaps(total);
+  }
+
+  /** Reads spans over at least one connection and at most as many as there are spans. */
+  async #readGaps(hasher: PrefixHasher, gaps: readonly Span[], connections: number): Promise<void> {
+    this.#todo = [...gaps];
+    this.#connections.length = 0;
+    do this.#connect(hasher); while (this.#connections.length < Math.min(connections, gaps.length));
+    // Connections may be added while this loop waits.
+    for (const connection of this.#connections) await connection;
+  }
+
+  async #copyAll(hasher: PrefixHasher, copies: readonly HeldSpan[]): Promise<void> {
+    if (copies.length === 0) return;
+    const { fs, log, signal } = this.#context;
+    using file = await fs.open(this.#request.path, { write: true, create: true });
+    for (const span of copies) {
+      let at = span.start;
+      await file.seek(at, Deno.SeekMode.Start);
+      for await (const piece of heldPieces({ fs, log, signal }, span)) {
+        const written = writeAll(file, piece);
+        hasher.offer(at, piece);
+        await written;
+        this.#arrived({ start: at, end: at + piece.length });
+        at += piece.length;
+        await hasher.catchUp(this.#have.endFrom(hasher.bytes));
+      }
+    }
   }
 
   /** Opens a connection that reads spans until none is left. A failure closes all connections. */
@@ -186,7 +250,7 @@ export class Transfer {
       this.#context.clock.monotonicMs() - this.#describedMs >= DESCRIBE_EVERY_MS;
   }
 
-  #check(digest: FileDigest, resumedBytes: number): void {
+  #check(digest: FileDigest, reusedBytes: number): void {
     const { what, expected } = this.#request;
     const { total, ranges } = this.#content;
     if (total !== undefined && digest.bytes !== total) throw this.#content.wrongSize(digest.bytes);
@@ -195,9 +259,10 @@ export class Transfer {
       `Cannot accept ${what}: its SHA-256 is ${digest.sha256}, expected ${expected.sha256}`,
       { code: "DIGEST_MISMATCH", hint: "publish it again; the active release is untouched" },
     );
-    // Reused bytes may be the damaged ones, and chunk digests find the damaged chunk.
-    if (resumedBytes > 0 || expected.chunks !== undefined) throw new RestartDownload(failure, ranges);
-    throw failure;
+    const hasChunks = this.#chunks() !== undefined;
+    if (reusedBytes === 0 && !hasChunks) throw failure;
+    // Reused bytes may be the damaged ones, and chunk digests find the damaged chunk. If they do not, all are suspect.
+    throw new RestartDownload(failure, ranges, hasChunks && this.#reuse !== "proven" ? "proven" : "none");
   }
 
   /** After a failure, keeps the bytes that a digest can prove later and removes the others. */
@@ -205,7 +270,7 @@ export class Transfer {
     const { fs } = this.#context;
     const { path, expected } = this.#request;
     const isSuspect = error instanceof RestartDownload
-      ? expected.chunks === undefined
+      ? error.reuse === "none"
       : error instanceof RefusedError;
     if (isSuspect || expected.sha256 === undefined || this.#have.bytes === 0) return removePartial(fs, path);
     try {

@@ -2,8 +2,10 @@ import type { Context } from "../core/context.ts";
 import { download, STALL_MS } from "../http/download.ts";
 import type { DownloadLimits } from "../http/download_types.ts";
 import { RefusedError } from "../core/errors.ts";
-import { copyAndHash, type FileDigest, type Sha256 } from "../core/hash.ts";
+import { copyAndHash, type FileDigest } from "../core/hash.ts";
 import { removePartial } from "../http/partial_file.ts";
+import type { ReleaseFile } from "../release/manifest.ts";
+import type { HeldChunks } from "../store/held_chunks.ts";
 import { partialPath } from "../store/partials.ts";
 import type { Store } from "../store/store.ts";
 import { gitBlobId } from "./git_blob_id.ts";
@@ -23,20 +25,21 @@ export interface Bringing {
   readonly store: Store;
   readonly limits: Partial<Pick<DownloadLimits, "stallMs">> & Omit<DownloadLimits, "bytesMax" | "stallMs">;
   readonly cache: HubCache | undefined;
+  readonly held: HeldChunks;
 }
 
 /**
  * Fetches a file of a commit: from the shared cache if its bytes are right there, else from the hub. Verifies the bytes
  * with the digest in the hub's list: SHA-256 for LFS files, git's SHA-1 for others.
  *
- * @param chunks the manifest's digests of the content's chunks: a broken download keeps the chunks that match
+ * @param claimed the manifest's entry of this content: its chunks that the store holds are not downloaded
  * @throws {RefusedError} code `DIGEST_MISMATCH`; what {@link download} throws
  */
 export async function bringFile(
   context: Context,
-  { hub, commit, store, limits, cache }: Bringing,
+  { hub, commit, store, limits, cache, held }: Bringing,
   file: HubFile,
-  chunks: readonly Sha256[] | undefined,
+  claimed: ReleaseFile | undefined,
 ): Promise<BroughtFile> {
   const location = await partialPath(store, `huggingface ${file.sha256 ?? file.blob}`);
   const cached = cache?.find(file);
@@ -48,10 +51,11 @@ export async function bringFile(
     );
   }
   const what = `${file.path} of ${hub.settings.repoId}`;
-  const { resumedBytes: _, ...digest } = await download({ ...context, http: hub.context.http }, {
+  const { bytes, sha256 } = await download({ ...context, http: hub.context.http }, {
     what,
     locate: () => Promise.resolve(hub.locate(commit, file.path)),
-    expected: { bytes: file.size, sha256: file.sha256, chunks },
+    expected: { bytes: file.size, sha256: file.sha256, contentChunks: claimed?.contentChunks },
+    findHeld: claimed && (() => held.spansOf(claimed)),
     limits: { stallMs: STALL_MS, ...limits, bytesMax: file.size },
     path: location,
   });
@@ -68,7 +72,7 @@ export async function bringFile(
       );
     }
   }
-  return { location, digest };
+  return { location, digest: { bytes, sha256 } };
 }
 
 async function takeFromCache(

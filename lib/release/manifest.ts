@@ -1,9 +1,9 @@
 import { quote } from "../core/quote.ts";
 import { z } from "zod";
 import { cleanLine } from "../core/clean_text.ts";
-import { CHUNK_BYTES, CHUNKED_FILE_BYTES_MIN, type FileDigest, sha256Hex } from "../core/hash.ts";
+import { type FileDigest, sha256Hex } from "../core/hash.ts";
+import { chunkListProblem } from "../core/chunk_list.ts";
 import { RefusedError } from "../core/errors.ts";
-import { plural } from "../core/format.ts";
 import { jsonText } from "../core/json.ts";
 import { compareUtf8, findPathCollision, portablePathProblem, sortUtf8 } from "../core/portable_path.ts";
 
@@ -40,7 +40,8 @@ const ReleaseFile = z.object({
   path: z.string(),
   size: Bytes,
   sha256: Sha256,
-  chunks: z.array(Sha256).optional(),
+  /** How the file divides into chunks that other files may have, too. Versions before 0.2 ignore it. */
+  contentChunks: z.string().optional(),
 });
 /** One file of a release: path relative to the model folder, size in bytes, SHA-256. */
 export type ReleaseFile = Readonly<z.infer<typeof ReleaseFile>>;
@@ -111,10 +112,8 @@ export async function releaseDigest(
 
 /** Returns the manifest's entry of a hashed file. */
 export function releaseFile(path: string, digest: FileDigest): ReleaseFile {
-  const { bytes, sha256, chunks } = digest;
-  return chunks === undefined
-    ? { path, size: bytes, sha256 }
-    : { path, size: bytes, sha256, chunks: [...chunks] };
+  const { bytes: size, sha256, contentChunks } = digest;
+  return contentChunks === undefined ? { path, size, sha256 } : { path, size, sha256, contentChunks };
 }
 
 /** The fields of a manifest besides its files. */
@@ -137,7 +136,7 @@ export async function createManifest(
 }
 
 /**
- * Parses a manifest from a carrier, and checks everything in it: shape, paths, chunk counts, digest.
+ * Parses a manifest from a carrier, and checks everything in it: shape, paths, chunks, digest.
  *
  * @param where named in errors: `model-sync.json of commit 1a2b3c4`
  * @throws {RefusedError} code `MANIFEST_INVALID`
@@ -212,14 +211,9 @@ export function fileListProblem(paths: readonly string[]): string | undefined {
 function manifestProblem(manifest: Manifest): string | undefined {
   const problem = fileListProblem(manifest.files.map((file) => file.path));
   if (problem !== undefined) return problem;
-  for (const file of manifest.files) {
-    if (file.chunks === undefined) continue;
-    const expected = file.size > CHUNKED_FILE_BYTES_MIN ? Math.ceil(file.size / CHUNK_BYTES) : 0;
-    if (file.chunks.length !== expected) {
-      return `${file.path} of ${
-        plural(file.size, "byte")
-      } has ${file.chunks.length} chunk digests, expected ${expected}`;
-    }
+  for (const { path, size, contentChunks } of manifest.files) {
+    const chunksProblem = contentChunks === undefined ? undefined : chunkListProblem(contentChunks, size);
+    if (chunksProblem !== undefined) return `the chunk list of ${path} ${chunksProblem}`;
   }
   return undefined;
 }

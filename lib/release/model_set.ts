@@ -160,7 +160,7 @@ async function digestOf(
   onRead: (bytes: number) => void,
 ): Promise<FileDigest> {
   const known = cache.find(file.path, file.info);
-  // Chunk digests are not cached: files that have them are hashed again when a manifest has to be written.
+  // Chunks are not cached: a publisher takes them from the manifest before, or reads the file again.
   if (known !== undefined) return { bytes: file.info.size, sha256: known };
   return await readFile(context, file, cache, onRead);
 }
@@ -176,6 +176,7 @@ async function readFile(
   let isPointer = false;
   const digest = await hashFile(context.fs, file.location, {
     signal: context.signal,
+    isForManifest: true,
     onBytes(piece) {
       scanner.scan(piece);
       onRead(readBytes += piece.length);

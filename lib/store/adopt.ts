@@ -74,7 +74,7 @@ export async function adoptByCopy(context: Context, store: Store, staging: Stagi
     for (const file of manifest.files) {
       if (await staging.link(file.path, file.sha256)) continue;
       const source = await store.fs.open(join(store.modelsDir, file.path), { read: true });
-      await staging.write(file.path, file.size, source.readable);
+      await staging.write(file.path, source.readable);
     }
     // The copies name the release: another process may have changed the files meanwhile.
     const copied = await createManifest(staging.files.map((file) => releaseFile(file.path, file)), manifest);

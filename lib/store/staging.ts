@@ -94,16 +94,10 @@ export class Staging implements AsyncDisposable {
       }
       return await this.#copy(path, source, held.file);
     }
-    const { size: bytes, chunks } = held.file;
+    const { size: bytes, contentChunks } = held.file;
     const info = this.#store.fs.lstatSync(target);
-    this.#files.set(path, {
-      path,
-      bytes,
-      sha256,
-      how: "linked",
-      info,
-      ...(chunks === undefined ? {} : { chunks }),
-    });
+    const chunks = contentChunks === undefined ? {} : { contentChunks };
+    this.#files.set(path, { path, bytes, sha256, how: "linked", info, ...chunks });
     return true;
   }
 
@@ -118,7 +112,7 @@ export class Staging implements AsyncDisposable {
         throw diskError(error, `link ${path} to ${staged.path} in the store`);
       }
       const opened = await this.#store.fs.open(source, { read: true });
-      await this.write(path, staged.bytes, opened.readable);
+      await this.write(path, opened.readable);
       return;
     }
     this.#files.set(path, { ...staged, path, info: this.#store.fs.lstatSync(target) });
@@ -146,7 +140,7 @@ export class Staging implements AsyncDisposable {
   async #copy(path: string, source: string, file: ReleaseFile): Promise<boolean> {
     const opened = await this.#store.fs.open(source, { read: true });
     // Reading to the end, or cancelling, closes the file.
-    const copy = await this.write(path, file.size, opened.readable);
+    const copy = await this.write(path, opened.readable);
     if (copy.sha256 === file.sha256) return true;
     this.#files.delete(path);
     this.#store.fs.removeSync(join(this.dir, path));
@@ -159,14 +153,13 @@ export class Staging implements AsyncDisposable {
    */
   async write(
     path: string,
-    expectedBytes: number,
     content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   ): Promise<StagedFile> {
     const { fs } = this.#store;
     const target = this.#place(path);
     try {
       using file = await fs.open(target, { write: true, createNew: true, mode: PRIVATE_MODE });
-      const hasher = await FileHasher.create(expectedBytes);
+      const hasher = await FileHasher.create();
       for await (const piece of content) {
         this.#context.signal.throwIfAborted();
         const written = writeAll(file, piece);

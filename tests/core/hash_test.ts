@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
+import { Chunks } from "../../lib/core/chunk_list.ts";
 import {
-  CHUNK_BYTES,
   CHUNKED_FILE_BYTES_MIN,
   copyAndHash,
   FileHasher,
   hashFile,
+  isChunked,
   sha256Hex,
 } from "../../lib/core/hash.ts";
 import { noise, tempDir } from "../helpers/temp_dir.ts";
@@ -42,29 +43,26 @@ Deno.test("copyAndHash() never overwrites", async () => {
 Deno.test("FileHasher returns the same digest however the bytes are divided", async () => {
   const bytes = noise(5000, 1);
   await fc.assert(fc.asyncProperty(fc.array(fc.nat({ max: 5000 })), async (cuts) => {
-    const hasher = await FileHasher.create(bytes.length);
+    const hasher = await FileHasher.create();
     const edges = [0, ...[...cuts].sort((a, b) => a - b), bytes.length];
     for (const [index, edge] of edges.slice(1).entries()) hasher.update(bytes.subarray(edges[index], edge));
     assert.deepEqual(hasher.digest(), { bytes: 5000, sha256: sha256(bytes) });
   }));
 });
 
-Deno.test("FileHasher returns chunk digests for files over 64 MiB, even if pieces cross chunk boundaries", async () => {
-  const size = CHUNKED_FILE_BYTES_MIN + 1_000_000;
-  const bytes = new Uint8Array(size);
-  for (let offset = 0; offset < size; offset += 1_000_003) {
-    bytes.fill(offset % 251, offset, offset + 1_000_003);
-  }
-  const hasher = await FileHasher.create(size);
-  for (let offset = 0; offset < size; offset += 1_000_003) {
-    hasher.update(bytes.subarray(offset, offset + 1_000_003));
-  }
-  const { chunks } = hasher.digest();
-  const expected = [];
-  for (let offset = 0; offset < size; offset += CHUNK_BYTES) {
-    expected.push(sha256(bytes.subarray(offset, offset + CHUNK_BYTES)));
-  }
-  assert.deepEqual(chunks, expected);
+Deno.test("FileHasher lists the chunks of a file of 16 MiB and more, if a manifest will list it", async () => {
+  const bytes = noise(CHUNKED_FILE_BYTES_MIN, 1);
+  const listOf = async (hasher: Promise<FileHasher>) => {
+    const created = await hasher;
+    created.update(bytes);
+    return created.digest();
+  };
+  const { contentChunks = "", ...digest } = await listOf(FileHasher.createForManifest(bytes.length));
+  assert.deepEqual(digest, { bytes: bytes.length, sha256: sha256(bytes) });
+  assert.ok((Chunks.read(contentChunks, bytes.length)?.count ?? 0) > 10);
+  assert.deepEqual(await listOf(FileHasher.createForManifest(bytes.length - 1)), digest);
+  assert.deepEqual(await listOf(FileHasher.create()), digest);
+  assert.deepEqual([isChunked(64 * 1024 ** 3), isChunked(64 * 1024 ** 3 + 1)], [true, false]);
 });
 
 Deno.test("hashFile() stops when its signal is aborted", async () => {
@@ -80,14 +78,4 @@ Deno.test("hashFile() stops when its signal is aborted", async () => {
 
 Deno.test("sha256Hex() hashes text as UTF-8", async () => {
   assert.equal(await sha256Hex("é🧠"), sha256(new TextEncoder().encode("é🧠")));
-});
-
-Deno.test("FileHasher returns no chunk digest for an empty rest, and none for a file of exactly 64 MiB", async () => {
-  const chunked = await FileHasher.create(CHUNKED_FILE_BYTES_MIN + 1);
-  chunked.update(new Uint8Array(CHUNK_BYTES));
-  const { chunks, sha256 } = chunked.digest();
-  assert.deepEqual(chunks, [sha256]);
-  const whole = await FileHasher.create(CHUNKED_FILE_BYTES_MIN);
-  whole.update(new Uint8Array(CHUNK_BYTES));
-  assert.deepEqual(whole.digest(), { bytes: CHUNK_BYTES, sha256 });
 });

@@ -37,7 +37,7 @@ export class MemorySource implements Source {
   ): Promise<MemorySource> {
     const entries = await Promise.all(
       Object.entries(files).map(async ([path, text]) => {
-        const hasher = await FileHasher.create(text.length);
+        const hasher = await FileHasher.create();
         hasher.update(new TextEncoder().encode(text));
         return releaseFile(path, hasher.digest());
       }),
@@ -69,9 +69,9 @@ export class MemorySource implements Source {
   async stage(_offer: Offer, staging: Staging): Promise<void> {
     this.calls.push("stage");
     this.beforeStage();
-    for (const { path, sha256, size } of this.#manifest.files) {
+    for (const { path, sha256 } of this.#manifest.files) {
       if (await staging.link(path, sha256)) continue;
-      await staging.write(path, size, [new TextEncoder().encode(this.#files[path])]);
+      await staging.write(path, [new TextEncoder().encode(this.#files[path])]);
     }
   }
 

@@ -21,7 +21,7 @@ Deno.test("staged files are a release only if each has the path, the size and th
   using dir = tempDir();
   const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
   await using staging = new Staging(testContext(), store, "run");
-  const staged = await staging.write("a.onnx", 7, [new TextEncoder().encode("weights")]);
+  const staged = await staging.write("a.onnx", [new TextEncoder().encode("weights")]);
   const file: ReleaseFile = { path: "a.onnx", size: 7, sha256: staged.sha256 };
   const verify = async (files: readonly ReleaseFile[]) => {
     const manifest = await createManifest(files, { ...OF_GIT, sequence: 1 });
@@ -36,7 +36,7 @@ Deno.test("staged files are a release only if each has the path, the size and th
   for (const [files, message] of refused) {
     await assert.rejects(verify(files), { code: "DIGEST_MISMATCH", exitCode: 5, message });
   }
-  await staging.write("extra.onnx", 0, []);
+  await staging.write("extra.onnx", []);
   await assert.rejects(verify([file]), { message: /: extra\.onnx is there, manifest does not list it$/ });
 });
 

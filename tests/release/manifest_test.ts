@@ -14,7 +14,7 @@ import {
 import { refuseOversized } from "../../lib/release/registry_file.ts";
 import { matchDigest } from "../../lib/release/match_digest.ts";
 import { findPathCollision, portablePathProblem } from "../../lib/core/portable_path.ts";
-import { CHUNKED_FILE_BYTES_MIN } from "../../lib/core/hash.ts";
+import { ChunkListWriter } from "../../lib/core/chunk_list.ts";
 import { RefusedError } from "../../lib/core/errors.ts";
 
 const SHA = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -108,7 +108,7 @@ Deno.test("parseManifest() throws only its own refusal", async () => {
 
 Deno.test("parseManifest() refuses hostile lists: paths, collisions, chunks, sizes, no files, too many", async () => {
   const file = { path: "a.onnx", size: 3, sha256: SHA };
-  const large = { path: "a.onnx", size: 100 * 1024 * 1024, sha256: SHA };
+  const large = { path: "a.onnx", size: 1_000_000, sha256: SHA };
   const lists: readonly (readonly ReleaseFile[])[] = [
     [],
     [{ ...file, path: "../a" }],
@@ -117,9 +117,10 @@ Deno.test("parseManifest() refuses hostile lists: paths, collisions, chunks, siz
     [{ ...file, size: -1 }],
     [{ ...file, size: 1.5 }],
     [{ ...file, sha256: SHA.toUpperCase() }],
-    [{ ...file, chunks: [SHA] }],
-    [{ ...large, chunks: [SHA] }],
-    [{ ...file, size: CHUNKED_FILE_BYTES_MIN, chunks: [SHA, SHA, SHA, SHA] }],
+    [{ ...large, contentChunks: listOf([large.size - 1]) }],
+    [{ ...large, contentChunks: listOf([100_000, large.size - 100_000]) }],
+    [{ ...large, contentChunks: "gear-256k:AAAA" }],
+    [{ ...large, contentChunks: "gear-256k:***" }],
   ];
   for (const list of lists) {
     const manifest = { schema: 1, digest: await releaseDigest(list), ...details, files: list };
@@ -129,13 +130,27 @@ Deno.test("parseManifest() refuses hostile lists: paths, collisions, chunks, siz
       JSON.stringify(list),
     );
   }
-  const chunks = Array.from({ length: 7 }, () => SHA);
-  await parseManifest(formatManifest(await createManifest([{ ...large, chunks }], details)), "test");
+  for (const contentChunks of [listOf([300_000, 700_000]), "a-later-format:x"]) {
+    const text = formatManifest(await createManifest([{ ...large, contentChunks }], details));
+    assert.equal((await parseManifest(text, "test")).files[0]?.contentChunks, contentChunks);
+  }
 });
+
+/** Returns a list of chunks of these sizes. */
+function listOf(sizes: readonly number[]): string {
+  const list = new ChunkListWriter();
+  for (const size of sizes) list.add(size, new Uint8Array(32));
+  return list.toString();
+}
 
 Deno.test("parseManifest() ignores fields of a later version, and names a later schema in its refusal", async () => {
   const manifest = await createManifest([{ path: "a", size: 1, sha256: SHA }], details);
-  const later = { ...manifest, expiresAt: "2027-01-01T00:00:00Z", note: "from the future" };
+  const later = {
+    ...manifest,
+    files: [{ ...manifest.files[0], chunks: [SHA] }],
+    expiresAt: "2027-01-01T00:00:00Z",
+    note: "from the future",
+  };
   assert.equal((await parseManifest(JSON.stringify(later), "test")).digest, manifest.digest);
   await assert.rejects(
     parseManifest(JSON.stringify({ ...manifest, schema: 2 }), "test"),
@@ -203,13 +218,13 @@ Deno.test("a refused manifest is named with the place of its problem", async () 
   await says("[]", "it: Invalid input: expected object, received array");
 });
 
-Deno.test("a manifest lists the chunk digests of a file that has them", () => {
+Deno.test("a manifest lists the chunks of a file that has them", () => {
   assert.deepEqual(releaseFile("a", { bytes: 1, sha256: SHA }), { path: "a", size: 1, sha256: SHA });
-  assert.deepEqual(releaseFile("a", { bytes: 1, sha256: SHA, chunks: [SHA] }), {
+  assert.deepEqual(releaseFile("a", { bytes: 1, sha256: SHA, contentChunks: "x:y" }), {
     path: "a",
     size: 1,
     sha256: SHA,
-    chunks: [SHA],
+    contentChunks: "x:y",
   });
 });
 

@@ -15,7 +15,7 @@ for await (const { entry, content } of archive.read()) {
   const target = join(folder, entry.path);
   Deno.mkdirSync(dirname(target), { recursive: true });
   using file = await Deno.open(target, { write: true, createNew: true });
-  const hasher = await FileHasher.create(entry.bytes);
+  const hasher = await FileHasher.create();
   for await (const piece of content) {
     const written = writeAll(file, piece);
     hasher.update(piece);
