@@ -18,6 +18,8 @@ export interface GitServer extends AsyncDisposable {
   intercept: (request: Request, path: string) => Response | Promise<Response> | undefined;
   /** The objects of Git LFS. */
   readonly lfsObjects: Map<string, Uint8Array<ArrayBuffer>>;
+  /** The bytes of Git LFS objects that were sent so far. */
+  lfsSentBytes: number;
 }
 
 export interface GitServerOptions {
@@ -34,7 +36,10 @@ export interface GitServerOptions {
 export function startGitServer(options: GitServerOptions): GitServer {
   const requests: GitServer["requests"] = [];
   const lfsObjects: GitServer["lfsObjects"] = new Map();
-  const state: Pick<GitServer, "intercept"> = { intercept: () => undefined };
+  const state: Pick<GitServer, "intercept" | "lfsSentBytes"> = {
+    intercept: () => undefined,
+    lfsSentBytes: 0,
+  };
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
     const { pathname, search } = new URL(request.url);
     const auth = authOf(request, options.token);
@@ -50,7 +55,11 @@ export function startGitServer(options: GitServerOptions): GitServer {
       });
     }
     if (pathname.includes("/info/lfs/")) return await answerLfs(request, pathname, lfsObjects);
-    if (pathname.startsWith("/lfs-store/")) return await answerLfsStore(request, pathname, lfsObjects);
+    if (pathname.startsWith("/lfs-store/")) {
+      const answer = await answerLfsStore(request, pathname, lfsObjects);
+      state.lfsSentBytes += Number(answer.headers.get("content-length") ?? 0);
+      return answer;
+    }
     return await answerGit(request, pathname, search, options.root);
   });
   return {
@@ -62,6 +71,12 @@ export function startGitServer(options: GitServerOptions): GitServer {
     },
     set intercept(value) {
       state.intercept = value;
+    },
+    get lfsSentBytes() {
+      return state.lfsSentBytes;
+    },
+    set lfsSentBytes(value) {
+      state.lfsSentBytes = value;
     },
     [Symbol.asyncDispose]: () => server.shutdown(),
   };
@@ -176,5 +191,15 @@ async function answerLfsStore(
   }
   await request.body?.cancel();
   const bytes = objects.get(oid);
-  return bytes === undefined ? new Response("not found", { status: 404 }) : new Response(bytes);
+  if (bytes === undefined) return new Response("not found", { status: 404 });
+  const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.get("range") ?? "") ?? [];
+  if (from === undefined) return new Response(bytes, { headers: { "content-length": String(bytes.length) } });
+  const part = bytes.subarray(Number(from), to === "" ? bytes.length : Number(to) + 1);
+  return new Response(part, {
+    status: 206,
+    headers: {
+      "content-length": String(part.length),
+      "content-range": `bytes ${from}-${Number(from) + part.length - 1}/${bytes.length}`,
+    },
+  });
 }

@@ -28,6 +28,7 @@ import { findPublished } from "../store/published.ts";
 import type { Store } from "../store/store.ts";
 import { publishTarget } from "./git_publish_base.ts";
 import { findClaimProblem, offeredFiles, readClaim } from "./git_manifest.ts";
+import type { LfsParts } from "./lfs_parts.ts";
 import { stageBlobs } from "./stage_git_blobs.ts";
 import type { ManifestClaim, Offer, OtherWriter, Revision, Source } from "./carrier.ts";
 
@@ -69,6 +70,7 @@ export class GitSource implements Source {
   readonly #memory: BlobMemory | undefined;
   #registry: Registry | undefined;
   #opened: Opened | undefined;
+  #lfsParts: Promise<LfsParts | undefined> | undefined;
 
   /** @param store remembers digests of git objects; `undefined` in a dry run before the first pull */
   constructor(context: Context, options: GitSourceOptions, store: Store | undefined) {
@@ -123,6 +125,7 @@ export class GitSource implements Source {
       const replaced = await registry.replaceAfter(error);
       this.#registry = replaced;
       this.#opened = undefined;
+      this.#lfsParts = undefined;
       return await work(replaced);
     }
   }
@@ -163,8 +166,16 @@ export class GitSource implements Source {
     // Each file is on the disk twice: as git's object and as the staged file.
     await staging.requireSpace(bytes * 2);
     await this.#fetchBlobs(opened, [...wanted.keys()]);
-    await stageBlobs(this.#context, opened, staging, wanted, bytes);
+    const openLfsParts = () => this.#lfsParts ??= this.#openLfsParts(registry);
+    await stageBlobs(this.#context, { ...opened, openLfsParts, claimed }, staging, wanted, bytes);
     this.#rememberBlobs(files, staging);
+  }
+
+  /** Loads the code only if there is a large file in Git LFS. */
+  async #openLfsParts(registry: Registry): Promise<LfsParts | undefined> {
+    if (this.#store === undefined) return undefined;
+    const { LfsParts } = await import("./lfs_parts.ts");
+    return new LfsParts(this.#context, registry, this.#store);
   }
 
   async accept(offer: Offer): Promise<void> {

@@ -9,7 +9,9 @@ import type { ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";
 import type { TreeFile } from "../git/tree.ts";
 import { type LfsPointer, parsePointer } from "../release/lfs_pointer.ts";
+import type { ReleaseFile } from "../release/manifest.ts";
 import type { Staging } from "../store/staging.ts";
+import type { LfsParts } from "./lfs_parts.ts";
 
 /** Small files are written in parallel: most of their time is waiting for the disk. */
 const SMALL_FILE_BYTES_MAX = 1024 * 1024;
@@ -20,6 +22,10 @@ export interface BlobPlace {
   readonly registry: Registry;
   /** Reads the objects of the clone and of the scratch folder. */
   readonly git: Git;
+  /** Returns what downloads files in Git LFS of which the store holds parts. */
+  readonly openLfsParts: () => Promise<LfsParts | undefined>;
+  /** The manifest's entries, by their paths. */
+  readonly claimed: ReadonlyMap<string, ReleaseFile>;
 }
 
 /**
@@ -76,13 +82,16 @@ async function writeSmallFile(
 
 async function writeLfsFile(
   context: Context,
-  { registry }: BlobPlace,
+  { registry, openLfsParts, claimed }: BlobPlace,
   staging: Staging,
   file: TreeFile,
   pointer: LfsPointer,
 ): Promise<void> {
   if (await staging.link(file.path, pointer.sha256)) return;
   if (!await hasLfs(registry)) throw lfsMissing(`${file.path} is stored with Git LFS`);
+  const entry = claimed.get(file.path);
+  const parts = entry?.contentChunks === undefined ? undefined : await openLfsParts();
+  if (entry !== undefined && await parts?.stage(staging, entry, pointer) === true) return;
   await staging.requireSpace(pointer.bytes * 2);
   const content = readLfsContent(context, registry, file.path, pointer);
   const staged = await staging.write(file.path, content);
