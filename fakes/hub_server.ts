@@ -84,8 +84,6 @@ export class HubServer implements AsyncDisposable {
   linkRoot: string | undefined;
   /** Whether answers about revisions have an ETag. */
   hasEtags = true;
-  /** The root of signed addresses, if storage is reached through another server. */
-  storageRoot: string | undefined;
   /** LFS objects of at least this size are uploaded in parts of this size. */
   partBytes = Infinity;
   readonly requests: HubRequest[] = [];
@@ -386,7 +384,7 @@ export class HubServer implements AsyncDisposable {
   #sign(what: string): string {
     const signature = `s${++this.#serial}`;
     this.#signed.set(signature, what);
-    return `${this.storageRoot ?? this.storageOrigin}/${what}?X-Amz-Signature=${signature}`;
+    return `${this.storageOrigin}/${what}?X-Amz-Signature=${signature}`;
   }
 
   async #preupload(request: Request): Promise<Response> {

@@ -1,4 +1,3 @@
-import { Pool } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { type Blob, collectBlob, readBlobs } from "../git/blobs.ts";
@@ -13,9 +12,8 @@ import type { ReleaseFile } from "../release/manifest.ts";
 import type { Staging } from "../store/staging.ts";
 import type { LfsParts } from "./lfs_parts.ts";
 
-/** Small files are written in parallel: most of their time is waiting for the disk. */
+/** Files up to this size are held in memory while they are written. */
 const SMALL_FILE_BYTES_MAX = 1024 * 1024;
-const PARALLEL_WRITES_MAX = 8;
 
 /** Where git objects are read from. */
 export interface BlobPlace {
@@ -42,30 +40,21 @@ export async function stageBlobs(
   wanted: ReadonlyMap<ObjectId, readonly TreeFile[]>,
   totalBytes: number,
 ): Promise<void> {
-  const pool = new Pool(PARALLEL_WRITES_MAX);
   let doneBytes = 0;
-  try {
-    for await (const blob of readBlobs(place.git, [...wanted.keys()])) {
-      const files = wanted.get(blob.id) ?? [];
-      const show = (bytes: number) =>
-        context.log.progress("verifying", doneBytes + bytes, totalBytes || undefined);
-      if (blob.bytes <= SMALL_FILE_BYTES_MAX) {
-        const content = await collectBlob(blob);
-        await pool.add(async () => {
-          for (const file of files) await writeSmallFile(context, place, staging, file, content);
-        });
-      } else {
-        await writeLargeFile(staging, files, { ...blob, content: countPieces(blob.content, show) });
-      }
-      show(blob.bytes);
-      doneBytes += blob.bytes;
+  for await (const blob of readBlobs(place.git, [...wanted.keys()])) {
+    const files = wanted.get(blob.id) ?? [];
+    const show = (bytes: number) =>
+      context.log.progress("verifying", doneBytes + bytes, totalBytes || undefined);
+    if (blob.bytes <= SMALL_FILE_BYTES_MAX) {
+      context.signal.throwIfAborted();
+      const content = await collectBlob(blob);
+      for (const file of files) await writeSmallFile(context, place, staging, file, content);
+    } else {
+      await writeLargeFile(staging, files, { ...blob, content: countPieces(blob.content, show) });
     }
-  } catch (error) {
-    // Writes in progress must end before a second attempt writes the same files.
-    await pool.settle();
-    throw error;
+    show(blob.bytes);
+    doneBytes += blob.bytes;
   }
-  await pool.drain();
 }
 
 async function writeSmallFile(
@@ -76,7 +65,7 @@ async function writeSmallFile(
   content: Uint8Array,
 ): Promise<void> {
   const pointer = parsePointer(content);
-  if (pointer === undefined) await staging.write(file.path, [content]);
+  if (pointer === undefined) await staging.writeSmall(file.path, content);
   else await writeLfsFile(context, place, staging, file, pointer);
 }
 

@@ -31,6 +31,17 @@ export function isChunked(bytes: number): boolean {
   return bytes >= CHUNKED_FILE_BYTES_MIN && bytes <= CHUNKED_FILE_BYTES_MAX;
 }
 
+/**
+ * Returns the function for the SHA-256 of bytes in memory. For many small files, it takes a quarter of the time of a
+ * {@link FileHasher} each.
+ */
+export async function loadSha256Of(): Promise<(bytes: Uint8Array) => Sha256> {
+  const { createHash, hash } = await import("node:crypto");
+  // Deno 2.6 may not have it.
+  if (hash === undefined) return (bytes) => createHash("sha256").update(bytes).digest("hex");
+  return (bytes) => hash("sha256", bytes, "hex");
+}
+
 /** Computes a file's digest, and its chunks if they are wanted, in one pass. */
 export class FileHasher {
   readonly #whole: Hash;

@@ -52,6 +52,8 @@ export interface Blob {
   readonly id: ObjectId;
   readonly bytes: number;
   readonly content: AsyncIterable<Uint8Array>;
+  /** Its bytes, if they arrived in one piece. Valid until the next blob is requested. */
+  readonly whole: Uint8Array | undefined;
 }
 
 /** Streams blobs in the order of `ids`. All of them must be in the clone or the temporary folder. */
@@ -77,7 +79,7 @@ export async function* readBlobs(git: Git, ids: readonly ObjectId[]): AsyncGener
           code: "GIT_OBJECT",
         });
       }
-      yield { id, bytes: Number(bytes), content: reader.readBytes(Number(bytes)) };
+      yield blobOf(id, Number(bytes), reader);
       await reader.readLine();
     }
     // A caller that stops early would make git fail.
@@ -89,6 +91,16 @@ export async function* readBlobs(git: Git, ids: readonly ObjectId[]): AsyncGener
   if (exit.code !== 0) throw git.error(action, exit);
 }
 
+/** Many small files arrive in one piece. Reading them without a copy and without waiting takes half of the time. */
+function blobOf(id: ObjectId, bytes: number, reader: ByteReader): Blob {
+  const whole = reader.takeBytes(bytes);
+  return { id, bytes, whole, content: whole === undefined ? reader.readBytes(bytes) : piecesOf([whole]) };
+}
+
+async function* piecesOf(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* pieces;
+}
+
 /**
  * Returns one small file of the registry.
  *
@@ -97,13 +109,14 @@ export async function* readBlobs(git: Git, ids: readonly ObjectId[]): AsyncGener
 export async function readSmallBlob(git: Git, id: ObjectId, file: RegistryFile): Promise<Uint8Array> {
   for await (const blob of readBlobs(git, [id])) {
     refuseOversized(file, blob.bytes);
-    return await collectBlob(blob);
+    return (await collectBlob(blob)).slice();
   }
   throw new FailedError(`Cannot read object ${id}: git answered nothing`, { code: "GIT_OBJECT" });
 }
 
-/** Returns the content of a small blob. */
+/** Returns the content of a small blob. It is valid until the next blob is requested. */
 export async function collectBlob(blob: Blob): Promise<Uint8Array> {
+  if (blob.whole !== undefined) return blob.whole;
   const content = new Uint8Array(blob.bytes);
   let offset = 0;
   for await (const piece of blob.content) {

@@ -34,6 +34,14 @@ export class ByteReader {
     }
   }
 
+  /** Returns the next `count` bytes if they are in memory as a whole, without a copy; else `undefined`. */
+  takeBytes(count: number): Uint8Array | undefined {
+    if (this.#rest.length < count) return undefined;
+    const bytes = this.#rest.subarray(0, count);
+    this.#rest = this.#rest.subarray(count);
+    return bytes;
+  }
+
   /** Yields the next `count` bytes in pieces. Read all of them: the rest would be read as the next line. */
   async *readBytes(count: number): AsyncGenerator<Uint8Array> {
     let missing = count;

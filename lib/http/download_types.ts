@@ -43,19 +43,13 @@ export interface DownloadLimits {
   readonly bytesPerSecondMax?: number | undefined;
 }
 
-/** A file on a server. */
-export interface ContentRequest {
+export interface DownloadRequest {
   /** Names the file in errors: `the archive of job 12`. */
   readonly what: string;
   /** Returns the file's address. Called again when a signed address has expired. */
   readonly locate: () => Promise<Located>;
   readonly expected: ExpectedContent;
   readonly limits: DownloadLimits;
-  /** Called once the size is known, before anything is written. It may throw if the disk has too little space. */
-  readonly onSize?: ((bytes: number) => Promise<void>) | undefined;
-}
-
-export interface DownloadRequest extends ContentRequest {
   /**
    * Returns spans that need not be downloaded, in order and apart from each other. It is called at most once, and only if
    * `expected` can prove the file and the server may support ranges. A carrier passes the spans of `HeldChunks` in
@@ -64,6 +58,8 @@ export interface DownloadRequest extends ContentRequest {
   readonly findHeld?: (() => Promise<readonly HeldSpan[]>) | undefined;
   /** The file to write. What an interrupted download left there is reused if `expected` can prove it. */
   readonly path: string;
+  /** Called once the size is known, before anything is written. It may throw if the disk has too little space. */
+  readonly onSize?: ((bytes: number) => Promise<void>) | undefined;
 }
 
 /** A complete file with the expected content. It is not yet synced to the disk. */

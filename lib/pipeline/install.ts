@@ -22,6 +22,7 @@ export async function install(
   release: VerifiedRelease,
 ): Promise<number> {
   try {
+    await staging.sync();
     const repaired = hasReleaseDir(store, release.digest)
       ? await repair(context, store, staging, release)
       : 0;

@@ -125,8 +125,7 @@ export function backoffMs(
   longestMs: number = BACKOFF_MS_MAX,
 ): number {
   const grownMs = Math.min(intervalMs * GROWTH ** (errors - 1), Math.max(intervalMs, longestMs));
-  const leastMs = Math.max(grownMs, Math.min(retryAfterMs ?? 0, RETRY_AFTER_MS_MAX));
-  return leastMs * (1 + jitter / 2);
+  return Math.max(grownMs * (1 + jitter / 2), Math.min(retryAfterMs ?? 0, RETRY_AFTER_MS_MAX));
 }
 
 /** Slower than doubling: a container runtime should see ten errors while the cause is recent. */

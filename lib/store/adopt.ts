@@ -80,6 +80,7 @@ export async function adoptByCopy(context: Context, store: Store, staging: Stagi
     const copied = await createManifest(staging.files.map((file) => releaseFile(file.path, file)), manifest);
     const known = findManifest(store, copied.digest);
     const signature = known === undefined ? undefined : findSignature(store, copied.digest);
+    await staging.sync();
     await removeTree(store.fs, releaseDir(store, copied.digest));
     installRelease(store, staging.dir, copied.digest, known?.text ?? formatManifest(copied), signature);
     rememberDigests(store, copied);

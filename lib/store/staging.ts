@@ -8,12 +8,15 @@ import {
   removeIfThere,
   removeTree,
   setMode,
+  writeAllSync,
 } from "../core/files.ts";
-import { type FileDigest, FileHasher, type Sha256, writeAll } from "../core/hash.ts";
+import { type FileDigest, FileHasher, loadSha256Of, type Sha256, writeAll } from "../core/hash.ts";
+import { syncFiles } from "../core/sync_files.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import { requireSpace } from "./require_space.ts";
 import { checkFile } from "./release_files.ts";
 import { listReleases, releaseDir } from "./releases.ts";
+import { Working } from "../core/working.ts";
 import { StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
@@ -35,9 +38,12 @@ interface HeldFile {
 /** File systems without hard links, or at their limit of links to one file (65,000 on ext4). */
 const LINK_IMPOSSIBLE = ["EMLINK", "EPERM", "ENOTSUP", "EOPNOTSUPP", "EXDEV", "ENOSYS"];
 
+/** Windows syncs only files that are open for writing. */
+const SYNCS_LATER = Deno.build.os !== "windows";
+
 /**
- * The scratch folder in which a run assembles a release. Files are hashed while they are written, made read-only and
- * synced. A file that an installed release has is hard-linked instead.
+ * The scratch folder in which a run assembles a release. Files are hashed while they are written, and made read-only. A
+ * file that an installed release has is hard-linked instead. {@link Staging.sync} writes the rest to the disk.
  */
 export class Staging implements AsyncDisposable {
   /** The folder with the files of the release. */
@@ -48,6 +54,9 @@ export class Staging implements AsyncDisposable {
   readonly #files = new Map<string, StagedFile>();
   readonly #folders = new Set<string>();
   readonly #caches: StatCache[] = [];
+  /** The small files that are not on the disk yet. */
+  #unsynced: string[] = [];
+  #sha256Of: ((bytes: Uint8Array) => Sha256) | undefined;
   #held: Map<Sha256, HeldFile> | undefined;
 
   /** Creates the run's folder in `staging/`. */
@@ -145,6 +154,56 @@ export class Staging implements AsyncDisposable {
     this.#files.delete(path);
     this.#store.fs.removeSync(join(this.dir, path));
     return false;
+  }
+
+  /**
+   * Writes a small file. It is on the disk after {@link sync}. If the store has the content already, the file is linked,
+   * so that no content is kept twice.
+   */
+  async writeSmall(path: string, content: Uint8Array): Promise<StagedFile> {
+    const { fs } = this.#store;
+    this.#sha256Of ??= await loadSha256Of();
+    const sha256 = this.#sha256Of(content);
+    if (this.holds(sha256) && await this.link(path, sha256)) return this.#require(path);
+    const target = this.#place(path);
+    try {
+      using file = fs.openSync(target, { write: true, createNew: true, mode: IMMUTABLE_FILE_MODE });
+      writeAllSync(file, content);
+      const info = file.statSync();
+      // The umask may have removed permissions.
+      if (((info.mode ?? IMMUTABLE_FILE_MODE) & 0o777) !== IMMUTABLE_FILE_MODE) {
+        setMode(fs, target, IMMUTABLE_FILE_MODE);
+      }
+      const staged: StagedFile = { path, bytes: content.length, sha256, how: "written", info };
+      this.#files.set(path, staged);
+      if (SYNCS_LATER) this.#unsynced.push(path);
+      else file.syncSync();
+      return staged;
+    } catch (error) {
+      removeIfThere(fs, target);
+      throw diskError(error, `write ${path} into the store`);
+    }
+  }
+
+  /**
+   * Writes all files to the disk. Call it before the release is installed: a pointer may name the release only when a
+   * power cut can no longer take a file from it. Until then nothing needs the files, so they are synced together.
+   */
+  async sync(): Promise<void> {
+    if (this.#unsynced.length === 0) return;
+    using _working = new Working(this.#context, "writing the release to the disk");
+    try {
+      await syncFiles(this.#context, this.dir, this.#unsynced);
+    } catch (error) {
+      throw diskError(error, "write the release to the disk");
+    }
+    this.#unsynced = [];
+  }
+
+  #require(path: string): StagedFile {
+    const staged = this.#files.get(path);
+    if (staged === undefined) throw new TypeError(`${path} is not staged`);
+    return staged;
   }
 
   /**

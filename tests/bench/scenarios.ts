@@ -5,7 +5,7 @@ import { daemonIdle } from "./daemon_scenarios.ts";
 import { dashboardLoad } from "./dashboard_scenarios.ts";
 import { downloadVerified } from "./download_scenarios.ts";
 import { validateOnnx, validateSafetensors } from "./format_scenarios.ts";
-import { hubPullLarge, hubPullSmall, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
+import { hubPullLarge, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
 import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
 import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
 import { planReferences } from "./reference_scenarios.ts";
@@ -33,7 +33,6 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "archive-memory": scenario(memoryOfExtraction),
   "hub-unchanged": scenario(hubPullUnchanged),
   "hub-pull-large": scenario(hubPullLarge, "curl"),
-  "hub-pull-small": scenario(hubPullSmall, "curl"),
   "hub-upload": scenario(hubUpload),
   "artifact-unchanged": scenario(artifactUnchanged),
   "artifact-memory": scenario(artifactMemory),

@@ -22,9 +22,19 @@ import { StatCache } from "../../lib/store/stat_cache.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import type { FileSystem } from "../../lib/core/files.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
-import { pulledReleases, storeOf } from "../helpers/machines.ts";
-import { countingFs } from "../helpers/counting_fs.ts";
-import { memoryDir, readFiles, tempDir } from "../helpers/temp_dir.ts";
+import {
+  machine,
+  newTrainer,
+  publishFrom,
+  pulledReleases,
+  pullTo,
+  registryOf,
+  storeOf,
+} from "../helpers/machines.ts";
+import { WHOLE_DISK_FILES_MIN } from "../../lib/core/sync_files.ts";
+import type { SpawnProcess } from "../../lib/core/subprocess.ts";
+import { countingFs, countingSpawn } from "../helpers/counting_fs.ts";
+import { memoryDir, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { osError } from "../helpers/fake_fs.ts";
 
@@ -228,6 +238,89 @@ Deno.test("a download that breaks or is stopped leaves its path free for another
   };
   await assert.rejects(staging.write("b.onnx", stopped()), /stopped/);
   assert.deepEqual(readFiles(staging.dir), { "a.onnx": "weights" });
+});
+
+/** Returns a program's start that reports its title, and that ends with this exit code. */
+function ending(code: number, onStart: (title: string | undefined) => void): SpawnProcess {
+  return ({ title }) => {
+    onStart(title);
+    return { stdout: (async function* () {})(), exit: Promise.resolve({ code, stderr: "" }) };
+  };
+}
+
+Deno.test("small files are synced together before their release is installed: many by one call where the disk can", async () => {
+  const syncsOf = async (files: number, exitCode: number) => {
+    using dir = memoryDir();
+    const steps: string[] = [];
+    const fs = countingFs((step) =>
+      void (/^(sync|rename)/.test(step) && steps.push(step.split(" ")[0] ?? ""))
+    );
+    const store = openStore(fs, { modelsDir: join(dir.path, "models") });
+    steps.length = 0;
+    const spawn = ending(exitCode, (title) => void steps.push(`run ${title}`));
+    await using staging = new Staging(testContext({ fs, spawn }), store, "run");
+    for (let index = 0; index < files; index++) {
+      await staging.writeSmall(`d/${index}.npy`, encoded(`weights ${index}`));
+    }
+    assert.deepEqual(steps, []);
+    await staging.sync();
+    const first = steps.splice(0);
+    await staging.sync();
+    assert.deepEqual(steps, []);
+    return first;
+  };
+  const few = WHOLE_DISK_FILES_MIN - 1;
+  assert.deepEqual(await syncsOf(few, 0), Array(few).fill("sync"));
+  const whole = Deno.build.os === "linux" ? ["run sync"] : [];
+  const eachFile = Array(WHOLE_DISK_FILES_MIN).fill("sync");
+  if (whole.length > 0) assert.deepEqual(await syncsOf(WHOLE_DISK_FILES_MIN, 0), whole);
+  assert.deepEqual(await syncsOf(WHOLE_DISK_FILES_MIN, 1), [...whole, ...eachFile]);
+});
+
+Deno.test("a pull syncs no small file by itself, and all of them before its release is in the store", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  const files = Array.from(
+    { length: WHOLE_DISK_FILES_MIN },
+    (_, index) => [`d${index % 8}/${index}`, `${index}`],
+  );
+  writeFiles(trainer.modelsDir, Object.fromEntries(files));
+  await publishFrom(testContext(), trainer);
+  const bot = machine(dir.path, "bot", registryOf(trainer));
+  const steps: string[] = [];
+  const onStep = (step: string) => void steps.push(step);
+  const spawn: SpawnProcess = (request) =>
+    request.title === "sync"
+      ? ending(0, () => onStep("whole disk"))(request)
+      : countingSpawn(onStep)(request);
+  await pullTo(testContext({ fs: countingFs(onStep), spawn }), bot);
+  const inStaging = steps.filter((step) => /^(sync|syncSync|chmod) .*\/staging\/[^/]+\/files\/./.test(step));
+  const folders = [...new Set(inStaging.map((step) => step.split("/files/")[1]))].sort();
+  assert.deepEqual(folders, ["BTC", "ETH", "d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7"]);
+  const synced = steps.indexOf("whole disk");
+  const installed = steps.findIndex((step) => /^rename .*\/files .*\/releases\//.test(step));
+  assert.ok(synced > 0 && synced < installed);
+  assert.equal(steps.lastIndexOf("whole disk"), synced);
+});
+
+Deno.test("a small file of a full disk leaves nothing, and is readable by everybody whatever the umask", async () => {
+  using dir = memoryDir();
+  let code: string | undefined;
+  const fs = countingFs((step) => {
+    if (code !== undefined && step.startsWith("writeSync")) throw osError(code);
+  });
+  const store = openStore(fs, { modelsDir: join(dir.path, "models") });
+  const masked: FileSystem = {
+    ...fs,
+    openSync: (path, options) => fs.openSync(path, { ...options, mode: 0o400 }),
+  };
+  await using staging = new Staging(testContext({ fs }), { ...store, fs: masked }, "run");
+  code = "ENOSPC";
+  await assert.rejects(staging.writeSmall("a.npy", encoded("weights")), { code: "DISK", exitCode: 7 });
+  assert.deepEqual(readFiles(staging.dir), {});
+  code = undefined;
+  assert.equal((await staging.writeSmall("a.npy", encoded("weights"))).sha256, await sha256Hex("weights"));
+  if (Deno.build.os !== "windows") assert.equal(modeOf(join(staging.dir, "a.npy")), 0o444);
 });
 
 Deno.test("a large linked file keeps the list of its chunks", async () => {
