@@ -1,10 +1,18 @@
 import { contentCrc } from "../archive/content_crc.ts";
+import type { PackedContent } from "../archive/types.ts";
 import type { Context } from "../core/context.ts";
 import { DiskError, ModelSyncError } from "../core/errors.ts";
 import { formatBytes } from "../core/format.ts";
+import { isChunked } from "../core/hash.ts";
+import { download } from "../http/download.ts";
+import { removePartial } from "../http/partial_file.ts";
 import { PartsUnavailable, type RemotePartsRequest } from "../http/remote_parts.ts";
-import { totalBytes } from "../release/manifest.ts";
+import { SharedAddress } from "../http/shared_address.ts";
+import { type ReleaseFile, totalBytes } from "../release/manifest.ts";
+import { HeldChunks } from "../store/held_chunks.ts";
+import { partialPath } from "../store/partials.ts";
 import { listReleases } from "../store/releases.ts";
+import { requireSpace } from "../store/require_space.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { ArchivedModels, type ArchivedModelsOptions, type ClaimedFile } from "./archived_models.ts";
@@ -13,28 +21,36 @@ import { RemoteArchive } from "./remote_archive.ts";
 /** A smaller archive takes a second or two, and parts of it take a round trip each. */
 const ARCHIVE_BYTES_MIN = 16 * 1024 * 1024;
 
-/** If more of the archive is needed, it is downloaded as a whole, over all connections and in one request each. */
-const SHARE_MAX = 0.5;
+/** If more of the archive has to be extracted, it is downloaded as a whole, which takes fewer requests. */
+const EXTRACTED_SHARE_MAX = 0.5;
+
+/** How to read an archive on its server, and where the parts go. */
+interface Access {
+  readonly context: Context;
+  readonly store: Store;
+  readonly request: RemotePartsRequest;
+  readonly address: SharedAddress;
+}
 
 /**
- * The models of an archive that stays on its server: only the manifest, the headers and the changed files are downloaded.
+ * The models of an archive that stays on its server: the manifest, the headers and the changed files are downloaded, and
+ * of a large file only the parts that the store does not hold.
  */
 export class RemoteModels implements AsyncDisposable {
   readonly models: ArchivedModels;
-  readonly #context: Context;
+  readonly #access: Access;
   readonly #archive: RemoteArchive;
-  readonly #name: string;
+  #storedBytes = 0;
 
-  private constructor(context: Context, archive: RemoteArchive, models: ArchivedModels, name: string) {
-    this.#context = context;
+  private constructor(access: Access, archive: RemoteArchive, models: ArchivedModels) {
+    this.#access = access;
     this.#archive = archive;
     this.models = models;
-    this.#name = name;
   }
 
   /**
    * Opens an archive on its server; `undefined` if it has to be downloaded as a whole, for example because it has no
-   * manifest, or the store holds no release whose files it could have.
+   * manifest, or the store holds no large release.
    */
   static async open(
     context: Context,
@@ -46,15 +62,17 @@ export class RemoteModels implements AsyncDisposable {
       totalBytes(manifest.files) >= ARCHIVE_BYTES_MIN
     );
     if (!isLarge) return undefined;
+    const address = new SharedAddress(request.locate);
     return await orWhole(context, async () => {
       await using resources = new AsyncDisposableStack();
+      const parts = { ...request, locate: address.forDownload() };
       const contents = resources.use(
-        await RemoteArchive.open(context, request, options.limits, ARCHIVE_BYTES_MIN),
+        await RemoteArchive.open(context, parts, options.limits, ARCHIVE_BYTES_MIN),
       );
       const models = await ArchivedModels.open(context, [{ contents, name: request.what }], options);
       if (models.claim === undefined) throw new PartsUnavailable(`${request.what} has no manifest`);
       resources.move();
-      return new RemoteModels(context, contents, models, request.what);
+      return new RemoteModels({ context, store, request, address }, contents, models);
     });
   }
 
@@ -68,21 +86,25 @@ export class RemoteModels implements AsyncDisposable {
    * @returns whether all files are staged; otherwise the archive has to be downloaded as a whole for the others
    */
   async stage(staging: Staging): Promise<boolean> {
-    const isStaged = await orWhole(this.#context, async () => {
+    const { context, request } = this.#access;
+    const isStaged = await orWhole(context, async () => {
       const missing = await this.#linkHeld(staging);
-      const bytes = missing.reduce((sum, { entry }) => sum + (entry.packed?.bytes ?? 0), 0);
-      if (bytes > SHARE_MAX * this.#archive.bytes) {
-        throw new PartsUnavailable(`${formatBytes(bytes)} of ${this.#name} have changed`);
+      const stored = missing.filter(isLargeStored);
+      const packed = missing.filter((file) => !isLargeStored(file));
+      const bytes = packed.reduce((sum, { entry }) => sum + (entry.packed?.bytes ?? 0), 0);
+      if (bytes > EXTRACTED_SHARE_MAX * this.#archive.bytes) {
+        throw new PartsUnavailable(`${formatBytes(bytes)} of ${request.what} have changed`);
       }
+      await this.#download(staging, stored);
       await staging.requireSpace(bytes);
-      await this.#archive.fetch(missing.map(({ entry }) => entry));
+      await this.#archive.fetch(packed.map(({ entry }) => entry));
       await this.models.stage(staging);
       return true;
     });
     if (isStaged !== true) return false;
-    const { bytes, fetchedBytes } = this.#archive;
-    this.#context.log.info(
-      `downloaded ${formatBytes(fetchedBytes)} of the ${formatBytes(bytes)} of ${this.#name}`,
+    const downloaded = formatBytes(this.#archive.fetchedBytes + this.#storedBytes);
+    context.log.info(
+      `downloaded ${downloaded} of the ${formatBytes(this.#archive.bytes)} of ${request.what}`,
     );
     return true;
   }
@@ -100,13 +122,61 @@ export class RemoteModels implements AsyncDisposable {
     if (claimed?.size !== entry.bytes || entry.packed === undefined) return false;
     const held = await staging.findHeld(claimed.sha256);
     // A manifest may be outdated: another program may have replaced the file in the archive.
-    if (held === undefined || await this.#crcOf(held) !== entry.packed.crc) return false;
+    if (held === undefined || !await this.#isArchived(held, entry.packed)) return false;
     return await staging.link(path, claimed.sha256);
   }
 
-  async #crcOf(location: string): Promise<number> {
-    return await contentCrc(this.#context.fs, location, this.#context.signal);
+  /** Downloads large stored files, without the parts that the store holds. */
+  async #download(staging: Staging, files: readonly LargeStored[]): Promise<void> {
+    const held = new HeldChunks(this.#access.context, this.#access.store);
+    for (const file of files) await this.#downloadStored(staging, file, held);
   }
+
+  async #downloadStored(
+    staging: Staging,
+    { path, entry: { packed }, claimed }: LargeStored,
+    held: HeldChunks,
+  ): Promise<void> {
+    const { context, store, request, address } = this.#access;
+    const { size: bytes, sha256, contentChunks } = claimed;
+    const location = await partialPath(store, `archived ${sha256}`);
+    const { resumedBytes, copiedBytes } = await download(context, {
+      what: `${path} of ${request.what}`,
+      locate: address.forDownload(),
+      expected: { bytes, sha256, contentChunks },
+      within: { offset: packed.offset, bytes: this.#archive.bytes },
+      findHeld: () => held.spansOf(claimed),
+      limits: request.limits,
+      path: location,
+      onSize: (size) => requireSpace(context, store.partials, size),
+    });
+    this.#storedBytes += bytes - resumedBytes - copiedBytes;
+    // The manifest may be outdated here, too, and copied parts would hide that.
+    if (!await this.#isArchived(location, packed)) {
+      removePartial(context.fs, location);
+      throw new PartsUnavailable(
+        `${path} of ${request.what} has not the CRC-32 of its content in the manifest`,
+      );
+    }
+    await staging.take(path, location, { bytes, sha256 });
+  }
+
+  /** Whether a file has the CRC-32 that the archive states. */
+  async #isArchived(location: string, { crc }: PackedContent): Promise<boolean> {
+    const { fs, signal } = this.#access.context;
+    return await contentCrc(fs, location, signal) === crc;
+  }
+}
+
+/** A file that is not compressed in its archive, and large enough for a download of its own. */
+interface LargeStored extends ClaimedFile {
+  readonly claimed: ReleaseFile;
+  readonly entry: ClaimedFile["entry"] & { readonly packed: PackedContent };
+}
+
+function isLargeStored(file: ClaimedFile): file is LargeStored {
+  const { claimed, entry: { packed, bytes } } = file;
+  return claimed?.size === bytes && packed?.isCompressed === false && isChunked(bytes);
 }
 
 /**

@@ -33,6 +33,14 @@ export interface HeldSpan extends Span {
   readonly offset: number;
 }
 
+/** A larger file that contains the wanted one. */
+export interface Enclosing {
+  /** The offset of the wanted file. */
+  readonly offset: number;
+  /** The size of the larger file. */
+  readonly bytes: number;
+}
+
 export interface DownloadLimits {
   /** A connection without data for this long is closed and retried. */
   readonly stallMs: number;
@@ -49,11 +57,13 @@ export interface DownloadRequest {
   /** Returns the file's address. Called again when a signed address has expired. */
   readonly locate: () => Promise<Located>;
   readonly expected: ExpectedContent;
+  /** Where the wanted file is in the file at the address, for a stored file of an archive. Needs a known size and digest. */
+  readonly within?: Enclosing | undefined;
   readonly limits: DownloadLimits;
   /**
    * Returns spans that need not be downloaded, in order and apart from each other. It is called at most once, and only if
    * `expected` can prove the file and the server may support ranges. A carrier passes the spans of `HeldChunks` in
-   * `lib/store/held_chunks.ts`, shifted if the release's file is a part of the downloaded one.
+   * `lib/store/held_chunks.ts`.
    */
   readonly findHeld?: (() => Promise<readonly HeldSpan[]>) | undefined;
   /** The file to write. What an interrupted download left there is reused if `expected` can prove it. */

@@ -190,6 +190,8 @@ export class RemoteContent {
 
   /** `undefined` for a small file: only a large one benefits from knowing whether the server supports ranges. */
   #rangeOf({ start, end }: Span): string | undefined {
+    const { within } = this.#request;
+    if (within !== undefined) return `bytes=${within.offset + start}-${within.offset + end - 1}`;
     const isSmall = start === 0 && end === this.#total && end < 2 * SPAN_BYTES.min;
     if (this.#ranges === "no" || isSmall) return undefined;
     return `bytes=${start}-${Number.isFinite(end) ? end - 1 : ""}`;
@@ -214,26 +216,30 @@ export class RemoteContent {
   }
 
   #checkWhole(response: Response, isFirst: boolean): number | undefined {
-    if (!isFirst) throw this.#noRanges();
+    if (!isFirst || this.#request.within !== undefined) throw this.#noRanges();
     const length = response.headers.get("content-length");
     return length !== null && /^\d+$/.test(length) ? Number(length) : undefined;
   }
 
-  #checkPart(response: Response, span: Span): number {
+  #checkPart(response: Response, span: Span): number | undefined {
+    const { within } = this.#request;
     // An answer with an unknown total, `bytes 0-99/*`, cannot be used.
     const [, start, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "") ??
       [];
-    if (total === undefined || Number(start) !== span.start) throw this.#noRanges();
-    return Number(total);
+    if (total === undefined || Number(start) !== span.start + (within?.offset ?? 0)) throw this.#noRanges();
+    if (within === undefined) return Number(total);
+    if (Number(total) !== within.bytes) throw changedMeanwhile(this.#request.what);
+    return undefined;
   }
 
-  #noRanges(): RestartDownload {
-    const { what } = this.#request;
+  #noRanges(): RestartDownload | UnreachableError {
+    const { what, within } = this.#request;
     const failure = new UnreachableError(`Cannot continue ${what}: the server does not support ranges`, {
       code: "NO_RANGES",
       hint: "run again later",
     });
-    return new RestartDownload(failure, "no");
+    // A file inside another one cannot be downloaded without ranges.
+    return within === undefined ? new RestartDownload(failure, "no") : failure;
   }
 
   #tooLarge(bytes: number): RefusedError {

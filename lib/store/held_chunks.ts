@@ -22,8 +22,6 @@ interface HeldChunk {
  * const held = new HeldChunks(context, store);
  * await download(context, { ..., expected: { bytes, sha256, contentChunks }, findHeld: () => held.spansOf(file) });
  * ```
- *
- * If the downloaded file only contains the release's file, as an archive does, shift the spans by its offset.
  */
 export class HeldChunks {
   readonly #context: Context;

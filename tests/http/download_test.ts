@@ -534,3 +534,25 @@ Deno.test("download() names the host that it did not reach", async () => {
     },
   );
 });
+
+Deno.test("download() of a file inside another one requests the spans of that file only", async () => {
+  const outer = noise(100_000 + SMALL.length, 8);
+  outer.set(SMALL, 60_000);
+  await using bench = new Bench(SMALL);
+  const { bytes, sha256 } = await bench.expected();
+  bench.server.content = outer;
+  const within = { offset: 60_000, bytes: outer.length };
+  bench.server.faults.push({ kind: "reset", afterBytes: 1000 });
+  const request = { expected: { bytes, sha256 }, within };
+  assert.equal((await bench.download(request)).sha256, sha256);
+  const end = 60_000 + SMALL.length - 1;
+  assert.deepEqual(bench.server.requests.map(({ range }) => range), [
+    `bytes=60000-${end}`,
+    `bytes=61000-${end}`,
+  ]);
+  assert.ok(Buffer.compare(Deno.readFileSync(bench.path), SMALL) === 0);
+  bench.server.content = outer.slice(0, -1);
+  await assert.rejects(bench.download(request), { code: "CHANGING" });
+  bench.server.hasRanges = false;
+  await assert.rejects(bench.download(request), { code: "NO_RANGES" });
+});

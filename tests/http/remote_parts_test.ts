@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { ModelSyncError, TransientError } from "../../lib/core/errors.ts";
 import { readAt } from "../../lib/core/read_at.ts";
 import { RemoteParts } from "../../lib/http/remote_parts.ts";
-import { type FileServer, startFileServer } from "../../fakes/file_server.ts";
+import { type Fault, type FileServer, startFileServer } from "../../fakes/file_server.ts";
+import { QuickClock } from "../helpers/fake_clock.ts";
 import { noise, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -10,7 +12,7 @@ const MIB = 1024 * 1024;
 const CONTENT = noise(20 * MIB, 1);
 
 function open(root: string, server: FileServer, bytesMax = 64 * MIB): Promise<RemoteParts> {
-  return RemoteParts.open(testContext(), {
+  return RemoteParts.open(testContext({ clock: new QuickClock("2026-11-21T00:00:00Z", 9_000) }), {
     what: "the archive",
     path: join(root, "parts"),
     limits: { stallMs: 10_000, totalMs: 60_000, bytesMax },
@@ -71,4 +73,52 @@ Deno.test("RemoteParts removes its scratch file, also if the file cannot be read
   server.hasRanges = false;
   await assert.rejects(open(dir.path, server), { code: "PARTS_UNAVAILABLE" });
   assert.deepEqual([...Deno.readDirSync(dir.path)], []);
+});
+
+Deno.test("RemoteParts refuses answers of another version, size or span, and HTML pages", async () => {
+  using dir = tempDir();
+  await using server = startFileServer(CONTENT);
+  const answer = (headers: Record<string, string>, status = 206): Fault => ({
+    kind: "answer",
+    make: () => new Response(CONTENT.slice(5 * MIB, 5 * MIB + 10), { status, headers }),
+  });
+  const range = `bytes ${5 * MIB}-${5 * MIB + 9}/${CONTENT.length}`;
+  for (
+    const [headers, status] of [
+      [{ etag: '"other"', "content-range": range }, 206],
+      [{ etag: 'W/"v1"', "content-range": range }, 206],
+      [{ "content-range": range }, 206],
+      [{ etag: '"v1"', "content-range": range.replace(/\d+$/, "52428800") }, 206],
+      [{ etag: '"v1"', "content-range": range.replace(/\d+$/, String(2 ** 60)) }, 206],
+      [{ etag: '"v1"', "content-range": `bytes 0-9/${CONTENT.length}` }, 206],
+      [{ etag: '"v1"', "content-range": "bytes 5242880-5242889/*" }, 206],
+      [{ etag: '"v1"' }, 200],
+      [{ etag: '"v1"', "content-type": "text/html", "content-range": range }, 206],
+      [{ etag: '"v1"' }, 403],
+    ] satisfies readonly (readonly [Record<string, string>, number])[]
+  ) {
+    await using parts = await open(dir.path, server);
+    server.faults.push(
+      ...status === 403 ? Array.from({ length: 3 }, () => answer(headers, 403)) : [answer(headers, status)],
+    );
+    await assert.rejects(
+      parts.fetch([{ start: 5 * MIB, end: 5 * MIB + 10 }]),
+      ModelSyncError,
+      JSON.stringify(headers),
+    );
+    assert.throws(() => readAt(parts, 5 * MIB, 1), { code: "PARTS_UNAVAILABLE" });
+    assert.deepEqual(server.faults, []);
+  }
+});
+
+Deno.test("RemoteParts continues where a connection broke, and gives up after three failures in a row", async () => {
+  using dir = tempDir();
+  await using server = startFileServer(CONTENT);
+  await using parts = await open(dir.path, server);
+  const broken = (afterBytes: number): Fault => ({ kind: "reset", afterBytes });
+  server.faults.push(broken(1000), broken(0), broken(1000));
+  await parts.fetch([{ start: 5 * MIB, end: 6 * MIB }]);
+  assert.deepEqual(readAt(parts, 5 * MIB, MIB), CONTENT.subarray(5 * MIB, 6 * MIB));
+  server.faults.push(broken(0), broken(0), broken(0));
+  await assert.rejects(parts.fetch([{ start: 7 * MIB, end: 8 * MIB }]), TransientError);
 });
