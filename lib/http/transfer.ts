@@ -10,6 +10,7 @@ import { RemoteContent, RestartDownload } from "./remote_content.ts";
 import { pauseBeforeRetry, type RetryPolicy } from "../core/retry.ts";
 import { cutSpans, type Span, SPAN_BYTES, SpanSet } from "./spans.ts";
 import type { Clock } from "../core/clock.ts";
+import { WriteBack } from "../core/write_back.ts";
 import { formatBytes, plural } from "../core/format.ts";
 import { chooseCopies, sumBytes } from "./choose_copies.ts";
 import { heldPieces } from "./held_pieces.ts";
@@ -42,6 +43,7 @@ export class Transfer {
   readonly #reuse: Reuse;
   /** Closes every connection, with the reason of the failure. */
   readonly #stop = new AbortController();
+  readonly #writeBack: WriteBack;
   /** Spans that no connection reads yet. */
   #todo: Span[] = [];
   readonly #connections: Promise<void>[] = [];
@@ -52,6 +54,7 @@ export class Transfer {
     this.#context = { ...context, signal: AbortSignal.any([context.signal, this.#stop.signal]) };
     this.#request = request;
     this.#reuse = reuse;
+    this.#writeBack = new WriteBack(context.fs, request.path, (error) => this.#stop.abort(error));
     this.#content = new RemoteContent(this.#context, request, ranges);
     const rate = request.limits.bytesPerSecondMax;
     this.#describedMs = context.clock.monotonicMs();
@@ -68,6 +71,8 @@ export class Transfer {
     try {
       const copies = await this.#chooseCopies();
       await this.#fetch(hasher, copies);
+      // A flush may have failed last.
+      this.#throwIfStopped();
       const digest = hasher.digest();
       const copiedBytes = sumBytes(copies);
       this.#check(digest, resumedBytes + copiedBytes);
@@ -125,17 +130,22 @@ export class Transfer {
 
   /** Copies and reads the missing bytes, both at once. Afterwards the file is complete and hashed. */
   async #fetch(hasher: PrefixHasher, copies: readonly HeldSpan[]): Promise<void> {
+    await using _ = this.#writeBack;
     const planned = this.#have.copy();
     for (const span of copies) planned.add(span);
     const copying = this.#copyAll(hasher, copies).catch((error) => this.#stop.abort(error));
     await this.#readGaps(hasher, this.#gapsOf(planned), copies.length === 0 ? 1 : CONNECTIONS_MAX);
     await copying;
-    if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
+    this.#throwIfStopped();
     // The spans that could not be copied.
     const left = this.#gapsOf(this.#have);
     if (left.length > 0) await this.#readGaps(hasher, left, 1);
-    if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
+    this.#throwIfStopped();
     await hasher.catchUp(this.#have.endFrom(0));
+  }
+
+  #throwIfStopped(): void {
+    if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
   }
 
   #gapsOf(spans: SpanSet): Span[] {
@@ -237,6 +247,7 @@ export class Transfer {
   #arrived(span: Span): void {
     const { log, fs, clock } = this.#context;
     this.#have.add(span);
+    this.#writeBack.wrote(span.end - span.start);
     const { bytes } = this.#have;
     log.progress("downloading", bytes, this.#content.total);
     if (this.#request.expected.sha256 === undefined || !this.#isDescriptionDue()) return;

@@ -520,6 +520,25 @@ Deno.test("download() reports a full disk as a full disk", async () => {
   );
 });
 
+Deno.test("a flush that fails while a large file is written fails the download, whenever that is", async () => {
+  await using bench = new Bench(LARGE);
+  const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
+  for (const when of [Promise.resolve(), arrived]) {
+    const failing = async () => {
+      await when;
+      throw Object.assign(new Error("Input/output error"), { code: "EIO" });
+    };
+    const open = async (path: string | URL, options?: Deno.OpenOptions) =>
+      Object.assign(await Deno.open(path, options), { syncData: failing });
+    const context = testContext({ clock: bench.clock, fs: { ...Deno, open } });
+    context.log.progress = (_label, done) => {
+      if (done === LARGE.length) arrive();
+    };
+    await assert.rejects(bench.download({}, context), { code: "DISK", exitCode: 7 });
+    bench.assertNothingLeft();
+  }
+});
+
 Deno.test("download() names the host that it did not reach", async () => {
   await using bench = new Bench(SMALL);
   await assert.rejects(

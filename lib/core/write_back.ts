@@ -1,0 +1,42 @@
+import type { FileSystem } from "./files.ts";
+
+/** Often enough that a final sync has little left to do, seldom enough that its metadata cost nothing. */
+const FLUSH_EVERY_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Flushes a growing file to the disk while it is still written. Without it, the system collects gigabytes in memory, and
+ * the final sync waits for all of them. That sync is still needed.
+ */
+export class WriteBack implements AsyncDisposable {
+  readonly #fs: FileSystem;
+  readonly #path: string;
+  readonly #onFailure: (error: unknown) => void;
+  #pendingBytes = 0;
+  #flush: Promise<void> | undefined;
+
+  /** @param onFailure called when a flush fails. The system reports each failure once, so the final sync may not see it */
+  constructor(fs: FileSystem, path: string, onFailure: (error: unknown) => void) {
+    this.#fs = fs;
+    this.#path = path;
+    this.#onFailure = onFailure;
+  }
+
+  /** Counts written bytes, and starts a flush if one is due. */
+  wrote(bytes: number): void {
+    this.#pendingBytes += bytes;
+    if (this.#pendingBytes < FLUSH_EVERY_BYTES || this.#flush !== undefined) return;
+    this.#pendingBytes = 0;
+    this.#flush = this.#run().catch(this.#onFailure).finally(() => this.#flush = undefined);
+  }
+
+  /** Waits for a running flush. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#flush;
+  }
+
+  async #run(): Promise<void> {
+    // A handle of its own: operations on one handle wait for each other.
+    using file = await this.#fs.open(this.#path, { write: true });
+    await file.syncData();
+  }
+}
