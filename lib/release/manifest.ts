@@ -16,6 +16,9 @@ export const RELEASE_FILES_MAX = 200_000;
 /** The largest manifest that is read: {@link RELEASE_FILES_MAX} entries of 320 bytes. */
 export const MANIFEST_BYTES_MAX = 64 * 1024 * 1024;
 
+/** The most characters of all chunk lists of a manifest: 300 GiB of models. The rest of it is far below its limit then. */
+const CHUNK_LISTS_CHARS_MAX = 32 * 1024 * 1024;
+
 /**
  * The highest sequence. Publishing never counts so far, so a person must have written it. It is below 2^53, so that
  * comparisons with the next number are still exact.
@@ -128,11 +131,22 @@ export async function createManifest(
   details: ManifestDetails,
 ): Promise<Manifest> {
   const { sequence, createdAt, expiresAt, origin, withdrawals = [] } = details;
-  const sorted = [...files].sort((a, b) => compareUtf8(a.path, b.path));
+  const sorted = limitChunkLists([...files].sort((a, b) => compareUtf8(a.path, b.path)));
   const term = expiresAt === undefined ? {} : { expiresAt };
   const digest = await releaseDigest(sorted);
   const list = withdrawals.length === 0 ? {} : { withdrawals };
   return { schema: 1, digest, sequence, createdAt, ...term, origin, ...list, files: sorted };
+}
+
+/** Returns the files without the chunk lists that would make a manifest too long to be read. */
+function limitChunkLists(files: readonly ReleaseFile[]): ReleaseFile[] {
+  let chars = 0;
+  return files.map((file) => {
+    const { contentChunks = "", ...rest } = file;
+    if (chars + contentChunks.length > CHUNK_LISTS_CHARS_MAX) return rest;
+    chars += contentChunks.length;
+    return file;
+  });
 }
 
 /**

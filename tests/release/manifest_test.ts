@@ -228,6 +228,15 @@ Deno.test("a manifest lists the chunks of a file that has them", () => {
   });
 });
 
+Deno.test("a manifest drops the chunk lists that would make it too long to be read", async () => {
+  const contentChunks = "later:".padEnd(12 * 1024 * 1024, "x");
+  const files = ["a", "b", "c", "d"].map((path) => ({ path, size: 1, sha256: SHA, contentChunks }));
+  const listed = { path: "e", size: 1, sha256: SHA, contentChunks: "later:x" };
+  const manifest = await createManifest([...files, listed], details);
+  const kept = manifest.files.filter((file) => file.contentChunks !== undefined).map(({ path }) => path);
+  assert.deepEqual(kept, ["a", "b", "e"]);
+});
+
 Deno.test("a registry file is read up to its largest size", () => {
   const file = { name: "model.sig", bytesMax: 10, code: "SIGNATURE_INVALID" };
   refuseOversized(file, 10);
