@@ -74,6 +74,40 @@ Deno.test("without a manifest, folder and patterns choose the files", async () =
   });
 });
 
+Deno.test("a pull of a large file requests only what its chunks in installed releases do not have", async () => {
+  await using bench = new HubBench();
+  const MIB = 1024 ** 2;
+  const weights = noise(20 * MIB, 1);
+  const publish = async (name: string, bytes: Uint8Array) => {
+    Deno.mkdirSync(bench.trainer, { recursive: true });
+    Deno.writeFileSync(join(bench.trainer, name), bytes);
+    await uploadFrom(bench.context, bench.trainer, publisherOptions(bench.server));
+    bench.server.requests.splice(0);
+  };
+  await publish("model.bin", weights);
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  // A header that grew, under a new name.
+  const grown = new Uint8Array(21 * MIB);
+  grown.set(noise(MIB, 2));
+  grown.set(weights, MIB);
+  await publish("renamed.bin", grown);
+  const log = recordedLog();
+  await pullTo({ ...bench.context, log }, bench.bot, sourceOptions(bench.server));
+  assert.ok(
+    Buffer.from(grown).equals(Deno.readFileSync(join(bench.bot, "renamed.bin"))),
+    "other bytes arrived",
+  );
+  const ranges = bench.server.requests.filter(({ server }) => server === "storage")
+    .map(({ headers }) => headers.get("range"));
+  assert.equal(ranges.length, 1);
+  const [, start, end] = /^bytes=(\d+)-(\d+)$/.exec(ranges[0] ?? "") ?? [];
+  assert.ok(start === "0" && Number(end) < 4 * MIB, `${ranges}`);
+  assert.match(
+    log.lines.join("\n"),
+    /info reusing \d\d\.\d MiB of 21\.0 MiB of renamed\.bin of you\/models: this machine has them in other releases/,
+  );
+});
+
 Deno.test("with a manifest, the release is exactly its files; a missing one is refused", async () => {
   await using bench = new HubBench();
   writeFiles(bench.trainer, MODELS);
