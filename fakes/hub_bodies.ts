@@ -7,8 +7,11 @@ export function exists(path: string): boolean {
   }
 }
 
+/** The line to a server's clients: resolves once it has carried the bytes. */
+export type Line = (bytes: number) => Promise<void>;
+
 /** Returns a file, or the requested range of it, from the disk. */
-export async function sendFile(request: Request, path: string): Promise<Response> {
+export async function sendFile(request: Request, path: string, line?: Line): Promise<Response> {
   if (!exists(path)) return new Response("NoSuchKey", { status: 404 });
   const file = await Deno.open(path);
   const { size } = await file.stat();
@@ -27,10 +30,14 @@ export async function sendFile(request: Request, path: string): Promise<Response
   await file.seek(start, Deno.SeekMode.Start);
   headers.set("content-length", String(end - start));
   if (from !== undefined) headers.set("content-range", `bytes ${start}-${end - 1}/${size}`);
-  return new Response(fileBody(file, end - start), { status: from === undefined ? 200 : 206, headers });
+  return new Response(fileBody(file, end - start, line), { status: from === undefined ? 200 : 206, headers });
 }
 
-export function fileBody(file: Deno.FsFile, bytes: number): ReadableStream<Uint8Array<ArrayBuffer>> {
+export function fileBody(
+  file: Deno.FsFile,
+  bytes: number,
+  line?: Line,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
   let left = bytes;
   return new ReadableStream({
     async pull(controller) {
@@ -41,6 +48,7 @@ export function fileBody(file: Deno.FsFile, bytes: number): ReadableStream<Uint8
         return controller.close();
       }
       left -= count;
+      await line?.(count);
       controller.enqueue(piece.subarray(0, count));
     },
     cancel: () => file.close(),

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
-import { cutBody, exists, sendFile } from "./hub_bodies.ts";
+import { cutBody, exists, type Line, sendFile } from "./hub_bodies.ts";
 import {
   ATTRIBUTES,
   type Commit,
@@ -86,6 +86,8 @@ export class HubServer implements AsyncDisposable {
   hasEtags = true;
   /** LFS objects of at least this size are uploaded in parts of this size. */
   partBytes = Infinity;
+  /** The line from the storage to all clients together. Default: as fast as this machine. */
+  line: Line | undefined;
   readonly requests: HubRequest[] = [];
   readonly repos = new Map<string, Repo>();
   readonly #dir: string;
@@ -482,7 +484,9 @@ export class HubServer implements AsyncDisposable {
       });
     }
     const path = join(this.#dir, what);
-    return request.method === "PUT" ? await this.#put(request, what, path) : await sendFile(request, path);
+    return request.method === "PUT"
+      ? await this.#put(request, what, path)
+      : await sendFile(request, path, this.line);
   }
 
   async #put(request: Request, what: string, path: string): Promise<Response> {

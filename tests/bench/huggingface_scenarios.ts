@@ -12,7 +12,7 @@ import { writeModels } from "./world.ts";
 const MEMORY_BYTES_MAX = 250e6;
 
 /** A hub in this process, and two machines that are configured for it. */
-class HubWorld implements AsyncDisposable {
+export class HubWorld implements AsyncDisposable {
   readonly server: HubServer;
   readonly trainer: string;
   readonly bot: string;

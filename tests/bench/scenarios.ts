@@ -3,6 +3,7 @@ import { artifactMemory, artifactUnchanged } from "./artifact_scenarios.ts";
 import { demoTime, executableHelp, helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
 import { daemonIdle } from "./daemon_scenarios.ts";
 import { dashboardLoad } from "./dashboard_scenarios.ts";
+import { chunkList, pullChangedParts } from "./delta_scenarios.ts";
 import { downloadVerified } from "./download_scenarios.ts";
 import { validateOnnx, validateSafetensors } from "./format_scenarios.ts";
 import { hubPullLarge, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
@@ -34,6 +35,8 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "hub-unchanged": scenario(hubPullUnchanged),
   "hub-pull-large": scenario(hubPullLarge, "curl"),
   "hub-upload": scenario(hubUpload),
+  "hub-pull-parts": scenario(pullChangedParts, "rsync"),
+  "chunk-list": scenario(chunkList),
   "artifact-unchanged": scenario(artifactUnchanged),
   "artifact-memory": scenario(artifactMemory),
   "validate-safetensors": scenario(validateSafetensors),

@@ -1,7 +1,12 @@
 import { join } from "node:path";
 import { hashFile } from "../../../lib/core/hash.ts";
 
-/** Hashes every file of a folder once, for comparison with signing. */
-const [dir = "."] = Deno.args;
+/** Hashes each file in a folder once. With `chunks`, lists their chunks, too, and prints the size of the lists. */
+const [dir = "", mode] = Deno.args;
 const { signal } = new AbortController();
-for (const { name } of Deno.readDirSync(dir)) await hashFile(Deno, join(dir, name), { signal });
+let listBytes = 0;
+for (const { name } of Deno.readDirSync(dir)) {
+  const digest = await hashFile(Deno, join(dir, name), { signal, isForManifest: mode === "chunks" });
+  listBytes += digest.contentChunks?.length ?? 0;
+}
+if (mode === "chunks") Deno.stdout.writeSync(new TextEncoder().encode(`${listBytes}\n`));
