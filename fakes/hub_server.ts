@@ -84,6 +84,8 @@ export class HubServer implements AsyncDisposable {
   linkRoot: string | undefined;
   /** Whether answers about revisions have an ETag. */
   hasEtags = true;
+  /** The root of signed addresses, if storage is reached through another server. */
+  storageRoot: string | undefined;
   /** LFS objects of at least this size are uploaded in parts of this size. */
   partBytes = Infinity;
   /** The line from the storage to all clients together. Default: as fast as this machine. */
@@ -386,7 +388,7 @@ export class HubServer implements AsyncDisposable {
   #sign(what: string): string {
     const signature = `s${++this.#serial}`;
     this.#signed.set(signature, what);
-    return `${this.storageOrigin}/${what}?X-Amz-Signature=${signature}`;
+    return `${this.storageRoot ?? this.storageOrigin}/${what}?X-Amz-Signature=${signature}`;
   }
 
   async #preupload(request: Request): Promise<Response> {

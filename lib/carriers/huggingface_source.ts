@@ -1,7 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import type { Sha256 } from "../core/hash.ts";
-import { Pool } from "../core/concurrency.ts";
 import { plural } from "../core/format.ts";
 import { redactUrls } from "../core/secret.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
@@ -9,6 +8,7 @@ import { BlobMemory } from "../store/blob_memory.ts";
 import { findKnownCommit, rememberCommit } from "../huggingface/commit_memory.ts";
 import { HASTY, Hub, type HubFile, type KnownCommit, PATIENT } from "../huggingface/hub.ts";
 import { HubCache } from "../huggingface/hub_cache.ts";
+import type { WantedContent } from "../huggingface/bring_files.ts";
 import type { Bringing } from "../huggingface/hub_files.ts";
 import type { HubSettings } from "../huggingface/hub_settings.ts";
 import { readHubManifest } from "../huggingface/hub_manifest.ts";
@@ -19,7 +19,6 @@ import {
   type RepoLayout,
   repoPath,
 } from "../huggingface/repo_layout.ts";
-import { SharedProgress } from "../huggingface/shared_progress.ts";
 import { isClutter, reportClutter } from "../release/clutter.ts";
 import { fileListProblem, releaseDigest, type ReleaseFile, releaseFile } from "../release/manifest.ts";
 import { HeldChunks } from "../store/held_chunks.ts";
@@ -46,9 +45,6 @@ export interface HuggingFaceSourceOptions {
   /** The folder of the cache that Hugging Face's libraries share, if it is to be filled. */
   readonly cacheFolder: string | undefined;
 }
-
-/** Files in parallel: small ones mostly wait for the hub, and large ones have several connections each. */
-const PARALLEL_FILES_MAX = 4;
 
 /** A model file of the commit, with its path in the release. */
 interface OpenedFile {
@@ -152,14 +148,16 @@ export class HuggingFaceSource implements Source {
   async stage(offer: Offer, staging: Staging): Promise<void> {
     const { commit, listed, files } = this.#openFor(offer);
     this.#opened = { commit, listed, files };
-    const wanted = new Map<string, OpenedFile[]>();
-    for (const opened of files) {
-      const content = opened.file.sha256 ?? this.#memory?.find(opened.file.blob);
-      if (content !== undefined && await staging.link(opened.path, content)) continue;
-      const name = opened.file.sha256 ?? opened.file.blob;
-      wanted.set(name, [...wanted.get(name) ?? [], opened]);
+    const claimed = new Map(offer.claim?.manifest.files.map((file) => [file.sha256, file]));
+    const wanted = new Map<string, WantedContent>();
+    for (const { path, file } of files) {
+      const content = file.sha256 ?? this.#memory?.find(file.blob);
+      if (content !== undefined && await staging.link(path, content)) continue;
+      const name = file.sha256 ?? file.blob;
+      const paths: WantedContent["paths"] = [path, ...wanted.get(name)?.paths ?? []];
+      wanted.set(name, { file, paths, claimed: claimed.get(file.sha256 ?? "") });
     }
-    await this.#downloadAll(offer, staging, [...wanted.values()]);
+    await this.#download(staging, [...wanted.values()]);
     this.#rememberBlobs(files, staging);
     this.#staged = staging.files.map((file) => releaseFile(file.path, file));
   }
@@ -239,65 +237,20 @@ export class HuggingFaceSource implements Source {
     return { files, problem };
   }
 
-  /** Downloads the files that the store does not hold, each content once. The first failure stops the others. */
-  async #downloadAll(
-    offer: Offer,
-    staging: Staging,
-    wanted: readonly (readonly OpenedFile[])[],
-  ): Promise<void> {
-    const claimed = new Map(offer.claim?.manifest.files.map((file) => [file.sha256, file]));
-    const held = new HeldChunks(this.#context, this.#requireStore());
-    const bytes = wanted.reduce((sum, [first]) => sum + (first?.file.size ?? 0), 0);
-    await staging.requireSpace(bytes);
-    const { limits } = this.#options;
-    using progress = new SharedProgress(this.#context, "downloading", bytes);
-    const stop = new AbortController();
-    const signal = AbortSignal.any([this.#context.signal, stop.signal]);
-    // The rate limit is per file, so it allows one file at a time.
-    const pool = new Pool(limits.bytesPerSecondMax === undefined ? PARALLEL_FILES_MAX : 1);
-    try {
-      for (const group of wanted) {
-        const context = { ...this.#context, signal, log: progress.logOf(group[0]?.path ?? "") };
-        await pool.add(async () => {
-          try {
-            await this.#download(context, staging, group, { claimed, held });
-          } catch (error) {
-            stop.abort(error);
-            throw error;
-          }
-        });
-      }
-    } finally {
-      await pool.drain();
-    }
-  }
-
-  async #download(
-    context: Context,
-    staging: Staging,
-    group: readonly OpenedFile[],
-    { claimed, held }: { readonly claimed: ReadonlyMap<Sha256, ReleaseFile>; readonly held: HeldChunks },
-  ): Promise<void> {
-    const [first, ...others] = group;
-    if (first === undefined) return;
+  async #download(staging: Staging, wanted: readonly WantedContent[]): Promise<void> {
+    if (wanted.length === 0) return;
+    // Loaded only if there is a file to download.
+    const { bringFiles } = await import("../huggingface/bring_files.ts");
+    const store = this.#requireStore();
     const bringing = {
       hub: this.#hub,
       commit: this.#requireOpened().commit,
-      store: this.#requireStore(),
+      store,
       limits: this.#options.limits,
       cache: this.#cache,
-      held,
+      held: new HeldChunks(this.#context, store),
     };
-    // Loaded only if there is a file to download.
-    const { bringFile } = await import("../huggingface/hub_files.ts");
-    const { location, digest } = await bringFile(
-      context,
-      bringing,
-      first.file,
-      first.file.sha256 === undefined ? undefined : claimed.get(first.file.sha256),
-    );
-    const staged = await staging.take(first.path, location, digest);
-    for (const other of others) await staging.linkStaged(other.path, staged);
+    await bringFiles(this.#context, bringing, staging, wanted);
   }
 
   /** Remembers the SHA-256 of files that the hub names only by a git SHA-1. */

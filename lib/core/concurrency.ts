@@ -57,3 +57,26 @@ export async function settleAll<T extends readonly unknown[]>(
   await Promise.allSettled(promises);
   return await Promise.all(promises);
 }
+
+/**
+ * Does several pieces of work at once. The first failure aborts the signal of the others, and is thrown once all have
+ * ended.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { together } from "./concurrency.ts";
+ * const fails = () => Promise.reject(new Error("full"));
+ * const waits = (signal: AbortSignal) => new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+ * await assert.rejects(together(new AbortController().signal, [waits, fails]), /full/);
+ * ```
+ */
+export async function together(
+  signal: AbortSignal,
+  works: readonly ((signal: AbortSignal) => Promise<void>)[],
+): Promise<void> {
+  const stop = new AbortController();
+  const inner = AbortSignal.any([signal, stop.signal]);
+  await Promise.all(works.map((work) => work(inner).catch((error) => stop.abort(error))));
+  stop.signal.throwIfAborted();
+}

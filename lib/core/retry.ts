@@ -24,9 +24,9 @@ export interface RetryContext {
 }
 
 /**
- * Returns the result of `operation`, which is repeated while it fails with a {@link TransientError}. The server's
- * requested pause applies. Otherwise the pause doubles, with jitter, so that machines that failed together do not retry
- * together.
+ * Returns the result of `operation`, which is repeated while it fails with a {@link TransientError}. The pause is at
+ * least the server's requested one. Otherwise it doubles. Both have jitter, so that machines that failed together do not
+ * retry together.
  *
  * @param mayRepeat whether to repeat it after this failure. Default: after every {@link TransientError}
  * @throws the error of the last attempt; any other error than a {@link TransientError} at once
@@ -59,15 +59,19 @@ export async function pauseBeforeRetry(
   attempt: number,
   error: TransientError,
 ): Promise<void> {
+  if ((error.retryAfterMs ?? 0) > (policy.retryAfterMsMax ?? RETRY_AFTER_MS_MAX)) throw error;
   const delayMs = retryDelayMs(policy, attempt, error.retryAfterMs, Math.random());
-  if (delayMs > (policy.retryAfterMsMax ?? RETRY_AFTER_MS_MAX)) throw error;
   log.warn(`${error.message}; trying again in ${(delayMs / 1000).toFixed(1)} s`);
   await clock.sleep(delayMs, signal);
 }
 
+/** The longest time that jitter adds to a requested pause: a run holds its lock meanwhile. */
+const SPREAD_MS_MAX = 60_000;
+
 /**
  * Returns the pause before the next attempt, in milliseconds. Half of it is fixed; `jitter` (0 to 1) scales the other
- * half.
+ * half. To a pause that the server requests, jitter adds up to half of it, at least as much as the attempt's own pause:
+ * a server that turns a thousand clients away names the same second to all of them.
  *
  * @param attempt the number of failed attempts, from 1
  *
@@ -79,7 +83,9 @@ export async function pauseBeforeRetry(
  * assert.equal(retryDelayMs(policy, 1, undefined, 1), 1_000);
  * assert.equal(retryDelayMs(policy, 3, undefined, 0), 2_000);
  * assert.equal(retryDelayMs(policy, 20, undefined, 1), 30_000);
- * assert.equal(retryDelayMs(policy, 1, 7_000, 1), 7_000);
+ * assert.equal(retryDelayMs(policy, 1, 7_000, 0), 7_000);
+ * assert.equal(retryDelayMs(policy, 1, 7_000, 1), 10_500);
+ * assert.equal(retryDelayMs(policy, 3, 1_000, 1), 5_000);
  * ```
  */
 export function retryDelayMs(
@@ -88,9 +94,14 @@ export function retryDelayMs(
   retryAfterMs: number | undefined,
   jitter: number,
 ): number {
-  if (retryAfterMs !== undefined) return retryAfterMs;
   const fullMs = Math.min(policy.delayMsMax, policy.firstDelayMs * 2 ** (attempt - 1));
-  return fullMs / 2 + jitter * fullMs / 2;
+  if (retryAfterMs === undefined) return fullMs / 2 + jitter * fullMs / 2;
+  return retryAfterMs + jitter * Math.max(fullMs, spreadOf(retryAfterMs));
+}
+
+/** Returns the time over which clients spread that a server turned away with the same pause, in milliseconds. */
+export function spreadOf(retryAfterMs: number): number {
+  return Math.min(retryAfterMs / 2, SPREAD_MS_MAX);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Clock, isoSeconds } from "../core/clock.ts";
-import { ModelSyncError } from "../core/errors.ts";
+import { ModelSyncError, TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { RoleSchedule } from "../schedule/agenda.ts";
 import type { Role } from "../config/roles.ts";
@@ -34,6 +34,8 @@ export interface RoleLoopOptions {
   /** Identifies the machine and the role: it decides their delays. */
   readonly machine: string;
   readonly runOnStart: boolean;
+  /** Returns a number from 0 to 1, which decides how long a retry is delayed. */
+  readonly jitter: () => number;
   /** Resolves when the clock is to be checked again, after at most `durationMs`. */
   readonly wake: (durationMs: number) => Promise<void>;
   readonly control: RoleControl;
@@ -94,7 +96,8 @@ async function runJob(job: RoleJob, { clock, log, signal }: RoleLoopOptions): Pr
     if (signal.aborted) return "failed";
     const message = error instanceof Error ? error.message : String(error);
     log.error(`[${isoSeconds(clock.now())}] ${job.role} sync job failed: ${message}`);
-    return error instanceof ModelSyncError && error.retryable ? "failed for now" : "failed";
+    if (!(error instanceof ModelSyncError && error.retryable)) return "failed";
+    return { retryAfterMs: error instanceof TransientError ? error.retryAfterMs ?? 0 : 0 };
   }
 }
 

@@ -1,5 +1,6 @@
 import { isoSeconds } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
+import { spreadOf } from "../core/retry.ts";
 import { Agenda, LATE_MS, type PlannedRun, type RoleSchedule } from "../schedule/agenda.ts";
 import { firstAllowed } from "../schedule/deny_windows.ts";
 import type { Role } from "../config/roles.ts";
@@ -19,16 +20,29 @@ export interface RolePlanOptions {
   readonly machine: string;
   readonly memory: RoleMemory;
   readonly log: Log;
+  /** Returns a number from 0 to 1, which decides how long a retry is delayed. */
+  readonly jitter: () => number;
 }
 
-/** The minutes before each retry of a passing fault (network, lock). After the last, the next due time comes. */
+/**
+ * The longest minutes before each retry of a passing fault (network, lock). Half of each is fixed, and jitter decides
+ * about the other half: daemons that failed together do not retry together. After the last, the next due time comes.
+ */
 const RETRY_DELAYS_MIN = [1, 2, 4, 8, 16, 30];
+
+/** A wrong pause of a server must not keep a role from running. */
+const RETRY_AFTER_MS_MAX = 60 * 60_000;
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
-/** How a run ended; `failed for now` for a passing fault. */
-export type RunResult = "done" | "failed" | "failed for now";
+/** A fault that may pass by itself, with the pause that the server requests, in milliseconds. */
+export interface PassingFault {
+  readonly retryAfterMs: number;
+}
+
+/** How a run ended. */
+export type RunResult = "done" | "failed" | PassingFault;
 
 /** A run that has begun. */
 interface Run {
@@ -161,7 +175,9 @@ export class RolePlan {
   }
 
   #endOwn(run: Run | undefined, result: RunResult, now: Date): void {
-    this.#retry = result === "failed for now" && run !== undefined ? this.#nextRetry(run, now) : undefined;
+    this.#retry = typeof result === "object" && run !== undefined
+      ? this.#nextRetry(run, result, now)
+      : undefined;
     if (this.#retry === undefined && run?.due !== undefined) this.#settle(run.due, now);
     // A run that served no due time leaves the planned run in place.
     const staysPlanned = run !== undefined && run.due === undefined && this.#planned !== undefined;
@@ -179,8 +195,8 @@ export class RolePlan {
       if (missed !== undefined || this.#planned === undefined || this.#agenda.schedule.isInterval) {
         this.#plan(now);
       }
-    } else if (result === "failed for now" && this.#retry === undefined && missed === undefined) {
-      this.#retry = this.#nextRetry(run, now);
+    } else if (typeof result === "object" && this.#retry === undefined && missed === undefined) {
+      this.#retry = this.#nextRetry(run, result, now);
     }
   }
 
@@ -258,10 +274,12 @@ export class RolePlan {
     if (hasBegun && isNext) this.#retry = { at, delayMs: at.getTime() - now.getTime(), due, count: 0 };
   }
 
-  #nextRetry({ due, retries }: Run, now: Date): Retry | undefined {
+  #nextRetry({ due, retries }: Run, fault: PassingFault, now: Date): Retry | undefined {
     const delayMin = RETRY_DELAYS_MIN[retries];
     if (delayMin === undefined) return undefined;
-    const delayMs = delayMin * MINUTE_MS;
+    const jitter = this.#options.jitter();
+    const askedMs = Math.min(fault.retryAfterMs, RETRY_AFTER_MS_MAX);
+    const delayMs = Math.max(delayMin * MINUTE_MS * (1 + jitter) / 2, askedMs + jitter * spreadOf(askedMs));
     return { at: this.#allowedFrom(new Date(now.getTime() + delayMs)), delayMs, due, count: retries + 1 };
   }
 

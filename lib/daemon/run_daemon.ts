@@ -73,7 +73,7 @@ export async function runDaemon(outer: Context, store: Store, plan: DaemonPlan):
   const reporting = heartbeatLoop(context, { store, roles, at, readSettings });
   const jobs = roles.map((role) => jobOf(role, context, store, plan, control));
   const onNext = (role: Role, next: Date) => health.due(role, next);
-  await runRoles(jobs, { context, store, runOnStart, ticks, control, onNext });
+  await runRoles(jobs, { context, store, runOnStart, ticks, control, jitter: Math.random, onNext });
   await settleAll([watching, controlling, reporting, ticks.stopped]);
   context.log.info("daemon stopped");
 }

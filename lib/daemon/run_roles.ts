@@ -15,6 +15,8 @@ export interface RolesOptions {
   readonly runOnStart: boolean;
   readonly ticks: Pick<Ticks, "wake">;
   readonly control: RoleControl;
+  /** Returns a number from 0 to 1, which decides how long a retry is delayed. */
+  readonly jitter: () => number;
   /** Called with the time of the next run of a role. */
   readonly onNext: (role: Role, next: Date) => void;
 }
@@ -26,7 +28,7 @@ export interface RolesOptions {
  * @throws the unexpected error of a loop, when the other loops have ended, too: the service manager restarts the daemon
  */
 export async function runRoles(jobs: readonly RoleJob[], options: RolesOptions): Promise<void> {
-  const { context, store, ticks, control, runOnStart } = options;
+  const { context, store, ticks, control, jitter, runOnStart } = options;
   const { clock, log, host } = context;
   const broken = new AbortController();
   const signal = AbortSignal.any([context.signal, broken.signal]);
@@ -39,6 +41,7 @@ export async function runRoles(jobs: readonly RoleJob[], options: RolesOptions):
         memory: memoryOf(job.role, options),
         machine: `${host}\n${store.root}\n${job.role}`,
         runOnStart,
+        jitter,
         wake: ticks.wake,
         control,
       });

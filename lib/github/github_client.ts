@@ -2,6 +2,7 @@ import type { Octokit } from "@octokit/rest";
 import type { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError, UnreachableError } from "../core/errors.ts";
+import { spreadOf } from "../core/retry.ts";
 import { actionOf } from "../http/network_error.ts";
 import { nextLink } from "../http/next_link.ts";
 import { currentToken, type GitHubAccess } from "./github_access.ts";
@@ -221,9 +222,10 @@ export class GitHubClient {
     const { clock, log, signal } = this.#context;
     const pauseMs = error.retryAfterMs ?? SECONDARY_PAUSE_MS * 2 ** waits;
     if (pauseMs > LIMIT_PAUSE_MS_MAX) throw error;
-    log.warn(`GitHub's ${error.kind} rate limit is reached; going on in ${Math.ceil(pauseMs / 1000)} s`);
-    // One second more, because GitHub's clock may be behind ours.
-    await clock.sleep(pauseMs + 1000, signal);
+    // One second more, because GitHub's clock may be behind ours. All clients with this token wait for the same moment.
+    const spreadMs = pauseMs + 1000 + Math.random() * spreadOf(pauseMs);
+    log.warn(`GitHub's ${error.kind} rate limit is reached; going on in ${Math.ceil(spreadMs / 1000)} s`);
+    await clock.sleep(spreadMs, signal);
   }
 
   get #host(): string {

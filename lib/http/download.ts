@@ -1,7 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { diskError, UnreachableError } from "../core/errors.ts";
-import type { Downloaded, DownloadRequest, RangeSupport, Reuse } from "./download_types.ts";
+import type { ContentRequest, Downloaded, DownloadRequest, RangeSupport, Reuse } from "./download_types.ts";
 import { RestartDownload } from "./remote_content.ts";
 import { Transfer } from "./transfer.ts";
 
@@ -41,7 +41,8 @@ export async function download(context: Context, request: DownloadRequest): Prom
   });
 }
 
-function tooSlow({ what, limits }: DownloadRequest): UnreachableError {
+/** Returns the error for a download that exceeded its time limit. */
+export function tooSlow({ what, limits }: ContentRequest): UnreachableError {
   return new UnreachableError(`Cannot read ${what}: it took longer than ${limits.totalMs / 1000} s`, {
     code: "TIMEOUT",
     hint: "raise the download's time limit in the configuration",

@@ -51,7 +51,8 @@ export interface DownloadLimits {
   readonly bytesPerSecondMax?: number | undefined;
 }
 
-export interface DownloadRequest {
+/** A file on a server. */
+export interface ContentRequest {
   /** Names the file in errors: `the archive of job 12`. */
   readonly what: string;
   /** Returns the file's address. Called again when a signed address has expired. */
@@ -60,6 +61,11 @@ export interface DownloadRequest {
   /** Where the wanted file is in the file at the address, for a stored file of an archive. Needs a known size and digest. */
   readonly within?: Enclosing | undefined;
   readonly limits: DownloadLimits;
+  /** Called once the size is known, before anything is written. It may throw if the disk has too little space. */
+  readonly onSize?: ((bytes: number) => Promise<void>) | undefined;
+}
+
+export interface DownloadRequest extends ContentRequest {
   /**
    * Returns spans that need not be downloaded, in order and apart from each other. It is called at most once, and only if
    * `expected` can prove the file and the server may support ranges. A carrier passes the spans of `HeldChunks` in
@@ -68,8 +74,6 @@ export interface DownloadRequest {
   readonly findHeld?: (() => Promise<readonly HeldSpan[]>) | undefined;
   /** The file to write. What an interrupted download left there is reused if `expected` can prove it. */
   readonly path: string;
-  /** Called once the size is known, before anything is written. It may throw if the disk has too little space. */
-  readonly onSize?: ((bytes: number) => Promise<void>) | undefined;
 }
 
 /** A complete file with the expected content. It is not yet synced to the disk. */

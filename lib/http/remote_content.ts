@@ -1,7 +1,8 @@
 import type { Context } from "../core/context.ts";
-import type { DownloadRequest, Located, RangeSupport, Reuse } from "./download_types.ts";
+import type { ContentRequest, Located, RangeSupport, Reuse } from "./download_types.ts";
 import { RefusedError, TransientError, UnreachableError } from "../core/errors.ts";
 import { plural } from "../core/format.ts";
+import type { Sha256 } from "../core/hash.ts";
 import { sendRequest } from "./request.ts";
 import { statusError } from "./status_error.ts";
 import { networkError } from "./network_error.ts";
@@ -38,14 +39,14 @@ export interface Opened extends Disposable {
 /** A file on a server that is read span by span. Every answer is checked: it is the requested span, of the same version. */
 export class RemoteContent {
   readonly #context: Context;
-  readonly #request: DownloadRequest;
+  readonly #request: ContentRequest;
   readonly #ranges: RangeSupport;
   #located: Promise<Located> | undefined;
   #total: number | undefined;
   /** The strong ETag of the file's version. */
   #etag: string | undefined;
 
-  constructor(context: Context, request: DownloadRequest, ranges: RangeSupport) {
+  constructor(context: Context, request: ContentRequest, ranges: RangeSupport) {
     this.#context = context;
     this.#request = request;
     this.#ranges = ranges;
@@ -154,6 +155,14 @@ export class RemoteContent {
         hint: "publish it again; the active release is untouched",
       },
     );
+  }
+
+  wrongDigest(sha256: Sha256): RefusedError {
+    const { what, expected } = this.#request;
+    return new RefusedError(`Cannot accept ${what}: its SHA-256 is ${sha256}, expected ${expected.sha256}`, {
+      code: "DIGEST_MISMATCH",
+      hint: "publish it again; the active release is untouched",
+    });
   }
 
   async #send(span: Span, signal: AbortSignal): Promise<Response> {

@@ -262,14 +262,11 @@ export class Transfer {
   }
 
   #check(digest: FileDigest, reusedBytes: number): void {
-    const { what, expected } = this.#request;
+    const { expected } = this.#request;
     const { total, ranges } = this.#content;
     if (total !== undefined && digest.bytes !== total) throw this.#content.wrongSize(digest.bytes);
     if (expected.sha256 === undefined || digest.sha256 === expected.sha256) return;
-    const failure = new RefusedError(
-      `Cannot accept ${what}: its SHA-256 is ${digest.sha256}, expected ${expected.sha256}`,
-      { code: "DIGEST_MISMATCH", hint: "publish it again; the active release is untouched" },
-    );
+    const failure = this.#content.wrongDigest(digest.sha256);
     const hasChunks = this.#chunks() !== undefined;
     if (reusedBytes === 0 && !hasChunks) throw failure;
     // Reused bytes may be the damaged ones, and chunk digests find the damaged chunk. If they do not, all are suspect.

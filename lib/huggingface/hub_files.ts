@@ -50,7 +50,7 @@ export async function bringFile(
       `the Hugging Face cache does not match ${file.path}; downloading the file from the hub`,
     );
   }
-  const what = `${file.path} of ${hub.settings.repoId}`;
+  const what = nameOf(hub, file);
   const { bytes, sha256 } = await download({ ...context, http: hub.context.http }, {
     what,
     locate: () => Promise.resolve(hub.locate(commit, file.path)),
@@ -60,19 +60,28 @@ export async function bringFile(
     path: location,
   });
   if (file.sha256 === undefined) {
-    const blob = await gitBlobId(context.fs, location, context.signal);
-    if (blob !== file.blob) {
+    try {
+      refuseOtherBlob(what, file, await gitBlobId(context.fs, location, context.signal));
+    } catch (error) {
       removePartial(context.fs, location);
-      throw new RefusedError(
-        `Cannot accept ${what}: git names its bytes ${blob}, the hub lists ${file.blob}`,
-        {
-          code: "DIGEST_MISMATCH",
-          hint: "run again later; the active release is untouched",
-        },
-      );
+      throw error;
     }
   }
   return { location, digest: { bytes, sha256 } };
+}
+
+/** Returns a file's name for messages. */
+export function nameOf(hub: Hub, { path }: HubFile): string {
+  return `${path} of ${hub.settings.repoId}`;
+}
+
+/** Compares git's name of the received bytes. @throws {RefusedError} code `DIGEST_MISMATCH` */
+export function refuseOtherBlob(what: string, file: HubFile, received: string): void {
+  if (received === file.blob) return;
+  throw new RefusedError(
+    `Cannot accept ${what}: git names its bytes ${received}, the hub lists ${file.blob}`,
+    { code: "DIGEST_MISMATCH", hint: "run again later; the active release is untouched" },
+  );
 }
 
 async function takeFromCache(

@@ -125,7 +125,8 @@ export function backoffMs(
   longestMs: number = BACKOFF_MS_MAX,
 ): number {
   const grownMs = Math.min(intervalMs * GROWTH ** (errors - 1), Math.max(intervalMs, longestMs));
-  return Math.max(grownMs * (1 + jitter / 2), Math.min(retryAfterMs ?? 0, RETRY_AFTER_MS_MAX));
+  const leastMs = Math.max(grownMs, Math.min(retryAfterMs ?? 0, RETRY_AFTER_MS_MAX));
+  return leastMs * (1 + jitter / 2);
 }
 
 /** Slower than doubling: a container runtime should see ten errors while the cause is recent. */

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { hashFile } from "../../lib/core/hash.ts";
+import { DistantServer } from "../../fakes/distant_server.ts";
 import { HubServer } from "../../fakes/hub_server.ts";
 import { REPO } from "../helpers/hub_machines.ts";
 import { writeModel } from "./model_writer.ts";
@@ -16,11 +17,21 @@ export class HubWorld implements AsyncDisposable {
   readonly server: HubServer;
   readonly trainer: string;
   readonly bot: string;
+  readonly #lines: readonly DistantServer[];
+  /** The address at which the machines reach the hub. */
+  readonly endpoint: string;
 
-  constructor(root: string) {
+  /** @param roundTripMs between the machines and the hub. Default: none */
+  constructor(root: string, roundTripMs = 0) {
     const objects = join(root, "objects");
     Deno.mkdirSync(objects, { recursive: true });
     this.server = new HubServer(objects);
+    const { endpoint: hub, storageOrigin: storage, token } = this.server;
+    this.#lines = roundTripMs === 0
+      ? []
+      : [hub, storage].map((origin) => new DistantServer(origin, roundTripMs));
+    this.endpoint = this.#lines[0]?.origin ?? hub;
+    this.server.storageRoot = this.#lines[1]?.origin;
     [this.trainer, this.bot] = [join(root, "trainer"), join(root, "bot")];
     for (const machine of [this.trainer, this.bot]) {
       Deno.mkdirSync(join(machine, "configs"), { recursive: true });
@@ -28,13 +39,13 @@ export class HubWorld implements AsyncDisposable {
         join(machine, "configs/bot.yaml"),
         `model_sync: {huggingface: {repo_id: ${REPO}}}\n`,
       );
-      const { endpoint, token } = this.server;
-      Deno.writeTextFileSync(join(machine, ".env"), `HF_ENDPOINT=${endpoint}\nHF_TOKEN=${token}\n`);
+      Deno.writeTextFileSync(join(machine, ".env"), `HF_ENDPOINT=${this.endpoint}\nHF_TOKEN=${token}\n`);
     }
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.server[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const line of this.#lines) await line[Symbol.asyncDispose]();
+    await this.server[Symbol.asyncDispose]();
   }
 }
 
@@ -86,6 +97,34 @@ export async function hubPullLarge(bench: Workbench): Promise<void> {
     kept: ratio >= 0.8,
   });
   bench.report(memory(what, ours.peakKiB * 1024));
+}
+
+/** The round trip between a server in a data centre and a hub on the same continent. */
+const ROUND_TRIP_MS = 50;
+
+/** Many small files over a long line. */
+export async function hubPullSmall(bench: Workbench): Promise<void> {
+  await using world = new HubWorld(bench.dir, ROUND_TRIP_MS);
+  const count = bench.scale.count(1500);
+  const paths = Array.from({ length: count }, (_, index) => `part${index % 20}/file${index}.txt`);
+  const text = () => crypto.getRandomValues(new Uint8Array(5 * 1024)).toHex();
+  world.server.commit(REPO, Object.fromEntries(paths.map((path) => [path, text()])));
+  const urls = paths.map((path) => `${world.endpoint}/${REPO}/resolve/main/${path}`);
+  Deno.writeTextFileSync(join(bench.dir, "urls"), `${urls.join("\n")}\n`);
+  const byHand = (each: number) =>
+    `mkdir by-hand && cd by-hand && xargs -P 8 -n ${each} curl -sSfL --remote-name-all < ../urls && rm -r ../by-hand`;
+  const theirs = await bench.shell(bench.dir, byHand(1));
+  const kept = await bench.shell(bench.dir, byHand(Math.ceil(count / 8)));
+  const ours = await bench.cli(world.bot, "hf-pull");
+  const ratio = ours.wallMs / theirs.wallMs;
+  bench.report({
+    what: `first hf-pull of ${count} files of 10 KiB, ${ROUND_TRIP_MS} ms of round trip`,
+    ours: `${seconds(ours.wallMs)}, peak ${size(ours.peakKiB * 1024)}`,
+    theirs: `8 \`curl\`s at once: ${seconds(theirs.wallMs)}, each with many files: ${seconds(kept.wallMs)}`,
+    ratio: `${ratio.toFixed(2)} times the time, ${(ours.wallMs / kept.wallMs).toFixed(2)} times`,
+    wanted: "a third",
+    kept: ratio <= 1 / 3,
+  });
 }
 
 /** New models: one file in parts, others whole. */

@@ -6,7 +6,7 @@ import { dashboardLoad } from "./dashboard_scenarios.ts";
 import { chunkList, pullChangedParts } from "./delta_scenarios.ts";
 import { downloadVerified } from "./download_scenarios.ts";
 import { validateOnnx, validateSafetensors } from "./format_scenarios.ts";
-import { hubPullLarge, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
+import { hubPullLarge, hubPullSmall, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
 import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
 import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
 import { planReferences } from "./reference_scenarios.ts";
@@ -34,6 +34,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "archive-memory": scenario(memoryOfExtraction),
   "hub-unchanged": scenario(hubPullUnchanged),
   "hub-pull-large": scenario(hubPullLarge, "curl"),
+  "hub-pull-small": scenario(hubPullSmall, "curl"),
   "hub-upload": scenario(hubUpload),
   "hub-pull-parts": scenario(pullChangedParts, "rsync"),
   "chunk-list": scenario(chunkList),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FailedError, UnreachableError, UsageError } from "../../lib/core/errors.ts";
+import { FailedError, TransientError, UnreachableError, UsageError } from "../../lib/core/errors.ts";
 import { RoleStage, utcSchedule } from "../helpers/role_stage.ts";
 
 const HOUR_MS = 3_600_000;
@@ -70,6 +70,34 @@ Deno.test("runRole() retries a passing fault after 1, 2, 4, 8, 16 and 30 minutes
     ["06:00", "06:01", "06:03", "06:07", "06:15", "06:31", "07:01"],
   );
   assert.ok(s.log.lines.includes("error [2026-11-21T06:00:00Z] client sync job failed: no network"));
+});
+
+Deno.test("daemons that failed together do not retry together", async () => {
+  const firstRetryOf = async (jitter: number) => {
+    const s = new RoleStage(
+      "2026-11-21T05:59:30Z",
+      "06:00",
+      () => Promise.reject(new UnreachableError("no network", { code: "X" })),
+    );
+    await s.runUntil("2026-11-21T06:01:30Z", { jitter: () => jitter });
+    return s.runs[1]?.slice(11, 19);
+  };
+  assert.deepEqual(await Promise.all([0, 0.5, 1].map(firstRetryOf)), ["06:00:30", "06:00:45", "06:01:00"]);
+});
+
+Deno.test("runRole() retries no earlier than the server requests, and after an hour at the latest", async () => {
+  for (
+    const [retryAfterMs, jitter, retry] of [[600_000, 0, "06:10:00"], [600_000, 1, "06:11:00"], [
+      Infinity,
+      0,
+      "07:00:00",
+    ]] as const
+  ) {
+    const busy = new TransientError("busy", { code: "HTTP_503", retryAfterMs });
+    const s = new RoleStage("2026-11-21T05:59:30Z", "06:00", () => Promise.reject(busy));
+    await s.runUntil("2026-11-21T07:00:30Z", { jitter: () => jitter });
+    assert.equal(s.runs[1]?.slice(11, 19), retry);
+  }
 });
 
 Deno.test("runRole() continues after a lasting failure, and after an unexpected error", async () => {

@@ -53,6 +53,7 @@ class Daemon {
       store: this.#store,
       runOnStart: false,
       control: NO_CONTROL,
+      jitter: () => 1,
       onNext: (role, next) => this.next.push([role, next.toISOString().slice(8, 16)]),
       ticks: {
         wake: async () => {

@@ -84,6 +84,7 @@ export class RoleStage {
       signal: stop.signal,
       machine: "bot",
       runOnStart: false,
+      jitter: () => 1,
       control: this.control,
       memory: {
         find: () => this.remembered,

@@ -20,6 +20,7 @@ import { manifestOf } from "../helpers/manifest_of.ts";
 import { noise, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { recordedLog, testContext } from "../helpers/test_context.ts";
 import { HubBench } from "./hub_bench.ts";
+import { assertPause, assertSomePause } from "../helpers/assert_pause.ts";
 
 const MODELS = { "model.joblib": "one", "scaler.joblib": "two", "config/metadata.json": "{}" };
 
@@ -260,7 +261,8 @@ Deno.test("a pull waits as long as the hub's RateLimit field says", async () => 
   bench.server.fail(/revision/, { kind: "answer", make: busy });
   bench.server.fail(/resolve/, { kind: "answer", make: busy });
   await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
-  assert.deepEqual(bench.clock.pausesMs, [6000, 6000]);
+  assert.equal(bench.clock.pausesMs.length, 2);
+  for (const pausedMs of bench.clock.pausesMs) assertPause(pausedMs, 6_000);
 });
 
 Deno.test("a tag, a whole commit and another branch can be pulled", async () => {
@@ -316,7 +318,7 @@ Deno.test("temporary faults are retried: broken connections, overload, expired a
   bench.server.fail(
     /\/revision\//,
     { kind: "answer", make: busy({}) },
-    { kind: "answer", make: busy({ "retry-after": "7" }) },
+    { kind: "answer", make: busy({ "retry-after": "5" }) },
     { kind: "answer", make: () => new Response("down", { status: 503 }) },
   );
   bench.server.fail(/\/tree\//, { kind: "cut", afterBytes: 10 });
@@ -327,7 +329,7 @@ Deno.test("temporary faults are retried: broken connections, overload, expired a
   bench.server.fail(/scaler/, { kind: "answer", make: () => new Response("oops", { status: 500 }) });
   await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
   assert.ok(Buffer.from(noise(3 * 1024 * 1024, 1)).equals(Deno.readFileSync(join(bench.bot, "large.bin"))));
-  assert.ok(bench.clock.pausesMs.includes(7_000), String(bench.clock.pausesMs));
+  assertSomePause(bench.clock.pausesMs, 5_000);
   const ranges = bench.server.requests.filter(({ path }) => path === `/${sha256}`)
     .map(({ headers }) => headers.get("range"));
   // How many bytes arrived depends on the network. The second request is for the rest.

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { countingFs } from "../helpers/counting_fs.ts";
+import { pullTo, REPO, sourceOptions } from "../helpers/hub_machines.ts";
+import { noise, readFiles } from "../helpers/temp_dir.ts";
+import { HubBench } from "./hub_bench.ts";
+
+/** The requests for files that are in flight at once. */
+const AT_ONCE = 48;
+
+/** Files that the hub sends itself, and files to which it redirects. */
+function manyFiles(count: number): Record<string, string> {
+  const path = (index: number) => `part${index % 3}/file${index}.${index % 2 === 0 ? "txt" : "onnx.bin"}`;
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [path(index), `content ${index}`]));
+}
+
+Deno.test("small files are requested 48 at once, and each is written once, under its name", async () => {
+  await using bench = new HubBench();
+  const files = manyFiles(2 * AT_ONCE);
+  bench.server.commit(REPO, files);
+  let waiting = 0;
+  const full = Promise.withResolvers<void>();
+  const wait = async () => {
+    if (++waiting === AT_ONCE) setTimeout(full.resolve);
+    await full.promise;
+  };
+  bench.server.fail(/\/resolve\//, ...Array(2 * AT_ONCE).fill({ kind: "first", act: wait }));
+  const steps: string[] = [];
+  const context = { ...bench.context, fs: countingFs((step) => steps.push(step)) };
+  const pulling = pullTo(context, bench.bot, sourceOptions(bench.server));
+  await full.promise;
+  assert.equal(waiting, AT_ONCE);
+  await pulling;
+  assert.deepEqual(readFiles(bench.bot), Object.fromEntries(Object.entries(files).sort()));
+  const partials = join(bench.path, "bot/.model-sync/partials/");
+  assert.deepEqual(steps.filter((step) => step.includes(partials)), []);
+  for (const path of Object.keys(files)) {
+    const written = steps.filter((step) => /^(open|rename|write) /.test(step) && step.endsWith(path));
+    assert.deepEqual(written.map((step) => step.split(" ")[0]), ["open", "write"], path);
+  }
+});
+
+Deno.test("a hub that turns requests away is left alone for the pause that it requests, then gets half as many at once", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, manyFiles(200));
+  let [inFlight, most] = [0, 0];
+  const busy = () => {
+    const isTooMany = inFlight > 20;
+    return isTooMany ? new Response("busy", { status: 429, headers: { "retry-after": "7" } }) : undefined;
+  };
+  const http = async (input: string | URL | Request, init?: RequestInit) => {
+    if (!String(input).includes("/resolve/")) return await fetch(input, init);
+    inFlight++;
+    try {
+      const refusal = busy();
+      if (refusal === undefined) most = Math.max(most, inFlight);
+      await new Promise((resolve) => setTimeout(resolve));
+      return refusal ?? await fetch(input, init);
+    } finally {
+      inFlight--;
+    }
+  };
+  const report = await pullTo({ ...bench.context, http }, bench.bot, sourceOptions(bench.server));
+  assert.equal(report.files, 200);
+  assert.equal(most, 20);
+  // From 48 at once to 24 and 12.
+  assert.deepEqual(bench.clock.pausesMs, [7_000, 7_000]);
+});
+
+Deno.test("a small file that the hub cannot send ends the pull, and the other downloads with it", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, { ...manyFiles(100), "large.bin": noise(1024 * 1024, 1) });
+  const fault = { kind: "answer", make: () => new Response("oops", { status: 500 }) } as const;
+  bench.server.fail(/file7\.onnx/, ...Array(6).fill(fault));
+  const hangs = Promise.withResolvers<void>();
+  bench.server.fail(/^GET \/[0-9a-f]{64}$/, { kind: "cut", afterBytes: 1, hang: () => hangs.promise });
+  await assert.rejects(pullTo(bench.context, bench.bot, sourceOptions(bench.server)), { code: "HTTP_500" });
+  hangs.resolve();
+  assert.equal(bench.server.requests.filter(({ path }) => path.endsWith("file7.onnx.bin")).length, 6);
+});
