@@ -40,6 +40,56 @@ export class Pool {
 }
 
 /**
+ * An amount that concurrent tasks share, such as memory. Tasks start in the order of their calls, so that a large one does
+ * not wait forever.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Budget } from "./concurrency.ts";
+ * const memory = new Budget(4);
+ * const order: string[] = [];
+ * const large = memory.spend(3, async () => void order.push("large"));
+ * const next = memory.spend(2, async () => void order.push("next"));
+ * await Promise.all([large, next]);
+ * assert.deepEqual(order, ["large", "next"]);
+ * ```
+ */
+export class Budget {
+  readonly #total: number;
+  #spent = 0;
+  readonly #waiting: { readonly amount: number; readonly start: () => void }[] = [];
+
+  constructor(total: number) {
+    this.#total = total;
+  }
+
+  /** Runs a task as soon as the amount is free. A task that needs more than there is runs alone. */
+  async spend<T>(amount: number, task: () => Promise<T>): Promise<T> {
+    const share = Math.min(amount, this.#total);
+    const started = Promise.withResolvers<void>();
+    this.#waiting.push({ amount: share, start: started.resolve });
+    this.#startNext();
+    await started.promise;
+    try {
+      return await task();
+    } finally {
+      this.#spent -= share;
+      this.#startNext();
+    }
+  }
+
+  #startNext(): void {
+    for (let [next] = this.#waiting; next !== undefined; [next] = this.#waiting) {
+      if (this.#spent + next.amount > this.#total) return;
+      this.#waiting.shift();
+      this.#spent += next.amount;
+      next.start();
+    }
+  }
+}
+
+/**
  * Returns the results of all promises once every one of them has settled. If one fails, its error is thrown after the
  * others have ended. Otherwise their work would continue in the background after the caller has given up, with its
  * folders locked.

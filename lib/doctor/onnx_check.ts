@@ -23,6 +23,8 @@ export async function checkOnnxRuntime(context: Context, scratch: string): Promi
     model: { location, external: [] },
     vectors: { kind: "given", vectors: [] },
     isFirst: true,
+    limits: { totalVariation: 0, klDivergence: 0 },
+    eagerMs: 0,
     vectorsMs: 0,
     memoryBytes: MEMORY_BYTES,
   }, ANSWER_TIMEOUT_MS);

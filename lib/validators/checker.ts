@@ -1,6 +1,7 @@
 import type { ValidateSettings } from "../config/sections/validate.ts";
 import type { Context } from "../core/context.ts";
 import type { Sha256 } from "../core/hash.ts";
+import type { TrialMemory } from "./onnx/trial_memory.ts";
 
 /** A staged and verified release that is to be activated. */
 export interface ValidationRequest {
@@ -24,6 +25,8 @@ export interface CheckJob {
   /** The file with the same path in the active release. */
   readonly before: ModelFile | undefined;
   readonly request: ValidationRequest;
+  /** The memory that concurrent trials of models share. */
+  readonly memory: TrialMemory;
 }
 
 /** A file format: how its files are recognised and checked. */

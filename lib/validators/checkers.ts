@@ -16,7 +16,7 @@ export const CHECKERS: readonly Checker[] = [
     passesUnchanged: false,
     // Protocol Buffers have no magic bytes.
     looksLike: () => false,
-    check: ({ context, file, before, request: { files, active, passed, settings } }) =>
+    check: ({ context, file, before, memory, request: { files, active, passed, settings } }) =>
       inspectOnnx(context, file, {
         folder: { files },
         passed,
@@ -24,6 +24,7 @@ export const CHECKERS: readonly Checker[] = [
           ? undefined
           : { file: before, files: active.files },
         settings: settings.onnx,
+        memory,
       }),
   },
   {

@@ -14,11 +14,12 @@ import {
 import { CHECKERS } from "./checkers.ts";
 import { runCustomCommand } from "./custom_command.ts";
 import { InvalidModelError } from "./invalid_model.ts";
+import { TrialMemory } from "./onnx/trial_memory.ts";
 import { adviseImports } from "./pickle/refusals.ts";
 import { applyRules } from "./release_rules.ts";
 
-/** Each check may load a model in a process of its own: two fill the memory of the smallest servers. */
-const SIDE_BY_SIDE_MAX = 2;
+/** Each check may load a model in a process of its own. More of them than this are short of memory, whatever the cores. */
+const SIDE_BY_SIDE_MAX = 16;
 
 /** How long files are recognised before signals and timers get a turn. */
 const SLICE_MS = 50;
@@ -32,6 +33,7 @@ const LOGGED_MAX = 20;
  * format, and last the user's own command. No model code is executed in this process. Each check reads what its format
  * needs: a header, or the whole file. Needs read permission; the run permission for the command and for ONNX models.
  *
+ * @param cores the number of files that are checked at once
  * @throws {InvalidModelError} naming the first refused file; if there are more, each is logged
  * @throws {RefusedError} for causes that may lie outside the release: its age, or a command that took too long or
  * changed the release
@@ -40,12 +42,13 @@ export async function validateRelease(
   context: Context,
   request: ValidationRequest,
   checkers: readonly Checker[] = CHECKERS,
+  cores: number = navigator.hardwareConcurrency,
 ): Promise<void> {
   const { settings, files, dir, digest, active } = request;
   if (!settings.enabled) return;
   applyRules(settings, { ...request, active: active?.files }, context.clock.now());
   refuseWrongMetadata(context, request);
-  await checkFiles(context, request, checkers);
+  await checkFiles(context, request, checkers, Math.min(cores, SIDE_BY_SIDE_MAX));
   context.log.debug(`validated ${plural(files.length, "file")} of ${digest}`);
   if (settings.validate_command === undefined) return;
   await runCustomCommand(context, {
@@ -67,16 +70,18 @@ async function checkFiles(
   context: Context,
   request: ValidationRequest,
   checkers: readonly Checker[],
+  sideBySide: number,
 ): Promise<void> {
   using _working = new Working(context, "validating");
   const active = new Map(request.active?.files.map((file) => [file.path, file]));
   const refused = new Map<ModelFile, InvalidModelError>();
   const turns = new Turns(context);
-  const pool = new Pool(SIDE_BY_SIDE_MAX);
+  const pool = new Pool(sideBySide);
+  const memory = new TrialMemory(sideBySide);
   try {
     for (const file of request.files) {
       await turns.next();
-      const job = { context, file, before: active.get(file.path), request };
+      const job = { context, file, before: active.get(file.path), request, memory };
       const chosen = chooseCheckers(job, checkers);
       if (chosen.length > 0) {
         await pool.add(async () => {

@@ -13,7 +13,7 @@ import { planReferences } from "./reference_scenarios.ts";
 import { reportRuns } from "./report_scenarios.ts";
 import { type Scenario, scenario } from "./scenario.ts";
 import { signAndVerify } from "./signing_scenarios.ts";
-import { walkPickles } from "./validate_scenarios.ts";
+import { validateRecognition, walkPickles } from "./validate_scenarios.ts";
 
 /** Every scenario, in the order of the table. To add a scenario, add a line here: the test runs it as well. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
@@ -42,6 +42,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "artifact-memory": scenario(artifactMemory),
   "validate-safetensors": scenario(validateSafetensors),
   "validate-onnx": scenario(validateOnnx),
+  "validate-recognition": scenario(validateRecognition),
   "sign": scenario(signAndVerify),
   "validate-pickle": scenario(walkPickles, "joblib"),
   "references": scenario(planReferences),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Pool } from "../../lib/core/concurrency.ts";
+import { Budget, Pool } from "../../lib/core/concurrency.ts";
 
 Deno.test("Pool runs all tasks, and never more at once than its limit", async () => {
   const pool = new Pool(3);
@@ -33,4 +33,22 @@ Deno.test("Pool throws the first failure to its callers, after the other tasks h
   await assert.rejects(pool.drain(), /first/);
   assert.equal(ended, 1);
   await assert.rejects(pool.add(() => Promise.resolve()), /first/);
+});
+
+Deno.test("Budget starts tasks in the order of their calls as soon as their amounts are free, and after failures, too", async () => {
+  const budget = new Budget(4);
+  const order: string[] = [];
+  let spent = 0;
+  const task = (name: string, amount: number) =>
+    budget.spend(amount, async () => {
+      spent += Math.min(amount, 4);
+      assert.ok(spent <= 4);
+      order.push(name);
+      await Promise.resolve();
+      spent -= Math.min(amount, 4);
+      if (name === "fails") throw new Error(name);
+    });
+  const ended = await Promise.allSettled([task("fails", 1), task("b", 3), task("huge", 9), task("d", 1)]);
+  assert.deepEqual(order, ["fails", "b", "huge", "d"]);
+  assert.deepEqual(ended.map(({ status }) => status), ["rejected", "fulfilled", "fulfilled", "fulfilled"]);
 });

@@ -110,6 +110,21 @@ export function graphAttribute(name: string, ...graph: readonly Bytes[]): Bytes 
   return message(5, text(1, name), message(6, text(2, name), ...graph), number(20, 5));
 }
 
+/** An attribute of a node that is a whole number. */
+export function intAttribute(name: string, value: number): Bytes {
+  return message(5, text(1, name), number(3, value), number(20, 2));
+}
+
+/** An attribute of a node that is a list of whole numbers. */
+export function intsAttribute(name: string, values: readonly number[]): Bytes {
+  return message(5, text(1, name), ...values.map((value) => number(8, value)), number(20, 7));
+}
+
+/** An attribute of a node that is a text. */
+export function textAttribute(name: string, value: string): Bytes {
+  return message(5, text(1, name), text(4, value), number(20, 3));
+}
+
 /** A complete model around a graph. */
 export function model(...graph: readonly Bytes[]): Bytes {
   return joined(

@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { z } from "zod";
 import { Validate } from "../../lib/config/sections/validate.ts";
 import { FailedError } from "../../lib/core/errors.ts";
+import type { SpawnProcess } from "../../lib/core/subprocess.ts";
 import { type Checker, type ValidationRequest } from "../../lib/validators/checker.ts";
 import { CHECKERS } from "../../lib/validators/checkers.ts";
 import { InvalidModelError } from "../../lib/validators/invalid_model.ts";
+import { TryRequest } from "../../lib/validators/onnx/try_protocol.ts";
 import { validateRelease } from "../../lib/validators/validate_release.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
-import { gguf, safetensors, stagedFile } from "../helpers/model_files.ts";
+import { gguf, modelFiles, safetensors, stagedFile } from "../helpers/model_files.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { classifier } from "../helpers/onnx_bytes.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -173,6 +175,51 @@ Deno.test("an unexpected error in a check is rethrown unchanged after all other 
   const files = { "a.p": "", "b.p": "", "c.p": "", "d.p": "" };
   await assert.rejects(validate({ files, checkers: [broken] }), { code: "BROKEN" });
   assert.equal(running, 0);
+});
+
+/** Validates ONNX models on a machine with this many cores. @returns how many processes were started, and at once */
+async function trialsOf(contents: Contents, active: Contents | undefined, cores: number) {
+  using root = tempDir();
+  const written = (folder: string, files: Contents) => ({
+    dir: join(root.path, folder),
+    files: modelFiles(join(root.path, folder), files),
+  });
+  let [started, running, most] = [0, 0, 0];
+  const spawn: SpawnProcess = ({ stdin }) => {
+    started += 1;
+    most = Math.max(most, ++running);
+    const { memoryBytes } = TryRequest.parse(JSON.parse(String(stdin)));
+    assert.equal(memoryBytes, Math.min(2, 4 / cores) * 1024 ** 3);
+    async function* answer(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+      const ran = { outcome: "ran", vectors: 8, isEarly: false, isShortOfMemory: false };
+      await new Promise((resolve) => setTimeout(resolve));
+      running -= 1;
+      yield new TextEncoder().encode(
+        `started\n${JSON.stringify({ ...ran, drifts: [], unjudged: [], notes: [] })}\n`,
+      );
+    }
+    return { stdout: answer(), exit: Promise.resolve({ code: 0, stderr: "" }) };
+  };
+  const request: ValidationRequest = {
+    ...written("new", contents),
+    digest: "d",
+    createdAt: "2026-11-24T12:00:00Z",
+    active: active === undefined ? undefined : written("active", active),
+    settings: Validate.parse({}),
+  };
+  await validateRelease(testContext({ spawn }), request, CHECKERS, cores);
+  return { started, most };
+}
+
+Deno.test("as many models are tried at once as there are cores, and unchanged ones not at all", async () => {
+  const models = (seed: number) =>
+    Object.fromEntries(
+      Array.from({ length: 9 }, (_, index) => [`${index}.onnx`, classifier([[seed, index], [3, 4]])]),
+    );
+  assert.deepEqual(await trialsOf(models(1), undefined, 1), { started: 9, most: 1 });
+  assert.deepEqual(await trialsOf(models(1), undefined, 4), { started: 9, most: 4 });
+  const changed = { ...models(1), "3.onnx": classifier([[5, 5], [3, 4]]) };
+  assert.deepEqual(await trialsOf(changed, models(1), 4), { started: 1, most: 1 });
 });
 
 Deno.test("the order is rules, metadata.json, files, and last the user's command", async () => {

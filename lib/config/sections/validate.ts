@@ -33,7 +33,8 @@ const Onnx = z.strictObject({
     description:
       "How many generated inputs to run each model with, or the path of a JSON file with inputs; 0 for none. A " +
       "release is refused if outputs are NaN or infinite, or too far from the active model's. Without an active " +
-      "model, at most 8 inputs are generated, and NaN is a warning.",
+      "model, at most 8 inputs are generated, and NaN is a warning. A slow model gets fewer, at least 24, if the " +
+      "distances from the active model's outputs are far from their limits.",
   }),
   max_total_variation: z.number().min(0).max(1).default(0.2).register(DOCS, {
     description:

@@ -11,6 +11,7 @@ import { compareSignature } from "./compare_signature.ts";
 import { type Trial, tryInProcess } from "./onnx_process.ts";
 import { type OnnxModel, readOnnx } from "./read_onnx.ts";
 import { LONE_VECTORS_MAX, planVectors, readVectors, type VectorPlan } from "./sanity_vectors.ts";
+import { TRIAL_BYTES_MAX, type TrialMemory } from "./trial_memory.ts";
 import type { Loadable } from "./try_protocol.ts";
 
 /**
@@ -19,8 +20,11 @@ import type { Loadable } from "./try_protocol.ts";
  */
 const LOAD_BYTES_MAX = 512 * 1024 * 1024;
 
-/** The limit of the runtime's memory, for a model and the active one together. */
-const MEMORY_BYTES_MAX = 2 * 1024 * 1024 * 1024;
+/**
+ * The time in which vectors are computed even if the verdict is clear. Small models compute all of them. A text recognition
+ * model of 10 MB computes about as many as a decision needs.
+ */
+const EAGER_MS = 2_000;
 
 /** No vector starts after this part of the time limit: a large model is judged by fewer vectors instead of refused. */
 const VECTORS_SHARE = 0.5;
@@ -42,6 +46,7 @@ export interface OnnxRequest {
   /** The SHA-256 of files, by path, of an earlier release that passed. */
   readonly passed?: ReadonlyMap<string, string> | undefined;
   readonly settings: OnnxSettings;
+  readonly memory: TrialMemory;
 }
 
 /**
@@ -84,14 +89,24 @@ export async function inspectOnnx(context: Context, file: ModelFile, request: On
   }
   const comparable = active !== undefined && active.bytes <= LOAD_BYTES_MAX ? active : undefined;
   const plan = vectorsFor(context, file, model, comparable, settings);
-  const trial = await tryInProcess(context, {
-    model: loadable(model),
-    ...(comparable === undefined ? {} : { active: loadable(comparable) }),
-    vectors: plan.kind === "impossible" ? { kind: "given", vectors: [] } : plan,
-    isFirst: request.active === undefined,
-    vectorsMs: settings.timeout_seconds * 1000 * VECTORS_SHARE,
-    memoryBytes: MEMORY_BYTES_MAX,
-  }, settings.timeout_seconds * 1000);
+  const timeoutMs = settings.timeout_seconds * 1000;
+  const trial = await request.memory.run(
+    model.bytes + (comparable?.bytes ?? 0),
+    (memoryBytes) =>
+      tryInProcess(context, {
+        model: loadable(model),
+        ...(comparable === undefined ? {} : { active: loadable(comparable) }),
+        vectors: plan.kind === "impossible" ? { kind: "given", vectors: [] } : plan,
+        isFirst: request.active === undefined,
+        limits: {
+          totalVariation: settings.max_total_variation,
+          klDivergence: settings.max_kl_divergence,
+        },
+        eagerMs: EAGER_MS,
+        vectorsMs: timeoutMs * VECTORS_SHARE,
+        memoryBytes,
+      }, timeoutMs),
+  );
   if (plan.kind === "impossible") context.log.warn(`${file.path}: ${plan.reason}`);
   judge(context, file, trial, settings);
 }
@@ -183,7 +198,7 @@ function judge(context: Context, { path }: ModelFile, trial: Trial, settings: On
       );
     case "crashed":
       throw new InvalidModelError(path, `ONNX Runtime crashed while trying it: ${trial.reason}`, {
-        hint: `if memory was short: trying a model takes up to ${MEMORY_BYTES_MAX} bytes`,
+        hint: `if memory was short: trying a model takes up to ${TRIAL_BYTES_MAX} bytes`,
       });
     case "refused":
       throw new InvalidModelError(
@@ -199,7 +214,11 @@ function judge(context: Context, { path }: ModelFile, trial: Trial, settings: On
         );
       }
       for (const drift of trial.drifts) judgeDrift(path, drift, settings);
-      context.log.debug(`${path} loads in ONNX Runtime; ${trial.vectors} sanity vectors computed`);
+      context.log.debug(
+        `${path} loads in ONNX Runtime; ${trial.vectors} sanity vectors computed${
+          trial.isEarly ? ", which decide clearly" : ""
+        }`,
+      );
   }
 }
 

@@ -29,16 +29,29 @@ export interface OrtSession {
 /**
  * Limits the runtime's memory: beyond the limit, allocations fail. Call it before the first model is loaded, because the
  * runtime creates its `WebAssembly.Memory`, of up to four gigabytes, with the first one.
+ *
+ * @returns whether the runtime requested memory beyond the limit
  */
-export function limitRuntimeMemory(bytes: number): void {
+export function limitRuntimeMemory(bytes: number): { isShort(): boolean } {
   const pages = Math.floor(bytes / PAGE_BYTES);
+  let isShort = false;
   const { Memory } = WebAssembly;
   class LimitedMemory extends Memory {
     constructor(descriptor: WebAssembly.MemoryDescriptor) {
       super({ ...descriptor, maximum: Math.min(descriptor.maximum ?? pages, pages) });
     }
+
+    override grow(delta: number): number {
+      try {
+        return super.grow(delta);
+      } catch (error) {
+        isShort = true;
+        throw error;
+      }
+    }
   }
   Object.defineProperty(WebAssembly, "Memory", { value: LimitedMemory });
+  return { isShort: () => isShort };
 }
 
 /**

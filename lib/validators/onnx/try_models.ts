@@ -9,7 +9,7 @@ import {
   RuntimeMissingError,
   runtimeReason,
 } from "./ort_session.ts";
-import { OutputDrift } from "./output_drift.ts";
+import { type DriftLimits, OutputDrift, VECTORS_MIN } from "./output_drift.ts";
 import type { TryAnswer, TryRequest, Vectors } from "./try_protocol.ts";
 
 type Feeds = Readonly<Record<string, Tensor>>;
@@ -23,14 +23,15 @@ type Outputs = Readonly<Record<string, Tensor>>;
  */
 export async function tryModels(request: TryRequest): Promise<TryAnswer> {
   const startMs = performance.now();
-  limitRuntimeMemory(request.memoryBytes);
+  const memory = limitRuntimeMemory(request.memoryBytes);
   let session: OrtSession;
   try {
     session = await loadModel(request.model);
   } catch (error) {
     const reason = runtimeReason(error);
     if (error instanceof RuntimeMissingError) return { outcome: "unable", reason };
-    return { outcome: "refused", step: "load", problem: `ONNX Runtime cannot load it: ${reason}` };
+    const problem = `ONNX Runtime cannot load it: ${reason}`;
+    return { outcome: "refused", step: "load", problem, isShortOfMemory: memory.isShort() };
   }
   const vectorRun = new VectorRun(request, session);
   if (countOf(request.vectors) > 0 && request.active !== undefined) {
@@ -42,11 +43,29 @@ export async function tryModels(request: TryRequest): Promise<TryAnswer> {
       );
     }
   }
-  return await vectorRun.run(() => performance.now() - startMs < request.vectorsMs);
+  const vectorsStartMs = performance.now();
+  const findings = await vectorRun.run({
+    isInTime: () => performance.now() - startMs < request.vectorsMs,
+    isEager: () => performance.now() - vectorsStartMs < request.eagerMs,
+  });
+  return { ...findings, isShortOfMemory: memory.isShort() };
 }
 
 function countOf(vectors: Vectors): number {
   return vectors.kind === "made" ? vectors.count : vectors.vectors.length;
+}
+
+/** The findings of the vectors. */
+type Findings =
+  | { readonly outcome: "refused"; readonly step: "vectors"; readonly problem: string }
+  | Omit<Extract<TryAnswer, { readonly outcome: "ran" }>, "isShortOfMemory">;
+
+/** Decides whether another vector may start. */
+interface Pace {
+  /** Whether there is time for another vector. The first one always starts. */
+  isInTime(): boolean;
+  /** Whether another vector is computed even if the verdict is clear. */
+  isEager(): boolean;
 }
 
 /** Computes the vectors one after the other and collects the findings. */
@@ -62,25 +81,29 @@ class VectorRun {
   readonly #odd = new Set<string>();
   /** Whether a note says that the active model fails on vectors: one note is enough. */
   #activeFailed = false;
+  /** Whether outputs could be compared for some vectors only. */
+  #isPartial = false;
+  readonly #limits: DriftLimits;
 
-  constructor({ vectors, isFirst }: TryRequest, session: OrtSession) {
+  constructor({ vectors, isFirst, limits }: TryRequest, session: OrtSession) {
+    this.#limits = limits;
     this.#vectors = vectors;
     this.#isLenient = isFirst && vectors.kind === "made";
     this.#session = session;
   }
 
-  /** @param isInTime whether another vector may start; the first one always does */
-  async run(isInTime: () => boolean): Promise<TryAnswer> {
+  async run(pace: Pace): Promise<Findings> {
     const count = countOf(this.#vectors);
     let done = 0;
     if (count > 0 && this.#session.outputs.length === 0) {
       this.notes.push(
         "no vectors were computed, because none of its outputs is a tensor of numbers or strings",
       );
-      return this.#answer(0);
+      return this.#findings(0);
     }
     for (; done < count; done++) {
-      if (done > 0 && !isInTime()) {
+      if (this.#isDecided(done) && !pace.isEager()) break;
+      if (done > 0 && !pace.isInTime()) {
         this.notes.push(`${done} of ${count} vectors were computed in time`);
         break;
       }
@@ -88,13 +111,20 @@ class VectorRun {
       if (step === "unfit") break;
       if (step !== "fine") return { outcome: "refused", step: "vectors", problem: step.problem };
     }
-    return this.#answer(done);
+    return this.#findings(done);
+  }
+
+  /** Whether more generated vectors would not change the verdict. Every one of the user's own vectors counts. */
+  #isDecided(done: number): boolean {
+    return this.#vectors.kind === "made" && done >= VECTORS_MIN && !this.#isPartial &&
+      [...this.#drifts.values()].every((drift) => drift.isDecided(this.#limits));
   }
 
   async #step(index: number): Promise<"fine" | "unfit" | { readonly problem: string }> {
     const feeds = feedsOf(this.#vectors, index);
     const name = `sanity vector ${index + 1}`;
     const active = this.active === undefined ? undefined : await attempt(this.active, feeds);
+    if (active !== undefined && "reason" in active) this.#isPartial = true;
     if (active !== undefined && "reason" in active && !this.#activeFailed) {
       this.#activeFailed = true;
       this.notes.push(`cannot compare with the active model, which fails on ${name}: ${active.reason}`);
@@ -129,6 +159,7 @@ class VectorRun {
         if (!this.#odd.has(output)) this.notes.push(`${problem}; a random input may not suit the model`);
         this.#odd.add(output);
       }
+      if (odd !== undefined || otherOdd !== undefined) this.#isPartial = true;
       if (odd !== undefined || otherOdd !== undefined || others?.length !== values.length) continue;
       const drift = this.#drifts.get(output) ?? new OutputDrift();
       this.#drifts.set(output, drift);
@@ -137,7 +168,7 @@ class VectorRun {
     return "fine";
   }
 
-  #answer(vectors: number): TryAnswer {
+  #findings(vectors: number): Findings {
     const drifts = [];
     const unjudged = [];
     for (const [output, drift] of this.#drifts) {
@@ -151,7 +182,8 @@ class VectorRun {
       if (verdict.kind === "drift") drifts.push({ output, ...verdict.drift });
       else unjudged.push(output);
     }
-    return { outcome: "ran", vectors, drifts, unjudged, notes: this.notes };
+    const isEarly = this.#isDecided(vectors) && vectors < countOf(this.#vectors);
+    return { outcome: "ran", vectors, isEarly, drifts, unjudged, notes: this.notes };
   }
 }
 

@@ -35,6 +35,10 @@ export const TryRequest = z.strictObject({
   vectors: Vectors,
   /** Whether there is no active model with this path: a NaN may come from a bad model or an unsuitable vector. */
   isFirst: z.boolean(),
+  /** The largest allowed drift. If generated vectors decide clearly, no more of them are computed after `eagerMs`. */
+  limits: z.strictObject({ totalVariation: z.number(), klDivergence: z.number() }),
+  /** So long, vectors are computed in any case, counted from the first one. */
+  eagerMs: z.number(),
   /** No vector starts later than this, counted from the start. */
   vectorsMs: z.number(),
   /** The limit of the runtime's memory. */
@@ -50,11 +54,17 @@ export const TryAnswer = z.discriminatedUnion("outcome", [
     outcome: z.literal("refused"),
     step: z.enum(["load", "vectors"]),
     problem: z.string(),
+    /** Whether the runtime reached the limit of its memory, so that the model may pass with more. */
+    isShortOfMemory: z.boolean(),
   }),
   z.strictObject({
     outcome: z.literal("ran"),
     /** The number of computed vectors. */
     vectors: z.number(),
+    /** Whether more vectors were planned, but would not change the verdict. */
+    isEarly: z.boolean(),
+    /** Whether the runtime reached the limit of its memory, so that more checks may be possible with more. */
+    isShortOfMemory: z.boolean(),
     drifts: z.array(z.strictObject({
       output: z.string(),
       totalVariation: z.number(),

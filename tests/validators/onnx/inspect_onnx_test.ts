@@ -7,6 +7,7 @@ import { InvalidModelError } from "../../../lib/validators/invalid_model.ts";
 import type { ModelFile } from "../../../lib/validators/checker.ts";
 import { inspectOnnx } from "../../../lib/validators/onnx/inspect_onnx.ts";
 import type { OnnxSettings } from "../../../lib/validators/onnx/inspect_onnx.ts";
+import { TrialMemory } from "../../../lib/validators/onnx/trial_memory.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
 import { modelFiles } from "../../helpers/model_files.ts";
 import {
@@ -60,6 +61,7 @@ async function inspect(
     folder,
     active: before,
     settings: { ...SETTINGS, ...settings },
+    memory: new TrialMemory(2),
   });
   return context.log.lines;
 }
@@ -304,15 +306,37 @@ Deno.test("an interrupted run does not wait for a model", async () => {
   await assert.rejects(inspect(endless(), undefined, {}, { spawn, signal: stop.signal }), InterruptedError);
 });
 
-Deno.test("a model that allocates all memory fails at the limit", async () => {
-  const greedy = model(
-    initializer("count", INT64, [1], int64s(800_000_000n)),
+/** A model that needs eight bytes for each of so many numbers. */
+function greedy(numbers: bigint): Bytes {
+  return model(
+    initializer("count", INT64, [1], int64s(numbers)),
     node("ConstantOfShape", ["count"], ["zeros"]),
-    node("Add", ["zeros", "x"], ["y"]),
+    node("Add", ["zeros", "x"], ["large"]),
+    node("ReduceSum", ["large"], ["y"]),
     input("x", FLOAT, [1]),
     output("y", FLOAT, [null]),
   );
-  await refused(inspect(greedy), /ONNX Runtime cannot (load|compute) .*bad_alloc/);
+}
+
+Deno.test("a model that allocates all memory fails at the limit", async () => {
+  await refused(inspect(greedy(800_000_000n)), /ONNX Runtime cannot (load|compute) .*bad_alloc/);
+});
+
+Deno.test("a model that needs more than its share of the memory is tried again alone, and passes", async () => {
+  using dir = tempDir();
+  let processes = 0;
+  const spawn: SpawnProcess = (request) => {
+    processes += 1;
+    return isolatedSpawn(request);
+  };
+  const context = testContext({ spawn });
+  const folder = written(dir.path, greedy(36_000_000n));
+  const settings = { ...SETTINGS, sanity_vectors: 1 };
+  // With 16 trials at once, each has 256 MiB.
+  const memory = new TrialMemory(16);
+  await inspectOnnx(context, folder.file, { folder, active: undefined, settings, memory });
+  assert.equal(processes, 2);
+  assert.deepEqual(context.log.lines, ["debug m.onnx loads in ONNX Runtime; 1 sanity vectors computed"]);
 });
 
 function outside(...weights: number[]): Release {
@@ -480,7 +504,12 @@ Deno.test("a model too large to load is checked by its structure, with a warning
   const { file, files } = written(dir.path, outside(1, 2));
   const large = files.map((each): ModelFile => each === file ? each : { ...each, size: 600 * 1024 * 1024 });
   const context = testContext({ spawn: noProcess });
-  await inspectOnnx(context, file, { folder: { files: large }, active: undefined, settings: SETTINGS });
+  await inspectOnnx(context, file, {
+    folder: { files: large },
+    active: undefined,
+    settings: SETTINGS,
+    memory: new TrialMemory(2),
+  });
   assert.match(
     context.log.lines.join("\n"),
     /warn m\.onnx: only its structure was checked, .* bytes are not loaded; it is \d+ bytes/,

@@ -1,4 +1,5 @@
 import { inspectOnnx } from "../../../lib/validators/onnx/inspect_onnx.ts";
+import { TrialMemory } from "../../../lib/validators/onnx/trial_memory.ts";
 import { testContext } from "../../helpers/test_context.ts";
 
 /** Inspects the ONNX files on its command line, under the permissions of its process. */
@@ -15,7 +16,12 @@ for (const location of Deno.args) {
     expect: [],
   };
   try {
-    await inspectOnnx(context, file, { folder: { files: [file] }, active: undefined, settings });
+    await inspectOnnx(context, file, {
+      folder: { files: [file] },
+      active: undefined,
+      settings,
+      memory: new TrialMemory(2),
+    });
     print(context.log.lines.join("\n"));
   } catch (error) {
     print(String(error));

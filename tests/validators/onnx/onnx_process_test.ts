@@ -51,9 +51,49 @@ const REQUEST: TryRequest = {
   model: { location: "models/a.onnx", external: [] },
   vectors: { kind: "given", vectors: [] },
   isFirst: true,
+  limits: { totalVariation: 0.2, klDivergence: 0.25 },
+  eagerMs: 0,
   vectorsMs: 0,
   memoryBytes: 0,
 };
+
+/** Tries a model with 200 generated vectors against a slightly different active one. */
+async function tryDrifted(dir: string, changes: Partial<TryRequest>) {
+  writeFiles(dir, { "a.onnx": classifier([[1, 2], [3, 4]]), "b.onnx": classifier([[1.1, 2], [3, 4.1]]) });
+  const inputs = [{ name: "features", type: "float32", dims: [1, 2] }];
+  const trial = await tryInProcess(testContext(), {
+    ...REQUEST,
+    model: { location: join(dir, "b.onnx"), external: [] },
+    active: { location: join(dir, "a.onnx"), external: [] },
+    vectors: { kind: "made", count: 200, inputs, isGuess: false },
+    isFirst: false,
+    vectorsMs: MINUTE_MS,
+    memoryBytes: 1024 ** 3,
+    ...changes,
+  }, MINUTE_MS);
+  assert.ok(trial.outcome === "ran");
+  assert.equal(trial.drifts.length, 1);
+  return trial;
+}
+
+Deno.test("a small drift is decided by few vectors, and one near its limit by all of them", async () => {
+  using dir = tempDir();
+  const clear = await tryDrifted(dir.path, {});
+  assert.deepEqual([clear.vectors, clear.isEarly], [24, true]);
+  const limits = { totalVariation: clear.drifts[0]?.totalVariation ?? 0, klDivergence: 1 };
+  const near = await tryDrifted(dir.path, { limits });
+  assert.deepEqual([near.vectors, near.isEarly], [200, false]);
+});
+
+Deno.test("while vectors cost little time, and of the user's own vectors, all are computed", async () => {
+  using dir = tempDir();
+  const cheap = await tryDrifted(dir.path, { eagerMs: MINUTE_MS });
+  assert.deepEqual([cheap.vectors, cheap.isEarly], [200, false]);
+  const feed = { name: "features", type: "float32", dims: [1, 2], data: [1, 2] };
+  const vectors = Array.from({ length: 30 }, () => [feed]);
+  const own = await tryDrifted(dir.path, { vectors: { kind: "given", vectors } });
+  assert.deepEqual([own.vectors, own.isEarly], [30, false]);
+});
 
 /** Starts a program that says that it started when the time has passed, and then never answers. */
 function startingAfter(durationMs: number, clock: FakeClock): SpawnProcess {
