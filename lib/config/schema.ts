@@ -1,6 +1,6 @@
-import { z } from "zod";
+import * as z from "zod";
 import { LFS_SETTINGS, OTHER_WRITER_SETTINGS } from "./choices.ts";
-import { isTimeZone } from "../schedule/calendar.ts";
+import { isTimeZone } from "../core/time_zone.ts";
 import { Activation } from "./sections/activation.ts";
 import { Alerts } from "./sections/alerts.ts";
 import { Archives } from "./sections/archives.ts";

@@ -1,3 +1,5 @@
+import { wallTime, zoneName } from "./time_zone.ts";
+
 /** Binary units, as file managers and `du -h` show them. */
 const BYTE_UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"] as const;
 
@@ -88,9 +90,7 @@ export function formatAge(ageMs: number): string {
  * ```
  */
 export function formatLocalTime(time: Date, timeZone: string | undefined): string {
-  // The Swedish locale formats dates as ISO 8601.
-  const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" });
-  return `${format.format(time)} ${format.resolvedOptions().timeZone}`;
+  return `${wallTime(time, timeZone).slice(0, "2026-11-23 06:00".length)} ${zoneName(timeZone)}`;
 }
 
 /** Returns a count with its noun: `1 file`, `12 files`. */

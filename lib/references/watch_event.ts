@@ -1,5 +1,6 @@
 import { formatDuration } from "../core/format.ts";
 import { WATCH_PHRASES as SEED } from "../core/seed_phrases.ts";
+import { wallTime } from "../core/time_zone.ts";
 
 /** An event of a watch. Programs get it as an object, people as lines by {@link watchLines}. */
 export type WatchEvent = { readonly at: Date } & WatchNews;
@@ -65,7 +66,7 @@ const TRIGGERED: Readonly<Record<SyncReason, string>> = {
  * ```
  */
 export function watchLines(event: WatchEvent, timeZone?: string): string[] {
-  const line = (text: string) => `[${formatSecond(event.at, timeZone)}] ${text}`;
+  const line = (text: string) => `[${wallTime(event.at, timeZone)}] ${text}`;
   switch (event.kind) {
     case "started":
       return [
@@ -127,10 +128,4 @@ function failure(
 ): string {
   const next = retryInMs === null ? "" : `; trying again in ${formatDuration(retryInMs)}`;
   return ` (error ${errors} of ${errorsMax}): ${message}${next}`;
-}
-
-/** `2025-10-25 12:00:00`, local time. */
-function formatSecond(at: Date, timeZone: string | undefined): string {
-  // Swedish writes dates as ISO 8601 does.
-  return new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" }).format(at);
 }

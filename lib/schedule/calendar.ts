@@ -101,17 +101,6 @@ export function neverComes({ text, next }: Calendar): string | undefined {
   return next(PROBE) === undefined ? `"${text}" names no day that ever comes` : undefined;
 }
 
-/** Returns whether the system knows a time zone of this name. */
-export function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    return true;
-  } catch (error) {
-    if (error instanceof RangeError) return false;
-    throw error;
-  }
-}
-
 /** Returns the first time after `time` that an expression names. Each counts once, however often clocks show it. */
 function nextNamed(cron: Cron, clock: WallClock, time: Date): Date | undefined {
   let wall = new Date(clock.shownAt(time.getTime()));

@@ -1,3 +1,5 @@
+import { zoneOffset } from "../core/time_zone.ts";
+
 const MINUTE_MS = 60_000;
 /** Since 1972, clocks are set at full quarters of an hour only, in every zone. */
 const QUARTER_MS = 15 * MINUTE_MS;
@@ -15,21 +17,13 @@ const SHIFT_MS_MAX = 26 * HOUR_MS;
  * A wall-clock time is a number: the milliseconds since 1970 that it would be if the zone were UTC.
  */
 export class WallClock {
-  readonly #format: Intl.DateTimeFormat;
+  readonly #readOffset: (timeMs: number) => number;
   /** The offsets, by the start of the quarter of an hour. */
   readonly #offsets = new Map<number, number>();
 
   /** @param timeZone an IANA name; `undefined` for the zone of the machine */
   constructor(timeZone: string | undefined) {
-    this.#format = new Intl.DateTimeFormat("en-US", {
-      timeZone,
-      hourCycle: "h23",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-    });
+    this.#readOffset = zoneOffset(timeZone);
   }
 
   /** Returns the wall-clock time at an instant, to the minute. */
@@ -43,16 +37,9 @@ export class WallClock {
     const known = this.#offsets.get(quarterMs);
     if (known !== undefined) return known;
     if (this.#offsets.size >= OFFSETS_MAX) this.#offsets.clear();
-    const offset = this.#readClock(quarterMs) - quarterMs;
+    const offset = this.#readOffset(quarterMs);
     this.#offsets.set(quarterMs, offset);
     return offset;
-  }
-
-  #readClock(timeMs: number): number {
-    // US English: month/day/year, hour:minute.
-    const [month = 1, day = 1, year = 1970, hour = 0, minute = 0] = this.#format.format(timeMs).match(/\d+/g)
-      ?.map(Number) ?? [];
-    return Date.UTC(year, month - 1, day, hour, minute);
   }
 
   /**

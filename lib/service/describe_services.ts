@@ -5,6 +5,7 @@ import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { absolutePath, findText, ifFound } from "../core/files.ts";
 import { homeFolder } from "../core/home_folder.ts";
+import { zoneName } from "../core/time_zone.ts";
 import type { RoleSchedule } from "../schedule/agenda.ts";
 import type { ServiceChoices } from "./checked_text.ts";
 import { daemonHint, type Service, type ServiceKind } from "./service.ts";
@@ -167,7 +168,7 @@ function foldersOutside({ fs, env, config: { settings } }: Scope, project: strin
  * @throws {UsageError} code `SCHEDULE_DAEMON_ONLY`
  */
 function refuseForTimer(role: Role, { deny, timeZone }: RoleSchedule, kind: ServiceKind): void {
-  const here = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const here = zoneName(undefined);
   const refuse = (problem: string, setting: string) =>
     new UsageError(`Cannot run ${ROLE_COMMANDS[role]} by a timer: ${problem}`, {
       code: "SCHEDULE_DAEMON_ONLY",

@@ -4,6 +4,7 @@ import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
+import { zoneName } from "../core/time_zone.ts";
 import { canaryFault, openCanary } from "../canary/find_canary.ts";
 import { type Digest, totalBytes } from "../release/manifest.ts";
 import type { CanaryDescription, RunningRun, Schedule, Status, StatusRelease } from "../wire/schema.ts";
@@ -189,7 +190,7 @@ function schedulesOf(
   pauses: Pauses,
   at: string | undefined,
 ): Status["schedules"] {
-  const timeZone = settings.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const timeZone = settings.time_zone ?? zoneName(undefined);
   return Object.fromEntries(
     roles.map((role): [Role, Schedule] => {
       const { times, splayMs, catchUpMs, deny } = roleSchedule(role, settings, at);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { isTimeZone, parseCalendar } from "../../lib/schedule/calendar.ts";
+import { parseCalendar } from "../../lib/schedule/calendar.ts";
 
 const ZONES = [
   "UTC",
@@ -123,9 +123,4 @@ Deno.test("parseCalendar() refuses other texts, and never hangs or crashes on no
       assert.ok(error instanceof RangeError);
     }
   }));
-});
-
-Deno.test("isTimeZone() knows names of zones", () => {
-  assert.ok(isTimeZone("Europe/Paris") && isTimeZone("UTC"));
-  assert.ok(!isTimeZone("Europe/Pariss") && !isTimeZone(""));
 });
