@@ -1,4 +1,3 @@
-import { parseArgs } from "node:util";
 import { messageOf, UsageError } from "../lib/core/errors.ts";
 import { pathFrom } from "../lib/core/local_path.ts";
 import { optionName } from "./_help.ts";
@@ -127,35 +126,65 @@ interface Scanned {
 
 /** Splits a command line into uses of options and other words. */
 function scan(options: Options, args: readonly string[]): Scanned {
-  const names = new Map(
-    Object.keys(options).flatMap((name) => [[name, name], [optionName(name).slice(2), name]]),
-  );
-  const config = Object.fromEntries(
-    Array.from(names, ([typed, name]) => [typed, scanConfig(options[name])]),
-  );
-  const { tokens } = parseArgs({
-    args: [...args],
-    options: config,
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  });
-  const uses = new Map<string, Use[]>();
-  const words: string[] = [];
-  for (const token of tokens) {
-    if (token.kind === "positional") words.push(token.value);
-    if (token.kind !== "option") continue;
-    const name = names.get(token.name);
-    if (name === undefined) throw unknownOption(token.rawName, options);
-    if (token.inlineValue === false) refuseOption(name, options[name], token.value);
-    uses.set(name, [...uses.get(name) ?? [], token.value]);
+  const scanned = new Scanner(options);
+  const waiting = args[Symbol.iterator]();
+  const next = () => {
+    const { done, value } = waiting.next();
+    return done === true ? undefined : value;
+  };
+  for (let word = next(); word !== undefined; word = next()) {
+    if (word === "--") scanned.words.push(...waiting);
+    else if (word.startsWith("--")) scanned.long(word, next);
+    else if (word.startsWith("-") && word !== "-") scanned.short(word, next);
+    else scanned.words.push(word);
   }
-  return { uses, words };
+  return scanned;
 }
 
-function scanConfig(option: Option | undefined): { type: "string" | "boolean"; short?: string } {
-  const type = option?.kind === "switch" ? "boolean" : "string";
-  return option?.short === undefined ? { type } : { type, short: option.short };
+class Scanner implements Scanned {
+  readonly uses = new Map<string, Use[]>();
+  readonly words: string[] = [];
+  readonly #options: Options;
+  readonly #names: ReadonlyMap<string, string>;
+
+  constructor(options: Options) {
+    this.#options = options;
+    const forms = ([name, { short }]: [string, Option]): [string, string][] => [
+      [`--${name}`, name],
+      [optionName(name), name],
+      ...(short === undefined ? [] : [[`-${short}`, name] as [string, string]]),
+    ];
+    this.#names = new Map(Object.entries(options).flatMap(forms));
+  }
+
+  /** Reads `--name`, `--name=VALUE`, or `--name` with its value in the next word. */
+  long(word: string, next: () => string | undefined): void {
+    const [typed = ""] = /^--[^=]+/.exec(word) ?? [word];
+    const inline = typed === word ? undefined : word.slice(typed.length + 1);
+    this.#use(typed, inline, next);
+  }
+
+  /** Reads `-q`, `-n VALUE`, `-nVALUE`, or several switches as in `-qv`. */
+  short(word: string, next: () => string | undefined): void {
+    for (let index = 1; index < word.length; index++) {
+      const typed = `-${word[index]}`;
+      const rest = word.slice(index + 1);
+      if (!this.#takesValue(typed) || rest === "") this.#use(typed, undefined, next);
+      else return this.#use(typed, rest, next);
+    }
+  }
+
+  #use(typed: string, inline: string | undefined, next: () => string | undefined): void {
+    const name = this.#names.get(typed);
+    if (name === undefined) throw unknownOption(typed, this.#options);
+    const value = inline ?? (this.#takesValue(typed) ? next() : undefined);
+    if (inline === undefined) refuseOption(name, this.#options[name], value);
+    this.uses.set(name, [...this.uses.get(name) ?? [], value]);
+  }
+
+  #takesValue(typed: string): boolean {
+    return this.#options[this.#names.get(typed) ?? ""]?.kind === "value";
+  }
 }
 
 /** An option where a value is expected: the value was forgotten. A text such as `--no more warmup` is a value. */
