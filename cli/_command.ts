@@ -13,7 +13,7 @@ import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from 
 import { formatDuration } from "../lib/core/format.ts";
 import { outgoingHttp } from "../lib/http/outgoing_http.ts";
 import { enterProject } from "./_project.ts";
-import { processWorld, type World } from "./_world.ts";
+import { endProcess, processWorld, type World } from "./_world.ts";
 import { ownerWrites } from "../lib/core/file_owner.ts";
 import { RolledBackError } from "../lib/pipeline/run_report.ts";
 import {
@@ -263,7 +263,7 @@ function parsed(command: Command, args: readonly string[], helpHint: string): St
 
 /** The end of a command that is run as a script of its own. */
 export async function main(program: Program): Promise<never> {
-  Deno.exit(await runProgram(program, processWorld.args, processWorld));
+  return await endProcess(await runProgram(program, processWorld.args, processWorld));
 }
 
 function logLevel(flags: CommonFlags): "debug" | "info" | "warn" | "silent" {

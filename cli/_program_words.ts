@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import * as z from "zod";
 import type { Environment } from "../lib/core/context.ts";
 import { UsageError } from "../lib/core/errors.ts";
 import type { FileSystem } from "../lib/core/files.ts";

@@ -110,6 +110,19 @@ export const processWorld: World = {
   cron: (name, schedule, options, callBack) => Deno.cron(name, schedule, options, callBack),
 };
 
+/**
+ * Ends the process of a finished command. Deno stores the compiled code of the modules that it loaded in the next turn
+ * of its event loop, which a command that waits for nothing would never reach: each start would compile them again.
+ */
+export async function endProcess(code: number): Promise<never> {
+  try {
+    await Deno.stdout.write(new Uint8Array());
+  } catch {
+    // The reader of the output is gone. The turn of the loop was taken.
+  }
+  Deno.exit(code);
+}
+
 function endNow(code: ExitCode): never {
   killPrograms();
   Deno.exit(code);

@@ -3,7 +3,7 @@ import { EXIT, UsageError } from "../lib/core/errors.ts";
 import { VERSION } from "../lib/core/version.ts";
 import { asksForHelp, asksForJson, type CommandName, noSuchCommand, overview } from "./_help.ts";
 import { LIST_VALUES } from "./_shells/list_values.ts";
-import { type PermissionName, processWorld, type World } from "./_world.ts";
+import { endProcess, type PermissionName, processWorld, type World } from "./_world.ts";
 import type { Program } from "./_command.ts";
 import { Output } from "./_output.ts";
 
@@ -115,4 +115,4 @@ async function unknownCommand(name: string): Promise<UsageError> {
   });
 }
 
-if (import.meta.main) Deno.exit(await run(processWorld));
+if (import.meta.main) await endProcess(await run(processWorld));

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { processWorld } from "./_world.ts";
+import { endProcess, processWorld } from "./_world.ts";
 import { run } from "./main.ts";
 
-if (import.meta.main) Deno.exit(await run(processWorld));
+if (import.meta.main) await endProcess(await run(processWorld));

@@ -109,7 +109,9 @@ async function look(
   const { context, output, config, settings, location } = session;
   const store = findStore(context.fs, location, warns ? context.log : undefined);
   const roles = machineRoles(config, await machineUse(context, location));
-  const status = await readStatus(context, { settings, location, store, roles }, flags.runs ?? RUNS_SHOWN);
+  // The text does not show the free space, and reading it would cost as much as the start of Deno.
+  const seen = output.options.json ? context : { ...context, freeBytes: () => Promise.resolve(undefined) };
+  const status = await readStatus(seen, { settings, location, store, roles }, flags.runs ?? RUNS_SHOWN);
   const canary = status.canary === null ? [] : await canaryWords(status.canary);
   const heading = headingOf(session);
   const place = store ?? placeOf(context.fs, location);
