@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import * as z from "zod";
 import { programEntries } from "./install/program_packages.ts";
 import { type UserPackage, userPackages } from "./install/user_packages.ts";
 

@@ -10,7 +10,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { z } from "zod";
+import * as z from "zod";
 import { EXIT, type ExitCode, ModelSyncError, UsageError } from "../lib/core/errors.ts";
 import { findText, writeLine } from "../lib/core/files.ts";
 import { systemFault } from "../lib/core/system_fault.ts";

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * Writes `github_requests.json`: what GitHub's published API description says about requests. The description has 13 MB,

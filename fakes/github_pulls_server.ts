@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createPublicKey, verify } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import type { Clock } from "../lib/core/clock.ts";
 import { githubRequestProblems } from "./github_openapi.ts";
 import {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * RunPod's serverless API on loopback: both sides of an endpoint, as in its documentation and its Python SDK. RunPod's

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { LICENCES_FILE, packageLicences, renderLicences } from "../configs/licences.ts";
 import { findEntry } from "../lib/core/files.ts";
 import { ORT_PACKAGE } from "../lib/validators/onnx/ort_package.ts";

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { clonedCommit, COMMIT_FILE } from "../../cli/_version.ts";
 import { parseJson } from "../../lib/core/json.ts";
 import { ORT_PACKAGE } from "../../lib/validators/onnx/ort_package.ts";

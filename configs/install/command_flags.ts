@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** The parts of `deno.json` from which launchers are made. */
 const Project = z.object({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { copyPackages, removeNeedless } from "./copy_packages.ts";
 import type { InstallWorld, RunResult } from "./install_world.ts";
 import { packagesError } from "./packages_error.ts";

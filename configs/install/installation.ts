@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { systemClock } from "../../lib/core/clock.ts";
 import { FailedError } from "../../lib/core/errors.ts";
 import { entryKind, findEntry, findText } from "../../lib/core/files.ts";

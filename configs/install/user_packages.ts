@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** The parts of `deno info --json` that say which packages the program loads. */
 const ModuleInfo = z.object({

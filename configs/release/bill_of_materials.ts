@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Buffer } from "node:buffer";
-import { z } from "zod";
+import * as z from "zod";
 
 /** The parts of deno.lock, version 5, that name packages. */
 const Lock = z.object({

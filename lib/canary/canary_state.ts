@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { CleanString } from "../core/clean_string.ts";
 import { cleanLine } from "../core/clean_text.ts";
 import { type FileSystem, findEntry, findText, UnusableFileError } from "../core/files.ts";

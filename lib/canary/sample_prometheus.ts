@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { CanaryMetric } from "../config/sections/canary.ts";
 import type { Context } from "../core/context.ts";
 import { parseJson } from "../core/json.ts";

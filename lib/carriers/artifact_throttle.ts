@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { formatDuration } from "../core/format.ts";
 import { RATE_LIMITING } from "../core/seed_phrases.ts";

@@ -1,5 +1,5 @@
 import { distance } from "fastest-levenshtein";
-import type { z } from "zod";
+import type * as z from "zod";
 import { type KeySchema, sectionTree } from "./keys.ts";
 import { describeOrigin, type Origin, originAbove } from "./config_error.ts";
 

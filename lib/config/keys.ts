@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ModelSync } from "./schema.ts";
 
 /** The JSON schema of one key, or of a section with its keys. */

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 
 /** The spellings of booleans in YAML 1.1 and in environment variables. */
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([

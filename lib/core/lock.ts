@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { CleanString } from "./clean_string.ts";
 import { type Clock, isoSeconds, systemClock } from "./clock.ts";
 import { type Context, neverAborted } from "./context.ts";

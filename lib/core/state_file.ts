@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { osErrorCode } from "./errors.ts";
 import { type FileSystem, findText, replaceFile, STATE_BYTES_MAX, UnusableFileError } from "./files.ts";
 import { clearWay, removeState } from "./set_aside.ts";

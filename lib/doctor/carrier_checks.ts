@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { githubActionsSettings } from "../carriers/github_actions_settings.ts";
 import { runPodApi } from "../carriers/runpod_settings.ts";
 import type { ModelSync } from "../config/schema.ts";

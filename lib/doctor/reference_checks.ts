@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ReferencesSettings } from "../config/sections/references.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { findEntry, ifFound, removeTree, replaceFile } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { findEntry, removeTree, syncFolder } from "../core/files.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError, FailedError, UnreachableError } from "../core/errors.ts";
 import { isSecretName } from "../core/redact_arguments.ts";

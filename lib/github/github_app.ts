@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError, UnreachableError, UsageError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";

@@ -1,5 +1,5 @@
 import type { Octokit } from "@octokit/rest";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError, UnreachableError } from "../core/errors.ts";
 import { spreadOf } from "../core/retry.ts";

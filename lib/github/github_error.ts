@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { cleanLine } from "../core/clean_text.ts";
 import { isoSeconds } from "../core/clock.ts";
 import {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { UnreachableError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
 import type { GitHubAnswer, GitHubClient } from "./github_client.ts";

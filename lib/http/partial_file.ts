@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { type FileSystem, findFile, findText, ifFound, removeIfThere, writeAllSync } from "../core/files.ts";
 import { CHUNK_BYTES_MAX, chunkKey, type Chunks } from "../core/chunk_list.ts";
 import { type Span, SpanSet } from "./spans.ts";

@@ -1,6 +1,6 @@
 import type { Credentials, HttpContext, HttpRequest, NamedRequest } from "./request_types.ts";
 import { statusError } from "./status_error.ts";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Http } from "../core/context.ts";
 import { parseJson } from "../core/json.ts";
 import { withDeadline } from "../core/deadline.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { sha256Hex } from "../core/hash.ts";
 import { RebuiltFile } from "../store/rebuilt_file.ts";
 import type { Store } from "../store/store.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
 import type { Located } from "../http/download_types.ts";

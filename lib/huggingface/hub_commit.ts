@@ -1,5 +1,5 @@
 import type { CommitOperation } from "@huggingface/hub";
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { FailedError, UnreachableError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Context, Http } from "../core/context.ts";
 import { AuthenticationError, diskError, FailedError, RefusedError, TransientError } from "../core/errors.ts";
 import { readBody } from "../http/request.ts";

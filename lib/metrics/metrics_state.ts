@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/errors.ts";
 import type { RunRecord } from "../store/history.ts";

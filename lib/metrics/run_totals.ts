@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { CARRIERS } from "../release/manifest.ts";
 import { OUTCOMES, type RunRecord } from "../store/history.ts";
 import { KILLED } from "../store/run_duration.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { AlertKind } from "../config/sections/alerts.ts";
 import type { Outcome } from "../store/history.ts";
 import { KILLED } from "../store/run_duration.ts";

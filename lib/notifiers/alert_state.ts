@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { FileSystem } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";
 import { replaceOrOverwrite } from "../core/overwrite_file.ts";

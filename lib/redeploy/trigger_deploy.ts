@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { FailedError, TransientError } from "../core/errors.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { decodeUtf8 } from "../core/decode_utf8.ts";
 import { RefusedError, TransientError, UnreachableError, UsageError } from "../core/errors.ts";

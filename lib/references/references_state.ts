@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { StateFile } from "../core/state_file.ts";
 import { sha256Hex } from "../core/hash.ts";

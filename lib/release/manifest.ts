@@ -1,5 +1,5 @@
 import { quote } from "../core/quote.ts";
-import { z } from "zod";
+import * as z from "zod";
 import { cleanLine } from "../core/clean_text.ts";
 import { type FileDigest, sha256Hex } from "../core/hash.ts";
 import { chunkListProblem } from "../core/chunk_list.ts";

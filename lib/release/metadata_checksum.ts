@@ -1,5 +1,5 @@
 import { join, posix } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { RefusedError } from "../core/errors.ts";
 import { type FileSystem, findText } from "../core/files.ts";
 import { parseJson } from "../core/json.ts";

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { copyFile } from "../core/copy_file.ts";
 import { DiskError, diskError, osErrorCode } from "../core/errors.ts";

@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { TensorFlowServingHook } from "../config/sections/reload.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError, TransientError, UnreachableError } from "../core/errors.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { diskError } from "../core/errors.ts";
 import { PRIVATE_MODE, setMode, writeAllSync } from "../core/files.ts";
 import { removeState } from "../core/set_aside.ts";

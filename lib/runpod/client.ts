@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { AuthenticationError, InterruptedError, ModelSyncError, RefusedError } from "../core/errors.ts";
 import type { Credentials, HttpContext, HttpRequest } from "../http/request_types.ts";
 import { requestJson } from "../http/request.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Context, uninterrupted } from "../core/context.ts";
 import {
   InterruptedError,

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Context, Environment } from "../core/context.ts";
 import { UnreachableError, UsageError } from "../core/errors.ts";
 import type { Credentials, HttpRequest } from "../http/request_types.ts";

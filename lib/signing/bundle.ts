@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import type { Sha256 } from "../core/hash.ts";
 import { quote } from "../core/quote.ts";
 import { invalidSignature } from "./signature_error.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { decodeUtf8 } from "../core/decode_utf8.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { compareUtf8 } from "../core/portable_path.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Sha256 } from "../core/hash.ts";
 import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";

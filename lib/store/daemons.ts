@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { CleanString } from "../core/clean_string.ts";
 import type { Context } from "../core/context.ts";
 import { LockedError } from "../core/errors.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type FileSystem, findFile, ifFound, UnusableFileError } from "../core/files.ts";
 import { readAt } from "../core/read_at.ts";
 import { historyFiles, LINE_BYTES_MAX, lockHistory, parseRecord, type RunRecord } from "./history.ts";

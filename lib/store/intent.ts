@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { CleanString } from "../core/clean_string.ts";
 import { syncFolder } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";

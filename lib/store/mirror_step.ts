@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { findEntry, makeReadableFolder, syncFolder } from "../core/files.ts";
 import { listFolder } from "../core/folders.ts";
 import { isScratch } from "./mirror_scratch.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { CleanString } from "../core/clean_string.ts";
 import { withReserve } from "./reserve.ts";
 import { RebuiltFile } from "./rebuilt_file.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { StateFile } from "../core/state_file.ts";
 import { Digest } from "../release/manifest.ts";
 import { withReserve } from "./reserve.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { LFS_SETTINGS } from "../config/choices.ts";
 import { Digest, SEQUENCE_MAX } from "../release/manifest.ts";
 import { RebuiltFile } from "./rebuilt_file.ts";

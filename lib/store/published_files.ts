@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { ifFound, removeFile } from "../core/files.ts";
 import { listFolder } from "../core/folders.ts";
 import { StateFile } from "../core/state_file.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { CleanString } from "../core/clean_string.ts";
 import { RefusedError } from "../core/errors.ts";
 import { StateFile } from "../core/state_file.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { z } from "zod";
+import type * as z from "zod";
 import { StateFile, type StateFileOptions } from "../core/state_file.ts";
 import { whileLocked } from "../core/while_locked.ts";
 import { type RebuiltName, type StateFolder, warnOfDamage } from "./state_entries.ts";

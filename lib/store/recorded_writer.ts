@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { CleanString } from "../core/clean_string.ts";
 
 /** Another program's change of a release's files, as records keep it. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { PRIVATE_MODE } from "../core/files.ts";
 import { sha256Hex } from "../core/hash.ts";
 import type { Secret } from "../core/secret.ts";

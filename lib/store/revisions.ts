@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { Digest } from "../release/manifest.ts";
 import { RecordedWriter } from "./recorded_writer.ts";
 import { RebuiltFile } from "./rebuilt_file.ts";

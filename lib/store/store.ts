@@ -1,5 +1,5 @@
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { DiskError, diskError, UsageError } from "../core/errors.ts";
 import {
   absolutePath,

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { FailedError, UsageError } from "../core/errors.ts";
 import { hideInStream } from "../core/hide_in_stream.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { UsageError } from "../core/errors.ts";
 import { PresignedTarget as Presigned, type UploadArchive, uploadPresigned } from "./upload_archive.ts";
 import type { TrainingOptions } from "./train.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { FileBlob } from "./file_blob.ts";
 import { exchange } from "../http/request.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { EVENT_TYPES, LISTED_FILES_MAX, nodeOf, sourceOf } from "./event_names.ts";
 
 /**

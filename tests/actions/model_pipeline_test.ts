@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { systemClock } from "../../lib/core/clock.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
 import { HubServer } from "../../fakes/hub_server.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
 import { load } from "js-yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { ACTION } from "../helpers/actions_runner.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { HAS_WORKFLOW_SCHEMA, schemaProblems } from "../helpers/workflow_schema.ts";

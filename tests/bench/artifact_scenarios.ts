@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { writeZip } from "../../lib/archive/zip_writer.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { type GitHubServer, OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { EXECUTABLE } from "../helpers/executable.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { writeModel } from "./model_writer.ts";

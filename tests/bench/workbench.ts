@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import * as z from "zod";
 import { runProcess, spawnProcess } from "../../lib/core/subprocess.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Terminal } from "../../cli/_world.ts";
-import { z } from "zod";
+import * as z from "zod";
 import { HurriedClock } from "../helpers/fake_clock.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
 import { runCli } from "../helpers/run_cli.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { Terminal } from "../../cli/_world.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { acquireLock } from "../../lib/core/lock.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import { ENTRIES } from "../../cli/main.ts";
 import config from "../../deno.json" with { type: "json" };
 import { cliArgs, spawnCli } from "../helpers/run_cli.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import { TOKEN } from "../../fakes/github_server.ts";
 import { HurriedClock } from "../helpers/fake_clock.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { planRollback } from "../../lib/pipeline/rollback.ts";
 import { createManifest, type Digest, formatManifest, releaseFile } from "../../lib/release/manifest.ts";
 import { installRelease } from "../../lib/store/releases.ts";

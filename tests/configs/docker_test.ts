@@ -3,7 +3,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Ajv } from "ajv";
 import { load } from "js-yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { SUMMARIES } from "../../cli/_help.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { composeServices, DOCKER, dockerStages, readCompose, stageArguments } from "../helpers/compose.ts";

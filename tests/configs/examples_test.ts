@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { load } from "js-yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { waitForRelease } from "../../lib/redeploy/wait_for_release.ts";
 import { Digest } from "../../lib/release/manifest.ts";
 import { HubWorld, MODELS } from "../helpers/hub_world.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import { copyPackages } from "../../configs/install/copy_packages.ts";
 import { bytesIn } from "../helpers/bytes_in.ts";
 import { KNOWS_FOLDERS, USER_PACKAGES } from "../helpers/user_packages.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { SUMMARIES } from "../../cli/_help.ts";
 import { commandFlags } from "../../configs/install/command_flags.ts";
 import { type LauncherFacts, shellLauncher, windowsLauncher } from "../../configs/install/launcher.ts";

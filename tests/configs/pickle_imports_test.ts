@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { runPython } from "../helpers/python_fixture.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 

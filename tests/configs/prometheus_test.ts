@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { systemClock } from "../../lib/core/clock.ts";
 import { metricsText } from "../../lib/metrics/metrics_text.ts";
 import { createToken } from "../../web/access/tokens.ts";

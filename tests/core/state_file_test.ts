@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { FileSystem } from "../../lib/core/files.ts";
 import { StateFile } from "../../lib/core/state_file.ts";
 import { osError } from "../helpers/fake_fs.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { References } from "../../lib/config/sections/references.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { Secret } from "../../lib/core/secret.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { RunPodSource } from "../../lib/carriers/runpod_source.ts";
 import { ARCHIVE_LIMITS } from "../../lib/archive/archive_limits.ts";
 import type { Context } from "../../lib/core/context.ts";

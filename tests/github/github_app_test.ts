@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { currentToken } from "../../lib/github/github_access.ts";

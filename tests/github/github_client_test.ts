@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../../lib/core/context.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { Secret } from "../../lib/core/secret.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { data, Evaluator, Lexer, Parser } from "@actions/expressions";
 import { load } from "js-yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { findEntry } from "../../lib/core/files.ts";
 import { PROJECT } from "./run_cli.ts";
 

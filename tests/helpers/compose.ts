@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { load, YAML11_SCHEMA } from "js-yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { PROJECT } from "./run_cli.ts";
 
 /** The folder of the containers' files. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { GIT_ENV } from "./test_git.ts";
 import { PROJECT } from "./run_cli.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import * as z from "zod";
 import { ORT_PACKAGE } from "../../lib/validators/onnx/ort_package.ts";
 
 /** A model that returns a probability, and its features. */

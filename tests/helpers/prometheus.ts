@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Whether Prometheus is installed, in Debian's package `prometheus`. */
 export const HAS_PROMETHEUS = isInstalled();

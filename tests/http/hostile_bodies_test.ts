@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import { sampleMetric } from "../../lib/canary/sample_metric.ts";
 import { Canary } from "../../lib/config/sections/canary.ts";
 import type { Context } from "../../lib/core/context.ts";

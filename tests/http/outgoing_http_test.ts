@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { cleanLine } from "../../lib/core/clean_text.ts";
 import { ModelSyncError, TransientError } from "../../lib/core/errors.ts";
 import type { Http } from "../../lib/core/context.ts";

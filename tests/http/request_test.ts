@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import { AuthenticationError, TransientError } from "../../lib/core/errors.ts";
 import { bearer, exchange, readText, requestJson } from "../../lib/http/request.ts";
 import type { HttpRequest } from "../../lib/http/request_types.ts";

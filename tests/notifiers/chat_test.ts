@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import { Alerts } from "../../lib/config/sections/alerts.ts";
 import { startRecordingHost } from "../../fakes/recording_host.ts";
 import { alertContext, alertOf, alerts, eventOf } from "../helpers/alert_world.ts";

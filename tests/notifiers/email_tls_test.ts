@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { TLSSocket } from "node:tls";
-import { z } from "zod";
+import * as z from "zod";
 import { hasOpenssl, makeCertificates } from "../helpers/certificates.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { SUMMARIES } from "../../cli/_help.ts";
 import { ENTRIES } from "../../cli/main.ts";
 import { type Block, guide, type Page, PAGES, README } from "../helpers/pages.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import { BACKUP_KEYS } from "../../lib/config/sections/reload.ts";
 import { backupActive } from "../../lib/reload/backup_active.ts";
 import { countingFs } from "../helpers/counting_fs.ts";

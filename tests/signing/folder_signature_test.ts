@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { preAuthEncoding } from "../../lib/signing/bundle.ts";
 import { RELEASE_FILES_MAX } from "../../lib/release/manifest.ts";
 import { SIGNATURE_BYTES_MAX } from "../../lib/release/registry_file.ts";

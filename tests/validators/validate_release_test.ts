@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { Validate } from "../../lib/config/sections/validate.ts";
 import { FailedError } from "../../lib/core/errors.ts";
 import type { SpawnProcess } from "../../lib/core/subprocess.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { BATCH_CONTENT_TYPE } from "../../lib/wire/event_names.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { type TempDir, tempDir } from "../helpers/temp_dir.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { TokenRow } from "../store/rows.ts";
 import type { Viewer } from "../shared/web.ts";
 import type { Variables } from "./password_source.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { Envelope, Finished } from "../../lib/wire/schema.ts";
 import { EVENTS_MAX } from "../access/read_body.ts";
 import { GROUPS, STATES } from "../fleet/node_view.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { VERSION } from "../../lib/core/version.ts";
 import * as answers from "./answers.ts";
 import { type Answer, API_OPERATIONS, type Media, type Operation } from "./operations.ts";

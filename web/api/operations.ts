@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { BATCH_CONTENT_TYPE } from "../../lib/wire/event_names.ts";
 import * as answers from "./answers.ts";
 import { BadgeQuery, FleetQuery, LiveQuery, NodeQuery, RunQuery } from "./queries.ts";

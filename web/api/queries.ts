@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { GROUPS, STATES } from "../fleet/node_view.ts";
 import { PAGE_ROWS_MAX } from "../store/page_range.ts";
 import type { Denial } from "../access/refusals.ts";

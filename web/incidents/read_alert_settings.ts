@@ -1,5 +1,5 @@
 import { constructFromEvents, CORE_SCHEMA, parseEvents, YAMLException } from "js-yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { COMPLAINTS_MAX, describeIssue } from "../../lib/config/complaints.ts";
 import { ConfigError } from "../../lib/config/config_error.ts";
 import { rememberEnvironment, rememberSettings } from "../../lib/config/remember_secrets.ts";

@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { messageAndHint } from "../../lib/core/errors.ts";
 import { plural } from "../../lib/core/format.ts";
 import { BATCH_BYTES_MAX, BATCH_CONTENT_TYPE, nodeOf } from "../../lib/wire/event_names.ts";

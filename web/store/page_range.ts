@@ -1,5 +1,5 @@
 import { UsageError } from "../../lib/core/errors.ts";
-import type { z } from "zod";
+import type * as z from "zod";
 import { ABOVE } from "./keys.ts";
 
 /** Rows per page: the most that a person reads and that renders quickly. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { isDigest, keys } from "./keys.ts";
 import { cursorOf, PAGE_ROWS_MAX, type PageRange, readPage, type RowPage } from "./page_range.ts";
 import { readRowsOf } from "./read_rows.ts";

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 
 /** The database's limits for a batch of a list, and for the keys of one read. */
 const BATCH_MAX = 500;

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { alwaysChanged, type CommitOutcome, commitOutcome } from "./commit.ts";
 import { keys } from "./keys.ts";
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { Output } from "../../../cli/_output.ts";
 import { processWorld } from "../../../cli/_world.ts";
 import { type Context, type Environment, neverAborted } from "../../../lib/core/context.ts";

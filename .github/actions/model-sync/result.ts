@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Text of another program's answer: `null` counts as missing. */
 const text = z.string().nullish().transform((value) => value ?? undefined);

@@ -1,7 +1,7 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import * as z from "zod";
 import { suggestion } from "../../../lib/config/complaints.ts";
 import { messageOf, ModelSyncError, UsageError } from "../../../lib/core/errors.ts";
 import { cleanLine } from "../../../lib/core/clean_text.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { cleanLine } from "../../../lib/core/clean_text.ts";
 import { formatBytes, formatDuration, plural } from "../../../lib/core/format.ts";
 import type { Ending, Failure, Result } from "./result.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { messageOf } from "../../../lib/core/errors.ts";
 import { plural } from "../../../lib/core/format.ts";
 import { parseJson } from "../../../lib/core/json.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ACTIVATION_SETTINGS } from "../choices.ts";
 import { Canary } from "./canary.ts";
 import { DOCS } from "./kinds.ts";

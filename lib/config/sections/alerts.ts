@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { DOCS, EnvName, WebAddress } from "./kinds.ts";
 
 /** The events that can send an alert: outcomes of runs, and `recovered` for the first success after a failure. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ARCHIVE_LIMITS } from "../../archive/archive_limits.ts";
 import { DOCS } from "./kinds.ts";
 

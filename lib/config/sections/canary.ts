@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parseJsonPath } from "../../core/json_path.ts";
 import { DOCS, EnvName, HttpAddress, LocalPath } from "./kinds.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { DOCS, EnvName, RepoFolder, tidyFolder } from "./kinds.ts";
 import { scheduleKey, TIMING } from "./schedule.ts";
 

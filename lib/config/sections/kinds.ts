@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parseWebAddress } from "../../http/web_address.ts";
 
 /** The registry of descriptions. `register` is faster than `describe`, which copies the schema at every start. */

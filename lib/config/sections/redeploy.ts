@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { DOCS, EnvName, HttpAddress } from "./kinds.ts";
 
 const DEPLOY_KINDS = ["render", "railway", "railway-api", "vercel", "generic"] as const;

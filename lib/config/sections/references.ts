@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { quote } from "../../core/quote.ts";
 import { parseWebAddress } from "../../http/web_address.ts";
 import { BranchName, DOCS, LocalPath, WebAddress } from "./kinds.ts";

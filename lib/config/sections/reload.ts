@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { DOCS, EnvName, LocalPath, RepoFolder, WebAddress } from "./kinds.ts";
 
 /** A consumer that accepts a request answers within seconds. */

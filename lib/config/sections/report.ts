@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { DOCS, EnvName, LocalPath, WebAddress } from "./kinds.ts";
 
 /** The formats of pings. */

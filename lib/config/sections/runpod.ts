@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parseWebAddress } from "../../http/web_address.ts";
 import { DOCS, EnvName, HttpAddress, RepoFolder } from "./kinds.ts";
 import { scheduleKey, TIMING } from "./schedule.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { durationProblem, parseDuration } from "../../core/duration.ts";
 import { neverComes, parseCalendar } from "../../schedule/calendar.ts";
 import { DENIED_DAYS_MAX, firstAllowed } from "../../schedule/deny_windows.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { DOCS, EnvName, LocalPath } from "./kinds.ts";
 
 /** More keys than any rotation needs. */

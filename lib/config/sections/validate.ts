@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { DRIFT_SETTINGS, PICKLE_SETTINGS } from "../choices.ts";
 import { DOCS, LocalPath } from "./kinds.ts";
 

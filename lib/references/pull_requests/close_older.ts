@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../../core/context.ts";
 import type { GitHubClient } from "../../github/github_client.ts";
 import { githubRequest } from "../../github/github_request.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** The request to the process that tries a model, and its answer: one line of JSON each way. */
 

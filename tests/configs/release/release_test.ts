@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { release, type ReleaseWorld } from "../../../configs/release.ts";
 import { billOfMaterials } from "../../../configs/release/bill_of_materials.ts";
 import { packRelease } from "../../../configs/release/pack_release.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { z } from "zod";
+import * as z from "zod";
 import { csvCell, csvText } from "../../../lib/references/text_generation/csv.ts";
 import { csvToRecords } from "../../../lib/references/text_generation/csv_to_records.ts";
 import { renderJson } from "../../../lib/references/json/render_json.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { z } from "zod";
+import * as z from "zod";
 import { csvCell, csvText, readCsv } from "../../../lib/references/text_generation/csv.ts";
 import { runPython } from "./text_reference.ts";
 

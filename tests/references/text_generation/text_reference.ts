@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 
 /** A job of text_reference.py. */
 export type PythonJob = readonly ["read", string] | readonly ["write", string[][]] | readonly ["db", string];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { load } from "js-yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { Validate } from "../../../lib/config/sections/validate.ts";
 import { InvalidModelError } from "../../../lib/validators/invalid_model.ts";
 import { adviseImports } from "../../../lib/validators/pickle/refusals.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { inflateSync } from "node:zlib";
-import { z } from "zod";
+import * as z from "zod";
 import imports from "../../../lib/validators/pickle/rules/library_imports.json" with { type: "json" };
 import { findRule } from "../../../lib/validators/pickle/rules/allow_list.ts";
 import { ANY_NAMES, inspectBytes, refusesBytes } from "./inspect_bytes.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import type { PickleValue } from "../../../lib/validators/pickle/pickle_value.ts";
 import {
   writtenFloat,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { inflateSync } from "node:zlib";
-import { z } from "zod";
+import * as z from "zod";
 import { inspectBytes, refusesBytes } from "./inspect_bytes.ts";
 import { global, PROTO_4, rawPickle, stackGlobal, text, uint32 } from "../../helpers/raw_pickle.ts";
 import { joined, rawZip } from "../../helpers/raw_zip.ts";

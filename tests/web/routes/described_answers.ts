@@ -1,5 +1,5 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { z } from "zod";
+import * as z from "zod";
 
 const Schemas = z.record(z.string(), z.unknown());
 const Media = z.record(z.string(), z.object({ schema: z.object({ $ref: z.string() }).optional() }));
