@@ -3,6 +3,7 @@ import type { Program } from "../cli/_command.ts";
 import { optionName } from "../cli/_help.ts";
 import { ENTRIES } from "../cli/main.ts";
 import { jsonSchema } from "../lib/config/keys.ts";
+import { renderDefaults } from "../lib/config/render_defaults.ts";
 import { renderReference, type SettingOptions } from "../lib/config/reference.ts";
 import { renderStarter } from "../lib/config/starter.ts";
 import { describeCommands } from "./describe_commands.ts";
@@ -61,6 +62,7 @@ if (import.meta.main) {
   const commands = join(root, ".github/guides/commands.md");
   Deno.writeTextFileSync(commands, await buildCommandsGuide(Deno.readTextFileSync(commands)));
   Deno.writeTextFileSync(join(root, "cli/_shells/commands.json"), await buildCommandFacts());
+  Deno.writeTextFileSync(join(root, "lib/config/section_defaults.ts"), renderDefaults());
   Deno.writeTextFileSync(join(root, "configs/bot.yaml"), renderStarter());
   Deno.writeTextFileSync(
     join(root, "configs/model-sync.schema.json"),

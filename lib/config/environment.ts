@@ -3,7 +3,8 @@ import { parseJson } from "../core/json.ts";
 import { LAUNCHER_VARIABLE } from "../core/launcher_variables.ts";
 import { splitTimes } from "../schedule/calendar.ts";
 import { parseBoolean } from "./text_values.ts";
-import { type ConfigKey, configKeys, ENV_PREFIX } from "./keys.ts";
+import { ENV_PREFIX } from "./env_prefix.ts";
+import type { ConfigKey } from "./keys.ts";
 
 /** A setting from an environment variable. */
 export interface EnvironmentValue {
@@ -17,10 +18,11 @@ export interface EnvironmentValue {
  * semicolons, because cron expressions contain commas; times of day by either. Unknown variables are ignored:
  * Kubernetes sets some for a service called model-sync.
  */
-export function readEnvironment(env: Environment): EnvironmentValue[] {
+export async function readEnvironment(env: Environment): Promise<EnvironmentValue[]> {
   const values: EnvironmentValue[] = [];
-  // Most environments have none of these variables, and walking the schema costs time.
+  // Most environments have none of these variables, and building and walking the schema costs time.
   if (!Object.keys(env.toObject()).some(mayBeSetting)) return values;
+  const { configKeys } = await import("./keys.ts");
   for (const key of configKeys()) {
     const text = env.get(key.envName);
     if (text !== undefined && text !== "") {

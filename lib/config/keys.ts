@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { ENV_PREFIX } from "./env_prefix.ts";
 import { ModelSync } from "./schema.ts";
 
 /** The JSON schema of one key, or of a section with its keys. */
@@ -87,8 +88,6 @@ function* leaves(schema: KeySchema, path: readonly string[]): Generator<ConfigKe
   }
   for (const [name, child] of Object.entries(schema.properties)) yield* leaves(child, [...path, name]);
 }
-
-export const ENV_PREFIX = "MODEL_SYNC_";
 
 function envNameOf(path: readonly string[]): string {
   return ENV_PREFIX + path.join("_").toUpperCase();

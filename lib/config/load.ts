@@ -6,7 +6,8 @@ import { readHordeEnvironment } from "./horde_environment.ts";
 import { expandSetting, homeProblem } from "./expand_home.ts";
 import { ConfigError, describeOrigin, OptionError, type Origin, originAbove } from "./config_error.ts";
 import { rememberEnvironment, rememberSettings } from "./remember_secrets.ts";
-import { ModelSync } from "./schema.ts";
+import { type ParsedSettings, parseSettings } from "./parse_settings.ts";
+import type { ModelSync } from "./schema.ts";
 import { fitText } from "./text_values.ts";
 import { valueProblem } from "./value_problem.ts";
 import { readYamlSection, YamlProblem } from "./yaml_section.ts";
@@ -72,17 +73,17 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   if (read !== undefined) addFile(layers, read);
   const horde = await readHordeEnvironment(input.env);
   // MODEL_SYNC_* comes second and wins: those variables were written for this program.
-  const ofVariables = [...horde.values, ...readEnvironment(input.env)];
+  const ofVariables = [...horde.values, ...await readEnvironment(input.env)];
   for (const { path, value, name } of await withPlaces(ofVariables, input.started)) {
     layers.set(path, value, { kind: "environment", name });
   }
   for (const { path, value, flag } of input.flags) layers.set(path, value, { kind: "flag", name: flag });
 
   rememberSettings(layers.raw, input.env);
-  const result = parse(layers);
+  const result = await parse(layers);
   if (!result.success) {
     const { COMPLAINTS_MAX, describeIssue } = await import("./complaints.ts");
-    const issues = result.error.issues.slice(0, COMPLAINTS_MAX);
+    const issues = result.issues.slice(0, COMPLAINTS_MAX);
     const complaints = issues.flatMap((issue) => describeIssue(issue, layers.origins));
     complaints.sort(new Intl.Collator("en", { numeric: true }).compare);
     const areOptions = issues.every(({ path }) =>
@@ -115,18 +116,18 @@ async function withPlaces(
 }
 
 /** Validates the layers. Texts of the file are converted where validation fails; flags and variables already are. */
-function parse(layers: Layers): ReturnType<typeof ModelSync.safeParse> {
-  const result = ModelSync.safeParse(layers.raw, { reportInput: true });
+async function parse(layers: Layers): Promise<ParsedSettings> {
+  const result = await parseSettings(layers.raw);
   if (result.success) return result;
   let isChanged = false;
-  for (const issue of result.error.issues) {
+  for (const issue of result.issues) {
     const path = issue.path.map(String);
     if (originAbove(path, layers.origins)?.kind !== "file") continue;
     const fitted = fitText(layers.raw, issue);
     if (fitted !== undefined) isChanged = true;
     if (fitted === "removed") layers.origins.delete(path.join("."));
   }
-  return isChanged ? ModelSync.safeParse(layers.raw, { reportInput: true }) : result;
+  return isChanged ? await parseSettings(layers.raw) : result;
 }
 
 /** Returns whether nothing is configured: no file, no variable and no option sets anything. */

@@ -1,4 +1,4 @@
-import { ENV_PREFIX } from "../config/keys.ts";
+import { ENV_PREFIX } from "../config/env_prefix.ts";
 import { describeOrigin } from "../config/config_error.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Role } from "../config/roles.ts";

@@ -4,6 +4,8 @@ import { configKeys, jsonSchema } from "../../lib/config/keys.ts";
 import { ConfigError } from "../../lib/config/config_error.ts";
 import { readEnvironment } from "../../lib/config/environment.ts";
 import { type FlagValue, loadConfig, type LoadedConfig } from "../../lib/config/load.ts";
+import { parseSettings } from "../../lib/config/parse_settings.ts";
+import { renderDefaults } from "../../lib/config/render_defaults.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { renderStarter } from "../../lib/config/starter.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
@@ -248,16 +250,41 @@ Deno.test("configs/model-sync.schema.json is the output of config schema", () =>
   assert.deepEqual(JSON.parse(text), jsonSchema());
 });
 
-Deno.test("the variable of a launcher is no setting, and does not make every start walk the schema", () => {
+Deno.test("the defaults of sections that nothing sets are those of the schema: deno task build-reference", async () => {
+  const written = Deno.readTextFileSync(`${PROJECT}lib/config/section_defaults.ts`);
+  assert.equal(written, renderDefaults());
+  assert.deepEqual(await parseSettings({}), { success: true, data: ModelSync.parse({}) });
+});
+
+Deno.test("settings that are parsed by section are those of the whole schema, and so are their faults", async () => {
+  for (
+    const raw of [
+      { models_dir: "m", activation: { canary: { failure_limit: 5 } }, signing: { required: false } },
+      { signing: { required: true }, archives: { max_ratio: -1 }, client: { keep: 1 }, activaton: {} },
+      { activation: null, report: [], references: { categories: ["none"] }, keep: 1 },
+    ]
+  ) {
+    const [ours, whole] = [await parseSettings(raw), ModelSync.safeParse(raw, { reportInput: true })];
+    const issues = (all: readonly { code?: string; path: PropertyKey[]; message: string }[]) =>
+      all.map(({ code, path, message }) => [code, path.join("."), message].join(" ")).sort();
+    assert.deepEqual(
+      ours.success ? ours.data : issues(ours.issues),
+      whole.success ? whole.data : issues(whole.error.issues),
+    );
+    assert.equal(ours.success, raw.models_dir !== undefined, JSON.stringify(ours));
+  }
+});
+
+Deno.test("the variable of a launcher is no setting, and does not make every start walk the schema", async () => {
   const env = (variables: Readonly<Record<string, string>>) => {
     const asked: string[] = [];
     const get = (name: string) => (asked.push(name), variables[name]);
     return { asked, get, toObject: () => ({ ...variables }) };
   };
   const launched = env({ PATH: "/bin", MODEL_SYNC_LAUNCHER: "/bin/model-sync" });
-  assert.deepEqual([readEnvironment(launched), launched.asked], [[], []]);
+  assert.deepEqual([await readEnvironment(launched), launched.asked], [[], []]);
   const set = env({ MODEL_SYNC_LAUNCHER: "/bin/model-sync", MODEL_SYNC_MODELS_DIR: "m" });
-  assert.deepEqual(readEnvironment(set).map(({ name, value }) => [name, value]), [[
+  assert.deepEqual((await readEnvironment(set)).map(({ name, value }) => [name, value]), [[
     "MODEL_SYNC_MODELS_DIR",
     "m",
   ]]);
