@@ -134,7 +134,10 @@ export class Transfer {
     const planned = this.#have.copy();
     for (const span of copies) planned.add(span);
     const copying = this.#copyAll(hasher, copies).catch((error) => this.#stop.abort(error));
-    await this.#readGaps(hasher, this.#gapsOf(planned), copies.length === 0 ? 1 : CONNECTIONS_MAX);
+    const gaps = this.#gapsOf(planned);
+    // Between copies, most requests are too short for a connection to notice that it waits for the network.
+    if (copies.length === 0) await this.#readGaps(hasher, gaps, 1);
+    else await this.#readGaps(hasher, cutSpans(gaps, CONNECTIONS_MAX, SPAN_BYTES), CONNECTIONS_MAX);
     await copying;
     this.#throwIfStopped();
     // The spans that could not be copied.

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Context } from "../../lib/core/context.ts";
 import { hashFile } from "../../lib/core/hash.ts";
@@ -102,6 +103,42 @@ Deno.test("download() copies the spans that other files hold, and requests only 
   assert.deepEqual(bench.ranges, CHANGED);
   assert.deepEqual(bench.lines, [
     "info: reusing 18.0 MiB of 20.0 MiB of the model: this machine has them in other releases",
+  ]);
+});
+
+Deno.test("four connections request what is between the copies, large gaps in parts", async () => {
+  await using bench = new Bench();
+  const released = Promise.withResolvers<void>();
+  const large = new Uint8Array(74 * MIB);
+  bench.server.content = large;
+  for (let count = 0; count < 3; count++) {
+    bench.server.faults.push({ kind: "pause", afterBytes: 1000, released: released.promise });
+  }
+  bench.server.faults.push({
+    kind: "answer",
+    make: (request) => {
+      // It is sent although the others wait.
+      released.resolve();
+      return fetch(bench.server.url, { headers: request.headers });
+    },
+  });
+  Deno.writeFileSync(bench.old, large.subarray(0, 10 * MIB));
+  const held = [0, 5].map((start) => ({
+    path: bench.old,
+    start: start * MIB,
+    end: (start + 4) * MIB,
+    offset: start * MIB,
+  }));
+  const expected = {
+    bytes: large.length,
+    sha256: createHash("sha256").update(large).digest("hex"),
+  };
+  await bench.download({ expected, findHeld: () => Promise.resolve(held) });
+  assert.deepEqual(bench.ranges.filter((range, index, all) => range !== all[index - 1]), [
+    `bytes=${4 * MIB}-${5 * MIB - 1}`,
+    `bytes=${41 * MIB}-${73 * MIB - 1}`,
+    `bytes=${73 * MIB}-${74 * MIB - 1}`,
+    `bytes=${9 * MIB}-${41 * MIB - 1}`,
   ]);
 });
 
