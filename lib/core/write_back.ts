@@ -10,28 +10,42 @@ const FLUSH_EVERY_BYTES = 64 * 1024 * 1024;
 export class WriteBack implements AsyncDisposable {
   readonly #fs: FileSystem;
   readonly #path: string;
-  readonly #onFailure: (error: unknown) => void;
   #pendingBytes = 0;
   #flush: Promise<void> | undefined;
+  /** The system reports each failure once, so the final sync may not see it. */
+  #failure: { readonly error: unknown } | undefined;
 
-  /** @param onFailure called when a flush fails. The system reports each failure once, so the final sync may not see it */
-  constructor(fs: FileSystem, path: string, onFailure: (error: unknown) => void) {
+  constructor(fs: FileSystem, path: string) {
     this.#fs = fs;
     this.#path = path;
-    this.#onFailure = onFailure;
   }
 
-  /** Counts written bytes, and starts a flush if one is due. */
+  /** Counts written bytes, and starts a flush if one is due. Throws what an earlier flush has thrown. */
   wrote(bytes: number): void {
+    this.#throwFailure();
     this.#pendingBytes += bytes;
     if (this.#pendingBytes < FLUSH_EVERY_BYTES || this.#flush !== undefined) return;
     this.#pendingBytes = 0;
-    this.#flush = this.#run().catch(this.#onFailure).finally(() => this.#flush = undefined);
+    this.#flush = this.#run()
+      .catch((error) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => this.#flush = undefined);
+  }
+
+  /** Waits for a running flush, and throws what a flush has thrown. Call it before the final sync. */
+  async finish(): Promise<void> {
+    await this.#flush;
+    this.#throwFailure();
   }
 
   /** Waits for a running flush. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#flush;
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   async #run(): Promise<void> {

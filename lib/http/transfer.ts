@@ -54,7 +54,7 @@ export class Transfer {
     this.#context = { ...context, signal: AbortSignal.any([context.signal, this.#stop.signal]) };
     this.#request = request;
     this.#reuse = reuse;
-    this.#writeBack = new WriteBack(context.fs, request.path, (error) => this.#stop.abort(error));
+    this.#writeBack = new WriteBack(context.fs, request.path);
     this.#content = new RemoteContent(this.#context, request, ranges);
     const rate = request.limits.bytesPerSecondMax;
     this.#describedMs = context.clock.monotonicMs();
@@ -71,8 +71,6 @@ export class Transfer {
     try {
       const copies = await this.#chooseCopies();
       await this.#fetch(hasher, copies);
-      // A flush may have failed last.
-      this.#throwIfStopped();
       const digest = hasher.digest();
       const copiedBytes = sumBytes(copies);
       this.#check(digest, resumedBytes + copiedBytes);
@@ -144,6 +142,7 @@ export class Transfer {
     const left = this.#gapsOf(this.#have);
     if (left.length > 0) await this.#readGaps(hasher, left, 1);
     this.#throwIfStopped();
+    await this.#writeBack.finish();
     await hasher.catchUp(this.#have.endFrom(0));
   }
 

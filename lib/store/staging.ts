@@ -13,6 +13,7 @@ import {
 import { type FileDigest, FileHasher, loadSha256Of, type Sha256, writeAll } from "../core/hash.ts";
 import { syncFiles } from "../core/sync_files.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
+import { WriteBack } from "../core/write_back.ts";
 import { requireSpace } from "./require_space.ts";
 import { checkFile } from "./release_files.ts";
 import { listReleases, releaseDir } from "./releases.ts";
@@ -218,13 +219,16 @@ export class Staging implements AsyncDisposable {
     const target = this.#place(path);
     try {
       using file = await fs.open(target, { write: true, createNew: true, mode: PRIVATE_MODE });
+      await using writeBack = new WriteBack(fs, target);
       const hasher = await FileHasher.create();
       for await (const piece of content) {
         this.#context.signal.throwIfAborted();
         const written = writeAll(file, piece);
         hasher.update(piece);
         await written;
+        writeBack.wrote(piece.length);
       }
+      await writeBack.finish();
       return await this.#keep(path, target, file, hasher.digest());
     } catch (error) {
       // Another attempt of the carrier may write it again.

@@ -323,6 +323,18 @@ Deno.test("a small file of a full disk leaves nothing, and is readable by everyb
   if (Deno.build.os !== "windows") assert.equal(modeOf(join(staging.dir, "a.npy")), 0o444);
 });
 
+Deno.test("a flush that fails while a large file is staged fails the staging", async () => {
+  using dir = tempDir();
+  const failing = () => Promise.reject(osError("EIO"));
+  const open: FileSystem["open"] = async (path, options) =>
+    Object.assign(await Deno.open(path, options), { syncData: failing });
+  const store = openStore({ ...Deno, open }, { modelsDir: join(dir.path, "models") });
+  await using staging = new Staging(testContext({ fs: store.fs }), store, "run");
+  const pieces = Array.from({ length: 64 }, () => new Uint8Array(1024 * 1024));
+  await assert.rejects(staging.write("a.onnx", pieces), { code: "DISK", exitCode: 7 });
+  assert.deepEqual(readFiles(staging.dir), {});
+});
+
 Deno.test("a large linked file keeps the list of its chunks", async () => {
   using dir = tempDir();
   const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
