@@ -5,6 +5,7 @@ import { daemonIdle } from "./daemon_scenarios.ts";
 import { dashboardLoad } from "./dashboard_scenarios.ts";
 import { chunkList, pullChangedParts } from "./delta_scenarios.ts";
 import { downloadVerified } from "./download_scenarios.ts";
+import { gitFleet, hubFleet, turnedAwayFleet } from "./fleet_scenarios.ts";
 import { validateOnnx, validateSafetensors } from "./format_scenarios.ts";
 import { hubPullLarge, hubPullSmall, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
 import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
@@ -48,5 +49,8 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "references": scenario(planReferences),
   "daemon-idle": scenario(daemonIdle, "linux"),
   "report": scenario(reportRuns),
+  "fleet-git": scenario(gitFleet),
+  "fleet-hub": scenario(hubFleet),
+  "fleet-turned-away": scenario(turnedAwayFleet),
   "dashboard": scenario(dashboardLoad, "linux"),
 };
