@@ -8,6 +8,7 @@ import { createToken } from "../../web/access/tokens.ts";
 import { ingest } from "../../web/store/ingest.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { testContext } from "../helpers/test_context.ts";
+import { peakMB, readPage, startDashboard } from "./dashboard_process.ts";
 import { ms } from "./units.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -31,7 +32,7 @@ export async function dashboardLoad(bench: Workbench): Promise<void> {
   const filled = await fill(bench, file);
   const startMs = performance.now();
   await using server = await startDashboard(bench, file);
-  await read(`${server.origin}/`);
+  await readPage(`${server.origin}/`);
   const coldMs = performance.now() - startMs;
   const perSecond = await takeIn(server.origin, filled);
   await using _readers = await openReaders(server.origin, bench.scale.count(READERS));
@@ -110,50 +111,6 @@ async function fill(bench: Workbench, file: string): Promise<Filled> {
   return { nodes, runs: nodes * runsPerNode, reporters };
 }
 
-interface Server extends AsyncDisposable {
-  readonly origin: string;
-  readonly pid: number;
-}
-
-async function startDashboard(bench: Workbench, file: string): Promise<Server> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "-q",
-      "--no-prompt",
-      // The task's flags: without them, the runtime lets garbage grow to a third of its memory.
-      "--v8-flags=--max-semi-space-size=2,--max-heap-size=512",
-      "--config",
-      `${PROJECT}deno.json`,
-      "-P=dashboard",
-      `${PROJECT}cli/dashboard.ts`,
-      "--listen",
-      "127.0.0.1:0",
-      "--kv",
-      file,
-    ],
-    cwd: bench.dir,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "null",
-    signal: bench.signal,
-  }).spawn();
-  let printed = "";
-  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-    printed += text;
-    if (printed.includes("\n")) break;
-  }
-  const [origin = ""] = /http:\S+/.exec(printed) ?? [];
-  return {
-    origin,
-    pid: child.pid,
-    async [Symbol.asyncDispose]() {
-      child.kill();
-      await child.status;
-    },
-  };
-}
-
 /** Pages that stay open. */
 async function openReaders(origin: string, count: number): Promise<AsyncDisposable> {
   const closing = new AbortController();
@@ -182,7 +139,7 @@ async function readWhileReporting(
   try {
     for (let round = 0; round < bench.scale.rounds(300); round++) {
       const startMs = performance.now();
-      await read(`${origin}/`);
+      await readPage(`${origin}/`);
       times.push(performance.now() - startMs);
     }
   } finally {
@@ -232,17 +189,4 @@ async function post(origin: string, authorization: string, events: readonly Repo
   });
   const answer = await response.text();
   if (!response.ok) throw new Error(`the dashboard answered ${response.status}: ${answer}`);
-}
-
-async function read(url: string): Promise<void> {
-  const response = await fetch(url);
-  const text = await response.text();
-  if (!response.ok || !text.endsWith("</html>")) throw new Error(`${url} answered ${response.status}`);
-}
-
-/** The process's peak memory, on Linux. */
-function peakMB(pid: number): number {
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  const [, kilobytes = "NaN"] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? [];
-  return Math.round(Number(kilobytes) * 1024 / 1e6);
 }

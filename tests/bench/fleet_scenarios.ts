@@ -30,6 +30,8 @@ interface Registry {
   readonly hosts: readonly CountingHost[];
   readonly publish: readonly [command: string, folder: string];
   readonly pull: readonly [command: string, folder: string];
+  /** What a user would type to find out whether there is something new. */
+  readonly byHand?: readonly string[];
   /** Sends the request of a pull with nothing new, without a client. */
   readonly check: () => Promise<Response>;
 }
@@ -50,6 +52,7 @@ export async function gitFleet(bench: Workbench): Promise<void> {
     hosts: [host],
     publish: ["publish", trainer],
     pull: ["pull", bot],
+    byHand: ["git", "ls-remote", repo_url.replace("://", `://x-access-token:${TOKEN}@`), "main"],
     check: () =>
       fetch(`${server.origin}/registry.git/info/refs?service=git-upload-pack`, {
         headers: { authorization },
@@ -109,9 +112,16 @@ async function measureFleet(bench: Workbench, registry: Registry): Promise<void>
   await writeModel(join(models, CHANGED_MODEL), bytes, bench.signal);
   await bench.cli(trainer, publish);
   const changed = await counted(bench, registry, () => bench.cli(bot, pull));
+  const { byHand } = registry;
+  const looked = byHand && await counted(bench, registry, () => bench.run(bench.dir, byHand));
   const perSecond = await checksPerSecond(bench, registry);
   bench.report(
-    pullRow(`${pull} with nothing new, from ${name}`, unchanged, "one request"),
+    {
+      ...pullRow(`${pull} with nothing new, from ${name}`, unchanged),
+      theirs: looked === undefined ? "" : `\`git ls-remote\`: ${sentBy(looked)}`,
+      wanted: "one request",
+      kept: requestsOf(unchanged) === 1,
+    },
     pullRow(`${pull} after 1 of ${count} files of ${size(bytes)} changed, from ${name}`, changed),
     nightRow(`${CLIENTS} clients of ${name} at 06:00, nothing new: busiest second`, unchanged),
     nightRow(`${CLIENTS} clients of ${name} at 06:00, a new release: busiest second`, changed),
@@ -138,18 +148,29 @@ async function counted(
   return hosts.flatMap(({ passages }) => passages);
 }
 
-function pullRow(what: string, pull: readonly Passage[], wanted = ""): Result {
-  const requests = sum(pull.map((passage) => passage.requests));
-  const bytes = sum(pull.map((passage) => passage.bytes));
+function requestsOf(pull: readonly Passage[]): number {
+  return sum(pull.map(({ requests }) => requests));
+}
+
+function bytesOf(pull: readonly Passage[]): number {
+  return sum(pull.map(({ bytes }) => bytes));
+}
+
+function sentBy(pull: readonly Passage[]): string {
+  const requests = requestsOf(pull);
+  return `${requests} ${requests === 1 ? "request" : "requests"}, ${size(bytesOf(pull))}`;
+}
+
+function pullRow(what: string, pull: readonly Passage[]): Result {
+  const [requests, bytes] = [requestsOf(pull), bytesOf(pull)];
   return {
     what,
-    ours: `${requests} ${requests === 1 ? "request" : "requests"}, ${size(bytes)}`,
+    ours: sentBy(pull),
     theirs: "",
     ratio: `${CLIENTS} clients: ${(requests * CLIENTS).toLocaleString("en")} requests, ${
       size(bytes * CLIENTS)
     }`,
-    wanted,
-    ...(wanted === "" ? {} : { kept: requests === 1 }),
+    wanted: "",
   };
 }
 

@@ -18,9 +18,14 @@ export class BenchUsageError extends Error {
  * Returns the options of a command line, or "help".
  *
  * @param known the names of all scenarios
+ * @param onlyNamed those that are run only if a name chooses them
  * @throws {BenchUsageError}
  */
-export function parseBenchOptions(args: readonly string[], known: readonly string[]): BenchOptions | "help" {
+export function parseBenchOptions(
+  args: readonly string[],
+  known: readonly string[],
+  onlyNamed: readonly string[] = [],
+): BenchOptions | "help" {
   if (args.includes("--help") || args.includes("-h")) return "help";
   const flags = args.filter((arg) => arg.startsWith("-"));
   const prefixes = args.filter((arg) => !arg.startsWith("-"));
@@ -31,7 +36,7 @@ export function parseBenchOptions(args: readonly string[], known: readonly strin
     throw new BenchUsageError(`no scenario begins with "${wrongName}": choose from ${known.join(", ")}`);
   }
   const isChosen = (name: string) =>
-    prefixes.length === 0 || prefixes.some((prefix) => name.startsWith(prefix));
+    prefixes.length === 0 ? !onlyNamed.includes(name) : prefixes.some((prefix) => name.startsWith(prefix));
   return {
     scale: flags.includes("--quick") ? QUICK : FULL,
     json: flags.includes("--json"),

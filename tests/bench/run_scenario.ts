@@ -8,6 +8,9 @@ import { Workbench } from "./workbench.ts";
 /** Processes get five seconds to end by themselves before they are killed. */
 const GRACE_MS = 10_000;
 
+/** The largest size of a growth takes as long as many other scenarios. */
+const GROWTH_FACTOR = 6;
+
 /** Longer reasons make the table unreadable. */
 const REASON_CHARS_MAX = 300;
 
@@ -18,7 +21,7 @@ const REASON_CHARS_MAX = 300;
  */
 export async function runScenario(
   name: string,
-  { measure, needs }: Scenario,
+  { measure, needs, isGrowth }: Scenario,
   scale: Scale,
   options: { readonly signal: AbortSignal; readonly onRow: (row: Row) => void },
 ): Promise<void> {
@@ -29,9 +32,13 @@ export async function runScenario(
     using dir = tempDir();
     const folder = join(dir.path, name);
     Deno.mkdirSync(folder);
-    await withLimit(scale.limitMs, signal, async (limited) => {
-      await measure(new Workbench(folder, scale, limited, (row) => onRow({ scenario: name, ...row })));
-    });
+    await withLimit(
+      isGrowth === true ? scale.limitMs * GROWTH_FACTOR : scale.limitMs,
+      signal,
+      async (limited) => {
+        await measure(new Workbench(folder, scale, limited, (row) => onRow({ scenario: name, ...row })));
+      },
+    );
   } catch (error) {
     signal.throwIfAborted();
     onRow({ scenario: name, failed: errorLine(error) });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { BenchUsageError, parseBenchOptions } from "./options.ts";
+import { exponentOf } from "./growth.ts";
 import { runScenario } from "./run_scenario.ts";
 import { type Row, tableRow } from "./table.ts";
 import { FULL, QUICK, type Scale, TINY } from "./scale.ts";
@@ -84,6 +85,21 @@ Deno.test("names choose the scenarios that begin with them, in the order of the 
   assert.deepEqual(namesOf("pull", "help", "--quick"), known);
   assert.deepEqual(namesOf("pull-one", "--json"), ["pull-one"]);
   assert.equal(namesOf("nonsense", "--help"), "help");
+});
+
+Deno.test("without a name, the scenarios of growth are not run", () => {
+  const options = parseBenchOptions(["--quick"], ["help", "growth-files"], ["growth-files"]);
+  assert.deepEqual(options === "help" ? options : options.names, ["help"]);
+  const chosen = parseBenchOptions(["growth"], ["help", "growth-files"], ["growth-files"]);
+  assert.deepEqual(chosen === "help" ? chosen : chosen.names, ["growth-files"]);
+});
+
+Deno.test("the exponent of a curve is its slope in logarithms", () => {
+  const costs = (exponent: number) => [1, 10, 100].map((size) => [size, 3 * size ** exponent] as const);
+  for (const exponent of [0, 0.5, 1, 2]) {
+    assert.ok(Math.abs((exponentOf(costs(exponent)) ?? NaN) - exponent) < 1e-9, String(exponent));
+  }
+  assert.equal(exponentOf([[1, 1]]), undefined);
 });
 
 Deno.test("an unknown name or option is a usage error that says what there is", () => {

@@ -7,6 +7,8 @@ export interface Scale {
   readonly sizes: (full: readonly number[]) => readonly number[];
   /** Scales the number of files or releases of a full run. */
   readonly count: (full: number) => number;
+  /** Scales the numbers whose costs are compared, in ascending order. */
+  readonly steps: (full: readonly number[]) => readonly number[];
   /** Scales the number of rounds of a full run. */
   readonly rounds: (full: number) => number;
   /** Whether targets are checked. They apply to the sizes of a full run. */
@@ -31,6 +33,7 @@ export const FULL: Scale = {
   bytes: (full) => full,
   sizes: (full) => full,
   count: (full) => full,
+  steps: (full) => full,
   rounds: (full) => full,
   pauseMs: (full) => full,
   limitMs: 10 * MINUTE_MS,
@@ -44,6 +47,7 @@ export const QUICK: Scale = {
   bytes: eighth,
   sizes: (full) => full.map(eighth),
   count: (full) => Math.ceil(full / 2),
+  steps: (full) => full.slice(0, -1),
   rounds: (full) => Math.ceil(full / 3),
   pauseMs: (full) => full,
   limitMs: 2 * MINUTE_MS,
@@ -57,6 +61,7 @@ export const TINY: Scale = {
   bytes: (full) => Math.max(full / 65_536, BYTES_MIN),
   sizes: () => [BYTES_MIN],
   count: (full) => Math.min(full, 2),
+  steps: () => [2],
   rounds: () => 1,
   pauseMs: () => 0,
   limitMs: 2 * MINUTE_MS,

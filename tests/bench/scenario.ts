@@ -9,11 +9,18 @@ export interface Scenario {
   readonly measure: Measurement;
   /** The required programs, by the names of their commands. */
   readonly needs: readonly string[];
+  /** Whether it is run only if it is named, and may take longer than others: it compares costs over many sizes. */
+  readonly isGrowth?: boolean;
 }
 
 /** Returns a scenario. Every scenario needs git, and Python, which measures the resource usage of processes. */
 export function scenario(measure: Measurement, ...needs: readonly string[]): Scenario {
   return { measure, needs: ["git", "python3", ...needs] };
+}
+
+/** As {@link scenario}, for one that is run only if it is named. */
+export function growth(measure: Measurement, ...needs: readonly string[]): Scenario {
+  return { ...scenario(measure, ...needs), isGrowth: true };
 }
 
 /** Python's library to compare the inspection of pickles with. It is not a command. */

@@ -12,7 +12,14 @@ import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
 import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
 import { planReferences } from "./reference_scenarios.ts";
 import { reportRuns } from "./report_scenarios.ts";
-import { type Scenario, scenario } from "./scenario.ts";
+import {
+  growthOfBytesInGit,
+  growthOfBytesOnHub,
+  growthOfFiles,
+  growthOfNodes,
+  growthOfReleases,
+} from "./growth_scenarios.ts";
+import { growth, type Scenario, scenario } from "./scenario.ts";
 import { signAndVerify } from "./signing_scenarios.ts";
 import { validateRecognition, walkPickles } from "./validate_scenarios.ts";
 
@@ -53,4 +60,9 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "fleet-hub": scenario(hubFleet),
   "fleet-turned-away": scenario(turnedAwayFleet),
   "dashboard": scenario(dashboardLoad, "linux"),
+  "growth-files": growth(growthOfFiles),
+  "growth-bytes-git": growth(growthOfBytesInGit),
+  "growth-bytes-hub": growth(growthOfBytesOnHub),
+  "growth-releases": growth(growthOfReleases),
+  "growth-nodes": growth(growthOfNodes, "linux"),
 };
