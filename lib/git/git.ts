@@ -6,6 +6,7 @@ import { type ProcessExit, type RunningProcess, runProcess } from "../core/subpr
 import { Working } from "../core/working.ts";
 import { ACCESS_HINT, gitError } from "./git_error.ts";
 import { parseMoved, REFUSED_LOGIN } from "./git_words.ts";
+import { HTTP_TRACE, withoutTrace } from "./http_trace.ts";
 import { longWait } from "./lfs_error.ts";
 
 /** The oldest tested git. Version 2.31 added the options and partial clones that model-sync uses. */
@@ -108,6 +109,14 @@ export interface CallOptions {
   readonly label?: string;
   /** Git runs a program of the user's: disk errors in its output are not errors of our disk. */
   readonly isOfUser?: boolean;
+  /** Whether git prints the heads of its HTTP requests, from which the pause that a server requests is read. */
+  readonly isTraced?: boolean;
+}
+
+/** How a call ended. */
+export interface GitExit extends ProcessExit {
+  /** The pause that a server requested, in milliseconds; of a traced call. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** Runs the `git` program in a repository. Every call has a time limit and never prompts. */
@@ -162,9 +171,12 @@ export class Git {
   async attempt(
     args: readonly string[],
     call: CallOptions,
-  ): Promise<ProcessExit & { readonly stdout: Uint8Array }> {
+  ): Promise<GitExit & { readonly stdout: Uint8Array }> {
     using working = new Working(this.#context, call.label ?? titleOf(args));
-    const result = await runProcess(this.#context.spawn, this.#request(args, call, working));
+    const ended = await runProcess(this.#context.spawn, this.#request(args, call, working));
+    const result = call.isTraced === true
+      ? { ...ended, ...withoutTrace(ended.stderr, this.#context.clock.now()) }
+      : ended;
     if (result.code === 0 || call.isOfUser === true) return result;
     const error = this.error(call.action, result);
     if (error instanceof DiskError && error.code === "DISK") throw error;
@@ -188,9 +200,10 @@ export class Git {
   }
 
   /** Returns the error for a failed call, without secrets. */
-  error(action: string, exit: ProcessExit): ModelSyncError {
+  error(action: string, exit: GitExit): ModelSyncError {
     const stderr = exit.code === BUS_ERROR ? `${exit.stderr}\nfatal: ${BUS_ERROR_TEXT}` : exit.stderr;
-    return this.explain(gitError(action, redact(stderr, this.#options.secrets ?? []), this.repoDir));
+    const said = redact(stderr, this.#options.secrets ?? []);
+    return this.explain(gitError(action, said, this.repoDir, exit.retryAfterMs));
   }
 
   /** Replaces the general hint about access by the one for the credentials that this repository uses. */
@@ -217,12 +230,22 @@ export class Git {
     return {
       ...this.#commandLine(["-C", this.repoDir, ...config, ...args]),
       title: titleOf(args),
-      env: { ...ENV, ...this.#ceiling(), ...this.#options.env },
+      env: {
+        ...ENV,
+        ...this.#ceiling(),
+        ...this.#trace(call),
+        ...this.#options.env,
+      },
       timeoutMs: this.#timeoutOf(call),
       signal: AbortSignal.any([this.#context.signal, refused.signal]),
       onStderr,
       ...(call.stdin === undefined ? {} : { stdin: call.stdin }),
     };
+  }
+
+  /** A trace that the user requests stays as it is. */
+  #trace({ isTraced }: CallOptions): Record<string, string> {
+    return isTraced === true && this.#context.env.get("GIT_TRACE_CURL") === undefined ? HTTP_TRACE : {};
   }
 
   #timeoutOf({ transfer, remote }: CallOptions): number {

@@ -4,6 +4,7 @@ import {
   FailedError,
   LockedError,
   type ModelSyncError,
+  TransientError,
   UnreachableError,
   UsageError,
 } from "../core/errors.ts";
@@ -53,7 +54,12 @@ interface Diagnosis {
   readonly pattern: RegExp;
   /** Ignores lines from the remote: they describe the remote's machine. */
   readonly isLocal?: boolean;
-  readonly toError: (message: string, match: RegExpExecArray, repoDir: string | undefined) => ModelSyncError;
+  readonly toError: (
+    message: string,
+    match: RegExpExecArray,
+    repoDir: string | undefined,
+    retryAfterMs: number | undefined,
+  ) => ModelSyncError;
 }
 
 /**
@@ -218,16 +224,18 @@ const DIAGNOSES: readonly Diagnosis[] = [
   },
   {
     pattern: /returned error: 429|too many requests/i,
-    toError: (message) =>
-      new UnreachableError(message, {
+    toError: (message, _match, _repoDir, retryAfterMs) =>
+      new TransientError(message, {
         code: "GIT_RATE_LIMITED",
+        retryAfterMs,
         hint: "the git server limits requests; run again later",
       }),
   },
   {
     pattern: /returned error: 5\d\d/,
-    toError: (message) =>
-      new UnreachableError(message, {
+    toError: (message, _match, _repoDir, retryAfterMs) =>
+      new TransientError(message, {
+        retryAfterMs,
         code: "GIT_UNREACHABLE",
         hint: "the git server has an error; run again later",
       }),
@@ -261,8 +269,14 @@ const LAST_LINES_MAX = 3;
  * Returns the error for a failed git. `action` completes "Cannot …".
  *
  * @param repoDir the clone, for hints
+ * @param retryAfterMs the pause that the server requested
  */
-export function gitError(action: string, stderr: string, repoDir?: string): ModelSyncError {
+export function gitError(
+  action: string,
+  stderr: string,
+  repoDir?: string,
+  retryAfterMs?: number,
+): ModelSyncError {
   // Git lists the files on separate lines, after the message.
   const overwritten = /would be overwritten by [\w-]+:\n((?:\t.+\n?)+)/.exec(stderr)?.[1];
   if (overwritten !== undefined) {
@@ -277,16 +291,21 @@ export function gitError(action: string, stderr: string, repoDir?: string): Mode
   const { reason, text, isNamed } = readGitWords(stderr);
   const message = `Cannot ${action}: ${reason}`;
   // If git only reports that the remote hung up, that is the diagnosis.
-  return diagnose(message, text, repoDir) ??
-    (isNamed ? undefined : diagnose(message, stderr, repoDir)) ??
+  return diagnose(message, text, repoDir, retryAfterMs) ??
+    (isNamed ? undefined : diagnose(message, stderr, repoDir, retryAfterMs)) ??
     new FailedError(message, { code: "GIT_FAILED" });
 }
 
-function diagnose(message: string, text: string, repoDir: string | undefined): ModelSyncError | undefined {
+function diagnose(
+  message: string,
+  text: string,
+  repoDir: string | undefined,
+  retryAfterMs: number | undefined,
+): ModelSyncError | undefined {
   const local = text.split(/[\r\n]+/).filter((line) => !line.startsWith("remote:")).join("\n");
   for (const { pattern, isLocal, toError } of DIAGNOSES) {
     const match = pattern.exec(isLocal === true ? local : text);
-    if (match !== null) return toError(message, match, repoDir);
+    if (match !== null) return toError(message, match, repoDir, retryAfterMs);
   }
   return undefined;
 }

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { FailedError } from "../core/errors.ts";
 import { type FileSystem, findEntry, replaceFile } from "../core/files.ts";
-import type { ProcessExit } from "../core/subprocess.ts";
-import type { CallOptions, Git } from "./git.ts";
+import type { CallOptions, Git, GitExit } from "./git.ts";
 import type { ObjectId } from "./object_id.ts";
 import type { SignInAtOnce } from "./remote_access.ts";
 
@@ -21,7 +20,7 @@ export interface BranchQuery {
 
 /** The remote's answer. */
 export interface BranchAnswer {
-  readonly exit: ProcessExit;
+  readonly exit: GitExit;
   /** `undefined` if the remote does not have the branch. */
   readonly tip: ObjectId | undefined;
   /** Whether the remote took the credentials with the first request, without a redirect. */
@@ -77,7 +76,7 @@ async function ask(fs: FileSystem, query: BranchQuery, git: Git): Promise<Branch
 }
 
 interface Listed {
-  readonly exit: ProcessExit;
+  readonly exit: GitExit;
   readonly lines: readonly string[];
 }
 

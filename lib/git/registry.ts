@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { findEntry } from "../core/files.ts";
+import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import { redactUrls } from "../core/secret.ts";
-import type { ProcessExit } from "../core/subprocess.ts";
 import { Working } from "../core/working.ts";
 import {
   CloneDamagedError,
@@ -16,7 +16,7 @@ import {
 import type { CloneFacts } from "./clone_facts.ts";
 import { repackNowAndThen, sweepTemporaryObjects } from "./clone_upkeep.ts";
 import { findCommit, type Relation, relationOf } from "./commits.ts";
-import type { CallOptions, Git } from "./git.ts";
+import type { CallOptions, Git, GitExit } from "./git.ts";
 import { BLOBLESS, bloblessFetch } from "./git_options.ts";
 import { findFormatMismatch, ObjectFormatError } from "./object_format.ts";
 import { objectFormatOf, type ObjectId } from "./object_id.ts";
@@ -138,7 +138,7 @@ export class Registry implements Disposable {
   }
 
   /** Returns the error for a failed call to the remote: as {@link Git.error}, or an {@link ObjectFormatError}. */
-  remoteError(action: string, exit: ProcessExit): Error {
+  remoteError(action: string, exit: GitExit): Error {
     return findFormatMismatch(exit.stderr, this.git.repoDir, this.#facts.format) ??
       this.git.error(action, exit);
   }
@@ -158,6 +158,10 @@ export class Registry implements Disposable {
    * have the branch.
    */
   async remoteTip(): Promise<ObjectId | undefined> {
+    return await this.#patiently(() => this.#queryTip());
+  }
+
+  async #queryTip(): Promise<ObjectId | undefined> {
     const { remote, branch } = this.settings;
     const url = redactUrls(this.remoteUrl.url);
     const { exit, tip, isSignedIn } = await listBranch(this.#context.fs, {
@@ -165,10 +169,10 @@ export class Registry implements Disposable {
       gitDir: this.gitDir,
       remote,
       branch,
-      isHttp: this.remoteUrl.origin !== undefined,
+      isHttp: this.#isHttp,
       signInAtOnce: this.#signInAtOnce,
       mayWrite: this.#use.owner !== "unlocked",
-      call: { action: `query the branch ${branch} of ${url}`, remote: true },
+      call: { action: `query the branch ${branch} of ${url}`, remote: true, isTraced: this.#isHttp },
     });
     if (exit.code !== 0) throw this.remoteError(`reach ${url}`, exit);
     this.#isSignedIn = isSignedIn;
@@ -176,6 +180,16 @@ export class Registry implements Disposable {
       throw new ObjectFormatError(this.git.repoDir, objectFormatOf(tip));
     }
     return tip;
+  }
+
+  get #isHttp(): boolean {
+    return this.remoteUrl.origin !== undefined;
+  }
+
+  /** Repeats work while the server is down or limits requests. A check with a time limit for its answer makes one attempt. */
+  async #patiently<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.settings.answerTimeoutMs !== undefined) return await work();
+    return await withRetry(this.#context, REQUEST_RETRIES, work);
   }
 
   /**
@@ -234,18 +248,25 @@ export class Registry implements Disposable {
       : git;
     const fetching = isPartial ? signedIn.with(bloblessFetch(remote)) : signedIn;
     try {
-      await fetching.bytes(
-        [
-          "fetch",
-          "--progress",
-          "--no-tags",
-          "--no-write-fetch-head",
-          ...filter,
-          ...options,
-          remote,
-          ...refspecs,
-        ],
-        { action: `fetch ${branch} from ${redactUrls(this.remoteUrl.url)}`, transfer: true, ...streams },
+      await this.#patiently(() =>
+        fetching.bytes(
+          [
+            "fetch",
+            "--progress",
+            "--no-tags",
+            "--no-write-fetch-head",
+            ...filter,
+            ...options,
+            remote,
+            ...refspecs,
+          ],
+          {
+            action: `fetch ${branch} from ${redactUrls(this.remoteUrl.url)}`,
+            transfer: true,
+            isTraced: this.#isHttp,
+            ...streams,
+          },
+        )
       );
     } catch (error) {
       // The damage may be on the remote: the clone is checked separately.

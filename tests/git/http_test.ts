@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { InterruptedError } from "../../lib/core/errors.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { type GitServer, startGitServer } from "../../fakes/git_server.ts";
+import { assertPause } from "../helpers/assert_pause.ts";
+import { QuickClock } from "../helpers/fake_clock.ts";
 import { type Machine, machine, publishFrom, pullTo, storeOf } from "../helpers/machines.ts";
 import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
@@ -207,10 +209,33 @@ Deno.test("a failing server and a missing one are unreachable: exit code 4, the 
   await publishFrom(testContext(), trainer);
   await pullTo(testContext(), bot);
   server.intercept = () => new Response("sorry", { status: 503 });
-  await assert.rejects(pullTo(testContext(), bot), { exitCode: 4, retryable: true });
+  const clock = new QuickClock("2026-11-21T06:00:00Z");
+  await assert.rejects(pullTo(testContext({ clock }), bot), { exitCode: 4, retryable: true });
+  assert.equal(clock.pausesMs.length, 5);
   await server[Symbol.asyncDispose]();
   await assert.rejects(pullTo(testContext(), bot), { exitCode: 4 });
   assert.deepEqual(readFiles(bot.modelsDir), { "BTC/metadata.json": "{}", "BTC/rf.onnx": "one" });
+});
+
+Deno.test("a pull waits as long as a git server requests that is busy, and longer each time without a request", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot } = world(dir.path);
+  await using _server = server;
+  await publishFrom(testContext(), trainer);
+  const answers = [
+    new Response("busy", { status: 429, headers: { "retry-after": "40" } }),
+    new Response("down", { status: 503 }),
+    undefined,
+    new Response("busy", { status: 503, headers: { "retry-after": "7" } }),
+  ];
+  server.intercept = () => answers.shift();
+  const clock = new QuickClock("2026-11-21T06:00:00Z");
+  assert.equal((await pullTo(testContext({ clock }), bot)).outcome, "activated");
+  const [first, second = 0, third] = clock.pausesMs;
+  assert.equal(clock.pausesMs.length, 3);
+  assertPause(first, 40_000);
+  assert.ok(second >= 1_000 && second <= 2_000, String(second));
+  assertPause(third, 7_000);
 });
 
 Deno.test("a server that breaks off leaves the old release active, and the next pull succeeds", async () => {
