@@ -102,7 +102,7 @@ export type Need = (typeof NARROWED)[number];
 
 /**
  * Gives up the permissions that neither the command nor the configuration needs, before any model is read. A pull from
- * git without hooks then cannot open a connection itself, even if a model exploits a flaw of this program. The git that
+ * a git registry that is not reached by HTTP then cannot open a connection itself, even if a model exploits a flaw of this program. The git that
  * it runs still can.
  *
  * @param needs the permissions that the command needs under every configuration

@@ -33,7 +33,7 @@ import type { Output } from "./_output.ts";
 import { publishChoices, type PublishFlags, runPublish } from "./publish.ts";
 import { runArtifactPull } from "./artifact_pull.ts";
 import { runHfPull } from "./hf_pull.ts";
-import { type PullFlags, runPull } from "./pull.ts";
+import { type PullFlags, pullNeeds, runPull } from "./pull.ts";
 import { runReferencesSync } from "./references_sync.ts";
 import { runRunPodPull } from "./runpod_pull.ts";
 
@@ -106,7 +106,11 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const listen = flags.healthListen === undefined
     ? undefined
     : parseListenAddress(flags.healthListen, "--health-listen");
-  const needs = [...roles.flatMap((role) => ROLE_JOBS[role].needs), ...connectionNeeds(context, listen)];
+  const needs = [
+    ...roles.flatMap((role) => ROLE_JOBS[role].needs),
+    ...(roles.includes("client") ? pullNeeds(session) : []),
+    ...connectionNeeds(context, listen),
+  ];
   narrowPermissions(session, needs);
   await runDaemon(context, openStore(context.fs, location, context.log), {
     roles,

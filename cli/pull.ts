@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { GitSource, type GitSourceOptions } from "../lib/carriers/git_source.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
+import { parseRemoteUrl } from "../lib/git/remote_url.ts";
 import { stateDirOf, type Store } from "../lib/store/store.ts";
 import { SUMMARIES } from "./_help.ts";
 import { GIT_OPTIONS, OTHER_WRITERS_OPTION, PULLING_OPTIONS } from "./_options.ts";
@@ -8,7 +9,7 @@ import { type Options, switchOption } from "./_declaration.ts";
 import { NO_OPERANDS } from "./_arguments.ts";
 import { previewPulling, runPulling } from "./_pull.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
-import type { Session } from "./_session.ts";
+import type { Need, Session } from "./_session.ts";
 
 const OPTIONS = {
   ...GIT_OPTIONS,
@@ -38,12 +39,22 @@ export const program: Program = {
   }),
 };
 
+/**
+ * Returns the permissions that a pull needs. From a registry that is reached by HTTP, the pull itself downloads parts of
+ * files in Git LFS; in a process that has given up the network, git-lfs downloads the files.
+ */
+export function pullNeeds({ settings, permissions }: Pick<Session, "settings" | "permissions">): Need[] {
+  const { repo_url: url } = settings;
+  const isByHttp = url !== undefined && parseRemoteUrl(url).origin !== undefined;
+  return isByHttp && !permissions.givenUp.has("net") ? ["run", "net"] : ["run"];
+}
+
 /** Pulls from the git registry as a recorded run, and prints the result. */
 export async function runPull(session: Session, flags: PullFlags): Promise<void> {
   const { context, location } = session;
   await runPulling(session, flags, {
     command: "pull",
-    needs: ["run"],
+    needs: pullNeeds(session),
     check: () => sourceOptions(session, flags, stateDirOf(context.fs, location)),
     open: (store, run) =>
       new GitSource(context, {

@@ -65,9 +65,11 @@ export class LfsParts {
       await staging.take(file.path, path, { bytes, sha256 });
       return true;
     } catch (error) {
-      const isOurs = !(error instanceof ModelSyncError) || error instanceof DiskError ||
+      const isOurs = error instanceof DiskError ||
         error instanceof RefusedError && error.code === "DIGEST_MISMATCH";
-      if (isOurs || signal.aborted) throw error;
+      // The process may have given up the network.
+      const isKnown = error instanceof ModelSyncError || error instanceof Deno.errors.NotCapable;
+      if (isOurs || !isKnown || signal.aborted) throw error;
       log.debug(`${error.message}; git-lfs downloads ${file.path}`);
       removePartial(fs, path);
       return false;

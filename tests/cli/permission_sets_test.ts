@@ -202,6 +202,19 @@ Deno.test("every command reads the environment once and gives the permission up,
   }
 });
 
+Deno.test("pull keeps the network for parts of files in Git LFS if repo_url is an HTTP address", async () => {
+  using dir = tempDir();
+  const givenUpFor = async (url: string) => {
+    const givenUp = new Set<PermissionName>();
+    const permissions = { givenUp, giveUp: (name: PermissionName) => void givenUp.add(name) };
+    const { code } = await runCli("pull", ["--repo-url", url], { cwd: dir.path, world: { permissions } });
+    assert.equal(code, 4, url);
+    return [...givenUp].sort();
+  };
+  assert.deepEqual(await givenUpFor("http://127.0.0.1:2/registry.git"), ["env"]);
+  assert.deepEqual(await givenUpFor(join(dir.path, "missing.git")), ["env", "net"]);
+});
+
 Deno.test("dashboard reads the token of a database on a server, and gives the permission for variables up afterwards", async () => {
   using dir = tempDir();
   const env = { DENO_KV_ACCESS_TOKEN: "token-of-sixteen-characters" };

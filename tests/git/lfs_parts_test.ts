@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Secret } from "../../lib/core/secret.ts";
 import type { SpawnProcess } from "../../lib/core/subprocess.ts";
 import { LfsServer } from "../../lib/git/lfs_server.ts";
@@ -8,6 +8,7 @@ import type { Located } from "../../lib/http/download_types.ts";
 import { type Fault, startFileServer } from "../../fakes/file_server.ts";
 import { type GitServer, startGitServer } from "../../fakes/git_server.ts";
 import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { runCli } from "../helpers/run_cli.ts";
 import { listing, noise, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, git, testWithLfs } from "../helpers/test_git.ts";
@@ -56,12 +57,16 @@ class Bench implements AsyncDisposable {
   }
 
   async publish(model: Uint8Array): Promise<void> {
-    writeFiles(this.trainer.modelsDir, { "a.safetensors": model });
+    writeFiles(this.trainer.modelsDir, { "a.bin": model });
     await publishFrom(testContext(), this.trainer, { lfs: "always" });
   }
 
   /** Pulls, and returns the bytes of Git LFS objects that the server sent. */
-  async pull(bot = this.bot, env: Readonly<Record<string, string>> = {}): Promise<number> {
+  async pull(
+    bot = this.bot,
+    env: Readonly<Record<string, string>> = {},
+    http: typeof fetch = fetch,
+  ): Promise<number> {
     this.server.lfsSentBytes = 0;
     this.server.requests.length = 0;
     this.calls.length = 0;
@@ -69,13 +74,13 @@ class Bench implements AsyncDisposable {
       this.calls.push(request.args.join(" "));
       return isolatedSpawn({ ...request, env: { ...request.env, ...env } });
     };
-    this.context = testContext({ spawn });
+    this.context = testContext({ spawn, http });
     await pullTo(this.context, bot);
     return this.server.lfsSentBytes;
   }
 
   has(model: Uint8Array): void {
-    const bytes = Deno.readFileSync(join(this.bot.modelsDir, "a.safetensors"));
+    const bytes = Deno.readFileSync(join(this.bot.modelsDir, "a.bin"));
     assert.ok(bytes.length === model.length && bytes.every((byte, index) => byte === model[index]));
   }
 
@@ -86,7 +91,7 @@ class Bench implements AsyncDisposable {
 
   /** The reason why it did. */
   get reason(): string | undefined {
-    return this.context.log.lines.find((line) => line.endsWith("; git-lfs downloads a.safetensors"));
+    return this.context.log.lines.find((line) => line.endsWith("; git-lfs downloads a.bin"));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -109,6 +114,26 @@ testWithLfs(
     assert.deepEqual(objects, []);
     assert.ok(bench.server.requests.every(({ auth, path }) => auth !== "wrong" && !path.includes(TOKEN)));
     for (const line of [...bench.calls, ...bench.context.log.lines]) assert.ok(!line.includes(TOKEN), line);
+  },
+);
+
+testWithLfs(
+  "model-sync pull downloads parts of Git LFS objects with the permissions that it keeps",
+  async () => {
+    await using bench = await Bench.open();
+    const { repoDir, repoUrl } = bench.bot.registry;
+    const settings = { repo_url: repoUrl, repo_dir: repoDir, token_env: "REGISTRY_TOKEN" };
+    const root = dirname(bench.bot.modelsDir);
+    writeFiles(root, { "configs/bot.yaml": JSON.stringify({ model_sync: settings }) });
+    bench.server.lfsSentBytes = 0;
+    const { code, stderr } = await runCli("pull", ["--verbose"], {
+      cwd: root,
+      env: { REGISTRY_TOKEN: TOKEN },
+    });
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stderr, /git-lfs downloads/);
+    assert.ok(bench.server.lfsSentBytes < 4 * MIB);
+    bench.has(SECOND);
   },
 );
 
@@ -305,5 +330,7 @@ testWithLfs("answers of a Git LFS server without a usable address are errors", a
       answerBatch(server, answer);
       await assert.rejects(lfs.locate(POINTER), { code, message });
     }
+    answerBatch(server, () => ({ message: "not now" }), 422);
+    await assert.rejects(lfs.locate(POINTER), { code: "HTTP_422", message: /not now/ });
   });
 });
