@@ -1,6 +1,6 @@
 import { freedBytes, planPrune, type PrunePlan, pruneReleases } from "../lib/pipeline/prune.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
-import type { StoredRelease } from "../lib/store/releases.ts";
+import type { ReleaseHead } from "../lib/store/releases.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
 import {
   narrowToReading,
@@ -48,7 +48,7 @@ async function run(session: Session, flags: PruneFlags): Promise<void> {
   const store = openExistingStore(session);
   const report = await reportedRun(session, store, "prune", async (_run, context) => {
     const plan = planPrune(store, keep);
-    const bytes = freedBytes(plan);
+    const bytes = freedBytes(store, plan);
     await pruneReleases(context, store, plan);
     const outcome = plan.removed.length === 0 ? "unchanged" as const : "pruned" as const;
     return { outcome, changed: plan.removed.length, bytes, plan };
@@ -67,15 +67,16 @@ async function run(session: Session, flags: PruneFlags): Promise<void> {
 function preview(session: Session, flags: PruneFlags): Promise<void> {
   narrowToReading(session);
   const keep = flags.keep ?? session.settings.keep;
-  const plan = planPrune(requireStore(session), keep);
-  const bytes = freedBytes(plan);
+  const store = requireStore(session);
+  const plan = planPrune(store, keep);
+  const bytes = freedBytes(store, plan);
   const json = { dryRun: true, removed: names(plan.removed), kept: names(plan.kept), bytes };
   session.output.answer(json, () => [
     plan.removed.length === 0
       ? `nothing to remove: the store holds ${plural(plan.kept.length, "release")}`
       : `would remove ${plural(plan.removed.length, "release")} and free ${formatBytes(bytes)}:`,
-    ...plan.removed.map(({ manifest }) =>
-      `  - ${shortDigest(manifest.digest)} (sequence ${manifest.sequence}, created ${manifest.createdAt})`
+    ...plan.removed.map(({ digest, sequence, createdAt }) =>
+      `  - ${shortDigest(digest)} (sequence ${sequence}, created ${createdAt})`
     ),
     ...whyKept(plan, keep),
   ]);
@@ -87,8 +88,8 @@ function whyKept({ kept }: PrunePlan, keep: number): string[] {
   return ["  the active release, the previous one and the one before a canary are always kept"];
 }
 
-function names(releases: readonly StoredRelease[]): string[] {
-  return releases.map(({ manifest }) => manifest.digest);
+function names(releases: readonly ReleaseHead[]): string[] {
+  return releases.map(({ digest }) => digest);
 }
 
 if (import.meta.main) await main(program);

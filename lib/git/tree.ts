@@ -1,3 +1,4 @@
+import { decodeUtf8 } from "../core/decode_utf8.ts";
 import { quote } from "../core/quote.ts";
 import { posix } from "node:path";
 import { RefusedError, UsageError } from "../core/errors.ts";
@@ -116,12 +117,6 @@ export function leftOutOf({ clutter }: Pick<ModelTree, "clutter">, release: read
   return clutter.filter((file) => !own.has(file)).map(({ path }) => path);
 }
 
-/** Returns the objects of all files, of the manifest and of the signature. */
-export function blobsOf({ files, clutter, manifestBlob, signatureBlob }: ModelTree): ObjectId[] {
-  return [...[...files, ...clutter].map(({ blob }) => blob), manifestBlob, signatureBlob]
-    .filter((id) => id !== undefined);
-}
-
 /** An entry of a tree, of any kind. */
 export interface TreeEntry {
   readonly mode: string;
@@ -130,10 +125,10 @@ export interface TreeEntry {
 }
 
 function* parseTree(output: Uint8Array, commit: ObjectId): Generator<TreeEntry> {
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const text = decode(output, commit);
   let start = 0;
-  for (let end = output.indexOf(0); end !== -1; end = output.indexOf(0, start)) {
-    const line = decode(decoder, output.subarray(start, end), commit);
+  for (let end = text.indexOf("\0"); end !== -1; end = text.indexOf("\0", start)) {
+    const line = text.slice(start, end);
     const match = /^(\d{6}) \w+ ([0-9a-f]{40,64})\t([\s\S]+)$/.exec(line);
     const [, mode, blob, path] = match ?? [];
     if (mode === undefined || blob === undefined || path === undefined) {
@@ -144,13 +139,13 @@ function* parseTree(output: Uint8Array, commit: ObjectId): Generator<TreeEntry> 
   }
 }
 
-function decode(decoder: TextDecoder, bytes: Uint8Array, commit: ObjectId): string {
-  try {
-    return decoder.decode(bytes);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw unfit(commit, `the file name ${quote(new TextDecoder().decode(bytes))} is not UTF-8`);
-  }
+/** Decodes all entries at once: one by one takes ten times as long. */
+function decode(output: Uint8Array, commit: ObjectId): string {
+  const text = decodeUtf8(output);
+  if (text !== undefined) return text;
+  const lines = new TextDecoder().decode(output).split("\0");
+  const line = lines.find((line) => line.includes("\ufffd"));
+  throw unfit(commit, `the file name ${quote(line?.slice(line.indexOf("\t") + 1) ?? "")} is not UTF-8`);
 }
 
 function unfit(commit: ObjectId, problem: string): RefusedError {

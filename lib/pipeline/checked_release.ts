@@ -14,7 +14,7 @@ import {
   shortDigest,
 } from "../release/manifest.ts";
 import { findSignature, releaseDir, type StoredRelease } from "../store/releases.ts";
-import type { StagedFile, Staging } from "../store/staging.ts";
+import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { checkStored } from "./release_damage.ts";
 import { join } from "node:path";
@@ -52,7 +52,7 @@ export class VerifiedRelease {
 
   /** Compares the staged files with the manifest. @throws {RefusedError} code `DIGEST_MISMATCH` */
   static ofStaged(staging: Staging, claim: ManifestClaim): VerifiedRelease {
-    const problem = firstDifference(staging.files, claim.manifest.files);
+    const problem = firstDifference(staging, claim.manifest.files);
     if (problem !== undefined) throw mismatch(claim.manifest.digest, problem);
     return new VerifiedRelease(claim.manifest, claim.text, claim.signature);
   }
@@ -170,10 +170,9 @@ function modelFiles(dir: string, manifest: Manifest): ModelFile[] {
   return manifest.files.map(({ path, size, sha256 }) => ({ path, size, sha256, location: join(dir, path) }));
 }
 
-function firstDifference(staged: readonly StagedFile[], claimed: readonly ReleaseFile[]): string | undefined {
-  const measured = new Map(staged.map((file) => [file.path, file]));
+function firstDifference(staging: Staging, claimed: readonly ReleaseFile[]): string | undefined {
   for (const file of claimed) {
-    const found = measured.get(file.path);
+    const found = staging.find(file.path);
     if (found === undefined) return `${file.path} is missing, manifest lists it`;
     if (found.bytes !== file.size) {
       return `${file.path} is ${plural(found.bytes, "byte")}, manifest says ${file.size}`;
@@ -181,10 +180,12 @@ function firstDifference(staged: readonly StagedFile[], claimed: readonly Releas
     if (found.sha256 !== file.sha256) {
       return `${file.path} has SHA-256 ${found.sha256}, manifest says ${file.sha256}`;
     }
-    measured.delete(file.path);
   }
-  const [extra] = measured.keys();
-  return extra === undefined ? undefined : `${extra} is there, manifest does not list it`;
+  // No path is listed twice, so as many staged files are all listed.
+  const { files } = staging;
+  if (files.length === claimed.length) return undefined;
+  const listed = new Set(claimed.map(({ path }) => path));
+  return `${files.find(({ path }) => !listed.has(path))?.path} is there, manifest does not list it`;
 }
 
 function mismatch(digest: Digest, problem: string): RefusedError {

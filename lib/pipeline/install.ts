@@ -23,14 +23,10 @@ export async function install(
 ): Promise<number> {
   try {
     await staging.sync();
-    const repaired = hasReleaseDir(store, release.digest)
-      ? await repair(context, store, staging, release)
-      : 0;
-    if (!hasReleaseDir(store, release.digest)) {
-      installRelease(store, staging.dir, release.digest, release.text, release.signature);
-    }
+    if (hasReleaseDir(store, release.digest)) return await repair(context, store, staging, release);
+    installRelease(store, staging.dir, release.digest, release.text, release.signature);
     rememberDigests(store, staging, release);
-    return repaired;
+    return 0;
   } catch (error) {
     throw diskError(error, `put release ${release.digest} into the store`);
   }
@@ -52,18 +48,19 @@ async function repair(
     const target = join(dir, file.path);
     makeWay(store.fs, dir, target);
     store.fs.renameSync(join(staging.dir, file.path), target);
+    const staged = staging.find(file.path);
+    if (staged !== undefined) cache.rememberOwn(file.path, staged.stamp, staged.sha256);
     count++;
   }
   if (count > 0) syncFolders(store.fs, dir);
   writeManifest(store, release.digest, release.text, release.signature);
+  cache.save();
   return count;
 }
 
+/** Renames keep the stamps of the staged files, so the files need not be asked again. */
 function rememberDigests(store: Store, staging: Staging, release: VerifiedRelease): void {
-  const dir = releaseDir(store, release.digest);
   const cache = StatCache.ofRelease(store, release.digest);
-  for (const { path, sha256 } of staging.files) {
-    cache.rememberOwn(path, store.fs.lstatSync(join(dir, path)), sha256);
-  }
+  for (const { path, stamp, sha256 } of staging.files) cache.rememberOwn(path, stamp, sha256);
   cache.save();
 }

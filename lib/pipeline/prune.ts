@@ -3,15 +3,15 @@ import { type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
 import { readIntent } from "../store/intent.ts";
 import { readPointer } from "../store/pointers.ts";
 import { readQuarantine } from "../store/quarantine.ts";
-import { listReleases, removeRelease, type StoredRelease } from "../store/releases.ts";
+import { findRelease, listReleaseHeads, type ReleaseHead, removeRelease } from "../store/releases.ts";
 import { judgedCanary, openCanary } from "../canary/find_canary.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
 
 /** Which releases a prune keeps and which it removes, newest first. */
 export interface PrunePlan {
-  readonly kept: readonly StoredRelease[];
-  readonly removed: readonly StoredRelease[];
+  readonly kept: readonly ReleaseHead[];
+  readonly removed: readonly ReleaseHead[];
 }
 
 /**
@@ -29,13 +29,13 @@ export function planPrune(store: Store, keep: number): PrunePlan {
     judgedCanary(store)?.previous,
     ...namedByIntent(store),
   ]);
-  const releases = listReleases(store);
+  const releases = listReleaseHeads(store);
   const quarantine = readQuarantine(store);
-  const isForbidden = ({ manifest: { digest, sequence } }: StoredRelease) =>
+  const isForbidden = ({ digest, sequence }: ReleaseHead) =>
     quarantine.some((entry) => entry.digest === digest && sequence <= entry.sequence);
   const byUse = [...releases.filter((one) => !isForbidden(one)), ...releases.filter(isForbidden)];
   const newest = byUse.slice(0, keep);
-  const kept = releases.filter((one) => newest.includes(one) || named.has(one.manifest.digest));
+  const kept = releases.filter((one) => newest.includes(one) || named.has(one.digest));
   return { kept, removed: releases.filter((release) => !kept.includes(release)) };
 }
 
@@ -48,19 +48,21 @@ function namedByIntent(store: Store): (Digest | null)[] {
 
 /** Removes the releases of a plan. */
 export async function pruneReleases(context: Context, store: Store, plan: PrunePlan): Promise<void> {
-  for (const { manifest } of plan.removed) {
+  for (const { digest, sequence } of plan.removed) {
     context.signal.throwIfAborted();
-    context.log.info(`removing release ${shortDigest(manifest.digest)} (sequence ${manifest.sequence})`);
-    await removeRelease(store, manifest.digest);
-    StatCache.removeOfRelease(store, manifest.digest);
+    context.log.info(`removing release ${shortDigest(digest)} (sequence ${sequence})`);
+    await removeRelease(store, digest);
+    StatCache.removeOfRelease(store, digest);
   }
 }
 
 /** Returns the bytes that a plan frees: content that no kept release shares. */
-export function freedBytes(plan: PrunePlan): number {
-  const kept = new Set(plan.kept.flatMap(({ manifest }) => manifest.files.map((file) => file.sha256)));
+export function freedBytes(store: Store, plan: PrunePlan): number {
+  if (plan.removed.length === 0) return 0;
+  const filesOf = ({ digest }: ReleaseHead) => findRelease(store, digest)?.manifest.files ?? [];
+  const kept = new Set(plan.kept.flatMap((head) => filesOf(head).map((file) => file.sha256)));
   const freed = new Map(
-    plan.removed.flatMap(({ manifest }) => manifest.files.map((file) => [file.sha256, file] as const)),
+    plan.removed.flatMap((head) => filesOf(head).map((file) => [file.sha256, file] as const)),
   );
   for (const sha256 of kept) freed.delete(sha256);
   return totalBytes(freed.values());

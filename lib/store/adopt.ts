@@ -33,7 +33,7 @@ import {
   writeManifest,
 } from "./releases.ts";
 import type { Staging } from "./staging.ts";
-import { StatCache } from "./stat_cache.ts";
+import { stampOf, StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
 /**
@@ -226,7 +226,7 @@ function rememberDigests(store: Store, manifest: Manifest): void {
   const cache = StatCache.ofRelease(store, manifest.digest);
   for (const file of manifest.files) {
     const info = store.fs.lstatSync(join(releaseDir(store, manifest.digest), file.path));
-    cache.rememberOwn(file.path, info, file.sha256);
+    cache.rememberOwn(file.path, stampOf(info), file.sha256);
   }
   cache.save();
 }

@@ -16,7 +16,7 @@ import {
 import { doStep, MirrorStep, removeEmptied, syncTouched, undoStep } from "./mirror_step.ts";
 import { findRelease } from "./releases.ts";
 import { withReserve } from "./reserve.ts";
-import { StatCache } from "./stat_cache.ts";
+import { stampOf, StatCache } from "./stat_cache.ts";
 import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
@@ -121,7 +121,7 @@ export function rememberMirrored(store: Store, { files }: Manifest, placed: read
   for (const { path, sha256 } of files) {
     if (!paths.has(path)) continue;
     const info = findEntry(store.fs, join(store.modelsDir, path));
-    if (info !== undefined) cache.rememberOwn(path, info, sha256);
+    if (info !== undefined) cache.rememberOwn(path, stampOf(info), sha256);
   }
   cache.save();
 }

@@ -11,17 +11,15 @@ import {
   syncFolders,
   UnusableFileError,
 } from "../core/files.ts";
+import { readAt } from "../core/read_at.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
-import { Digest, type Manifest, MANIFEST_BYTES_MAX, readManifest } from "../release/manifest.ts";
+import { Digest, type Manifest, MANIFEST_BYTES_MAX, readHead, readManifest } from "../release/manifest.ts";
 import type { NamedReleases } from "../release/match_digest.ts";
 import { SIGNATURE_BYTES_MAX } from "../release/registry_file.ts";
+import type { StoredRelease } from "./manifest_memo.ts";
 import type { Store } from "./store.ts";
 
-/** A manifest, and the text that it was read from, which the signature covers. */
-export interface StoredRelease {
-  readonly manifest: Manifest;
-  readonly text: string;
-}
+export type { StoredRelease };
 
 /** Returns the name of a release's folder in `releases/`: the digest without its prefix. */
 export function releaseDirName(digest: Digest): string {
@@ -70,10 +68,22 @@ export function findManifest(
   digest: Digest,
   isWanted: () => boolean = () => true,
 ): StoredRelease | undefined {
+  const path = manifestPath(store, digest);
+  const info = findEntry(store.fs, path);
+  if (info === undefined || !isWanted()) return undefined;
+  const known = store.manifests.find(path, info);
+  if (known !== undefined) return known;
+  const release = readRelease(store, path, digest);
+  // A link does not show when its file changes.
+  if (release !== undefined && info.isFile) store.manifests.keep(path, info, release);
+  return release;
+}
+
+function readRelease(store: Store, path: string, digest: Digest): StoredRelease | undefined {
   try {
-    const text = findText(store.fs, manifestPath(store, digest), MANIFEST_BYTES_MAX);
-    if (text === undefined || !isWanted()) return undefined;
-    const manifest = readManifest(text, `the manifest ${manifestPath(store, digest)}`);
+    const text = findText(store.fs, path, MANIFEST_BYTES_MAX);
+    if (text === undefined) return undefined;
+    const manifest = readManifest(text, `the manifest ${path}`);
     return manifest.digest === digest ? { manifest, text } : undefined;
   } catch (error) {
     // A damaged release counts as missing: the next pull downloads it again.
@@ -91,6 +101,48 @@ export function hasReleaseDir(store: Store, digest: Digest): boolean {
 export function listReleases(store: Store): StoredRelease[] {
   const releases = listReleaseNames(store).flatMap((digest) => findRelease(store, digest) ?? []);
   return releases.sort((a, b) => compareAge(a.manifest, b.manifest));
+}
+
+/** What a manifest says besides its files. */
+export type ReleaseHead = Pick<Manifest, "digest" | "sequence" | "createdAt">;
+
+/** As {@link listReleases}, without the files: of a manifest as {@link formatManifest} writes it, only the head is read. */
+export function listReleaseHeads(store: Store): ReleaseHead[] {
+  return listReleaseNames(store).flatMap((digest) => findHead(store, digest) ?? []).sort(compareAge);
+}
+
+/** The head of a manifest is some hundred bytes, unless it lists withdrawals. Then the whole is read. */
+const HEAD_BYTES = 4096;
+
+const HEAD_END = ',\n  "files": [\n';
+const MANIFEST_END = "\n  ]\n}\n";
+
+function findHead(store: Store, digest: Digest): ReleaseHead | undefined {
+  if (!hasReleaseDir(store, digest)) return undefined;
+  const path = manifestPath(store, digest);
+  const info = findEntry(store.fs, path);
+  if (info === undefined) return undefined;
+  const known = store.manifests.find(path, info)?.manifest;
+  const head = known ?? (info.isFile ? ifFound(() => readOwnHead(store, path)) : undefined);
+  return head?.digest === digest ? head : findRelease(store, digest)?.manifest;
+}
+
+function readOwnHead(store: Store, path: string): ReleaseHead | undefined {
+  using file = store.fs.openSync(path, { read: true });
+  const text = new TextDecoder().decode(readAt(file, 0, HEAD_BYTES));
+  const end = readAt(file, Math.max(0, file.statSync().size - MANIFEST_END.length), MANIFEST_END.length);
+  return new TextDecoder().decode(end) === MANIFEST_END ? parseHead(text) : undefined;
+}
+
+function parseHead(text: string): ReleaseHead | undefined {
+  const end = text.indexOf(HEAD_END);
+  if (end === -1) return undefined;
+  try {
+    return readHead(JSON.parse(`${text.slice(0, end)}\n}`));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** Returns the digests of all release folders, whole or not, in no order. Reads no manifest. */
@@ -125,7 +177,7 @@ function readNames({ fs, releases }: Store): string[] {
 }
 
 /** Newest first. */
-function compareAge(a: Manifest, b: Manifest): number {
+function compareAge(a: ReleaseHead, b: ReleaseHead): number {
   return b.sequence - a.sequence || Date.parse(b.createdAt) - Date.parse(a.createdAt) ||
     (a.digest < b.digest ? -1 : 1);
 }

@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError, osErrorCode, RefusedError } from "../core/errors.ts";
 import {
+  findEntry,
   IMMUTABLE_FILE_MODE,
   makeReadableFolder,
   PRIVATE_MODE,
@@ -14,11 +15,11 @@ import { type FileDigest, FileHasher, loadSha256Of, type Sha256, writeAll } from
 import { syncFiles } from "../core/sync_files.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import { WriteBack } from "../core/write_back.ts";
+import { type HeldFile, HeldFiles } from "./held_files.ts";
 import { requireSpace } from "./require_space.ts";
 import { checkFile } from "./release_files.ts";
-import { listReleases, releaseDir } from "./releases.ts";
 import { Working } from "../core/working.ts";
-import { StatCache } from "./stat_cache.ts";
+import { type FileStamp, stampOf } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
 /** A file in staging, with the digest that was computed while it was written. */
@@ -26,14 +27,7 @@ export interface StagedFile extends FileDigest {
   readonly path: string;
   /** `written` from the carrier's bytes, or `linked` to a file of an installed release. */
   readonly how: "written" | "linked";
-  readonly info: Deno.FileInfo;
-}
-
-/** A file of an installed release. */
-interface HeldFile {
-  readonly file: ReleaseFile;
-  readonly dir: string;
-  readonly cache: StatCache;
+  readonly stamp: FileStamp;
 }
 
 /** File systems without hard links, or at their limit of links to one file (65,000 on ext4). */
@@ -54,16 +48,16 @@ export class Staging implements AsyncDisposable {
   readonly #root: string;
   readonly #files = new Map<string, StagedFile>();
   readonly #folders = new Set<string>();
-  readonly #caches: StatCache[] = [];
+  readonly #held: HeldFiles;
   /** The small files that are not on the disk yet. */
   #unsynced: string[] = [];
   #sha256Of: ((bytes: Uint8Array) => Sha256) | undefined;
-  #held: Map<Sha256, HeldFile> | undefined;
 
   /** Creates the run's folder in `staging/`. */
   constructor(context: Context, store: Store, runId: string) {
     this.#context = context;
     this.#store = store;
+    this.#held = new HeldFiles(store);
     this.#root = join(store.staging, runId);
     this.dir = join(this.#root, "files");
     try {
@@ -75,7 +69,7 @@ export class Staging implements AsyncDisposable {
 
   /** Removes the run's folder. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const cache of this.#caches) cache.save();
+    this.#held.save();
     await removeTree(this.#store.fs, this.#root);
   }
 
@@ -84,17 +78,21 @@ export class Staging implements AsyncDisposable {
     return [...this.#files.values()];
   }
 
+  /** Returns a staged file by its path. */
+  find(path: string): StagedFile | undefined {
+    return this.#files.get(path);
+  }
+
   /**
    * Links a file from an installed release, if one has this content and its file is intact.
    *
    * @returns whether it was linked
    */
   async link(path: string, sha256: Sha256): Promise<boolean> {
-    const held = this.#index().get(sha256);
-    if (held === undefined || await checkFile(this.#context, held, held.file, "stat") !== undefined) {
-      return false;
-    }
-    const source = join(held.dir, held.file.path);
+    const held = this.#held.find(sha256, path);
+    const stamp = held && await this.#stampOfIntact(held);
+    if (held === undefined || stamp === undefined) return false;
+    const source = `${held.dir}/${held.file.path}`;
     const target = this.#place(path);
     try {
       this.#store.fs.linkSync(source, target);
@@ -105,10 +103,19 @@ export class Staging implements AsyncDisposable {
       return await this.#copy(path, source, held.file);
     }
     const { size: bytes, contentChunks } = held.file;
-    const info = this.#store.fs.lstatSync(target);
     const chunks = contentChunks === undefined ? {} : { contentChunks };
-    this.#files.set(path, { path, bytes, sha256, how: "linked", info, ...chunks });
+    this.#files.set(path, { path, bytes, sha256, how: "linked", stamp, ...chunks });
     return true;
+  }
+
+  /** Returns the stamp of a file that has its digest still: with one call if the stat cache knows it. */
+  async #stampOfIntact({ file, dir, cache }: HeldFile): Promise<FileStamp | undefined> {
+    const location = `${dir}/${file.path}`;
+    const info = findEntry(this.#store.fs, location);
+    if (info?.isFile !== true) return undefined;
+    if (cache.find(file.path, info) === file.sha256) return stampOf(info);
+    const problem = await checkFile(this.#context, { dir, cache }, file, "stat");
+    return problem === undefined ? stampOf(info) : undefined;
   }
 
   /** Stages a second path with the content of a staged file, by a hard link where the disk has them. */
@@ -125,21 +132,19 @@ export class Staging implements AsyncDisposable {
       await this.write(path, opened.readable);
       return;
     }
-    this.#files.set(path, { ...staged, path, info: this.#store.fs.lstatSync(target) });
+    this.#files.set(path, { ...staged, path });
   }
 
   /** Returns the path of an intact file of an installed release with this content; `undefined` if there is none. */
   async findHeld(sha256: Sha256): Promise<string | undefined> {
-    const held = this.#index().get(sha256);
-    if (held === undefined || await checkFile(this.#context, held, held.file, "stat") !== undefined) {
-      return undefined;
-    }
+    const held = this.#held.find(sha256);
+    if (held === undefined || await this.#stampOfIntact(held) === undefined) return undefined;
     return join(held.dir, held.file.path);
   }
 
   /** Returns whether an installed release has a file with this content. */
   holds(sha256: Sha256): boolean {
-    return this.#index().has(sha256);
+    return this.#held.find(sha256) !== undefined;
   }
 
   /** Checks that the disk has room for the bytes. @throws {DiskError} code `DISK` */
@@ -165,7 +170,7 @@ export class Staging implements AsyncDisposable {
     const { fs } = this.#store;
     this.#sha256Of ??= await loadSha256Of();
     const sha256 = this.#sha256Of(content);
-    if (this.holds(sha256) && await this.link(path, sha256)) return this.#require(path);
+    if (await this.link(path, sha256)) return this.#require(path);
     const target = this.#place(path);
     try {
       using file = fs.openSync(target, { write: true, createNew: true, mode: IMMUTABLE_FILE_MODE });
@@ -175,7 +180,13 @@ export class Staging implements AsyncDisposable {
       if (((info.mode ?? IMMUTABLE_FILE_MODE) & 0o777) !== IMMUTABLE_FILE_MODE) {
         setMode(fs, target, IMMUTABLE_FILE_MODE);
       }
-      const staged: StagedFile = { path, bytes: content.length, sha256, how: "written", info };
+      const staged: StagedFile = {
+        path,
+        bytes: content.length,
+        sha256,
+        how: "written",
+        stamp: stampOf(info),
+      };
       this.#files.set(path, staged);
       if (SYNCS_LATER) this.#unsynced.push(path);
       else file.syncSync();
@@ -256,22 +267,20 @@ export class Staging implements AsyncDisposable {
   /** Adds the file at its place; replaces it by a link if an installed release has the same content. */
   async #keep(path: string, target: string, file: Deno.FsFile, digest: FileDigest): Promise<StagedFile> {
     const { fs } = this.#store;
-    const isLinked = await this.#replaceByHeld(target, digest.sha256);
+    const isLinked = await this.#replaceByHeld(path, target, digest.sha256);
     if (!isLinked) {
       setMode(fs, target, IMMUTABLE_FILE_MODE);
       await file.sync();
     }
     const how = isLinked ? "linked" : "written";
-    const staged: StagedFile = { path, ...digest, how, info: fs.lstatSync(target) };
+    const staged: StagedFile = { path, ...digest, how, stamp: stampOf(fs.lstatSync(target)) };
     this.#files.set(path, staged);
     return staged;
   }
 
-  async #replaceByHeld(target: string, sha256: Sha256): Promise<boolean> {
-    const held = this.#index().get(sha256);
-    if (held === undefined || await checkFile(this.#context, held, held.file, "stat") !== undefined) {
-      return false;
-    }
+  async #replaceByHeld(path: string, target: string, sha256: Sha256): Promise<boolean> {
+    const held = this.#held.find(sha256, path);
+    if (held === undefined || await this.#stampOfIntact(held) === undefined) return false;
     const link = `${target}.held`;
     try {
       this.#store.fs.linkSync(join(held.dir, held.file.path), link);
@@ -295,20 +304,5 @@ export class Staging implements AsyncDisposable {
       this.#folders.add(folder);
     }
     return target;
-  }
-
-  /** Returns the files of all installed releases by their content, newest release first. Read once, on first use. */
-  #index(): Map<Sha256, HeldFile> {
-    if (this.#held !== undefined) return this.#held;
-    this.#held = new Map();
-    for (const { manifest } of listReleases(this.#store)) {
-      const dir = releaseDir(this.#store, manifest.digest);
-      const cache = StatCache.ofRelease(this.#store, manifest.digest);
-      this.#caches.push(cache);
-      for (const file of manifest.files) {
-        if (!this.#held.has(file.sha256)) this.#held.set(file.sha256, { file, dir, cache });
-      }
-    }
-    return this.#held;
   }
 }

@@ -10,12 +10,21 @@ import { releaseDirName } from "./releases.ts";
 import { decodeColumns, encodeColumns, SHA256_DIGITS, type StatColumns } from "./stat_columns.ts";
 import type { Store } from "./store.ts";
 
-interface Entry {
+/** What identifies the present content of a file without reading it. */
+export interface FileStamp {
   readonly size: number;
   readonly mtimeMs: number;
   readonly ctimeMs: number;
   readonly inode: number;
+}
+
+interface Entry extends FileStamp {
   readonly sha256: Sha256;
+}
+
+/** Returns the stamp of a file. For many files, it takes a tenth of the memory of the `FileInfo`. */
+export function stampOf(info: Deno.FileInfo): FileStamp {
+  return { size: info.size, mtimeMs: mtimeOf(info), ctimeMs: ctimeOf(info), inode: info.ino ?? 0 };
 }
 
 /**
@@ -33,10 +42,13 @@ export class StatCache implements DigestCache {
   readonly #fs: FileSystem;
   readonly #path: string;
   readonly #comparesCtime: boolean;
-  /** The columns as read from the disk, until the first lookup or change. */
-  #columns: StatColumns | undefined;
-  #entries: Map<string, Entry> | undefined;
-  #changed = false;
+  /** As read from the disk. */
+  readonly #columns: StatColumns | undefined;
+  /** The row of each path in the columns, since the first look-up. */
+  #rows: Map<string, number> | undefined;
+  /** The entries that differ from the columns; `undefined` for a path that is forgotten. */
+  readonly #changes = new Map<string, Entry | undefined>();
+  #isChanged = false;
 
   private constructor(store: Store, name: string, options: { readonly comparesCtime: boolean }) {
     this.#fs = store.fs;
@@ -67,75 +79,93 @@ export class StatCache implements DigestCache {
 
   /** Returns the digest of a file that is unchanged since it was hashed; `undefined` if it has to be hashed. */
   find(path: string, info: Deno.FileInfo): Sha256 | undefined {
-    const entry = this.#loaded().get(path);
+    const entry = this.#find(path);
     if (entry === undefined) return undefined;
     const same = entry.size === info.size && entry.mtimeMs === info.mtime?.getTime() &&
       entry.inode === (info.ino ?? 0) && (!this.#comparesCtime || entry.ctimeMs === ctimeOf(info));
     return same ? entry.sha256 : undefined;
   }
 
+  /** Returns the size and the digest of a file when it was hashed, whether or not the file has changed since. */
+  entryOf(path: string): { readonly size: number; readonly sha256: Sha256 } | undefined {
+    return this.#find(path);
+  }
+
+  /** The files on the disk's list, each with its digest when it was hashed. */
+  get listed(): Pick<StatColumns, "paths" | "sizes" | "sha256s"> {
+    return this.#columns ?? NOTHING_LISTED;
+  }
+
   /** Remembers a digest, unless the file was written so recently that a later write could show the same time. */
   remember(path: string, info: Deno.FileInfo, sha256: Sha256, clock: Clock): void {
-    if (isSettled(info, clock)) this.#set(path, info, sha256);
+    if (isSettled(info, clock)) this.rememberOwn(path, stampOf(info), sha256);
     else this.forget(path);
   }
 
   /** Remembers a file that this program wrote and made read-only itself. */
-  rememberOwn(path: string, info: Deno.FileInfo, sha256: Sha256): void {
-    this.#set(path, info, sha256);
+  rememberOwn(path: string, { size, mtimeMs, ctimeMs, inode }: FileStamp, sha256: Sha256): void {
+    this.#change(path, { size, mtimeMs, ctimeMs, inode, sha256 });
   }
 
   forget(path: string): void {
-    if (this.#loaded().delete(path)) this.#changed = true;
+    if (this.#find(path) !== undefined) this.#change(path, undefined);
   }
 
   /** Forgets all other paths. */
   keepOnly(paths: ReadonlySet<string>): void {
-    for (const path of this.#loaded().keys()) if (!paths.has(path)) this.forget(path);
+    for (const path of [...this.#columns?.paths ?? [], ...this.#changes.keys()]) {
+      if (!paths.has(path)) this.forget(path);
+    }
   }
 
   /** Writes the cache if it changed. Ignores a failure of the disk: the cache only saves time. */
   save(): void {
-    if (!this.#changed) return;
+    if (!this.#isChanged) return;
     try {
       clearWay(this.#fs, this.#path);
-      replaceFile(this.#fs, this.#path, encodeColumns(toColumns(this.#loaded())));
-      this.#changed = false;
+      replaceFile(this.#fs, this.#path, encodeColumns(toColumns(this.#entries())));
+      this.#isChanged = false;
     } catch (error) {
       const failure = diskError(error, `write ${this.#path}`);
       if (!(failure instanceof DiskError)) throw failure;
     }
   }
 
-  #set(path: string, info: Deno.FileInfo, sha256: Sha256): void {
-    const entry = {
-      size: info.size,
-      mtimeMs: mtimeOf(info),
-      ctimeMs: ctimeOf(info),
-      inode: info.ino ?? 0,
-      sha256,
-    };
-    this.#loaded().set(path, entry);
-    this.#changed = true;
+  #change(path: string, entry: Entry | undefined): void {
+    this.#changes.set(path, entry);
+    this.#isChanged = true;
   }
 
-  #loaded(): Map<string, Entry> {
-    if (this.#entries !== undefined) return this.#entries;
-    this.#entries = new Map();
-    const columns = this.#columns;
-    this.#columns = undefined;
-    if (columns === undefined) return this.#entries;
-    for (const [index, path] of columns.paths.entries()) {
-      this.#entries.set(path, {
-        size: columns.sizes[index] ?? -1,
-        mtimeMs: columns.mtimesMs[index] ?? -1,
-        ctimeMs: columns.ctimesMs[index] ?? -1,
-        inode: columns.inodes[index] ?? -1,
-        sha256: columns.sha256s.slice(index * SHA256_DIGITS, (index + 1) * SHA256_DIGITS),
-      });
-    }
-    return this.#entries;
+  #find(path: string): Entry | undefined {
+    if (this.#changes.has(path)) return this.#changes.get(path);
+    if (this.#columns === undefined) return undefined;
+    this.#rows ??= new Map(Array.from(this.#columns.paths, (path, row) => [path, row]));
+    const row = this.#rows.get(path);
+    return row === undefined ? undefined : entryOf(this.#columns, row);
   }
+
+  #entries(): Map<string, Entry> {
+    const entries = new Map<string, Entry>();
+    for (const [row, path] of this.#columns?.paths.entries() ?? []) {
+      if (this.#columns !== undefined && !this.#changes.has(path)) {
+        entries.set(path, entryOf(this.#columns, row));
+      }
+    }
+    for (const [path, entry] of this.#changes) if (entry !== undefined) entries.set(path, entry);
+    return entries;
+  }
+}
+
+const NOTHING_LISTED = { paths: [], sizes: new Float64Array(), sha256s: "" };
+
+function entryOf(columns: StatColumns, row: number): Entry {
+  return {
+    size: columns.sizes[row] ?? -1,
+    mtimeMs: columns.mtimesMs[row] ?? -1,
+    ctimeMs: columns.ctimesMs[row] ?? -1,
+    inode: columns.inodes[row] ?? -1,
+    sha256: columns.sha256s.slice(row * SHA256_DIGITS, (row + 1) * SHA256_DIGITS),
+  };
 }
 
 /** Reads a cache; `undefined` if it is damaged, which costs only time. */

@@ -12,6 +12,7 @@ import {
 import { StateFile } from "../core/state_file.ts";
 import type { Log } from "../core/log.ts";
 import { ownerHint } from "../core/file_owner.ts";
+import { ManifestMemo } from "./manifest_memo.ts";
 import { clearWrongEntries, STATE_DIR_NAME, type StateFolder } from "./state_entries.ts";
 import { tightenModes } from "./tighten_modes.ts";
 
@@ -34,6 +35,8 @@ export interface Store extends StateFolder {
   readonly withdrawals: string;
   readonly revisions: string;
   readonly statCache: string;
+  /** The manifests that were parsed last. */
+  readonly manifests: ManifestMemo;
 }
 
 /** Where a model folder and its store are, or will be. */
@@ -155,6 +158,7 @@ function storeAt(fs: FileSystem, location: StoreLocation, log: Pick<Log, "warn">
     withdrawals: join(root, "withdrawals.json"),
     revisions: join(root, "revisions.json"),
     statCache: join(root, "stat_cache"),
+    manifests: new ManifestMemo(),
   };
 }
 

@@ -137,3 +137,38 @@ Deno.test("compareUtf8() orders strings by their UTF-8 bytes", () => {
     fc.property(fc.array(text), (list) => assert.deepEqual(sortUtf8([...list]), [...list].sort(bytes))),
   );
 });
+
+Deno.test("a path of plain characters is judged as the same path with another part behind it", () => {
+  const name = fc.oneof(
+    fc.string({ unit: fc.constantFrom(..."abzAZ09_-. ~"), maxLength: 12 }),
+    fc.constantFrom(
+      "con",
+      "CON.txt",
+      "aux",
+      "nul.bin",
+      "com1",
+      "com1.x",
+      "lpt9",
+      "lpt",
+      "prn",
+      "common",
+      "console",
+    ),
+    fc.constantFrom(".git", "git~1", "..", ".", "a.", "a..b", "a".repeat(255), "a".repeat(256)),
+  );
+  const path = fc.array(name, { minLength: 1, maxLength: 34 }).map((names) => names.join("/"));
+  fc.assert(
+    fc.property(path, (path) => {
+      const isDeep = path.split("/").length === 32;
+      const isLong = path.length > 890;
+      fc.pre(!isDeep && !isLong);
+      // The accent leads to the checks of each part.
+      assert.equal(portablePathProblem(path) === undefined, portablePathProblem(`${path}/é`) === undefined);
+    }),
+    { numRuns: 2000 },
+  );
+  for (const path of ["a/".repeat(31) + "a", "symbol_1/model-2.v3.npy"]) {
+    assert.equal(portablePathProblem(path), undefined);
+  }
+  assert.ok(portablePathProblem("a/".repeat(32) + "a"));
+});

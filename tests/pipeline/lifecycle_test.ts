@@ -11,7 +11,7 @@ import { readHistory } from "../../lib/store/history.ts";
 import { activeManifest, readPointer } from "../../lib/store/pointers.ts";
 import { addQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
 import { clearIntent, type Intent, writeIntent } from "../../lib/store/intent.ts";
-import { listReleases, type StoredRelease } from "../../lib/store/releases.ts";
+import { listReleases, type ReleaseHead } from "../../lib/store/releases.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
@@ -192,8 +192,7 @@ Deno.test("planPrune() counts from the newest and keeps what pointers and the in
   const [, two] = listReleases(store).toReversed();
   assert.ok(two !== undefined);
   const killed = { runId: "r1", command: "pull", startedAt: "2026-01-01T00:00:00Z" };
-  const named = (list: readonly StoredRelease[]) =>
-    list.map(({ manifest }) => digests.indexOf(manifest.digest) + 1);
+  const named = (list: readonly ReleaseHead[]) => list.map(({ digest }) => digests.indexOf(digest) + 1);
   const { digest } = two.manifest;
   const intents: readonly Intent[] = [
     { ...killed, phase: "adopting", digest, from: null },
@@ -211,7 +210,7 @@ Deno.test("planPrune() counts from the newest and keeps what pointers and the in
   // 4 and 3 are the newest that are not quarantined, 5 was rolled back, 1 is active.
   assert.deepEqual([named(plan.kept), named(plan.removed)], [[5, 4, 3, 1], [2]]);
   // Its other file is in the kept releases, too.
-  assert.equal(freedBytes(plan), 1);
+  assert.equal(freedBytes(store, plan), 1);
   const stopped = testContext({ signal: AbortSignal.abort(new Error("stop")) });
   await assert.rejects(pruneReleases(stopped, store, plan), /stop/);
   assert.equal(listReleases(store).length, 5);

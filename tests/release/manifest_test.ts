@@ -245,3 +245,28 @@ Deno.test("a registry file is read up to its largest size", () => {
     message: "Cannot use model.sig: it has 11 bytes, at most 10 are read",
   });
 });
+
+Deno.test("a list of files is read as its schema says: unknown fields are left out, and wrong ones refused", async () => {
+  const manifest = await createManifest([{ path: "a", size: 1, sha256: SHA }], details);
+  const read = (file: unknown) => readManifest(JSON.stringify({ ...manifest, files: [file] }), "test").files;
+  const file = { path: "a", size: 1, sha256: SHA };
+  assert.deepEqual(read({ ...file, chunks: [SHA], later: 1 }), [file]);
+  assert.deepEqual(read({ ...file, contentChunks: "x:y", later: 1 }), [{ ...file, contentChunks: "x:y" }]);
+  assert.deepEqual(read({ ...file, contentChunks: "x:y" }), [{ ...file, contentChunks: "x:y" }]);
+  const wrong = [
+    null,
+    "a",
+    [],
+    {},
+    { ...file, path: 1 },
+    { ...file, size: -1 },
+    { ...file, size: 1.5 },
+    { ...file, size: 2 ** 60 },
+    { ...file, size: "1" },
+    { ...file, sha256: `${SHA}\n` },
+    { ...file, sha256: SHA.slice(1) },
+    { ...file, contentChunks: null },
+    { ...file, contentChunks: 1 },
+  ];
+  for (const one of wrong) assert.throws(() => read(one), { code: "MANIFEST_INVALID" }, JSON.stringify(one));
+});

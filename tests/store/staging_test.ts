@@ -18,7 +18,7 @@ import {
 } from "../../lib/store/releases.ts";
 import { SPARE_BYTES } from "../../lib/store/require_space.ts";
 import { Staging } from "../../lib/store/staging.ts";
-import { StatCache } from "../../lib/store/stat_cache.ts";
+import { stampOf, StatCache } from "../../lib/store/stat_cache.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import type { FileSystem } from "../../lib/core/files.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
@@ -277,7 +277,7 @@ Deno.test("small files are synced together before their release is installed: ma
   assert.deepEqual(await syncsOf(WHOLE_DISK_FILES_MIN, 1), [...whole, ...eachFile]);
 });
 
-Deno.test("a pull syncs no small file by itself, and all of them before its release is in the store", async () => {
+Deno.test("a first pull fetches many files by their folder, and syncs them together before its release is in the store", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const files = Array.from(
@@ -289,10 +289,13 @@ Deno.test("a pull syncs no small file by itself, and all of them before its rele
   const bot = machine(dir.path, "bot", registryOf(trainer));
   const steps: string[] = [];
   const onStep = (step: string) => void steps.push(step);
-  const spawn: SpawnProcess = (request) =>
-    request.title === "sync"
+  let folderFetches = 0;
+  const spawn: SpawnProcess = (request) => {
+    if (request.args.includes("fetch") && request.args.includes("--no-filter")) folderFetches++;
+    return request.title === "sync"
       ? ending(0, () => onStep("whole disk"))(request)
       : countingSpawn(onStep)(request);
+  };
   await pullTo(testContext({ fs: countingFs(onStep), spawn }), bot);
   const inStaging = steps.filter((step) => /^(sync|syncSync|chmod) .*\/staging\/[^/]+\/files\/./.test(step));
   const folders = [...new Set(inStaging.map((step) => step.split("/files/")[1]))].sort();
@@ -301,6 +304,8 @@ Deno.test("a pull syncs no small file by itself, and all of them before its rele
   const installed = steps.findIndex((step) => /^rename .*\/files .*\/releases\//.test(step));
   assert.ok(synced > 0 && synced < installed);
   assert.equal(steps.lastIndexOf("whole disk"), synced);
+  assert.equal(folderFetches, 1);
+  assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
 });
 
 Deno.test("a small file of a full disk leaves nothing, and is readable by everybody whatever the umask", async () => {
@@ -347,7 +352,11 @@ Deno.test("a large linked file keeps the list of its chunks", async () => {
   Deno.truncateSync(join(staged, "a.onnx"), size);
   installRelease(store, staged, manifest.digest, formatManifest(manifest));
   const cache = StatCache.ofRelease(store, manifest.digest);
-  cache.rememberOwn("a.onnx", Deno.lstatSync(join(releaseDir(store, manifest.digest), "a.onnx")), sha256);
+  cache.rememberOwn(
+    "a.onnx",
+    stampOf(Deno.lstatSync(join(releaseDir(store, manifest.digest), "a.onnx"))),
+    sha256,
+  );
   cache.save();
   await using staging = new Staging(testContext(), store, "run");
   assert.ok(await staging.link("a.onnx", sha256));

@@ -5,7 +5,7 @@ import { sha256Hex } from "../../lib/core/hash.ts";
 import { createManifest, type ReleaseFile } from "../../lib/release/manifest.ts";
 import { type ModelSet, readModelSet } from "../../lib/release/model_set.ts";
 import { type CheckDepth, checkFiles } from "../../lib/store/release_files.ts";
-import { StatCache } from "../../lib/store/stat_cache.ts";
+import { stampOf, StatCache } from "../../lib/store/stat_cache.ts";
 import { decodeColumns, encodeColumns } from "../../lib/store/stat_columns.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
@@ -175,7 +175,7 @@ Deno.test("a digest is found by size, mtime and inode, and that of a mirrored fi
   };
   for (const [name, open] of Object.entries(caches)) {
     const cache = open();
-    cache.rememberOwn("a.onnx", info, digest);
+    cache.rememberOwn("a.onnx", stampOf(info), digest);
     assert.equal(open().find("a.onnx", info), undefined);
     cache.save();
     assert.equal(open().find("a.onnx", info), digest);
@@ -204,7 +204,7 @@ Deno.test("a digest is remembered from 50 ms after the last change on, and from 
     const info = { ...found, mtime: new Date(written) };
     for (const age of [settledMs, settledMs - 1, -settledMs, 1 - settledMs]) {
       // An earlier digest is forgotten.
-      cache.rememberOwn("a.onnx", info, "cd".repeat(32));
+      cache.rememberOwn("a.onnx", stampOf(info), "cd".repeat(32));
       const now = new Date(info.mtime.getTime() + age).toISOString();
       cache.remember("a.onnx", info, digest, new FakeClock(now));
       const wanted = Math.abs(age) === settledMs ? digest : undefined;
@@ -228,7 +228,7 @@ Deno.test("a cache that cannot be read or written costs time and a warning, neve
   const open = () => StatCache.ofRelease(store, digest);
   const save = () => {
     const cache = open();
-    cache.rememberOwn("a.onnx", info, "cd".repeat(32));
+    cache.rememberOwn("a.onnx", stampOf(info), "cd".repeat(32));
     cache.save();
   };
   failure = osError("ENOSPC");

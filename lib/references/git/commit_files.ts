@@ -1,6 +1,6 @@
 import { decodeUtf8 } from "../../core/decode_utf8.ts";
 import { RefusedError } from "../../core/errors.ts";
-import { findMissing } from "../../git/blobs.ts";
+import { findMissing } from "../../git/find_missing.ts";
 import type { Git } from "../../git/git.ts";
 import { BLOBLESS, bloblessFetch } from "../../git/git_options.ts";
 import type { ObjectId } from "../../git/object_id.ts";

@@ -1,0 +1,124 @@
+import { isChunked, type Sha256 } from "../core/hash.ts";
+import type { Digest, ReleaseFile } from "../release/manifest.ts";
+import { readPointer } from "./pointers.ts";
+import { findRelease, listReleaseNames, releaseDir } from "./releases.ts";
+import { SHA256_DIGITS } from "./stat_columns.ts";
+import { StatCache } from "./stat_cache.ts";
+import type { Store } from "./store.ts";
+
+/** A file of an installed release. */
+export interface HeldFile {
+  readonly file: ReleaseFile;
+  readonly dir: string;
+  readonly cache: StatCache;
+}
+
+/** A file with the content that it had when it was hashed. */
+type ListedFile = Pick<ReleaseFile, "path" | "size" | "sha256">;
+
+/** This many contents are searched for one by one. Then an index of all is faster. */
+const SEARCHES_MAX = 32;
+
+/**
+ * Finds files of installed releases by their content. Most are at the same path in the active release. The stat caches
+ * are searched, which takes a tenth of the time of reading the manifests.
+ */
+export class HeldFiles {
+  readonly #store: Store;
+  #releases: readonly HeldRelease[] | undefined;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /**
+   * Returns a file with this content, whose bytes may have changed since it was hashed.
+   *
+   * @param path where it is, if it is unchanged
+   */
+  find(sha256: Sha256, path?: string): HeldFile | undefined {
+    const releases = this.#releases ??= openReleases(this.#store);
+    const same = path === undefined ? undefined : releases[0]?.findAt(path, sha256);
+    if (same !== undefined) return same;
+    for (const release of releases) {
+      const other = release.find(sha256);
+      if (other !== undefined) return other;
+    }
+    return undefined;
+  }
+
+  /** Saves the digests of files that had to be hashed. */
+  save(): void {
+    for (const { cache } of this.#releases ?? []) cache.save();
+  }
+}
+
+/** Opens all releases, the active one first. */
+function openReleases(store: Store): HeldRelease[] {
+  const active = readPointer(store, "current");
+  return listReleaseNames(store).sort((a, b) => Number(b === active) - Number(a === active))
+    .map((digest) => new HeldRelease(store, digest));
+}
+
+class HeldRelease {
+  readonly cache: StatCache;
+  readonly #store: Store;
+  readonly #digest: Digest;
+  readonly #dir: string;
+  #searches = 0;
+  #index: Map<Sha256, ListedFile> | undefined;
+
+  constructor(store: Store, digest: Digest) {
+    this.#store = store;
+    this.#digest = digest;
+    this.#dir = releaseDir(store, digest);
+    this.cache = StatCache.ofRelease(store, digest);
+  }
+
+  findAt(path: string, sha256: Sha256): HeldFile | undefined {
+    const entry = this.cache.entryOf(path);
+    return entry?.sha256 === sha256 ? this.#held({ path, size: entry.size, sha256 }) : undefined;
+  }
+
+  find(sha256: Sha256): HeldFile | undefined {
+    const found = this.#search(sha256);
+    return found && this.#held(found);
+  }
+
+  #search(sha256: Sha256): ListedFile | undefined {
+    const isIndexed = this.#index !== undefined || ++this.#searches > SEARCHES_MAX || !this.#isListed;
+    if (isIndexed) return (this.#index ??= this.#createIndex()).get(sha256);
+    const { paths, sizes, sha256s } = this.cache.listed;
+    let start = sha256s.indexOf(sha256);
+    while (start % SHA256_DIGITS > 0) start = sha256s.indexOf(sha256, start + 1);
+    const row = start / SHA256_DIGITS;
+    const [path, size] = [paths[row], sizes[row]];
+    return path === undefined || size === undefined ? undefined : { path, size, sha256 };
+  }
+
+  /** A full disk may have cost the stat cache. Then the manifest lists the files. */
+  get #isListed(): boolean {
+    return this.cache.listed.paths.length > 0;
+  }
+
+  #createIndex(): Map<Sha256, ListedFile> {
+    if (!this.#isListed) return new Map(this.#manifestFiles.map((file) => [file.sha256, file]));
+    const { paths, sizes, sha256s } = this.cache.listed;
+    return new Map(paths.map((path, row) => {
+      const sha256 = sha256s.slice(row * SHA256_DIGITS, (row + 1) * SHA256_DIGITS);
+      return [sha256, { path, size: sizes[row] ?? -1, sha256 }];
+    }));
+  }
+
+  #held(listed: ListedFile): HeldFile {
+    // Only the manifest has the chunks of a large file.
+    const entry = isChunked(listed.size)
+      ? this.#manifestFiles.find(({ path }) => path === listed.path)
+      : undefined;
+    return { file: entry?.sha256 === listed.sha256 ? entry : listed, dir: this.#dir, cache: this.cache };
+  }
+
+  get #manifestFiles(): readonly ReleaseFile[] {
+    return findRelease(this.#store, this.#digest)?.manifest.files ?? [];
+  }
+}
