@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { ModelSyncError } from "../core/errors.ts";
-import { fetchBlobs } from "../git/commit_restored.ts";
+import { fetchBlobs } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";

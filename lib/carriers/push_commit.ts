@@ -9,6 +9,7 @@ import { HOOK_REFUSED } from "../git/hooks.ts";
 import { LFS_CONTENT_MISSING, type LfsContents, pushLfs } from "../git/lfs.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";
+import { keepPacks } from "../git/unpushed_packs.ts";
 import type { PublisherPlace } from "./take_over_clone.ts";
 
 /** A push that the remote rejects because its branch has moved. */
@@ -45,7 +46,10 @@ export async function pushCommit(
   if (lost !== undefined) return lost;
   const args = ["push", "--progress", "--porcelain", remote, `${commit}:refs/heads/${branch}`];
   const result = await registry.git.attempt(args, { action, transfer: true });
-  if (result.code === 0) return void await registry.sync();
+  if (result.code === 0) {
+    keepPacks(context, registry);
+    return void await registry.sync();
+  }
   const report = new TextDecoder().decode(result.stdout);
   const error = registry.remoteError(action, {
     code: result.code,

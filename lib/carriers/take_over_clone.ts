@@ -4,6 +4,7 @@ import { refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
 import { writtenPaths } from "../git/commit_models.ts";
 import { settleJournal } from "../git/journal.ts";
 import type { Registry } from "../git/registry.ts";
+import { deleteGivenUpPacks } from "../git/unpushed_packs.ts";
 
 /** The folder that a publish writes, and whether the worktree may contain other uncommitted changes. */
 export interface PublisherPlace {
@@ -38,7 +39,9 @@ export async function followRemote(
       refuseDirty(registry, lost, "commit, stash or remove them: a publish overwrites these paths");
     } else refuseDirty(registry, status.dirty);
   }
-  return await syncBranch(context, registry, status, tip);
+  const branch = await syncBranch(context, registry, status, tip);
+  await deleteGivenUpPacks(context, registry);
+  return branch;
 }
 
 /** Whether a publish writes the path. Uncommitted changes there would be lost, so they are always refused. */

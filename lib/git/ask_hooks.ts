@@ -3,9 +3,10 @@ import type { Context } from "../core/context.ts";
 import { replaceFile } from "../core/files.ts";
 import { keepBranch } from "./branch.ts";
 import { findHooks, type HookName, type Hooks, runHook } from "./hooks.ts";
-import { openJournal, restorePaths, scratchOf, takeBack } from "./journal.ts";
+import { openJournal, scratchOf, takeBack } from "./journal.ts";
 import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
+import { restorePaths, showFiles } from "./worktree.ts";
 
 /** In the order in which git runs them. */
 const COMMIT_HOOKS = [
@@ -43,6 +44,7 @@ export async function askCommitHooks(
   const { fs } = context;
   const index = join(scratchOf(registry), "hook-index");
   const message = join(scratchOf(registry), "COMMIT_EDITMSG");
+  if (registry.isOwn) await showFiles(context, registry, commit.tree);
   const argsOf = { "pre-commit": [], "prepare-commit-msg": [message, "message"], "commit-msg": [message] };
   for (const name of asked) {
     replaceFile(fs, index, fs.readFileSync(commit.index));
@@ -53,7 +55,7 @@ export async function askCommitHooks(
       await takeBackBranch(context, registry, name, commit.parent);
     }
   }
-  await restorePaths(registry.git, commit.tree, commit.paths);
+  await restorePaths(context, registry, registry.git, commit.tree, commit.paths);
 }
 
 /**
@@ -78,6 +80,7 @@ export async function askPushHook(
   });
   openJournal(context, registry, { phase: "writing", head: commit, paths: [...paths] });
   try {
+    if (registry.isOwn) await showFiles(context, registry, commit);
     await runHook(registry, hooks, "pre-push", {
       args: [remote, url],
       stdin: `${ref} ${commit} ${ref} ${tip ?? "0".repeat(commit.length)}\n`,

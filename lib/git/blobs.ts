@@ -109,3 +109,20 @@ export async function collectBlob(blob: Blob): Promise<Uint8Array> {
   }
   return content;
 }
+
+/** Fetches those of these objects that the clone does not hold. */
+export async function fetchBlobs(
+  registry: Registry,
+  blobs: readonly ObjectId[],
+  git = registry.git,
+): Promise<void> {
+  if (blobs.length === 0) return;
+  const output = await git.with({ env: { GIT_NO_LAZY_FETCH: "1" } }).text(["cat-file", "--batch-check"], {
+    action: "look for files in the clone",
+    stdin: `${blobs.join("\n")}\n`,
+  });
+  const missing = output.split("\n").filter((line) => line.endsWith(" missing")).map((line) =>
+    line.split(" ")[0] ?? ""
+  );
+  if (missing.length > 0) await registry.fetchObjects(git, [...new Set(missing)]);
+}

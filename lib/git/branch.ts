@@ -4,6 +4,7 @@ import { redactUrls } from "../core/secret.ts";
 import { moveWorktree } from "./journal.ts";
 import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
+import { deleteGivenUpPacks } from "./unpushed_packs.ts";
 import type { WorktreeStatus } from "./worktree_status.ts";
 
 /** The trailers of a publish commit. They distinguish our commits from those of people. */
@@ -138,6 +139,7 @@ export async function giveUpUnpushed(
     await registry.git.bytes(["read-tree", "--empty"], call);
     return await registry.git.bytes(["clean", "-ffdq"], call);
   });
+  await deleteGivenUpPacks(context, registry);
 }
 
 async function areOurs(registry: Registry, base: ObjectId | undefined, head: ObjectId): Promise<boolean> {

@@ -1,6 +1,6 @@
-import { join, posix } from "node:path";
+import { posix } from "node:path";
 import type { Context } from "../core/context.ts";
-import { findEntry, findText, removeFile } from "../core/files.ts";
+import { removeTree } from "../core/files.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { Working } from "../core/working.ts";
 import {
@@ -9,20 +9,34 @@ import {
   formatManifest,
   type Manifest,
   type ManifestDetails,
-  type ReleaseFile,
 } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
 import { askCommitHooks } from "./ask_hooks.ts";
 import { ATTRIBUTES, forbidConversions, lfsPathTest, withLfsPaths } from "./attributes.ts";
-import { blobIdOf, type ObjectFormat, type ObjectId } from "./object_id.ts";
 import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "./branch.ts";
-import { checkTree, commitTree, type ExpectedFile, formatOf, makeTree, scratchIndex } from "./commit_tree.ts";
-import { closeJournal, openJournal, restorePaths, takeBack, WHOLE_WORKTREE } from "./journal.ts";
+import {
+  checkTree,
+  CommitIndex,
+  commitTree,
+  type ExpectedFile,
+  formatOf,
+  removalOf,
+  removed,
+  scratchIndex,
+  writeBlob,
+} from "./commit_tree.ts";
+import { closeJournal, openJournal, scratchOf, takeBack } from "./journal.ts";
+import { findLfsFolder, syncLfsObjects } from "./lfs.ts";
+import type { ObjectId } from "./object_id.ts";
+import { findChanges } from "./model_changes.ts";
+import { packModels } from "./pack_models.ts";
+import { readAttributes } from "./read_attributes.ts";
+import { changing, type CommittedFile } from "./read_again.ts";
 import type { Registry } from "./registry.ts";
-import { findStaged, refuseFilters, removeMarks, type StagedEntry, stagePaths } from "./stage_models.ts";
-import { syncLfsObjects } from "./lfs.ts";
+import type { StagedEntry } from "./stage_models.ts";
 import { listTree, manifestPathOf, signaturePathOf, type TreeEntry } from "./tree.ts";
-import { changing, placeText, type WorktreePlan, writeWorktree, type WrittenFile } from "./worktree.ts";
+import { deleteGivenUpPacks, placePack } from "./unpushed_packs.ts";
+import { showTree, WHOLE_WORKTREE } from "./worktree.ts";
 
 /** Returns the text of the signature of a release: of its files in `folder`, and of its manifest's text. */
 export interface CommitSigner {
@@ -66,9 +80,9 @@ export function restoredPaths(
 }
 
 /**
- * Commits a model set to the clone. Writes the changed files into the worktree, stages exactly these, builds a tree in
- * a separate index, compares each object in it with the hashed bytes, and commits it. Hooks may refuse the commit, but
- * not change it. If the run is killed, the next publish undoes its changes.
+ * Commits a model set to the clone: writes the changed files into one pack, builds a tree in a separate index, compares
+ * the objects in it with the bytes that were read, and commits it. Hooks may refuse the commit, but not change it. If
+ * the run is killed, the next publish undoes its changes.
  *
  * @returns the new commit; `undefined` if nothing changed
  */
@@ -78,27 +92,25 @@ export async function commitModels(
   change: ModelCommit,
 ): Promise<ObjectId | undefined> {
   const { head } = change;
-  const paths = restoredPaths(registry, change);
   registry.sweep();
-  openJournal(context, registry, { phase: "writing", head: head ?? null, paths: [...paths] });
+  openJournal(context, registry, {
+    phase: "writing",
+    head: head ?? null,
+    paths: [...restoredPaths(registry, change)],
+  });
   try {
+    const { fs } = context;
+    await removeTree(fs, scratchOf(registry));
+    fs.mkdirSync(scratchOf(registry));
     const commit = await writeCommit(context, registry, change);
-    if (commit === undefined) await restorePaths(registry.git, head, paths);
-    else await syncCommit(context, registry, change);
+    await removeTree(fs, scratchOf(registry));
     closeJournal(context, registry);
     return commit;
   } catch (error) {
     await takeBack(context, registry);
+    await deleteGivenUpPacks(context, registry);
     throw error;
   }
-}
-
-/** Other files are synced after the push: until then, the next publish can recreate the commit. */
-async function syncCommit(context: Context, registry: Registry, change: ModelCommit): Promise<void> {
-  using _working = new Working(context, "writing the commit to the disk");
-  const inLfs = new Set(change.lfsPaths);
-  const digests = change.set.files.filter(({ path }) => inLfs.has(path)).map(({ sha256 }) => sha256);
-  await syncLfsObjects(context, registry, digests);
 }
 
 async function writeCommit(
@@ -107,43 +119,53 @@ async function writeCommit(
   change: ModelCommit,
 ): Promise<ObjectId | undefined> {
   const { subdir, set, head } = change;
-  const manifestPath = manifestPathOf(subdir);
-  const beside = [manifestPath, signaturePathOf(subdir)];
+  const beside = [manifestPathOf(subdir), signaturePathOf(subdir)];
   forbidConversions(context, registry.objectsDir, subdir, beside);
-  const before = findText(context.fs, join(registry.git.repoDir, ATTRIBUTES)) ?? "";
-  const attributes = writeAttributes(context, registry, change, before) ? [ATTRIBUTES] : [];
-  await removeMarks(registry, [`${subdir}/`, ...beside, ...attributes]);
-  const held = head === undefined ? [] : await listTree(registry.git, head, [`${subdir}/`]);
-  const unchanged = unchangedFiles(change, lfsPathTest(before));
-  const write = set.files.filter((file) => !unchanged.has(file.path));
-  const format = await formatOf(registry, head);
-  const plan = { subdir, write, remove: findGone(change, held), format };
-  const written = await writeWorktree(context, registry, plan);
-  const expected = expectedFiles(subdir, held, unchanged, written);
-  const staged = await stageModels(context, registry, change, plan, attributes);
-  if (staged.length === 0 && !change.isManifestStale) {
+  const attributes = await changeAttributes(registry, change);
+  const index = await CommitIndex.create(context, registry, head);
+  await index.replace(attributes.entries);
+  const stored = await storeModels(context, registry, change, index, attributes.wasInLfs);
+  const expected = new Map<string, ExpectedFile>(
+    stored.files.map((file) => [posix.join(subdir, file.path), file]),
+  );
+  const models = [
+    ...stored.gone.map(removed),
+    ...stored.written.map(({ path, blob }) => ({ path: posix.join(subdir, path), mode: "100644", blob })),
+  ];
+  if (models.length === 0 && !change.isManifestStale) {
     if (head !== undefined) await checkTree(registry, head, [`${subdir}/`], expected);
     return undefined;
   }
-  const manifest = await createManifest([...unchanged.values(), ...written.map(withoutBlob)], change.details);
+  const manifest = await createManifest(
+    stored.files.map(({ blob: _, ...file }) => file),
+    change.details,
+  );
   if (manifest.digest !== set.digest) throw changing(set.dir);
-  const text = formatManifest(manifest);
-  const texts = new Map([[manifestPath, text]]);
-  const signature = await change.signer?.sign(manifest, text, posix.basename(subdir));
-  if (signature !== undefined) texts.set(signaturePathOf(subdir), signature);
-  for (const [path, content] of texts) {
-    placeText(context, registry, path, content);
-    expected.set(path, await expectedText(format, content));
-  }
-  if (signature === undefined) removeSignature(context, registry, subdir);
-  await stagePaths(context, registry, beside);
-  const entries = [...staged, ...await findStaged(registry, head, [...beside, ...attributes])];
-  const tree = await makeTree(context, registry, head, entries);
+  const texts = await writeTexts(context, registry, change, manifest);
+  for (const [path, text] of texts.expected) expected.set(path, text);
+  await index.replace([...models, ...texts.entries]);
+  const tree = await index.writeTree();
   await checkTree(registry, tree, [`${subdir}/`, ...beside], expected);
-  const message = messageOf(change, manifest.digest);
-  const index = scratchIndex(registry);
+  if (stored.pack !== undefined) {
+    placePack(context, registry, scratchOf(registry), { name: stored.pack, tree });
+  }
   const paths = restoredPaths(registry, change);
-  await askCommitHooks(context, registry, { tree, parent: head, index, message, paths });
+  const written = [...stored.written.map(({ path }) => posix.join(subdir, path)), ...texts.expected.keys()];
+  await showTree(context, registry, {
+    head,
+    tree,
+    paths: writtenPaths(subdir),
+    written,
+    removed: [...stored.gone.map(({ path }) => path), ...texts.removed],
+  });
+  const message = messageOf(change, manifest.digest);
+  await askCommitHooks(context, registry, {
+    tree,
+    parent: head,
+    index: scratchIndex(registry),
+    message,
+    paths,
+  });
   return await commitTree(registry, {
     tree,
     parent: head,
@@ -152,98 +174,107 @@ async function writeCommit(
   });
 }
 
-/** @returns the model files that differ from the commit */
-async function stageModels(
+/** The models of a commit. What the parent commit lacks is in the pack, or in git-lfs's folder. */
+interface StoredModels {
+  readonly files: readonly CommittedFile[];
+  /** Those of {@link files} that the parent commit lacks. */
+  readonly written: readonly CommittedFile[];
+  /** The entries of the parent commit that the set does not have. */
+  readonly gone: readonly TreeEntry[];
+  /** The pack's name without extension, in the scratch folder. */
+  readonly pack: string | undefined;
+}
+
+async function storeModels(
   context: Context,
   registry: Registry,
-  { subdir, head }: ModelCommit,
-  { write, remove }: WorktreePlan,
-  attributes: readonly string[],
-): Promise<StagedEntry[]> {
-  const folders = new Set(write.flatMap((file) => foldersOf(file.path)));
-  const touched = [...remove.filter((path) => !folders.has(path)), ...write.map((file) => file.path)].map((
-    path,
-  ) => posix.join(subdir, path));
-  await stagePaths(context, registry, [...touched, ...attributes]);
-  const staged = await findStaged(registry, head, [`${subdir}/`]);
-  await refuseFilters(registry, subdir, staged);
-  return staged;
+  change: ModelCommit,
+  index: CommitIndex,
+  wasInLfs: (path: string) => boolean,
+): Promise<StoredModels> {
+  const { subdir, head } = change;
+  const format = await formatOf(registry, head);
+  const entries = head === undefined ? [] : await listTree(registry.git, head, [`${subdir}/`]);
+  const held = { entries, format, wasInLfs };
+  const { unchanged, write, inLfs, gone } = await findChanges(context, index.git, change, held);
+  const lfsFolder = write.some(({ path }) => inLfs.has(path)) ? await findLfsFolder(registry) : undefined;
+  const scratch = scratchOf(registry);
+  const packed = await packModels(context, { scratch, format, files: write, inLfs, lfsFolder });
+  if (lfsFolder !== undefined) await syncLfs(context, lfsFolder, packed.files, inLfs);
+  return { files: [...unchanged, ...packed.files], written: packed.files, gone, pack: packed.pack };
 }
 
-/** Returns the expected content of the commit: unchanged files as the parent has them, and the written files. */
-function expectedFiles(
-  subdir: string,
-  held: readonly TreeEntry[],
-  unchanged: ReadonlyMap<string, ReleaseFile>,
-  written: readonly WrittenFile[],
-): Map<string, ExpectedFile> {
-  const expected = new Map<string, ExpectedFile>();
-  for (const { path, blob } of held) {
-    const file = unchanged.get(posix.relative(subdir, path));
-    if (file !== undefined) expected.set(path, { ...file, blob });
-  }
-  for (const file of written) expected.set(posix.join(subdir, file.path), file);
-  return expected;
-}
-
-async function expectedText(format: ObjectFormat, text: string): Promise<ExpectedFile> {
-  const size = new TextEncoder().encode(text).length;
-  return { size, sha256: await sha256Hex(text), blob: await blobIdOf(format, text) };
-}
-
-function withoutBlob({ blob: _, ...file }: WrittenFile): ReleaseFile {
-  return file;
-}
-
-/** Removes an existing signature: it belongs to another release. */
-function removeSignature(context: Context, registry: Registry, subdir: string): void {
-  const path = signaturePathOf(subdir);
-  const present = join(registry.git.repoDir, path);
-  if (findEntry(context.fs, present) === undefined) return;
-  context.log.warn(
-    `removing ${path}: it belongs to an earlier release, and no signing key is configured here`,
+/** Other files are synced after the push: until then, the next publish can recreate the commit. */
+async function syncLfs(
+  context: Context,
+  folder: string,
+  files: readonly CommittedFile[],
+  inLfs: ReadonlySet<string>,
+): Promise<void> {
+  using _working = new Working(context, "writing the commit to the disk");
+  await syncLfsObjects(
+    context,
+    folder,
+    files.filter(({ path }) => inLfs.has(path)).map(({ sha256 }) => sha256),
   );
-  removeFile(context.fs, present);
+}
+
+/** Returns the change of the `.gitattributes` that puts the files into Git LFS, and which were in it before. */
+async function changeAttributes(
+  registry: Registry,
+  { head, lfsPaths, subdir }: ModelCommit,
+): Promise<{ readonly entries: StagedEntry[]; readonly wasInLfs: (path: string) => boolean }> {
+  const before = head === undefined ? "" : await readAttributes(registry, registry.git, head);
+  const after = withLfsPaths(before, lfsPaths.map((file) => posix.join(subdir, file)));
+  const wasInLfs = lfsPathTest(before);
+  if (after === before) return { entries: [], wasInLfs };
+  return {
+    entries: [{ path: ATTRIBUTES, mode: "100644", blob: await writeBlob(registry, after) }],
+    wasInLfs,
+  };
+}
+
+/** The files beside the model folder. */
+interface ReleaseTexts {
+  readonly entries: readonly StagedEntry[];
+  /** The written ones by path. */
+  readonly expected: ReadonlyMap<string, ExpectedFile>;
+  /** The paths of removed files. */
+  readonly removed: readonly string[];
+}
+
+/** Writes the manifest and its signature as objects. Removes an existing signature that belongs to another release. */
+async function writeTexts(
+  context: Context,
+  registry: Registry,
+  { subdir, head, signer }: ModelCommit,
+  manifest: Manifest,
+): Promise<ReleaseTexts> {
+  const text = formatManifest(manifest);
+  const texts = new Map([[manifestPathOf(subdir), text]]);
+  const signaturePath = signaturePathOf(subdir);
+  const signature = await signer?.sign(manifest, text, posix.basename(subdir));
+  if (signature !== undefined) texts.set(signaturePath, signature);
+  const entries: StagedEntry[] = [];
+  const expected = new Map<string, ExpectedFile>();
+  for (const [path, content] of texts) {
+    const blob = await writeBlob(registry, content);
+    entries.push({ path, mode: "100644", blob });
+    const size = new TextEncoder().encode(content).length;
+    expected.set(path, { size, sha256: await sha256Hex(content), blob });
+  }
+  const old = signature === undefined && head !== undefined
+    ? await removalOf(registry, head, signaturePath)
+    : [];
+  if (old.length > 0) {
+    context.log.warn(
+      `removing ${signaturePath}: it belongs to an earlier release, and no signing key is configured here`,
+    );
+  }
+  return { entries: [...old, ...entries], expected, removed: old.map(({ path }) => path) };
 }
 
 function messageOf(change: ModelCommit, digest: Digest): string {
   const trailers = [`${RELEASE_TRAILER}: ${digest}`, `${SEQUENCE_TRAILER}: ${change.details.sequence}`];
   return `${change.message.trimEnd()}\n\n${trailers.join("\n")}\n`;
-}
-
-/** Returns the files whose content, and whose storage inside or outside Git LFS, did not change. */
-function unchangedFiles(change: ModelCommit, wasLfs: (path: string) => boolean): Map<string, ReleaseFile> {
-  const base = new Map(change.base?.files.map((file) => [file.path, file]));
-  const lfsPaths = new Set(change.lfsPaths);
-  const unchanged = new Map<string, ReleaseFile>();
-  for (const file of change.set.files) {
-    const before = base.get(file.path);
-    const stays = wasLfs(posix.join(change.subdir, file.path)) === lfsPaths.has(file.path);
-    if (before?.sha256 === file.sha256 && stays) unchanged.set(file.path, before);
-  }
-  return unchanged;
-}
-
-/** Writes the LFS paths into `.gitattributes`; returns whether the file changed. */
-function writeAttributes(
-  context: Context,
-  registry: Registry,
-  change: ModelCommit,
-  before: string,
-): boolean {
-  const after = withLfsPaths(before, change.lfsPaths.map((file) => posix.join(change.subdir, file)));
-  if (after === before) return false;
-  placeText(context, registry, ATTRIBUTES, after);
-  return true;
-}
-
-/** Returns the files of the registry that the set does not have, relative to the model folder. */
-function findGone({ subdir, set }: ModelCommit, held: readonly TreeEntry[]): string[] {
-  const kept = new Set(set.files.map((file) => file.path));
-  return held.map(({ path }) => posix.relative(subdir, path)).filter((path) => !kept.has(path));
-}
-
-/** Returns the folders above a path: `a` and `a/b` for `a/b/c`. */
-function foldersOf(path: string): string[] {
-  return path.split("/").slice(0, -1).map((_, index, parts) => parts.slice(0, index + 1).join("/"));
 }

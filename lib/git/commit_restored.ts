@@ -2,8 +2,8 @@ import type { Context } from "../core/context.ts";
 import { sha256Hex } from "../core/hash.ts";
 import type { Digest } from "../release/manifest.ts";
 import { askCommitHooks } from "./ask_hooks.ts";
-import { ATTRIBUTES, ATTRIBUTES_BYTES_MAX, lfsPathTest, withLfsPaths } from "./attributes.ts";
-import { readSmallBlob } from "./blobs.ts";
+import { ATTRIBUTES, lfsPathTest, withLfsPaths } from "./attributes.ts";
+import { fetchBlobs } from "./blobs.ts";
 import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "./branch.ts";
 import { restoredPaths } from "./commit_models.ts";
 import {
@@ -12,11 +12,15 @@ import {
   type ExpectedFile,
   formatOf,
   makeTree,
+  removalOf,
+  removed,
   scratchIndex,
+  writeBlob,
 } from "./commit_tree.ts";
 import type { Git } from "./git.ts";
 import { moveWorktree, openJournal, takeBack } from "./journal.ts";
 import { blobIdOf, type ObjectId } from "./object_id.ts";
+import { readAttributes } from "./read_attributes.ts";
 import type { Registry } from "./registry.ts";
 import type { StagedEntry } from "./stage_models.ts";
 import { listTree, manifestPathOf, signaturePathOf } from "./tree.ts";
@@ -79,13 +83,6 @@ function textsOf({ subdir, text, signature }: RestoringCommit): Record<string, s
   return signature === undefined ? texts : { ...texts, [signaturePathOf(subdir)]: signature };
 }
 
-async function writeBlob(registry: Registry, text: string): Promise<ObjectId> {
-  return await registry.git.text(["hash-object", "-w", "--stdin"], {
-    action: `write a manifest to ${registry.git.repoDir}`,
-    stdin: text,
-  });
-}
-
 /** Returns the changes that give the model folder the content of an earlier commit, with its files in Git LFS. */
 async function restoredEntries(
   registry: Registry,
@@ -100,8 +97,8 @@ async function restoredEntries(
     const entry = before.get(path);
     return entry?.blob !== blob || entry.mode !== mode;
   });
-  const attributes = await attributesOf(registry, registry.git, head);
-  const inLfs = lfsPathTest(await attributesOf(registry, models.git, models.commit));
+  const attributes = await readAttributes(registry, registry.git, head);
+  const inLfs = lfsPathTest(await readAttributes(registry, models.git, models.commit));
   const restored = withLfsPaths(attributes, wanted.map(({ path }) => path).filter(inLfs));
   // The push reads them.
   await fetchBlobs(registry, changed.map(({ blob }) => blob));
@@ -112,44 +109,6 @@ async function restoredEntries(
       ? []
       : [{ path: ATTRIBUTES, mode: "100644", blob: await writeBlob(registry, restored) }]),
   ];
-}
-
-async function removalOf(registry: Registry, head: ObjectId, path: string): Promise<StagedEntry[]> {
-  return (await listTree(registry.git, head, [path])).map(removed);
-}
-
-function removed({ path, blob }: Pick<StagedEntry, "path" | "blob">): StagedEntry {
-  return { path, mode: "000000", blob };
-}
-
-/** Returns the text of the `.gitattributes` of a commit. */
-async function attributesOf(registry: Registry, git: Git, commit: ObjectId): Promise<string> {
-  const [entry] = await listTree(git, commit, [ATTRIBUTES]);
-  if (entry === undefined) return "";
-  await fetchBlobs(registry, [entry.blob]);
-  const bytes = await readSmallBlob(registry.git, entry.blob, {
-    name: `${ATTRIBUTES} of commit ${commit.slice(0, 12)}`,
-    bytesMax: ATTRIBUTES_BYTES_MAX,
-    code: "REGISTRY_UNFIT",
-  });
-  return new TextDecoder().decode(bytes);
-}
-
-/** Fetches those of these objects that the clone does not hold. */
-export async function fetchBlobs(
-  registry: Registry,
-  blobs: readonly ObjectId[],
-  git = registry.git,
-): Promise<void> {
-  if (blobs.length === 0) return;
-  const output = await git.with({ env: { GIT_NO_LAZY_FETCH: "1" } }).text(["cat-file", "--batch-check"], {
-    action: "look for files in the clone",
-    stdin: `${blobs.join("\n")}\n`,
-  });
-  const missing = output.split("\n").filter((line) => line.endsWith(" missing")).map((line) =>
-    line.split(" ")[0] ?? ""
-  );
-  if (missing.length > 0) await registry.fetchObjects(git, [...new Set(missing)]);
 }
 
 async function askHooks(

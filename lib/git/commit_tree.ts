@@ -6,6 +6,7 @@ import { parsePointer, POINTER_BYTES_MAX } from "../release/lfs_pointer.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import { readSmallBlob } from "./blobs.ts";
 import { type ObjectFormat, objectFormatOf, type ObjectId } from "./object_id.ts";
+import type { Git } from "./git.ts";
 import { missingIdentity } from "./git_options.ts";
 import { scratchOf } from "./journal.ts";
 import type { Registry } from "./registry.ts";
@@ -27,23 +28,70 @@ export async function makeTree(
   head: ObjectId | undefined,
   entries: readonly StagedEntry[],
 ): Promise<ObjectId> {
-  const index = scratchIndex(registry);
-  context.fs.mkdirSync(scratchOf(registry), { recursive: true });
-  removeIfThere(context.fs, index);
-  const git = registry.git.with({
-    env: { GIT_INDEX_FILE: index, GIT_NO_LAZY_FETCH: "1" },
-    config: ["core.splitIndex=false"],
+  const index = await CommitIndex.create(context, registry, head);
+  await index.replace(entries);
+  return await index.writeTree();
+}
+
+/** {@link scratchIndex} with the entries of a commit, some of which are replaced. */
+export class CommitIndex {
+  /** The repository with this index. */
+  readonly git: Git;
+  readonly #action: string;
+
+  private constructor(registry: Registry) {
+    this.#action = `write a commit to ${registry.git.repoDir}`;
+    this.git = registry.git.with({
+      env: { GIT_INDEX_FILE: scratchIndex(registry), GIT_NO_LAZY_FETCH: "1" },
+      config: ["core.splitIndex=false"],
+    });
+  }
+
+  /** @param head `undefined` for an empty index */
+  static async create(
+    { fs }: Pick<Context, "fs">,
+    registry: Registry,
+    head: ObjectId | undefined,
+  ): Promise<CommitIndex> {
+    fs.mkdirSync(scratchOf(registry), { recursive: true });
+    removeIfThere(fs, scratchIndex(registry));
+    const index = new CommitIndex(registry);
+    await index.git.bytes(["read-tree", head ?? "--empty"], { action: index.#action });
+    return index;
+  }
+
+  async replace(entries: readonly StagedEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    await this.git.bytes(["update-index", "--add", "--replace", "-z", "--index-info"], {
+      action: this.#action,
+      // Removals come first: a removed path may be in the way of a new one.
+      stdin: [...entries].sort((a, b) => Number(a.mode) - Number(b.mode))
+        .map(({ mode, blob, path }) => `${Number(mode) === 0 ? "0" : mode} ${blob}\t${path}\0`).join(""),
+    });
+  }
+
+  async writeTree(): Promise<ObjectId> {
+    // A blobless clone does not have the blobs of files that did not change.
+    return await this.git.text(["write-tree", "--missing-ok"], { action: this.#action });
+  }
+}
+
+/** Writes a text as a blob, and returns its name. */
+export async function writeBlob(registry: Registry, text: string): Promise<ObjectId> {
+  return await registry.git.text(["hash-object", "-w", "--stdin"], {
+    action: `write to ${registry.git.repoDir}`,
+    stdin: text,
   });
-  const action = `write a commit to ${registry.git.repoDir}`;
-  await git.bytes(["read-tree", head ?? "--empty"], { action });
-  await git.bytes(["update-index", "--add", "--replace", "-z", "--index-info"], {
-    action,
-    // Removals come first: a removed path may be in the way of a new one.
-    stdin: [...entries].sort((a, b) => Number(a.mode) - Number(b.mode))
-      .map(({ mode, blob, path }) => `${Number(mode) === 0 ? "0" : mode} ${blob}\t${path}\0`).join(""),
-  });
-  // A blobless clone does not have the blobs of files that did not change.
-  return await git.text(["write-tree", "--missing-ok"], { action });
+}
+
+/** Returns the changes that remove what a commit has at a path: a file, or a folder with its content. */
+export async function removalOf(registry: Registry, head: ObjectId, path: string): Promise<StagedEntry[]> {
+  return (await listTree(registry.git, head, [path])).map(removed);
+}
+
+/** Returns the change that removes a file. */
+export function removed({ path, blob }: Pick<StagedEntry, "path" | "blob">): StagedEntry {
+  return { path, mode: "000000", blob };
 }
 
 /** The objects that a tree may have for a file: its blob, or a Git LFS pointer to its bytes. */

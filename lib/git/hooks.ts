@@ -94,7 +94,8 @@ export async function runHook(
   const path = hooks.get(name);
   if (path === undefined) return false;
   const git = registry.hookGit.with({
-    config: [ALIAS],
+    // In a clone of our own, git commands of the hook would pass over the files that are there for it.
+    config: [ALIAS, ...(registry.isOwn ? ["core.sparseCheckout=false"] : [])],
     env: { ...env, MODEL_SYNC_HOOK: path, GIT_EDITOR: ":" },
   });
   const exit = await git.attempt(["model-sync-hook", ...args], {

@@ -8,6 +8,7 @@ import { StateFile } from "../core/state_file.ts";
 import type { Git } from "./git.ts";
 import type { Registry } from "./registry.ts";
 import { syncWorktree } from "./sync_clone.ts";
+import { restorePaths } from "./worktree.ts";
 import type { WorktreeStatus } from "./worktree_status.ts";
 
 /**
@@ -106,7 +107,9 @@ async function undo(context: Context, registry: Registry, git: Git): Promise<boo
   const journal = readJournal(context, registry);
   if (journal === undefined) return false;
   const isUndone = canBeUndone(registry, journal) &&
-    (journal.phase === "moving" ? await restoreAll(git) : await restoreWritten(git, journal));
+    (journal.phase === "moving"
+      ? await restoreAll(git)
+      : await restoreWritten(context, registry, git, journal));
   if (isUndone) await syncWorktree(context, registry);
   closeJournal(context, registry);
   return isUndone;
@@ -145,6 +148,8 @@ async function restoreAll(git: Git): Promise<boolean> {
 }
 
 async function restoreWritten(
+  context: Pick<Context, "fs">,
+  registry: Registry,
   git: Git,
   { head, paths }: Journal & { readonly phase: "writing" },
 ): Promise<boolean> {
@@ -153,33 +158,6 @@ async function restoreWritten(
   });
   const present = result.code === 0 ? new TextDecoder().decode(result.stdout).trim() : undefined;
   if (present !== (head ?? undefined)) return false;
-  await restorePaths(git, present, paths);
+  await restorePaths(context, registry, git, present, paths);
   return true;
-}
-
-/** The paths that mean the whole worktree. */
-export const WHOLE_WORKTREE: readonly string[] = ["."];
-
-/** Restores paths in the index and the worktree to a commit. Paths that it does not have are removed. */
-export async function restorePaths(
-  git: Git,
-  head: string | undefined,
-  paths: readonly string[],
-): Promise<void> {
-  const action = `restore the worktree of ${git.repoDir}`;
-  const call = { action, transfer: true };
-  const run = async (command: string, ...args: string[]) =>
-    await git.bytes(["--literal-pathspecs", command, ...args], call);
-  if (head === undefined) {
-    await run("rm", "-r", "-f", "--cached", "--quiet", "--ignore-unmatch", "--", ...paths);
-  } else {
-    await run("reset", "--quiet", head, "--", ...paths);
-    const listed = (await git.text(["--literal-pathspecs", "ls-files", "-z", "--", ...paths], { action }))
-      .split("\0");
-    const held = paths.filter((path) =>
-      listed.some((name) => name === path || name.startsWith(`${path}/`) || (path === "." && name !== ""))
-    );
-    if (held.length > 0) await run("checkout", "--quiet", head, "--", ...held);
-  }
-  await run("clean", "-ffdq", "--", ...paths);
 }

@@ -1,15 +1,18 @@
 import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError, FailedError } from "../core/errors.ts";
-import { removeIfThere } from "../core/files.ts";
-import type { Sha256 } from "../core/hash.ts";
+import { findEntry, removeIfThere } from "../core/files.ts";
+import { copyAndHash, type Sha256 } from "../core/hash.ts";
 import { redactUrls } from "../core/secret.ts";
 import { formatPointer, type LfsPointer } from "../release/lfs_pointer.ts";
+import type { ReleaseFile } from "../release/manifest.ts";
+import type { SetFile } from "../release/model_set.ts";
 import type { ProcessExit } from "../core/subprocess.ts";
 import type { Git, GitOptions } from "./git.ts";
 import { lfsMissing } from "./git_error.ts";
 import { lfsError } from "./lfs_error.ts";
 import type { ObjectId } from "./object_id.ts";
+import { entryOf, readAgain } from "./read_again.ts";
 import type { Registry } from "./registry.ts";
 import { isAnyInLfs } from "./stage_models.ts";
 import { syncFiles } from "./sync_clone.ts";
@@ -100,7 +103,12 @@ export async function* readLfsContent(
   yield* process.stdout;
   const exit = await process.exit;
   if (exit.code !== 0) throw await lfsFailure(registry, git, action, exit, path);
-  if (registry.isOwn) removeIfThere(context.fs, lfsObjectPath(registry, pointer.sha256));
+  if (registry.isOwn) {
+    removeIfThere(
+      context.fs,
+      lfsObjectPath(join(dirname(registry.objectsDir), "lfs", "objects"), pointer.sha256),
+    );
+  }
 }
 
 /**
@@ -133,17 +141,47 @@ async function forgetAccess({ git }: Registry): Promise<void> {
   }
 }
 
-/** Syncs the files that git-lfs stores until they are pushed. */
-export async function syncLfsObjects(
-  context: Context,
-  registry: Registry,
-  digests: readonly Sha256[],
-): Promise<void> {
-  const paths = digests.map((sha256) => lfsObjectPath(registry, sha256));
-  await syncFiles(context, dirname(registry.objectsDir), paths);
+/** Returns the folder in which git-lfs stores objects until they are pushed; `lfs.storage` may name another place. */
+export async function findLfsFolder(registry: Registry): Promise<string> {
+  const env = await registry.git.text(["lfs", "env"], { action: "look for git-lfs's folder of objects" });
+  return /^LocalMediaDir=(.+)$/m.exec(env)?.[1] ?? join(dirname(registry.objectsDir), "lfs", "objects");
 }
 
-/** Returns the path of a git-lfs object in a clone. */
-function lfsObjectPath(registry: Registry, sha256: Sha256): string {
-  return join(registry.objectsDir, "..", "lfs", "objects", sha256.slice(0, 2), sha256.slice(2, 4), sha256);
+/**
+ * Copies a model into git-lfs's folder of objects, unless it is there, and returns its entry in the manifest.
+ *
+ * @param folder as {@link findLfsFolder} returns it
+ * @param temporary a path on the clone's file system
+ * @throws {FailedError} code `MODELS_CHANGING` when it changed since the scan
+ */
+export async function storeLfsObject(
+  { fs, signal }: Pick<Context, "fs" | "signal">,
+  folder: string,
+  temporary: string,
+  file: SetFile,
+  onBytes: (bytes: number) => void,
+): Promise<ReleaseFile> {
+  const path = lfsObjectPath(folder, file.sha256);
+  const report = (piece: Uint8Array) => onBytes(piece.length);
+  if (findEntry(fs, path)?.size === file.size) return await readAgain({ fs, signal }, file, report);
+  removeIfThere(fs, temporary);
+  const isForManifest = file.contentChunks === undefined;
+  const digest = await copyAndHash(fs, file.location, temporary, { signal, isForManifest, onBytes: report });
+  const release = entryOf(file, digest);
+  fs.mkdirSync(dirname(path), { recursive: true });
+  fs.renameSync(temporary, path);
+  return release;
+}
+
+/** Syncs the objects of files to the disk. */
+export async function syncLfsObjects(
+  context: Context,
+  folder: string,
+  digests: readonly Sha256[],
+): Promise<void> {
+  await syncFiles(context, dirname(folder), digests.map((sha256) => lfsObjectPath(folder, sha256)));
+}
+
+function lfsObjectPath(folder: string, sha256: Sha256): string {
+  return join(folder, sha256.slice(0, 2), sha256.slice(2, 4), sha256);
 }

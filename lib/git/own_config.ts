@@ -4,7 +4,7 @@ import { findEntry, PRIVATE_MODE, replaceFile } from "../core/files.ts";
 
 /**
  * The kinds of clones that this program makes. A `blobless` one is for pulls: files are fetched by name, and only those
- * that the store does not hold. A `whole` one is for publishing, which needs a worktree.
+ * that the store does not hold. A `whole` one is for publishing.
  */
 export type CloneKind = "blobless" | "whole";
 
@@ -23,6 +23,12 @@ export const KIND_MARK = "model-sync.clone";
 
 /** The same mark as a file, in case the configuration is lost. */
 const MARK_FILE = "model-sync.own";
+/**
+ * The files of the worktree in a sparse checkout: none. Git shows such a worktree as clean. Models are read and written as
+ * git objects, and a second copy of them would only need disk space.
+ */
+const SPARSE_FILE = "info/sparse-checkout";
+const SPARSE_TEXT = "# No files: model-sync reads and writes git objects.\n";
 const MARK_TEXT = "model-sync created this clone, and recreates it when it is damaged.\n";
 
 /**
@@ -35,7 +41,7 @@ const KEPT = new RegExp(
     [
       "model-sync\\..*",
       "core\\.(?:repositoryformatversion|filemode|bare|logallrefupdates|ignorecase|precomposeunicode|symlinks)",
-      "core\\.(?:compression|bigfilethreshold|autocrlf|sharedrepository)",
+      "core\\.(?:compression|bigfilethreshold|autocrlf|sharedrepository|sparsecheckout)",
       "extensions\\.objectformat",
       "gc\\.auto",
       "remote\\..*\\.(?:url|fetch|tagopt)",
@@ -75,6 +81,7 @@ export function ownEntries(remote: string, url: string, kind: CloneKind): Config
     "core.compression": "0",
     "core.bigfilethreshold": "8m",
     "core.autocrlf": "false",
+    "core.sparsecheckout": "true",
     "gc.auto": "0",
     [`remote.${remote}.url`]: url,
     [`remote.${remote}.fetch`]: `+refs/heads/*:refs/remotes/${remote}/*`,
@@ -93,6 +100,8 @@ export function writeOwnConfig(
   const kept = found.filter(({ key }) => KEPT.test(key) && !ours.has(key) && !LFS_WITH_LOGIN.test(key));
   replaceFile(context.fs, join(gitDir, "config"), [...kept, ...own].map(formatEntry).join(""), PRIVATE_MODE);
   replaceFile(context.fs, join(gitDir, MARK_FILE), MARK_TEXT);
+  context.fs.mkdirSync(join(gitDir, "info"), { recursive: true });
+  replaceFile(context.fs, join(gitDir, SPARSE_FILE), SPARSE_TEXT);
 }
 
 /** Whether only the owner can read the configuration: `http.*` may contain headers with tokens. */

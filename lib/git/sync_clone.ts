@@ -24,6 +24,8 @@ interface LockedClone {
   /** In another folder than `gitDir` for a linked worktree. */
   readonly objectsDir: string;
   readonly hasWorktree: boolean;
+  /** A clone of our own has no files in its worktree. */
+  readonly isOwn: boolean;
 }
 
 /**
@@ -44,7 +46,7 @@ export async function syncNewClone(context: Context, root: string): Promise<void
 
 /** Syncs the tracked files of a worktree that were written in this run, and their folders. */
 export async function syncWorktree(context: Context, clone: LockedClone): Promise<void> {
-  if (!clone.hasWorktree) return;
+  if (!clone.hasWorktree || clone.isOwn) return;
   const root = clone.git.repoDir;
   const listed = await clone.git.text(["ls-files", "-z"], { action: `list the worktree of ${root}` });
   const paths = listed.split("\0").filter((path) => path !== "").map((path) => join(root, path));

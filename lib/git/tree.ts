@@ -27,7 +27,8 @@ export interface ModelTree {
   readonly signatureBlob: ObjectId | undefined;
 }
 
-const REGULAR_FILES = ["100644", "100755"];
+/** The modes of files in a tree. */
+export const REGULAR_FILES = ["100644", "100755"];
 const KINDS: Readonly<Record<string, string>> = { "120000": "a symbolic link", "160000": "a submodule" };
 
 /** Returns the manifest's path in the repository: beside the model folder. */

@@ -1,96 +1,114 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { diskError, FailedError } from "../core/errors.ts";
-import { makeWay, removeFile, removeTree, replaceFile, syncFolder } from "../core/files.ts";
-import { copyAndHash } from "../core/hash.ts";
-import { type ReleaseFile, releaseFile } from "../release/manifest.ts";
-import type { SetFile } from "../release/model_set.ts";
-import { scratchOf } from "./journal.ts";
-import { syncFiles } from "./sync_clone.ts";
-import { BlobHasher, type ObjectFormat, type ObjectId } from "./object_id.ts";
+import { removeFile, removeIfThere, removeTree } from "../core/files.ts";
+import type { Git } from "./git.ts";
+import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
+import { removeMarks } from "./stage_models.ts";
+import { syncFiles } from "./sync_clone.ts";
 
-/** The changes of the worktree's model folder. */
-export interface WorktreePlan {
-  /** The model folder in the repository. */
-  readonly subdir: string;
-  readonly write: readonly SetFile[];
-  /** Relative to the model folder. */
-  readonly remove: readonly string[];
-  /** The hash by which the repository names its objects. */
-  readonly format: ObjectFormat;
-}
+/** The paths that mean the whole worktree. */
+export const WHOLE_WORKTREE: readonly string[] = ["."];
 
-/** A written file, with git's name for its content. */
-export interface WrittenFile extends ReleaseFile {
-  readonly blob: ObjectId;
+/** A change of the index and the worktree from one tree to another. */
+export interface WorktreeChange {
+  /** The commit that is checked out; `undefined` on a branch without commits. */
+  readonly head: ObjectId | undefined;
+  readonly tree: ObjectId;
+  /** All paths that may differ, relative to the repository. */
+  readonly paths: readonly string[];
+  readonly written: readonly string[];
+  readonly removed: readonly string[];
 }
 
 /**
- * Applies a plan to the worktree's model folder. Each file is copied beside the worktree, its digest is compared with
- * the scan, and it is renamed into place. Links in the way are removed, never followed: a registry cannot make a
- * publisher write elsewhere.
- *
- * @returns the manifest entries of the files that were written
- * @throws {FailedError} code `MODELS_CHANGING` when a file changed since the scan
+ * Brings the index and the worktree to the tree of a new commit. A clone of our own has no files in its worktree, except
+ * for hooks. Links in the way are removed, never followed: a registry cannot make a publisher write elsewhere.
  */
-export async function writeWorktree(
+export async function showTree(
   context: Context,
   registry: Registry,
-  plan: WorktreePlan,
-): Promise<WrittenFile[]> {
-  const { fs } = context;
-  const root = registry.git.repoDir;
-  const scratch = scratchOf(registry);
-  const written: WrittenFile[] = [];
-  const totalBytes = plan.write.reduce((sum, file) => sum + file.size, 0);
-  let doneBytes = 0;
-  try {
-    await removeTree(fs, scratch);
-    fs.mkdirSync(scratch);
-    for (const [index, file] of plan.write.entries()) {
-      const temporary = join(scratch, String(index));
-      const blob = await BlobHasher.create(plan.format, file.size);
-      const digest = await copyAndHash(fs, file.location, temporary, {
-        signal: context.signal,
-        isForManifest: file.contentChunks === undefined,
-        onBytes: (piece) => {
-          blob.update(piece);
-          context.log.progress("copying", doneBytes += piece.length, totalBytes);
-        },
-      });
-      if (digest.sha256 !== file.sha256) throw changing(file.path);
-      const target = join(root, plan.subdir, file.path);
-      makeWay(fs, root, target);
-      fs.renameSync(temporary, target);
-      const { location: _, ...known } = file;
-      written.push({ ...known, ...releaseFile(file.path, digest), blob: blob.id() });
-    }
-    for (const path of plan.remove) removeFile(fs, join(root, plan.subdir, path));
-    await syncFiles(context, root, written.map(({ path }) => join(root, plan.subdir, path)));
-    await removeTree(fs, scratch);
-    return written;
-  } catch (error) {
-    throw diskError(error, `write models into ${root}`);
+  change: WorktreeChange,
+): Promise<void> {
+  const { head, tree, paths, written, removed } = change;
+  if (registry.isOwn) {
+    const from = head === undefined ? [] : [head];
+    return void await readTree(registry.git, ["-m", "-u", ...from, tree]);
   }
+  const root = registry.git.repoDir;
+  await removeMarks(registry, paths);
+  await restorePaths(context, registry, registry.git, tree, paths);
+  // The clean-up spares files that the repository's rules ignore.
+  for (const path of removed) removeFile(context.fs, join(root, path));
+  await syncFiles(context, root, written.map((path) => join(root, path)));
 }
 
-/** Writes a small file of the worktree atomically. */
-export function placeText(context: Context, registry: Registry, path: string, text: string): void {
-  const { fs } = context;
-  const temporary = join(scratchOf(registry), "text");
-  const target = join(registry.git.repoDir, path);
-  fs.mkdirSync(scratchOf(registry), { recursive: true });
-  replaceFile(fs, temporary, text);
-  makeWay(fs, registry.git.repoDir, target);
-  fs.renameSync(temporary, target);
-  syncFolder(fs, dirname(target));
+/**
+ * Writes all files of a tree into the worktree of a clone of our own, for a hook. Files in Git LFS are pointers there.
+ * {@link restorePaths} removes them.
+ */
+export async function showFiles(
+  { fs }: Pick<Context, "fs">,
+  registry: Registry,
+  tree: ObjectId,
+): Promise<void> {
+  removeIfThere(fs, join(registry.gitDir, "index"));
+  const git = registry.git.with({ env: { GIT_LFS_SKIP_SMUDGE: "1" } });
+  await readTree(git, ["--reset", "-u", "--no-sparse-checkout", tree]);
 }
 
-/** Returns the error for a model folder that changes during the publish. */
-export function changing(path: string): FailedError {
-  return new FailedError(`Cannot publish ${path}: it changed while it was being published`, {
-    code: "MODELS_CHANGING",
-    hint: "wait until the training has finished and run again",
-  });
+/** Restores paths in the index and the worktree to a commit or tree. Paths that it does not have are removed. */
+export async function restorePaths(
+  context: Pick<Context, "fs">,
+  registry: Registry,
+  git: Git,
+  tree: ObjectId | undefined,
+  paths: readonly string[],
+): Promise<void> {
+  if (registry.isOwn) await restoreOwn(context, registry, git, tree, paths);
+  else await restoreUsers(git, tree, paths);
+  await git.bytes(["--literal-pathspecs", "clean", "-ffdq", "--", ...paths], callOf(git));
+}
+
+/** The worktree of a clone of our own is empty. */
+async function restoreOwn(
+  { fs }: Pick<Context, "fs">,
+  { gitDir }: Registry,
+  git: Git,
+  tree: ObjectId | undefined,
+  paths: readonly string[],
+): Promise<void> {
+  if (paths === WHOLE_WORKTREE || paths.includes(".")) {
+    for (const { name } of fs.readDirSync(git.repoDir)) {
+      if (name !== ".git") await removeTree(fs, join(git.repoDir, name));
+    }
+    // Git leaves files that differ from the index. Without one, it knows of none.
+    removeIfThere(fs, join(gitDir, "index"));
+  }
+  await readTree(git, tree === undefined ? ["--empty"] : ["--reset", "-u", tree]);
+}
+
+async function restoreUsers(git: Git, tree: ObjectId | undefined, paths: readonly string[]): Promise<void> {
+  const call = callOf(git);
+  const run = async (command: string, ...args: string[]) =>
+    await git.bytes(["--literal-pathspecs", command, ...args], call);
+  if (tree === undefined) {
+    return void await run("rm", "-r", "-f", "--cached", "--quiet", "--ignore-unmatch", "--", ...paths);
+  }
+  await run("reset", "--quiet", tree, "--", ...paths);
+  const listed = (await git.text(["--literal-pathspecs", "ls-files", "-z", "--", ...paths], call)).split(
+    "\0",
+  );
+  const held = paths.filter((path) =>
+    listed.some((name) => name === path || name.startsWith(`${path}/`) || (path === "." && name !== ""))
+  );
+  if (held.length > 0) await run("checkout", "--quiet", tree, "--", ...held);
+}
+
+async function readTree(git: Git, args: readonly string[]): Promise<void> {
+  await git.bytes(["read-tree", ...args], callOf(git));
+}
+
+function callOf({ repoDir }: Git) {
+  return { action: `restore the worktree of ${repoDir}`, transfer: true };
 }

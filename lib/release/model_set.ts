@@ -3,6 +3,7 @@ import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { ifFound } from "../core/files.ts";
 import { type FileDigest, hashFile, type Sha256 } from "../core/hash.ts";
+import { Turns } from "../core/turns.ts";
 import { parsePointer, POINTER_BYTES_MAX } from "./lfs_pointer.ts";
 import { type Digest, releaseDigest, type ReleaseFile, releaseFile } from "./manifest.ts";
 import { reportClutter } from "./clutter.ts";
@@ -120,8 +121,9 @@ export async function hashModelFiles(
   let doneBytes = 0;
   const totalBytes = found.files.reduce((sum, file) => sum + file.info.size, 0);
   const show = (bytes: number) => context.log.progress("hashing", bytes, totalBytes);
+  const turns = new Turns(context);
   for (const file of found.files) {
-    context.signal.throwIfAborted();
+    await turns.next();
     const before = doneBytes;
     const digest = await digestOf(context, file, cache, (bytes) => show(before + bytes));
     files.push({ ...releaseFile(file.path, digest), location: file.location });

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { SECRET_SHAPE_CHARS_MAX, secretInText } from "../core/secret_shapes.ts";
 
 /** Names of files that hold credentials. Examples and templates are meant to be shared. */
@@ -16,7 +17,6 @@ export function secretInName(path: string): string | undefined {
 
 /** Scans the pieces of a file for secrets. */
 export class SecretScanner {
-  readonly #decoder = new TextDecoder("latin1");
   #tail = "";
   #binary: boolean | undefined;
   #found: string | undefined;
@@ -29,9 +29,13 @@ export class SecretScanner {
   scan(piece: Uint8Array): void {
     if (this.#found !== undefined || (this.#binary === true && this.#tail !== "")) return;
     this.#binary ??= piece.subarray(0, BINARY_PROBE_BYTES).includes(0);
-    const text = this.#tail +
-      this.#decoder.decode(this.#binary ? piece.subarray(0, BINARY_SCAN_BYTES_MAX) : piece);
+    const text = this.#tail + latin1(this.#binary ? piece.subarray(0, BINARY_SCAN_BYTES_MAX) : piece);
     this.#found = secretInText(text);
     this.#tail = text.slice(-SECRET_SHAPE_CHARS_MAX);
   }
+}
+
+/** Returns bytes as characters with the same numbers. `TextDecoder` takes ten times as long. */
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }

@@ -26,7 +26,7 @@ export interface ByteSpan {
 export class JsonBytes {
   readonly #file: Pick<Deno.FsFile, "readSync">;
   readonly #utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  readonly #buffer: Uint8Array;
   /** Bytes that are not in the buffer yet. */
   #left: number;
   /** Offset of the buffer in the text. */
@@ -41,6 +41,8 @@ export class JsonBytes {
     file.seekSync(offset, Deno.SeekMode.Start);
     this.#file = file;
     this.#left = length;
+    // Most headers are short, and there may be one for each of many thousand files.
+    this.#buffer = new Uint8Array(Math.min(length, BUFFER_BYTES));
   }
 
   /** Returns the next byte without consuming it. */

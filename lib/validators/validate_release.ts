@@ -1,4 +1,5 @@
 import type { Context } from "../core/context.ts";
+import { Turns } from "../core/turns.ts";
 import { Pool } from "../core/concurrency.ts";
 import { plural } from "../core/format.ts";
 import { readAt } from "../core/read_at.ts";
@@ -20,9 +21,6 @@ import { applyRules } from "./release_rules.ts";
 
 /** Each check may load a model in a process of its own. More of them than this are short of memory, whatever the cores. */
 const SIDE_BY_SIDE_MAX = 16;
-
-/** How long files are recognised before signals and timers get a turn. */
-const SLICE_MS = 50;
 
 /** More names make a message unreadable. */
 const NAMED_MAX = 5;
@@ -150,23 +148,4 @@ function throwRefusals(context: Context, errors: readonly InvalidModelError[]): 
     `${first.problem} (and ${others.length} more refused: ${named}${rest})`,
     { hint: hint ?? "see the log above; the active release is untouched", cause: first },
   );
-}
-
-/** Lets signals and timers run while files are recognised one after the other. */
-class Turns {
-  readonly #context: Context;
-  #sinceMs: number;
-
-  constructor(context: Context) {
-    this.#context = context;
-    this.#sinceMs = context.clock.monotonicMs();
-  }
-
-  async next(): Promise<void> {
-    this.#context.signal.throwIfAborted();
-    if (this.#context.clock.monotonicMs() - this.#sinceMs < SLICE_MS) return;
-    await new Promise((resolve) => setTimeout(resolve));
-    this.#sinceMs = this.#context.clock.monotonicMs();
-    this.#context.signal.throwIfAborted();
-  }
 }

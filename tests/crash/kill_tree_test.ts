@@ -35,7 +35,8 @@ interface Moment {
 }
 
 const PUBLISH_MOMENTS: readonly Moment[] = [
-  { at: "update-index", when: "during", sign: "trainer/.model-sync/registry/.git/index.lock" },
+  { at: "write-tree", when: "after" },
+  { at: "commit-tree", when: "before" },
   { at: "commit-tree", when: "after" },
   { at: "update-ref", when: "before" },
   { at: "update-ref", when: "after" },

@@ -4,7 +4,7 @@ import { publishFrom, pullTo } from "../helpers/machines.ts";
 import { fixedKey } from "../helpers/signing.ts";
 import { readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { git } from "../helpers/test_git.ts";
+import { git, packsOf } from "../helpers/test_git.ts";
 import { assertSeesOneOf, emptyWorld, type Files, killEverywhere, V1, V2 } from "./kill_everywhere.ts";
 
 const PUBLISHED: Files = Object.fromEntries(Object.entries(V2).filter(([path]) => !path.startsWith("ETH")));
@@ -25,7 +25,9 @@ Deno.test("a publish killed before any of its steps leaves the registry with the
     assertSeesOneOf(world, [V1, PUBLISHED]);
     const report = await publishFrom(testContext(), world.trainer, { seal });
     assert.ok(report.outcome === "published" || report.outcome === "unchanged");
-    assert.equal(git(world.trainer.registry.repoDir, "status", "--porcelain"), "", "the clone is left dirty");
+    const { repoDir } = world.trainer.registry;
+    assert.equal(git(repoDir, "status", "--porcelain"), "", "the clone is left dirty");
+    assert.deepEqual(packsOf(repoDir).length, 2, "a pack is left over");
     await pullTo(testContext(), world.bot, { signatures });
     assertSeesOneOf(world, [PUBLISHED]);
     assert.deepEqual(

@@ -61,7 +61,7 @@ Deno.test("publish() creates a whole clone where a pull created one without file
   await pullTo(testContext(), bot);
   writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
   await publishFrom(testContext(), { ...trainer, registry: bot.registry });
-  assert.equal(Deno.readTextFileSync(join(bot.registry.repoDir, "models/BTC/rf.joblib")), "two");
+  assert.equal(git(bot.registry.repoDir, "cat-file", "-p", "HEAD:models/BTC/rf.joblib"), "two");
   assert.equal(git(bot.registry.repoDir, "fsck"), "");
   await pullTo(testContext(), bot);
   assert.equal(readFiles(bot.modelsDir)["BTC/rf.joblib"], "two");

@@ -206,6 +206,7 @@ Deno.test("publish() refuses models inside the clone that it publishes through",
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const { repoDir } = trainer.registry;
+  Deno.mkdirSync(join(repoDir, "models"));
   assert.throws(() => refuseModelsInClone(Deno, join(repoDir, "models"), repoDir), {
     code: "MODELS_IN_CLONE",
     exitCode: 2,
@@ -223,9 +224,17 @@ Deno.test("publish() does not write through links in the place of a registry's f
   Deno.mkdirSync(join(hand, "models"));
   Deno.symlinkSync(outside, join(hand, "models/BTC"));
   commitAll(hand);
-  await publishFrom(testContext(), trainer, { allowShrink: true });
-  assert.deepEqual([...Deno.readDirSync(outside)], []);
-  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "one");
+  const mine = clone(registryOf(trainer), join(dir.path, "mine"));
+  const user = { ...trainer, registry: { ...trainer.registry, repoDir: mine, repoUrl: undefined } };
+  const linked = git(hand, "rev-parse", "HEAD");
+  for (const publisher of [trainer, user]) {
+    git(registryOf(trainer), "update-ref", "refs/heads/main", linked);
+    await publishFrom(testContext(), publisher, { allowShrink: true });
+    assert.deepEqual([...Deno.readDirSync(outside)], []);
+    assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "one");
+  }
+  assert.equal(Deno.readTextFileSync(join(mine, "models/BTC/rf.joblib")), "one");
+  assert.equal(git(mine, "status", "--porcelain"), "");
 });
 
 Deno.test("publish() fails if a file changes during the publish", async () => {
@@ -233,7 +242,7 @@ Deno.test("publish() fails if a file changes during the publish", async () => {
   const trainer = newTrainer(dir.path);
   const changing = testContext({
     spawn: (request) => {
-      if (request.args.includes("ls-files")) {
+      if (request.args.includes("check-attr")) {
         writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "changed under way" });
       }
       return isolatedSpawn(request);
@@ -257,13 +266,16 @@ Deno.test("publish() refuses a filter that rewrites models, even one that keeps 
   // The filter has nothing to change here, so that `git status` below shows only publish()'s changes.
   const trainer = newTrainer(dir.path, { "BTC/rf.joblib": "ONE" });
   await publishFrom(testContext(), trainer);
-  const { repoDir } = trainer.registry;
-  git(repoDir, "config", "filter.shout.clean", "tr a-z A-Z");
-  writeFiles(repoDir, { ".gitattributes": "*.joblib filter=shout\n" });
-  commitAll(repoDir);
+  const mine = clone(registryOf(trainer), join(dir.path, "mine"));
+  git(mine, "config", "filter.shout.clean", "tr a-z A-Z");
+  writeFiles(mine, { ".gitattributes": "*.joblib filter=shout\n" });
+  commitAll(mine);
   writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
-  await assertRefused(trainer, "GIT_CONVERTS", 1);
-  assert.equal(git(repoDir, "status", "--porcelain"), "");
+  const user = { ...trainer, registry: { ...trainer.registry, repoDir: mine, repoUrl: undefined } };
+  for (const publisher of [trainer, user]) {
+    await assertRefused(publisher, "GIT_CONVERTS", 1);
+    assert.equal(git(publisher.registry.repoDir, "status", "--porcelain"), "");
+  }
 });
 
 Deno.test("publish() and its dry run refuse after the last sequence, and following the hint helps", async () => {

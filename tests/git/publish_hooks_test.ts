@@ -223,7 +223,7 @@ Deno.test("publish() fixes files that a hook changed under an earlier version, a
   using dir = memoryDir();
   const trainer = newTrainer(dir.path, MODELS);
   await publishFrom(testContext(), trainer);
-  const { repoDir } = trainer.registry;
+  const repoDir = clone(registryOf(trainer), join(dir.path, "hand"));
   // The result of version 0.1: a commit that a hook changed, remembered as the hashed release.
   writeFiles(repoDir, { "models/BTC/metadata.json": '{"b":1, "a":[1, 2]}' });
   git(repoDir, "commit", "--quiet", "--all", "--amend", "--no-edit");

@@ -203,7 +203,7 @@ Deno.test("publish() that fails while copying deletes its copies at once", async
   writeFiles(trainer.modelsDir, { "BTC/metadata.json": "copied", "BTC/rf.joblib": "read" });
   const changing = testContext({
     spawn: (request) => {
-      if (request.args.includes("ls-files")) writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "other" });
+      if (request.args.includes("check-attr")) writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "other" });
       return isolatedSpawn(request);
     },
   });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 
 /** Isolates git: no user configuration, one identity, a fixed default branch. */
 export const GIT_ENV = {
@@ -60,6 +61,12 @@ export function commitAll(repository: string, message = "a change by hand"): str
   git(repository, "commit", "--quiet", "--message", message);
   git(repository, "push", "--quiet", "origin", "HEAD:main");
   return git(repository, "rev-parse", "HEAD");
+}
+
+/** Returns the names of the packs in a clone. */
+export function packsOf(repository: string): string[] {
+  const names = [...Deno.readDirSync(join(repository, ".git/objects/pack"))].map(({ name }) => name);
+  return names.filter((name) => name.endsWith(".pack")).sort();
 }
 
 /** Whether this machine has git-lfs. */

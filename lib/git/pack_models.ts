@@ -1,0 +1,97 @@
+import { join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { diskError } from "../core/errors.ts";
+import { Turns } from "../core/turns.ts";
+import { formatPointer } from "../release/lfs_pointer.ts";
+import type { SetFile } from "../release/model_set.ts";
+import { storeLfsObject } from "./lfs.ts";
+import { blobIdOf, type ObjectFormat, type ObjectId } from "./object_id.ts";
+import { PackWriter } from "./pack_writer.ts";
+import { changing, type CommittedFile, readAgain } from "./read_again.ts";
+
+/** The files to add to the clone. */
+export interface PackPlan {
+  /** An existing folder on the clone's file system. */
+  readonly scratch: string;
+  /** The hash by which the repository names its objects. */
+  readonly format: ObjectFormat;
+  readonly files: readonly SetFile[];
+  /** The paths of the files in Git LFS. */
+  readonly inLfs: ReadonlySet<string>;
+  /** Git-lfs's folder of objects; `undefined` if no file is in Git LFS. */
+  readonly lfsFolder: string | undefined;
+}
+
+/** Packed files, and the pack in the scratch folder. */
+export interface PackedModels {
+  readonly files: readonly CommittedFile[];
+  /** The pack's name without extension; `undefined` if nothing was packed. */
+  readonly pack: string | undefined;
+}
+
+/**
+ * Writes models into one pack, and the content of those in Git LFS into git-lfs's folder. Each file is read once, and its
+ * digest is compared with the scan.
+ *
+ * @throws {FailedError} code `MODELS_CHANGING` when a file changed since the scan
+ */
+export async function packModels(context: Context, plan: PackPlan): Promise<PackedModels> {
+  const { files, format, scratch, inLfs } = plan;
+  if (files.length === 0) return { files: [], pack: undefined };
+  // Files with the same content are one object.
+  const keyOf = (file: SetFile) => `${file.sha256} ${inLfs.has(file.path)}`;
+  const packed = new Map<string, CommittedFile>();
+  const count = new Set(files.map(keyOf)).size;
+  const totalBytes = files.reduce((sum, file) => sum + file.size, 0);
+  let doneBytes = 0;
+  const onBytes = (bytes: number) => context.log.progress("copying", doneBytes += bytes, totalBytes);
+  try {
+    using pack = await PackWriter.create(context.fs, { folder: scratch, format, count });
+    const committed: CommittedFile[] = [];
+    const turns = new Turns(context);
+    for (const file of files) {
+      await turns.next();
+      const same = packed.get(keyOf(file));
+      const added = same === undefined
+        ? await addFile(context, plan, pack, file, onBytes)
+        : { ...same, path: file.path };
+      packed.set(keyOf(file), added);
+      committed.push(added);
+    }
+    return { files: committed, pack: pack.finish() };
+  } catch (error) {
+    throw diskError(error, `write models into ${scratch}`);
+  }
+}
+
+async function addFile(
+  context: Context,
+  { lfsFolder, inLfs, scratch }: PackPlan,
+  pack: PackWriter,
+  file: SetFile,
+  onBytes: (bytes: number) => void,
+): Promise<CommittedFile> {
+  if (lfsFolder !== undefined && inLfs.has(file.path)) {
+    const release = await storeLfsObject(context, lfsFolder, join(scratch, "lfs"), file, onBytes);
+    const pointer = new TextEncoder().encode(pointerTo(file));
+    const blob = pack.begin(pointer.length);
+    blob.update(pointer);
+    return { ...release, blob: blob.end() };
+  }
+  const blob = pack.begin(file.size);
+  const release = await readAgain(context, file, (piece) => {
+    if (piece.length > blob.left) throw changing(file.path);
+    blob.update(piece);
+    onBytes(piece.length);
+  });
+  return { ...release, blob: blob.end() };
+}
+
+/** Returns git's name for the pointer to a file in Git LFS. */
+export async function pointerId(format: ObjectFormat, file: SetFile): Promise<ObjectId> {
+  return await blobIdOf(format, pointerTo(file));
+}
+
+function pointerTo({ sha256, size }: SetFile): string {
+  return formatPointer({ sha256, bytes: size });
+}

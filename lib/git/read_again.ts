@@ -1,0 +1,52 @@
+import type { Context } from "../core/context.ts";
+import { FailedError } from "../core/errors.ts";
+import { type FileDigest, hashFile } from "../core/hash.ts";
+import { type ReleaseFile, releaseFile } from "../release/manifest.ts";
+import type { SetFile } from "../release/model_set.ts";
+import { BlobHasher, type ObjectFormat, type ObjectId } from "./object_id.ts";
+
+/** A file of a release, with git's name for what the commit has in its place. */
+export interface CommittedFile extends ReleaseFile {
+  /** The name of its content, or of a pointer to it in Git LFS. */
+  readonly blob: ObjectId;
+}
+
+/**
+ * Reads a file of a model set again, and returns its entry in the manifest.
+ *
+ * @throws {FailedError} code `MODELS_CHANGING` when it changed since the scan
+ */
+export async function readAgain(
+  { fs, signal }: Pick<Context, "fs" | "signal">,
+  file: SetFile,
+  onBytes: (piece: Uint8Array) => void,
+): Promise<ReleaseFile> {
+  const isForManifest = file.contentChunks === undefined;
+  return entryOf(file, await hashFile(fs, file.location, { signal, isForManifest, onBytes }));
+}
+
+/** Returns the manifest's entry of a file from its digest now. @throws {FailedError} code `MODELS_CHANGING` */
+export function entryOf(file: SetFile, digest: FileDigest): ReleaseFile {
+  if (digest.sha256 !== file.sha256) throw changing(file.path);
+  const { location: _, ...known } = file;
+  return { ...known, ...releaseFile(file.path, digest) };
+}
+
+/** Reads a file again, and returns git's name for its content. @throws {FailedError} code `MODELS_CHANGING` */
+export async function hashBlob(
+  context: Pick<Context, "fs" | "signal">,
+  format: ObjectFormat,
+  file: SetFile,
+): Promise<CommittedFile> {
+  const blob = await BlobHasher.create(format, file.size);
+  const release = await readAgain(context, file, (piece) => blob.update(piece));
+  return { ...release, blob: blob.id() };
+}
+
+/** Returns the error for a model folder that changes during the publish. */
+export function changing(path: string): FailedError {
+  return new FailedError(`Cannot publish ${path}: it changed while it was being published`, {
+    code: "MODELS_CHANGING",
+    hint: "wait until the training has finished and run again",
+  });
+}

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { encodePackIndex } from "../../lib/git/pack_index.ts";
+import { PackWriter } from "../../lib/git/pack_writer.ts";
+import { memoryDir, noise } from "../helpers/temp_dir.ts";
+import { git, GIT_ENV, gitWithInput } from "../helpers/test_git.ts";
+
+/** Sizes around the limits of headers, blocks and buffers. */
+const SIZES = [0, 1, 15, 16, 2047, 2048, 65_534, 65_535, 65_536, 131_071, 1024 * 1024, 3 * 1024 * 1024 + 7];
+
+for (const format of ["sha1", "sha256"] as const) {
+  Deno.test(`git reads every blob of a pack that PackWriter wrote, in a ${format} repository`, async () => {
+    using dir = memoryDir();
+    git(dir.path, "init", "--quiet", "--bare", `--object-format=${format}`);
+    const folder = join(dir.path, "objects/pack");
+    using pack = await PackWriter.create(Deno, { folder, format, count: SIZES.length });
+    const blobs = SIZES.map((size, seed) => {
+      const bytes = noise(size, seed + 1);
+      const blob = pack.begin(size);
+      // In pieces that do not match the blocks of the pack.
+      for (let start = 0; start < size; start += 70_001) blob.update(bytes.subarray(start, start + 70_001));
+      return { id: blob.end(), bytes };
+    });
+    const name = pack.finish();
+    assert.deepEqual([...Deno.readDirSync(folder)].map((entry) => entry.name).sort(), [
+      `${name}.idx`,
+      `${name}.pack`,
+    ]);
+    git(dir.path, "fsck", "--full", "--strict");
+    for (const { id, bytes } of blobs) {
+      assert.equal(await gitWithInput(dir.path, bytes, "hash-object", "--stdin"), id);
+      const read = new Deno.Command("git", { args: ["cat-file", "blob", id], cwd: dir.path, env: GIT_ENV });
+      assert.deepEqual(new Uint8Array(read.outputSync().stdout), bytes);
+    }
+  });
+}
+
+Deno.test("PackWriter takes exactly as many bytes as a blob was begun with, and refuses one object twice", async () => {
+  using dir = memoryDir();
+  using pack = await PackWriter.create(Deno, { folder: dir.path, format: "sha1", count: 2 });
+  const blob = pack.begin(3);
+  assert.throws(() => blob.update(new Uint8Array(4)), RangeError);
+  blob.update(new Uint8Array(2));
+  assert.throws(() => blob.end(), RangeError);
+  blob.update(new Uint8Array(1));
+  blob.end();
+  const same = pack.begin(3);
+  same.update(new Uint8Array(3));
+  assert.throws(() => same.end(), { code: "GIT_CONVERTS" });
+  assert.throws(() => pack.finish(), TypeError);
+});
+
+Deno.test("git reads offsets of 2 GiB and more from a pack's index", async () => {
+  using dir = memoryDir();
+  const objects = [12, 2 ** 31 - 1, 2 ** 31, 5 * 2 ** 31 + 3].map((offset, index) => ({
+    id: `${4 - index}`.repeat(40),
+    offset,
+    crc: 0xffff_fff0 + index,
+  }));
+  const index = encodePackIndex("sha1", objects, new Uint8Array(20));
+  // git show-index does not read the checksum at the end.
+  const shown = await gitWithInput(dir.path, index, "show-index", "--object-format=sha1");
+  assert.deepEqual(
+    shown.split("\n"),
+    objects.toReversed().map(({ id, offset, crc }) => `${offset} ${id} (${crc.toString(16)})`),
+  );
+});
