@@ -9,6 +9,7 @@ import { gitFleet, hubFleet, turnedAwayFleet } from "./fleet_scenarios.ts";
 import { validateOnnx, validateSafetensors } from "./format_scenarios.ts";
 import { hubPullLarge, hubPullSmall, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
 import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
+import { archiveParts, lfsParts } from "./part_scenarios.ts";
 import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
 import { planReferences } from "./reference_scenarios.ts";
 import { reportRuns } from "./report_scenarios.ts";
@@ -45,6 +46,8 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "hub-pull-small": scenario(hubPullSmall, "curl"),
   "hub-upload": scenario(hubUpload),
   "hub-pull-parts": scenario(pullChangedParts, "rsync"),
+  "archive-parts": scenario(archiveParts, "rsync", "curl", "unzip"),
+  "lfs-parts": scenario(lfsParts, "rsync", "git-lfs"),
   "chunk-list": scenario(chunkList),
   "artifact-unchanged": scenario(artifactUnchanged),
   "artifact-memory": scenario(artifactMemory),
