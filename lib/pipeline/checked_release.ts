@@ -2,6 +2,7 @@ import type { ManifestClaim } from "../carriers/carrier.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
+import type { Sha256 } from "../core/hash.ts";
 import { plural } from "../core/format.ts";
 import {
   type Carrier,
@@ -18,6 +19,7 @@ import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { checkStored } from "./release_damage.ts";
 import { join } from "node:path";
+import { findPassedRules, rememberPassed } from "../store/passed_releases.ts";
 import { addQuarantine } from "../store/quarantine.ts";
 import { InvalidModelError } from "../validators/invalid_model.ts";
 import type { ModelFile } from "../validators/checker.ts";
@@ -122,7 +124,11 @@ export class ValidRelease {
     if (settings === undefined || active?.digest === release.digest) return new ValidRelease(release);
     const { manifest } = release;
     // Loaded only for a changed release: an unchanged pull starts faster without it.
-    const { validateRelease } = await import("../validators/validate_release.ts");
+    const [{ validateRelease }, { rulesNameOf }] = await Promise.all([
+      import("../validators/validate_release.ts"),
+      import("../validators/rules_name.ts"),
+    ]);
+    const rules = await rulesNameOf(settings);
     try {
       await validateRelease(context, {
         dir: staging.dir,
@@ -133,8 +139,10 @@ export class ValidRelease {
           dir: releaseDir(store, active.digest),
           files: modelFiles(releaseDir(store, active.digest), active),
         },
+        hasSameRules: active !== undefined && findPassedRules(store, active.digest) === rules,
         settings,
       });
+      if (settings.enabled) rememberPassed(store, manifest.digest, rules);
     } catch (error) {
       if (error instanceof InvalidModelError) {
         addQuarantine(store, {
@@ -167,7 +175,26 @@ function withLiftHint(error: InvalidModelError, digest: Digest): InvalidModelErr
 }
 
 function modelFiles(dir: string, manifest: Manifest): ModelFile[] {
-  return manifest.files.map(({ path, size, sha256 }) => ({ path, size, sha256, location: join(dir, path) }));
+  return manifest.files.map((file) => new FileOfFolder(dir, file));
+}
+
+/** A file whose location is computed when it is opened: of many files, the locations would take most of the memory. */
+class FileOfFolder implements ModelFile {
+  readonly #dir: string;
+  readonly path: string;
+  readonly size: number;
+  readonly sha256: Sha256;
+
+  constructor(dir: string, { path, size, sha256 }: ReleaseFile) {
+    this.#dir = dir;
+    this.path = path;
+    this.size = size;
+    this.sha256 = sha256;
+  }
+
+  get location(): string {
+    return join(this.#dir, this.path);
+  }
 }
 
 function firstDifference(staging: Staging, claimed: readonly ReleaseFile[]): string | undefined {

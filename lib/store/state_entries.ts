@@ -66,6 +66,7 @@ export const STATE_ENTRIES = {
   "published.json": file("the next publish compares every file with the registry"),
   "git_blobs.json": file("files of a registry without a manifest are fetched again"),
   "hub_commit.json": file("the hub answers one request in full"),
+  "passed_releases.json": file("the next pull checks unchanged models again"),
   "folder_index": folder("the next publish checks every file"),
   "stat_cache": folder("files are hashed again"),
   "answers.json": file("GitHub answers one request in full"),

@@ -13,6 +13,8 @@ export interface ValidationRequest {
   readonly createdAt: string;
   /** The active release; `undefined` before the first activation. */
   readonly active: { readonly dir: string; readonly files: readonly ModelFile[] } | undefined;
+  /** Whether the files of the active release passed the checks under the present rules. */
+  readonly hasSameRules?: boolean;
   /** The SHA-256 of files, by path, that passed the checks in an earlier release. They need not be loaded again. */
   readonly passed?: ReadonlyMap<string, string>;
   readonly settings: ValidateSettings;
@@ -37,8 +39,14 @@ export interface Checker {
   readonly extensions: readonly string[];
   /** Whether a file that the active release has, too, passes without a check: only its bytes decide. */
   readonly passesUnchanged: boolean;
-  /** Whether a file begins like the format. @param head its first {@link HEAD_BYTES}, or all of a shorter file */
-  looksLike(head: Uint8Array, file: ModelFile): boolean;
+  /** Whether it also passes if the rules are those under which the active release passed. Implied by the field above. */
+  readonly passesWithSameRules?: boolean;
+  /**
+   * Whether a file begins like the format. Without this and {@link endsLike}, only the name decides.
+   *
+   * @param head its first {@link HEAD_BYTES}, or all of a shorter file
+   */
+  looksLike?(head: Uint8Array, file: ModelFile): boolean;
   /** Whether a file ends like the format, for formats that programs recognise by their end. */
   endsLike?(file: Deno.FsFile, size: number): boolean;
   /** @throws {InvalidModelError} */

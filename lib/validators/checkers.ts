@@ -14,8 +14,7 @@ export const CHECKERS: readonly Checker[] = [
     extensions: [".onnx"],
     // The expected signature and limits in the configuration may have changed.
     passesUnchanged: false,
-    // Protocol Buffers have no magic bytes.
-    looksLike: () => false,
+    // Protocol Buffers have no magic bytes, so files are recognised by name.
     check: ({ context, file, before, memory, request: { files, active, passed, settings } }) =>
       inspectOnnx(context, file, {
         folder: { files },
@@ -32,6 +31,7 @@ export const CHECKERS: readonly Checker[] = [
     extensions: [".pkl", ".pickle", ".joblib"],
     // The allow-list may have become shorter.
     passesUnchanged: false,
+    passesWithSameRules: true,
     looksLike: (head, { path }) => recognisePickle(head, path) !== undefined,
     endsLike: (file, size) => findZipEnds(file, size).length > 0,
     check: ({ context, file, request }) => inspectByPolicy(context, file, request.settings.pickle),
@@ -56,8 +56,7 @@ export const CHECKERS: readonly Checker[] = [
     format: "JSON",
     extensions: [".json"],
     passesUnchanged: true,
-    // A file that merely begins like JSON may be anything.
-    looksLike: () => false,
+    // A file that merely begins like JSON may be anything, so files are recognised by name.
     check: ({ context, file }) => inspectJson(context, file),
   },
 ];

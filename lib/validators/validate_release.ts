@@ -94,25 +94,39 @@ async function checkFiles(
   throwRefusals(context, request.files.flatMap((file) => refused.get(file) ?? []));
 }
 
-/** Returns the checks that a file has to pass. */
+/** Returns the checks that a file has to pass. The file is opened only if its content decides. */
 function chooseCheckers(
   { context, file, before, request }: CheckJob,
   checkers: readonly Checker[],
-): Checker[] {
-  const isUnchanged = [before?.sha256, request.passed?.get(file.path)].includes(file.sha256);
+): readonly Checker[] {
+  const isOfActive = before?.sha256 === file.sha256;
+  const isUnchanged = isOfActive || request.passed?.get(file.path) === file.sha256;
+  const hasPassed = (checker: Checker) =>
+    isUnchanged && (checker.passesUnchanged ||
+      (isOfActive && request.hasSameRules === true && checker.passesWithSameRules === true));
+  const asked = checkers.filter((checker) => !hasPassed(checker));
+  const name = file.path.toLowerCase();
+  const isNamed = (checker: Checker) => checker.extensions.some((end) => name.endsWith(end));
+  if (asked.every(({ looksLike, endsLike }) => looksLike === undefined && endsLike === undefined)) {
+    return asked.filter(isNamed);
+  }
   using opened = context.fs.openSync(file.location, { read: true });
-  return formatsOf(file, opened, checkers).filter((checker) => !(isUnchanged && checker.passesUnchanged));
+  return formatsOf(file, opened, asked, isNamed);
 }
 
 /**
  * Returns every format that a file has by its name or its content: consumers go by either, and a file can have two
  * formats at once.
  */
-function formatsOf(file: ModelFile, opened: Deno.FsFile, checkers: readonly Checker[]): Checker[] {
+function formatsOf(
+  file: ModelFile,
+  opened: Deno.FsFile,
+  checkers: readonly Checker[],
+  isNamed: (checker: Checker) => boolean,
+): Checker[] {
   const head = readAt(opened, 0, Math.min(HEAD_BYTES, file.size));
-  const name = file.path.toLowerCase();
   return checkers.filter((checker) =>
-    checker.extensions.some((end) => name.endsWith(end)) || checker.looksLike(head, file) ||
+    isNamed(checker) || checker.looksLike?.(head, file) === true ||
     checker.endsLike?.(opened, file.size) === true
   );
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type Safeguards, safeguardsOf } from "../../lib/pipeline/safeguards.ts";
 import { type CanaryState, updateCanary } from "../../lib/canary/canary_state.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
@@ -17,6 +17,7 @@ import { finishSwap } from "../../lib/pipeline/swap.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { type Intent, writeIntent } from "../../lib/store/intent.ts";
 import { type PendingReload, readPendingReload, writePendingReload } from "../../lib/store/pending_reload.ts";
+import type { FileSystem } from "../../lib/core/files.ts";
 import { chooseMode } from "../../lib/store/model_folder.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { addQuarantine, findQuarantine, liftQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
@@ -162,6 +163,36 @@ Deno.test("a release is compared with the active one: a large loss of files is r
   await world.publish({ "a.bin": "1" });
   await assert.rejects(world.pull(checks), ends("VALIDATION_FAILED", 5));
   assert.deepEqual([world.active, readPointer(world.store, "previous")], [second, first]);
+});
+
+Deno.test("an unchanged pickle is inspected again only if the settings have changed since it passed", async () => {
+  using world = new World();
+  const pickle = "cmy_bot.features\nScaler\n.";
+  const allowing = safeguards({ validate: { pickle: { allow: ["my_bot.features.Scaler"] } } });
+  const opened: string[] = [];
+  const fs: FileSystem = {
+    ...Deno,
+    openSync: (path, options) => {
+      opened.push(basename(String(path)));
+      return Deno.openSync(path, options);
+    },
+  };
+  for (const version of ["1", "2"]) {
+    opened.length = 0;
+    await world.publish({ "a.pkl": pickle, "b.json": version, "c.onnx.json": "{}" });
+    await world.pull(allowing, testContext({ fs }));
+    const models = opened.filter((name) => /^[abc]\./.test(name));
+    assert.equal(models.includes("a.pkl"), version === "1");
+    assert.equal(models.includes("c.onnx.json"), version === "1");
+    assert.ok(models.includes("b.json"));
+  }
+  await world.publish({ "a.pkl": pickle, "b.json": "3" });
+  await assert.rejects(world.pull(safeguards({ validate: {} })), { message: /a\.pkl.*my_bot\.features/s });
+  // A release that was activated without checks has not passed them.
+  await world.publish({ "a.pkl": pickle, "b.json": "4" });
+  await world.pull(safeguards({ validate: { enabled: false } }));
+  await world.publish({ "a.pkl": pickle, "b.json": "5" });
+  await assert.rejects(world.pull(safeguards({ validate: {} })), { message: /a\.pkl.*my_bot\.features/s });
 });
 
 Deno.test("consumers are notified of every activation and every rollback", async () => {

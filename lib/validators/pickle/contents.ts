@@ -10,6 +10,8 @@ export interface PickleInspection {
   /** The path of the file in the manifest. */
   readonly path: string;
   readonly location: string;
+  /** The opened file. Its position is anywhere. */
+  readonly file: Deno.FsFile;
   readonly allowed: PickleAllowList;
   readonly budget: OpcodeBudget;
 }

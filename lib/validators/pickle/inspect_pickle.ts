@@ -31,7 +31,7 @@ export async function inspectPickle(
 ): Promise<boolean> {
   using file = context.fs.openSync(location, { read: true });
   const size = file.statSync().size;
-  const inspection = { context, path, location, allowed, budget: opcodeBudget(size) };
+  const inspection = { context, path, location, file, allowed, budget: opcodeBudget(size) };
   const contents: Contents = {
     entry: undefined,
     name: path,
@@ -197,8 +197,7 @@ async function inspectAgain(inspection: PickleInspection, contents: Contents): P
   }
 }
 
-function findEnds({ context, location }: PickleInspection, place: FileRange): readonly number[] {
-  using file = context.fs.openSync(location, { read: true });
+function findEnds({ file }: PickleInspection, place: FileRange): readonly number[] {
   return findZipEnds(fileRange(file, place), place.bytes).map((end) => place.offset + end);
 }
 

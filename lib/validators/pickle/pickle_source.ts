@@ -1,3 +1,4 @@
+import { AT_ONCE_BYTES } from "../../core/read_pieces.ts";
 import { READ_BYTES } from "./limits.ts";
 
 /** A stream of a pickle's bytes. */
@@ -17,20 +18,23 @@ const GROWTH = 4;
 
 /** Reads a file from its beginning; skipped bytes are not read. Closing the source leaves the file open. */
 export function fileSource(
-  file: Pick<Deno.FsFile, "read" | "seekSync">,
+  file: Pick<Deno.FsFile, "read" | "readSync" | "seekSync">,
   size: number,
   signal: AbortSignal,
 ): PickleSource {
   // Two buffers in turn: the caller may still use the last piece while the next is read.
-  let [next, last] = [new Uint8Array(FIRST_READ_BYTES), new Uint8Array(0)];
+  let [next, last] = [new Uint8Array(Math.min(FIRST_READ_BYTES, size)), new Uint8Array(0)];
   let offset = 0;
   return {
     async read() {
       signal.throwIfAborted();
-      const bytes = Math.min(last.length * GROWTH, READ_BYTES);
+      const left = size - offset;
+      if (left <= 0) return undefined;
+      const bytes = Math.min(last.length * GROWTH, READ_BYTES, left);
       if (next.length < bytes) next = new Uint8Array(bytes);
       file.seekSync(offset, Deno.SeekMode.Start);
-      const count = await file.read(next);
+      const isAtOnce = Math.min(left, next.length) <= AT_ONCE_BYTES;
+      const count = isAtOnce ? file.readSync(next) : await file.read(next);
       if (count === null) return undefined;
       offset += count;
       const piece = next.subarray(0, count);

@@ -413,15 +413,17 @@ Deno.test("long texts, bytes and numbers of an uncompressed file are skipped ins
   for (const opcode of ["X", "B", 0x8b]) {
     const bytes = rawPickle(PROTO_4, opcode, uint32(payload), new Uint8Array(payload), "N.");
     const file = { at: 0, readBytes: 0 };
+    const readSync = (buffer: Uint8Array) => {
+      const piece = bytes.subarray(file.at, file.at + buffer.length);
+      buffer.set(piece);
+      file.readBytes += piece.length;
+      return piece.length === 0 ? null : piece.length;
+    };
     const reading = fileSource(
       {
         seekSync: (offset) => file.at = Number(offset),
-        read(buffer) {
-          const piece = bytes.subarray(file.at, file.at + buffer.length);
-          buffer.set(piece);
-          file.readBytes += piece.length;
-          return Promise.resolve(piece.length === 0 ? null : piece.length);
-        },
+        readSync,
+        read: (buffer) => Promise.resolve(readSync(buffer)),
       },
       bytes.length,
       SIGNAL,

@@ -102,6 +102,8 @@ function startsWith(head: Uint8Array, magic: readonly number[]): boolean {
  * may be cut off.
  */
 export function isPlainText(head: Uint8Array): boolean {
+  // Most other files have such a byte. Decoding them would cost an error each.
+  if (head.some(isControl)) return false;
   try {
     return !CONTROL.test(new TextDecoder("utf-8", { fatal: true }).decode(head, { stream: true }));
   } catch (error) {
@@ -111,6 +113,11 @@ export function isPlainText(head: Uint8Array): boolean {
 }
 
 const CONTROL = /[^\P{Cc}\t\n\v\f\r]/u;
+
+/** Whether a byte is an ASCII control character other than white space. */
+function isControl(byte: number): boolean {
+  return byte < 0x09 || (byte > 0x0d && byte < 0x20) || byte === 0x7f;
+}
 
 const CHECKSUM = { from: 148, to: 156 };
 
@@ -123,7 +130,8 @@ export function isTar(head: Uint8Array): boolean {
   if (head.length < TAR_BLOCK_BYTES) return false;
   let unsigned = 0;
   let signed = 0;
-  for (const [at, byte] of head.subarray(0, TAR_BLOCK_BYTES).entries()) {
+  for (let at = 0; at < TAR_BLOCK_BYTES; at++) {
+    const byte = head[at] ?? 0;
     // The checksum field counts as spaces.
     const counted = at >= CHECKSUM.from && at < CHECKSUM.to ? 0x20 : byte;
     unsigned += counted;
