@@ -1,3 +1,4 @@
+import { pullSmallFiles } from "./small_file_scenarios.ts";
 import { createArchive, extractDeflated, extractStored, memoryOfExtraction } from "./archive_scenarios.ts";
 import { artifactMemory, artifactUnchanged } from "./artifact_scenarios.ts";
 import { demoTime, executableHelp, helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
@@ -33,6 +34,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "publish-unchanged": scenario(publishUnchanged),
   "pull-one-changed": scenario(pullOneChanged),
   "pull-first": scenario(firstClone),
+  "pull-small": scenario(pullSmallFiles),
   "rollback": scenario(rollbackTime),
   "verify": scenario(verifyDeep),
   "memory": scenario(memoryOfPublishAndPull),

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { bareRepository } from "../helpers/test_git.ts";
 import { SET_FORMATS, writeModel } from "./model_writer.ts";
 
@@ -25,17 +25,23 @@ export function makeWorld(root: string): BenchWorld {
 /** The model that scenarios change. */
 export const CHANGED_MODEL = "symbol_0/model_0.safetensors";
 
-/** Writes models of a size, of each format in turn, in folders of a hundred. */
+/** Returns the paths of models, of each format in turn, in folders of a hundred. */
+export function modelPaths(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => {
+    const extension = SET_FORMATS[index % SET_FORMATS.length] ?? SET_FORMATS[0];
+    return `symbol_${Math.floor(index / 100)}/model_${index}${extension}`;
+  });
+}
+
+/** Writes models of a size at {@link modelPaths}. */
 export async function writeModels(
   modelsDir: string,
   count: number,
   bytes: number,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let index = 0; index < count; index++) {
-    const folder = join(modelsDir, `symbol_${Math.floor(index / 100)}`);
-    Deno.mkdirSync(folder, { recursive: true });
-    const extension = SET_FORMATS[index % SET_FORMATS.length] ?? SET_FORMATS[0];
-    await writeModel(join(folder, `model_${index}${extension}`), bytes, signal);
+  for (const path of modelPaths(count)) {
+    Deno.mkdirSync(join(modelsDir, dirname(path)), { recursive: true });
+    await writeModel(join(modelsDir, path), bytes, signal);
   }
 }
