@@ -6,6 +6,7 @@ import { type Carrier, type Digest, shortDigest, totalBytes } from "../release/m
 import {
   findModelFiles,
   type FolderMemory,
+  type HashingOptions,
   hashModelFiles,
   type ModelSet,
   type NameRules,
@@ -39,6 +40,8 @@ export interface Publishing<Result extends Publication> {
   readonly open: () => Promise<Publisher<Result>>;
   /** The names of the files to publish. Default: all. */
   readonly names?: NameRules;
+  /** Whether the publisher takes the lists of chunks from this reading. Default: it lists them itself, or needs none. */
+  readonly listsChunks?: boolean;
   /** The checks of the models before they are sent. Default: none. */
   readonly validate?: ValidateSettings;
 }
@@ -51,10 +54,10 @@ export async function publish<Result extends Publication>(
   context: Context,
   store: Store,
   run: Steps,
-  { memory, open, names, validate }: Publishing<Result>,
+  { memory, open, names, listsChunks = false, validate }: Publishing<Result>,
 ): Promise<PublishReport & { readonly publication: Result }> {
   const list = () => findModelFiles(context, store.modelsDir, names);
-  const read = (found: FoundFiles) => readModels(context, store, memory, found);
+  const read = (found: FoundFiles) => readModels(context, store, found, { memory, listsChunks });
   const { remembered, found } = await run.step("list", async () => {
     const remembered = await memory.findUnchanged(store.modelsDir);
     return { remembered, found: remembered === undefined ? list() : undefined };
@@ -94,11 +97,11 @@ function keepFiles({ log }: Context, store: Store, { digest, files }: ModelSet, 
 async function readModels(
   context: Context,
   store: Store,
-  memory: FolderMemory,
   found: FoundFiles,
+  options: HashingOptions,
 ): Promise<ModelSet> {
   const cache = StatCache.ofPublished(store);
-  const set = await hashModelFiles(context, store.modelsDir, found, cache, memory);
+  const set = await hashModelFiles(context, store.modelsDir, found, cache, options);
   cache.save();
   return set;
 }

@@ -36,6 +36,7 @@ export async function recordedUpload(
   return await reportedRun(scope, store, "hf-upload", async (run, observed) => {
     const options = await publisherOptions(scope, choices);
     return await publish(observed, store, run, {
+      listsChunks: true,
       memory: NO_FOLDER_MEMORY,
       open: () => HuggingFacePublisher.open(observed, store, options),
       names: uploadNames(options.rules.layout),

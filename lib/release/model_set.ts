@@ -83,7 +83,7 @@ export async function readModelSet(
   memory?: FolderMemory,
   names?: NameRules,
 ): Promise<ModelSet> {
-  return await hashModelFiles(context, dir, findModelFiles(context, dir, names), cache, memory);
+  return await hashModelFiles(context, dir, findModelFiles(context, dir, names), cache, { memory });
 }
 
 /**
@@ -105,6 +105,15 @@ export function findModelFiles(context: Context, dir: string, names: NameRules =
   return { ...found, files };
 }
 
+export interface HashingOptions {
+  readonly memory?: FolderMemory | undefined;
+  /**
+   * Whether files that are read get the list of their chunks, for a publisher that does not read them again. A cache has
+   * no lists.
+   */
+  readonly listsChunks?: boolean;
+}
+
 /**
  * Returns the release of the listed files.
  *
@@ -115,7 +124,7 @@ export async function hashModelFiles(
   dir: string,
   found: FoundFiles,
   cache: DigestCache,
-  memory?: FolderMemory,
+  { memory, listsChunks = false }: HashingOptions = {},
 ): Promise<ModelSet> {
   const files: SetFile[] = [];
   let doneBytes = 0;
@@ -125,7 +134,10 @@ export async function hashModelFiles(
   for (const file of found.files) {
     await turns.next();
     const before = doneBytes;
-    const digest = await digestOf(context, file, cache, (bytes) => show(before + bytes));
+    const known = cache.find(file.path, file.info);
+    const digest = known === undefined
+      ? await readFile(context, file, cache, { listsChunks, onRead: (bytes) => show(before + bytes) })
+      : { bytes: file.info.size, sha256: known };
     files.push({ ...releaseFile(file.path, digest), location: file.location });
     doneBytes += digest.bytes;
     show(doneBytes);
@@ -155,30 +167,18 @@ export function refuseMissingModels(context: Context, dir: string): void {
   }
 }
 
-async function digestOf(
-  context: Context,
-  file: FoundFile,
-  cache: DigestCache,
-  onRead: (bytes: number) => void,
-): Promise<FileDigest> {
-  const known = cache.find(file.path, file.info);
-  // Chunks are not cached: a publisher takes them from the manifest before, or reads the file again.
-  if (known !== undefined) return { bytes: file.info.size, sha256: known };
-  return await readFile(context, file, cache, onRead);
-}
-
 async function readFile(
   context: Context,
   file: FoundFile,
   cache: DigestCache,
-  onRead: (bytes: number) => void,
+  { listsChunks, onRead }: { readonly listsChunks: boolean; readonly onRead: (bytes: number) => void },
 ): Promise<FileDigest> {
   const scanner = new SecretScanner();
   let readBytes = 0;
   let isPointer = false;
   const digest = await hashFile(context.fs, file.location, {
     signal: context.signal,
-    isForManifest: true,
+    isForManifest: listsChunks,
     onBytes(piece) {
       scanner.scan(piece);
       onRead(readBytes += piece.length);

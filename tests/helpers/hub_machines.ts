@@ -76,6 +76,7 @@ export async function uploadFrom(context: Context, modelsDir: string, options: H
     sinks: [],
   }, (run) =>
     publish(context, store, run, {
+      listsChunks: true,
       memory: NO_FOLDER_MEMORY,
       open: () => HuggingFacePublisher.open(context, store, options),
       names: uploadNames(options.rules.layout),
