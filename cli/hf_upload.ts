@@ -46,11 +46,6 @@ const OPTIONS = {
     brief: "Delete repository files that the model folder lacks",
     setting: "huggingface.delete_removed",
   }),
-  xet: switchOption({
-    group: "Hugging Face",
-    brief: "Upload by Xet, not LFS: fewer bytes, more memory",
-    setting: "huggingface.xet",
-  }),
   redeploy: switchOption({
     group: "Backend",
     brief: "Then trigger the deploy hooks, like model-sync redeploy",

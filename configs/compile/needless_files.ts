@@ -12,10 +12,8 @@ const UNUSED = [
   "onnxruntime-web/",
   // This form of ONNX Runtime contains them.
   ...["@protobufjs/", "flatbuffers/", "guid-typescript/", "long/", "platform/", "protobufjs/"],
-  // Of this package, others use the types only.
-  "@huggingface/tasks/",
-  // Twins for browsers and for `require`.
-  ...["@huggingface/hub/dist/browser/", "hono/dist/cjs/", "nodemailer/dist/cjs/"],
+  // Twins for `require`.
+  ...["hono/dist/cjs/", "nodemailer/dist/cjs/"],
 ];
 
 /**

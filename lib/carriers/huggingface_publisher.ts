@@ -9,7 +9,7 @@ import { fileChanged } from "../huggingface/hashed_file_blob.ts";
 import { type CommitId, Hub, PATIENT } from "../huggingface/hub.ts";
 import { commitToHub } from "../huggingface/hub_commit.ts";
 import { type HubSettings, requireWriteToken } from "../huggingface/hub_settings.ts";
-import { describeLayout, repoPath } from "../huggingface/repo_layout.ts";
+import { describeLayout } from "../huggingface/repo_layout.ts";
 import { BranchMoved } from "../huggingface/upload_http.ts";
 import { folderName, planUpload, type UploadPlan, type UploadRules } from "../huggingface/upload_plan.ts";
 import {
@@ -29,7 +29,6 @@ import {
   MANIFEST_NAME,
   type ReleaseFile,
   releaseFile,
-  totalBytes,
   type Withdrawal,
 } from "../release/manifest.ts";
 import type { ModelSet, SetFile } from "../release/model_set.ts";
@@ -50,7 +49,6 @@ export interface HuggingFacePublisherOptions {
   readonly commitMessage: string | undefined;
   /** Opens a pull request instead of moving the branch. */
   readonly asPullRequest: boolean;
-  readonly useXet: boolean;
   /** Signs the release and sets its expiry. Without it, the release is unsigned and does not expire. */
   readonly seal?: Seal | undefined;
 }
@@ -79,7 +77,7 @@ export interface UploadPreview {
 /** The upload that was sent to the hub. */
 interface Sent {
   readonly manifest: Manifest;
-  readonly result: Pick<HuggingFacePublication, "outcome" | "changed" | "sentBytes" | "previous" | "signer">;
+  readonly result: Pick<HuggingFacePublication, "outcome" | "changed" | "previous" | "signer">;
 }
 
 /** How often an upload is repeated when another uploader moved the branch first. More often is no coincidence. */
@@ -97,6 +95,8 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
   #head: CommitId | MissingTarget;
   /** The last upload. Its commit may exist although the response was lost. */
   #sent: Sent | undefined;
+  /** Of the files that uploads have sent so far. */
+  #sentBytes = 0;
 
   private constructor(
     context: Context,
@@ -212,12 +212,11 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     plan: UploadPlan,
     withdrawals: readonly Withdrawal[],
   ): Promise<HuggingFacePublication> {
-    const { rules, asPullRequest, useXet, seal } = this.#options;
+    const { rules, asPullRequest, seal } = this.#options;
     const manifest = await this.#makeManifest(set, target.manifest, withdrawals);
     const result = {
       outcome: "published" as const,
       changed: countChanges(plan.changes),
-      sentBytes: totalBytes(plan.uploaded),
       previous: target.manifest?.digest,
       signer: seal?.signer?.keyHint,
     };
@@ -236,14 +235,15 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     const { commit, pullRequestUrl } = await commitToHub(this.#context, this.#hub, {
       parent: target.commit,
       message: this.#message(manifest.createdAt),
-      files: plan.uploaded.map((file) => ({ ...file, path: repoPath(rules.layout, file.path) })),
+      files: plan.uploaded,
       texts: {
         [MANIFEST_NAME]: text,
         ...(signature === undefined ? {} : { [SIGNATURE_NAME]: signature }),
       },
       removed: [...plan.deleted, ...isStale ? [SIGNATURE_NAME] : []],
+      held: new Set(target.files.flatMap(({ sha256 }) => sha256 ?? [])),
       asPullRequest,
-      useXet,
+      onSent: (bytes) => this.#sentBytes += bytes,
     });
     const sealed = { signedBy: result.signer, expiresAt: manifest.expiresAt };
     if (!asPullRequest) this.#remember(set, commit, manifest.sequence, sealed);
@@ -270,7 +270,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
       outcome: "unchanged",
       sequence,
       changed: 0,
-      sentBytes: 0,
+      sentBytes: this.#sentBytes,
       previous: undefined,
       signer,
       repoId,

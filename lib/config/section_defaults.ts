@@ -12,7 +12,7 @@ export const SECTION_DEFAULTS: Sections = {
   runpod: {"enabled":true,"api_key_env":"RUNPOD_API_KEY","trigger_method":"POST","trigger_payload":{},"headers":{},"request_timeout_sec":20,"poll_interval_sec":10,"job_timeout_sec":3600,"download_timeout_sec":300,"extract_subdir":"models"},
   runpod_client: {"schedule":"03:00","splay":"0s","catch_up":true,"deny":[]},
   artifacts: {"branch":"main","artifact":"*model*,*onnx*","conclusion":"success","token_env":"GITHUB_TOKEN","interval_minutes":15,"splay":"0s","catch_up":true,"deny":[],"min_interval_minutes":5,"download_timeout_sec":3600},
-  huggingface: {"revision":"main","token_env":"HF_TOKEN","private":false,"path_in_repo":"","include":[],"exclude":[],"delete_removed":false,"xet":false,"transfer_timeout_sec":14400},
+  huggingface: {"revision":"main","token_env":"HF_TOKEN","private":false,"path_in_repo":"","include":[],"exclude":[],"delete_removed":false,"transfer_timeout_sec":14400},
   huggingface_client: {"schedule":"06:00","splay":"0s","catch_up":true,"deny":[]},
   redeploy: {"hooks":[],"wait_timeout_sec":900,"poll_interval_sec":10,"request_timeout_sec":30},
   references: {"schedule":"0 * * * *","splay":"0s","catch_up":true,"deny":[],"primary_timeout_sec":30,"categories":[],"dry_run":false,"no_pr":false,"min_changes_threshold":1,"max_shrink":0.5,"force":false,"canonical_format":false,"verbose":false,"pr":{"style":"fixed","branch":"model-sync/references","labels":["automated","sync","ready-for-review"],"reviewers":[]},"watch":{"enabled":false,"interval_sec":60,"initial_delay_sec":0,"startup_sync":false},"image_repository":{"owner":"Haidra-Org","name":"AI-Horde-image-model-reference","branch":"main"},"text_repository":{"owner":"Haidra-Org","name":"AI-Horde-text-model-reference","branch":"main"}},

@@ -130,3 +130,17 @@ export async function together(
   await Promise.all(works.map((work) => work(inner).catch((error) => stop.abort(error))));
   stop.signal.throwIfAborted();
 }
+
+/** Does work for each item of a list, up to `countMax` at once, as {@link together}. */
+export async function eachAtOnce<Item>(
+  signal: AbortSignal,
+  items: readonly Item[],
+  countMax: number,
+  work: (item: Item, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const queue = items.values();
+  const worker = async (signal: AbortSignal) => {
+    for (const item of queue) await work(item, signal);
+  };
+  await together(signal, Array.from({ length: Math.min(countMax, items.length) }, () => worker));
+}

@@ -23,6 +23,7 @@ export async function uploadArchiveToHub(
   path: string,
 ): Promise<string> {
   const hub = new Hub(context, settings);
+  const info = context.fs.statSync(path);
   const { bytes: size, sha256 } = await hashFile(context.fs, path, { signal: context.signal });
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const found = await findTarget(hub);
@@ -31,11 +32,11 @@ export async function uploadArchiveToHub(
       const { commit } = await commitToHub(context, hub, {
         parent,
         message: "chore(models): archive of a RunPod job",
-        files: [{ path: ARCHIVE_PATH, location: path, size, sha256 }],
+        files: [{ path: ARCHIVE_PATH, location: path, size, sha256, info }],
         texts: {},
         removed: [],
+        held: new Set(),
         asPullRequest: false,
-        useXet: false,
       });
       return hub.locate(commit, ARCHIVE_PATH).url;
     } catch (error) {

@@ -1,4 +1,4 @@
-import { together } from "../core/concurrency.ts";
+import { eachAtOnce, together } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import { STALL_MS } from "../http/download.ts";
 import { type Pace, runPaced } from "../http/paced.ts";
@@ -49,20 +49,17 @@ export async function bringFiles(
   const { small = [], large = [] } = Object.groupBy(wanted, ({ file }) => sizeClass(bringing, file));
   const stageSmall = async ({ file, paths }: WantedContent, signal: AbortSignal) => {
     const content = await bringSmall({ ...context, signal }, bringing, file);
-    await stageAll(staging, paths, (path) => staging.write(path, [content]));
+    await stageAll(staging, paths, (path) => staging.writeSmall(path, content));
     progress.report(file.path, file.size);
   };
-  const queue = large.values();
-  const stageLarge = async (signal: AbortSignal) => {
-    for (const { file, paths, claimed } of queue) {
-      const log = progress.logOf(file.path);
-      const { location, digest } = await bringFile({ ...context, signal, log }, bringing, file, claimed);
-      await stageAll(staging, paths, (path) => staging.take(path, location, digest));
-    }
+  const stageLarge = async ({ file, paths, claimed }: WantedContent, signal: AbortSignal) => {
+    const log = progress.logOf(file.path);
+    const { location, digest } = await bringFile({ ...context, signal, log }, bringing, file, claimed);
+    await stageAll(staging, paths, (path) => staging.take(path, location, digest));
   };
   await together(context.signal, [
     (signal) => runPaced({ ...context, signal }, small, SMALL_FILES, stageSmall),
-    ...Array.from({ length: isLimited(bringing) ? 1 : LARGE_FILES_MAX }, () => stageLarge),
+    (signal) => eachAtOnce(signal, large, isLimited(bringing) ? 1 : LARGE_FILES_MAX, stageLarge),
   ]);
 }
 

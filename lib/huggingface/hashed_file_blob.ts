@@ -1,6 +1,6 @@
 import { RefusedError } from "../core/errors.ts";
-import type { FileSystem } from "../core/files.ts";
-import type { Sha256 } from "../core/hash.ts";
+import { type FileSystem, ifFound } from "../core/files.ts";
+import { FileHasher, type Sha256 } from "../core/hash.ts";
 
 /** A file that was hashed for publishing. */
 export interface BlobFile {
@@ -9,6 +9,8 @@ export interface BlobFile {
   readonly location: string;
   readonly size: number;
   readonly sha256: Sha256;
+  /** What the file system told about the file before it was hashed. */
+  readonly info: Deno.FileInfo | undefined;
 }
 
 /** Callbacks about the reading of a blob. */
@@ -22,8 +24,9 @@ export interface BlobWatcher {
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * A file, or a span of it, as a `Blob` whose bytes are read from the disk each time. The upload package and `fetch`
- * accept it like any other blob. Nothing of it is kept in memory. Needs read permission.
+ * A file, or a span of it, as a `Blob` whose bytes are read from the disk each time. `fetch` accepts it like any other
+ * blob, and sends its size first, which storage requires. Nothing of it is kept in memory. A whole file is compared with
+ * its digest while it is read: if it has changed, its last piece is never read. Needs read permission.
  */
 export class HashedFileBlob extends Blob {
   readonly file: BlobFile;
@@ -64,46 +67,50 @@ export class HashedFileBlob extends Blob {
   }
 
   override stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    let opened: Deno.FsFile | undefined;
-    let next = this.start;
+    const pieces = this.#pieces();
     return new ReadableStream({
       pull: async (controller) => {
         try {
-          if (opened === undefined) {
-            opened = await this.#fs.open(this.file.location, { read: true });
-            await opened.seek(next, Deno.SeekMode.Start);
-          }
-          const piece = new Uint8Array(Math.min(PIECE_BYTES, this.#end - next));
-          const count = piece.length === 0 ? null : await opened.read(piece);
-          if (count !== null) {
-            next += count;
-            controller.enqueue(piece.subarray(0, count));
-            this.#watcher?.onBytes(next - this.start);
-          } else if (next < this.#end) throw fileChanged(this.file);
-          if (next < this.#end) return;
-          opened.close();
-          controller.close();
+          const { value, done } = await pieces.next();
+          if (done) return controller.close();
+          controller.enqueue(value);
         } catch (error) {
-          opened?.close();
           const failure = error instanceof Deno.errors.NotFound ? fileChanged(this.file) : error;
           this.#watcher?.onFailure(failure);
           throw failure;
         }
       },
-      cancel: () => opened?.close(),
+      cancel: async () => void await pieces.return(undefined),
     }, { highWaterMark: 0 });
   }
 
-  /** Returns all bytes of a small file, compared with the digest. Large files are never read whole. */
+  async *#pieces(): AsyncGenerator<Uint8Array<ArrayBuffer>, undefined> {
+    const isWhole = this.size === this.file.size;
+    using file = await this.#fs.open(this.file.location, { read: true });
+    const hasher = await FileHasher.create();
+    await file.seek(this.start, Deno.SeekMode.Start);
+    for (let next = this.start; next < this.#end;) {
+      const buffer = new Uint8Array(Math.min(PIECE_BYTES, this.#end - next));
+      const count = await file.read(buffer);
+      if (count === null) throw fileChanged(this.file);
+      const piece = buffer.subarray(0, count);
+      if (isWhole) hasher.update(piece);
+      next += count;
+      if (isWhole && next === this.#end && hasher.digest().sha256 !== this.file.sha256) {
+        throw fileChanged(this.file);
+      }
+      yield piece;
+      this.#watcher?.onBytes(next - this.start);
+    }
+  }
+
+  /** Returns all bytes of a small file. */
   override async arrayBuffer(): Promise<ArrayBuffer> {
     const bytes = new Uint8Array(this.size);
     let filled = 0;
     for await (const piece of this.stream()) {
       bytes.set(piece, filled);
       filled += piece.length;
-    }
-    if (this.size === this.file.size && await sha256Of(bytes) !== this.file.sha256) {
-      throw fileChanged(this.file);
     }
     return bytes.buffer;
   }
@@ -117,15 +124,23 @@ export class HashedFileBlob extends Blob {
   }
 }
 
+/**
+ * Refuses a file that has been written since it was hashed. Its change time does not count: a hard link changes it, too.
+ *
+ * @throws {RefusedError} code `FILE_CHANGED`
+ */
+export function refuseChanged(fs: FileSystem, file: BlobFile): void {
+  const now = ifFound(() => fs.statSync(file.location));
+  const { size, mtime, ino } = file.info ?? {};
+  if (now?.size !== size || now?.mtime?.getTime() !== mtime?.getTime() || now?.ino !== ino) {
+    throw fileChanged(file);
+  }
+}
+
 /** Returns the error for a file that has changed since it was hashed. */
 export function fileChanged({ path, location }: Pick<BlobFile, "path" | "location">): RefusedError {
   return new RefusedError(`Cannot upload ${path}: ${location} changed while it was being published`, {
     code: "FILE_CHANGED",
     hint: "wait until the training has ended, then run again",
   });
-}
-
-async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<Sha256> {
-  const digest = await crypto.subtle.digest("SHA-256", bytes);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -18,7 +18,7 @@ import { nextPage } from "./next_page.ts";
 
 /** The id of a commit of the repository, as git names it. */
 export type CommitId = string;
-const CommitId = z.string().regex(/^[0-9a-f]{40,64}$/);
+export const CommitId = z.string().regex(/^[0-9a-f]{40,64}$/);
 
 /** The commit that a revision pointed to, with the ETag of the hub's answer. */
 export interface KnownCommit {

@@ -1,13 +1,14 @@
-import type { CommitOperation } from "@huggingface/hub";
+import { Buffer } from "node:buffer";
 import * as z from "zod";
 import type { Context } from "../core/context.ts";
-import { FailedError, UnreachableError } from "../core/errors.ts";
-import { sha256Hex } from "../core/hash.ts";
+import { type Sha256, sha256Hex } from "../core/hash.ts";
 import { totalBytes } from "../release/manifest.ts";
+import { type CommitLine, deletedLine, fileLine, lfsLine } from "./commit_lines.ts";
 import { type BlobFile, HashedFileBlob } from "./hashed_file_blob.ts";
-import type { CommitId, Hub } from "./hub.ts";
+import { CommitId, type Hub } from "./hub.ts";
+import { type UploadContent, uploadToLfs } from "./lfs_upload.ts";
 import { SharedProgress } from "./shared_progress.ts";
-import { UPLOAD_PATIENCE, uploadHttp, type UploadPatience } from "./upload_http.ts";
+import { UPLOAD_PATIENCE, type UploadPatience, type UploadSender, uploadSender } from "./upload_http.ts";
 
 /** A commit to create. */
 export interface WantedCommit {
@@ -15,16 +16,15 @@ export interface WantedCommit {
   readonly parent: CommitId;
   readonly message: string;
   readonly files: readonly BlobFile[];
-  /** Small texts to add, by path. */
+  /** Texts to add, by path. */
   readonly texts: Readonly<Record<string, string>>;
   readonly removed: readonly string[];
+  /** The contents that the branch has in LFS, under any name. They are not sent. */
+  readonly held: ReadonlySet<Sha256>;
   /** Opens a pull request instead of committing to the branch. */
   readonly asPullRequest: boolean;
-  /**
-   * Sends only the changed chunks of large files, of about 64 KiB. Of a file of 64 MiB with 4 MiB changed in one place,
-   * as after the training of its last layers, that is 6 %; of a model that was trained from scratch, it is everything.
-   */
-  readonly useXet: boolean;
+  /** Called with the bytes of each file whose content was sent. */
+  readonly onSent?: (bytes: number) => void;
 }
 
 export interface MadeCommit {
@@ -32,11 +32,30 @@ export interface MadeCommit {
   readonly pullRequestUrl: string | undefined;
 }
 
+/** The hub's limit for one request. */
+const FILES_ASKED_MAX = 100;
+
+/** The hub decides by a file's beginning whether it is text. */
+const SAMPLE_BYTES = 512;
+
 /**
- * Creates one commit on the hub and uploads its large files first. `@huggingface/hub` implements the protocol, for LFS
- * and Xet. It is loaded here, because no other command needs it.
+ * Files that the hub keeps in git are sent base64-encoded in the body of the commit, which is in memory three times.
+ * Files beyond this size, or beyond the total, go to LFS instead.
+ */
+const INLINE_FILE_BYTES_MAX = 1024 * 1024;
+const INLINE_TOTAL_BYTES_MAX = 8 * 1024 * 1024;
+
+const UploadModes = z.object({
+  files: z.array(z.object({ path: z.string(), uploadMode: z.enum(["lfs", "regular"]) })),
+});
+const Committed = z.object({ commitOid: CommitId, pullRequestUrl: z.string().optional() });
+
+/**
+ * Creates one commit on the hub and sends its large files first, by the hub's protocol (preupload, Git LFS, commit). Each
+ * file is read once, while it is sent, and only if the hub lacks its content.
  *
- * @throws {BranchMoved}; {@link RefusedError} code `FILE_CHANGED`; {@link AuthenticationError}; {@link UnreachableError}
+ * @throws {BranchMoved}; {@link RefusedError} code `FILE_CHANGED`; {@link FailedError} codes `UPLOAD_REFUSED`,
+ * `STORAGE_REFUSED`; {@link AuthenticationError}; {@link UnreachableError}
  */
 export async function commitToHub(
   context: Context,
@@ -44,77 +63,98 @@ export async function commitToHub(
   wanted: WantedCommit,
   patience: UploadPatience = UPLOAD_PATIENCE,
 ): Promise<MadeCommit> {
-  const { commitIter, HubApiError, InvalidApiResponseFormatError } = await import("@huggingface/hub");
-  const { endpoint, repoId, revision } = hub.settings;
-  const texts = Object.entries(wanted.texts).map(([path, text]) => ({ path, blob: new Blob([text]) }));
-  using progress = new SharedProgress(context, "uploading", totalBytes(wanted.files));
-  const http = uploadHttp(context, {
-    hub,
-    sizes: new Map([
-      ...wanted.files.map((file) => [file.path, file.size] as const),
-      ...texts.map(({ path, blob }) => [path, blob.size] as const),
-    ]),
-    contents: new Set([
-      ...wanted.files.map((file) => file.sha256),
-      ...await Promise.all(Object.values(wanted.texts).map((text) => sha256Hex(text))),
-    ]),
-    progress,
-    patience,
-  });
-  const operations: CommitOperation[] = [
-    ...wanted.files.map((file) => added(file.path, new HashedFileBlob(context.fs, file))),
-    ...texts.map(({ path, blob }) => added(path, blob)),
-    ...wanted.removed.map((path) => ({ operation: "delete" as const, path })),
+  const { files, texts, removed, held, asPullRequest, onSent = () => {} } = wanted;
+  using progress = new SharedProgress(context, "uploading", totalBytes(files));
+  const sender = uploadSender(context, hub, progress, patience);
+  const contents = [
+    // First, because a manifest in git is read with one request less.
+    ...await Promise.all(Object.entries(texts).map(contentOf)),
+    ...files.map((file) => ({ ...file, blob: new HashedFileBlob(context.fs, file) })),
   ];
-  try {
-    const events = commitIter({
-      repo: { type: "model", name: repoId },
-      hubUrl: endpoint,
-      branch: revision,
-      title: wanted.message,
-      parentCommit: wanted.parent,
-      isPullRequest: wanted.asPullRequest,
-      useXet: wanted.useXet,
-      abortSignal: context.signal,
-      operations,
-      fetch: http,
-    });
-    for (;;) {
-      const event = await events.next();
-      if (!event.done) continue;
-      if (event.value === undefined) break;
-      return { commit: event.value.commit.oid, pullRequestUrl: event.value.pullRequestUrl };
+  const inline = await chooseInline(context, hub, sender, wanted, contents);
+  const large = contents.filter((content) => !inline.has(content) && !held.has(content.sha256));
+  const branch = asPullRequest ? undefined : hub.settings.revision;
+  const sent = ({ blob }: UploadContent) => {
+    if (blob instanceof HashedFileBlob) onSent(blob.size);
+  };
+  await uploadToLfs(context, { hub, sender, branch }, large, sent);
+  const lines = [
+    ...await Promise.all(contents.map(async (content) => {
+      const { path, sha256, blob } = content;
+      if (!inline.has(content)) return lfsLine(path, sha256, blob.size);
+      sent(content);
+      return fileLine(path, new Uint8Array(await blob.arrayBuffer()));
+    })),
+    ...removed.map(deletedLine),
+  ];
+  const { commitOid: commit, pullRequestUrl } = await commitLines(context, hub, sender, wanted, lines);
+  return { commit, pullRequestUrl };
+}
+
+async function contentOf([path, text]: [string, string]): Promise<UploadContent> {
+  return { path, sha256: await sha256Hex(text), blob: new Blob([text]) };
+}
+
+/** Returns the contents that the commit itself contains. The hub chooses, by their names, sizes and beginnings. */
+async function chooseInline(
+  { signal }: Context,
+  hub: Hub,
+  sender: UploadSender,
+  { held, asPullRequest }: WantedCommit,
+  contents: readonly UploadContent[],
+): Promise<Set<UploadContent>> {
+  const unknown = contents.filter(({ sha256, blob }) => blob.size > 0 && !held.has(sha256));
+  // LFS has no empty files.
+  const inline = new Set(contents.filter(({ blob }) => blob.size === 0));
+  let inlineBytes = 0;
+  for (let start = 0; start < unknown.length; start += FILES_ASKED_MAX) {
+    const asked = unknown.slice(start, start + FILES_ASKED_MAX);
+    const answer = await sender.ask({
+      url: branchUrl(hub, "preupload", asPullRequest),
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ files: await Promise.all(asked.map(sampleOf)) }),
+      signal,
+    }, UploadModes);
+    const modes = new Map(answer.files.map(({ path, uploadMode }) => [path, uploadMode]));
+    for (const content of asked) {
+      const { size } = content.blob;
+      const fits = size <= INLINE_FILE_BYTES_MAX && inlineBytes + size <= INLINE_TOTAL_BYTES_MAX;
+      if (modes.get(content.path) !== "regular" || !fits) continue;
+      inlineBytes += size;
+      inline.add(content);
     }
-  } catch (error) {
-    context.signal.throwIfAborted();
-    if (error instanceof HubApiError) {
-      throw new FailedError(
-        `Cannot upload to ${repoId}: ${hub.host} refuses a file: ${error.message}`,
-        {
-          code: "UPLOAD_REFUSED",
-          cause: error,
-          hint: `check ${endpoint}/${repoId} and its owner's storage quota`,
-        },
-      );
-    }
-    const isUnreadable = error instanceof InvalidApiResponseFormatError || error instanceof SyntaxError ||
-      error instanceof z.ZodError;
-    throw isUnreadable ? noAnswer(hub, error) : error;
   }
-  throw noAnswer(hub);
+  return inline;
 }
 
-function noAnswer(hub: Hub, cause?: unknown): UnreachableError {
-  return new UnreachableError(
-    `Cannot upload to ${hub.settings.repoId}: ${hub.host} did not answer as a hub does`,
-    {
-      code: "ANSWER_INVALID",
-      cause,
-      hint: "check HF_ENDPOINT and run again: files that arrived are not sent again",
-    },
-  );
+async function sampleOf({ path, blob }: UploadContent) {
+  const sample = await blob.slice(0, SAMPLE_BYTES).arrayBuffer();
+  return { path, size: blob.size, sample: Buffer.from(sample).toString("base64") };
 }
 
-function added(path: string, content: Blob) {
-  return { operation: "addOrUpdate" as const, path, content };
+/**
+ * Creates the commit. The request is repeated also if its answer was lost: the commit names its parent, so a second one
+ * would be refused.
+ */
+async function commitLines(
+  { signal }: Context,
+  hub: Hub,
+  sender: UploadSender,
+  { message, parent, asPullRequest }: WantedCommit,
+  lines: readonly CommitLine[],
+): Promise<z.infer<typeof Committed>> {
+  const header: CommitLine = { key: "header", value: { summary: message, parentCommit: parent } };
+  return await sender.ask({
+    url: branchUrl(hub, "commit", asPullRequest),
+    method: "POST",
+    headers: { "content-type": "application/x-ndjson" },
+    body: [header, ...lines].map((line) => JSON.stringify(line)).join("\n"),
+    signal,
+  }, Committed);
+}
+
+function branchUrl(hub: Hub, verb: string, asPullRequest: boolean): string {
+  const url = hub.apiUrl(`${verb}/${encodeURIComponent(hub.settings.revision)}`);
+  return asPullRequest ? `${url}?create_pr=1` : url;
 }

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError, RefusedError } from "../core/errors.ts";
@@ -15,6 +14,7 @@ import { findWithdrawn, mergeWithdrawals } from "../release/withdrawals.ts";
 import { SIGNATURE_NAME } from "../release/registry_file.ts";
 import type { SignedManifest } from "../signing/release_signature.ts";
 import { expiryOf, ownWithdrawals, readSeal, type Seal } from "../signing/seal.ts";
+import { type CommitLine, deletedLine, fileLine, lfsLine, textLine } from "./commit_lines.ts";
 import { type CommitId, Hub, type HubFile } from "./hub.ts";
 import type { HubSettings } from "./hub_settings.ts";
 import { type RepoLayout, repoPath } from "./repo_layout.ts";
@@ -209,13 +209,7 @@ function removedFiles(layout: RepoLayout, now: UploadTarget, before: PublishedTa
   const there = new Set(now.files.map((file: HubFile) => file.path));
   return (now.manifest?.files ?? [])
     .filter(({ path }) => !kept.has(path) && there.has(repoPath(layout, path)))
-    .map(({ path }) => ({ key: "deletedFile", value: { path: repoPath(layout, path) } }));
-}
-
-/** Returns a line of the hub's commit protocol. */
-export interface CommitLine {
-  readonly key: "file" | "lfsFile" | "deletedFile";
-  readonly value: Readonly<Record<string, string | number>>;
+    .map(({ path }) => deletedLine(repoPath(layout, path)));
 }
 
 /** Returns the operation for the signature: without a key, it removes the failed release's signature. */
@@ -229,18 +223,5 @@ async function signatureLines(
   const signature = await seal?.signer?.sign(manifest, text, folder);
   if (signature !== undefined) return [textLine(SIGNATURE_NAME, signature)];
   const isThere = now.files.some(({ path }) => path === SIGNATURE_NAME);
-  return isThere ? [{ key: "deletedFile", value: { path: SIGNATURE_NAME } }] : [];
-}
-
-function textLine(path: string, text: string): CommitLine {
-  return fileLine(path, new TextEncoder().encode(text));
-}
-
-function fileLine(path: string, bytes: Uint8Array): CommitLine {
-  const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
-  return { key: "file", value: { path, content, encoding: "base64" } };
-}
-
-function lfsLine(path: string, oid: string, size: number): CommitLine {
-  return { key: "lfsFile", value: { path, algo: "sha256", oid, size } };
+  return isThere ? [deletedLine(SIGNATURE_NAME)] : [];
 }

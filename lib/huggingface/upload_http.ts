@@ -1,16 +1,21 @@
-import * as z from "zod";
-import type { Context, Http } from "../core/context.ts";
-import { AuthenticationError, diskError, FailedError, RefusedError, TransientError } from "../core/errors.ts";
+import type * as z from "zod";
+import type { Context } from "../core/context.ts";
+import {
+  AuthenticationError,
+  diskError,
+  FailedError,
+  TransientError,
+  UnreachableError,
+} from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
 import { readBody } from "../http/request.ts";
 import { statusError } from "../http/status_error.ts";
 import { actionOf, networkError } from "../http/network_error.ts";
 import type { NamedRequest } from "../http/request_types.ts";
 import { type RetryPolicy, withRetry } from "../core/retry.ts";
 import { StallWatch } from "../http/stall_watch.ts";
-import type { Sha256 } from "../core/hash.ts";
 import { HashedFileBlob } from "./hashed_file_blob.ts";
 import type { Hub } from "./hub.ts";
-import { urlOf } from "./hub_failures.ts";
 import type { SharedProgress } from "./shared_progress.ts";
 
 /** Another writer moved the branch after it was read. */
@@ -28,72 +33,81 @@ export const UPLOAD_PATIENCE: UploadPatience = {
   retries: { attemptsMax: 6, firstDelayMs: 1_000, delayMsMax: 30_000 },
 };
 
-/**
- * Files that the hub keeps in git are sent base64-encoded in the body of the commit, which is in memory three times.
- * Files beyond this size, or beyond the total, go to LFS instead.
- */
-const INLINE_FILE_BYTES_MAX = 1024 * 1024;
-const INLINE_TOTAL_BYTES_MAX = 8 * 1024 * 1024;
-
-const UploadModes = z.object({
-  files: z.array(z.looseObject({ path: z.string(), uploadMode: z.enum(["lfs", "regular"]) })),
-});
-const LfsBatch = z.looseObject({ objects: z.array(z.looseObject({ oid: z.string() })) });
-
 /** The largest answer of the hub, or of its storage. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 
-/** The contents that an upload may send, and how. */
-export interface Upload {
-  readonly hub: Hub;
-  /** The size of each file by its path in the repository. */
-  readonly sizes: ReadonlyMap<string, number>;
-  /** The SHA-256 of each hashed file. Any other content means that a file has changed since. */
-  readonly contents: ReadonlySet<Sha256>;
-  readonly progress: SharedProgress;
-  readonly patience: UploadPatience;
+/** A request of an upload. */
+export interface UploadRequest {
+  readonly url: string;
+  readonly method: "POST" | "PUT";
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string | HashedFileBlob | Blob;
+  readonly signal: AbortSignal;
 }
 
-/**
- * Returns the `fetch` for `@huggingface/hub`. It adds what the package lacks: the token (of any form, to the hub's origin
- * only), retries with `Retry-After`, a stall limit, progress, our errors, each content sent once, and size limits.
- */
-export function uploadHttp(context: Context, upload: Upload): Http {
-  const { hub, patience } = upload;
-  const { origin } = new URL(hub.settings.endpoint);
-  let inlineBytes = 0;
-  const chooseModes = (text: string): Response => {
-    const modes = UploadModes.parse(JSON.parse(text));
-    for (const file of modes.files) {
-      const size = upload.sizes.get(file.path) ?? 0;
-      if (file.uploadMode !== "regular" || size === 0) continue;
-      if (size > INLINE_FILE_BYTES_MAX || inlineBytes + size > INLINE_TOTAL_BYTES_MAX) {
-        file.uploadMode = "lfs";
-      } else inlineBytes += size;
-    }
-    return Response.json(modes);
+/** Sends the requests of one upload. */
+export interface UploadSender {
+  /**
+   * Returns the answer, of any content type and complete. The request is repeated after temporary failures.
+   *
+   * @throws {BranchMoved}; {@link RefusedError} code `FILE_CHANGED`; {@link AuthenticationError}; {@link
+   * UnreachableError}; {@link FailedError} code `STORAGE_REFUSED`
+   */
+  send(request: UploadRequest): Promise<Response>;
+  /** As {@link send}, for an answer of the hub in JSON. @throws {UnreachableError} code `ANSWER_INVALID` */
+  ask<Schema extends z.ZodType>(request: UploadRequest, schema: Schema): Promise<z.infer<Schema>>;
+}
+
+/** Returns a sender. The token is sent to the hub's origin only. */
+export function uploadSender(
+  context: Context,
+  hub: Hub,
+  progress: SharedProgress,
+  patience: UploadPatience,
+): UploadSender {
+  const send = (request: UploadRequest) => {
+    const upload = { ...context, signal: request.signal };
+    return withRetry(upload, patience.retries, () => sendOnce(upload, { hub, progress, patience }, request));
   };
-  return async (input: URL | Request | string, init: RequestInit = {}) => {
-    const url = new URL(urlOf(input));
-    const isBatch = url.origin === origin && url.pathname.endsWith("/objects/batch");
-    const request = isBatch ? { ...init, body: checkBatch(upload, init.body) } : init;
-    const response = await withRetry(context, patience.retries, () => send(context, upload, url, request));
-    const asksModes = url.origin === origin && url.pathname.includes("/preupload/");
-    return asksModes ? chooseModes(await response.text()) : response;
+  return {
+    send,
+    async ask(request, schema) {
+      const answer = schema.safeParse(parseJson(await (await send(request)).text()));
+      if (!answer.success) throw notAHub(hub, answer.error);
+      return answer.data;
+    },
   };
 }
 
-async function send(context: Context, upload: Upload, url: URL, init: RequestInit): Promise<Response> {
-  const { hub, patience, progress } = upload;
+/** Returns the error for an answer that no hub gives. */
+export function notAHub(hub: Hub, cause?: unknown): UnreachableError {
+  return new UnreachableError(
+    `Cannot upload to ${hub.settings.repoId}: ${hub.host} did not answer as a hub does`,
+    {
+      code: "ANSWER_INVALID",
+      cause,
+      hint: "check HF_ENDPOINT and run again: files that arrived are not sent again",
+    },
+  );
+}
+
+async function sendOnce(
+  context: Context,
+  { hub, progress, patience }: {
+    readonly hub: Hub;
+    readonly progress: SharedProgress;
+    readonly patience: UploadPatience;
+  },
+  { url: address, method, headers: given, body }: UploadRequest,
+): Promise<Response> {
+  const url = new URL(address);
   const { token, endpoint } = hub.settings;
   const isHubs = url.origin === new URL(endpoint).origin;
-  const body = init.body;
   const named = body instanceof HashedFileBlob
     ? { verb: "upload", what: body.file.path }
     : { verb: "upload to", what: hub.settings.repoId };
-  const signal = AbortSignal.any([context.signal, ...(init.signal ? [init.signal] : [])]);
   using watch = new StallWatch(
-    { ...context, signal },
+    context,
     patience.stallMs,
     () =>
       new TransientError(`Cannot ${actionOf(named)}: no data moved for ${patience.stallMs / 1000} s`, {
@@ -101,8 +115,7 @@ async function send(context: Context, upload: Upload, url: URL, init: RequestIni
         hint: "check the network, or run again later",
       }),
   );
-  const headers = new Headers(init.headers);
-  headers.set("user-agent", "model-sync");
+  const headers = new Headers({ "user-agent": "model-sync", ...given });
   if (isHubs && token !== undefined) headers.set("authorization", `Bearer ${token.reveal()}`);
   let unread: { readonly error: unknown } | undefined;
   const watched = body instanceof HashedFileBlob
@@ -117,12 +130,7 @@ async function send(context: Context, upload: Upload, url: URL, init: RequestIni
   const request = { url: url.href, ...named };
   let response: Response;
   try {
-    response = await hub.context.http(url, {
-      ...init,
-      headers,
-      signal: watch.signal,
-      ...(watched === undefined ? {} : { body: watched }),
-    });
+    response = await hub.context.http(url, { method, headers, body: watched, signal: watch.signal });
     if (response.ok) return await readWhole(response, request);
   } catch (error) {
     if (unread !== undefined) throw diskError(unread.error, actionOf(named));
@@ -158,7 +166,7 @@ async function uploadError(
   return error;
 }
 
-/** Reads an answer whole. The package leaves some unread; here, one that breaks off is retried. */
+/** Reads an answer whole: one that breaks off is repeated. */
 async function readWhole(
   response: Response,
   request: NamedRequest & { readonly url: string },
@@ -167,23 +175,4 @@ async function readWhole(
   for await (const piece of readBody(response, request, ANSWER_BYTES_MAX)) pieces.push(new Uint8Array(piece));
   const { status, headers } = response;
   return new Response(pieces.length === 0 ? null : new Blob(pieces), { status, headers });
-}
-
-/**
- * Returns the request for an LFS batch with each content once.
- *
- * @throws {RefusedError} code `FILE_CHANGED` if one was not hashed
- */
-function checkBatch({ contents }: Upload, body: BodyInit | null | undefined): string {
-  const batch = LfsBatch.parse(JSON.parse(typeof body === "string" ? body : ""));
-  if (batch.objects.some(({ oid }) => !contents.has(oid))) {
-    throw new RefusedError("Cannot upload the models: one of them changed while it was being published", {
-      code: "FILE_CHANGED",
-      hint: "wait until the training has ended, then run again",
-    });
-  }
-  return JSON.stringify({
-    ...batch,
-    objects: [...new Map(batch.objects.map((one) => [one.oid, one])).values()],
-  });
 }

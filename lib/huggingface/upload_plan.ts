@@ -8,6 +8,7 @@ import { MANIFEST_NAME } from "../release/manifest.ts";
 import { SIGNATURE_NAME } from "../release/registry_file.ts";
 import type { ModelSet, NameRules, SetFile } from "../release/model_set.ts";
 import { gitBlobId } from "./git_blob_id.ts";
+import type { BlobFile } from "./hashed_file_blob.ts";
 import type { HubFile } from "./hub.ts";
 import { isWanted, modelPath, type RepoLayout, repoPath } from "./repo_layout.ts";
 import type { UploadTarget } from "./upload_target.ts";
@@ -26,8 +27,8 @@ export interface UploadPlan {
   readonly isUnchanged: boolean;
   /** The differences between the branch's release and the new one. */
   readonly changes: ChangeList;
-  /** The files to send. */
-  readonly uploaded: readonly SetFile[];
+  /** The files to send, under their paths in the repository. */
+  readonly uploaded: readonly BlobFile[];
   /** The paths to delete in the repository. */
   readonly deleted: readonly string[];
 }
@@ -79,7 +80,11 @@ export async function planUpload(
   return {
     isUnchanged: countChanges(changes) === 0 && target.manifest?.digest === set.digest,
     changes,
-    uploaded: [...added, ...modified],
+    uploaded: [...added, ...modified].map((file) => ({
+      ...file,
+      path: repoPath(layout, file.path),
+      info: set.infos.get(file.path),
+    })),
     deleted: deleted.map((path) => repoPath(layout, path)),
   };
 }

@@ -65,14 +65,13 @@ async function publisherOptions(
   { settings, context }: CommandScope,
   { allowShrink, commitMessage, asPullRequest }: UploadChoices,
 ): Promise<HuggingFacePublisherOptions> {
-  const { delete_removed, xet, private: isPrivate } = settings.huggingface;
+  const { delete_removed, private: isPrivate } = settings.huggingface;
   return {
     hub: hubSettings(settings, context),
     rules: { layout: repoLayout(settings), deleteRemoved: delete_removed, allowShrink },
     commitMessage,
     isPrivate,
     asPullRequest,
-    useXet: xet,
     seal: await releaseSeal(context, settings.signing),
   };
 }

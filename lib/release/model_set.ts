@@ -42,6 +42,8 @@ export interface ModelSet {
   readonly dir: string;
   readonly digest: Digest;
   readonly files: readonly SetFile[];
+  /** What the file system told about each file before it was read, by path. */
+  readonly infos: ReadonlyMap<string, Deno.FileInfo>;
 }
 
 /** Remembers the digests of files. */
@@ -144,7 +146,8 @@ export async function hashModelFiles(
   }
   const digest = await releaseDigest(files);
   cache.keepOnly(new Set(files.map((file) => file.path)));
-  const set = { dir, digest, files };
+  const infos = new Map(found.files.map(({ path, info }) => [path, info]));
+  const set = { dir, digest, files, infos };
   await memory?.remember(found, set);
   return set;
 }

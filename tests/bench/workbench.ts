@@ -15,6 +15,7 @@ const Measured = z.object({
   /** Peak memory of the largest process in the command's process tree. */
   peakKiB: z.number(),
   writtenBytes: z.number(),
+  readBytes: z.number(),
   stdout: z.string(),
   stderr: z.string(),
 });

@@ -257,9 +257,9 @@ Embedded Files
 model-sync
 ├─┬ .deno_compile_node_modules (54.62MB - 53.74MB unique)
 │ └─┬ localhost (54.62MB - 53.74MB unique)
-│   ├─┬ @huggingface (5.97MB - 5.62MB unique)
-│   │ ├── hub/* (3.04MB - 3MB unique)
-│   │ └── tasks/* (2.4MB)
+│   ├─┬ @octokit (5.97MB - 5.62MB unique)
+│   │ ├── rest/* (3.04MB - 3MB unique)
+│   │ └── core/* (2.4MB)
 │   ├── @types/node/* (2KB)
 │   └── zod/4.6.7/* (5.93MB - 5MB unique)
 ├── cli/* (512KB)
@@ -273,8 +273,8 @@ Metadata: 7.79KB
   const sizes = packedSizes(printed);
   const MIB = 1024 ** 2;
   assert.deepEqual(Object.fromEntries(sizes), {
-    "@huggingface/hub": 3 * MIB,
-    "@huggingface/tasks": 2.4 * MIB,
+    "@octokit/rest": 3 * MIB,
+    "@octokit/core": 2.4 * MIB,
     "@types/node": 2048,
     zod: 5 * MIB,
     "model-sync": MIB,
@@ -282,8 +282,8 @@ Metadata: 7.79KB
   assert.deepEqual(sizeReport(100_000_000, sizes), [
     "   88.0 MB  Deno runtime",
     "    5.2 MB  zod",
-    "    3.1 MB  @huggingface/hub",
-    "    2.5 MB  @huggingface/tasks",
+    "    3.1 MB  @octokit/rest",
+    "    2.5 MB  @octokit/core",
     "    1.0 MB  model-sync",
     "    0.0 MB  1 smaller package: @types/node",
   ]);

@@ -62,7 +62,6 @@ export function publisherOptions(
     isPrivate: false,
     commitMessage: undefined,
     asPullRequest: false,
-    useXet: false,
     ...changed,
   };
 }

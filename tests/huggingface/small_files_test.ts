@@ -36,8 +36,10 @@ Deno.test("small files are requested 48 at once, and each is written once, under
   const partials = join(bench.path, "bot/.model-sync/partials/");
   assert.deepEqual(steps.filter((step) => step.includes(partials)), []);
   for (const path of Object.keys(files)) {
-    const written = steps.filter((step) => /^(open|rename|write) /.test(step) && step.endsWith(path));
-    assert.deepEqual(written.map((step) => step.split(" ")[0]), ["open", "write"], path);
+    const written = steps.filter((step) =>
+      /^(open|rename|write|writeSync) /.test(step) && step.endsWith(path)
+    );
+    assert.deepEqual(written.map((step) => step.split(" ")[0]), ["open", "writeSync"], path);
   }
 });
 

@@ -204,13 +204,6 @@ Deno.test("large files are sent in parts, equal ones once, and the token to the 
   assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
 });
 
-Deno.test("an upload by Xet falls back to LFS if the hub does not offer Xet", async () => {
-  await using bench = new UploadBench();
-  await bench.upload({ useXet: true });
-  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
-  assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
-});
-
 Deno.test("texts that do not fit into a commit's body go to LFS", async () => {
   const files = Object.fromEntries(
     Array.from(

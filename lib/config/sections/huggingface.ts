@@ -43,11 +43,6 @@ export const HuggingFace = z.strictObject({
   delete_removed: z.boolean().default(false).register(DOCS, {
     description: "On upload, delete files from the repository that the model folder no longer contains.",
   }),
-  xet: z.boolean().default(false).register(DOCS, {
-    description:
-      "Upload large files by the hub's protocol Xet instead of Git LFS. Xet sends only changed pieces and needs " +
-      "several times the memory and processor time.",
-  }),
   transfer_timeout_sec: z.number().min(5).max(604_800).default(TRANSFER_TIMEOUT_SEC).register(DOCS, {
     description: "The time limit of one file transfer, in seconds.",
   }),
