@@ -3,13 +3,12 @@ import { ingest } from "../../web/store/ingest.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { HubServer } from "../../fakes/hub_server.ts";
 import { simulateFleet } from "../../configs/demo/fleet/simulate_fleet.ts";
-import { machine, publishFrom } from "../helpers/machines.ts";
 import { REPO } from "../helpers/hub_machines.ts";
-import { bareRepository } from "../helpers/test_git.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { peakMB, readPage, startDashboard } from "./dashboard_process.ts";
 import { type Curve, growthRow } from "./growth.ts";
-import { writeModel } from "./model_writer.ts";
+import { addReleases } from "./history_writer.ts";
+import { writeModel, writeRandomFile } from "./model_writer.ts";
 import { GIB, median, MIB, ms, seconds, size } from "./units.ts";
 import type { Measured, Workbench } from "./workbench.ts";
 import { CHANGED_MODEL, makeWorld, writeModels } from "./world.ts";
@@ -126,24 +125,26 @@ export async function growthOfBytesOnHub(bench: Workbench): Promise<void> {
   growth.report();
 }
 
-/** A git registry with more and more releases, of five models of 4 KiB of which one changes each time. */
+/** A model whose content may be any bytes. */
+const PLAIN_MODEL = "symbol_0/model.bin";
+
+/** A git registry with more and more releases, of six models of 4 KiB of which one changes each time. */
 export async function growthOfReleases(bench: Workbench): Promise<void> {
   const growth = new Growth(bench, (releases) => `${number(releases)} releases`);
-  const registry = bareRepository(join(bench.dir, "registry.git"));
-  const trainer = machine(bench.dir, "trainer", registry);
-  await writeModels(trainer.modelsDir, 5, 4096, bench.signal);
-  let published = 0;
+  const { registry, trainer } = makeWorld(bench.dir);
+  await writeModels(join(trainer, "models"), 5, 4096, bench.signal);
+  await writeRandomFile(join(trainer, "models", PLAIN_MODEL), 4096, bench.signal);
+  await bench.cli(trainer, "publish");
+  let published = 1;
   for (const releases of bench.scale.steps([2, 20, 200, 2_000])) {
-    for (; published < releases; published++) {
-      await writeModel(join(trainer.modelsDir, CHANGED_MODEL), 4096, bench.signal);
-      await publishFrom(testContext(), trainer);
-      bench.signal.throwIfAborted();
-    }
+    await addReleases(registry, releases - published, PLAIN_MODEL);
+    published = releases;
     const { bot, other } = configured(join(bench.dir, String(releases)), registry);
     growth.addRun("first pull", releases, await bench.cli(bot, "pull"));
     growth.addRun("pull with nothing new", releases, await bench.cli(bot, "pull"));
     growth.addRun("`releases --remote`", releases, await bench.cli(bot, "releases", "--remote"));
     await writeModels(join(other, "models"), 5, 4096, bench.signal);
+    await writeRandomFile(join(other, "models", PLAIN_MODEL), 4096, bench.signal);
     growth.addRun("publish from a new machine", releases, await bench.cli(other, "publish"));
     growth.addRun("publish of one changed file", releases + 1, await again(bench, other, "publish"));
     growth.addRun("pull of one changed file", releases + 1, await bench.cli(bot, "pull"));
