@@ -16,7 +16,7 @@ import { findRevision } from "../store/revisions.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { ArchivedModels } from "./archived_models.ts";
-import { RemoteModels } from "./remote_models.ts";
+import type { RemoteModels } from "./remote_models.ts";
 import type { Offer, Revision, Source } from "./carrier.ts";
 
 export interface RunPodSourceOptions {
@@ -125,6 +125,8 @@ export class RunPodSource implements Source {
   async inspect(revision: Revision): Promise<Offer> {
     const job = this.#job;
     if (job === undefined) throw new TypeError("inspect() before resolve()");
+    // Loaded here, because it loads node:zlib.
+    const { RemoteModels } = await import("./remote_models.ts");
     this.#remote = await RemoteModels.open(this.#context, this.#store, {
       ...this.#request(job),
       path: await partialPath(this.#store, `parts of runpod ${revision.source} ${job.id}`),
