@@ -89,7 +89,7 @@ export async function syncReferences(
   parts: SyncParts,
   options: SyncOptions,
 ): Promise<SyncReport> {
-  await using clones = new Clones(parts);
+  await using clones = new Clones(parts, comparedCategories(options));
   const looked = await options.run.step("compare", () => lookAtAll(context, parts, clones, options));
   const repositories: RepositoryReport[] = [];
   for (const kind of ["image", "text"] as const) {
@@ -114,21 +114,42 @@ export async function syncReferences(
   return { categories: looked.map(({ records: _records, ...report }) => report), repositories, patchPath };
 }
 
-/** The clones of a sync. Each is created once, when it is first needed; a failure is repeated at each use. */
+/** Returns the categories that a sync compares. */
+function comparedCategories({ categories }: SyncOptions): readonly Category[] {
+  return categories.length === 0
+    ? CATEGORIES
+    : CATEGORIES.filter((category) => categories.includes(category));
+}
+
+/**
+ * The clones of a sync. Each is created once, when it is first needed, with the files of all its categories; a failure is
+ * repeated at each use.
+ */
 class Clones implements AsyncDisposable {
   readonly #parts: SyncParts;
+  readonly #categories: readonly Category[];
   readonly #opened = new Map<RepositoryKind, Promise<TargetRepository>>();
 
-  constructor(parts: SyncParts) {
+  constructor(parts: SyncParts, categories: readonly Category[]) {
     this.#parts = parts;
+    this.#categories = categories;
   }
 
   open(kind: RepositoryKind): Promise<TargetRepository> {
     const known = this.#opened.get(kind);
     if (known !== undefined) return known;
-    const opening = this.#parts.openRepository(this.#parts.addressOf(kind));
+    const opening = this.#open(kind);
     this.#opened.set(kind, opening);
     return opening;
+  }
+
+  async #open(kind: RepositoryKind): Promise<TargetRepository> {
+    await using resources = new AsyncDisposableStack();
+    const repository = resources.use(await this.#parts.openRepository(this.#parts.addressOf(kind)));
+    const places = this.#categories.map(placeOf).filter(({ repository }) => repository === kind);
+    await repository.fetch(repository.base, places.flatMap(({ paths }) => paths));
+    resources.move();
+    return repository;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -144,12 +165,12 @@ async function lookAtAll(
   context: Context,
   parts: SyncParts,
   clones: Clones,
-  { categories, proposal }: SyncOptions,
+  options: SyncOptions,
 ): Promise<LookedAt[]> {
-  const isNamed = categories.length > 0;
+  const isNamed = options.categories.length > 0;
   const looked: LookedAt[] = [];
-  for (const category of CATEGORIES.filter((category) => !isNamed || categories.includes(category))) {
-    looked.push(await lookAt(context, parts, clones, category, isNamed, proposal));
+  for (const category of comparedCategories(options)) {
+    looked.push(await lookAt(context, parts, clones, category, isNamed, options.proposal));
   }
   return looked;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { relative } from "node:path";
+import type { Category } from "../../lib/config/sections/references.ts";
 import { DiskError, ModelSyncError } from "../../lib/core/errors.ts";
 import type { RepositoryReport, SyncReport } from "../../lib/references/sync_references.ts";
 import { IMAGES, ReferencesWorld } from "../helpers/references_world.ts";
@@ -45,6 +46,36 @@ Deno.test("a sync opens one pull request for each repository that differs, with 
   );
   assert.deepEqual(pull?.labels, ["automated", "sync", "ready-for-review"]);
   assert.equal(world.texts.pulls.pulls.length, 0);
+});
+
+Deno.test("a sync fetches a repository's files at once, however many categories it compares", async () => {
+  await using world = new ReferencesWorld();
+  const categories = ["blip", "clip", "codeformer", "esrgan"] as const;
+  const records = '{"m": {"name": "m"}}';
+  // Files with different contents are different objects.
+  world.commit(
+    world.images,
+    Object.fromEntries(categories.map((name, index) => [`${name}.json`, records + "\n".repeat(index + 1)])),
+  );
+  for (const category of categories) world.primary.records.set(category, records);
+  const fetchesOf = async (categories: readonly Category[]) => {
+    const before = world.git.requests.length;
+    const report = await world.sync({ categories, mode: { outputDir: undefined } });
+    assert.deepEqual(report.categories.map(({ status }) => status), categories.map(() => "compared"));
+    return world.git.requests.slice(before).filter(({ method, path }) =>
+      method === "POST" && path.endsWith("git-upload-pack")
+    ).length;
+  };
+  assert.equal(await fetchesOf(categories), await fetchesOf(["blip"]));
+});
+
+Deno.test("an entry of a category that is not a plain file fails that category only", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": CLIP, "blip.json/inside.txt": "a folder" });
+  world.primary.records.set("clip", NEW_CLIP).set("blip", '{"b": {"name": "b"}}');
+  const report = await world.sync({ categories: ["clip", "blip"] });
+  assert.equal(statusOf(report, "clip"), "compared");
+  assert.equal(statusOf(report, "blip"), "failed");
 });
 
 Deno.test("a second sync of the same records changes nothing: no push, no writing request", async () => {

@@ -27,6 +27,22 @@ interface TreeEntry {
  * @throws {RefusedError} code `REFERENCE_FILE_UNFIT` for an entry that is not a plain file
  */
 export async function listEntries(
+  files: CommitFiles,
+  commit: ObjectId,
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, TreeEntry>> {
+  const entries = await listTree(files, commit, paths);
+  for (const [path, entry] of entries) {
+    if (!isPlainFile(entry)) throw unfit(files.name, path, "is not a plain file");
+  }
+  return entries;
+}
+
+function isPlainFile({ mode }: TreeEntry): boolean {
+  return mode === "100644" || mode === "100755";
+}
+
+async function listTree(
   { git, name }: CommitFiles,
   commit: ObjectId,
   paths: readonly string[],
@@ -38,10 +54,23 @@ export async function listEntries(
   const entries = new Map<string, TreeEntry>();
   for (const line of new TextDecoder().decode(output).split("\0").filter((line) => line !== "")) {
     const [, mode = "", id = "", path = ""] = /^(\d+) \w+ ([0-9a-f]+)\t([^]*)$/.exec(line) ?? [];
-    if (!["100644", "100755"].includes(mode)) throw unfit(name, path, "is not a plain file");
     entries.set(path, { mode, id });
   }
   return entries;
+}
+
+/**
+ * Fetches the files that a shallow clone lacks in one connection, so that {@link readTexts} needs none for each of its
+ * calls. An entry that is not a plain file is left to the call that reads it.
+ */
+export async function fetchFiles(
+  files: CommitFiles,
+  commit: ObjectId,
+  paths: readonly string[],
+): Promise<void> {
+  if (files.remote === undefined || paths.length === 0) return;
+  const entries = [...(await listTree(files, commit, paths)).values()].filter(isPlainFile);
+  await fetchObjects(files, await findMissing(files.git, commit, entries.map(({ id }) => id)));
 }
 
 /**

@@ -8,7 +8,7 @@ import { Git } from "../../git/git.ts";
 import { splitLogin } from "../../git/remote_url.ts";
 import type { ObjectId } from "../../git/object_id.ts";
 import type { FileTexts } from "../plan.ts";
-import { type CommitFiles, listEntries, patchBetween, readTexts } from "./commit_files.ts";
+import { type CommitFiles, fetchFiles, listEntries, patchBetween, readTexts } from "./commit_files.ts";
 import { explainFailure } from "./explain_failure.ts";
 import { signInToTarget } from "./sign_in.ts";
 import { openPersistentClone } from "./persistent_clone.ts";
@@ -109,6 +109,11 @@ export class TargetRepository implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources.disposeAsync();
+  }
+
+  /** Fetches files at the root of a commit at once, before they are read one after the other. */
+  async fetch(commit: ObjectId, paths: readonly string[]): Promise<void> {
+    await fetchFiles(this.#files, commit, paths);
   }
 
   /** Returns the texts of files at the root of a commit. Missing files are left out. */
