@@ -2,11 +2,11 @@ import type { Category } from "../config/sections/references.ts";
 import { placeOf } from "./categories.ts";
 import { compareRecords, type ModelChange } from "./compare_records.ts";
 import { isEmptied, largerShrink } from "./shrink.ts";
-import { editJson } from "./json/edit_json.ts";
+import { editNodes } from "./json/edit_json.ts";
 import type { JsonObject, JsonValue } from "./json/json_value.ts";
 import { renderJson } from "./json/render_json.ts";
 import type { CategoryPlan, FileFormat, FileTexts, Shrink } from "./plan.ts";
-import { readRecords } from "./read_records.ts";
+import { readFileRecords } from "./read_records.ts";
 import { planTextFiles } from "./text_generation/plan_text_files.ts";
 
 export interface PlanOptions {
@@ -30,7 +30,7 @@ export function planCategory(
 ): CategoryPlan {
   const [path = "", csvPath] = placeOf(category).paths;
   const text = files.get(path) ?? "{}\n";
-  const current = readRecords(path, text, where);
+  const { records: current, root } = readFileRecords(path, text, where);
   const written = new Map<string, string>();
   let wanted: JsonObject;
   let warnings: readonly string[] = [];
@@ -56,9 +56,7 @@ export function planCategory(
     warnings,
   };
   if (changes.length === 0) return { ...plan, files: new Map() };
-  const json = options.format === "canonical"
-    ? renderJson(wanted)
-    : editJson(text, wanted, `${path} of ${where}`);
+  const json = options.format === "canonical" ? renderJson(wanted) : editNodes(text, root, wanted);
   return { ...plan, files: new Map([[path, json], ...written]) };
 }
 

@@ -4,12 +4,28 @@ import { quote } from "../core/quote.ts";
 import type { Category } from "../config/sections/references.ts";
 import type { ModelChange } from "./compare_records.ts";
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./json/json_value.ts";
-import { parseJson } from "./json/read_nodes.ts";
+import { readNodes } from "./json/lazy_nodes.ts";
+import type { JsonNode } from "./json/read_nodes.ts";
+
+/** The records of a category's first file, and their places in its text. */
+export interface FileRecords {
+  readonly records: JsonObject;
+  readonly root: JsonNode;
+}
 
 /** Returns the records of a category's first file. */
 export function readRecords(path: string, text: string, where: string): JsonObject {
+  return readFileRecords(path, text, where).records;
+}
+
+/** As {@link readRecords}, with the places of the records. */
+export function readFileRecords(path: string, text: string, where: string): FileRecords {
   const what = `${path} of ${where}`;
-  return recordsOf(parseJson(text, what), what, "correct the file; nothing of this category was changed");
+  const root = readNodes(text, what);
+  return {
+    root,
+    records: recordsOf(root.value, what, "correct the file; nothing of this category was changed"),
+  };
 }
 
 const CHECK_PRIMARY =
@@ -23,7 +39,7 @@ const CHECK_PRIMARY =
  */
 export function readPrimaryRecords(category: Category, text: string): JsonObject {
   const what = `PRIMARY's records of ${category}`;
-  const records = recordsOf(parseJson(text, what), what, CHECK_PRIMARY);
+  const records = recordsOf(readNodes(text, what).value, what, CHECK_PRIMARY);
   if (records.size === 0) {
     throw new RefusedError(`Cannot use ${what}: expected records by name, found none`, {
       code: "RECORDS_EMPTY",

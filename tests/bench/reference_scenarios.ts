@@ -38,8 +38,8 @@ export async function planReferences(bench: Workbench): Promise<void> {
     join(dir, "db.json"),
     JSON.stringify(Object.fromEntries(textModels(count, false)), undefined, 4) + "\n",
   );
-  bench.report(await measured(bench, count, "image_generation", "images.json", ["stable_diffusion.json"]));
-  bench.report(await measured(bench, count, "text_generation", "texts.json", ["db.json", "models.csv"]));
+  bench.report(await measured(bench, count, "image_generation", "images.json", ["stable_diffusion.json"], 1));
+  bench.report(await measured(bench, count, "text_generation", "texts.json", ["db.json", "models.csv"], 1.3));
 }
 
 async function measured(
@@ -48,6 +48,7 @@ async function measured(
   category: string,
   primary: string,
   files: readonly [string, ...string[]],
+  ratioMax: number,
 ): Promise<Result> {
   const ours: number[] = [];
   const whole: number[] = [];
@@ -68,9 +69,9 @@ async function measured(
     what: `compare and render ${count} models of ${category}`,
     ours: `${seconds(median(ours))}, the whole process ${seconds(median(whole))}`,
     theirs: `python3, whole files: ${seconds(median(theirs))}`,
-    ratio: `${(median(whole) / median(theirs)).toFixed(1)} times the time`,
-    wanted: "under 1 s",
-    kept: median(ours) < 1000,
+    ratio: `${(median(whole) / median(theirs)).toFixed(2)} times the time`,
+    wanted: `at most ${ratioMax === 1 ? "the time" : `${ratioMax} times the time`}`,
+    kept: median(whole) <= ratioMax * median(theirs),
   };
 }
 

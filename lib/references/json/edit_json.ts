@@ -4,7 +4,8 @@ import { FileLayout } from "./file_layout.ts";
 import { jsonEquals } from "./json_equals.ts";
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
 import { copiedSpace, indentedLike, lastLineBreak, ListText, type Place } from "./list_text.ts";
-import { type JsonNode, readNodes } from "./read_nodes.ts";
+import type { JsonNode } from "./read_nodes.ts";
+import { readNodes } from "./lazy_nodes.ts";
 import { isJsonScalar } from "./render_scalar.ts";
 import { renderJson } from "./render_json.ts";
 
@@ -62,7 +63,11 @@ interface Patch {
  * ```
  */
 export function editJson(text: string, wanted: JsonValue, what: string): string {
-  const root = readNodes(text, what);
+  return editNodes(text, readNodes(text, what), wanted);
+}
+
+/** As {@link editJson}, for a text that was read. @param root the text's outermost value */
+export function editNodes(text: string, root: JsonNode, wanted: JsonValue): string {
   if (isJsonScalar(wanted) || isJsonArray(wanted) !== isJsonArray(root.value) || isJsonScalar(root.value)) {
     return jsonEquals(root.value, wanted) ? text : renderJson(wanted);
   }
@@ -171,26 +176,30 @@ class Editor {
 /** Returns members in the order of the text, and new ones in the order of `wanted`. */
 function memberSlots(children: readonly JsonNode[], wanted: JsonObject): Slot[] {
   const lastIndexes = new Map(children.map(({ key }, index) => [key, index]));
-  const groups = new Map<number, Slot[]>();
-  let group: Slot[] = [];
-  groups.set(-1, group);
+  /** The new members, by the index of the text's member that they follow, or -1. */
+  const added = new Map<number, Slot[]>();
+  let last = -1;
   for (const [key, value] of wanted) {
     const index = lastIndexes.get(key);
-    if (index === undefined) group.push({ index, key, wanted: value });
-    else groups.set(index, group = []);
+    if (index !== undefined) {
+      last = index;
+      continue;
+    }
+    const group = added.get(last) ?? [];
+    added.set(last, group);
+    group.push({ index, key, wanted: value });
   }
-  const slots: Slot[] = groups.get(-1) === group ? [] : [...groups.get(-1) ?? []];
+  const slots: Slot[] = last === -1 ? [] : [...added.get(-1) ?? []];
   for (const [index, { key = "" }] of children.entries()) {
     const value = wanted.get(key);
     // Of duplicate keys, all but the last have no meaning and stay.
     if (value !== undefined) {
       slots.push({ index, wanted: lastIndexes.get(key) === index ? value : undefined });
     }
-    const behind = groups.get(index) ?? [];
-    if (behind !== group) slots.push(...behind);
+    if (index !== last) slots.push(...added.get(index) ?? []);
   }
-  // The members after the text's last one.
-  return [...slots, ...group];
+  // The members after the last one that stays.
+  return [...slots, ...added.get(last) ?? []];
 }
 
 function itemSlots(old: readonly JsonValue[], wanted: readonly JsonValue[], depth: number): Slot[] {

@@ -1,4 +1,4 @@
-import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
+import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, LazyObject } from "./json_value.ts";
 
 /**
  * Whether two values are equal by Python's `==`. The order of keys does not matter, that of lists does. Numbers are
@@ -15,6 +15,7 @@ import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./js
  */
 export function jsonEquals(a: JsonValue, b: JsonValue): boolean {
   if (a === b) return true;
+  if (a instanceof LazyObject && b instanceof LazyObject && a.hasSameText(b)) return true;
   if (isJsonObject(a)) return isJsonObject(b) && objectsEqual(a, b);
   if (isJsonArray(a)) return isJsonArray(b) && arraysEqual(a, b);
   const number = numberOf(a);

@@ -1,3 +1,5 @@
+import { haveSameTokens } from "./skim_json.ts";
+
 /**
  * A JSON value as Python's `json` module reads it. A number without a point and an exponent is an exact integer
  * (`bigint`), any other is a float (`number`). An object keeps the order of its keys, also of integer-like ones.
@@ -16,10 +18,80 @@ export type JsonObject = ReadonlyMap<string, JsonValue>;
 
 /** Whether a value is an object. */
 export function isJsonObject(value: JsonValue): value is JsonObject {
-  return value instanceof Map;
+  return value instanceof Map || value instanceof LazyObject;
 }
 
 /** Whether a value is a list. `Array.isArray()` does not narrow read-only lists. */
 export function isJsonArray(value: JsonValue): value is readonly JsonValue[] {
   return Array.isArray(value);
+}
+
+/** A checked text, and how the object at a place of it is read. */
+export interface CheckedText {
+  readonly text: string;
+  readonly read: (start: number) => JsonObject;
+}
+
+/**
+ * An object in a text that is read when its first member is needed. Most records of a sync are equal on both sides, which
+ * their texts show: reading them takes most of the time and memory.
+ */
+export class LazyObject implements JsonObject {
+  readonly #source: CheckedText;
+  readonly #start: number;
+  readonly #end: number;
+  #members: JsonObject | undefined;
+  /** The last object whose text was found to be equal: records are compared to find the changes, and to write them. */
+  #twin: LazyObject | undefined;
+
+  constructor(source: CheckedText, start: number, end: number) {
+    this.#source = source;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  /** Whether the texts are equal but for white space, so that the objects are equal. The reverse does not hold. */
+  hasSameText(other: LazyObject): boolean {
+    if (this.#twin === other) return true;
+    const [a, b] = [this.#source.text, other.#source.text];
+    const isSame = haveSameTokens(a, this.#start, this.#end, b, other.#start, other.#end);
+    if (isSame) this.#twin = other;
+    return isSame;
+  }
+
+  get #read(): JsonObject {
+    return this.#members ??= this.#source.read(this.#start);
+  }
+
+  get size(): number {
+    return this.#read.size;
+  }
+
+  get(key: string): JsonValue | undefined {
+    return this.#read.get(key);
+  }
+
+  has(key: string): boolean {
+    return this.#read.has(key);
+  }
+
+  forEach(call: (value: JsonValue, key: string, object: JsonObject) => void): void {
+    for (const [key, value] of this.#read) call(value, key, this);
+  }
+
+  entries(): MapIterator<[string, JsonValue]> {
+    return this.#read.entries();
+  }
+
+  keys(): MapIterator<string> {
+    return this.#read.keys();
+  }
+
+  values(): MapIterator<JsonValue> {
+    return this.#read.values();
+  }
+
+  [Symbol.iterator](): MapIterator<[string, JsonValue]> {
+    return this.#read[Symbol.iterator]();
+  }
 }

@@ -58,8 +58,18 @@ const ESCAPES: Readonly<Record<string, string>> = {
  *
  * @throws {RefusedError} code `JSON_INVALID`
  */
-export function readNodes(text: string, what: string): JsonNode {
+export function readAllNodes(text: string, what: string): JsonNode {
   return new JsonReader(text, what, { keepsNodes: true }).read();
+}
+
+/** Returns the value at a place of a text that was checked. */
+export function readValueAt(text: string, what: string, start: number): JsonValue {
+  return new JsonReader(text, what, { keepsNodes: false }).readAt(start).value;
+}
+
+/** As {@link readValueAt}, with the position of each value in it. */
+export function readNodesAt(text: string, what: string, start: number): JsonNode {
+  return new JsonReader(text, what, { keepsNodes: true }).readAt(start);
 }
 
 /**
@@ -110,6 +120,13 @@ class JsonReader {
     this.#text = text;
     this.#what = what;
     this.#keepsNodes = keepsNodes;
+  }
+
+  /** Reads one value of a checked text. */
+  readAt(start: number): JsonNode {
+    this.#at = start;
+    const value = this.#value();
+    return this.#node(value, undefined, start, start);
   }
 
   read(): JsonNode {

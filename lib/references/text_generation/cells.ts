@@ -145,7 +145,10 @@ export function hasBackendPrefix(key: string): boolean {
 
 /** Returns the part between the first and the second slash, or the whole name without slashes. */
 export function modelNameOf(name: string): string {
-  return name.split("/")[1] ?? name;
+  const slash = name.indexOf("/");
+  if (slash === -1) return name;
+  const next = name.indexOf("/", slash + 1);
+  return name.slice(slash + 1, next === -1 ? undefined : next);
 }
 
 /**

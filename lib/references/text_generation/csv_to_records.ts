@@ -1,6 +1,14 @@
 import { RefusedError } from "../../core/errors.ts";
 import { quote } from "../../core/quote.ts";
-import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../json/json_value.ts";
+import {
+  isJsonArray,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  LazyObject,
+} from "../json/json_value.ts";
+import { renderInline } from "../json/render_json.ts";
+import { renderString } from "../json/render_scalar.ts";
 import { isModelRow, type ModelRow, MODELS_CSV, readModelsCsv } from "./models_csv.ts";
 import {
   automaticDisplayName,
@@ -48,7 +56,13 @@ export function csvToRecords(text: string): TextRecords {
       continue;
     }
     const record = recordOf(row, name);
-    for (const key of keysOf(name)) records.set(key, new Map(record).set("name", key));
+    // Everything after the name, which comes first.
+    const rest = renderInline(record).slice(`{"name": ${renderString(name)}`.length);
+    for (const key of keysOf(name)) {
+      const text = `{"name": ${renderString(key)}${rest}`;
+      const read = () => new Map(record).set("name", key);
+      records.set(key, new LazyObject({ text, read }, 0, text.length));
+    }
   }
   return { records, warnings };
 }
@@ -69,7 +83,9 @@ function recordOf(row: ModelRow, name: string): Map<string, JsonValue> {
   fields.set("parameters", size.parameters);
   fields.set("tags", tagsOf(row.values.get("tags") ?? "", row.values.get("style") ?? "", size.tag));
   const settings = row.values.get("settings") ?? "";
-  fields.set("settings", settingsOf(settings, `the settings of ${quote(name)} in ${whereOf(row)}`));
+  if (settings !== "") {
+    fields.set("settings", settingsOf(settings, `the settings of ${quote(name)} in ${whereOf(row)}`));
+  }
   if (!row.values.get("display_name")) fields.set("display_name", automaticDisplayName(name));
   const record = new Map<string, JsonValue>([["name", name], ["model_name", modelNameOf(name)], ...DEFAULTS]);
   for (const [field, value] of fields) {

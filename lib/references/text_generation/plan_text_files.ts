@@ -98,7 +98,7 @@ function textModels(
 }
 
 function isKept(name: string, keep: ReadonlySet<string>): boolean {
-  return keysOf(name).some((key) => keep.has(key));
+  return keep.size > 0 && keysOf(name).some((key) => keep.has(key));
 }
 
 function newCsv(
@@ -124,10 +124,13 @@ function newCsv(
 }
 
 /** Whether a row keeps its model's name but loses most other values. */
-function isEmptiedRow({ line, model }: PlannedRow): boolean {
-  if (line === undefined || model === undefined || !isModelRow(line)) return false;
-  const held = new Map(COLUMNS.map((column) => [column, line.values.get(column) ?? ""]));
-  return isEmptied(held.get("name") ?? "", held, keptCells(model, line));
+function isEmptiedRow(row: PlannedRow): boolean {
+  if (!("cells" in row)) return false;
+  const { line: { values }, cells } = row;
+  // Most rows keep all their cells.
+  if (COLUMNS.every((column) => (values.get(column) ?? "") === (cells.get(column) ?? ""))) return false;
+  const held = new Map(COLUMNS.map((column) => [column, values.get(column) ?? ""]));
+  return isEmptied(held.get("name") ?? "", held, cells);
 }
 
 /** Returns the models of lines of the file. */
@@ -154,7 +157,8 @@ function plannedRows(
       continue;
     }
     if (name !== undefined && model === undefined && !isKept(name, keep)) continue;
-    planned.push({ line, model: deciding.get(name ?? "") === line ? model : undefined });
+    const isDeciding = model !== undefined && isModelRow(line) && deciding.get(name ?? "") === line;
+    planned.push(isDeciding ? { line, model, cells: keptCells(model, line) } : { line, model: undefined });
   }
   for (const [name, model] of models) {
     if (!deciding.has(name)) planned.push({ line: undefined, model });

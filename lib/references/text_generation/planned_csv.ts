@@ -15,20 +15,25 @@ import {
   tagsOf,
 } from "./cells.ts";
 
-/** A row or a blank line of the file, with the model that determines its values; or a new model. */
+/** A row or a blank line of the file, or a new model. */
 export type PlannedRow =
-  | { readonly line: ModelRow | CsvRow; readonly model: TextModel | undefined }
+  /** A blank line, or a row that no model determines. */
+  | { readonly line: ModelRow | CsvRow; readonly model: undefined }
+  /** A row, the model that determines its values, and the cells with them: see {@link keptCells}. */
+  | { readonly line: ModelRow; readonly model: TextModel; readonly cells: ReadonlyMap<Column, string> }
   | { readonly line: undefined; readonly model: TextModel };
 
 /** Returns the file in its own style: columns, line endings, and the text of unchanged cells. */
 export function keptCsv({ header, columns, lines }: ModelsCsv, planned: readonly PlannedRow[]): string {
   const before = [header, ...lines.map((line) => isModelRow(line) ? line.csv : line)];
   const usual = before.findLast((row) => row.ending !== "")?.ending ?? "\n";
-  const rows = planned.map(({ line, model }) => {
+  const rows = planned.map((row) => {
+    const { line, model } = row;
     if (line === undefined) return { cells: editedCells(columns, model.cells, line), ending: usual };
-    if (!isModelRow(line)) return line;
-    if (model === undefined) return line.csv;
-    return { cells: editedCells(columns, keptCells(model, line), line), ending: line.csv.ending };
+    if ("cells" in row) {
+      return { cells: editedCells(columns, row.cells, row.line), ending: row.line.csv.ending };
+    }
+    return isModelRow(line) ? line.csv : line;
   });
   const all = [header, ...rows];
   // If another row follows the last line, that line gets a line ending.

@@ -2,9 +2,12 @@
 const BLANK = "[\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 const BLANKS_AROUND = new RegExp(`^${BLANK}+|${BLANK}+$`, "g");
 
+/** Printable ASCII at both ends, so that nothing is removed. The search for blanks takes ten times as long. */
+const STRIPPED = /^[!-~](?:.*[!-~])?$/s;
+
 /** Returns Python's `str.strip()` of a text. */
 export function pythonStrip(text: string): string {
-  return text.replace(BLANKS_AROUND, "");
+  return STRIPPED.test(text) ? text : text.replace(BLANKS_AROUND, "");
 }
 
 /** Digits with single underscores between them. */

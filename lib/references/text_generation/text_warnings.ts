@@ -24,9 +24,9 @@ export function unheldFields(primary: JsonObject, names: readonly string[], reco
     const [wanted, got] = [primary.get(name) ?? null, records.get(name) ?? null];
     if (!isJsonObject(wanted) || !isJsonObject(got)) continue;
     for (const [field, value] of wanted) {
+      if (HELD.has(field)) continue;
       const held = got.get(field);
-      const same = held === undefined ? isEmpty(value) : jsonEquals(held, value);
-      if (HELD.has(field) || same) continue;
+      if (held === undefined ? isEmpty(value) : jsonEquals(held, value)) continue;
       const known = models.get(field) ?? [];
       known.push(name);
       models.set(field, known);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { jsonEquals } from "../../../lib/references/json/json_equals.ts";
-import type { JsonObject } from "../../../lib/references/json/json_value.ts";
+import { isJsonObject, type JsonObject } from "../../../lib/references/json/json_value.ts";
 import { renderJson } from "../../../lib/references/json/render_json.ts";
 import { csvToRecords } from "../../../lib/references/text_generation/csv_to_records.ts";
 import { planTextFiles } from "../../../lib/references/text_generation/plan_text_files.ts";
@@ -44,7 +44,7 @@ function canonical(records: JsonObject): JsonObject {
 
 function withoutExtra(records: JsonObject): JsonObject {
   return new Map(Array.from(records, ([key, record]) => {
-    const fields = record instanceof Map ? new Map(record) : new Map();
+    const fields = new Map(isJsonObject(record) ? record : []);
     fields.delete("extra");
     return [key, fields];
   }));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { JsonObject, JsonValue } from "../../../lib/references/json/json_value.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../../../lib/references/json/json_value.ts";
 import { parseJson } from "../../../lib/references/json/read_nodes.ts";
 import { csvToRecords } from "../../../lib/references/text_generation/csv_to_records.ts";
 import { planTextFiles } from "../../../lib/references/text_generation/plan_text_files.ts";
@@ -21,7 +21,7 @@ function primaryOf(changes: Record<string, Record<string, JsonValue | undefined>
   const records = new Map(csvToRecords(FILE).records);
   for (const [name, fields] of Object.entries(changes)) {
     const record = records.get(name);
-    const changed = new Map(record instanceof Map ? record : [["name", name]]);
+    const changed = new Map(record !== undefined && isJsonObject(record) ? record : [["name", name]]);
     for (const [field, value] of Object.entries(fields ?? {})) {
       if (value === undefined) changed.delete(field);
       else changed.set(field, value);
@@ -123,7 +123,7 @@ Deno.test("planTextFiles() keeps blank lines, surplus cells and unknown columns"
   const { csvText, records } = planTextFiles({ primary, csvText: odd, keep: KEEP_NOTHING, format: "keep" });
   assert.equal(csvText, odd.replace("0.12,,,", "0.12,,u,"));
   const record = records.get("gpt2");
-  assert.equal(record instanceof Map && record.get("who"), "me");
+  assert.equal(record !== undefined && isJsonObject(record) && record.get("who"), "me");
 });
 
 Deno.test("planTextFiles() adds only the necessary cells to a short row", () => {
@@ -183,7 +183,7 @@ Deno.test("planTextFiles() creates a missing file", () => {
 Deno.test("planTextFiles() writes parameters that Python reads as exactly the same number", () => {
   for (const parameters of [2_030_000_000n, 4_100_000_000n, 1n, 999_999_999_999n, 3_000_000_000_000n]) {
     const record = plan({ gpt2: { parameters } }).records.get("gpt2");
-    assert.equal(record instanceof Map && record.get("parameters"), parameters);
+    assert.equal(record !== undefined && isJsonObject(record) && record.get("parameters"), parameters);
   }
 });
 

@@ -1,0 +1,229 @@
+/** A member of the outermost object of a text. Each end is after the last character. */
+export interface SkimmedMember {
+  readonly key: string;
+  readonly itemStart: number;
+  readonly keyEnd: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The outermost object of a text, whose values were checked but not read. */
+export interface SkimmedObject {
+  readonly start: number;
+  readonly end: number;
+  /** In the order of the text, with duplicate keys. */
+  readonly members: readonly SkimmedMember[];
+}
+
+/** Records have five levels. A text with more is read by the reader, which has a limit of its own. */
+const DEPTH_MAX = 50;
+
+/** Longer numbers and exponents may be too large for the reader. */
+const NUMBER_CHARS_MAX = 200;
+const EXPONENT_DIGITS_MAX = 2;
+
+const BYTE_ORDER_MARK = 0xfeff;
+const TAB = 0x09;
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const PLUS = 0x2b;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+const COLON = 0x3a;
+const LIST_START = 0x5b;
+const BACKSLASH = 0x5c;
+const LIST_END = 0x5d;
+const OBJECT_START = 0x7b;
+const OBJECT_END = 0x7d;
+
+const HEX = /[0-9a-fA-F]{4}/y;
+const ESCAPES = '"\\/bfnrt';
+
+/** The end of what is not certainly a value. */
+const NONE = -1;
+
+/**
+ * Returns the places of the members of an object, in a quarter of the time of reading it. No value is created.
+ *
+ * @returns `undefined` unless the text certainly is an object that the reader accepts: the reader says what is wrong
+ */
+export function skimObject(text: string): SkimmedObject | undefined {
+  const start = spaceEnd(text, text.charCodeAt(0) === BYTE_ORDER_MARK ? 1 : 0);
+  if (text.charCodeAt(start) !== OBJECT_START) return undefined;
+  const members: SkimmedMember[] = [];
+  const end = objectEnd(text, start, 0, members);
+  return end !== NONE && spaceEnd(text, end) === text.length ? { start, end, members } : undefined;
+}
+
+/** Returns whether two valid texts of values are equal but for the white space between their tokens. */
+export function haveSameTokens(
+  a: string,
+  aStart: number,
+  aEnd: number,
+  b: string,
+  bStart: number,
+  bEnd: number,
+): boolean {
+  let i = aStart;
+  let j = bStart;
+  while (true) {
+    let code = a.charCodeAt(i);
+    if (code <= SPACE || b.charCodeAt(j) <= SPACE) {
+      i = spaceEnd(a, i);
+      j = spaceEnd(b, j);
+      code = a.charCodeAt(i);
+    }
+    if (i >= aEnd || j >= bEnd) return i >= aEnd && j >= bEnd;
+    if (code !== b.charCodeAt(j)) return false;
+    const end = code === QUOTE ? quotedEnd(a, i) : i + 1;
+    // The engine compares long texts much faster than a loop.
+    if (code === QUOTE && !b.startsWith(a.slice(i, end), j)) return false;
+    j += end - i;
+    i = end;
+  }
+}
+
+/** The end of a valid text in quotes. */
+function quotedEnd(text: string, start: number): number {
+  let close = text.indexOf('"', start + 1);
+  while (isEscaped(text, close)) close = text.indexOf('"', close + 1);
+  return close + 1;
+}
+
+/** Whether an odd number of backslashes is before a character. */
+function isEscaped(text: string, at: number): boolean {
+  let first = at;
+  while (text.charCodeAt(first - 1) === BACKSLASH) first--;
+  return (at - first) % 2 === 1;
+}
+
+function objectEnd(text: string, start: number, depth: number, members?: SkimmedMember[]): number {
+  let at = spaceEnd(text, start + 1);
+  if (text.charCodeAt(at) === OBJECT_END) return at + 1;
+  if (depth > DEPTH_MAX) return NONE;
+  while (true) {
+    const itemStart = at;
+    if (text.charCodeAt(at) !== QUOTE) return NONE;
+    const keyEnd = textEnd(text, at);
+    if (keyEnd === NONE) return NONE;
+    at = spaceEnd(text, keyEnd);
+    if (text.charCodeAt(at) !== COLON) return NONE;
+    const valueStart = spaceEnd(text, at + 1);
+    const end = valueEnd(text, valueStart, depth + 1);
+    if (end === NONE) return NONE;
+    members?.push({ key: keyIn(text, itemStart, keyEnd), itemStart, keyEnd, start: valueStart, end });
+    at = spaceEnd(text, end);
+    const code = text.charCodeAt(at);
+    if (code === OBJECT_END) return at + 1;
+    if (code !== COMMA) return NONE;
+    at = spaceEnd(text, at + 1);
+  }
+}
+
+function listEnd(text: string, start: number, depth: number): number {
+  let at = spaceEnd(text, start + 1);
+  if (text.charCodeAt(at) === LIST_END) return at + 1;
+  if (depth > DEPTH_MAX) return NONE;
+  while (true) {
+    const end = valueEnd(text, at, depth + 1);
+    if (end === NONE) return NONE;
+    at = spaceEnd(text, end);
+    const code = text.charCodeAt(at);
+    if (code === LIST_END) return at + 1;
+    if (code !== COMMA) return NONE;
+    at = spaceEnd(text, at + 1);
+  }
+}
+
+function valueEnd(text: string, at: number, depth: number): number {
+  switch (text.charCodeAt(at)) {
+    case QUOTE:
+      return textEnd(text, at);
+    case OBJECT_START:
+      return objectEnd(text, at, depth);
+    case LIST_START:
+      return listEnd(text, at, depth);
+    case 0x74:
+      return wordEnd(text, at, "true");
+    case 0x66:
+      return wordEnd(text, at, "false");
+    case 0x6e:
+      return wordEnd(text, at, "null");
+    default:
+      return numberEnd(text, at);
+  }
+}
+
+function wordEnd(text: string, at: number, word: string): number {
+  return text.startsWith(word, at) ? at + word.length : NONE;
+}
+
+/** The end of a text in quotes. */
+function textEnd(text: string, start: number): number {
+  let at = start + 1;
+  while (true) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) return at + 1;
+    // At the end of the text, the code is NaN.
+    if (!(code >= SPACE)) return NONE;
+    if (code !== BACKSLASH) at++;
+    else {
+      const end = escapeEnd(text, at);
+      if (end === NONE) return NONE;
+      at = end;
+    }
+  }
+}
+
+function escapeEnd(text: string, start: number): number {
+  const letter = text.charAt(start + 1);
+  if (letter !== "" && ESCAPES.includes(letter)) return start + 2;
+  HEX.lastIndex = start + 2;
+  return letter === "u" && HEX.test(text) ? start + 6 : NONE;
+}
+
+function numberEnd(text: string, start: number): number {
+  let at = text.charCodeAt(start) === MINUS ? start + 1 : start;
+  const whole = at;
+  at = digitsEnd(text, at);
+  if (at === whole || (at > whole + 1 && text.charCodeAt(whole) === ZERO)) return NONE;
+  if (text.charCodeAt(at) === POINT) {
+    const fraction = at + 1;
+    at = digitsEnd(text, fraction);
+    if (at === fraction) return NONE;
+  }
+  const letter = text.charAt(at);
+  if (letter === "e" || letter === "E") {
+    const sign = text.charCodeAt(at + 1);
+    const exponent = sign === PLUS || sign === MINUS ? at + 2 : at + 1;
+    at = digitsEnd(text, exponent);
+    if (at === exponent || at > exponent + EXPONENT_DIGITS_MAX) return NONE;
+  }
+  return at - start > NUMBER_CHARS_MAX ? NONE : at;
+}
+
+function digitsEnd(text: string, start: number): number {
+  let at = start;
+  for (let code = text.charCodeAt(at); code >= ZERO && code <= NINE; code = text.charCodeAt(at)) at++;
+  return at;
+}
+
+function spaceEnd(text: string, start: number): number {
+  let at = start;
+  for (let code = text.charCodeAt(at); isSpace(code); code = text.charCodeAt(at)) at++;
+  return at;
+}
+
+function isSpace(code: number): boolean {
+  return code === SPACE || code === LINE_FEED || code === CARRIAGE_RETURN || code === TAB;
+}
+
+function keyIn(text: string, start: number, end: number): string {
+  const plain = text.slice(start + 1, end - 1);
+  return plain.includes("\\") ? String(JSON.parse(`"${plain}"`)) : plain;
+}

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { jsonEquals } from "../../../lib/references/json/json_equals.ts";
+import { isJsonObject, type JsonValue, LazyObject } from "../../../lib/references/json/json_value.ts";
+import { readNodes } from "../../../lib/references/json/lazy_nodes.ts";
+import { parseJson } from "../../../lib/references/json/read_nodes.ts";
+import { renderJson } from "../../../lib/references/json/render_json.ts";
+import { haveSameTokens, skimObject } from "../../../lib/references/json/skim_json.ts";
+import { chances, changed, grown, SEED, someText, values } from "./documents.ts";
+
+/** Returns the members that are objects, as `readNodes()` returns them. */
+function lazily(text: string): readonly JsonValue[] {
+  const { value } = readNodes(text, "x");
+  return isJsonObject(value) ? [...value.values()] : [];
+}
+
+Deno.test("readNodes() reads the records of an object when they are needed", () => {
+  const [record, number] = lazily('\ufeff {"a": {"b": [1, 2.0], "b": {"c": "\\u00e9"}}, "n": 1}');
+  assert.ok(record instanceof LazyObject);
+  assert.equal(record.size, 1);
+  assert.deepEqual([...record], [["b", new Map([["c", "é"]])]]);
+  assert.equal(number, 1n);
+});
+
+Deno.test("readNodes() gives the values and the errors of parseJson(), whatever the text is", () => {
+  const cuts = fc.tuple(
+    fc.nat(),
+    fc.nat({ max: 2 }),
+    fc.constantFrom("", "1", '"', "{", "]", ",", "\\", "\u0001"),
+  );
+  fc.assert(
+    fc.property(values, chances, cuts, (value, random, [at, length, insert]) => {
+      const whole = someText(new Map([["record", value]]), random);
+      const place = at % (whole.length + 1);
+      for (const text of [whole, whole.slice(0, place) + insert + whole.slice(place + length)]) {
+        const expected = attempt(() => renderJson(parseJson(text, "x")));
+        assert.deepEqual(attempt(() => renderJson(readNodes(text, "x").value)), expected);
+      }
+    }),
+    { seed: SEED, numRuns: 300 },
+  );
+});
+
+Deno.test("texts that the reader refuses are not skimmed", () => {
+  const refused = [
+    "",
+    "[1]",
+    "{",
+    '{"a": 01}',
+    '{"a": 1.}',
+    '{"a": 1e}',
+    '{"a": -}',
+    '{"a": +1}',
+    '{"a": .5}',
+    '{"a": 1e400}',
+    '{"a": NaN}',
+    '{"a": tru}',
+    '{"a": "\t"}',
+    '{"a": "\\x"}',
+    '{"a": "\\u12g4"}',
+    '{"a": "b}',
+    '{"a" 1}',
+    '{"a": 1,}',
+    '{"a": [1,]}',
+    '{"a": [1 2]}',
+    "{a: 1}",
+    '{"a": 1} 2',
+    `{"a": ${"9".repeat(5000)}}`,
+    `{"a": ${"[".repeat(600)}${"]".repeat(600)}}`,
+  ];
+  for (const text of refused) assert.equal(skimObject(text), undefined, text.slice(0, 40));
+});
+
+Deno.test("objects with the same text but for white space are equal without being read; others are compared as values", () => {
+  const pairs: readonly (readonly [string, string, boolean])[] = [
+    ['{"a": {"b": "x y", "c": [1]}}', '{"a":{"b":"x y","c":[\n1 ]}}', true],
+    ['{"a": {"b": 1, "c": 2}}', '{"a": {"c": 2, "b": 1.0}}', true],
+    ['{"a": {"b": "x y"}}', '{"a": {"b": "xy"}}', false],
+    ['{"a": {"b": "x"}}', '{"a": {"b": "xy"}}', false],
+    ['{"a": {"b": "x\\\\"}}', '{"a": {"b": "x\\""}}', false],
+    ['{"a": {"b": "é"}}', '{"a": {"b": "\\u00e9"}}', true],
+    ['{"a": {"b": 1}}', '{"a": {"b": 12}}', false],
+    ['{"a": {}}', '{"a": {"b": null}}', false],
+  ];
+  for (const [left, right, expected] of pairs) {
+    const [[a = null], [b = null]] = [lazily(left), lazily(right)];
+    assert.equal(jsonEquals(a, b), expected, `${left} ${right}`);
+    assert.equal(jsonEquals(b, a), expected, `${right} ${left}`);
+  }
+  assert.equal(haveSameTokens('"ab","c"', 0, 8, '"abc"', 0, 5), false);
+});
+
+Deno.test("lazy objects are equal exactly if their values are", () => {
+  fc.assert(
+    fc.property(values, chances, chances, (value, random, change) => {
+      const before = new Map([["record", grown(value, random)]]);
+      const after = changed(before, change);
+      const [a, b] = [someText(before, random), someText(after, random)];
+      assert.equal(
+        jsonEquals(readNodes(a, "a").value, readNodes(b, "b").value),
+        jsonEquals(parseJson(a, "a"), parseJson(b, "b")),
+      );
+    }),
+    { seed: SEED, numRuns: 300 },
+  );
+});
+
+function attempt(call: () => string): string {
+  try {
+    return call();
+  } catch (error) {
+    return String(error);
+  }
+}
