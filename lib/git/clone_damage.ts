@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import type { Hash } from "node:crypto";
 import { join } from "node:path";
 import { DiskError, diskError, FailedError, ModelSyncError, osErrorCode } from "../core/errors.ts";
 import { formatBytes } from "../core/format.ts";
@@ -244,8 +244,8 @@ const INDEX_BYTES_MAX = 256 * 1024 * 1024;
  * Returns the damage of a clone's index; `undefined` if it is valid or missing. Git does not verify the checksum, and
  * `git status` rewrites a damaged index with a valid one, so call this first.
  */
-export function findIndexDamage(fs: FileSystem, gitDir: string): string | undefined {
-  return isIndexSound(fs, join(gitDir, "index")) ? undefined : ".git/index does not match its checksum";
+export async function findIndexDamage(fs: FileSystem, gitDir: string): Promise<string | undefined> {
+  return await isIndexSound(fs, join(gitDir, "index")) ? undefined : ".git/index does not match its checksum";
 }
 
 /**
@@ -258,9 +258,11 @@ export function findBranchDamage({ head, branch, dirty }: WorktreeStatus): strin
 }
 
 /** Whether the index ends in the checksum of its content (gitformat-index(5)). */
-function isIndexSound(fs: FileSystem, path: string): boolean {
+async function isIndexSound(fs: FileSystem, path: string): Promise<boolean> {
   const size = findEntry(fs, path)?.size;
   if (size === undefined || size > INDEX_BYTES_MAX) return true;
+  // Loaded only here: most pulls have no index, and the module costs as much as the start of Deno.
+  const { createHash } = await import("node:crypto");
   // SHA-1, or SHA-256 in a repository of that format. `index.skipHash` writes zeros.
   return ["sha1", "sha256"].some((algorithm) => {
     const hash = createHash(algorithm);
@@ -278,7 +280,7 @@ function readInto(
   fs: FileSystem,
   path: string,
   contentBytes: number,
-  hash: ReturnType<typeof createHash>,
+  hash: Hash,
 ): Uint8Array {
   using file = fs.openSync(path, { read: true });
   const piece = new Uint8Array(PIECE_BYTES);

@@ -319,7 +319,7 @@ export class Registry implements Disposable {
 
   /** Returns the status of the worktree. Untracked files count as dirty, as in `git status`. */
   async status(): Promise<WorktreeStatus> {
-    this.#refuse(findIndexDamage(this.#context.fs, this.gitDir));
+    this.#refuse(await findIndexDamage(this.#context.fs, this.gitDir));
     const output = await this.git.bytes(
       ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal"],
       { action: `read the worktree of ${this.git.repoDir}` },

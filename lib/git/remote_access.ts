@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import type { Context, Environment } from "../core/context.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Git, GitOptions } from "./git.ts";
@@ -159,7 +158,7 @@ function signInAtOnce(
   const origin = URL.canParse(url) ? new URL(url) : undefined;
   if (password === undefined || origin === undefined || !isPrivateLine(origin)) return undefined;
   const credentials = password.map((secret) =>
-    Buffer.from(`${login?.user || TOKEN_USER}:${secret}`).toString("base64")
+    btoa(String.fromCharCode(...new TextEncoder().encode(`${login?.user || TOKEN_USER}:${secret}`)))
   );
   return {
     env: configInEnvironment(env, [
