@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { Environment } from "../lib/core/context.ts";
 import { UsageError } from "../lib/core/errors.ts";
 import type { FileSystem } from "../lib/core/files.ts";
+import { SOURCE_ROOT } from "../lib/core/source_root.ts";
 
 interface Outside {
   readonly fs: FileSystem;
@@ -22,7 +23,7 @@ export function programWords({ fs, env }: Outside, command: string): string[] {
   const launcher = env.get(LAUNCHER);
   if (launcher !== undefined && launcher !== "") return [launcher];
   if (Deno.build.standalone) return [Deno.execPath()];
-  if (!import.meta.url.startsWith("file:")) {
+  if (!SOURCE_ROOT.startsWith("file:")) {
     throw new UsageError(
       "Cannot name the program that a service starts: this one was loaded from an address",
       {
@@ -31,8 +32,8 @@ export function programWords({ fs, env }: Outside, command: string): string[] {
       },
     );
   }
-  const main = fileURLToPath(new URL("./main.ts", import.meta.url));
-  const settings = fileURLToPath(new URL("../deno.json", import.meta.url));
+  const main = fileURLToPath(new URL("cli/main.ts", SOURCE_ROOT));
+  const settings = fileURLToPath(new URL("deno.json", SOURCE_ROOT));
   const { tasks } = Settings.parse(JSON.parse(fs.readTextFileSync(settings)));
   const task = tasks[command];
   if (typeof task !== "string") throw new TypeError(`deno.json has no task ${command}`);

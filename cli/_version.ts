@@ -1,9 +1,11 @@
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type FileSystem, findEntry } from "../lib/core/files.ts";
+import { SOURCE_ROOT } from "../lib/core/source_root.ts";
 import { VERSION } from "../lib/core/version.ts";
 
 /** The folder of the source, or of what `deno compile` packed of it; `undefined` for code of a registry. */
-const ROOT = import.meta.dirname === undefined ? undefined : join(import.meta.dirname, "..");
+const ROOT = SOURCE_ROOT.startsWith("file:") ? fileURLToPath(SOURCE_ROOT) : undefined;
 
 /** Where `configs/compile.ts` writes the commit for the executable. */
 export const COMMIT_FILE = "dist/commit.txt";

@@ -115,4 +115,9 @@ async function unknownCommand(name: string): Promise<UsageError> {
   });
 }
 
-if (import.meta.main) await endProcess(await run(processWorld));
+/** Runs the command line of the process, and ends it. */
+export async function start(): Promise<never> {
+  return await endProcess(await run(processWorld));
+}
+
+if (import.meta.main) await start();

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { endProcess, processWorld } from "./_world.ts";
-import { run } from "./main.ts";
+import { start } from "./main.ts";
 
-if (import.meta.main) await endProcess(await run(processWorld));
+if (import.meta.main) await start();

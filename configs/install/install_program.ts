@@ -12,6 +12,7 @@ import {
 import { listFolder, TemporaryFolder } from "../../lib/core/folders.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
 import { shellWord } from "../../lib/core/quote.ts";
+import { bundleProgram } from "./bundle_program.ts";
 import { commandFlags } from "./command_flags.ts";
 import { installerCommand } from "./install_options.ts";
 import { fetchPackages } from "./fetch_packages.ts";
@@ -28,6 +29,7 @@ import {
 import type { InstallWorld } from "./install_world.ts";
 import { wholeLock } from "./program_packages.ts";
 import { linkOrCopy } from "./link_or_copy.ts";
+import { programStamp } from "./program_stamp.ts";
 import { shellLauncher, windowsLauncher } from "./launcher.ts";
 
 /** What an install consists of, before anything is written. */
@@ -37,6 +39,8 @@ interface Plan {
   readonly wanted: Installation;
   readonly runtime: string;
   readonly cache: string;
+  /** The folder of the bundle; `undefined` where commands start from source. */
+  readonly program: string | undefined;
 }
 
 /**
@@ -47,7 +51,7 @@ interface Plan {
  */
 export async function install(world: InstallWorld, prefix: string, isDryRun: boolean): Promise<void> {
   const plan = await planInstall(world, prefix);
-  const { places, wanted, runtime, cache } = plan;
+  const { places, wanted, runtime, cache, program } = plan;
   if (isDryRun) {
     world.print(`would ${plan.isUpdate ? "update" : "install"} ${describe(wanted)}`);
     return reportPlaces(world, plan);
@@ -58,10 +62,12 @@ export async function install(world: InstallWorld, prefix: string, isDryRun: boo
   replaceFile(Deno, places.record, `${JSON.stringify(wanted, null, 2)}\n`, 0o644);
   addRuntime(world.execPath, runtime);
   const registry = await fetchPackages(world, runtime, cache);
+  const problem = program === undefined ? undefined : await bundleProgram(world, { runtime, cache, program });
+  if (problem !== undefined) world.print(`commands start from source, which takes longer: ${problem}`);
   const launcher = launcherText(world, plan, registry);
   await checkLauncher(world, places, launcher);
   replaceFile(Deno, places.launcher, launcher, 0o755);
-  await removeStale(places, [runtime, cache]);
+  await removeStale(places, [runtime, cache, ...program === undefined ? [] : [program]]);
   world.print(`${plan.isUpdate ? "updated to" : "installed"} ${describe(wanted)}`);
   reportPlaces(world, plan);
   reportPath(world, places);
@@ -82,12 +88,14 @@ async function planInstall(world: InstallWorld, prefix: string): Promise<Plan> {
   const extension = world.os === "windows" ? ".exe" : "";
   // Another Deno and other packages go beside the old ones, which the old launcher needs until it is replaced.
   const contents = await sha256Hex(`${world.denoVersion}\n${wholeLock(world.clone)}`);
+  const stamp = await programStamp(world.clone, world.denoVersion);
   return {
     places,
     isUpdate: isOurLauncher(places.launcher),
     wanted,
     runtime: join(places.home, `deno-${world.denoVersion}${extension}`),
     cache: join(places.home, `packages-${contents.slice(0, 12)}`),
+    program: world.os === "windows" ? undefined : join(places.home, `program-${stamp}`),
   };
 }
 
@@ -117,12 +125,17 @@ function addRuntime(from: string, to: string): void {
   }
 }
 
-function launcherText(world: InstallWorld, { places, runtime, cache }: Plan, registry: string): string {
+function launcherText(
+  world: InstallWorld,
+  { places, runtime, cache, program }: Plan,
+  registry: string,
+): string {
   const facts = {
     launcher: places.launcher,
     clone: world.clone,
     runtime,
     cache,
+    program,
     registry,
     repair: installerLine(world, places, "install"),
     removal: installerLine(world, places, "uninstall"),
@@ -146,13 +159,16 @@ function installerLine(
   ].join(" ");
 }
 
+/** Commands that run often, whose code is compiled at once: a user of a service may not write the cache. */
+const FREQUENT = ["status", "pull", "publish", "hf-pull", "artifact-pull", "runpod-pull"];
+
 /** Runs the new launcher in an empty folder, which also fills Deno's caches of compiled code. */
 async function checkLauncher(world: InstallWorld, { home }: Places, text: string): Promise<void> {
   const candidate = join(home, world.os === "windows" ? "launcher-new.cmd" : "launcher-new");
   await using folder = new TemporaryFolder(Deno, "install");
   try {
     replaceFile(Deno, candidate, text, 0o755);
-    for (const args of [["--help"], ["doctor"]]) {
+    for (const args of [["--help"], ["doctor"], ...FREQUENT.map((command) => [command, "--help"])]) {
       const { success, stdout, stderr } = await world.run(candidate, args, { cwd: folder.path, env: {} });
       if (success) continue;
       throw new FailedError(`Cannot run model-sync ${args.join(" ")}: ${`${stdout}\n${stderr}`.trim()}`, {
@@ -169,7 +185,7 @@ async function checkLauncher(world: InstallWorld, { home }: Places, text: string
 async function removeStale({ home }: Places, current: readonly string[]): Promise<void> {
   for (const { name } of listFolder(Deno, home) ?? []) {
     const path = join(home, name);
-    if (/^(?:deno|packages)-/.test(name) && isOwnName(name) && !current.includes(path)) {
+    if (/^(?:deno|packages|program)-/.test(name) && isOwnName(name) && !current.includes(path)) {
       await removeTree(Deno, path);
     }
   }

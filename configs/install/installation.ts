@@ -77,7 +77,7 @@ export function isOurLauncher(path: string): boolean {
 
 /** Returns whether the installer chooses this name in the folder of an installation. */
 export function isOwnName(name: string): boolean {
-  return /^(?:deno|packages|launcher)-[\w.-]+$|^installation\.json(?:\.new)?$|^lock$/.test(name);
+  return /^(?:deno|packages|program|launcher)-[\w.-]+$|^installation\.json(?:\.new)?$|^lock$/.test(name);
 }
 
 /**

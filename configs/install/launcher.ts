@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { shellWord } from "../../lib/core/quote.ts";
+import { BUNDLE_ENTRY } from "./bundle_program.ts";
 import { ANY_COMMAND, type CommandFlags } from "./command_flags.ts";
 
 /** A line of every launcher: the installer replaces and removes only files that contain it. */
@@ -14,6 +16,8 @@ export interface LauncherFacts {
   readonly runtime: string;
   /** The folder of the packages: Deno's `DENO_DIR`. */
   readonly cache: string;
+  /** The folder of the bundle; `undefined` where commands start from source. */
+  readonly program: string | undefined;
   /** The npm registry that the packages came from: Deno files them by registry. */
   readonly registry: string;
   /** The command line that installs again. */
@@ -31,7 +35,7 @@ export interface LauncherFacts {
  * the launcher saves.
  */
 export function shellLauncher(facts: LauncherFacts): string {
-  const { launcher, clone, runtime, cache, registry, repair, removal, flags } = facts;
+  const { launcher, clone, runtime, cache, program, registry, repair, removal, flags } = facts;
   const plain = [...flags.own].filter(([, own]) => own.length === 0).map(([name]) => name);
   const special = [...flags.own].filter(([, own]) => own.length > 0);
   return `#!/bin/sh
@@ -62,18 +66,33 @@ ${saved("NPM_CONFIG_REGISTRY")}
 export MODEL_SYNC_LAUNCHER=${shellWord(launcher)}
 export DENO_DIR="$cache" NPM_CONFIG_REGISTRY=${shellWord(registry)} DENO_NO_UPDATE_CHECK=1
 
+start="$clone/cli/main.ts"
+${program === undefined ? "" : bundled(join(program, BUNDLE_ENTRY))}
 # The permission sets are in deno.json.
 case \${1-} in
 ${
     special.map(([name, own]) =>
-      `${name}) set -- ${own.map(shellWord).join(" ")} -P=${name} "$clone/cli/main.ts" "$@" ;;`
+      `${name}) set -- ${own.map(shellWord).join(" ")} -P=${name} "$start" "$@" ;;`
     ).join("\n")
   }
 ${plain.join(" | ")})
-  set -- "-P=$1" "$clone/cli/main.ts" "$@" ;;
+  set -- ${program === undefined ? "" : `${EAGER} `}"-P=$1" "$start" "$@" ;;
 *) set -- -P=${ANY_COMMAND} "$clone/cli/main.ts" "$@" ;;
 esac
 exec "$runtime" run ${flags.common.map(shellWord).join(" ")} --config "$clone/deno.json" "$@"
+`;
+}
+
+/**
+ * Compiles all functions of a module at once, so that Deno's cache of compiled code holds all of them. Deno stores the
+ * code of a module before it runs: without the flag, only that of functions outside of others.
+ */
+const EAGER = "--v8-flags=--no-lazy";
+
+/** Returns the lines that start the bundle, which compares itself with the source. */
+function bundled(entry: string): string {
+  return `bundle=${shellWord(entry)}
+if [ -r "$bundle" ]; then start=$bundle; fi
 `;
 }
 

@@ -23,12 +23,15 @@ import {
 } from "./growth_scenarios.ts";
 import { growth, type Scenario, scenario } from "./scenario.ts";
 import { signAndVerify } from "./signing_scenarios.ts";
+import { executableStatus, installedStart } from "./start_scenarios.ts";
 import { validateRecognition, walkPickles } from "./validate_scenarios.ts";
 
 /** Every scenario, in the order of the table. To add a scenario, add a line here: the test runs it as well. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "help": scenario(helpStart),
   "executable-help": scenario(executableHelp, "executable"),
+  "start": scenario(installedStart),
+  "executable-start": scenario(executableStatus, "executable"),
   "demo": scenario(demoTime),
   "publish-new": scenario(publishNew),
   "publish-unchanged": scenario(publishUnchanged),

@@ -94,6 +94,7 @@ Deno.test({
     const status = await output(link, ["status", "--json"], project, OFFLINE);
     assert.equal(status.code, 0, status.stderr);
     assert.equal(JSON.parse(status.stdout).modelsDir, "odd models");
+    await assertFollowsSource(prefix, launcher, project);
     const doctor = await output(launcher, ["doctor"], dir.path, { ...OFFLINE, DENO_DIR: "/nonexistent" });
     assert.match(doctor.stdout, /^ {2}pass {2}ONNX Runtime: starts$/m);
     const unknown = await output(launcher, ["pulll"], project, { ...OFFLINE, DENO_DIR: "/nonexistent" });
@@ -120,6 +121,30 @@ Deno.test({
     assert.match((await runInstaller(["uninstall", "--prefix", prefix])).complaints, /did not write/);
   },
 });
+
+/** Asserts that commands run the bundle, and the source once a file of it has changed. */
+async function assertFollowsSource(prefix: string, launcher: string, project: string): Promise<void> {
+  const home = join(prefix, "lib/model-sync");
+  const [bundle = ""] = Array.from(Deno.readDirSync(home), ({ name }) => name).filter((name) =>
+    name.startsWith("program-")
+  );
+  const folder = join(home, bundle);
+  for (const { name } of Deno.readDirSync(folder)) {
+    if (!/^main-.*\.js$/.test(name)) continue;
+    const text = Deno.readTextFileSync(join(folder, name));
+    Deno.writeTextFileSync(join(folder, name), `${text}\nDeno.stderr.writeSync(new Uint8Array([66]));\n`);
+  }
+  const sources = join(folder, "sources/status.txt");
+  const lines = Deno.readTextFileSync(sources);
+  for (const [text, printed] of [[lines, "B"], [lines.replace(/(?<=status\.ts\t)\d+/, "1"), ""]] as const) {
+    Deno.writeTextFileSync(sources, text);
+    const { code, stderr } = await output(launcher, ["status"], project, OFFLINE);
+    assert.deepEqual([code, stderr], [0, printed]);
+  }
+  Deno.removeSync(join(folder, "bundled.js"));
+  const { code, stderr } = await output(launcher, ["status"], project, OFFLINE);
+  assert.deepEqual([code, stderr], [0, ""], "without a bundle");
+}
 
 Deno.test("the advice for the PATH names a file that the operator's shell reads", () => {
   const advice = (shell: string, os: typeof Deno.build.os) => pathAdvice("/my bin", shell, os);
@@ -225,8 +250,8 @@ Deno.test("an install announces the download of packages once, and downloads the
   const { code, printed, calls } = await installWithoutPackages(dir.path, { success: true, stderr: "" });
   assert.deepEqual([code, printed.match(/downloading/g)?.length], [0, 1], printed);
   assert.match(printed, /^downloading the packages, about 50 MB, once \.\.\.\ninstalled /);
-  const loads = calls.filter(({ words }) => /^(?:cache|info) /.test(words));
-  assert.equal(loads.length, 4);
+  const loads = calls.filter(({ words }) => /^(?:cache|bundle|info --json \S)/.test(words));
+  assert.equal(loads.length, 6);
   for (const { words, cache = "" } of loads) assert.ok(cache.startsWith(dir.path), words);
 });
 
@@ -315,7 +340,7 @@ Deno.test("an install that follows a killed one ends like a first one, and unins
       change();
     });
   }
-  assert.equal(killed.length, 12);
+  assert.equal(killed.length, 21);
   for (const [step, restore] of killed.entries()) {
     restore();
     assert.deepEqual(await install(), first, `${step}`);

@@ -20,6 +20,7 @@ function launcherIn(folder: string): LauncherFacts {
     clone: join(folder, "the $(clone)"),
     runtime: join(folder, "run time"),
     cache: join(folder, "it's cached"),
+    program: join(folder, "it's bundled"),
     registry: "http://127.0.0.1:1/",
     repair: "npx install again",
     removal: "npx uninstall --prefix '100%'",
@@ -29,6 +30,7 @@ function launcherIn(folder: string): LauncherFacts {
     "the $(clone)/deno.json": "{}",
     "run time":
       `#!/bin/sh\nprintf '%s\\n' "$DENO_DIR" "\${MODEL_SYNC_USER_DENO_DIR-unset}" "$MODEL_SYNC_LAUNCHER" "$PWD" "$@"\n`,
+    "it's bundled/bundled.js": "",
     "model-sync": shellLauncher(facts),
   });
   for (const path of [facts.runtime, facts.launcher]) makeProgram(path);
@@ -59,20 +61,22 @@ Deno.test({
     using dir = tempDir();
     const facts = launcherIn(dir.path);
     const config = ["--config", join(facts.clone, "deno.json")];
-    const main = join(facts.clone, "cli/main.ts");
+    const [main, bundle] = [join(facts.clone, "cli/main.ts"), join(dir.path, "it's bundled/bundled.js")];
     for (const name of Object.keys(SUMMARIES)) {
       const task = TASKS[name];
       assert.ok(typeof task === "string", name);
       const { lines } = start("sh", facts, [name, "two words", ""], {});
       const [cache, , launcher, folder, ...args] = lines;
       assert.deepEqual([cache, launcher, folder], [facts.cache, facts.launcher, "/"]);
-      const flags = args.slice(args.indexOf("run") + 1, args.indexOf(main)).filter((arg) =>
-        !config.includes(arg)
+      const flags = args.slice(args.indexOf("run") + 1, args.indexOf(bundle)).filter((arg) =>
+        !config.includes(arg) && arg !== "--v8-flags=--no-lazy"
       );
       const own = task.split(" ").slice(2, -1);
       assert.deepEqual(flags.sort(), [...own, "--unstable-lazy-dynamic-imports"].sort(), name);
-      assert.deepEqual(args.slice(args.indexOf(main)), [main, name, "two words", ""]);
+      assert.deepEqual(args.slice(args.indexOf(bundle)), [bundle, name, "two words", ""]);
     }
+    Deno.removeSync(bundle);
+    assert.ok(start("sh", facts, ["status"], {}).lines.includes(main), "without a bundle");
     for (const args of [[], ["--help"], ["help", "pull"], ["unknown"], ["$(reboot)"]]) {
       const { lines } = start("sh", facts, args, {});
       assert.deepEqual(lines.slice(lines.indexOf("-P=model-sync")), ["-P=model-sync", main, ...args]);
@@ -121,6 +125,7 @@ Deno.test("the launcher for Windows names each command's set, and escapes what a
     clone: "C:\\my clone & more",
     runtime: "C:\\run\\deno.exe",
     cache: "C:\\cache",
+    program: undefined,
     registry: "http://127.0.0.1:1/",
     repair: "npx install again",
     removal: "npx uninstall --prefix '100%'",

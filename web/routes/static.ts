@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { App, AppEnv } from "./dashboard.ts";
 import { FailedError } from "../../lib/core/errors.ts";
+import { SOURCE_ROOT } from "../../lib/core/source_root.ts";
 import { faviconState, faviconSvg } from "../components/favicon.ts";
 
 /** Caching of addresses that contain the version of the file. */
@@ -57,7 +58,7 @@ export function staticAddress(name: string): string | undefined {
 
 async function readStaticFiles(): Promise<ReadonlyMap<string, StaticFile>> {
   const files = FILES.map(async ({ name, contentType }) => {
-    const bytes = await readCode(new URL(`../static/${name}`, import.meta.url));
+    const bytes = await readCode(new URL(`web/static/${name}`, SOURCE_ROOT));
     const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
     return [name, { bytes, contentType, version: hash.toHex().slice(0, 12) }] as const;
   });

@@ -5,6 +5,7 @@ import type { Context } from "../../core/context.ts";
 import { FailedError } from "../../core/errors.ts";
 import { formatDuration } from "../../core/format.ts";
 import { denoVariables } from "../../core/launcher_variables.ts";
+import { SOURCE_ROOT } from "../../core/source_root.ts";
 import { TRY_ONNX } from "./try_onnx.ts";
 import { STARTED, TryAnswer, type TryRequest } from "./try_protocol.ts";
 
@@ -109,7 +110,7 @@ function lastLine(text: string): string | undefined {
 /** The executable starts itself; from source, Deno runs `try_onnx.ts`: a file, or an address of a package registry. */
 function program(): { readonly command: string; readonly args: readonly string[] } {
   if (Deno.build.standalone) return { command: Deno.execPath(), args: [TRY_ONNX] };
-  const { href, protocol } = new URL("./try_onnx.ts", import.meta.url);
+  const { href, protocol } = new URL("lib/validators/onnx/try_onnx.ts", SOURCE_ROOT);
   const entry = protocol === "file:" ? fileURLToPath(href) : href;
   return { command: Deno.execPath(), args: ["run", "-q", "--no-prompt", "--allow-read", entry] };
 }

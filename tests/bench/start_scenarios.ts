@@ -1,0 +1,72 @@
+import { join } from "node:path";
+import { EXECUTABLE } from "../helpers/executable.ts";
+import { PROJECT } from "../helpers/run_cli.ts";
+import { median, ms } from "./units.ts";
+import type { Workbench } from "./workbench.ts";
+import { makeWorld, writeModels } from "./world.ts";
+
+/** A registry with a release, a bot that has pulled it, and the launcher of an installation. */
+async function installedBot(bench: Workbench) {
+  const { trainer, bot, registry } = makeWorld(bench.dir);
+  await writeModels(join(trainer, "models"), 5, 1_000, bench.signal);
+  await bench.cli(trainer, "publish");
+  const prefix = join(bench.dir, "prefix");
+  await bench.script(PROJECT, "configs/install.ts", "--prefix", prefix);
+  const launcher = join(prefix, "bin/model-sync");
+  await bench.run(bot, [launcher, "pull"]);
+  return { bot, launcher, registry };
+}
+
+/** The time of `status` of an installed launcher, and that of an unchanged pull. */
+export async function installedStart(bench: Workbench): Promise<void> {
+  const { bot, launcher, registry } = await installedBot(bench);
+  const times: Record<"status" | "pull" | "deno" | "remote", number[]> = {
+    status: [],
+    pull: [],
+    deno: [],
+    remote: [],
+  };
+  for (let round = 0; round < bench.scale.rounds(25); round++) {
+    times.deno.push((await bench.run(bot, [Deno.execPath(), "eval", "1"])).wallMs);
+    times.status.push((await bench.run(bot, [launcher, "status"])).wallMs);
+    times.pull.push((await bench.run(bot, [launcher, "pull"])).wallMs);
+    times.remote.push((await bench.run(bot, ["git", "ls-remote", registry, "main"])).wallMs);
+  }
+  const [status, pull] = [median(times.status), median(times.pull)];
+  const [deno, remote] = [median(times.deno), median(times.remote)];
+  bench.report({
+    what: "`model-sync status` of an installation",
+    ours: ms(status),
+    theirs: `\`deno eval 1\`: ${ms(deno)}`,
+    ratio: `${(status / deno).toFixed(1)} times the time`,
+    wanted: "under 2.5 times",
+    kept: status < 2.5 * deno,
+  });
+  const limit = 2.5 * deno + 1.5 * remote;
+  bench.report({
+    what: "an unchanged pull of an installation, from a registry on this machine",
+    ours: ms(pull),
+    theirs: `\`deno eval 1\`: ${ms(deno)}, \`git ls-remote\`: ${ms(remote)}`,
+    ratio: `${(pull / limit).toFixed(1)} times the target`,
+    wanted: `under 2.5 times the one and 1.5 times the other: ${ms(limit)}`,
+    kept: pull < limit,
+  });
+}
+
+/** The time of `status` of the executable. */
+export async function executableStatus(bench: Workbench): Promise<void> {
+  const [ours, theirs]: [number[], number[]] = [[], []];
+  for (let round = 0; round < bench.scale.rounds(25); round++) {
+    ours.push((await bench.run(bench.dir, [EXECUTABLE.path, "status"])).wallMs);
+    theirs.push((await bench.run(bench.dir, [Deno.execPath(), "eval", "1"])).wallMs);
+  }
+  const ratio = median(ours) / median(theirs);
+  bench.report({
+    what: "`model-sync status` of the executable",
+    ours: ms(median(ours)),
+    theirs: `\`deno eval 1\`: ${ms(median(theirs))}`,
+    ratio: `${ratio.toFixed(1)} times the time`,
+    wanted: "under 2.5 times",
+    kept: ratio < 2.5,
+  });
+}
