@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { systemClock } from "../../lib/core/clock.ts";
+import { plural } from "../../lib/core/format.ts";
 import { RateLimit } from "../../lib/http/rate_limit.ts";
 import { ChangedModel, newestManifestBytes } from "./changed_model.ts";
 import { HubWorld } from "./huggingface_scenarios.ts";
@@ -91,7 +92,7 @@ function transferred(
   const percent = (part: number) => `${(part / bytes * 100).toFixed(2)} %`;
   return {
     what: `transferred bytes ${what}`,
-    ours: `${size(sentBytes)}, ${percent(sentBytes)}, in ${pulled.requests} requests`,
+    ours: `${size(sentBytes)}, ${percent(sentBytes)}, in ${plural(pulled.requests, "request")}`,
     theirs: `\`rsync\`: ${size(rsyncBytes)}, ${percent(rsyncBytes)}`,
     ratio: `${(sentBytes / rsyncBytes).toFixed(2)} times rsync's`,
     wanted: `at most ${shareMax * 100} %`,
