@@ -162,11 +162,10 @@ export async function storeLfsObject(
   onBytes: (bytes: number) => void,
 ): Promise<ReleaseFile> {
   const path = lfsObjectPath(folder, file.sha256);
-  const report = (piece: Uint8Array) => onBytes(piece.length);
-  if (findEntry(fs, path)?.size === file.size) return await readAgain({ fs, signal }, file, report);
+  const options = { signal, isForManifest: true, onBytes: (piece: Uint8Array) => onBytes(piece.length) };
+  if (findEntry(fs, path)?.size === file.size) return await readAgain({ fs, signal }, file, options);
   removeIfThere(fs, temporary);
-  const isForManifest = file.contentChunks === undefined;
-  const digest = await copyAndHash(fs, file.location, temporary, { signal, isForManifest, onBytes: report });
+  const digest = await copyAndHash(fs, file.location, temporary, options);
   const release = entryOf(file, digest);
   fs.mkdirSync(dirname(path), { recursive: true });
   fs.renameSync(temporary, path);

@@ -109,7 +109,7 @@ async function findSame(
   if (blob === undefined) return undefined;
   if (isInLfs) {
     if (await pointerId(format, file) !== blob) return undefined;
-    return { ...await readAgain(context, file, () => {}), blob };
+    return { ...await readAgain(context, file, { isForManifest: true }), blob };
   }
   if (isKnown) return undefined;
   const hashed = await hashBlob(context, format, file);

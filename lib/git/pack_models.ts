@@ -79,10 +79,13 @@ async function addFile(
     return { ...release, blob: blob.end() };
   }
   const blob = pack.begin(file.size);
-  const release = await readAgain(context, file, (piece) => {
-    if (piece.length > blob.left) throw changing(file.path);
-    blob.update(piece);
-    onBytes(piece.length);
+  // Without a list of chunks: git transfers whole objects.
+  const release = await readAgain(context, file, {
+    onBytes(piece) {
+      if (piece.length > blob.left) throw changing(file.path);
+      blob.update(piece);
+      onBytes(piece.length);
+    },
   });
   return { ...release, blob: blob.end() };
 }

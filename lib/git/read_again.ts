@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
-import { type FileDigest, hashFile } from "../core/hash.ts";
+import { type FileDigest, hashFile, type HashOptions } from "../core/hash.ts";
 import { type ReleaseFile, releaseFile } from "../release/manifest.ts";
 import type { SetFile } from "../release/model_set.ts";
 import { BlobHasher, type ObjectFormat, type ObjectId } from "./object_id.ts";
@@ -19,10 +19,9 @@ export interface CommittedFile extends ReleaseFile {
 export async function readAgain(
   { fs, signal }: Pick<Context, "fs" | "signal">,
   file: SetFile,
-  onBytes: (piece: Uint8Array) => void,
+  options: Omit<HashOptions, "signal">,
 ): Promise<ReleaseFile> {
-  const isForManifest = file.contentChunks === undefined;
-  return entryOf(file, await hashFile(fs, file.location, { signal, isForManifest, onBytes }));
+  return entryOf(file, await hashFile(fs, file.location, { signal, ...options }));
 }
 
 /** Returns the manifest's entry of a file from its digest now. @throws {FailedError} code `MODELS_CHANGING` */
@@ -39,7 +38,7 @@ export async function hashBlob(
   file: SetFile,
 ): Promise<CommittedFile> {
   const blob = await BlobHasher.create(format, file.size);
-  const release = await readAgain(context, file, (piece) => blob.update(piece));
+  const release = await readAgain(context, file, { onBytes: (piece) => blob.update(piece) });
   return { ...release, blob: blob.id() };
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { z } from "zod";
 import type { SpawnProcess } from "../../lib/core/subprocess.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import {
@@ -15,23 +16,37 @@ import { ageFiles, memoryDir, noise, readFiles, writeFiles } from "../helpers/te
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git, testWithLfs } from "../helpers/test_git.ts";
 
-testWithLfs("publish() keeps a file over 100 MiB in Git LFS, and pull() brings it back", async () => {
-  using dir = memoryDir();
-  const trainer = newTrainer(dir.path);
-  const large = noise(101 * 1024 * 1024, 3);
-  writeFiles(trainer.modelsDir, { "a b/large [1].onnx": large });
-  await publishFrom(testContext(), trainer);
-  const pointer = git(registryOf(trainer), "show", "main:models/a b/large [1].onnx");
-  assert.match(pointer, /^version https:\/\/git-lfs/);
-  const bot = machine(dir.path, "bot", registryOf(trainer));
-  const report = await pullTo(testContext(), bot);
-  assert.equal(report.files, 4);
-  assert.deepEqual(Deno.readFileSync(join(bot.modelsDir, "a b/large [1].onnx")), large);
-  assert.equal((await publishFrom(testContext(), trainer)).outcome, "unchanged");
-  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
-  await publishFrom(testContext(), trainer);
-  assert.equal((await pullTo(testContext(), bot)).writtenBytes, 3);
+/** Returns whether the registry's manifest lists the chunks of a file. */
+function listsChunks(registry: string, path: string): boolean {
+  const { files } = Manifest.parse(JSON.parse(git(registry, "show", "main:model-sync.json")));
+  return files.find((file) => file.path === path)?.contentChunks !== undefined;
+}
+
+const Manifest = z.object({
+  files: z.array(z.object({ path: z.string(), contentChunks: z.string().optional() })),
 });
+
+testWithLfs(
+  "publish() keeps a file over 100 MiB in Git LFS, lists its chunks, and pull() brings it back",
+  async () => {
+    using dir = memoryDir();
+    const trainer = newTrainer(dir.path);
+    const large = noise(101 * 1024 * 1024, 3);
+    writeFiles(trainer.modelsDir, { "a b/large [1].onnx": large });
+    await publishFrom(testContext(), trainer);
+    const pointer = git(registryOf(trainer), "show", "main:models/a b/large [1].onnx");
+    assert.match(pointer, /^version https:\/\/git-lfs/);
+    assert.ok(listsChunks(registryOf(trainer), "a b/large [1].onnx"));
+    const bot = machine(dir.path, "bot", registryOf(trainer));
+    const report = await pullTo(testContext(), bot);
+    assert.equal(report.files, 4);
+    assert.deepEqual(Deno.readFileSync(join(bot.modelsDir, "a b/large [1].onnx")), large);
+    assert.equal((await publishFrom(testContext(), trainer)).outcome, "unchanged");
+    writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+    await publishFrom(testContext(), trainer);
+    assert.equal((await pullTo(testContext(), bot)).writtenBytes, 3);
+  },
+);
 
 testWithLfs("publish() with lfs: always keeps every model in Git LFS", async () => {
   using dir = memoryDir();
@@ -59,7 +74,7 @@ Deno.test("publish() commits large files together with small ones whose names co
   assert.equal(git(registryOf(trainer), "fsck", "--strict"), "");
 });
 
-Deno.test("publish() of a file over 100 MiB without git-lfs says how to install it and changes nothing", async () => {
+Deno.test("publish() of a file over 100 MiB without git-lfs says how to install it and changes nothing; plain git lists no chunks", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path, { "large.onnx": noise(101 * 1024 * 1024, 1) });
   const without = testContext({
@@ -69,6 +84,8 @@ Deno.test("publish() of a file over 100 MiB without git-lfs says how to install 
   await assert.rejects(publishFrom(without, trainer), { code: "LFS_MISSING", exitCode: 2 });
   assert.equal(git(registryOf(trainer), "branch", "--list"), "");
   assert.equal((await publishFrom(without, trainer, { lfs: "never" })).outcome, "published");
+  // Git transfers whole objects.
+  assert.equal(listsChunks(registryOf(trainer), "large.onnx"), false);
 });
 
 testWithLfs(
