@@ -1,7 +1,7 @@
 import { contentCrc } from "../archive/content_crc.ts";
 import type { PackedContent } from "../archive/types.ts";
 import type { Context } from "../core/context.ts";
-import { DiskError, ModelSyncError } from "../core/errors.ts";
+import { DiskError, ModelSyncError, TransientError } from "../core/errors.ts";
 import { formatBytes } from "../core/format.ts";
 import { isChunked } from "../core/hash.ts";
 import { download } from "../http/download.ts";
@@ -84,24 +84,13 @@ export class RemoteModels implements AsyncDisposable {
    * Stages the models. A file that the store holds is linked if size and CRC-32 show that the archive has the same.
    *
    * @returns whether all files are staged; otherwise the archive has to be downloaded as a whole for the others
+   * @throws {TransientError} if the download of a large file broke off; the next pull continues it
    */
   async stage(staging: Staging): Promise<boolean> {
     const { context, request } = this.#access;
-    const isStaged = await orWhole(context, async () => {
-      const missing = await this.#linkHeld(staging);
-      const stored = missing.filter(isLargeStored);
-      const packed = missing.filter((file) => !isLargeStored(file));
-      const bytes = packed.reduce((sum, { entry }) => sum + (entry.packed?.bytes ?? 0), 0);
-      if (bytes > EXTRACTED_SHARE_MAX * this.#archive.bytes) {
-        throw new PartsUnavailable(`${formatBytes(bytes)} of ${request.what} have changed`);
-      }
-      await this.#download(staging, stored);
-      await staging.requireSpace(bytes);
-      await this.#archive.fetch(packed.map(({ entry }) => entry));
-      await this.models.stage(staging);
-      return true;
-    });
-    if (isStaged !== true) return false;
+    const missing = await orWhole(context, () => this.#linkHeld(staging));
+    if (missing === undefined || !await this.#download(staging, missing.stored)) return false;
+    if (await orWhole(context, () => this.#extract(staging, missing.packed)) === undefined) return false;
     const downloaded = formatBytes(this.#archive.fetchedBytes + this.#storedBytes);
     context.log.info(
       `downloaded ${downloaded} of the ${formatBytes(this.#archive.bytes)} of ${request.what}`,
@@ -110,12 +99,17 @@ export class RemoteModels implements AsyncDisposable {
   }
 
   /** Links the files that the store holds, and returns the others. */
-  async #linkHeld(staging: Staging): Promise<ClaimedFile[]> {
+  async #linkHeld(staging: Staging): Promise<Missing> {
     const missing: ClaimedFile[] = [];
     for (const file of this.models.files) {
       if (!await this.#link(staging, file)) missing.push(file);
     }
-    return missing;
+    const packed = missing.filter((file) => !isLargeStored(file));
+    if (packedBytes(packed) > EXTRACTED_SHARE_MAX * this.#archive.bytes) {
+      const { what } = this.#access.request;
+      throw new PartsUnavailable(`${formatBytes(packedBytes(packed))} of ${what} have to be extracted`);
+    }
+    return { stored: missing.filter(isLargeStored), packed };
   }
 
   async #link(staging: Staging, { path, entry, claimed }: ClaimedFile): Promise<boolean> {
@@ -126,20 +120,32 @@ export class RemoteModels implements AsyncDisposable {
     return await staging.link(path, claimed.sha256);
   }
 
-  /** Downloads large stored files, without the parts that the store holds. */
-  async #download(staging: Staging, files: readonly LargeStored[]): Promise<void> {
-    const held = new HeldChunks(this.#access.context, this.#access.store);
-    for (const file of files) await this.#downloadStored(staging, file, held);
+  /** Downloads large stored files, without the parts that the store holds. @returns whether that succeeded */
+  async #download(staging: Staging, files: readonly LargeStored[]): Promise<boolean> {
+    const { context, store } = this.#access;
+    const held = new HeldChunks(context, store);
+    for (const file of files) {
+      const location = await partialPath(store, `archived ${file.claimed.sha256}`);
+      try {
+        await this.#downloadStored(staging, file, location, held);
+      } catch (error) {
+        // After a broken connection, the next pull continues. A whole archive would start from zero.
+        if (error instanceof TransientError || !mayTryWhole(context, error)) throw error;
+        removePartial(context.fs, location);
+        return false;
+      }
+    }
+    return true;
   }
 
   async #downloadStored(
     staging: Staging,
     { path, entry: { packed }, claimed }: LargeStored,
+    location: string,
     held: HeldChunks,
   ): Promise<void> {
     const { context, store, request, address } = this.#access;
     const { size: bytes, sha256, contentChunks } = claimed;
-    const location = await partialPath(store, `archived ${sha256}`);
     const { resumedBytes, copiedBytes } = await download(context, {
       what: `${path} of ${request.what}`,
       locate: address.forDownload(),
@@ -153,12 +159,17 @@ export class RemoteModels implements AsyncDisposable {
     this.#storedBytes += bytes - resumedBytes - copiedBytes;
     // The manifest may be outdated here, too, and copied parts would hide that.
     if (!await this.#isArchived(location, packed)) {
-      removePartial(context.fs, location);
-      throw new PartsUnavailable(
-        `${path} of ${request.what} has not the CRC-32 of its content in the manifest`,
-      );
+      throw new PartsUnavailable(`the manifest of ${request.what} does not describe ${path}`);
     }
     await staging.take(path, location, { bytes, sha256 });
+  }
+
+  /** Extracts the files that are not staged yet. */
+  async #extract(staging: Staging, files: readonly ClaimedFile[]): Promise<true> {
+    await staging.requireSpace(packedBytes(files));
+    await this.#archive.fetch(files.map(({ entry }) => entry));
+    await this.models.stage(staging);
+    return true;
   }
 
   /** Whether a file has the CRC-32 that the archive states. */
@@ -166,6 +177,17 @@ export class RemoteModels implements AsyncDisposable {
     const { fs, signal } = this.#access.context;
     return await contentCrc(fs, location, signal) === crc;
   }
+}
+
+/** The files that the store does not hold. */
+interface Missing {
+  readonly stored: readonly LargeStored[];
+  /** Compressed or small: they are extracted. */
+  readonly packed: readonly ClaimedFile[];
+}
+
+function packedBytes(files: readonly ClaimedFile[]): number {
+  return files.reduce((sum, { entry }) => sum + (entry.packed?.bytes ?? 0), 0);
 }
 
 /** A file that is not compressed in its archive, and large enough for a download of its own. */
@@ -179,19 +201,22 @@ function isLargeStored(file: ClaimedFile): file is LargeStored {
   return claimed?.size === bytes && packed?.isCompressed === false && isChunked(bytes);
 }
 
-/**
- * Returns the result of work on parts of an archive; `undefined` if it failed and the whole archive may be downloaded
- * instead. That download also decides about an archive that is refused.
- */
-async function orWhole<Result>(
-  { log, signal }: Pick<Context, "log" | "signal">,
-  work: () => Promise<Result>,
-): Promise<Result | undefined> {
+/** Returns the result of work on parts of an archive; `undefined` if the whole archive may be downloaded instead. */
+async function orWhole<Result>(context: Context, work: () => Promise<Result>): Promise<Result | undefined> {
   try {
     return await work();
   } catch (error) {
-    if (signal.aborted || !(error instanceof ModelSyncError) || error instanceof DiskError) throw error;
-    log.debug(`${error.message}; downloading the whole archive`);
-    return undefined;
+    if (mayTryWhole(context, error)) return undefined;
+    throw error;
   }
+}
+
+/**
+ * Whether the whole archive may be downloaded after this failure, which is logged then. That download also decides about
+ * an archive that is refused.
+ */
+function mayTryWhole({ log, signal }: Context, error: unknown): boolean {
+  if (signal.aborted || !(error instanceof ModelSyncError) || error instanceof DiskError) return false;
+  log.debug(`${error.message}; downloading the whole archive`);
+  return true;
 }

@@ -138,7 +138,8 @@ export class RunPodSource implements Source {
 
   async stage(offer: Offer, staging: Staging): Promise<void> {
     if (this.#job === undefined) throw new TypeError("stage() before resolve()");
-    if (await this.#remote?.stage(staging) === true) return;
+    const remote = this.#remote;
+    if (remote !== undefined && await this.#explained(() => remote.stage(staging))) return;
     const models = this.#models ?? await this.#downloadModels(this.#job, offer.revision);
     if (models.claim?.text !== offer.claim?.text) throw changedMeanwhile(nameOf(this.#job));
     await models.stage(staging);
@@ -162,13 +163,20 @@ export class RunPodSource implements Source {
 
   async #download(job: FinishedJob, path: string): Promise<void> {
     this.#context.log.info(`downloading ${nameOf(job)} from ${new URL(job.archiveUrl).host}`);
-    try {
-      await download(this.#context, {
+    await this.#explained(() =>
+      download(this.#context, {
         ...this.#request(job),
         path,
         expected: {},
         onSize: (bytes) => requireSpace(this.#context, this.#store.partials, bytes),
-      });
+      })
+    );
+  }
+
+  /** Does work that downloads, and adds to its errors what becomes of the job. */
+  async #explained<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
     } catch (error) {
       if (!(error instanceof UnreachableError)) throw error;
       if (error.code === "ADDRESS_EXPIRED") throw expired(error, this.otherThanRefused);

@@ -122,6 +122,19 @@ Deno.test("a pull that is stopped while it downloads a large file of an archive 
   assert.ok(bench.context.log.lines.some((line) => /^info continuing a\.onnx of the archive/.test(line)));
 });
 
+Deno.test("after connections that break again and again, the next pull continues a large file of an archive", async () => {
+  await using bench = await Bench.with({ "a.onnx": LARGE });
+  const models = { "a.onnx": noise(17 * MIB, 8) };
+  await bench.offer(models);
+  const breaks = [8 * MIB, 0, 0, 0, 0, 0].map((afterBytes): Fault => ({ kind: "reset", afterBytes }));
+  bench.world.files.faults.push(undefined, undefined, ...breaks);
+  await assert.rejects(bench.pull(), { exitCode: 4 });
+  bench.has({ "a.onnx": LARGE });
+  const sent = await bench.pull();
+  bench.has(models);
+  assert.ok(sent < 10 * MIB, `${sent} bytes were sent`);
+});
+
 /** Answers with the file in an archive, and stops the run after some bytes of it. */
 function stopAfter(archive: Uint8Array<ArrayBuffer>, bytes: number, stop: AbortController): Response {
   const start = "models/a.onnx".length + 30;
