@@ -71,7 +71,6 @@ export async function growthOfFiles(bench: Workbench): Promise<void> {
     growth.addRun("rollback", count, await bench.cli(bot, "rollback"));
     growth.addRun("verify", count, await bench.cli(bot, "verify"));
     growth.addRun("status", count, await bench.cli(bot, "status"));
-    Deno.removeSync(root, { recursive: true });
     bench.signal.throwIfAborted();
   }
   growth.report();
