@@ -2,6 +2,7 @@ import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { removeTree } from "../core/files.ts";
 import type { LockOwner } from "../core/lock.ts";
+import { Turns } from "../core/turns.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../store/blob_memory.ts";
 import { checkOut, diverged, keepBranch, missingBranch, refuseDirty } from "../git/branch.ts";
@@ -149,7 +150,9 @@ export class GitSource implements Source {
     const claimed = new Map(offer.claim?.manifest.files.map((file) => [file.path, file]));
     const wanted = new Map<ObjectId, TreeFile[]>();
     const files = releaseFilesOf(opened.tree, offer.claim?.manifest);
+    const turns = new Turns(this.#context);
     for (const file of files) {
+      await turns.next();
       if (staged.has(file.path)) continue;
       const known = this.#memory?.find(file.blob);
       if (known !== undefined && await staging.link(file.path, known)) continue;

@@ -130,8 +130,13 @@ async function hasherOf(file: Deno.FsFile, { isForManifest = false }: HashOption
 export async function hashFile(fs: FileSystem, path: string, options: HashOptions): Promise<FileDigest> {
   using file = fs.openSync(path, { read: true });
   const small = readSmall(file);
-  const hasher = small === undefined ? await hasherOf(file, options) : await FileHasher.create();
-  for await (const piece of small === undefined ? readPieces(file, options.signal) : [small]) {
+  if (small !== undefined) {
+    const sha256Of = await loadSha256Of();
+    options.onBytes?.(small);
+    return { bytes: small.length, sha256: sha256Of(small) };
+  }
+  const hasher = await hasherOf(file, options);
+  for await (const piece of readPieces(file, options.signal)) {
     hasher.update(piece);
     options.onBytes?.(piece);
   }

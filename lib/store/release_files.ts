@@ -3,6 +3,7 @@ import { findEntry } from "../core/files.ts";
 import { hashFile, type Sha256 } from "../core/hash.ts";
 import { listFolder } from "../core/folders.ts";
 import type { Context } from "../core/context.ts";
+import { Turns } from "../core/turns.ts";
 import { plural } from "../core/format.ts";
 import type { Manifest, ReleaseFile } from "../release/manifest.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
@@ -38,8 +39,9 @@ export async function checkFiles(
   depth: CheckDepth,
 ): Promise<FileProblem[]> {
   const problems: FileProblem[] = [];
+  const turns = new Turns(context);
   for (const file of manifest.files) {
-    context.signal.throwIfAborted();
+    await turns.next();
     const problem = await checkFile(context, folder, file, depth);
     if (problem !== undefined) problems.push({ path: file.path, problem });
   }

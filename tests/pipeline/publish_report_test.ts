@@ -47,13 +47,13 @@ async function publishIn(
   } = {},
 ) {
   const read: string[] = [];
-  const open: typeof Deno.open = (path, options) => {
+  const openSync: typeof Deno.openSync = (path, options) => {
     if (String(path).startsWith(from.modelsDir)) read.push(String(path).slice(from.modelsDir.length + 1));
-    return Deno.open(path, options);
+    return Deno.openSync(path, options);
   };
   // A file that was written a moment ago may change again without a sign, so its digest is not remembered.
   const clock = { ...systemClock, now: () => new Date(Date.now() + 60_000) };
-  const context = testContext({ fs: { ...Deno, open }, clock });
+  const context = testContext({ fs: { ...Deno, openSync }, clock });
   const store = storeOf(context, from);
   const { validate } = ModelSync.parse({ activation: { validate: { enabled: validates } } }).activation;
   const { runId: _id, durationMs: _ms, ...report } = await recordedRun(

@@ -5,18 +5,11 @@ import type { FileSystem } from "../../lib/core/files.ts";
 import { acquireLock } from "../../lib/core/lock.ts";
 import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
-import { readPointer } from "../../lib/store/pointers.ts";
+import { readPointer, setPointers } from "../../lib/store/pointers.ts";
+import { releaseDir } from "../../lib/store/releases.ts";
 import { findStore, type Store } from "../../lib/store/store.ts";
 import { readOnlyFs } from "../helpers/fake_fs.ts";
-import {
-  type Machine,
-  machine,
-  publishFiles,
-  pulledReleases,
-  pullTo,
-  rollBack,
-  storeOf,
-} from "../helpers/machines.ts";
+import { type Machine, machine, pulledReleases, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { testKey } from "../helpers/signing.ts";
 import { ageFiles, listing, readFiles, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -102,9 +95,10 @@ Deno.test("a pull reads no file of an unchanged release, and after its digests w
     const paths: string[] = [];
     const fs: FileSystem = {
       ...Deno,
-      open: (path, options) => {
-        if (String(path).endsWith(".bin")) paths.push(basename(String(path)));
-        return Deno.open(path, options);
+      openSync: (path, options) => {
+        // The first file is also opened as consumers open it.
+        if (/[\\/]releases[\\/].*\.bin$/.test(String(path))) paths.push(basename(String(path)));
+        return Deno.openSync(path, options);
       },
     };
     assert.equal((await pullTo(testContext({ fs }), bot)).outcome, "unchanged");
@@ -120,25 +114,33 @@ Deno.test("a pull reads no file of an unchanged release, and after its digests w
 const THREE = { "a.bin": "three", "b.bin": "both", "c.bin": "new" };
 
 for (
-  const [what, sets] of [
-    ["replaces", [TWO]],
-    ["replaces and adds to", [THREE]],
-    ["replaces and prunes", [TWO, THREE]],
+  const [what, files, prunes] of [
+    ["replaces", TWO, false],
+    ["replaces and adds to", THREE, false],
+    ["replaces and prunes", TWO, true],
   ] as const
 ) {
   Deno.test(`a release that another run ${what} during verify is reported as changed, not as damaged`, async () => {
     using dir = tempDir();
-    const { trainer, bot } = await pulledReleases(dir.path, [ONE]);
+    const { bot } = await pulledReleases(dir.path, [ONE, files]);
+    const others = storeOf(testContext(), bot);
+    const next = readPointer(others, "current");
+    await rollBack(testContext(), bot);
+    const active = readPointer(others, "current");
+    assert.ok(active !== undefined && next !== undefined);
     let isChanged = false;
     const fs: FileSystem = {
       ...Deno,
-      open: async (path, options) => {
-        for (const files of isChanged ? [] : sets) {
-          await publishFiles(trainer, files);
-          await pullTo(testContext(), bot, { keep: 1 });
-        }
+      openSync: (path, options) => {
+        const opened = Deno.openSync(path, options);
+        if (isChanged || !String(path).endsWith(".bin")) return opened;
         isChanged = true;
-        return await Deno.open(path, options);
+        setPointers(others, { previous: active, current: next }, "symlink");
+        if (prunes) {
+          Deno.removeSync(`${releaseDir(others, active)}.json`);
+          Deno.removeSync(releaseDir(others, active), { recursive: true });
+        }
+        return opened;
       },
     };
     const store = storeToRead(fs, bot);
@@ -207,9 +209,9 @@ Deno.test("verify fails if the manifest is written meanwhile, and reports a new 
   const manifest = join(store.releases, `${active.slice("sha256:".length)}.json`);
   const meanwhile = (change: () => void): FileSystem => ({
     ...Deno,
-    open: (path, options) => {
-      change();
-      return Deno.open(path, options);
+    openSync: (path, options) => {
+      if (String(path).endsWith(".bin")) change();
+      return Deno.openSync(path, options);
     },
   });
   const added = meanwhile(() => Deno.writeTextFileSync(join(bot.modelsDir, "c.bin"), "new"));

@@ -9,7 +9,7 @@ import { stampOf, StatCache } from "../../lib/store/stat_cache.ts";
 import { decodeColumns, encodeColumns } from "../../lib/store/stat_columns.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
-import { ageFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { ageFiles, memoryDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { osError } from "../helpers/fake_fs.ts";
 import { recordedLog, testContext } from "../helpers/test_context.ts";
 import { anyCharacter } from "../helpers/any_character.ts";
@@ -78,9 +78,9 @@ async function readOnce(models: string, clock: FakeClock, onOpen: () => void = (
   const cache = StatCache.ofPublished(openStore(Deno, { modelsDir: models }));
   const fs = {
     ...Deno,
-    open: (...args: Parameters<typeof Deno.open>) => {
+    openSync: (...args: Parameters<typeof Deno.openSync>) => {
       onOpen();
-      return Deno.open(...args);
+      return Deno.openSync(...args);
     },
   };
   const set = await readModelSet(testContext({ clock, fs }), models, cache);
@@ -249,7 +249,11 @@ Deno.test("a cache that cannot be read or written costs time and a warning, neve
 });
 
 /** A release in a folder, and its checks on a clock at which its files have settled. */
-async function checkedFolder(dir: string, files: Readonly<Record<string, string>>, open: FileSystem["open"]) {
+async function checkedFolder(
+  dir: string,
+  files: Readonly<Record<string, string>>,
+  openSync: FileSystem["openSync"],
+) {
   const store = openStore(Deno, { modelsDir: `${dir}/models` });
   writeFiles(`${dir}/release`, files);
   const listed = await Promise.all(
@@ -262,7 +266,7 @@ async function checkedFolder(dir: string, files: Readonly<Record<string, string>
   const origin = { carrier: "git" } as const;
   const manifest = await createManifest(listed, { sequence: 1, createdAt: "2026-01-01T00:00:00Z", origin });
   const folder = { dir: `${dir}/release`, cache: StatCache.ofModels(store) };
-  const context = testContext({ clock: LATER, fs: { ...Deno, open } });
+  const context = testContext({ clock: LATER, fs: { ...Deno, openSync } });
   return (depth: CheckDepth, signal = context.signal) =>
     checkFiles({ ...context, signal }, folder, manifest, depth);
 }
@@ -272,13 +276,32 @@ Deno.test("a check hashes files that may have changed, and every file if asked f
   let opened = 0;
   const check = await checkedFolder(dir.path, { "a.onnx": "one", "b/c.onnx": "two" }, (path, options) => {
     opened++;
-    return Deno.open(path, options);
+    return Deno.openSync(path, options);
   });
   for (const [depth, hashed] of [["stat", 2], ["stat", 0], ["content", 2], ["stat", 0]] as const) {
     opened = 0;
     assert.deepEqual([await check(depth), opened], [[], hashed]);
   }
   await assert.rejects(check("stat", AbortSignal.abort(new Error("stopped"))), /stopped/);
+});
+
+Deno.test("a check of many small files notices an interruption while it hashes them", async () => {
+  using dir = memoryDir();
+  const names = Array.from({ length: 20 }, (_, index) => `${index}.npy`);
+  const stop = new AbortController();
+  const checked: string[] = [];
+  const check = await checkedFolder(
+    dir.path,
+    Object.fromEntries(names.map((name) => [name, name])),
+    (path, options) => {
+      checked.push(String(path));
+      setTimeout(() => stop.abort(new Error("stopped")));
+      LATER.advance(60);
+      return Deno.openSync(path, options);
+    },
+  );
+  await assert.rejects(check("content", stop.signal), /stopped/);
+  assert.ok(checked.length < names.length);
 });
 
 Deno.test("a check says what is wrong with each file, and an unreadable disk is an error, not a damaged release", async () => {
@@ -290,7 +313,7 @@ Deno.test("a check says what is wrong with each file, and an unreadable disk is 
   const check = await checkedFolder(dir.path, files, (path, options) => {
     if (isBroken) throw osError("EIO");
     if (String(path).endsWith("gone")) Deno.removeSync(path);
-    return Deno.open(path, options);
+    return Deno.openSync(path, options);
   });
   for (const name of ["folder", "link", "missing"]) Deno.removeSync(`${release}/${name}`);
   writeFiles(release, { "changed": "two", "longer": "one more", "x.y": "one" });
