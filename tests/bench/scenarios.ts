@@ -9,7 +9,7 @@ import { downloadVerified } from "./download_scenarios.ts";
 import { gitFleet, hubFleet, turnedAwayFleet } from "./fleet_scenarios.ts";
 import { validateOnnx, validateSafetensors } from "./format_scenarios.ts";
 import { hubPullLarge, hubPullSmall, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
-import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
+import { publishMany, publishNew, publishUnchanged } from "./publish_scenarios.ts";
 import { archiveParts, lfsParts } from "./part_scenarios.ts";
 import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
 import { planReferences } from "./reference_scenarios.ts";
@@ -34,6 +34,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "executable-start": scenario(executableStatus, "executable"),
   "demo": scenario(demoTime),
   "publish-new": scenario(publishNew),
+  "publish-many": scenario(publishMany),
   "publish-unchanged": scenario(publishUnchanged),
   "pull-one-changed": scenario(pullOneChanged),
   "pull-first": scenario(firstClone),
