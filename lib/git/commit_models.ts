@@ -126,11 +126,11 @@ async function writeCommit(
   await index.replace(attributes.entries);
   const stored = await storeModels(context, registry, change, index, attributes.wasInLfs);
   const expected = new Map<string, ExpectedFile>(
-    stored.files.map((file) => [posix.join(subdir, file.path), file]),
+    stored.files.map((file) => [`${subdir}/${file.path}`, file]),
   );
   const models = [
     ...stored.gone.map(removed),
-    ...stored.written.map(({ path, blob }) => ({ path: posix.join(subdir, path), mode: "100644", blob })),
+    ...stored.written.map(({ path, blob }) => ({ path: `${subdir}/${path}`, mode: "100644", blob })),
   ];
   if (models.length === 0 && !change.isManifestStale) {
     if (head !== undefined) await checkTree(registry, head, [`${subdir}/`], expected);
@@ -150,7 +150,7 @@ async function writeCommit(
     placePack(context, registry, scratchOf(registry), { name: stored.pack, tree });
   }
   const paths = restoredPaths(registry, change);
-  const written = [...stored.written.map(({ path }) => posix.join(subdir, path)), ...texts.expected.keys()];
+  const written = [...stored.written.map(({ path }) => `${subdir}/${path}`), ...texts.expected.keys()];
   await showTree(context, registry, {
     head,
     tree,
@@ -225,7 +225,7 @@ async function changeAttributes(
   { head, lfsPaths, subdir }: ModelCommit,
 ): Promise<{ readonly entries: StagedEntry[]; readonly wasInLfs: (path: string) => boolean }> {
   const before = head === undefined ? "" : await readAttributes(registry, registry.git, head);
-  const after = withLfsPaths(before, lfsPaths.map((file) => posix.join(subdir, file)));
+  const after = withLfsPaths(before, lfsPaths.map((file) => `${subdir}/${file}`));
   const wasInLfs = lfsPathTest(before);
   if (after === before) return { entries: [], wasInLfs };
   return {

@@ -6,7 +6,7 @@ import { StateFile } from "../core/state_file.ts";
 import { readAt } from "../core/read_at.ts";
 import { Digest } from "../release/manifest.ts";
 import type { FolderMemory, ModelSet, RememberedFolder } from "../release/model_set.ts";
-import type { FoundFile, FoundFiles } from "../release/scan_folder.ts";
+import type { FileStat, FoundFile, FoundFiles } from "../release/scan_folder.ts";
 import { encodeIndex, INDEX_CHECKSUM_BYTES, type IndexEntry } from "./index_file.ts";
 import { Git } from "./git.ts";
 
@@ -144,7 +144,7 @@ export class FolderIndex implements FolderMemory {
 
   #isSettled({ files, folders }: FoundFiles): boolean {
     const now = this.#context.clock.now().getTime();
-    const isSettled = (info: Deno.FileInfo) =>
+    const isSettled = (info: FileStat) =>
       Math.abs(now - timeOf(info.mtime)) >= SETTLED_MS && Math.abs(now - timeOf(info.ctime)) >= SETTLED_MS;
     return files.every(({ info }) => isSettled(info)) && [...folders.values()].every(isSettled);
   }

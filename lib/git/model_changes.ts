@@ -1,4 +1,3 @@
-import { posix } from "node:path";
 import type { Context } from "../core/context.ts";
 import type { Manifest, ReleaseFile } from "../release/manifest.ts";
 import type { ModelSet, SetFile } from "../release/model_set.ts";
@@ -53,7 +52,7 @@ export async function findChanges(
 ): Promise<ModelChanges> {
   const { subdir, set, base } = compared;
   const regular = held.entries.filter(({ mode }) => REGULAR_FILES.includes(mode));
-  const blobs = new Map(regular.map(({ path, blob }) => [posix.relative(subdir, path), blob]));
+  const blobs = new Map(regular.map(({ path, blob }) => [path.slice(subdir.length + 1), blob]));
   const known = knownUnchanged(compared, held);
   const unchanged: CommittedFile[] = [];
   const compare: SetFile[] = [];
@@ -74,7 +73,7 @@ export async function findChanges(
     else unchanged.push(same);
   }
   const kept = new Set(set.files.map((file) => file.path));
-  const gone = held.entries.filter(({ path }) => !kept.has(posix.relative(subdir, path)));
+  const gone = held.entries.filter(({ path }) => !kept.has(path.slice(subdir.length + 1)));
   return { unchanged, write, inLfs, gone };
 }
 
@@ -88,7 +87,7 @@ function knownUnchanged(
   const unchanged = new Map<string, ReleaseFile>();
   for (const { path, sha256 } of set.files) {
     const file = before.get(path);
-    const stays = wasInLfs(posix.join(subdir, path)) === inLfs.has(path);
+    const stays = wasInLfs(`${subdir}/${path}`) === inLfs.has(path);
     if (file?.sha256 === sha256 && stays) unchanged.set(path, file);
   }
   return unchanged;

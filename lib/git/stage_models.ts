@@ -1,4 +1,3 @@
-import { posix } from "node:path";
 import { FailedError } from "../core/errors.ts";
 import type { Git } from "./git.ts";
 import type { ObjectId } from "./object_id.ts";
@@ -44,12 +43,12 @@ function joined(paths: readonly string[]): string {
  */
 export async function findInLfs(git: Git, subdir: string, paths: readonly string[]): Promise<Set<string>> {
   const inLfs = new Set<string>();
-  const inRepository = paths.map((path) => posix.join(subdir, path));
+  const inRepository = paths.map((path) => `${subdir}/${path}`);
   for (const [path, filter] of await filtersOf(git, inRepository, ["--cached"])) {
-    if (filter === "lfs") inLfs.add(posix.relative(subdir, path));
+    if (filter === "lfs") inLfs.add(path.slice(subdir.length + 1));
     else if (!["unspecified", "unset"].includes(filter)) {
       throw new FailedError(
-        `Cannot publish ${posix.relative(subdir, path)}: the filter "${filter}" may rewrite it`,
+        `Cannot publish ${path.slice(subdir.length + 1)}: the filter "${filter}" may rewrite it`,
         {
           code: "GIT_CONVERTS",
           hint: `exclude the models in the attributes that set the filter: ${ATTRIBUTE_PLACES}`,

@@ -1,6 +1,7 @@
 import { RefusedError } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
 import { FileHasher, type Sha256 } from "../core/hash.ts";
+import type { FileStat } from "../release/scan_folder.ts";
 
 /** A file that was hashed for publishing. */
 export interface BlobFile {
@@ -10,7 +11,7 @@ export interface BlobFile {
   readonly size: number;
   readonly sha256: Sha256;
   /** What the file system told about the file before it was hashed. */
-  readonly info: Deno.FileInfo | undefined;
+  readonly info: FileStat | undefined;
 }
 
 /** Callbacks about the reading of a blob. */

@@ -7,7 +7,7 @@ import { Turns } from "../core/turns.ts";
 import { parsePointer, POINTER_BYTES_MAX } from "./lfs_pointer.ts";
 import { type Digest, releaseDigest, type ReleaseFile, releaseFile } from "./manifest.ts";
 import { reportClutter } from "./clutter.ts";
-import { type FoundFile, type FoundFiles, scanFolder } from "./scan_folder.ts";
+import { type FileStat, type FoundFile, type FoundFiles, scanFolder } from "./scan_folder.ts";
 import { secretInName, SecretScanner } from "./secret_scan.ts";
 
 /** The content of a folder when it was last read. */
@@ -43,13 +43,13 @@ export interface ModelSet {
   readonly digest: Digest;
   readonly files: readonly SetFile[];
   /** What the file system told about each file before it was read, by path. */
-  readonly infos: ReadonlyMap<string, Deno.FileInfo>;
+  readonly infos: ReadonlyMap<string, FileStat>;
 }
 
 /** Remembers the digests of files. */
 export interface DigestCache {
-  find(path: string, info: Deno.FileInfo): Sha256 | undefined;
-  remember(path: string, info: Deno.FileInfo, sha256: Sha256, clock: Clock): void;
+  find(path: string, info: FileStat): Sha256 | undefined;
+  remember(path: string, info: FileStat, sha256: Sha256, clock: Clock): void;
   /** Forgets all other paths. */
   keepOnly(paths: ReadonlySet<string>): void;
 }

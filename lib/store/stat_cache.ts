@@ -6,6 +6,7 @@ import type { Sha256 } from "../core/hash.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
 import type { Digest } from "../release/manifest.ts";
 import type { DigestCache } from "../release/model_set.ts";
+import type { FileStat } from "../release/scan_folder.ts";
 import { releaseDirName } from "./releases.ts";
 import { decodeColumns, encodeColumns, SHA256_DIGITS, type StatColumns } from "./stat_columns.ts";
 import type { Store } from "./store.ts";
@@ -23,7 +24,7 @@ interface Entry extends FileStamp {
 }
 
 /** Returns the stamp of a file. For many files, it takes a tenth of the memory of the `FileInfo`. */
-export function stampOf(info: Deno.FileInfo): FileStamp {
+export function stampOf(info: FileStat): FileStamp {
   return { size: info.size, mtimeMs: mtimeOf(info), ctimeMs: ctimeOf(info), inode: info.ino ?? 0 };
 }
 
@@ -78,7 +79,7 @@ export class StatCache implements DigestCache {
   }
 
   /** Returns the digest of a file that is unchanged since it was hashed; `undefined` if it has to be hashed. */
-  find(path: string, info: Deno.FileInfo): Sha256 | undefined {
+  find(path: string, info: FileStat): Sha256 | undefined {
     const entry = this.#find(path);
     if (entry === undefined) return undefined;
     const same = entry.size === info.size && entry.mtimeMs === info.mtime?.getTime() &&
@@ -97,7 +98,7 @@ export class StatCache implements DigestCache {
   }
 
   /** Remembers a digest, unless the file was written so recently that a later write could show the same time. */
-  remember(path: string, info: Deno.FileInfo, sha256: Sha256, clock: Clock): void {
+  remember(path: string, info: FileStat, sha256: Sha256, clock: Clock): void {
     if (isSettled(info, clock)) this.rememberOwn(path, stampOf(info), sha256);
     else this.forget(path);
   }
@@ -185,15 +186,15 @@ function cachePath(store: Store, name: string): string {
   return join(store.statCache, `${name}.bin`);
 }
 
-function mtimeOf(info: Deno.FileInfo): number {
+function mtimeOf(info: FileStat): number {
   return info.mtime?.getTime() ?? 0;
 }
 
-function ctimeOf(info: Deno.FileInfo): number {
+function ctimeOf(info: FileStat): number {
   return info.ctime?.getTime() ?? 0;
 }
 
-function isSettled(info: Deno.FileInfo, clock: Clock): boolean {
+function isSettled(info: FileStat, clock: Clock): boolean {
   const mtimeMs = mtimeOf(info);
   const settledMs = mtimeMs % 1000 === 0 ? SETTLED_COARSE_MS : SETTLED_MS;
   return Math.abs(clock.now().getTime() - mtimeMs) >= settledMs;
