@@ -115,9 +115,12 @@ async function undo(context: Context, registry: Registry, git: Git): Promise<boo
   return isUndone;
 }
 
-/** Without an index nothing is checked out. Before the first commit, though, there may be files without an index. */
+/**
+ * Without an index nothing is checked out. Before the first commit, though, and while a clone of our own shows files to
+ * a hook, there may be files without an index.
+ */
 function canBeUndone(registry: Registry, journal: Journal): boolean {
-  return registry.hasWorktree || (journal.phase === "writing" && journal.head === null);
+  return registry.hasWorktree || (journal.phase === "writing" && (journal.head === null || registry.isOwn));
 }
 
 function readJournal(context: Context, registry: Registry): Journal | undefined {

@@ -142,3 +142,20 @@ Deno.test("publish() removes a removed model from a user's worktree although the
   assert.deepEqual(readFiles(join(mine, "models")), readFiles(trainer.modelsDir));
   assert.equal(git(mine, "status", "--porcelain", "--ignored"), "");
 });
+
+Deno.test("publish() that was killed while it showed files to a hook leaves none of them to the next one", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const { repoDir } = trainer.registry;
+  const head = git(repoDir, "rev-parse", "HEAD");
+  Deno.removeSync(join(repoDir, ".git/index"));
+  writeFiles(repoDir, {
+    ".git/model-sync.journal": JSON.stringify({ phase: "writing", head, paths: ["."] }),
+    "models/BTC/rf.joblib": "tw",
+  });
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+  assert.deepEqual(shown(repoDir), []);
+  assert.equal(git(repoDir, "status", "--porcelain"), "");
+});
