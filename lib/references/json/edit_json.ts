@@ -175,7 +175,8 @@ class Editor {
 
 /** Returns members in the order of the text, and new ones in the order of `wanted`. */
 function memberSlots(children: readonly JsonNode[], wanted: JsonObject): Slot[] {
-  const lastIndexes = new Map(children.map(({ key }, index) => [key, index]));
+  const lastIndexes = new Map<string | undefined, number>();
+  for (const [index, { key }] of children.entries()) lastIndexes.set(key, index);
   /** The new members, by the index of the text's member that they follow, or -1. */
   const added = new Map<number, Slot[]>();
   let last = -1;

@@ -44,6 +44,13 @@ export function renderInline(value: JsonValue): string {
   return pieces.join("");
 }
 
+/** As {@link renderJson} inside a value whose lines begin with this line break and indentation, without a newline at the end. */
+export function renderAt(value: JsonValue, lineBreak: string): string {
+  const pieces: string[] = [];
+  write(pieces, value, lineBreak);
+  return pieces.join("");
+}
+
 /** `lineBreak` is a newline and the indentation of the value's line; `undefined` for one line. */
 function write(pieces: string[], value: JsonValue, lineBreak: string | undefined): void {
   if (isJsonScalar(value)) {

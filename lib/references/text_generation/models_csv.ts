@@ -56,7 +56,8 @@ export function readModelsCsv(text: string, needed: readonly Column[]): ModelsCs
   return { header, columns, lines: rows.map((row) => row.cells.length === 0 ? row : modelRow(row, columns)) };
 }
 
-function modelRow(csv: CsvRow, columns: readonly string[]): ModelRow {
+/** Returns a row with its values by column. */
+export function modelRow(csv: CsvRow, columns: readonly string[]): ModelRow {
   return {
     csv,
     // Of duplicate columns, the last cell counts, as in a Python dict.

@@ -1,6 +1,6 @@
 import { RefusedError } from "../../core/errors.ts";
-import type { JsonObject } from "../json/json_value.ts";
-import { csvToRecords } from "./csv_to_records.ts";
+import { type JsonObject, LazyObject } from "../json/json_value.ts";
+import { NEEDED_COLUMNS, recordNamed, rowsToRecords, textAfterName } from "./csv_to_records.ts";
 import {
   COLUMNS,
   isModelRow,
@@ -9,7 +9,7 @@ import {
   type ModelsCsv,
   readModelsCsv,
 } from "./models_csv.ts";
-import { canonicalCsv, keptCells, keptCsv, type PlannedRow } from "./planned_csv.ts";
+import { canonicalCsv, keptCells, keptLines, linesText, type PlannedRow } from "./planned_csv.ts";
 import type { CsvRow } from "./csv.ts";
 import { hasBackendPrefix, keysOf } from "./cells.ts";
 import type { Shrink } from "../plan.ts";
@@ -54,23 +54,83 @@ export interface TextFilesPlan {
  */
 export function planTextFiles(options: TextFilesOptions): TextFilesPlan {
   const warnings: string[] = [];
-  const { models, skipped } = textModels(options, warnings);
+  const file = readFile(options);
+  const settled = file.canonical ? new Map<string, SettledRow>() : settledRows(file.table, options.primary);
+  const { models, skipped } = textModels(options, settled, warnings);
   const keep = options.keep.union(new Set(skipped));
-  const { text, shrink } = newCsv({ ...options, keep }, models, warnings);
-  const { records, warnings: unread } = csvToRecords(text);
+  const { text, lines, shrink } = newCsv(file, { models, settled, keep }, warnings);
+  const known = new Map(Array.from(settled.values(), ({ row, rest }) => [row, rest]));
+  const { records, warnings: unread } = rowsToRecords(lines, known);
   warnings.push(...unread, ...unheldFields(options.primary, [...models.keys()], records));
   return { csvText: text, records, shrink, skipped, warnings };
 }
 
-/** Returns PRIMARY's models by name, without kept ones, and the names of those that do not fit into a row. */
+/** The current `models.csv`, or an empty one. */
+interface CurrentFile {
+  readonly table: ModelsCsv;
+  /** Whether the whole file is rewritten. */
+  readonly canonical: boolean;
+}
+
+function readFile({ csvText, format }: TextFilesOptions): CurrentFile {
+  const isNew = csvText === undefined || csvText.trim() === "";
+  const canonical = isNew || format === "canonical";
+  const text = isNew ? `${COLUMNS.join(",")}\n` : csvText;
+  return { canonical, table: readModelsCsv(text, canonical ? ["name"] : COLUMNS) };
+}
+
+/** A row that gives PRIMARY's record, and the text of its record by {@link textAfterName}. */
+interface SettledRow {
+  readonly row: ModelRow;
+  readonly rest: string;
+}
+
+/**
+ * The beginnings of fields in a record's text that {@link textModel} may refuse: no positive or exact number of
+ * parameters, settings, NUL and halves of surrogate pairs.
+ */
+const MAY_BE_REFUSED = /"parameters": (?:null|-|\d{16})|"settings": |\\u(?:0000|d[89a-f])/;
+
+/**
+ * Returns the rows whose records have the same text at PRIMARY, by name. They stay, and nothing else of them is
+ * compared.
+ */
+function settledRows({ lines }: ModelsCsv, primary: JsonObject): Map<string, SettledRow> {
+  const settled = new Map<string, SettledRow>();
+  for (const [name, row] of decidingRows(lines)) {
+    const record = primary.get(name);
+    if (!(record instanceof LazyObject) || /:\/\/|[\r\n]/.test(name) || hasBackendPrefix(name)) continue;
+    try {
+      const rest = textAfterName(row, name);
+      if (MAY_BE_REFUSED.test(rest)) continue;
+      if (record.hasSameText(recordNamed(name, rest))) settled.set(name, { row, rest });
+    } catch (error) {
+      // A row that gives no record is replaced by PRIMARY's.
+      if (!(error instanceof RefusedError)) throw error;
+    }
+  }
+  return settled;
+}
+
+/** Returns the rows by name. Of rows with the same name, the last one counts. */
+function decidingRows(lines: ModelsCsv["lines"]): Map<string, ModelRow> {
+  const rows = new Map<string, ModelRow>();
+  for (const line of lines) {
+    if (isModelRow(line)) rows.set(line.values.get("name") ?? "", line);
+  }
+  return rows;
+}
+
+/** Returns PRIMARY's models by name, without kept and settled ones, and the names of those that do not fit into a row. */
 function textModels(
   { primary, keep }: TextFilesOptions,
+  settled: ReadonlyMap<string, SettledRow>,
   warnings: string[],
 ): { readonly models: ReadonlyMap<string, TextModel>; readonly skipped: readonly string[] } {
   const names = [...primary.keys()].filter((key) => !hasBackendPrefix(key));
   const urls = names.filter((name) => name.includes("://"));
   const known = new Set(names.flatMap(keysOf));
-  const orphans = [...primary.keys()].filter((key) => hasBackendPrefix(key) && !known.has(key));
+  const orphans = [...primary.keys()].filter((key) => !known.has(key));
   if (urls.length > 0) {
     warnings.push(`skipped PRIMARY's models that are named by a URL: ${namesInWarning(urls)}`);
   }
@@ -82,7 +142,7 @@ function textModels(
   const models = new Map<string, TextModel>();
   const refusals = new Map<string, RefusedError>();
   const candidates = names.filter((name) => !name.includes("://"));
-  for (const name of candidates.filter((name) => !isKept(name, keep))) {
+  for (const name of candidates.filter((name) => !settled.has(name) && !isKept(name, keep))) {
     try {
       models.set(name, textModel(name, primary.get(name) ?? null));
     } catch (error) {
@@ -101,26 +161,28 @@ function isKept(name: string, keep: ReadonlySet<string>): boolean {
   return keep.size > 0 && keysOf(name).some((key) => keep.has(key));
 }
 
-function newCsv(
-  options: TextFilesOptions,
-  models: ReadonlyMap<string, TextModel>,
-  warnings: string[],
-): { readonly text: string; readonly shrink: Shrink } {
-  const isNew = options.csvText === undefined || options.csvText.trim() === "";
-  const canonical = isNew || options.format === "canonical";
-  const text = isNew ? `${COLUMNS.join(",")}\n` : options.csvText;
-  const table = readModelsCsv(text, canonical ? ["name"] : COLUMNS);
-  const rows = plannedRows(table, models, options.keep, warnings);
+/** What decides about the rows of the new file. */
+interface Decisions {
+  readonly models: ReadonlyMap<string, TextModel>;
+  readonly settled: ReadonlyMap<string, SettledRow>;
+  readonly keep: ReadonlySet<string>;
+}
+
+function newCsv({ table, canonical }: CurrentFile, decisions: Decisions, warnings: string[]) {
+  const rows = plannedRows(table, decisions, warnings);
   const before = namesIn(table.lines);
   const after = namesIn(rows.flatMap(({ line }) => line ?? []));
-  return {
-    text: canonical ? canonicalCsv(table, rows) : keptCsv(table, rows),
-    shrink: {
-      removed: before.difference(after).size,
-      emptied: rows.filter(isEmptiedRow).length,
-      before: before.size,
-    },
+  const shrink: Shrink = {
+    removed: before.difference(after).size,
+    emptied: rows.filter(isEmptiedRow).length,
+    before: before.size,
   };
+  if (canonical) {
+    const text = canonicalCsv(table, rows);
+    return { text, lines: readModelsCsv(text, NEEDED_COLUMNS).lines, shrink };
+  }
+  const lines = keptLines(table, rows);
+  return { text: linesText(table, lines), lines, shrink };
 }
 
 /** Whether a row keeps its model's name but loses most other values. */
@@ -143,11 +205,10 @@ function namesIn(lines: ModelsCsv["lines"]): Set<string> {
 /** Returns the rows of the new file, in order. */
 function plannedRows(
   { lines }: ModelsCsv,
-  models: ReadonlyMap<string, TextModel>,
-  keep: ReadonlySet<string>,
+  { models, settled, keep }: Decisions,
   warnings: string[],
 ): PlannedRow[] {
-  const deciding = new Map(lines.filter(isModelRow).map((row) => [row.values.get("name") ?? "", row]));
+  const deciding = decidingRows(lines);
   const planned: PlannedRow[] = [];
   for (const line of lines) {
     const name = isModelRow(line) ? line.values.get("name") ?? "" : undefined;
@@ -156,7 +217,8 @@ function plannedRows(
       warnings.push(`line ${lineOf(line)} of ${MODELS_CSV} has no model name and is removed`);
       continue;
     }
-    if (name !== undefined && model === undefined && !isKept(name, keep)) continue;
+    const isRemoved = name !== undefined && model === undefined && !settled.has(name) && !isKept(name, keep);
+    if (isRemoved) continue;
     const isDeciding = model !== undefined && isModelRow(line) && deciding.get(name ?? "") === line;
     planned.push(isDeciding ? { line, model, cells: keptCells(model, line) } : { line, model: undefined });
   }

@@ -1,5 +1,5 @@
 import { csvCell, type CsvRow, csvText } from "./csv.ts";
-import { type Column, COLUMNS, isModelRow, type ModelRow, type ModelsCsv } from "./models_csv.ts";
+import { type Column, COLUMNS, isModelRow, type ModelRow, modelRow, type ModelsCsv } from "./models_csv.ts";
 import type { TextModel } from "./text_model.ts";
 import { RefusedError } from "../../core/errors.ts";
 import { jsonEquals } from "../json/json_equals.ts";
@@ -23,23 +23,49 @@ export type PlannedRow =
   | { readonly line: ModelRow; readonly model: TextModel; readonly cells: ReadonlyMap<Column, string> }
   | { readonly line: undefined; readonly model: TextModel };
 
-/** Returns the file in its own style: columns, line endings, and the text of unchanged cells. */
-export function keptCsv({ header, columns, lines }: ModelsCsv, planned: readonly PlannedRow[]): string {
+/**
+ * Returns the lines of the file after the header, in its own style: columns, line endings, and the text of unchanged
+ * cells. Unchanged lines are the same objects.
+ */
+export function keptLines(
+  { header, columns, lines }: ModelsCsv,
+  planned: readonly PlannedRow[],
+): ModelsCsv["lines"] {
   const before = [header, ...lines.map((line) => isModelRow(line) ? line.csv : line)];
   const usual = before.findLast((row) => row.ending !== "")?.ending ?? "\n";
-  const rows = planned.map((row) => {
-    const { line, model } = row;
-    if (line === undefined) return { cells: editedCells(columns, model.cells, line), ending: usual };
-    if ("cells" in row) {
-      return { cells: editedCells(columns, row.cells, row.line), ending: row.line.csv.ending };
-    }
-    return isModelRow(line) ? line.csv : line;
+  const after = lines.length + 2;
+  return planned.map((row, at) => {
+    const line = plannedLine(columns, row, usual, after);
+    const csv = isModelRow(line) ? line.csv : line;
+    if (csv.ending !== "" || at === planned.length - 1) return line;
+    // If another row follows the last line, that line gets a line ending.
+    const ended = { ...csv, ending: usual };
+    return isModelRow(line) ? { ...line, csv: ended } : ended;
   });
-  const all = [header, ...rows];
-  // If another row follows the last line, that line gets a line ending.
-  return csvText(
-    all.map((row, at) => row.ending === "" && at < all.length - 1 ? { ...row, ending: usual } : row),
-  );
+}
+
+/** @param after the number of the line after the last one, for new rows */
+function plannedLine(
+  columns: readonly string[],
+  row: PlannedRow,
+  usual: string,
+  after: number,
+): ModelRow | CsvRow {
+  if (row.line === undefined) {
+    const cells = editedCells(columns, row.model.cells, undefined);
+    return modelRow({ line: after, cells, ending: usual }, columns);
+  }
+  if (!("cells" in row)) return row.line;
+  return modelRow({ ...row.line.csv, cells: editedCells(columns, row.cells, row.line) }, columns);
+}
+
+/** Returns the text of a file with new lines after its header. */
+export function linesText({ header }: ModelsCsv, lines: ModelsCsv["lines"]): string {
+  const isLast = header.ending !== "" || lines.length === 0;
+  return csvText([
+    isLast ? header : { ...header, ending: "\n" },
+    ...lines.map((line) => isModelRow(line) ? line.csv : line),
+  ]);
 }
 
 /**

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { jsonEquals } from "../../../lib/references/json/json_equals.ts";
 import { isJsonObject, type JsonObject } from "../../../lib/references/json/json_value.ts";
-import { renderJson } from "../../../lib/references/json/render_json.ts";
+import { readNodes } from "../../../lib/references/json/lazy_nodes.ts";
+import { parseJson } from "../../../lib/references/json/read_nodes.ts";
+import { renderInline, renderJson } from "../../../lib/references/json/render_json.ts";
 import { csvToRecords } from "../../../lib/references/text_generation/csv_to_records.ts";
 import { planTextFiles } from "../../../lib/references/text_generation/plan_text_files.ts";
 import { columnsArbitrary, handWrittenRow, type Records, recordsArbitrary } from "./text_world.ts";
@@ -111,5 +113,23 @@ Deno.test("planTextFiles() leaves the models of `keep` unchanged", () => {
       if (format === "keep") assert.equal(plan.csvText, text);
     }),
     { numRuns: 100 },
+  );
+});
+
+Deno.test("planTextFiles() plans the same for records that it only compares as for records that it reads", () => {
+  fc.assert(
+    fc.property(recordsArbitrary, files, fc.nat({ max: 7 }), formats, (others, { text }, changes, format) => {
+      const changed = [...others].slice(0, changes);
+      const primary = renderInline(new Map([...csvToRecords(text).records, ...changed]));
+      const read = parseJson(primary, "PRIMARY");
+      const compared = readNodes(primary, "PRIMARY").value;
+      assert.ok(isJsonObject(read) && isJsonObject(compared));
+      const [wanted, got] = [read, compared].map((records) => {
+        const plan = planTextFiles({ primary: records, csvText: text, keep: new Set(), format });
+        return { ...plan, records: renderJson(plan.records) };
+      });
+      assert.deepEqual(got, wanted);
+    }),
+    { numRuns: 200 },
   );
 });

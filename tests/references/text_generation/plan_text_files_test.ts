@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../../lib/references/json/json_value.ts";
+import { readNodes } from "../../../lib/references/json/lazy_nodes.ts";
+import { renderInline } from "../../../lib/references/json/render_json.ts";
 import { parseJson } from "../../../lib/references/json/read_nodes.ts";
 import { csvToRecords } from "../../../lib/references/text_generation/csv_to_records.ts";
 import { planTextFiles } from "../../../lib/references/text_generation/plan_text_files.ts";
@@ -326,4 +328,34 @@ Deno.test("planTextFiles() removes a row without a name, and says so", () => {
   const { csvText, warnings } = plan({}, `${FILE},7,,,,,,,,\r\n`);
   assert.equal(csvText, FILE);
   assert.match(warnings.join(), /line 5 of models\.csv has no model name and is removed/);
+});
+
+Deno.test("planTextFiles() refuses and removes what no row may hold, also if PRIMARY's record is that of the row", () => {
+  const rows = [
+    "zero,0,,,,,,,,",
+    "minus,-1,,,,,,,,",
+    "huge,12345678.9,,,,,,,,",
+    "nul,7,,,,a\0b,,,,",
+    'nested,7,,,,,,,,"{""n"":null}"',
+    '"two\nlines",7,,,,,,,,',
+    "koboldcpp/alone,7,,,,,,,,",
+    "https:1,7,,,,,,,,",
+  ];
+  for (const row of rows) {
+    const text = `${FILE}${row}\r\n`;
+    const primary = renderInline(csvToRecords(text).records);
+    const read = parseJson(primary, "PRIMARY");
+    const compared = readNodes(primary, "PRIMARY").value;
+    assert.ok(isJsonObject(read) && isJsonObject(compared));
+    const [wanted, got] = [read, compared].map((primary) => {
+      const { records, ...plan } = planTextFiles({
+        primary,
+        csvText: text,
+        keep: KEEP_NOTHING,
+        format: "keep",
+      });
+      return { ...plan, records: renderInline(records) };
+    });
+    assert.deepEqual(got, wanted, row);
+  }
 });
