@@ -34,9 +34,31 @@ export function planPrune(store: Store, keep: number): PrunePlan {
   const isForbidden = ({ digest, sequence }: ReleaseHead) =>
     quarantine.some((entry) => entry.digest === digest && sequence <= entry.sequence);
   const byUse = [...releases.filter((one) => !isForbidden(one)), ...releases.filter(isForbidden)];
-  const newest = byUse.slice(0, keep);
+  const { newest, damaged } = newestWhole(store, byUse, keep);
   const kept = releases.filter((one) => newest.includes(one) || named.has(one.digest));
-  return { kept, removed: releases.filter((release) => !kept.includes(release)) };
+  return { kept, removed: releases.filter((one) => !kept.includes(one) && !damaged.includes(one)) };
+}
+
+interface NewestReleases {
+  readonly newest: readonly ReleaseHead[];
+  /** Those that were passed over. */
+  readonly damaged: readonly ReleaseHead[];
+}
+
+/**
+ * Returns the first `count` releases whose manifests are whole: a damaged one must not take the place of a release that
+ * a rollback can activate. Manifests are read only if some release would be removed.
+ */
+function newestWhole(store: Store, releases: readonly ReleaseHead[], count: number): NewestReleases {
+  if (releases.length <= count) return { newest: releases, damaged: [] };
+  const newest: ReleaseHead[] = [];
+  const damaged: ReleaseHead[] = [];
+  for (const release of releases) {
+    if (newest.length === count) break;
+    const isWhole = findRelease(store, release.digest) !== undefined;
+    (isWhole ? newest : damaged).push(release);
+  }
+  return { newest, damaged };
 }
 
 /** Returns the releases that settling a killed run may activate. */

@@ -409,6 +409,22 @@ Deno.test("in mirror mode, a folder that no release can hold is refused before a
   assert.equal(planFolder(store, "mirror", store, activeManifest(store)), undefined);
 });
 
+Deno.test("a release whose manifest is damaged does not take the place of a whole one in a prune", async () => {
+  using dir = memoryDir();
+  const one = world(dir);
+  const digests = await releases(one, "one", "two", "three", "four");
+  const store = storeOf(one.context, one.bot);
+  const manifest = join(store.releases, `${digests[1]?.slice("sha256:".length)}.json`);
+  const text = Deno.readTextFileSync(manifest);
+  Deno.chmodSync(manifest, 0o644);
+  Deno.writeTextFileSync(manifest, text.replace('"path":', '"path";'));
+  const sequences = (heads: readonly ReleaseHead[]) => heads.map(({ sequence }) => sequence);
+  const three = planPrune(storeOf(one.context, one.bot), 3);
+  assert.deepEqual([sequences(three.kept), sequences(three.removed)], [[4, 3, 1], []]);
+  const two = planPrune(storeOf(one.context, one.bot), 2);
+  assert.deepEqual(sequences(two.kept), [4, 3]);
+});
+
 Deno.test("prune frees a disk that is full to the last byte", async () => {
   using dir = memoryDir();
   const w = world(dir);
