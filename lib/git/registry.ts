@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { findEntry } from "../core/files.ts";
-import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
+import { type RetryPolicy, withRetry } from "../core/retry.ts";
 import { redactUrls } from "../core/secret.ts";
 import { Working } from "../core/working.ts";
 import {
@@ -31,6 +31,14 @@ import { parseStatus, type WorktreeStatus } from "./worktree_status.ts";
 
 /** For more blobs, a walk over the commit is faster than a search for each that is missing. */
 const BLOB_CHECKS_MAX = 1000;
+
+/** Other runs of the store wait meanwhile. A longer pause is left to the next run, which the daemon plans after it. */
+const RETRIES: RetryPolicy = {
+  attemptsMax: 4,
+  firstDelayMs: 1_000,
+  delayMsMax: 30_000,
+  retryAfterMsMax: 60_000,
+};
 
 /** The git repository with the models: a clone on this machine and its remote. Locked while it is open. */
 export class Registry implements Disposable {
@@ -193,7 +201,7 @@ export class Registry implements Disposable {
   /** Repeats work while the server is down or limits requests. A check with a time limit for its answer makes one attempt. */
   async #patiently<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.settings.answerTimeoutMs !== undefined) return await work();
-    return await withRetry(this.#context, REQUEST_RETRIES, work);
+    return await withRetry(this.#context, RETRIES, work);
   }
 
   /**

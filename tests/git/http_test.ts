@@ -211,7 +211,7 @@ Deno.test("a failing server and a missing one are unreachable: exit code 4, the 
   server.intercept = () => new Response("sorry", { status: 503 });
   const clock = new QuickClock("2026-11-21T06:00:00Z");
   await assert.rejects(pullTo(testContext({ clock }), bot), { exitCode: 4, retryable: true });
-  assert.equal(clock.pausesMs.length, 5);
+  assert.equal(clock.pausesMs.length, 3);
   await server[Symbol.asyncDispose]();
   await assert.rejects(pullTo(testContext(), bot), { exitCode: 4 });
   assert.deepEqual(readFiles(bot.modelsDir), { "BTC/metadata.json": "{}", "BTC/rf.onnx": "one" });
@@ -236,6 +236,18 @@ Deno.test("a pull waits as long as a git server requests that is busy, and longe
   assertPause(first, 40_000);
   assert.ok(second >= 1_000 && second <= 2_000, String(second));
   assertPause(third, 7_000);
+});
+
+Deno.test("a pull holds the store no longer than a minute for a pause that a git server requests", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot } = world(dir.path);
+  await using _server = server;
+  await publishFrom(testContext(), trainer);
+  server.intercept = () => new Response("busy", { status: 429, headers: { "retry-after": "61" } });
+  const clock = new QuickClock("2026-11-21T06:00:00Z");
+  // The daemon keeps the pause.
+  await assert.rejects(pullTo(testContext({ clock }), bot), { exitCode: 4, retryAfterMs: 61_000 });
+  assert.deepEqual(clock.pausesMs, []);
 });
 
 Deno.test("a server that breaks off leaves the old release active, and the next pull succeeds", async () => {
