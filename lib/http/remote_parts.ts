@@ -145,16 +145,11 @@ export class RemoteParts implements AsyncDisposable {
 
   /** Returns the bytes of spans that are not fetched, as sorted spans. */
   #missing(spans: readonly Span[]): Span[] {
-    const have = new SpanSet();
-    for (const span of this.#held) have.add(span);
-    const wanted = new SpanSet();
-    for (const { start, end } of spans) {
-      wanted.add({ start: Math.max(0, start), end: Math.min(end, this.bytes) });
-    }
-    return wanted.spans.flatMap(({ start, end }) =>
-      have.gaps(end).map((gap) => ({ start: Math.max(gap.start, start), end: gap.end }))
-        .filter((gap) => gap.start < gap.end)
-    );
+    const wanted = spans.map(({ start, end }) => ({
+      start: Math.max(0, start),
+      end: Math.min(end, this.bytes),
+    }));
+    return SpanSet.of(wanted).without(SpanSet.of(this.#held));
   }
 
   /** Moves to an offset of the remote file. */

@@ -8,6 +8,18 @@ export interface Span {
 export class SpanSet {
   #spans: Span[] = [];
 
+  /** Returns the set of spans in any order. They are sorted once, because each {@link add} reads all earlier spans. */
+  static of(spans: Iterable<Span>): SpanSet {
+    const set = new SpanSet();
+    for (const span of [...spans].sort((a, b) => a.start - b.start)) {
+      if (span.end <= span.start) continue;
+      const last = set.#spans.at(-1);
+      if (last === undefined || span.start > last.end) set.#spans.push({ start: span.start, end: span.end });
+      else set.#spans[set.#spans.length - 1] = { start: last.start, end: Math.max(last.end, span.end) };
+    }
+    return set;
+  }
+
   get spans(): readonly Span[] {
     return this.#spans;
   }
@@ -31,6 +43,25 @@ export class SpanSet {
       end: Math.max(added.end, ...touching.map((span) => span.end)),
     };
     this.#spans = [...this.#spans.filter(apart), merged].sort((a, b) => a.start - b.start);
+  }
+
+  /** Returns the bytes of this set that another set does not have, as sorted spans. Reads both sets once. */
+  without(other: SpanSet): Span[] {
+    const left: Span[] = [];
+    let next = 0;
+    for (const span of this.#spans) {
+      let { start } = span;
+      let taken = other.#spans[next];
+      while (taken !== undefined && taken.start < span.end) {
+        if (taken.start > start) left.push({ start, end: taken.start });
+        start = Math.max(start, taken.end);
+        // A span that ends later may also cover the beginning of the next one.
+        if (taken.end > span.end) break;
+        taken = other.#spans[++next];
+      }
+      if (start < span.end) left.push({ start, end: span.end });
+    }
+    return left;
   }
 
   /** Returns a set with the same spans. */

@@ -288,3 +288,26 @@ Deno.test("chooseCopies() limits the requests between the copies, and leaves sho
     span(4 * MIB, 5 * MIB),
   ]);
 });
+
+Deno.test("SpanSet.of and without return the same bytes as adding spans one by one", () => {
+  const numbers = noise(4_000, 9);
+  const spansFrom = (first: number) =>
+    Array.from({ length: 12 }, (_, index) => {
+      const start = numbers[(first + index) % numbers.length] ?? 0;
+      return { start, end: start + (numbers[(first + index + 1) % numbers.length] ?? 0) % 16 };
+    });
+  for (let round = 0; round < 200; round++) {
+    const [wanted, held] = [spansFrom(round * 20), spansFrom(round * 20 + 10)];
+    const added = new SpanSet();
+    for (const span of wanted) added.add(span);
+    const whole = SpanSet.of(wanted);
+    assert.deepEqual(whole.spans, added.spans);
+    const has = (spans: readonly { start: number; end: number }[], at: number) =>
+      spans.some(({ start, end }) => start <= at && at < end);
+    const left = whole.without(SpanSet.of(held));
+    for (let at = 0; at < 280; at++) {
+      assert.equal(has(left, at), has(wanted, at) && !has(held, at), `round ${round}, byte ${at}`);
+    }
+    assert.ok(left.every(({ start, end }, index) => start < end && start > (left[index - 1]?.end ?? -1)));
+  }
+});
