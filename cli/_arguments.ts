@@ -233,7 +233,11 @@ function switchValue(typed: string, value: Use): boolean {
   throw usageError(`Cannot use ${typed}=${shown(value)}: the option takes no value`);
 }
 
+/** The options that earlier versions had: a script that uses one was not mistyped. */
+const REMOVED_OPTIONS: ReadonlySet<string> = new Set(["--xet"]);
+
 function unknownOption(typed: string, options: Options): UsageError {
+  if (REMOVED_OPTIONS.has(typed)) return usageError(`Cannot use ${typed}: the option was removed`);
   const known = Object.entries(options).flatMap(([name, { hidden }]) => hidden ? [] : [optionName(name)]);
   const text = typed.length > SHOWN_MAX ? `${typed.slice(0, SHOWN_MAX)}…` : typed;
   const message = `Cannot use ${text}: there is no such option`;

@@ -149,6 +149,7 @@ async function runWork<Args extends TypedArguments>(
     const load = async () => {
       const { flags } = args;
       const config = await loadConfigFor(context, flags.config, flagValues(options, flags), started);
+      for (const sentence of config.removed) context.log.warn(sentence);
       stop.timeoutMs = config.settings.stop_timeout_sec * 1000;
       return config;
     };

@@ -2,6 +2,7 @@ import { distance } from "fastest-levenshtein";
 import type * as z from "zod";
 import { type KeySchema, sectionTree } from "./keys.ts";
 import { describeOrigin, type Origin, originAbove } from "./config_error.ts";
+import { isRemoved } from "./removed_settings.ts";
 
 /** The largest edit distance of a suggestion. Beyond it, a suggestion is a guess. */
 const TYPING_ERRORS_MAX = 3;
@@ -16,7 +17,9 @@ export function describeIssue(issue: z.core.$ZodIssue, origins: ReadonlyMap<stri
     const known = knownKeys(path);
     return issue.keys.slice(0, COMPLAINTS_MAX).map((key) => {
       const full = [...path, key];
-      return `${placeOf(full, origins)}${nameOf(full)} is not a setting${suggestion(key, known)}`;
+      const setting = `${placeOf(full, origins)}${nameOf(full)}`;
+      if (isRemoved(full)) return `${setting} was removed: delete this line`;
+      return `${setting} is not a setting${suggestion(key, known)}`;
     });
   }
   const above = originAbove(path, origins);

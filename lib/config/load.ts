@@ -6,6 +6,7 @@ import { readHordeEnvironment } from "./horde_environment.ts";
 import { expandSetting, homeProblem } from "./expand_home.ts";
 import { ConfigError, describeOrigin, OptionError, type Origin, originAbove } from "./config_error.ts";
 import { rememberEnvironment, rememberSettings } from "./remember_secrets.ts";
+import { hasNoEffect } from "./removed_settings.ts";
 import { type ParsedSettings, parseSettings } from "./parse_settings.ts";
 import type { ModelSync } from "./schema.ts";
 import { fitText } from "./text_values.ts";
@@ -54,6 +55,8 @@ export interface LoadedConfig {
   readonly githubToken: { readonly token: Secret; readonly origin: Origin } | undefined;
   /** Sentences about unknown or adjusted variables of the reference sync. Only `references-sync` shows them. */
   readonly warnings: readonly string[];
+  /** A sentence about each removed setting that the file contains and that was ignored. */
+  readonly removed: readonly string[];
 }
 
 /** The largest configuration file. A bot's configuration has a few hundred lines. */
@@ -70,7 +73,7 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   const layers = new Layers(input.env);
   const read = findFile(input);
   const githubToken = addAppsettings(layers, read, input.env);
-  if (read !== undefined) addFile(layers, read);
+  const removed = read === undefined ? [] : addFile(layers, read);
   const horde = await readHordeEnvironment(input.env);
   // MODEL_SYNC_* comes second and wins: those variables were written for this program.
   const ofVariables = [...horde.values, ...await readEnvironment(input.env)];
@@ -98,6 +101,7 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
     startedIn: input.started?.folder,
     githubToken,
     warnings: horde.warnings,
+    removed,
   };
 }
 
@@ -160,10 +164,17 @@ function findFile({ file, isFileRequired, fallbackFile, readText }: ConfigInput)
   );
 }
 
-function addFile(layers: Layers, { file, text }: ConfigFile): void {
+/** @returns a sentence about each removed setting that is ignored */
+function addFile(layers: Layers, { file, text }: ConfigFile): string[] {
+  const removed: string[] = [];
   for (const { path, value, place } of readingYaml(() => readYamlSection(file, text, "model_sync"))) {
-    layers.set(path, value, { kind: "file", ...place });
+    const origin: Origin = { kind: "file", ...place };
+    if (hasNoEffect(path, value)) {
+      const name = ["model_sync", ...path].join(".");
+      removed.push(`${describeOrigin(origin)}: ${name} was removed and has no effect: delete this line`);
+    } else layers.set(path, value, origin);
   }
+  return removed;
 }
 
 /**

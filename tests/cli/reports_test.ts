@@ -128,6 +128,20 @@ Deno.test("config init, check, print and schema work together", async () => {
   assert.equal(JSON.parse((await run(cwd, "config", "schema")).stdout).type, "object");
 });
 
+Deno.test("a removed setting and a removed option are named as removed", async () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "configs/bot.yaml": "model_sync:\n  huggingface:\n    xet: false\n" });
+  const checked = await run(dir.path, "config", "check");
+  assert.equal(checked.code, 0, checked.stderr);
+  assert.match(
+    checked.stderr,
+    /bot\.yaml:3:5: model_sync\.huggingface\.xet was removed .*: delete this line/,
+  );
+  const upload = await run(dir.path, "hf-upload", "--xet");
+  assert.equal(upload.code, 2);
+  assert.match(upload.stderr, /Cannot use --xet: the option was removed/);
+});
+
 Deno.test("config print hides secrets, and shows the origin of maps", async () => {
   using dir = tempDir();
   const { trainer } = world(dir);

@@ -180,6 +180,25 @@ Deno.test("loadConfig() names the variable or flag with a wrong value", async ()
   );
 });
 
+Deno.test("loadConfig() ignores a removed setting that has its default, with a warning that names its line", async () => {
+  const warning = "bot.yaml:3:5: model_sync.huggingface.xet was removed and has no effect: delete this line";
+  for (const value of ["false", "no", '"off"']) {
+    const { settings, origins, removed } = await load(
+      `model_sync:\n  huggingface:\n    xet: ${value}\n    private: true\n`,
+    );
+    assert.deepEqual(settings.huggingface, ModelSync.parse({ huggingface: { private: true } }).huggingface);
+    assert.deepEqual([[...origins.keys()], removed], [["huggingface.private"], [warning]], value);
+  }
+  assert.deepEqual((await load("model_sync:\n  huggingface: {private: true}\n")).removed, []);
+});
+
+Deno.test("loadConfig() refuses a removed setting that would change what a command does", async () => {
+  assert.deepEqual(await complaintsOf("model_sync:\n  huggingface:\n    xet: true\n  kep: 3\n"), [
+    "bot.yaml:3:5: model_sync.huggingface.xet was removed: delete this line",
+    'bot.yaml:4:3: model_sync.kep is not a setting; did you mean "keep"?',
+  ]);
+});
+
 Deno.test("loadConfig() says the limit that a value exceeds in words", async () => {
   const text = `model_sync:
   keep: 1
