@@ -32,8 +32,11 @@ import { parseStatus, type WorktreeStatus } from "./worktree_status.ts";
 /** For more blobs, a walk over the commit is faster than a search for each that is missing. */
 const BLOB_CHECKS_MAX = 1000;
 
-/** Other runs of the store wait meanwhile. A longer pause is left to the next run, which the daemon plans after it. */
-const RETRIES: RetryPolicy = {
+/**
+ * The pauses while a git server is down or limits requests. Other runs of the store wait meanwhile: a longer pause is left to
+ * the next run, which the daemon plans after it.
+ */
+export const REGISTRY_RETRIES: RetryPolicy = {
   attemptsMax: 4,
   firstDelayMs: 1_000,
   delayMsMax: 30_000,
@@ -201,7 +204,7 @@ export class Registry implements Disposable {
   /** Repeats work while the server is down or limits requests. A check with a time limit for its answer makes one attempt. */
   async #patiently<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.settings.answerTimeoutMs !== undefined) return await work();
-    return await withRetry(this.#context, RETRIES, work);
+    return await withRetry(this.#context, REGISTRY_RETRIES, work);
   }
 
   /**

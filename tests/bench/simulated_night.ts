@@ -1,4 +1,5 @@
-import { REQUEST_RETRIES, retryDelayMs } from "../../lib/core/retry.ts";
+import { retryDelayMs } from "../../lib/core/retry.ts";
+import { REGISTRY_RETRIES } from "../../lib/git/registry.ts";
 import { Agenda, type RoleSchedule } from "../../lib/schedule/agenda.ts";
 import { parseCalendar } from "../../lib/schedule/calendar.ts";
 import type { Passage } from "./counting_host.ts";
@@ -75,11 +76,11 @@ export function turnedAway(clients: number, limit: Limit, jitter: () => number):
     lastSecond = second;
     for (const { atMs, failures } of arriving.slice(limit.requestsPerSecond)) {
       const attempt = failures + 1;
-      if (attempt >= REQUEST_RETRIES.attemptsMax) {
+      if (attempt >= REGISTRY_RETRIES.attemptsMax) {
         gaveUp++;
         continue;
       }
-      const nextMs = atMs + retryDelayMs(REQUEST_RETRIES, attempt, limit.retryAfterMs, jitter());
+      const nextMs = atMs + retryDelayMs(REGISTRY_RETRIES, attempt, limit.retryAfterMs, jitter());
       // What arrives in this second again is turned away like the others: it counts for the next one.
       const next = Math.max(second + 1, Math.floor(nextMs / 1000));
       arrivals.set(next, [...arrivals.get(next) ?? [], { atMs: nextMs, failures: attempt }]);
