@@ -2,6 +2,7 @@ import type { Context } from "../core/context.ts";
 import { settleAll } from "../core/concurrency.ts";
 import { refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
 import { writtenPaths } from "../git/commit_models.ts";
+import { findHooks } from "../git/hooks.ts";
 import { settleJournal } from "../git/journal.ts";
 import type { Registry } from "../git/registry.ts";
 import { deleteGivenUpPacks } from "../git/unpushed_packs.ts";
@@ -37,11 +38,31 @@ export async function followRemote(
     const lost = status.dirty.filter((path) => isOurs(path, subdir));
     if (allowDirtyWorktree) {
       refuseDirty(registry, lost, "commit, stash or remove them: a publish overwrites these paths");
+      if (registry.isOwn) await refuseBesideHooks(context, registry, status.dirty);
     } else refuseDirty(registry, status.dirty);
   }
   const branch = await syncBranch(context, registry, status, tip);
   await deleteGivenUpPacks(context, registry);
   return branch;
+}
+
+/**
+ * Refuses uncommitted changes in a clone of our own that has hooks. While a hook runs, the worktree has the release's
+ * files, and what the hook leaves there is removed: that could not be told from a person's changes.
+ */
+async function refuseBesideHooks(
+  context: Context,
+  registry: Registry,
+  dirty: readonly string[],
+): Promise<void> {
+  if (dirty.length === 0) return;
+  for (const [name, path] of await findHooks(context, registry)) {
+    refuseDirty(
+      registry,
+      dirty,
+      `move these files elsewhere, or disable the ${name} hook (${path}): it needs the release's files in this folder`,
+    );
+  }
 }
 
 /** Whether a publish writes the path. Uncommitted changes there would be lost, so they are always refused. */

@@ -6,7 +6,7 @@ import { findHooks, type HookName, type Hooks, runHook } from "./hooks.ts";
 import { openJournal, scratchOf, takeBack } from "./journal.ts";
 import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
-import { restorePaths, showFiles } from "./worktree.ts";
+import { restorePaths, showFiles, WHOLE_WORKTREE } from "./worktree.ts";
 
 /** In the order in which git runs them. */
 const COMMIT_HOOKS = [
@@ -23,7 +23,7 @@ export interface ProposedCommit {
   readonly message: string;
   /** The parent commit. */
   readonly parent: ObjectId | undefined;
-  /** Paths of the worktree that are restored afterwards, relative to the repository. */
+  /** Paths of a user's worktree that are restored afterwards, relative to the repository. */
   readonly paths: readonly string[];
 }
 
@@ -44,7 +44,11 @@ export async function askCommitHooks(
   const { fs } = context;
   const index = join(scratchOf(registry), "hook-index");
   const message = join(scratchOf(registry), "COMMIT_EDITMSG");
-  if (registry.isOwn) await showFiles(context, registry, commit.tree);
+  const paths = registry.isOwn ? WHOLE_WORKTREE : commit.paths;
+  if (registry.isOwn) {
+    openJournal(context, registry, { phase: "writing", head: commit.parent ?? null, paths: [...paths] });
+    await showFiles(context, registry, commit.tree);
+  }
   const argsOf = { "pre-commit": [], "prepare-commit-msg": [message, "message"], "commit-msg": [message] };
   for (const name of asked) {
     replaceFile(fs, index, fs.readFileSync(commit.index));
@@ -55,12 +59,12 @@ export async function askCommitHooks(
       await takeBackBranch(context, registry, name, commit.parent);
     }
   }
-  await restorePaths(context, registry, registry.git, commit.tree, commit.paths);
+  await restorePaths(context, registry, registry.git, commit.tree, paths);
 }
 
 /**
  * Runs the `pre-push` hook, which may refuse a push. What it changes in the branch and in the paths that a publish
- * writes is undone.
+ * writes is undone, and in a clone of our own in all paths: with hooks, changes of people there are refused before.
  *
  * @param tip the remote's commit; `undefined` where it has no such branch yet
  * @throws {FailedError} code `HOOK_REFUSED`
@@ -72,7 +76,8 @@ export async function askPushHook(
 ): Promise<void> {
   const hooks: Hooks = await findHooks(context, registry);
   if (!hooks.has("pre-push")) return;
-  const { commit, tip, paths } = push;
+  const { commit, tip } = push;
+  const paths = registry.isOwn ? WHOLE_WORKTREE : push.paths;
   const { remote, branch } = registry.settings;
   const ref = `refs/heads/${branch}`;
   const url = await registry.git.text(["remote", "get-url", "--push", remote], {

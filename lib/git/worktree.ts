@@ -45,7 +45,7 @@ export async function showTree(
 
 /**
  * Writes all files of a tree into the worktree of a clone of our own, for a hook. Files in Git LFS are pointers there.
- * {@link restorePaths} removes them.
+ * {@link restorePaths} of {@link WHOLE_WORKTREE} removes them. Changes of people are overwritten: there must be none.
  */
 export async function showFiles(
   { fs }: Pick<Context, "fs">,
@@ -70,7 +70,10 @@ export async function restorePaths(
   await git.bytes(["--literal-pathspecs", "clean", "-ffdq", "--", ...paths], callOf(git));
 }
 
-/** The worktree of a clone of our own is empty. */
+/**
+ * The worktree of a clone of our own is empty, except for changes of people in a clone that an earlier version made.
+ * They are not at these paths, unless these are all, and stay.
+ */
 async function restoreOwn(
   { fs }: Pick<Context, "fs">,
   { gitDir }: Registry,
@@ -78,13 +81,16 @@ async function restoreOwn(
   tree: ObjectId | undefined,
   paths: readonly string[],
 ): Promise<void> {
-  if (paths === WHOLE_WORKTREE || paths.includes(".")) {
-    for (const { name } of fs.readDirSync(git.repoDir)) {
-      if (name !== ".git") await removeTree(fs, join(git.repoDir, name));
-    }
-    // Git leaves files that differ from the index. Without one, it knows of none.
-    removeIfThere(fs, join(gitDir, "index"));
+  if (!paths.includes(".")) {
+    for (const path of paths) await removeTree(fs, join(git.repoDir, path));
+    // Unlike --reset, -m leaves changed files unchanged.
+    return await readTree(git, tree === undefined ? ["--empty"] : ["-m", "-u", tree]);
   }
+  for (const { name } of fs.readDirSync(git.repoDir)) {
+    if (name !== ".git") await removeTree(fs, join(git.repoDir, name));
+  }
+  // Git leaves files that differ from the index. Without one, it knows of none.
+  removeIfThere(fs, join(gitDir, "index"));
   await readTree(git, tree === undefined ? ["--empty"] : ["--reset", "-u", tree]);
 }
 

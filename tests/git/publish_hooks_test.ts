@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Context } from "../../lib/core/context.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
+import { ifFound } from "../../lib/core/files.ts";
 import {
   type Machine,
   machine,
@@ -255,4 +256,86 @@ Deno.test("publish() leaves other files that a user staged staged and uncommitte
   await publishFrom(testContext(), user, { allowDirtyWorktree: true });
   assert.equal(git(mine, "status", "--porcelain"), "A  draft.md");
   assert.doesNotMatch(git(registryOf(trainer), "ls-tree", "-r", "--name-only", "main"), /draft/);
+});
+
+/** Returns a trainer whose own clone an earlier version made: with all files in its worktree, and a person's file. */
+async function trainerWithWorktree(root: string): Promise<Machine> {
+  const trainer = newTrainer(root, MODELS);
+  await publishFrom(testContext(), trainer);
+  const { repoDir } = trainer.registry;
+  git(repoDir, "config", "--unset", "core.sparseCheckout");
+  for (const name of ["info/sparse-checkout", "index"]) Deno.removeSync(join(repoDir, ".git", name));
+  git(repoDir, "reset", "--hard", "--quiet");
+  writeFiles(repoDir, { "README.md": "committed" });
+  commitAll(repoDir);
+  writeFiles(repoDir, { "README.md": "a person's edit", "notes.txt": "a person's notes" });
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  return trainer;
+}
+
+function assertEditsKept({ registry: { repoDir } }: Machine): void {
+  assert.equal(git(repoDir, "status", "--porcelain"), " M README.md\n?? notes.txt");
+  assert.equal(Deno.readTextFileSync(join(repoDir, "README.md")), "a person's edit");
+  assert.equal(Deno.readTextFileSync(join(repoDir, "notes.txt")), "a person's notes");
+}
+
+Deno.test("publish() never overwrites a person's edits in its own clone, with a dirty worktree allowed", async (t) => {
+  for (const hook of ["pre-commit", "prepare-commit-msg", "commit-msg", "pre-push"]) {
+    await t.step(`with a ${hook} hook, it refuses`, async () => {
+      using dir = memoryDir();
+      const trainer = await trainerWithWorktree(dir.path);
+      const { repoDir } = trainer.registry;
+      installHooks(join(repoDir, ".git/hooks"), { [hook]: "git add --all; touch .git/ran" });
+      const before = git(registryOf(trainer), "rev-parse", "main");
+      await assert.rejects(publishFrom(testContext(), trainer, { allowDirtyWorktree: true }), (error) => {
+        assert.ok(error instanceof ModelSyncError);
+        assert.equal(error.code, "WORKTREE_DIRTY");
+        assert.match(`${error.message} ${error.hint}`, new RegExp(`README.md.* the ${hook} hook`));
+        return true;
+      });
+      assertEditsKept(trainer);
+      assert.equal(ifFound(() => Deno.statSync(join(repoDir, ".git/ran"))), undefined);
+      assert.equal(git(registryOf(trainer), "rev-parse", "main"), before);
+      git(repoDir, "checkout", "--quiet", "README.md");
+      Deno.removeSync(join(repoDir, "notes.txt"));
+      assert.equal((await publishFrom(testContext(), trainer, { allowDirtyWorktree: true })).sequence, 2);
+      assert.equal(git(repoDir, "status", "--porcelain"), "");
+    });
+  }
+  await t.step("without hooks, it publishes", async () => {
+    using dir = memoryDir();
+    const trainer = await trainerWithWorktree(dir.path);
+    const report = await publishFrom(testContext(), trainer, { allowDirtyWorktree: true });
+    assert.equal(report.outcome, "published");
+    assertEditsKept(trainer);
+  });
+  await t.step("when it fails, it undoes only its own changes", async () => {
+    using dir = memoryDir();
+    const trainer = await trainerWithWorktree(dir.path);
+    const context = testContext({
+      spawn: (request) => {
+        if (request.args.includes("commit-tree")) throw new Error("no more processes");
+        return isolatedSpawn(request);
+      },
+    });
+    await assert.rejects(publishFrom(context, trainer, { allowDirtyWorktree: true }), /no more processes/);
+    assertEditsKept(trainer);
+    const report = await publishFrom(testContext(), trainer, { allowDirtyWorktree: true });
+    assert.equal(report.sequence, 2);
+    assertEditsKept(trainer);
+  });
+});
+
+Deno.test("publish() leaves its own clone clean, whatever a hook changes, with a dirty worktree allowed", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path, MODELS);
+  await publishFrom(testContext(), trainer);
+  const { repoDir } = trainer.registry;
+  installHooks(join(repoDir, ".git/hooks"), {
+    "pre-commit": "echo by a hook >new.txt",
+    "pre-push": "echo by a hook >new.txt",
+  });
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  await publishFrom(testContext(), trainer, { allowDirtyWorktree: true });
+  assert.equal(git(repoDir, "status", "--porcelain"), "");
 });
