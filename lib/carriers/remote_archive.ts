@@ -9,6 +9,12 @@ import { PartsUnavailable, RemoteParts, type RemotePartsRequest } from "../http/
 import type { Contents } from "./archive_or_file.ts";
 
 /**
+ * Between small files, the headers are fetched with the contents. If that is more of the archive, most contents would be
+ * downloaded before it is known which ones have changed, and a second time with the whole archive.
+ */
+const STRUCTURE_SHARE_MAX = 0.125;
+
+/**
  * A ZIP on a server, of which only the headers and the wanted contents are downloaded. Its structure is checked in the
  * same way as that of a downloaded archive. Contents that are not read are not checked.
  */
@@ -30,7 +36,7 @@ export class RemoteArchive implements Contents {
    *
    * @param request `path` is a scratch file for the parts
    * @param bytesMin a smaller archive is downloaded faster as a whole
-   * @throws {PartsUnavailable} if it is no ZIP, too small, or the server serves no parts of one version;
+   * @throws {PartsUnavailable} if it is no ZIP, too small, has too many small files, or the server serves no parts of one version;
    * {@link RefusedError} as `openArchive`; the errors of `download`
    */
   static async open(
@@ -44,7 +50,10 @@ export class RemoteArchive implements Contents {
     const { bytes } = parts;
     if (bytes < bytesMin) throw new PartsUnavailable(`${request.what} has ${bytes} bytes only`);
     const source = () => ({ file: parts, bytes, guard: new ArchiveGuard(request.what, bytes, limits) });
-    await fetchZipStructure(source(), (ranges) => parts.fetch(ranges.map(spanOf)));
+    await fetchZipStructure(
+      source(),
+      (ranges) => parts.fetch(ranges.map(spanOf), bytes * STRUCTURE_SHARE_MAX),
+    );
     const archive = await openArchiveFile({ ...source(), signal: context.signal });
     resources.move();
     return new RemoteArchive(archive, parts);

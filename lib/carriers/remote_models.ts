@@ -65,7 +65,8 @@ export class RemoteModels implements AsyncDisposable {
     const address = new SharedAddress(request.locate);
     return await orWhole(context, async () => {
       await using resources = new AsyncDisposableStack();
-      const parts = { ...request, locate: address.forDownload() };
+      const onParts = (bytes: number) => requireSpace(context, store.partials, bytes);
+      const parts = { ...request, locate: address.forDownload(), onParts };
       const contents = resources.use(
         await RemoteArchive.open(context, parts, options.limits, ARCHIVE_BYTES_MIN),
       );
@@ -84,7 +85,8 @@ export class RemoteModels implements AsyncDisposable {
    * Stages the models. A file that the store holds is linked if size and CRC-32 show that the archive has the same.
    *
    * @returns whether all files are staged; otherwise the archive has to be downloaded as a whole for the others
-   * @throws {TransientError} if the download of a large file broke off; the next pull continues it
+   * @throws {TransientError} if the download of a large file broke off, and {@link UnreachableError} with code `TIMEOUT`
+   * if it took too long; the next pull continues it
    */
   async stage(staging: Staging): Promise<boolean> {
     const { context, request } = this.#access;
@@ -129,7 +131,7 @@ export class RemoteModels implements AsyncDisposable {
       try {
         await this.#downloadStored(staging, file, location, held);
       } catch (error) {
-        // After a broken connection, the next pull continues. A whole archive would start from zero.
+        // After a broken connection or a timeout, the next pull continues. A whole archive would start from zero.
         if (error instanceof TransientError || !mayTryWhole(context, error)) throw error;
         removePartial(context.fs, location);
         return false;
@@ -217,6 +219,8 @@ async function orWhole<Result>(context: Context, work: () => Promise<Result>): P
  */
 function mayTryWhole({ log, signal }: Context, error: unknown): boolean {
   if (signal.aborted || !(error instanceof ModelSyncError) || error instanceof DiskError) return false;
+  // The whole archive would take longer still.
+  if (error.code === "TIMEOUT") return false;
   log.debug(`${error.message}; downloading the whole archive`);
   return true;
 }

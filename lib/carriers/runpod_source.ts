@@ -140,6 +140,9 @@ export class RunPodSource implements Source {
     if (this.#job === undefined) throw new TypeError("stage() before resolve()");
     const remote = this.#remote;
     if (remote !== undefined && await this.#explained(() => remote.stage(staging))) return;
+    // Its scratch file would take space beside the whole archive.
+    await remote?.[Symbol.asyncDispose]();
+    this.#remote = undefined;
     const models = this.#models ?? await this.#downloadModels(this.#job, offer.revision);
     if (models.claim?.text !== offer.claim?.text) throw changedMeanwhile(nameOf(this.#job));
     await models.stage(staging);

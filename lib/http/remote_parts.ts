@@ -3,8 +3,10 @@ import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { diskError, TransientError, UnreachableError } from "../core/errors.ts";
 import { removeIfThere } from "../core/files.ts";
+import { formatBytes } from "../core/format.ts";
 import { writeAll } from "../core/hash.ts";
 import { pauseBeforeRetry, type RetryPolicy } from "../core/retry.ts";
+import { sumBytes } from "./choose_copies.ts";
 import type { DownloadRequest } from "./download_types.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { RemoteContent, RestartDownload } from "./remote_content.ts";
@@ -21,7 +23,10 @@ const REQUESTS_MAX = 64;
 const RETRIES: RetryPolicy = { attemptsMax: 3, firstDelayMs: 500, delayMsMax: 5_000, retryAfterMsMax: 5_000 };
 
 /** How to read parts of a file. `path` is a scratch file, in which the parts are kept. */
-export type RemotePartsRequest = Omit<DownloadRequest, "expected" | "onSize">;
+export interface RemotePartsRequest extends Omit<DownloadRequest, "expected" | "onSize"> {
+  /** Called with the size of further parts, before they are fetched. It may throw if the disk has too little space. */
+  readonly onParts?: ((bytes: number) => Promise<void>) | undefined;
+}
 
 /** A part that was read: its span in the remote file, and its place in the scratch file. */
 interface Held extends Span {
@@ -104,15 +109,23 @@ export class RemoteParts implements AsyncDisposable {
   /**
    * Fetches the missing bytes of spans, over several connections if there are many.
    *
+   * @param bytesMax for the missing bytes, with the gaps that are fetched along with them
    * @throws {PartsUnavailable} if there are too many, the file has changed, or the server serves no parts any more; the
    * errors of `download`
    */
-  async fetch(spans: readonly Span[]): Promise<void> {
+  async fetch(spans: readonly Span[], bytesMax = Infinity): Promise<void> {
     const missing = cutSpans(joinSpans(this.#missing(spans)), CONNECTIONS_MAX, SPAN_BYTES);
     if (missing.length > REQUESTS_MAX) {
       throw new PartsUnavailable(`${this.#request.what} would be read in ${missing.length} parts`);
     }
     if (missing.length === 0) return;
+    const bytes = sumBytes(missing);
+    if (bytes > bytesMax) {
+      throw new PartsUnavailable(
+        `${formatBytes(bytes)} of ${this.#request.what} would be read for small parts`,
+      );
+    }
+    await this.#request.onParts?.(bytes);
     await fetching(this.#context, this.#request, (signal) => this.#fetchAll(missing, signal));
   }
 

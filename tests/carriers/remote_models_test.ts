@@ -113,7 +113,7 @@ Deno.test("a pull that is stopped while it downloads a large file of an archive 
   // The third request is that for the file.
   files.faults.push(undefined, undefined, {
     kind: "answer",
-    make: () => stopAfter(files.content, 14 * MIB, stop),
+    make: () => halfOf(files.content, 14 * MIB, () => stop.abort(stopped())),
   });
   await assert.rejects(bench.pull({ signal: stop.signal }), { code: "INTERRUPTED" });
   const sent = await bench.pull();
@@ -135,13 +135,34 @@ Deno.test("after connections that break again and again, the next pull continues
   assert.ok(sent < 10 * MIB, `${sent} bytes were sent`);
 });
 
-/** Answers with the file in an archive, and stops the run after some bytes of it. */
-function stopAfter(archive: Uint8Array<ArrayBuffer>, bytes: number, stop: AbortController): Response {
+Deno.test("after a pull that took too long, the next one continues a large file of an archive", async () => {
+  await using bench = await Bench.with({ "a.onnx": LARGE });
+  const models = { "a.onnx": noise(17 * MIB, 9) };
+  await bench.offer(models);
+  const { files } = bench.world;
+  const clock = new QuickClock("2026-11-21T03:00:00Z", 9_000);
+  files.faults.push(undefined, undefined, {
+    kind: "answer",
+    make: () => halfOf(files.content, 14 * MIB, () => clock.advance(24 * 3_600_000)),
+  });
+  await assert.rejects(bench.pull({ clock }), { code: "TIMEOUT" });
+  assert.equal(files.requests.length, 3);
+  const sent = await bench.pull();
+  bench.has(models);
+  assert.ok(sent < 15 * MIB, `${sent} bytes were sent`);
+});
+
+function stopped(): InterruptedError {
+  return new InterruptedError("stopped", { code: "INTERRUPTED" });
+}
+
+/** Answers with the beginning of the file in an archive, and then calls `onEnd` instead of going on. */
+function halfOf(archive: Uint8Array<ArrayBuffer>, bytes: number, onEnd: () => void): Response {
   const start = "models/a.onnx".length + 30;
   let at = start;
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
     pull(controller) {
-      if (at - start >= bytes) return stop.abort(new InterruptedError("stopped", { code: "INTERRUPTED" }));
+      if (at - start >= bytes) return onEnd();
       controller.enqueue(archive.slice(at, at += 64 * 1024));
     },
   }, { highWaterMark: 0 });
@@ -160,6 +181,41 @@ Deno.test("an archive of which most has to be extracted, a small one and the fir
   await bench.offer({ "a.onnx": "small" });
   await bench.pull();
   bench.has({ "a.onnx": "small" });
+});
+
+Deno.test("an archive of many small files is downloaded once", async () => {
+  const small = (seed: number): Models =>
+    Object.fromEntries(
+      Array.from({ length: 85 }, (_, index) => [`${index}.bin`, noise(200_000, seed + index)]),
+    );
+  await using bench = await Bench.with(small(100));
+  const models = small(300);
+  await bench.offer(models);
+  const sent = await bench.pull();
+  bench.has(models);
+  assert.ok(sent < bench.archiveBytes + MIB, `${sent} bytes of ${bench.archiveBytes}`);
+});
+
+Deno.test("parts of an archive are not fetched if the disk has no space for them, and are removed before the whole archive", async () => {
+  const models = { "a.onnx": LARGE, "b.bin": noise(MIB, 1) };
+  await using bench = await Bench.with(models);
+  await bench.offer({ ...models, "b.bin": noise(MIB, 2) });
+  const partials = join(bench.modelsDir, "../.model-sync/partials");
+  const freeBytes = (folder: string) => Promise.resolve(folder.endsWith("partials") ? 0 : undefined);
+  await assert.rejects(bench.pull({ freeBytes }), { code: "DISK" });
+  assert.equal(bench.world.files.requests.length, 1);
+
+  const others = { "c.bin": noise(9 * MIB, 3), "d.bin": noise(9 * MIB, 4) };
+  await bench.offer(others);
+  const scratch: number[] = [];
+  const countScratch = (folder: string) => {
+    if (folder.endsWith("partials")) scratch.push([...Deno.readDirSync(partials)].length);
+    return Promise.resolve(undefined);
+  };
+  await bench.pull({ freeBytes: countScratch });
+  bench.has(others);
+  // One file each time: the parts twice, and then the whole archive.
+  assert.deepEqual(scratch, [1, 1, 1]);
 });
 
 Deno.test("an archive is downloaded as a whole if its server serves no ranges or promises no version of it", async () => {
