@@ -18,7 +18,7 @@ import { keepPublishedFiles } from "../store/published_files.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
 import type { Steps } from "./current_run.ts";
-import { refuseInvalid } from "./refuse_invalid.ts";
+import { refuseInvalidOnce } from "./refuse_invalid.ts";
 import type { RunReport } from "./run_report.ts";
 
 export interface PublishReport extends RunReport {
@@ -75,20 +75,20 @@ export async function publish<Result extends Publication>(
   if (remembered !== undefined && known !== undefined) return reportOf(context, publisher, remembered, known);
   const models = reading.value ?? await read(list());
   if (validate !== undefined && publisher.findPublished(models.digest) === undefined) {
-    await run.step("validate", () => refuseInvalid(context, store, models, validate));
+    await run.step("validate", () => refuseInvalidOnce(context, store, models, validate));
   }
   const publication = await run.step("publish", () => publisher.publish(models));
   const { digest, files } = models;
   if (publication.outcome === "published") {
-    keepFiles(context, store, models, validate?.enabled === true);
+    keepFiles(context, store, models);
   }
   return reportOf(context, publisher, { digest, files: files.length, bytes: totalBytes(files) }, publication);
 }
 
 /** Keeps the file list. The publish has succeeded, even if the disk has no room for the list. */
-function keepFiles({ log }: Context, store: Store, { digest, files }: ModelSet, validated: boolean): void {
+function keepFiles({ log }: Context, store: Store, { digest, files }: ModelSet): void {
   try {
-    keepPublishedFiles(store, { digest, files, validated });
+    keepPublishedFiles(store, { digest, files });
   } catch (error) {
     log.debug(`the release will be reported without its files: ${messageOf(error)}`);
   }

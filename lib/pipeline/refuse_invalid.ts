@@ -2,15 +2,16 @@ import type { ValidateSettings } from "../config/sections/validate.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import type { ModelSet } from "../release/model_set.ts";
-import { lastPublishedFiles } from "../store/published_files.ts";
+import { findPassedModels, rememberPassedModels } from "../store/passed_models.ts";
 import type { Store } from "../store/store.ts";
 import { InvalidModelError } from "../validators/invalid_model.ts";
+import { rulesNameOf } from "../validators/rules_name.ts";
 
 /**
  * Validates models before they are published, with the checks of a pull without an active release. The operator's own
  * command is left out: it belongs to the machine that activates the release.
  *
- * @param store knows the release that this machine published last, whose models are not loaded again
+ * @param store knows the models that passed before, which are not checked again under the same rules
  * @throws {InvalidModelError} for models that every pull with these settings would refuse
  */
 export async function refuseInvalid(
@@ -20,8 +21,8 @@ export async function refuseInvalid(
   settings: ValidateSettings,
 ): Promise<void> {
   if (!settings.enabled) return;
-  const published = store === undefined ? undefined : lastPublishedFiles(store);
-  const passed = published?.validated === true ? published.files : [];
+  const passed = store === undefined ? undefined : findPassedModels(store);
+  const rules = await rulesNameOf(settings);
   // Loaded only for changed models: an unchanged publish starts faster without it.
   const { validateRelease } = await import("../validators/validate_release.ts");
   try {
@@ -31,11 +32,25 @@ export async function refuseInvalid(
       digest,
       createdAt: isoSeconds(context.clock.now()),
       active: undefined,
-      passed: new Map(passed.map(({ path, sha256 }) => [path, sha256])),
+      passed: passed === undefined
+        ? undefined
+        : { files: passed.files, hasSameRules: passed.rules === rules },
       settings: { ...settings, validate_command: undefined },
     });
   } catch (error) {
     if (error instanceof InvalidModelError) throw error.atPublisher();
     throw error;
   }
+}
+
+/** As {@link refuseInvalid}. Remembers the models, so that the next publish checks only those that changed. */
+export async function refuseInvalidOnce(
+  context: Context,
+  store: Store,
+  set: ModelSet,
+  settings: ValidateSettings,
+): Promise<void> {
+  if (!settings.enabled) return;
+  await refuseInvalid(context, store, set, settings);
+  rememberPassedModels(store, await rulesNameOf(settings), set.files);
 }

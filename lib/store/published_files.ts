@@ -26,8 +26,6 @@ const PublishedFiles = z.object({
   bytes: z.number(),
   /** The first files, by name. */
   files: z.array(z.object({ path: z.string(), size: z.number(), sha256: z.string() })).max(KEPT_FILES_MAX),
-  /** Whether the models passed their checks before they were published. */
-  validated: z.boolean().optional(),
 });
 /** The kept files of a published release. */
 export type PublishedFiles = Readonly<z.infer<typeof PublishedFiles>>;
@@ -46,29 +44,16 @@ export function listPublishedFiles(store: Store): Digest[] {
   });
 }
 
-/** Returns the files of the release that this machine published last; `undefined` if none are kept. */
-export function lastPublishedFiles(store: Store): PublishedFiles | undefined {
-  const [last] = newestFirst(store);
-  if (last === undefined) return undefined;
-  const read = new StateFile<PublishedFiles>(store.fs, last.path, PublishedFiles).read();
-  return read.kind === "found" ? read.value : undefined;
-}
-
 /** Keeps the files of a release that was just published, and drops the oldest lists beyond the bounds. */
 export function keepPublishedFiles(
   store: Store,
-  { digest, files, validated = false }: {
-    readonly digest: Digest;
-    readonly files: readonly ReleaseFile[];
-    readonly validated?: boolean;
-  },
+  { digest, files }: { readonly digest: Digest; readonly files: readonly ReleaseFile[] },
 ): void {
   const kept: PublishedFiles = {
     digest,
     filesTotal: files.length,
     bytes: totalBytes(files),
     files: files.slice(0, KEPT_FILES_MAX).map(({ path, size, sha256 }) => ({ path, size, sha256 })),
-    validated,
   };
   store.fs.mkdirSync(folderOf(store), { recursive: true });
   listFile(store, digest).replace(kept);

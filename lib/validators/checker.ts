@@ -3,6 +3,14 @@ import type { Context } from "../core/context.ts";
 import type { Sha256 } from "../core/hash.ts";
 import type { TrialMemory } from "./onnx/trial_memory.ts";
 
+/** Files that passed the checks in an earlier release. */
+export interface PassedFiles {
+  /** The SHA-256 of each file, by path. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Whether they passed under the present rules. */
+  readonly hasSameRules: boolean;
+}
+
 /** A staged and verified release that is to be activated. */
 export interface ValidationRequest {
   readonly files: readonly ModelFile[];
@@ -15,8 +23,8 @@ export interface ValidationRequest {
   readonly active: { readonly dir: string; readonly files: readonly ModelFile[] } | undefined;
   /** Whether the files of the active release passed the checks under the present rules. */
   readonly hasSameRules?: boolean;
-  /** The SHA-256 of files, by path, that passed the checks in an earlier release. They need not be loaded again. */
-  readonly passed?: ReadonlyMap<string, string>;
+  /** Files that passed the checks in an earlier release. They need not be loaded again. */
+  readonly passed?: PassedFiles | undefined;
   readonly settings: ValidateSettings;
 }
 
@@ -39,7 +47,7 @@ export interface Checker {
   readonly extensions: readonly string[];
   /** Whether a file that the active release has, too, passes without a check: only its bytes decide. */
   readonly passesUnchanged: boolean;
-  /** Whether it also passes if the rules are those under which the active release passed. Implied by the field above. */
+  /** Whether it also passes if the rules are those under which the same file passed before. Implied by the field above. */
   readonly passesWithSameRules?: boolean;
   /**
    * Whether a file begins like the format. Without this and {@link endsLike}, only the name decides.

@@ -100,10 +100,12 @@ function chooseCheckers(
   checkers: readonly Checker[],
 ): readonly Checker[] {
   const isOfActive = before?.sha256 === file.sha256;
-  const isUnchanged = isOfActive || request.passed?.get(file.path) === file.sha256;
+  const isOfPassed = request.passed?.files.get(file.path) === file.sha256;
+  const hasSameRules = (isOfActive && request.hasSameRules === true) ||
+    (isOfPassed && request.passed?.hasSameRules === true);
   const hasPassed = (checker: Checker) =>
-    isUnchanged && (checker.passesUnchanged ||
-      (isOfActive && request.hasSameRules === true && checker.passesWithSameRules === true));
+    (isOfActive || isOfPassed) &&
+    (checker.passesUnchanged || (hasSameRules && checker.passesWithSameRules === true));
   const asked = checkers.filter((checker) => !hasPassed(checker));
   const name = file.path.toLowerCase();
   const isNamed = (checker: Checker) => checker.extensions.some((end) => name.endsWith(end));

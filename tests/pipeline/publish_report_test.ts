@@ -3,7 +3,6 @@ import { systemClock } from "../../lib/core/clock.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { publish } from "../../lib/pipeline/publish.ts";
 import type { Publication, Publisher } from "../../lib/carriers/carrier.ts";
-import { ModelSync } from "../../lib/config/schema.ts";
 import { type FolderMemory, type ModelSet, NO_FOLDER_MEMORY } from "../../lib/release/model_set.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { findPublishedFiles } from "../../lib/store/published_files.ts";
@@ -41,10 +40,7 @@ function memoryPublisher(known: readonly string[], optional: Partial<Publication
 async function publishIn(
   from: Machine,
   { publisher }: ReturnType<typeof memoryPublisher>,
-  { memory = NO_FOLDER_MEMORY, validates }: {
-    readonly memory?: FolderMemory;
-    readonly validates?: boolean | undefined;
-  } = {},
+  { memory = NO_FOLDER_MEMORY }: { readonly memory?: FolderMemory } = {},
 ) {
   const read: string[] = [];
   const openSync: typeof Deno.openSync = (path, options) => {
@@ -55,7 +51,6 @@ async function publishIn(
   const clock = { ...systemClock, now: () => new Date(Date.now() + 60_000) };
   const context = testContext({ fs: { ...Deno, openSync }, clock });
   const store = storeOf(context, from);
-  const { validate } = ModelSync.parse({ activation: { validate: { enabled: validates } } }).activation;
   const { runId: _id, durationMs: _ms, ...report } = await recordedRun(
     context,
     store,
@@ -64,7 +59,6 @@ async function publishIn(
       publish(context, store, run, {
         memory,
         open: () => Promise.resolve(publisher),
-        ...(validates === undefined ? {} : { validate }),
       }),
   );
   return { read, report, kept: findPublishedFiles(store, report.release), record: readHistory(store, 1)[0] };
@@ -101,28 +95,19 @@ Deno.test("a publish reports and records what its publisher answers, and nothing
   }
 });
 
-Deno.test("a publish keeps the list of the files that it published and whether they were checked, and an unchanged one leaves it alone", async () => {
+Deno.test("a publish keeps the list of the files that it published, and an unchanged one leaves it alone", async () => {
   using dir = memoryDir();
   const trainer = machine(dir.path, "trainer", "unused");
-  const listed = async (known: readonly string[], validates?: boolean) => {
-    const { kept, report } = await publishIn(trainer, memoryPublisher(known), { validates });
-    return {
-      validated: kept?.validated,
-      paths: kept?.files.map(({ path }) => path),
-      release: report.release,
-    };
+  const listed = async (known: readonly string[]) => {
+    const { kept, report } = await publishIn(trainer, memoryPublisher(known));
+    return { paths: kept?.files.map(({ path }) => path), release: report.release };
   };
   writeFiles(trainer.modelsDir, { "a.onnx": "one" });
-  const unchecked = await listed([]);
-  assert.deepEqual([unchecked.validated, unchecked.paths], [false, ["a.onnx"]]);
-  assert.equal((await listed([unchecked.release], true)).validated, false);
-  // Text is what a JSON file is checked for.
-  fillModels(trainer.modelsDir, { "b.json": "{}" });
-  assert.equal((await listed([], false)).validated, false);
+  const first = await listed([]);
+  assert.deepEqual(first.paths, ["a.onnx"]);
+  assert.deepEqual(await listed([first.release]), first);
   fillModels(trainer.modelsDir, { "c.json": "{}" });
-  const checked = await listed([], true);
-  assert.deepEqual([checked.validated, checked.paths], [true, ["c.json"]]);
-  assert.equal((await listed([checked.release])).validated, true);
+  assert.deepEqual((await listed([])).paths, ["c.json"]);
 });
 
 Deno.test("a publish reads only models that changed, and none of a remembered folder that the registry holds already", async () => {

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import {
   findPublishedFiles,
   keepPublishedFiles,
-  lastPublishedFiles,
   listPublishedFiles,
 } from "../../lib/store/published_files.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
-import { refuseInvalid } from "../../lib/pipeline/refuse_invalid.ts";
+import { refuseInvalid, refuseInvalidOnce } from "../../lib/pipeline/refuse_invalid.ts";
 import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
+import { rememberPassedModels } from "../../lib/store/passed_models.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -69,21 +69,14 @@ Deno.test("large lists are dropped sooner, but never the newest", () => {
   );
 });
 
-Deno.test("the list of the last publish is found by its time, and one under another release's name is not used", () => {
+Deno.test("a list under another release's name is not used", () => {
   using dir = memoryDir();
   const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
-  const folder = join(store.root, "published_files");
-  const pathOf = (number: number) => join(folder, `${digest(number).slice("sha256:".length)}.json`);
-  assert.equal(lastPublishedFiles(store), undefined);
-  for (const number of [1, 2]) keepPublishedFiles(store, { digest: digest(number), files: filesOf(number) });
-  Deno.utimeSync(pathOf(1), 2, 2);
-  Deno.utimeSync(pathOf(2), 1, 1);
-  Deno.mkdirSync(join(folder, "newer"));
-  assert.equal(lastPublishedFiles(store)?.digest, digest(1));
+  const pathOf = (number: number) =>
+    join(store.root, "published_files", `${digest(number).slice("sha256:".length)}.json`);
+  keepPublishedFiles(store, { digest: digest(1), files: filesOf(1) });
   Deno.renameSync(pathOf(1), pathOf(3));
   assert.equal(findPublishedFiles(store, digest(3)), undefined);
-  Deno.writeTextFileSync(pathOf(3), "{");
-  assert.equal(lastPublishedFiles(store), undefined);
 });
 
 Deno.test("a publish does not check the files again that were in the last release and passed there", async () => {
@@ -96,8 +89,36 @@ Deno.test("a publish does not check the files again that were in the last releas
   const refused = { code: "VALIDATION_FAILED", exitCode: 5 };
   await assert.rejects(refuseInvalid(context, undefined, set, validate), refused);
   await assert.rejects(refuseInvalid(context, store, set, validate), refused);
-  keepPublishedFiles(store, { ...set, validated: false });
-  await assert.rejects(refuseInvalid(context, store, set, validate), refused);
-  keepPublishedFiles(store, { ...set, validated: true });
+  rememberPassedModels(store, "other rules", set.files);
   await refuseInvalid(context, store, set, validate);
+  rememberPassedModels(store, "other rules", set.files.map((file) => ({ ...file, sha256: "0".repeat(64) })));
+  await assert.rejects(refuseInvalid(context, store, set, validate), refused);
+});
+
+Deno.test("a publish opens only files that changed since they passed, whatever their number, under the same rules", async () => {
+  using dir = memoryDir();
+  const opened: string[] = [];
+  const openSync: typeof Deno.openSync = (path, options) => {
+    opened.push(basename(String(path)));
+    return Deno.openSync(path, options);
+  };
+  const context = testContext({ fs: { ...Deno, openSync } });
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  const { validate } = ModelSync.parse({}).activation;
+  const check = async (settings: typeof validate) => {
+    const set = await readModelSet(testContext(), store.modelsDir, NO_CACHE);
+    opened.length = 0;
+    await refuseInvalidOnce(context, store, set, settings);
+    return opened.filter((name) => name.endsWith(".pkl"));
+  };
+  // Pickles of the number 1, and of 2.
+  const pickle = (number: number) => new Uint8Array([0x80, 2, 0x4b, number, 0x2e]);
+  const names = Array.from({ length: 2_100 }, (_, index) => `m${index}.pkl`);
+  writeFiles(store.modelsDir, Object.fromEntries(names.map((name) => [name, pickle(1)])));
+  assert.ok((await check(validate)).length >= names.length);
+  assert.deepEqual(await check(validate), []);
+  writeFiles(store.modelsDir, { "m2099.pkl": pickle(2) });
+  assert.deepEqual(new Set(await check(validate)), new Set(["m2099.pkl"]));
+  const stricter = { ...validate, pickle: { ...validate.pickle, allow: ["other.module.Name"] } };
+  assert.ok((await check(stricter)).length >= names.length);
 });

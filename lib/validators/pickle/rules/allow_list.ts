@@ -73,6 +73,12 @@ export function findRule(
   return isOpen && !isDenied(module, name) ? FREE : undefined;
 }
 
+/** Returns the allow-list as one text, which is another one after any change of it. */
+export function allowListText(): string {
+  const all = [RULES_OF, HOOK_RULES, DENIED_PARTS, [...DENIED_ROOTS], DENIED_NAMES, names];
+  return JSON.stringify(all, (_key, value: unknown) => value instanceof RegExp ? String(value) : value);
+}
+
 /** Whether an import is a known gadget: it runs code, reads or writes files, or loads or looks up objects. */
 export function isDenied(module: string, name: string): boolean {
   return DENIED_ROOTS.has(module.split(".", 1)[0] ?? "") || DENIED_PARTS.test(module) ||
