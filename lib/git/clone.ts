@@ -7,6 +7,7 @@ import { redactUrls } from "../core/secret.ts";
 import type { ObjectFormat } from "./object_id.ts";
 import { CloneDamagedError } from "./clone_damage.ts";
 import { type CloneFacts, looksOwn, readFacts } from "./clone_facts.ts";
+import { copyTree } from "./copy_files.ts";
 import { Git } from "./git.ts";
 import { splitLogin } from "./remote_url.ts";
 import { type CloneKind, isPrivateConfig, ownEntries, writeOwnConfig } from "./own_config.ts";
@@ -271,6 +272,8 @@ async function makeClone(
     });
     const { gitDir, entries } = await readFacts(context, git, { ...settings, repoDir: temporary });
     writeOwnConfig(context, gitDir, entries, ownEntries(settings.remote, repoUrl, kind));
+    // A hook that refuses publishes must not vanish in the run that it judges.
+    await copyTree(context, join(repoDir, ".git/hooks"), join(gitDir, "hooks"));
     await syncNewClone(context, temporary);
     // The old clone is moved away before it is deleted, so that a killed run leaves no incomplete repository in its
     // place.

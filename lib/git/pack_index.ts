@@ -52,3 +52,15 @@ export function encodePackIndex(
   bytes.set(packChecksum, bytes.length - packChecksum.length);
   return bytes;
 }
+
+/** Returns the names of the objects in an index that {@link encodePackIndex} wrote. */
+export function packedIds(format: ObjectFormat, index: Uint8Array<ArrayBuffer>): ObjectId[] {
+  const view = new DataView(index.buffer, index.byteOffset, index.byteLength);
+  const idBytes = format === "sha1" ? 20 : 32;
+  const idsAt = HEADER_BYTES + FAN_OUT_BYTES;
+  // The last entry of the fan-out is the number of objects.
+  return Array.from(
+    { length: view.getUint32(idsAt - 4) },
+    (_, row) => index.subarray(idsAt + row * idBytes, idsAt + (row + 1) * idBytes).toHex(),
+  );
+}

@@ -1,22 +1,18 @@
 import { join } from "node:path";
 import * as z from "zod";
 import type { Context } from "../core/context.ts";
-import { removeIfThere, syncFolder } from "../core/files.ts";
+import { findEntry, ifFound, removeIfThere, syncFolder } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";
-import type { ObjectId } from "./object_id.ts";
+import { objectFormatOf, type ObjectId } from "./object_id.ts";
+import { packedIds } from "./pack_index.ts";
 import type { Registry } from "./registry.ts";
 
-/** Packs of commits that the registry may not have. If such a commit is given up, its pack is only garbage. */
-const UnpushedPacks = z.array(z.strictObject({
-  /** The pack's name without extension. */
-  name: z.string().regex(/^pack-(?:[0-9a-f]{40}|[0-9a-f]{64})$/),
-  /** The tree of its commit. */
-  tree: z.string(),
-}));
+/**
+ * Packs of commits that the registry may not have, by name without extension. If such a commit is given up, its pack is
+ * only garbage.
+ */
+const UnpushedPacks = z.array(z.string().regex(/^pack-(?:[0-9a-f]{40}|[0-9a-f]{64})$/));
 type UnpushedPacks = z.infer<typeof UnpushedPacks>;
-
-/** The number of newest commits among which that of a pack is searched. A commit that was not pushed is one of them. */
-const COMMITS_MAX = 1_000;
 
 function stateFile({ fs }: Pick<Context, "fs">, registry: Registry): StateFile<UnpushedPacks> {
   return new StateFile<UnpushedPacks>(fs, join(registry.gitDir, "model-sync.packs"), UnpushedPacks);
@@ -33,39 +29,82 @@ function readPacks(context: Pick<Context, "fs">, registry: Registry): UnpushedPa
  * user's clone, git does that.
  *
  * @param from the folder of the pack and its index
+ * @param name the pack's name without extension
  */
 export function placePack(
   context: Pick<Context, "fs">,
   registry: Registry,
   from: string,
-  pack: { readonly name: string; readonly tree: ObjectId },
+  name: string,
 ): void {
   const { fs } = context;
   const folder = join(registry.objectsDir, "pack");
-  if (registry.isOwn) stateFile(context, registry).replace([...readPacks(context, registry), pack]);
+  // A pack's name is the checksum of its content: an existing one belongs to an earlier commit, which may be published.
+  const isNew = findEntry(fs, packPath(registry, name, ".idx")) === undefined;
+  if (registry.isOwn && isNew) stateFile(context, registry).replace([...readPacks(context, registry), name]);
   fs.mkdirSync(folder, { recursive: true });
   // Git finds a pack by its index, which therefore comes last.
   for (const extension of [".pack", ".idx"]) {
-    fs.renameSync(join(from, `${pack.name}${extension}`), join(folder, `${pack.name}${extension}`));
+    fs.renameSync(join(from, `${name}${extension}`), packPath(registry, name, extension));
   }
   syncFolder(fs, folder);
 }
 
-/** Deletes the packs of commits that were given up or never created. */
+/**
+ * Deletes the packs of commits that were given up or never created. A pack stays if a commit of the clone needs any of
+ * its objects: git stores an object only once, also if it fetches another commit with the same model.
+ */
 export async function deleteGivenUpPacks(context: Pick<Context, "fs">, registry: Registry): Promise<void> {
   const packs = readPacks(context, registry);
   if (packs.length === 0) return;
-  const trees = await registry.git.uninterrupted().text(
-    ["log", "--all", "--format=%T", `--max-count=${COMMITS_MAX}`],
-    { action: `list the commits of ${registry.git.repoDir}` },
-  );
-  const kept = new Set(trees.split("\n"));
-  for (const { name } of packs.filter(({ tree }) => !kept.has(tree))) {
-    for (const extension of [".idx", ".pack"]) {
-      removeIfThere(context.fs, join(registry.objectsDir, "pack", `${name}${extension}`));
-    }
+  const git = registry.git.uninterrupted();
+  const needed = await findNeeded(context, registry, packs);
+  const givenUp = packs.filter((name) => !needed.has(name));
+  if (givenUp.length > 0) {
+    // `git gc` fails if a commit in a reflog lacks a file.
+    await git.bytes(["reflog", "expire", "--expire=now", "--expire-unreachable=now", "--all"], {
+      action: `forget the commits of ${git.repoDir} that were given up`,
+    });
   }
-  recordPacks(context, registry, packs.filter(({ tree }) => kept.has(tree)));
+  for (const name of givenUp) {
+    for (const extension of [".idx", ".pack"]) removeIfThere(context.fs, packPath(registry, name, extension));
+  }
+  const unpushed = await git.text(["rev-list", "--max-count=1", "--branches", "--not", "--remotes"], {
+    action: `list the unpushed commits of ${git.repoDir}`,
+  });
+  recordPacks(context, registry, unpushed === "" ? [] : packs.filter((name) => needed.has(name)));
+}
+
+/** Returns the packs with an object that a commit or the index needs: all, if git cannot list these objects. */
+async function findNeeded(
+  { fs }: Pick<Context, "fs">,
+  registry: Registry,
+  packs: UnpushedPacks,
+): Promise<ReadonlySet<string>> {
+  const packsOf = new Map<ObjectId, string[]>();
+  for (const name of packs) {
+    // Git does not know a pack without its index.
+    const index = ifFound(() => fs.readFileSync(packPath(registry, name, ".idx")));
+    const ids = index === undefined ? [] : packedIds(objectFormatOf(name.slice("pack-".length)), index);
+    for (const id of ids) packsOf.set(id, [...packsOf.get(id) ?? [], name]);
+  }
+  const listing = registry.git.uninterrupted().start(
+    ["rev-list", "--objects", "--no-object-names", "--all", "--indexed-objects"],
+    { action: `list the objects of ${registry.git.repoDir}` },
+  );
+  const needed = new Set<string>();
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const piece of listing.stdout) {
+    const lines = (rest + decoder.decode(piece, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const id of lines) packsOf.get(id)?.forEach((name) => needed.add(name));
+  }
+  return (await listing.exit).code === 0 ? needed : new Set(packs);
+}
+
+function packPath(registry: Registry, name: string, extension: string): string {
+  return join(registry.objectsDir, "pack", `${name}${extension}`);
 }
 
 /** Forgets all packs on record: the registry has their commits. */

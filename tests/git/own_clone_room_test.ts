@@ -87,6 +87,7 @@ Deno.test("publish() deletes the pack of a commit that is not published", async 
       writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
       await assert.rejects(publishFrom(testContext(), trainer));
       assert.deepEqual(packsOf(repoDir), before);
+      git(repoDir, "gc", "--quiet", "--prune=now");
       Deno.removeSync(hook);
       assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
       assert.equal(packsOf(repoDir).length, before.length + 1);
