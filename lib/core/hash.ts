@@ -100,8 +100,8 @@ export class FileHasher {
 
 export interface HashOptions {
   readonly signal: AbortSignal;
-  /** Called with every piece, in order. The piece is valid only during the call. */
-  readonly onBytes?: (piece: Uint8Array) => void;
+  /** Called with every piece, in order, and awaited. The piece is valid only during the call. */
+  readonly onBytes?: (piece: Uint8Array) => void | Promise<void>;
   /** Whether a manifest will list the file, so that its chunks are wanted. */
   readonly isForManifest?: boolean;
 }
@@ -132,13 +132,13 @@ export async function hashFile(fs: FileSystem, path: string, options: HashOption
   const small = readSmall(file);
   if (small !== undefined) {
     const sha256Of = await loadSha256Of();
-    options.onBytes?.(small);
+    await options.onBytes?.(small);
     return { bytes: small.length, sha256: sha256Of(small) };
   }
   const hasher = await hasherOf(file, options);
   for await (const piece of readPieces(file, options.signal)) {
     hasher.update(piece);
-    options.onBytes?.(piece);
+    await options.onBytes?.(piece);
   }
   return hasher.digest();
 }
@@ -161,7 +161,7 @@ export async function copyAndHash(
   for await (const piece of readPieces(source, options.signal)) {
     const written = writeAll(target, piece);
     hasher.update(piece);
-    options.onBytes?.(piece);
+    await options.onBytes?.(piece);
     await written;
   }
   return hasher.digest();

@@ -3,6 +3,9 @@ import type { FileSystem } from "./files.ts";
 /** Often enough that a final sync has little left to do, seldom enough that its metadata cost nothing. */
 const FLUSH_EVERY_BYTES = 64 * 1024 * 1024;
 
+/** Windows syncs only files that are open for writing. A pack is read-only from its beginning. */
+const SYNC_OPTIONS: Deno.OpenOptions = Deno.build.os === "windows" ? { write: true } : { read: true };
+
 /**
  * Flushes a growing file to the disk while it is still written. Without it, the system collects gigabytes in memory, and
  * the final sync waits for all of them. That sync is still needed.
@@ -50,7 +53,7 @@ export class WriteBack implements AsyncDisposable {
 
   async #run(): Promise<void> {
     // A handle of its own: operations on one handle wait for each other.
-    using file = await this.#fs.open(this.#path, { write: true });
+    using file = await this.#fs.open(this.#path, SYNC_OPTIONS);
     await file.syncData();
   }
 }

@@ -46,11 +46,12 @@ export async function packModels(context: Context, plan: PackPlan): Promise<Pack
   let doneBytes = 0;
   const onBytes = (bytes: number) => context.log.progress("copying", doneBytes += bytes, totalBytes);
   try {
-    using pack = await PackWriter.create(context.fs, { folder: scratch, format, count });
+    await using pack = await PackWriter.create(context.fs, { folder: scratch, format, count });
     const committed: CommittedFile[] = [];
     const turns = new Turns(context);
     for (const file of files) {
       await turns.next();
+      await pack.ready();
       const same = packed.get(keyOf(file));
       const added = same === undefined
         ? await addFile(context, plan, pack, file, onBytes)
@@ -58,7 +59,7 @@ export async function packModels(context: Context, plan: PackPlan): Promise<Pack
       packed.set(keyOf(file), added);
       committed.push(added);
     }
-    return { files: committed, pack: pack.finish() };
+    return { files: committed, pack: await pack.finish() };
   } catch (error) {
     throw diskError(error, `write models into ${scratch}`);
   }
@@ -81,7 +82,8 @@ async function addFile(
   const blob = pack.begin(file.size);
   // Without a list of chunks: git transfers whole objects.
   const release = await readAgain(context, file, {
-    onBytes(piece) {
+    async onBytes(piece) {
+      await pack.ready();
       if (piece.length > blob.left) throw changing(file.path);
       blob.update(piece);
       onBytes(piece.length);

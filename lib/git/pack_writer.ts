@@ -2,8 +2,10 @@ import type { Hash } from "node:crypto";
 import { join } from "node:path";
 import { adler32 } from "../core/adler32.ts";
 import { FailedError } from "../core/errors.ts";
-import { type FileSystem, IMMUTABLE_FILE_MODE, writeAllSync } from "../core/files.ts";
+import { type FileSystem, IMMUTABLE_FILE_MODE } from "../core/files.ts";
+import { writeAll } from "../core/hash.ts";
 import { giveBuffer, takeBuffer } from "../core/spare_buffers.ts";
+import { WriteBack } from "../core/write_back.ts";
 import { encodePackIndex, type PackedObject } from "./pack_index.ts";
 import type { ObjectFormat, ObjectId } from "./object_id.ts";
 
@@ -30,8 +32,11 @@ export interface PackOptions {
  * Writes a pack of uncompressed blobs (gitformat-pack(5)) from bytes that the caller reads once. Git itself would hash
  * each byte twice with its slow, collision-detecting SHA-1, and compare what it wrote. The registry that receives a push
  * still checks every object that way.
+ *
+ * Adding bytes never waits for the disk: a full buffer is written while the next one fills. Await {@link ready} before
+ * each piece, so that a slow disk does not collect buffers.
  */
-export class PackWriter implements Disposable {
+export class PackWriter implements AsyncDisposable {
   readonly #fs: FileSystem;
   readonly #folder: string;
   readonly #format: ObjectFormat;
@@ -41,7 +46,10 @@ export class PackWriter implements Disposable {
   readonly #objects: PackedObject[] = [];
   readonly #tools: Tools;
   readonly #hash: Hash;
-  readonly #buffer = takeBuffer();
+  readonly #writeBack: WriteBack;
+  /** The writes of full buffers, one after the other. */
+  #writing: Promise<void> = Promise.resolve();
+  #buffer = takeBuffer();
   #buffered = 0;
   #written = 0;
   /** The bytes of the buffer before this position are in the current entry's checksum. */
@@ -57,6 +65,7 @@ export class PackWriter implements Disposable {
     this.#tools = tools;
     this.#hash = tools.newHash();
     this.#file = fs.openSync(this.#temporary, { write: true, createNew: true, mode: IMMUTABLE_FILE_MODE });
+    this.#writeBack = new WriteBack(fs, this.#temporary);
     const header = new Uint8Array(12);
     const view = new DataView(header.buffer);
     view.setUint32(0, 0x5041_434b); // "PACK"
@@ -69,6 +78,11 @@ export class PackWriter implements Disposable {
   static async create(fs: FileSystem, options: PackOptions): Promise<PackWriter> {
     const [{ createHash }, { crc32 }] = await Promise.all([import("node:crypto"), import("node:zlib")]);
     return new PackWriter(fs, options, { newHash: () => createHash(options.format), crc32 });
+  }
+
+  /** Waits until all full buffers are written. Throws what a write has thrown. */
+  async ready(): Promise<void> {
+    await this.#writing;
   }
 
   /** Begins a blob of exactly this size. Its bytes are added to it until it is ended. */
@@ -101,13 +115,15 @@ export class PackWriter implements Disposable {
    *
    * @returns their name without extension: `pack-1a2b…`
    */
-  finish(): string {
+  async finish(): Promise<string> {
     if (this.#objects.length !== this.#count) throw new TypeError("the pack lacks objects");
     this.#flush();
     const checksum = this.#hash.digest();
-    writeAllSync(this.#file, checksum);
-    this.#file.syncSync();
-    this[Symbol.dispose]();
+    await this.ready();
+    await writeAll(this.#file, checksum);
+    await this.#writeBack.finish();
+    await this.#file.sync();
+    await this[Symbol.asyncDispose]();
     const name = `pack-${checksum.toString("hex")}`;
     const index = encodePackIndex(this.#format, this.#objects, checksum);
     using file = this.#fs.openSync(join(this.#folder, `${name}.idx`), {
@@ -115,16 +131,19 @@ export class PackWriter implements Disposable {
       createNew: true,
       mode: IMMUTABLE_FILE_MODE,
     });
-    writeAllSync(file, index);
-    writeAllSync(file, this.#tools.newHash().update(index).digest());
-    file.syncSync();
+    await writeAll(file, index);
+    await writeAll(file, this.#tools.newHash().update(index).digest());
+    await file.sync();
     this.#fs.renameSync(this.#temporary, join(this.#folder, `${name}.pack`));
     return name;
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    // Their failure was thrown to the caller, or another one was.
+    await this.#writing.catch(() => {});
+    await this.#writeBack[Symbol.asyncDispose]();
     this.#file.close();
     giveBuffer(this.#buffer);
   }
@@ -145,12 +164,21 @@ export class PackWriter implements Disposable {
 
   #flush(): void {
     this.#sum();
-    const bytes = this.#buffer.subarray(0, this.#buffered);
+    const buffer = this.#buffer;
+    const bytes = buffer.subarray(0, this.#buffered);
     this.#hash.update(bytes);
-    writeAllSync(this.#file, bytes);
+    this.#writing = this.#writing.then(() => this.#store(bytes)).finally(() => giveBuffer(buffer));
+    // The caller gets a failure from ready(). Unhandled until then, it would end the process.
+    this.#writing.catch(() => {});
+    this.#buffer = takeBuffer();
     this.#written += bytes.length;
     this.#buffered = 0;
     this.#summed = 0;
+  }
+
+  async #store(bytes: Uint8Array): Promise<void> {
+    await writeAll(this.#file, bytes);
+    this.#writeBack.wrote(bytes.length);
   }
 
   /** Adds the new bytes of the buffer to the checksum of the current entry. */

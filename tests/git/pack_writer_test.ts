@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { encodePackIndex } from "../../lib/git/pack_index.ts";
 import { PackWriter } from "../../lib/git/pack_writer.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
 import { memoryDir, noise } from "../helpers/temp_dir.ts";
 import { git, GIT_ENV, gitWithInput } from "../helpers/test_git.ts";
 
@@ -13,7 +14,7 @@ for (const format of ["sha1", "sha256"] as const) {
     using dir = memoryDir();
     git(dir.path, "init", "--quiet", "--bare", `--object-format=${format}`);
     const folder = join(dir.path, "objects/pack");
-    using pack = await PackWriter.create(Deno, { folder, format, count: SIZES.length });
+    await using pack = await PackWriter.create(Deno, { folder, format, count: SIZES.length });
     const blobs = SIZES.map((size, seed) => {
       const bytes = noise(size, seed + 1);
       const blob = pack.begin(size);
@@ -21,7 +22,7 @@ for (const format of ["sha1", "sha256"] as const) {
       for (let start = 0; start < size; start += 70_001) blob.update(bytes.subarray(start, start + 70_001));
       return { id: blob.end(), bytes };
     });
-    const name = pack.finish();
+    const name = await pack.finish();
     assert.deepEqual([...Deno.readDirSync(folder)].map((entry) => entry.name).sort(), [
       `${name}.idx`,
       `${name}.pack`,
@@ -37,7 +38,7 @@ for (const format of ["sha1", "sha256"] as const) {
 
 Deno.test("PackWriter takes exactly as many bytes as a blob was begun with, and refuses one object twice", async () => {
   using dir = memoryDir();
-  using pack = await PackWriter.create(Deno, { folder: dir.path, format: "sha1", count: 2 });
+  await using pack = await PackWriter.create(Deno, { folder: dir.path, format: "sha1", count: 2 });
   const blob = pack.begin(3);
   assert.throws(() => blob.update(new Uint8Array(4)), RangeError);
   blob.update(new Uint8Array(2));
@@ -47,7 +48,20 @@ Deno.test("PackWriter takes exactly as many bytes as a blob was begun with, and 
   const same = pack.begin(3);
   same.update(new Uint8Array(3));
   assert.throws(() => same.end(), { code: "GIT_CONVERTS" });
-  assert.throws(() => pack.finish(), TypeError);
+  await assert.rejects(pack.finish(), TypeError);
+});
+
+Deno.test("PackWriter leaves the thread free while the disk writes: every write and sync is asynchronous", async () => {
+  using dir = memoryDir();
+  const steps: string[] = [];
+  const fs = countingFs((step) => steps.push(step.replace(dir.path, "").split("-")[0] ?? ""));
+  await using pack = await PackWriter.create(fs, { folder: dir.path, format: "sha1", count: 1 });
+  const blob = pack.begin(3 * 1024 * 1024);
+  while (blob.left > 0) blob.update(new Uint8Array(1024 * 1024));
+  blob.end();
+  await pack.finish();
+  assert.deepEqual(steps.filter((step) => step.includes("Sync ")), []);
+  assert.deepEqual(steps.filter((step) => step.startsWith("sync ")), ["sync /pack", "sync /pack"]);
 });
 
 Deno.test("git reads offsets of 2 GiB and more from a pack's index", async () => {
@@ -64,4 +78,35 @@ Deno.test("git reads offsets of 2 GiB and more from a pack's index", async () =>
     shown.split("\n"),
     objects.toReversed().map(({ id, offset, crc }) => `${offset} ${id} (${crc.toString(16)})`),
   );
+});
+
+Deno.test("PackWriter flushes a large pack while it grows, and throws the failure of a write", async () => {
+  using dir = memoryDir();
+  const opened: string[] = [];
+  const open: typeof Deno.open = (path, options) => {
+    opened.push(String(path));
+    return Deno.open(path, options);
+  };
+  const piece = new Uint8Array(1024 * 1024);
+  {
+    await using pack = await PackWriter.create({ ...countingFs(() => {}), open }, {
+      folder: dir.path,
+      format: "sha1",
+      count: 1,
+    });
+    const blob = pack.begin(66 * piece.length);
+    while (blob.left > 0) {
+      await pack.ready();
+      blob.update(piece);
+    }
+    blob.end();
+    await pack.finish();
+    assert.deepEqual(opened, [join(dir.path, "pack")]);
+  }
+  const full = countingFs((step) => {
+    if (step.startsWith("write ")) throw new Error("disk full");
+  });
+  await using pack = await PackWriter.create(full, { folder: dir.path, format: "sha1", count: 1 });
+  pack.begin(2 * piece.length).update(piece);
+  await assert.rejects(pack.ready(), /disk full/);
 });
