@@ -1,4 +1,5 @@
 import { SOURCE_ROOT } from "../lib/core/source_root.ts";
+import { writeLine } from "../lib/core/files.ts";
 import { sourceLine } from "./_source_line.ts";
 
 /**
@@ -7,12 +8,17 @@ import { sourceLine } from "./_source_line.ts";
  * from source: a bundle never runs in the place of other code.
  */
 
+const ROOT = decodeURIComponent(new URL(SOURCE_ROOT).pathname);
+
+function readBeside(name: string): string {
+  return Deno.readTextFileSync(new URL(`./${name}`, import.meta.url));
+}
+
 function isCurrent(command: string): boolean {
   if (!/^[a-z-]+$/.test(command)) return false;
-  const root = decodeURIComponent(new URL(SOURCE_ROOT).pathname);
   try {
-    const lines = Deno.readTextFileSync(new URL(`./sources/${command}.txt`, import.meta.url)).split("\n");
-    return lines.every((line) => line === "" || line === sourceLine(root, line.slice(0, line.indexOf("\t"))));
+    const lines = readBeside(`sources/${command}.txt`).split("\n");
+    return lines.every((line) => line === "" || line === sourceLine(ROOT, line.slice(0, line.indexOf("\t"))));
   } catch {
     // A file is missing, or this user may not read it.
     return false;
@@ -21,7 +27,16 @@ function isCurrent(command: string): boolean {
 
 // Not a literal in import(): the bundler would put the source into the bundle once more.
 const source = `${SOURCE_ROOT}cli/main.ts`;
-const { start }: typeof import("./main.ts") = isCurrent(Deno.args[0] ?? "")
+const { start }: Partial<typeof import("./main.ts")> = isCurrent(Deno.args[0] ?? "")
   ? await import("./main.ts")
   : await import(source);
+// The operator may have checked out a commit whose main.ts starts by itself only.
+if (start === undefined) {
+  const again = readBeside("install_again.txt");
+  writeLine(
+    Deno.stderr,
+    `model-sync: this installation cannot start the version in ${ROOT}. To install it, run there: ${again}`,
+  );
+  Deno.exit(1);
+}
 await start();

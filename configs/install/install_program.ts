@@ -4,6 +4,7 @@ import { homeFolder } from "../../lib/core/home_folder.ts";
 import { FailedError } from "../../lib/core/errors.ts";
 import {
   findEntry,
+  findText,
   makeReadableFolder,
   removeIfThere,
   removeTree,
@@ -39,8 +40,8 @@ interface Plan {
   readonly wanted: Installation;
   readonly runtime: string;
   readonly cache: string;
-  /** The folder of the bundle; `undefined` where commands start from source. */
-  readonly program: string | undefined;
+  /** The stamp of the source. */
+  readonly stamp: string;
 }
 
 /**
@@ -51,7 +52,7 @@ interface Plan {
  */
 export async function install(world: InstallWorld, prefix: string, isDryRun: boolean): Promise<void> {
   const plan = await planInstall(world, prefix);
-  const { places, wanted, runtime, cache, program } = plan;
+  const { places, wanted, runtime, cache } = plan;
   if (isDryRun) {
     world.print(`would ${plan.isUpdate ? "update" : "install"} ${describe(wanted)}`);
     return reportPlaces(world, plan);
@@ -62,15 +63,37 @@ export async function install(world: InstallWorld, prefix: string, isDryRun: boo
   replaceFile(Deno, places.record, `${JSON.stringify(wanted, null, 2)}\n`, 0o644);
   addRuntime(world.execPath, runtime);
   const registry = await fetchPackages(world, runtime, cache);
-  const problem = program === undefined ? undefined : await bundleProgram(world, { runtime, cache, program });
-  if (problem !== undefined) world.print(`commands start from source, which takes longer: ${problem}`);
-  const launcher = launcherText(world, plan, registry);
-  await checkLauncher(world, places, launcher);
+  const program = await addBundle(world, plan, registry);
+  const launcher = launcherText(world, plan, registry, program);
+  if (program === undefined) await checkLauncher(world, places, launcher);
+  const replaced = findText(Deno, places.launcher) ?? "";
   replaceFile(Deno, places.launcher, launcher, 0o755);
-  await removeStale(places, [runtime, cache, ...program === undefined ? [] : [program]]);
+  await removeStale(places, [runtime, cache, ...program === undefined ? [] : [program]], replaced);
   world.print(`${plan.isUpdate ? "updated to" : "installed"} ${describe(wanted)}`);
   reportPlaces(world, plan);
   reportPath(world, places);
+}
+
+/** Adds a bundle that passes the check of its launcher. @returns its folder; `undefined` if commands start from source */
+async function addBundle(world: InstallWorld, plan: Plan, registry: string): Promise<string | undefined> {
+  if (world.os === "windows") return undefined;
+  const { places, runtime, cache, stamp } = plan;
+  const program = join(places.home, `program-${stamp}`);
+  const repair = installerLine(world, places, "install");
+  let problem = await bundleProgram(world, { runtime, cache, program, stamp, repair });
+  if (problem === undefined) {
+    try {
+      await checkLauncher(world, places, launcherText(world, plan, registry, program));
+      return program;
+    } catch (error) {
+      if (!(error instanceof FailedError)) throw error;
+      await removeTree(Deno, program);
+      problem = error.message;
+    }
+  }
+  const [cause] = problem.split("\n");
+  world.print(`commands start from source, which takes longer: ${cause}`);
+  return undefined;
 }
 
 async function planInstall(world: InstallWorld, prefix: string): Promise<Plan> {
@@ -95,7 +118,7 @@ async function planInstall(world: InstallWorld, prefix: string): Promise<Plan> {
     wanted,
     runtime: join(places.home, `deno-${world.denoVersion}${extension}`),
     cache: join(places.home, `packages-${contents.slice(0, 12)}`),
-    program: world.os === "windows" ? undefined : join(places.home, `program-${stamp}`),
+    stamp,
   };
 }
 
@@ -127,8 +150,9 @@ function addRuntime(from: string, to: string): void {
 
 function launcherText(
   world: InstallWorld,
-  { places, runtime, cache, program }: Plan,
+  { places, runtime, cache }: Plan,
   registry: string,
+  program: string | undefined,
 ): string {
   const facts = {
     launcher: places.launcher,
@@ -181,13 +205,15 @@ async function checkLauncher(world: InstallWorld, { home }: Places, text: string
   }
 }
 
-/** Removes the Deno and the packages of earlier installs. */
-async function removeStale({ home }: Places, current: readonly string[]): Promise<void> {
+/**
+ * Removes the Deno, the packages and the bundles of earlier installs. Those of the replaced launcher stay until the next
+ * install: a daemon that it started may still load files of them.
+ */
+async function removeStale({ home }: Places, current: readonly string[], replaced: string): Promise<void> {
   for (const { name } of listFolder(Deno, home) ?? []) {
+    if (!/^(?:deno|packages|program)-/.test(name) || !isOwnName(name)) continue;
     const path = join(home, name);
-    if (/^(?:deno|packages|program)-/.test(name) && isOwnName(name) && !current.includes(path)) {
-      await removeTree(Deno, path);
-    }
+    if (!current.includes(path) && !replaced.includes(name)) await removeTree(Deno, path);
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { basename, delimiter, dirname, join, relative } from "node:path";
+import { SUMMARIES } from "../../cli/_help.ts";
 import { runInstaller as start } from "../../configs/install/installer.ts";
 import { copyPackages, removeNeedless } from "../../configs/install/copy_packages.ts";
 import { parseOptions } from "../../configs/install/install_options.ts";
@@ -7,6 +8,7 @@ import { pathAdvice } from "../../configs/install/install_program.ts";
 import type { InstallWorld } from "../../configs/install/install_world.ts";
 import { osErrorCode } from "../../lib/core/errors.ts";
 import { findEntry } from "../../lib/core/files.ts";
+import { SOURCE_ROOT } from "../../lib/core/source_root.ts";
 import { shellWord } from "../../lib/core/quote.ts";
 import { KNOWS_FOLDERS } from "../helpers/user_packages.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
@@ -16,18 +18,27 @@ import { makeProgram } from "../helpers/make_program.ts";
 const IS_WINDOWS = Deno.build.os === "windows";
 const CLONE = PROJECT.replace(/[/\\]$/, "");
 
+/** Stands for what `deno info` says of the program, without its packages. */
+const INFO = JSON.stringify({
+  roots: [`${SOURCE_ROOT}cli/main.ts`],
+  modules: ["main", ...Object.keys(SUMMARIES)].map((name) => ({
+    specifier: `${SOURCE_ROOT}cli/${name.replaceAll("-", "_")}.ts`,
+  })),
+  npmPackages: {},
+});
+
 /** Runs the installer with this machine's Deno. */
 async function runInstaller(
   args: readonly string[],
   variables: Readonly<Record<string, string>> = {},
   run: InstallWorld["run"] = async (command, rest, { cwd, env }) => await output(command, rest, cwd, env),
-  execPath: string = Deno.execPath(),
+  { execPath = Deno.execPath(), clone = CLONE }: { readonly execPath?: string; readonly clone?: string } = {},
 ): Promise<{ readonly code: number; readonly printed: string; readonly complaints: string }> {
   const [printed, complaints]: [string[], string[]] = [[], []];
   const values = { HOME: "/nonexistent", PATH: "/usr/bin", ...variables };
   const world: InstallWorld & { complain(line: string): void } = {
     env: { get: (name) => new Map(Object.entries(values)).get(name), toObject: () => values },
-    clone: CLONE,
+    clone,
     execPath,
     denoVersion: Deno.version.deno,
     os: Deno.build.os,
@@ -73,14 +84,24 @@ Deno.test({
   async fn() {
     using dir = tempDir();
     const prefix = join(dir.path, "it's a prefix");
+    // Deno and Node write other characters of a path in their addresses.
+    const clone = join(dir.path, "my~clone [1]^|");
+    copyClone(clone);
+    const runHere = async (
+      args: readonly string[],
+      variables: Readonly<Record<string, string>> = {},
+      run: InstallWorld["run"] = async (command, rest, { cwd, env }) => await output(command, rest, cwd, env),
+    ) => await runInstaller(args, variables, run, { clone });
     const launcher = join(prefix, "bin/model-sync");
 
-    const dry = await runInstaller(["install", "--prefix", prefix, "--dry-run"]);
+    const dry = await runHere(["install", "--prefix", prefix, "--dry-run"]);
     assert.match(dry.printed, /^would install model-sync \d/);
     assert.equal(findEntry(Deno, prefix), undefined);
 
-    const first = await runInstaller(["install", "--prefix", prefix]);
+    const first = await runHere(["install", "--prefix", prefix]);
     assert.deepEqual([first.code, first.complaints], [0, ""]);
+    const bundles = () => readFiles(join(prefix, "lib/model-sync", bundlesOf(prefix).join()));
+    const bundled = bundles();
     assert.match(first.printed, /^installed model-sync \d+\.\d+\.\d+ .*\n {2}command {5}.*bin\/model-sync\n/);
     assert.match(
       first.printed,
@@ -108,26 +129,75 @@ Deno.test({
     const [, head = ""] = /^# Starts model-sync\.[^\n]* run in the clone:\n# {4}(.*)\n/m.exec(text) ?? [];
     const runs = `npx -y deno@${Deno.version.deno} -A configs/install.ts`;
     assert.equal(head, `${runs} uninstall --prefix ${shellWord(prefix)}`);
-    const again = await runInstaller(["install", "--prefix", prefix], { PATH: `/bin:${prefix}/bin/` });
+    const again = await runHere(["install", "--prefix", prefix], { PATH: `/bin:${prefix}/bin/` });
     assert.match(again.printed, /^updated to model-sync .*\n(?:.*\n)*Next, in the folder of your project:/);
     assert.equal(Deno.readTextFileSync(launcher), text);
+    assert.deepEqual(bundles(), bundled, "a damaged bundle is replaced");
+
+    const main = join(clone, "cli/main.ts");
+    const source = Deno.readTextFileSync(main);
+    Deno.writeTextFileSync(main, "export const older = true;\n");
+    const older = await output(launcher, ["status"], project, OFFLINE);
+    assert.deepEqual([older.code, older.stdout], [1, ""]);
+    assert.match(
+      older.stderr,
+      /^model-sync: this installation cannot start the version in .*my~clone.* --prefix .*\n$/,
+    );
+    Deno.writeTextFileSync(main, source);
+    const [earlier] = bundlesOf(prefix);
+    const changed = await runHere(
+      ["install", "--prefix", prefix],
+      {},
+      async (command, args, { cwd, env }) => {
+        if (args[0] !== "bundle") return await output(command, args, cwd, env);
+        Deno.writeTextFileSync(main, `${source}\n`);
+        return { success: true, stdout: "", stderr: "" };
+      },
+    );
+    assert.match(
+      changed.printed,
+      /^commands start from source, which takes longer: the source changed during the install\n/,
+    );
+    assert.deepEqual(
+      bundlesOf(prefix),
+      [earlier],
+      "running commands use the bundle of the replaced launcher",
+    );
+    assert.equal((await output(launcher, ["status"], project, OFFLINE)).code, 0);
 
     writeFiles(prefix, { "lib/model-sync/mine.txt": "kept", "bin/other": "kept" });
-    const removed = await runInstaller(["uninstall", "--prefix", prefix]);
+    const removed = await runHere(["uninstall", "--prefix", prefix]);
     assert.match(removed.printed, /^uninstalled model-sync from /);
     const left = Array.from(Deno.readDirSync(join(prefix, "lib/model-sync")), ({ name }) => name);
     assert.deepEqual(left, ["mine.txt"]);
     assert.equal(findEntry(Deno, launcher), undefined);
-    assert.match((await runInstaller(["uninstall", "--prefix", prefix])).complaints, /did not write/);
+    assert.match((await runHere(["uninstall", "--prefix", prefix])).complaints, /did not write/);
   },
 });
+
+/** Copies what a clone needs to run, so that a test may change it. */
+function copyClone(clone: string): void {
+  Deno.mkdirSync(clone);
+  for (const path of ["deno.json", "deno.lock", "cli", "lib", "web"]) {
+    copyPath(join(CLONE, path), join(clone, path));
+  }
+}
+
+function copyPath(from: string, to: string): void {
+  if (Deno.statSync(from).isFile) return Deno.copyFileSync(from, to);
+  Deno.mkdirSync(to, { recursive: true });
+  for (const { name } of Deno.readDirSync(from)) copyPath(join(from, name), join(to, name));
+}
+
+function bundlesOf(prefix: string): string[] {
+  return Array.from(Deno.readDirSync(join(prefix, "lib/model-sync")), ({ name }) => name)
+    .filter((name) => name.startsWith("program-"));
+}
 
 /** Asserts that commands run the bundle, and the source once a file of it has changed. */
 async function assertFollowsSource(prefix: string, launcher: string, project: string): Promise<void> {
   const home = join(prefix, "lib/model-sync");
-  const [bundle = ""] = Array.from(Deno.readDirSync(home), ({ name }) => name).filter((name) =>
-    name.startsWith("program-")
-  );
+  const [bundle = ""] = bundlesOf(prefix);
   const folder = join(home, bundle);
   for (const { name } of Deno.readDirSync(folder)) {
     if (!/^main-.*\.js$/.test(name)) continue;
@@ -239,8 +309,7 @@ async function installWithoutPackages(prefix: string, answer: { success: boolean
     calls.push({ words: args.join(" "), cache: env["DENO_DIR"] });
     if (args.includes("--cached-only")) return Promise.resolve({ success: false, stdout: "", stderr: "" });
     if (args[0] === "cache") return Promise.resolve({ ...answer, stdout: "" });
-    const stdout = JSON.stringify({ modules: [], npmPackages: {} });
-    return Promise.resolve({ success: true, stdout, stderr: "" });
+    return Promise.resolve({ success: true, stdout: INFO, stderr: "" });
   });
   return { ...result, calls };
 }
@@ -262,8 +331,7 @@ Deno.test("an install whose launcher does not run is refused; one over a damaged
   const launcher = join(prefix, IS_WINDOWS ? "bin/model-sync.cmd" : "bin/model-sync");
   const install = async (broken: string, variables: Readonly<Record<string, string>> = {}) =>
     await runInstaller(["install", "--prefix", prefix], variables, (_, args) => {
-      const stdout = JSON.stringify({ modules: [], npmPackages: {} });
-      return Promise.resolve({ success: args[0] !== broken, stdout, stderr: "it is a test" });
+      return Promise.resolve({ success: args[0] !== broken, stdout: INFO, stderr: "it is a test" });
     });
   const refused = await install("doctor");
   assert.deepEqual([refused.code, findEntry(Deno, launcher)], [1, undefined]);
@@ -305,10 +373,9 @@ Deno.test("an install that follows a killed one ends like a first one, and unins
       (_, args, { env }) => {
         step();
         if (args[0] === "cache") writeFiles(env["DENO_DIR"] ?? "", { [`npm/${args.length}.js`]: "" });
-        const stdout = JSON.stringify({ modules: [], npmPackages: {} });
-        return Promise.resolve({ success: true, stdout, stderr: "" });
+        return Promise.resolve({ success: true, stdout: INFO, stderr: "" });
       },
-      execPath,
+      { execPath },
     );
     assert.deepEqual([code, complaints], [0, ""]);
     const { "lib/model-sync/lock": _, ...files } = readFiles(prefix);
@@ -417,4 +484,35 @@ Deno.test("a copy of a package replaces what a killed copy left", async () => {
     "1.0.0/package.json": "{}",
   });
   assert.equal(Deno.readTextFileSync(join(localPath, "index.js")), "code");
+});
+
+Deno.test({
+  name:
+    "a bundle that fails its check, or that Deno cannot make, leaves an installation that starts from source",
+  ignore: IS_WINDOWS,
+  async fn() {
+    using dir = tempDir();
+    const launcher = join(dir.path, "bin/model-sync");
+    const install = async (changed: (words: string, isBundle: boolean) => string | undefined) => {
+      const { code, printed } = await runInstaller(["install", "--prefix", dir.path], {}, (command, args) => {
+        const isBundle = command.endsWith("launcher-new") &&
+          /^if \[ -r "\$bundle"/m.test(Deno.readTextFileSync(command));
+        const stdout = changed(args.join(" "), isBundle);
+        return Promise.resolve({ success: stdout === undefined, stdout: stdout ?? INFO, stderr: "" });
+      });
+      const [first = ""] = printed.split("\n");
+      const isBundled = Deno.readTextFileSync(launcher).includes("bundle=");
+      return [code, first.replace(/ model-sync.*| \d.*/, ""), isBundled, bundlesOf(dir.path).length];
+    };
+    assert.deepEqual(await install(() => undefined), [0, "installed", true, 1]);
+    const slow = "commands start from source, which takes longer: ";
+    assert.deepEqual(
+      await install((words) => words === "info --json" ? "{" : undefined),
+      [0, `${slow}deno info failed`, false, 1],
+    );
+    assert.deepEqual(
+      await install((words, isBundle) => isBundle && words === "doctor" ? "\n" : undefined),
+      [0, `${slow}Cannot run`, false, 0],
+    );
+  },
 });
