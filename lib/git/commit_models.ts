@@ -147,7 +147,7 @@ async function writeCommit(
   const tree = await index.writeTree();
   await checkTree(registry, tree, [`${subdir}/`, ...beside], expected);
   if (stored.pack !== undefined) {
-    placePack(context, registry, scratchOf(registry), stored.pack);
+    await placePack(context, registry, scratchOf(registry), stored.pack);
   }
   const paths = restoredPaths(registry, change);
   const written = [...stored.written.map(({ path }) => `${subdir}/${path}`), ...texts.expected.keys()];

@@ -8,6 +8,7 @@ import { formatPointer, type LfsPointer } from "../release/lfs_pointer.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import type { SetFile } from "../release/model_set.ts";
 import type { ProcessExit } from "../core/subprocess.ts";
+import { moveFile } from "./copy_files.ts";
 import type { Git, GitOptions } from "./git.ts";
 import { lfsMissing } from "./git_error.ts";
 import { lfsError } from "./lfs_error.ts";
@@ -168,7 +169,10 @@ export async function storeLfsObject(
   const digest = await copyAndHash(fs, file.location, temporary, options);
   const release = entryOf(file, digest);
   fs.mkdirSync(dirname(path), { recursive: true });
-  fs.renameSync(temporary, path);
+  // `lfs.storage` may be on another disk. Git-lfs removes old files from this folder.
+  const parts = join(dirname(folder), "tmp");
+  fs.mkdirSync(parts, { recursive: true });
+  await moveFile({ fs, signal }, temporary, path, join(parts, "model-sync-"));
   return release;
 }
 

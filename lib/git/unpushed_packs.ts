@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import * as z from "zod";
 import type { Context } from "../core/context.ts";
+import { diskError } from "../core/errors.ts";
 import { findEntry, ifFound, removeIfThere, syncFolder } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";
+import { moveFile } from "./copy_files.ts";
 import { objectFormatOf, type ObjectId } from "./object_id.ts";
 import { packedIds } from "./pack_index.ts";
 import type { Registry } from "./registry.ts";
@@ -31,23 +33,29 @@ function readPacks(context: Pick<Context, "fs">, registry: Registry): UnpushedPa
  * @param from the folder of the pack and its index
  * @param name the pack's name without extension
  */
-export function placePack(
-  context: Pick<Context, "fs">,
+export async function placePack(
+  context: Pick<Context, "fs" | "signal">,
   registry: Registry,
   from: string,
   name: string,
-): void {
+): Promise<void> {
   const { fs } = context;
   const folder = join(registry.objectsDir, "pack");
   // A pack's name is the checksum of its content: an existing one belongs to an earlier commit, which may be published.
   const isNew = findEntry(fs, packPath(registry, name, ".idx")) === undefined;
   if (registry.isOwn && isNew) stateFile(context, registry).replace([...readPacks(context, registry), name]);
-  fs.mkdirSync(folder, { recursive: true });
-  // Git finds a pack by its index, which therefore comes last.
-  for (const extension of [".pack", ".idx"]) {
-    fs.renameSync(join(from, `${name}${extension}`), packPath(registry, name, extension));
+  try {
+    fs.mkdirSync(folder, { recursive: true });
+    // Git finds a pack by its index, which therefore comes last.
+    for (const kind of ["pack", "idx"]) {
+      const path = packPath(registry, name, `.${kind}`);
+      // Git, too, gives its temporary files these names, and removes old ones.
+      await moveFile(context, join(from, `${name}.${kind}`), path, join(folder, `tmp_${kind}_`));
+    }
+    syncFolder(fs, folder);
+  } catch (error) {
+    throw diskError(error, `write models into ${folder}`);
   }
-  syncFolder(fs, folder);
 }
 
 /**
