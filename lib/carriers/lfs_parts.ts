@@ -1,5 +1,7 @@
 import type { Context } from "../core/context.ts";
-import { DiskError, ModelSyncError, RefusedError } from "../core/errors.ts";
+import { DiskError, ModelSyncError, RefusedError, TransientError } from "../core/errors.ts";
+import type { RetryPolicy } from "../core/retry.ts";
+import type { Sha256 } from "../core/hash.ts";
 import { LfsServer } from "../git/lfs_server.ts";
 import type { Registry } from "../git/registry.ts";
 import { download, STALL_MS } from "../http/download.ts";
@@ -13,6 +15,9 @@ import { requireSpace } from "../store/require_space.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 
+/** Gives up soon: git-lfs may reach the server through a proxy that only git knows, and has retries of its own. */
+const RETRIES: RetryPolicy = { attemptsMax: 3, firstDelayMs: 500, delayMsMax: 5_000, retryAfterMsMax: 5_000 };
+
 /**
  * Downloads of Git LFS objects of which the store holds parts: the parts are copied, and only the others are requested.
  * git-lfs itself downloads whole objects, and stores them a second time.
@@ -23,6 +28,8 @@ export class LfsParts {
   readonly #store: Store;
   readonly #held: HeldChunks;
   #server: Promise<LfsServer> | undefined;
+  /** After a download that the network prevented. Each further one would wait for the same timeouts. */
+  #isUnreachable = false;
   /** The end of the last download: each uses several connections. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -51,14 +58,35 @@ export class LfsParts {
     return await staged;
   }
 
+  /** Removes the partial download of an object that git-lfs has downloaded. */
+  async forget({ sha256 }: LfsPointer): Promise<void> {
+    removePartial(this.#context.fs, await this.#partialPath(sha256));
+  }
+
+  #partialPath(sha256: Sha256): Promise<string> {
+    return partialPath(this.#store, `git-lfs ${sha256}`);
+  }
+
+  /** Whether git-lfs can store the object beside the partial download: it stores a copy of its own. */
+  async #hasSpaceForGitLfs({ bytes }: LfsPointer): Promise<boolean> {
+    try {
+      await requireSpace(this.#context, this.#store.partials, bytes * 2);
+      return true;
+    } catch (error) {
+      if (error instanceof DiskError) return false;
+      throw error;
+    }
+  }
+
   async #stage(
     staging: Staging,
     file: ReleaseFile,
     pointer: LfsPointer,
     spans: readonly HeldSpan[],
   ): Promise<boolean> {
+    if (this.#isUnreachable) return false;
     const { log, signal, fs } = this.#context;
-    const path = await partialPath(this.#store, `git-lfs ${pointer.sha256}`);
+    const path = await this.#partialPath(pointer.sha256);
     try {
       const server = await (this.#server ??= LfsServer.open(this.#context, this.#registry));
       const { bytes, sha256 } = await this.#download(server, file, path, spans);
@@ -71,7 +99,10 @@ export class LfsParts {
       const isKnown = error instanceof ModelSyncError || error instanceof Deno.errors.NotCapable;
       if (isOurs || !isKnown || signal.aborted) throw error;
       log.debug(`${error.message}; git-lfs downloads ${file.path}`);
-      removePartial(fs, path);
+      const isNetwork = isOfNetwork(error);
+      this.#isUnreachable ||= isNetwork;
+      // If git-lfs fails, too, the next pull continues the partial download.
+      if (!isNetwork || !await this.#hasSpaceForGitLfs(pointer)) removePartial(fs, path);
       return false;
     }
   }
@@ -85,7 +116,12 @@ export class LfsParts {
       findHeld: () => Promise.resolve(spans),
       limits: { stallMs: STALL_MS, totalMs: this.#registry.settings.transferTimeoutMs, bytesMax: bytes },
       path,
+      retries: RETRIES,
       onSize: (size) => requireSpace(this.#context, this.#store.partials, size),
     });
   }
+}
+
+function isOfNetwork(error: unknown): boolean {
+  return error instanceof TransientError || error instanceof ModelSyncError && error.code === "TIMEOUT";
 }

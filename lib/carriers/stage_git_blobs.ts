@@ -84,7 +84,7 @@ async function writeLfsFile(
   await staging.requireSpace(pointer.bytes * 2);
   const content = readLfsContent(context, registry, file.path, pointer);
   const staged = await staging.write(file.path, content);
-  if (staged.sha256 === pointer.sha256) return;
+  if (staged.sha256 === pointer.sha256) return await parts?.forget(pointer);
   throw new RefusedError(
     `Cannot accept ${file.path}: Git LFS returned SHA-256 ${staged.sha256}, its pointer says ${pointer.sha256}`,
     {

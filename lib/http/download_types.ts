@@ -1,6 +1,7 @@
 import type { Credentials } from "./request_types.ts";
 import type { ChunkList } from "../core/chunk_list.ts";
 import type { FileDigest, Sha256 } from "../core/hash.ts";
+import type { RetryPolicy } from "../core/retry.ts";
 import type { Span } from "./spans.ts";
 
 /** An address from which a file can be read now. */
@@ -72,6 +73,8 @@ export interface DownloadRequest extends ContentRequest {
    * `lib/store/held_chunks.ts`.
    */
   readonly findHeld?: (() => Promise<readonly HeldSpan[]>) | undefined;
+  /** For failures without a byte between them. Six attempts by default. */
+  readonly retries?: RetryPolicy | undefined;
   /** The file to write. What an interrupted download left there is reused if `expected` can prove it. */
   readonly path: string;
 }

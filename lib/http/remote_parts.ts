@@ -23,7 +23,7 @@ const REQUESTS_MAX = 64;
 const RETRIES: RetryPolicy = { attemptsMax: 3, firstDelayMs: 500, delayMsMax: 5_000, retryAfterMsMax: 5_000 };
 
 /** How to read parts of a file. `path` is a scratch file, in which the parts are kept. */
-export interface RemotePartsRequest extends Omit<DownloadRequest, "expected" | "onSize"> {
+export interface RemotePartsRequest extends Omit<DownloadRequest, "expected" | "onSize" | "retries"> {
   /** Called with the size of further parts, before they are fetched. It may throw if the disk has too little space. */
   readonly onParts?: ((bytes: number) => Promise<void>) | undefined;
 }

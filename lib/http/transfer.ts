@@ -205,9 +205,10 @@ export class Transfer {
       } catch (error) {
         if (!(error instanceof TransientError)) throw error;
         failures = stream.next > before ? 1 : failures + 1;
-        if (failures >= RETRIES.attemptsMax) throw error;
+        const { retries = RETRIES } = this.#request;
+        if (failures >= retries.attemptsMax) throw error;
         if (stream.next > 0 && !content.canContinue) throw new RestartDownload(error, content.ranges);
-        await pauseBeforeRetry(this.#context, RETRIES, failures, error);
+        await pauseBeforeRetry(this.#context, retries, failures, error);
       }
     }
   }

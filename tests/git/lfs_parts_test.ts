@@ -7,6 +7,7 @@ import { Registry } from "../../lib/git/registry.ts";
 import type { Located } from "../../lib/http/download_types.ts";
 import { type Fault, startFileServer } from "../../fakes/file_server.ts";
 import { type GitServer, startGitServer } from "../../fakes/git_server.ts";
+import { HurriedClock } from "../helpers/fake_clock.ts";
 import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { listing, noise, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -74,7 +75,7 @@ class Bench implements AsyncDisposable {
       this.calls.push(request.args.join(" "));
       return isolatedSpawn({ ...request, env: { ...request.env, ...env } });
     };
-    this.context = testContext({ spawn, http });
+    this.context = testContext({ spawn, http, clock: new HurriedClock(10_000) });
     await pullTo(this.context, bot);
     return this.server.lfsSentBytes;
   }
@@ -201,6 +202,40 @@ testWithLfs(
     await bench.pull();
     bench.has(third);
     assert.ok(!bench.usedGitLfs, bench.reason);
+  },
+);
+
+testWithLfs(
+  "after a storage that cannot be reached, the pull leaves further objects to git-lfs, and the next pull continues its download",
+  async () => {
+    await using bench = await Bench.open();
+    const other = SECOND.slice();
+    other.set(noise(1_000, 4), 2 * MIB);
+    writeFiles(bench.trainer.modelsDir, { "b.bin": other });
+    await bench.publish(SECOND);
+    await using storage = startFileServer(SECOND);
+    const breaks = [100_000, ...Array<number>(40).fill(0)];
+    storage.faults.push(...breaks.map((afterBytes): Fault => ({ kind: "reset", afterBytes })));
+    const located = new Set<string>();
+    answerBatch(bench.server, (action) => {
+      located.add(action.oid);
+      return batch(action, { actions: { download: { href: storage.url } } });
+    });
+    const { intercept } = bench.server;
+    bench.server.intercept = (request, path) =>
+      intercept(request, path) ??
+        (path.endsWith("/objects/batch") ? new Response(null, { status: 404 }) : undefined);
+    await assert.rejects(bench.pull());
+    bench.has(FIRST);
+    // Three for each of the two missing spans.
+    assert.ok(storage.requests.length <= 6, `${storage.requests.length} requests`);
+    bench.server.intercept = intercept;
+    located.clear();
+    await bench.pull();
+    bench.has(SECOND);
+    assert.ok(bench.usedGitLfs);
+    assert.match(bench.context.log.lines.join("\n"), /continuing [ab]\.bin from Git LFS/);
+    assert.equal(located.size, 1);
   },
 );
 
