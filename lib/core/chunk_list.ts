@@ -99,6 +99,16 @@ export function chunkKey(binaryDigest: string): string {
   return binaryDigest.slice(0, DIGEST_BYTES);
 }
 
+/** Returns the chunks of a list; `undefined` without a list, or for one of another file or format. */
+export function readChunks(list: ChunkList | undefined, bytes: number): Chunks | undefined {
+  try {
+    return list === undefined ? undefined : Chunks.read(list, bytes);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
 /** Returns why a list is not one of a file of `bytes`; `undefined` if it is, or if it is of another format. */
 export function chunkListProblem(list: ChunkList, bytes: number): string | undefined {
   try {

@@ -1,7 +1,7 @@
 import type { Context } from "../core/context.ts";
 import type { Downloaded, DownloadRequest, HeldSpan, RangeSupport, Reuse } from "./download_types.ts";
 import { RefusedError, TransientError } from "../core/errors.ts";
-import { Chunks } from "../core/chunk_list.ts";
+import { type Chunks, readChunks } from "../core/chunk_list.ts";
 import { type FileDigest, writeAll } from "../core/hash.ts";
 import { credibleSpans, describePartial, forgetPartial, readPartial, removePartial } from "./partial_file.ts";
 import { PrefixHasher } from "./prefix_hasher.ts";
@@ -109,8 +109,7 @@ export class Transfer {
 
   #chunks(): Chunks | undefined {
     const { bytes, contentChunks } = this.#request.expected;
-    if (bytes === undefined || contentChunks === undefined) return undefined;
-    return Chunks.read(contentChunks, bytes);
+    return bytes === undefined ? undefined : readChunks(contentChunks, bytes);
   }
 
   /** Returns the spans to copy from other files. */

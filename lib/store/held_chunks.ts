@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { Chunks } from "../core/chunk_list.ts";
+import { type Chunks, readChunks } from "../core/chunk_list.ts";
 import type { Context } from "../core/context.ts";
 import { formatBytes } from "../core/format.ts";
 import { hashFile, isChunked, type Sha256 } from "../core/hash.ts";
@@ -40,12 +40,12 @@ export class HeldChunks {
    * @param file the manifest's entry of the wanted file
    */
   async spansOf(file: ReleaseFile): Promise<HeldSpan[]> {
-    const wanted = readChunks(file);
+    const wanted = readChunks(file.contentChunks, file.size);
     if (wanted === undefined) return [];
     const places = new Map<string, HeldChunk | undefined>();
     for (let index = 0; index < wanted.count; index++) places.set(wanted.key(index), undefined);
     for (const held of this.#held()) {
-      const chunks = readChunks(held.file);
+      const chunks = readChunks(held.file.contentChunks, held.file.size);
       if (chunks !== undefined) note(places, chunks, held.location);
     }
     const unlisted = this.#findUnlisted(file.path);
@@ -88,7 +88,7 @@ export class HeldChunks {
     );
     try {
       const digest = await hashFile(fs, location, { signal, isForManifest: true });
-      return digest.contentChunks === undefined ? undefined : Chunks.read(digest.contentChunks, digest.bytes);
+      return readChunks(digest.contentChunks, digest.bytes);
     } catch (error) {
       signal.throwIfAborted();
       log.warn(`cannot read ${location}: ${error instanceof Error ? error.message : String(error)}`);
@@ -101,16 +101,6 @@ interface HeldFile {
   readonly file: ReleaseFile;
   readonly location: string;
   readonly release: string;
-}
-
-/** Reads a list of the store. A damaged one, which no verified manifest has, counts as missing. */
-function readChunks({ contentChunks, size }: ReleaseFile): Chunks | undefined {
-  try {
-    return contentChunks === undefined ? undefined : Chunks.read(contentChunks, size);
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
 }
 
 /** Notes the places of the wanted chunks that have none yet. */

@@ -412,6 +412,20 @@ Deno.test("download() continues an interrupted download, and fetches only the re
   bench.assertArrived();
 });
 
+Deno.test("download() ignores a chunk list of a file of another size", async () => {
+  await using bench = new Bench(SMALL);
+  await using larger = new Bench(LARGE);
+  const { contentChunks } = await larger.expected();
+  const expected = { ...await bench.expected(), contentChunks };
+  Deno.writeFileSync(bench.path, SMALL.subarray(0, 200_000));
+  describePartial(Deno, bench.path, [{ start: 0, end: 200_000 }]);
+  assert.equal((await bench.download({ expected })).resumedBytes, 200_000);
+  bench.assertArrived();
+  const wrong = { ...expected, sha256: (await larger.expected()).sha256 };
+  await assert.rejects(bench.download({ expected: wrong }), { code: "DIGEST_MISMATCH" });
+  bench.assertNothingLeft();
+});
+
 Deno.test("a kill on a slow line loses a few seconds of a download, with chunk digests and without", async () => {
   await using bench = new Bench(LARGE);
   const whole = await bench.expected();
