@@ -24,19 +24,38 @@ const REASON_CHARS_MAX = 200;
 
 const LFS_TYPE = "application/vnd.git-lfs+json";
 
+const Address = z.url({ protocol: /^https?$/ });
+
+/** Where a content is sent: whole, or in the parts that the header lists by their numbers. */
+const UploadAction = z.object({
+  href: Address,
+  header: z.record(z.string(), z.coerce.string()).default({}),
+}).transform(({ href, header: { chunk_size: partBytes, ...header } }) => ({
+  href,
+  parts: partBytes === undefined ? null : { partBytes, addresses: numbered(header) },
+})).pipe(z.object({
+  href: z.string(),
+  parts: z.object({
+    partBytes: z.coerce.number<string>().int().positive(),
+    addresses: z.array(z.object({ partNumber: z.number(), url: Address })),
+  }).nullable(),
+}));
+type UploadAction = z.infer<typeof UploadAction>;
+type UploadParts = NonNullable<UploadAction["parts"]>;
+
 const LfsBatch = z.object({
   objects: z.array(z.object({
     oid: z.string(),
     error: z.object({ message: z.string() }).optional(),
-    actions: z.object({
-      upload: z.object({ href: z.url(), header: z.record(z.string(), z.coerce.string()).default({}) })
-        .optional(),
-    }).optional(),
+    actions: z.object({ upload: UploadAction.optional() }).optional(),
   })),
 });
-type UploadAction = NonNullable<
-  NonNullable<z.infer<typeof LfsBatch>["objects"][number]["actions"]>["upload"]
->;
+
+function numbered(header: Readonly<Record<string, string>>) {
+  return Object.entries(header)
+    .flatMap(([key, url]) => /^\d{1,5}$/.test(key) ? [{ partNumber: Number(key), url }] : [])
+    .sort((a, b) => a.partNumber - b.partNumber);
+}
 
 /** A content to upload, and its path in the repository. */
 export interface UploadContent {
@@ -131,10 +150,10 @@ async function sendContent(
   context: Context,
   target: LfsTarget,
   content: UploadContent,
-  { href, header: { chunk_size: partBytes, ...header } }: UploadAction,
+  { href, parts }: UploadAction,
 ): Promise<void> {
   const { signal } = context;
-  if (partBytes !== undefined) return await sendParts(context, target, content, { href, header, partBytes });
+  if (parts !== null) return await sendParts(context, target, content, { href, ...parts });
   await target.sender.send({ url: href, method: "PUT", body: content.blob, signal });
 }
 
@@ -143,21 +162,14 @@ async function sendParts(
   { fs, signal }: Context,
   { hub, sender }: LfsTarget,
   { sha256, blob }: UploadContent,
-  { href, header, partBytes: stated }: {
-    readonly href: string;
-    readonly header: Readonly<Record<string, string>>;
-    readonly partBytes: string;
-  },
+  { href, partBytes, addresses }: { readonly href: string } & UploadParts,
 ): Promise<void> {
-  const partBytes = Number(stated);
   const count = Math.ceil(blob.size / partBytes);
-  const urls = Object.entries(header)
-    .flatMap(([key, url]) => /^\d{1,5}$/.test(key) ? [{ partNumber: Number(key), url }] : [])
-    .sort((a, b) => a.partNumber - b.partNumber);
-  const isWhole = urls.length === count && urls.every(({ partNumber }, index) => partNumber === index + 1);
-  if (!(partBytes >= 1) || !isWhole) throw notAHub(hub);
+  const isWhole = addresses.length === count &&
+    addresses.every(({ partNumber }, index) => partNumber === index + 1);
+  if (!isWhole) throw notAHub(hub);
   const parts: { readonly partNumber: number; readonly etag: string }[] = [];
-  await eachAtOnce(signal, urls, PARTS_AT_ONCE_MAX, async ({ partNumber, url }, signal) => {
+  await eachAtOnce(signal, addresses, PARTS_AT_ONCE_MAX, async ({ partNumber, url }, signal) => {
     const start = (partNumber - 1) * partBytes;
     const body = blob.slice(start, start + partBytes);
     const { headers } = await sender.send({ url, method: "PUT", body, signal });

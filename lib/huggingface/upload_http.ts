@@ -8,7 +8,7 @@ import {
   UnreachableError,
 } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
-import { readBody } from "../http/request.ts";
+import { bearer, readBody, sendRequest } from "../http/request.ts";
 import { statusError } from "../http/status_error.ts";
 import { actionOf, networkError } from "../http/network_error.ts";
 import type { NamedRequest } from "../http/request_types.ts";
@@ -50,8 +50,8 @@ export interface UploadSender {
   /**
    * Returns the answer, of any content type and complete. The request is repeated after temporary failures.
    *
-   * @throws {BranchMoved}; {@link RefusedError} code `FILE_CHANGED`; {@link AuthenticationError}; {@link
-   * UnreachableError}; {@link FailedError} code `STORAGE_REFUSED`
+   * @throws {BranchMoved}; {@link RefusedError} codes `FILE_CHANGED`, `REDIRECT_REFUSED`; {@link
+   * AuthenticationError}; {@link UnreachableError}; {@link FailedError} code `STORAGE_REFUSED`
    */
   send(request: UploadRequest): Promise<Response>;
   /** As {@link send}, for an answer of the hub in JSON. @throws {UnreachableError} code `ANSWER_INVALID` */
@@ -115,8 +115,6 @@ async function sendOnce(
         hint: "check the network, or run again later",
       }),
   );
-  const headers = new Headers({ "user-agent": "model-sync", ...given });
-  if (isHubs && token !== undefined) headers.set("authorization", `Bearer ${token.reveal()}`);
   let unread: { readonly error: unknown } | undefined;
   const watched = body instanceof HashedFileBlob
     ? body.watched({
@@ -130,7 +128,15 @@ async function sendOnce(
   const request = { url: url.href, ...named };
   let response: Response;
   try {
-    response = await hub.context.http(url, { method, headers, body: watched, signal: watch.signal });
+    const credentials = token === undefined ? undefined : bearer(endpoint, token);
+    const sent = {
+      ...request,
+      method,
+      ...(given === undefined ? {} : { headers: given }),
+      body: watched,
+      credentials,
+    };
+    ({ response } = await sendRequest(hub.context, sent, watch.signal));
     if (response.ok) return await readWhole(response, request);
   } catch (error) {
     if (unread !== undefined) throw diskError(unread.error, actionOf(named));

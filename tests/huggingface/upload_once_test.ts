@@ -102,7 +102,16 @@ Deno.test("a hub whose addresses for the parts do not fit the file is not used",
   writeFiles(bench.trainer, { "model.bin": BIG });
   bench.server.createRepo(REPO);
   const oid = createHash("sha256").update(BIG).digest("hex");
-  for (const header of [{ chunk_size: "0" }, { chunk_size: "500000", "00001": bench.server.storageOrigin }]) {
+  const url = bench.server.storageOrigin;
+  const headers = [
+    { chunk_size: "0" },
+    { chunk_size: "500000", "00001": url },
+    { chunk_size: "500000.5", "00001": url, "00002": url },
+    { chunk_size: "500000", "00001": url, "00003": url },
+    { chunk_size: "500000", "00001": url, "00002": "not an address" },
+    { chunk_size: "500000", "00001": url, "00002": "file:///etc/passwd" },
+  ];
+  for (const header of headers) {
     bench.server.fail(/objects\/batch/, {
       kind: "answer",
       make: () => {
@@ -115,4 +124,29 @@ Deno.test("a hub whose addresses for the parts do not fit the file is not used",
       { code: "ANSWER_INVALID" },
     );
   }
+});
+
+Deno.test("an upload follows redirects within an origin, and sends no content to another one", async () => {
+  await using bench = new HubBench();
+  writeFiles(bench.trainer, { "model.bin": BIG });
+  bench.server.createRepo(REPO);
+  const upload = () => uploadFrom(bench.context, bench.trainer, publisherOptions(bench.server));
+  const received: string[] = [];
+  await using other = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    received.push(await request.text());
+    return new Response();
+  });
+  const elsewhere = `http://127.0.0.1:${other.addr.port}/`;
+  const redirect = (location: string) => new Response(null, { status: 307, headers: { location } });
+  bench.server.fail(/^PUT/, { kind: "answer", make: () => redirect(elsewhere) });
+  await assert.rejects(upload(), { code: "REDIRECT_REFUSED", exitCode: 5 });
+  assert.deepEqual([received, bench.server.files(REPO)], [[], {}]);
+  // The hub answers so for a repository that was renamed.
+  bench.server.fail(/objects\/batch/, {
+    kind: "answer",
+    make: () => redirect(`/${REPO}.git/info/lfs/objects/batch?renamed`),
+  });
+  await upload();
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
 });
