@@ -243,7 +243,7 @@ export class Git {
     };
   }
 
-  /** A trace that the user requests stays as it is. */
+  /** Returns the variables for git's HTTP trace; none if the user has set one. */
   #trace({ isTraced }: CallOptions): Record<string, string> {
     return isTraced === true && this.#context.env.get("GIT_TRACE_CURL") === undefined ? HTTP_TRACE : {};
   }

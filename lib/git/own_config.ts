@@ -23,9 +23,10 @@ export const KIND_MARK = "model-sync.clone";
 
 /** The same mark as a file, in case the configuration is lost. */
 const MARK_FILE = "model-sync.own";
+
 /**
- * The files of the worktree in a sparse checkout: none. Git shows such a worktree as clean. Models are read and written as
- * git objects, and a second copy of them would only need disk space.
+ * The patterns of a sparse checkout. They match no file, so models need no second copy on the disk, and git shows the
+ * empty worktree as clean.
  */
 const SPARSE_FILE = "info/sparse-checkout";
 const SPARSE_TEXT = "# No files: model-sync reads and writes git objects.\n";

@@ -171,7 +171,7 @@ function signInAtOnce(
   };
 }
 
-/** Whether nobody on the way can read requests. Over plain http, credentials are sent only if the server requests them. */
+/** Whether requests are encrypted or stay on this machine. Others carry credentials only if the server requests them. */
 function isPrivateLine({ protocol, hostname }: URL): boolean {
   return protocol === "https:" || /^(?:localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
 }

@@ -10,8 +10,8 @@ import { packedIds } from "./pack_index.ts";
 import type { Registry } from "./registry.ts";
 
 /**
- * Packs of commits that the registry may not have, by name without extension. If such a commit is given up, its pack is
- * only garbage.
+ * The names, without extension, of packs whose commits may not be in the registry. If a commit is never pushed, nothing
+ * needs its pack.
  */
 const UnpushedPacks = z.array(z.string().regex(/^pack-(?:[0-9a-f]{40}|[0-9a-f]{64})$/));
 type UnpushedPacks = z.infer<typeof UnpushedPacks>;

@@ -17,12 +17,33 @@ import { rulesNameOf } from "../validators/rules_name.ts";
 export async function refuseInvalid(
   context: Context,
   store: Store | undefined,
-  { dir, digest, files }: ModelSet,
+  set: ModelSet,
+  settings: ValidateSettings,
+): Promise<void> {
+  if (settings.enabled) await check(context, store, set, { settings, rules: await rulesNameOf(settings) });
+}
+
+/** As {@link refuseInvalid}. Remembers the models, so that the next publish checks only those that changed. */
+export async function refuseInvalidOnce(
+  context: Context,
+  store: Store,
+  set: ModelSet,
   settings: ValidateSettings,
 ): Promise<void> {
   if (!settings.enabled) return;
-  const passed = store === undefined ? undefined : findPassedModels(store);
   const rules = await rulesNameOf(settings);
+  await check(context, store, set, { settings, rules });
+  rememberPassedModels(store, rules, set.files);
+}
+
+/** @param rules the name of the rules in the settings */
+async function check(
+  context: Context,
+  store: Store | undefined,
+  { dir, digest, files }: ModelSet,
+  { settings, rules }: { readonly settings: ValidateSettings; readonly rules: string },
+): Promise<void> {
+  const passed = store === undefined ? undefined : findPassedModels(store);
   // Loaded only for changed models: an unchanged publish starts faster without it.
   const { validateRelease } = await import("../validators/validate_release.ts");
   try {
@@ -41,16 +62,4 @@ export async function refuseInvalid(
     if (error instanceof InvalidModelError) throw error.atPublisher();
     throw error;
   }
-}
-
-/** As {@link refuseInvalid}. Remembers the models, so that the next publish checks only those that changed. */
-export async function refuseInvalidOnce(
-  context: Context,
-  store: Store,
-  set: ModelSet,
-  settings: ValidateSettings,
-): Promise<void> {
-  if (!settings.enabled) return;
-  await refuseInvalid(context, store, set, settings);
-  rememberPassedModels(store, await rulesNameOf(settings), set.files);
 }

@@ -102,7 +102,7 @@ function startsWith(head: Uint8Array, magic: readonly number[]): boolean {
  * may be cut off.
  */
 export function isPlainText(head: Uint8Array): boolean {
-  // Most other files have such a byte. Decoding them would cost an error each.
+  // Most files that are no text contain such a byte: this is faster than an error of the decoder for each.
   if (head.some(isControl)) return false;
   try {
     return !CONTROL.test(new TextDecoder("utf-8", { fatal: true }).decode(head, { stream: true }));
