@@ -1,10 +1,10 @@
 import { TRY_ONNX, tryOnnx } from "../lib/validators/onnx/try_onnx.ts";
 import { EXIT, UsageError } from "../lib/core/errors.ts";
 import { VERSION } from "../lib/core/version.ts";
+import { ENTRIES, loadRunner } from "./_entries.ts";
 import { asksForHelp, asksForJson, type CommandName, noSuchCommand, overview } from "./_help.ts";
 import { LIST_VALUES } from "./_shells/list_values.ts";
 import { endProcess, type PermissionName, processWorld, type World } from "./_world.ts";
-import type { Program } from "./_command.ts";
 import { Output } from "./_output.ts";
 
 /**
@@ -15,47 +15,25 @@ import { Output } from "./_output.ts";
  * `references-sync`, the variables of `status`) therefore hold from source only.
  */
 
-interface Entry {
-  /** The permissions that the command's set does not have. */
-  readonly revoked: readonly PermissionName[];
-  readonly load: () => Promise<{ readonly program: Program }>;
-}
-
-/** All commands. A test compares what they give up with the permission sets of deno.json. */
-export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
-  publish: { revoked: [], load: () => import("./publish.ts") },
-  pull: { revoked: [], load: () => import("./pull.ts") },
-  "hf-upload": { revoked: [], load: () => import("./hf_upload.ts") },
-  "hf-pull": { revoked: [], load: () => import("./hf_pull.ts") },
-  "artifact-pull": { revoked: [], load: () => import("./artifact_pull.ts") },
-  "runpod-pull": { revoked: [], load: () => import("./runpod_pull.ts") },
-  "references-sync": { revoked: [], load: () => import("./references_sync.ts") },
-  withdraw: { revoked: [], load: () => import("./withdraw.ts") },
-  train: { revoked: [], load: () => import("./train.ts") },
-  rollback: { revoked: [], load: () => import("./rollback.ts") },
-  canary: { revoked: [], load: () => import("./canary.ts") },
-  quarantine: { revoked: ["run"], load: () => import("./quarantine.ts") },
-  status: { revoked: ["net", "run", "write"], load: () => import("./status.ts") },
-  releases: { revoked: [], load: () => import("./releases.ts") },
-  diff: { revoked: [], load: () => import("./diff.ts") },
-  history: { revoked: ["net", "run", "write"], load: () => import("./history.ts") },
-  log: { revoked: ["net", "run", "write"], load: () => import("./log.ts") },
-  verify: { revoked: ["net", "run", "write"], load: () => import("./verify.ts") },
-  prune: { revoked: ["run"], load: () => import("./prune.ts") },
-  redeploy: { revoked: ["run"], load: () => import("./redeploy.ts") },
-  daemon: { revoked: [], load: () => import("./daemon.ts") },
-  dashboard: { revoked: ["run"], load: () => import("./dashboard.ts") },
-  pause: { revoked: ["run"], load: () => import("./pause.ts") },
-  resume: { revoked: ["run"], load: () => import("./resume.ts") },
-  "run-now": { revoked: ["run"], load: () => import("./run_now.ts") },
-  init: { revoked: [], load: () => import("./init.ts") },
-  service: { revoked: ["net"], load: () => import("./service.ts") },
-  doctor: { revoked: [], load: () => import("./doctor.ts") },
-  completions: { revoked: ["net", "run", "write"], load: () => import("./completions.ts") },
-  man: { revoked: ["net", "run", "write"], load: () => import("./man.ts") },
-  keys: { revoked: ["net", "run"], load: () => import("./keys.ts") },
-  config: { revoked: ["net", "run"], load: () => import("./config.ts") },
-};
+/** What each command gives up, because its permission set lacks it. A test compares both. */
+export const REVOKED: Readonly<Record<string, readonly PermissionName[] | undefined>> = {
+  quarantine: ["run"],
+  status: ["net", "run", "write"],
+  history: ["net", "run", "write"],
+  log: ["net", "run", "write"],
+  verify: ["net", "run", "write"],
+  prune: ["run"],
+  redeploy: ["run"],
+  dashboard: ["run"],
+  pause: ["run"],
+  resume: ["run"],
+  "run-now": ["run"],
+  service: ["net"],
+  completions: ["net", "run", "write"],
+  man: ["net", "run", "write"],
+  keys: ["net", "run"],
+  config: ["net", "run"],
+} satisfies Partial<Record<CommandName, readonly PermissionName[]>>;
 
 /** Runs the command that the arguments name, or shows help. @returns the exit code */
 export async function run(world: World): Promise<number> {
@@ -79,10 +57,10 @@ export async function run(world: World): Promise<number> {
 }
 
 async function runCommand(world: World, name: string, args: readonly string[]): Promise<number> {
-  if (!isCommand(name)) return outputOf(world).error(await unknownCommand(name));
-  const entry = ENTRIES[name];
-  for (const permission of entry.revoked) world.permissions.giveUp(permission);
-  const [{ runProgram }, { program }] = await Promise.all([import("./_command.ts"), entry.load()]);
+  const [, entry] = Object.entries(ENTRIES).find(([command]) => command === name) ?? [];
+  if (entry === undefined) return outputOf(world).error(await unknownCommand(name));
+  for (const permission of REVOKED[name] ?? []) world.permissions.giveUp(permission);
+  const [{ runProgram }, { program }] = await Promise.all([loadRunner(), entry.load()]);
   return await runProgram(program, args, world);
 }
 
@@ -100,10 +78,6 @@ async function showVersion(world: World): Promise<number> {
 
 function outputOf(world: World): Output {
   return new Output({ json: asksForJson(world.args), logFormat: "text", level: "info" }, world);
-}
-
-function isCommand(name: string): name is CommandName {
-  return Object.hasOwn(ENTRIES, name);
 }
 
 async function unknownCommand(name: string): Promise<UsageError> {

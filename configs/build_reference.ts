@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Program } from "../cli/_command.ts";
 import { optionName } from "../cli/_help.ts";
-import { ENTRIES } from "../cli/main.ts";
+import { ENTRIES } from "../cli/_entries.ts";
 import { jsonSchema } from "../lib/config/keys.ts";
 import { renderDefaults } from "../lib/config/render_defaults.ts";
 import { renderReference, type SettingOptions } from "../lib/config/reference.ts";

@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import * as z from "zod";
 import { sourceLine } from "../../cli/_source_line.ts";
 import { SUMMARIES } from "../../cli/_help.ts";
-import { ifFound, removeIfThere, removeTree, syncFolder, syncFolders } from "../../lib/core/files.ts";
+import { ifFound, removeTree, syncFolder, syncFolders } from "../../lib/core/files.ts";
 import { listFolder } from "../../lib/core/folders.ts";
 import { causesOf } from "./deno_causes.ts";
 import type { InstallWorld } from "./install_world.ts";
@@ -11,7 +11,7 @@ import { linkOrCopy } from "./link_or_copy.ts";
 import { loadedBy, moduleGraph } from "./module_graph.ts";
 import { programStamp } from "./program_stamp.ts";
 
-/** The entry of a bundle in its folder. */
+/** The entry of the bundle of all commands in its folder. Those of one command have the command's name. */
 export const BUNDLE_ENTRY = "bundled.js";
 
 const DenoInfo = z.object({ denoDir: z.string().optional() });
@@ -76,13 +76,47 @@ async function writeBundle(
   const root = sourceRoot(info);
   // Before the bundler reads the files: a change while it runs makes the list differ from the source.
   writeSources(world.clone, root, info, folder);
-  await run([
-    ...["bundle", "-q", "--platform", "deno", "--code-splitting"],
-    ...["--import-map", writeImportMap(world, root, folder), "--outdir", folder],
-    join(world.clone, "cli/bundled.ts"),
-  ], { DENO_DIR: cache });
-  for (const name of [MAP, ROOT_MODULE]) removeIfThere(Deno, join(folder, name));
+  const made = join(folder, "made");
+  Deno.mkdirSync(made);
+  const bundle = async (entry: string, changes: Readonly<Record<string, string>>) => {
+    const map = join(made, "import_map.json");
+    Deno.writeTextFileSync(map, JSON.stringify({ imports: { ...importsOf(world, root, made), ...changes } }));
+    const options = ["-q", "--platform", "deno", "--code-splitting", "--import-map", map, "--outdir", folder];
+    await run(["bundle", ...options, entry], { DENO_DIR: cache });
+  };
+  await bundle(join(world.clone, "cli/bundled.ts"), {});
+  for (const name of FREQUENT) {
+    const { entry, entries } = writeCommandModules(root, made, name);
+    await bundle(entry, { [`${root}cli/_entries.ts`]: pathToFileURL(entries).href });
+  }
+  await removeTree(Deno, made);
   Deno.writeTextFileSync(join(folder, "install_again.txt"), repair);
+}
+
+/**
+ * Commands that run often. Each has a bundle of its own, which is loaded in a few files: in the bundle of all commands,
+ * every set of commands that share a module has a file.
+ */
+export const FREQUENT = ["status", "pull", "publish", "hf-pull", "artifact-pull", "runpod-pull"] as const;
+
+/** Writes the modules for the bundle of one command: its entry, and what takes the place of `cli/_entries.ts`. */
+function writeCommandModules(root: string, folder: string, name: typeof FREQUENT[number]) {
+  const [entry, entries] = [join(folder, `${name}.ts`), join(folder, `entries_${name}.ts`)];
+  const address = (path: string) => JSON.stringify(`${root}cli/${path}`);
+  Deno.writeTextFileSync(entry, `import ${address("bundled.ts")};\n`);
+  Deno.writeTextFileSync(
+    entries,
+    `import { runProgram } from ${address("_command.ts")};
+import { program } from ${address(commandFile(name))};
+export const ENTRIES = { ${JSON.stringify(name)}: { load: () => Promise.resolve({ program }) } };
+export const loadRunner = () => Promise.resolve({ runProgram });
+`,
+  );
+  return { entry, entries };
+}
+
+function commandFile(name: string): string {
+  return `${name.replaceAll("-", "_")}.ts`;
 }
 
 const MAIN = "cli/main.ts";
@@ -140,24 +174,18 @@ function shareBundler(denoDir: string | undefined, cache: string): void {
   }
 }
 
-const [MAP, ROOT_MODULE] = ["import_map.json", "source_root.ts"];
-
 const Project = z.looseObject({ imports: z.record(z.string(), z.string()) });
 
-/** Writes the imports of the clone, with modules of a bundle in the place of two others. @returns its path */
-function writeImportMap({ clone, os }: InstallWorld, root: string, folder: string): string {
+/** Returns the imports of the clone, with modules of a bundle in the place of two others. */
+function importsOf({ clone, os }: InstallWorld, root: string, folder: string): Record<string, string> {
   const { imports } = Project.parse(JSON.parse(Deno.readTextFileSync(join(clone, "deno.json"))));
-  Deno.writeTextFileSync(
-    join(folder, ROOT_MODULE),
-    `export const SOURCE_ROOT: string = ${JSON.stringify(root)};\n`,
-  );
-  const map = {
+  const rootModule = join(folder, "source_root.ts");
+  Deno.writeTextFileSync(rootModule, `export const SOURCE_ROOT: string = ${JSON.stringify(root)};\n`);
+  return {
     ...imports,
-    [`${root}lib/core/source_root.ts`]: pathToFileURL(join(folder, ROOT_MODULE)).href,
+    [`${root}lib/core/source_root.ts`]: pathToFileURL(rootModule).href,
     ...(os === "windows" ? {} : { "node:path": `${root}lib/core/posix_path.ts` }),
   };
-  Deno.writeTextFileSync(join(folder, MAP), JSON.stringify({ imports: map }));
-  return join(folder, MAP);
 }
 
 /** Writes for each command the files of its source, by which the bundle notices that they have changed. */
@@ -165,7 +193,7 @@ function writeSources(clone: string, root: string, info: string, folder: string)
   const graph = moduleGraph(info);
   Deno.mkdirSync(join(folder, "sources"));
   for (const name of Object.keys(SUMMARIES)) {
-    const command = `cli/${name.replaceAll("-", "_")}.ts`;
+    const command = `cli/${commandFile(name)}`;
     const files = [
       ...loadedBy(graph, root + MAIN, { later: false }),
       ...loadedBy(graph, root + command, { later: true }),

@@ -13,7 +13,7 @@ import {
 import { listFolder, TemporaryFolder } from "../../lib/core/folders.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
 import { shellWord } from "../../lib/core/quote.ts";
-import { bundleProgram } from "./bundle_program.ts";
+import { bundleProgram, FREQUENT } from "./bundle_program.ts";
 import { commandFlags } from "./command_flags.ts";
 import { installerCommand } from "./install_options.ts";
 import { fetchPackages } from "./fetch_packages.ts";
@@ -183,10 +183,10 @@ function installerLine(
   ].join(" ");
 }
 
-/** Commands that run often, whose code is compiled at once: a user of a service may not write the cache. */
-const FREQUENT = ["status", "pull", "publish", "hf-pull", "artifact-pull", "runpod-pull"];
-
-/** Runs the new launcher in an empty folder, which also fills Deno's caches of compiled code. */
+/**
+ * Runs the new launcher in an empty folder, which also fills Deno's caches of compiled code: a user of a service may not
+ * write them.
+ */
 async function checkLauncher(world: InstallWorld, { home }: Places, text: string): Promise<void> {
   const candidate = join(home, world.os === "windows" ? "launcher-new.cmd" : "launcher-new");
   await using folder = new TemporaryFolder(Deno, "install");

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { shellWord } from "../../lib/core/quote.ts";
 import { BUNDLE_ENTRY } from "./bundle_program.ts";
 import { ANY_COMMAND, type CommandFlags } from "./command_flags.ts";
@@ -67,7 +66,7 @@ export MODEL_SYNC_LAUNCHER=${shellWord(launcher)}
 export DENO_DIR="$cache" NPM_CONFIG_REGISTRY=${shellWord(registry)} DENO_NO_UPDATE_CHECK=1
 
 start="$clone/cli/main.ts"
-${program === undefined ? "" : bundled(join(program, BUNDLE_ENTRY))}
+${program === undefined ? "" : bundled(program)}
 # The permission sets are in deno.json.
 case \${1-} in
 ${
@@ -89,10 +88,11 @@ exec "$runtime" run ${flags.common.map(shellWord).join(" ")} --config "$clone/de
  */
 const EAGER = "--v8-flags=--no-lazy";
 
-/** Returns the lines that start the bundle, which compares itself with the source. */
-function bundled(entry: string): string {
-  return `bundle=${shellWord(entry)}
-if [ -r "$bundle" ]; then start=$bundle; fi
+/** Returns the lines that start the bundle of the command, or else of all. A bundle compares itself with the source. */
+function bundled(program: string): string {
+  return `bundle=${shellWord(program)}
+if [ -r "$bundle/\${1-}.js" ]; then start=$bundle/$1.js
+elif [ -r "$bundle/${BUNDLE_ENTRY}" ]; then start=$bundle/${BUNDLE_ENTRY}; fi
 `;
 }
 

@@ -4,7 +4,7 @@ import type { Command } from "../../cli/_command.ts";
 import type { OptionGroup } from "../../cli/_declaration.ts";
 import { optionName, SUMMARIES } from "../../cli/_help.ts";
 import { clonedCommit } from "../../cli/_version.ts";
-import { ENTRIES } from "../../cli/main.ts";
+import { ENTRIES } from "../../cli/_entries.ts";
 import { COMMON_OPTIONS } from "../../cli/_options.ts";
 import { configKeys } from "../../lib/config/keys.ts";
 import { VERSION } from "../../lib/core/version.ts";

@@ -4,7 +4,7 @@ import type { Command, Program } from "../../cli/_command.ts";
 import type { Option } from "../../cli/_declaration.ts";
 import { optionName } from "../../cli/_help.ts";
 import { COMMON_OPTIONS } from "../../cli/_options.ts";
-import { ENTRIES } from "../../cli/main.ts";
+import { ENTRIES } from "../../cli/_entries.ts";
 import { withoutPipes } from "../helpers/damage.ts";
 import { HurriedClock } from "../helpers/fake_clock.ts";
 import { readOnlyFs, rootedFs } from "../helpers/fake_fs.ts";

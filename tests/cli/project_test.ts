@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { ENTRIES } from "../../cli/main.ts";
+import { ENTRIES } from "../../cli/_entries.ts";
 import { configKeys } from "../../lib/config/keys.ts";
 import { type CliResult, runCli, spawnCli } from "../helpers/run_cli.ts";
 import { fixedKey } from "../helpers/signing.ts";

@@ -211,9 +211,14 @@ async function assertFollowsSource(prefix: string, launcher: string, project: st
     const { code, stderr } = await output(launcher, ["status"], project, OFFLINE);
     assert.deepEqual([code, stderr], [0, printed]);
   }
-  Deno.removeSync(join(folder, "bundled.js"));
-  const { code, stderr } = await output(launcher, ["status"], project, OFFLINE);
-  assert.deepEqual([code, stderr], [0, ""], "without a bundle");
+  Deno.writeTextFileSync(sources, lines);
+  const every = Array.from(Deno.readDirSync(folder), ({ name }) => name);
+  for (const [entry, printed] of [["status.js", "B"], ["bundled.js", ""]] as const) {
+    assert.ok(every.includes(entry));
+    Deno.removeSync(join(folder, entry));
+    const { code, stderr } = await output(launcher, ["status"], project, OFFLINE);
+    assert.deepEqual([code, stderr], [0, printed], `without ${entry}`);
+  }
 }
 
 Deno.test("the advice for the PATH names a file that the operator's shell reads", () => {
@@ -320,7 +325,7 @@ Deno.test("an install announces the download of packages once, and downloads the
   assert.deepEqual([code, printed.match(/downloading/g)?.length], [0, 1], printed);
   assert.match(printed, /^downloading the packages, about 50 MB, once \.\.\.\ninstalled /);
   const loads = calls.filter(({ words }) => /^(?:cache|bundle|info --json \S)/.test(words));
-  assert.equal(loads.length, 6);
+  assert.equal(loads.length, 12);
   for (const { words, cache = "" } of loads) assert.ok(cache.startsWith(dir.path), words);
 });
 
@@ -407,7 +412,7 @@ Deno.test("an install that follows a killed one ends like a first one, and unins
       change();
     });
   }
-  assert.equal(killed.length, 21);
+  assert.equal(killed.length, 27);
   for (const [step, restore] of killed.entries()) {
     restore();
     assert.deepEqual(await install(), first, `${step}`);
@@ -496,7 +501,7 @@ Deno.test({
     const install = async (changed: (words: string, isBundle: boolean) => string | undefined) => {
       const { code, printed } = await runInstaller(["install", "--prefix", dir.path], {}, (command, args) => {
         const isBundle = command.endsWith("launcher-new") &&
-          /^if \[ -r "\$bundle"/m.test(Deno.readTextFileSync(command));
+          /^if \[ -r "\$bundle\//m.test(Deno.readTextFileSync(command));
         const stdout = changed(args.join(" "), isBundle);
         return Promise.resolve({ success: stdout === undefined, stdout: stdout ?? INFO, stderr: "" });
       });

@@ -75,6 +75,10 @@ Deno.test({
       assert.deepEqual(flags.sort(), [...own, "--unstable-lazy-dynamic-imports"].sort(), name);
       assert.deepEqual(args.slice(args.indexOf(bundle)), [bundle, name, "two words", ""]);
     }
+    const own = join(dir.path, "it's bundled/status.js");
+    Deno.writeTextFileSync(own, "");
+    assert.ok(start("sh", facts, ["status"], {}).lines.includes(own), "with a bundle of the command");
+    Deno.removeSync(own);
     Deno.removeSync(bundle);
     assert.ok(start("sh", facts, ["status"], {}).lines.includes(main), "without a bundle");
     for (const args of [[], ["--help"], ["help", "pull"], ["unknown"], ["$(reboot)"]]) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as z from "zod";
 import { SUMMARIES } from "../../cli/_help.ts";
-import { ENTRIES } from "../../cli/main.ts";
+import { ENTRIES } from "../../cli/_entries.ts";
 import { type Block, guide, type Page, PAGES, README } from "../helpers/pages.ts";
 import { type StageName, STAGES } from "./page_stages.ts";
 import { programOnPath } from "../helpers/program_on_path.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SUMMARIES } from "../../cli/_help.ts";
 import { join } from "node:path";
-import { ENTRIES } from "../../cli/main.ts";
+import { ENTRIES } from "../../cli/_entries.ts";
 import { buildCommandFacts, buildCommandsGuide, buildGuide } from "../../configs/build_reference.ts";
 import { configKeys } from "../../lib/config/keys.ts";
 import { EXIT } from "../../lib/core/errors.ts";
