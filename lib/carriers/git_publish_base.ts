@@ -42,7 +42,11 @@ export async function readPublishBase(
   const nothing = { manifest: undefined, sealed: {}, known: undefined };
   if (head === undefined) return { ...nothing, isDamaged: false };
   const path = manifestPathOf(place.subdir);
-  const blob = await findObject(git, head, path);
+  const [blob, tree, signatureBlob] = await findObjects(git, head, [
+    path,
+    place.subdir,
+    signaturePathOf(place.subdir),
+  ]);
   // A registry of the original scripts has no manifest. If this machine published to it, the manifest was lost.
   if (blob === undefined) return { ...nothing, isDamaged: published !== undefined };
   const where = `${path} of commit ${head.slice(0, 12)}`;
@@ -50,21 +54,20 @@ export async function readPublishBase(
   if (claim === undefined) return { ...nothing, isDamaged: true };
   const { manifest } = claim;
   const isKnown = published?.checked === true && published.digest === manifest.digest &&
-    published.tree === await findObject(git, head, place.subdir);
-  const sealed = await readSealOf(git, head, claim, place);
+    published.tree === tree;
+  const sealed = await readSealOf(git, signatureBlob, claim, place);
   return { manifest, sealed, known: isKnown ? published : undefined, isDamaged: false };
 }
 
 /** Returns the signature and the expiry that a commit has; reads nothing if this publisher has no seal. */
 async function readSealOf(
   git: Git,
-  head: ObjectId,
+  signatureBlob: ObjectId | undefined,
   { manifest, text }: ManifestClaim,
-  { subdir, seal }: PublishPlace,
+  { seal }: PublishPlace,
 ): Promise<Sealed> {
   if (seal === undefined) return {};
-  const blob = await findObject(git, head, signaturePathOf(subdir));
-  return await readSeal(seal, manifest, text, await readSignatureToReplace(git, blob));
+  return await readSeal(seal, manifest, text, await readSignatureToReplace(git, signatureBlob));
 }
 
 /** Returns the key under which a publish is remembered: registry, branch and folder. */
@@ -74,8 +77,19 @@ export function publishTarget({ remoteUrl, settings }: Registry, subdir: string)
 
 /** Returns git's object id of a file or a folder in a commit. */
 export async function findObject(git: Git, commit: ObjectId, path: string): Promise<ObjectId | undefined> {
-  const result = await git.attempt(["rev-parse", "--verify", "--quiet", `${commit}:${path}`], {
-    action: `look for ${path}`,
+  const [id] = await findObjects(git, commit, [path]);
+  return id;
+}
+
+/** As {@link findObject}, for several paths. */
+async function findObjects(
+  git: Git,
+  commit: ObjectId,
+  paths: readonly string[],
+): Promise<(ObjectId | undefined)[]> {
+  const output = await git.text(["cat-file", "--batch-check=%(objectname)"], {
+    action: `look for ${paths[0]}`,
+    stdin: paths.map((path) => `${commit}:${path}\n`).join(""),
   });
-  return result.code === 0 ? new TextDecoder().decode(result.stdout).trim() : undefined;
+  return output.split("\n").map((line) => /^[0-9a-f]{40,64}$/.test(line) ? line : undefined);
 }

@@ -53,6 +53,13 @@ export interface GitPublication extends Publication {
   readonly otherWriters: readonly CommitWords[];
 }
 
+/** A set that is committed, or was before. */
+interface CommittedSet {
+  readonly publication: GitPublication;
+  /** Whether the commit names content in Git LFS that its parent does not name. */
+  readonly hasNewLfs: boolean;
+}
+
 /** How often a publish is repeated when another publisher pushed first. More often is no coincidence. */
 const PUSH_ATTEMPTS_MAX = 5;
 
@@ -119,15 +126,19 @@ export class GitPublisher implements Publisher<GitPublication> {
     let refusal: Error | undefined;
     let hasMoved = false;
     for (let attempt = 1; attempt <= PUSH_ATTEMPTS_MAX; attempt++) {
-      const publication = this.findPublished(set.digest) ?? await this.#commit(set, this.#branch);
-      if (!publication.committed && !this.#branch.unpushed) return publication;
+      const { unpushed } = this.#branch;
+      const known = this.findPublished(set.digest);
+      const { publication, hasNewLfs } = known === undefined
+        ? await this.#commit(set, this.#branch)
+        : { publication: known, hasNewLfs: false };
+      if (!publication.committed && !unpushed) return publication;
       const { commit } = publication;
       if (commit === undefined) throw new TypeError("nothing to push, and something that was not pushed");
       const { tip } = this.#branch;
       refusal = await pushCommit(this.#context, this.#registry, this.#options, {
         commit,
         tip,
-        contents: "new",
+        contents: unpushed || hasNewLfs ? "new" : "none",
       });
       if (refusal === undefined) {
         await this.#remember(set, publication.sequence, commit);
@@ -187,16 +198,20 @@ export class GitPublisher implements Publisher<GitPublication> {
     };
   }
 
-  async #commit(set: ModelSet, branch: SyncedBranch): Promise<GitPublication> {
+  async #commit(set: ModelSet, branch: SyncedBranch): Promise<CommittedSet> {
     const base = await this.#readBase(branch.head);
     const { manifest, known } = base;
     const { subdir, lfs, commitMessage, allowDirtyWorktree, seal } = this.#options;
     const withdrawals = carryWithdrawals(this.#store, ownWithdrawals(seal, base.sealed, manifest));
     refuseWithdrawnModels(withdrawals, set.digest, set.dir);
+    const unchanged = {
+      publication: this.#unchanged(branch, manifest?.sequence, base.sealed.signedBy),
+      hasNewLfs: false,
+    };
     const isDue = this.#isSealDue(base.sealed) || !isSameList(withdrawals, manifest?.withdrawals ?? []);
     if (manifest?.digest === set.digest && known?.lfs === lfs && !isDue) {
       await this.#remember(set, manifest.sequence, branch.head);
-      return this.#unchanged(branch, manifest?.sequence, base.sealed.signedBy);
+      return unchanged;
     }
     refuseForeignManifest(subdir, manifest);
     const before = manifest?.files.map((file) => file.path) ?? await this.#listModels(branch.head);
@@ -205,7 +220,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     const createdAt = isoSeconds(now);
     const remembered = findPublished(this.#store, this.#target)?.sequence ?? 0;
     const sequence = nextSequence(manifest, remembered, this.#registry.remoteBranch);
-    const commit = await commitModels(this.#context, this.#registry, {
+    const committed = await commitModels(this.#context, this.#registry, {
       subdir,
       set,
       lfsPaths: await chooseLfsPaths(this.#context, this.#registry, set, lfs),
@@ -224,15 +239,16 @@ export class GitPublisher implements Publisher<GitPublication> {
       message: commitMessage?.trim() || `chore(models): sync ${createdAt}`,
       allowDirtyWorktree,
     });
-    if (commit === undefined) {
+    if (committed === undefined) {
       // Another machine published the same files. Remember it, so that the next publish need not compare them.
       if (manifest?.digest === set.digest) await this.#remember(set, manifest.sequence, branch.head);
-      return this.#unchanged(branch, manifest?.sequence, base.sealed.signedBy);
+      return unchanged;
     }
+    const { commit, hasNewLfs } = committed;
     const otherWriters = await this.#nameOtherWriters(branch.head, base);
     this.#context.log.info(`committed ${commit.slice(0, 12)} as sequence ${sequence}`);
     const changes = compareFiles(manifest?.files ?? [], set.files);
-    return {
+    const publication: GitPublication = {
       ...this.#unchanged(branch, manifest?.sequence, seal?.signer?.keyHint),
       outcome: "published",
       committed: true,
@@ -244,6 +260,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       sentBytes: changedBytes(changes, set.files),
       previous: manifest?.digest,
     };
+    return { publication, hasNewLfs };
   }
 
   /** Returns, and logs, the commits of other programs since the last publish of model-sync. */

@@ -18,8 +18,8 @@ const COMMIT_HOOKS = [
 /** The commit that hooks check before it is created. */
 export interface ProposedCommit {
   readonly tree: ObjectId;
-  /** An index with the tree's content. */
-  readonly index: string;
+  /** Returns the path of an index with the tree's content. */
+  readonly index: () => Promise<string>;
   readonly message: string;
   /** The parent commit. */
   readonly parent: ObjectId | undefined;
@@ -43,6 +43,7 @@ export async function askCommitHooks(
   if (asked.length === 0) return;
   const { fs } = context;
   const index = join(scratchOf(registry), "hook-index");
+  const proposed = await commit.index();
   const message = join(scratchOf(registry), "COMMIT_EDITMSG");
   const paths = registry.isOwn ? WHOLE_WORKTREE : commit.paths;
   if (registry.isOwn) {
@@ -51,7 +52,7 @@ export async function askCommitHooks(
   }
   const argsOf = { "pre-commit": [], "prepare-commit-msg": [message, "message"], "commit-msg": [message] };
   for (const name of asked) {
-    replaceFile(fs, index, fs.readFileSync(commit.index));
+    replaceFile(fs, index, fs.readFileSync(proposed));
     replaceFile(fs, message, commit.message);
     try {
       await runHook(registry, hooks, name, { args: argsOf[name], env: { GIT_INDEX_FILE: index } });

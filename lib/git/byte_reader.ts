@@ -56,6 +56,19 @@ export class ByteReader {
     }
   }
 
+  /** Returns the next `count` bytes, for content that is small enough for the memory. */
+  async collect(count: number): Promise<Uint8Array> {
+    const whole = this.takeBytes(count);
+    if (whole !== undefined) return whole;
+    const content = new Uint8Array(count);
+    let offset = 0;
+    for await (const piece of this.readBytes(count)) {
+      content.set(piece, offset);
+      offset += piece.length;
+    }
+    return content;
+  }
+
   /** Everything up to the end of the stream. */
   async *readAll(): AsyncGenerator<Uint8Array> {
     do {

@@ -35,6 +35,8 @@ export interface CloneFacts {
   /** The remote's URL as git uses it; `undefined` if the configuration rewrites URLs, so that git must resolve it. */
   readonly remoteUrl: string | undefined;
   readonly format: ObjectFormat;
+  /** The keys that any configuration sets, the user's and the system's, too. In lower case, except for names within. */
+  readonly configuredKeys: ReadonlySet<string>;
   /** The clone's own configuration. */
   readonly entries: readonly ConfigEntry[];
   /** Settings that other programs added to a clone of our own. */
@@ -97,6 +99,7 @@ export async function readFacts(
     configuredUrl,
     remoteUrl: all.some(({ key }) => key.startsWith("url.")) ? undefined : configuredUrl,
     format: valueOf("extensions.objectformat") === "sha256" ? "sha256" : "sha1",
+    configuredKeys: new Set(all.map(({ key }) => key)),
     entries,
     foreignKeys: isOwn ? foreignKeys(entries) : [],
   };

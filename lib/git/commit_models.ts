@@ -1,7 +1,6 @@
 import { posix } from "node:path";
 import type { Context } from "../core/context.ts";
 import { removeTree } from "../core/files.ts";
-import { sha256Hex } from "../core/hash.ts";
 import { Working } from "../core/working.ts";
 import {
   createManifest,
@@ -9,32 +8,24 @@ import {
   formatManifest,
   type Manifest,
   type ManifestDetails,
+  type ReleaseFile,
 } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
 import { askCommitHooks } from "./ask_hooks.ts";
 import { ATTRIBUTES, forbidConversions, lfsPathTest, withLfsPaths } from "./attributes.ts";
 import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "./branch.ts";
-import {
-  checkTree,
-  CommitIndex,
-  commitTree,
-  type ExpectedFile,
-  formatOf,
-  removalOf,
-  removed,
-  scratchIndex,
-  writeBlob,
-} from "./commit_tree.ts";
+import { checkTree, commitTree, type ExpectedFile, formatOf, removalOf, writeBlob } from "./commit_tree.ts";
+import { draftTree } from "./draft_tree.ts";
 import { closeJournal, openJournal, scratchOf, takeBack } from "./journal.ts";
 import { findLfsFolder, syncLfsObjects } from "./lfs.ts";
-import type { ObjectId } from "./object_id.ts";
-import { findChanges } from "./model_changes.ts";
-import { packModels } from "./pack_models.ts";
+import { divideModels, findChanges, type ModelChanges } from "./model_changes.ts";
+import type { ObjectFormat, ObjectId } from "./object_id.ts";
+import { type PackedModels, packModels } from "./pack_models.ts";
 import { readAttributes } from "./read_attributes.ts";
 import { changing, type CommittedFile } from "./read_again.ts";
 import type { Registry } from "./registry.ts";
 import type { StagedEntry } from "./stage_models.ts";
-import { listTree, manifestPathOf, signaturePathOf, type TreeEntry } from "./tree.ts";
+import { manifestPathOf, signaturePathOf } from "./tree.ts";
 import { deleteGivenUpPacks, placePack } from "./unpushed_packs.ts";
 import { showTree, WHOLE_WORKTREE } from "./worktree.ts";
 
@@ -79,18 +70,25 @@ export function restoredPaths(
   return registry.isOwn && !allowDirtyWorktree ? WHOLE_WORKTREE : writtenPaths(subdir);
 }
 
+/** A commit that was made. */
+export interface CommittedModels {
+  readonly commit: ObjectId;
+  /** Whether its changes name content in Git LFS. */
+  readonly hasNewLfs: boolean;
+}
+
 /**
- * Commits a model set to the clone: writes the changed files into one pack, builds a tree in a separate index, compares
- * the objects in it with the bytes that were read, and commits it. Hooks may refuse the commit, but not change it. If
- * the run is killed, the next publish undoes its changes.
+ * Commits a model set to the clone: writes the changed files into one pack, builds a tree, compares the objects in it with
+ * the bytes that were read, and commits it. Hooks may refuse the commit, but not change it. If the run is killed, the
+ * next publish undoes its changes.
  *
- * @returns the new commit; `undefined` if nothing changed
+ * @returns `undefined` if nothing changed
  */
 export async function commitModels(
   context: Context,
   registry: Registry,
   change: ModelCommit,
-): Promise<ObjectId | undefined> {
+): Promise<CommittedModels | undefined> {
   const { head } = change;
   registry.sweep();
   openJournal(context, registry, {
@@ -117,91 +115,91 @@ async function writeCommit(
   context: Context,
   registry: Registry,
   change: ModelCommit,
-): Promise<ObjectId | undefined> {
-  const { subdir, set, head } = change;
+): Promise<CommittedModels | undefined> {
+  const { subdir, set, head, base } = change;
   const beside = [manifestPathOf(subdir), signaturePathOf(subdir)];
   forbidConversions(context, registry.objectsDir, subdir, beside);
   const attributes = await changeAttributes(registry, change);
-  const index = await CommitIndex.create(context, registry, head);
-  await index.replace(attributes.entries);
-  const stored = await storeModels(context, registry, change, index, attributes.wasInLfs);
-  const expected = new Map<string, ExpectedFile>(
-    stored.files.map((file) => [`${subdir}/${file.path}`, file]),
-  );
-  const models = [
-    ...stored.gone.map(removed),
-    ...stored.written.map(({ path, blob }) => ({ path: `${subdir}/${path}`, mode: "100644", blob })),
-  ];
-  if (models.length === 0 && !change.isManifestStale) {
-    if (head !== undefined) await checkTree(registry, head, [`${subdir}/`], expected);
+  const { unchanged, compare } = divideModels(change, attributes.wasInLfs);
+  const draft = await draftTree(context, registry, {
+    subdir,
+    head,
+    base,
+    paths: new Set(set.files.map(({ path }) => path)),
+    compared: compare,
+    beside,
+    attributes: attributes.entries,
+  });
+  const format = await formatOf(registry, head);
+  const changes = await findChanges(context, draft, change, compare, format);
+  const kept = [...unchanged, ...changes.same];
+  const expectKept = () =>
+    kept.map(({ path, size, sha256 }): [string, ExpectedFile] => {
+      const inRepository = `${subdir}/${path}`;
+      return [inRepository, { size, sha256, blob: draft.blobOf(inRepository) ?? "" }];
+    });
+  if (changes.write.length === 0 && draft.gone.length === 0 && !change.isManifestStale) {
+    if (head !== undefined && base === undefined) {
+      await checkTree(registry, head, [`${subdir}/`], new Map(expectKept()));
+    }
     return undefined;
   }
-  const manifest = await createManifest(
-    stored.files.map(({ blob: _, ...file }) => file),
-    change.details,
+  const packed = await storeModels(context, registry, change, changes, { kept, format });
+  const oldSignature = await removalOfSignature(context, registry, change);
+  const written = [
+    ...packed.files.map((file) => ({ ...file, path: `${subdir}/${file.path}` })),
+    ...packed.texts,
+  ];
+  await draft.replace([
+    ...draft.gone,
+    ...oldSignature,
+    ...written.map(({ path, blob }) => ({ path, mode: "100644", blob })),
+  ]);
+  const tree = await draft.write(
+    [`${subdir}/`, ...beside],
+    () => new Map([...expectKept(), ...written.map((file): [string, ExpectedFile] => [file.path, file])]),
   );
-  if (manifest.digest !== set.digest) throw changing(set.dir);
-  const texts = await writeTexts(context, registry, change, manifest);
-  for (const [path, text] of texts.expected) expected.set(path, text);
-  await index.replace([...models, ...texts.entries]);
-  const tree = await index.writeTree();
-  await checkTree(registry, tree, [`${subdir}/`, ...beside], expected);
-  if (stored.pack !== undefined) {
-    await placePack(context, registry, scratchOf(registry), stored.pack);
-  }
-  const paths = restoredPaths(registry, change);
-  const written = [...stored.written.map(({ path }) => `${subdir}/${path}`), ...texts.expected.keys()];
+  await placePack(context, registry, scratchOf(registry), packed.pack);
   await showTree(context, registry, {
     head,
     tree,
     paths: writtenPaths(subdir),
-    written,
-    removed: [...stored.gone.map(({ path }) => path), ...texts.removed],
+    written: written.map(({ path }) => path),
+    removed: [...draft.gone, ...oldSignature].map(({ path }) => path),
   });
-  const message = messageOf(change, manifest.digest);
+  const message = messageOf(change, set.digest);
   await askCommitHooks(context, registry, {
     tree,
     parent: head,
-    index: scratchIndex(registry),
+    index: () => draft.indexOf(tree),
     message,
-    paths,
+    paths: restoredPaths(registry, change),
   });
-  return await commitTree(registry, {
-    tree,
-    parent: head,
-    message,
-    host: change.details.origin.host ?? "localhost",
-  });
+  const host = change.details.origin.host ?? "localhost";
+  const commit = await commitTree(registry, { tree, parent: head, message, host });
+  return { commit, hasNewLfs: changes.inLfs.size > 0 };
 }
 
-/** The models of a commit. What the parent commit lacks is in the pack, or in git-lfs's folder. */
-interface StoredModels {
-  readonly files: readonly CommittedFile[];
-  /** Those of {@link files} that the parent commit lacks. */
-  readonly written: readonly CommittedFile[];
-  /** The entries of the parent commit that the set does not have. */
-  readonly gone: readonly TreeEntry[];
-  /** The pack's name without extension, in the scratch folder. */
-  readonly pack: string | undefined;
-}
-
+/** Writes the changed models and the texts beside the model folder into a pack, and files in Git LFS into its folder. */
 async function storeModels(
   context: Context,
   registry: Registry,
   change: ModelCommit,
-  index: CommitIndex,
-  wasInLfs: (path: string) => boolean,
-): Promise<StoredModels> {
-  const { subdir, head } = change;
-  const format = await formatOf(registry, head);
-  const entries = head === undefined ? [] : await listTree(registry.git, head, [`${subdir}/`]);
-  const held = { entries, format, wasInLfs };
-  const { unchanged, write, inLfs, gone } = await findChanges(context, index.git, change, held);
+  { write, inLfs }: ModelChanges,
+  { kept, format }: { readonly kept: readonly ReleaseFile[]; readonly format: ObjectFormat },
+): Promise<PackedModels> {
   const lfsFolder = write.some(({ path }) => inLfs.has(path)) ? await findLfsFolder(registry) : undefined;
-  const scratch = scratchOf(registry);
-  const packed = await packModels(context, { scratch, format, files: write, inLfs, lfsFolder });
+  const packed = await packModels(context, {
+    scratch: scratchOf(registry),
+    format,
+    files: write,
+    inLfs,
+    lfsFolder,
+    textCount: change.signer === undefined ? 1 : 2,
+    describe: (files) => describeRelease(change, [...kept, ...files.map(({ blob: _, ...file }) => file)]),
+  });
   if (lfsFolder !== undefined) await syncLfs(context, lfsFolder, packed.files, inLfs);
-  return { files: [...unchanged, ...packed.files], written: packed.files, gone, pack: packed.pack };
+  return packed;
 }
 
 /** Other files are synced after the push: until then, the next publish can recreate the commit. */
@@ -234,44 +232,35 @@ async function changeAttributes(
   };
 }
 
-/** The files beside the model folder. */
-interface ReleaseTexts {
-  readonly entries: readonly StagedEntry[];
-  /** The written ones by path. */
-  readonly expected: ReadonlyMap<string, ExpectedFile>;
-  /** The paths of removed files. */
-  readonly removed: readonly string[];
+/** Returns the texts beside the model folder by path: the manifest, and its signature if there is a signer. */
+async function describeRelease(
+  { subdir, set, signer, details }: ModelCommit,
+  files: readonly ReleaseFile[],
+): Promise<ReadonlyMap<string, string>> {
+  const manifest = await createManifest(files, details);
+  if (manifest.digest !== set.digest) throw changing(set.dir);
+  const text = formatManifest(manifest);
+  const signature = await signer?.sign(manifest, text, posix.basename(subdir));
+  const texts = new Map([[manifestPathOf(subdir), text]]);
+  if (signature !== undefined) texts.set(signaturePathOf(subdir), signature);
+  return texts;
 }
 
-/** Writes the manifest and its signature as objects. Removes an existing signature that belongs to another release. */
-async function writeTexts(
+/** Returns the change that removes a signature without a new one: it would belong to another release. */
+async function removalOfSignature(
   context: Context,
   registry: Registry,
   { subdir, head, signer }: ModelCommit,
-  manifest: Manifest,
-): Promise<ReleaseTexts> {
-  const text = formatManifest(manifest);
-  const texts = new Map([[manifestPathOf(subdir), text]]);
-  const signaturePath = signaturePathOf(subdir);
-  const signature = await signer?.sign(manifest, text, posix.basename(subdir));
-  if (signature !== undefined) texts.set(signaturePath, signature);
-  const entries: StagedEntry[] = [];
-  const expected = new Map<string, ExpectedFile>();
-  for (const [path, content] of texts) {
-    const blob = await writeBlob(registry, content);
-    entries.push({ path, mode: "100644", blob });
-    const size = new TextEncoder().encode(content).length;
-    expected.set(path, { size, sha256: await sha256Hex(content), blob });
-  }
-  const old = signature === undefined && head !== undefined
-    ? await removalOf(registry, head, signaturePath)
-    : [];
+): Promise<StagedEntry[]> {
+  if (signer !== undefined || head === undefined) return [];
+  const path = signaturePathOf(subdir);
+  const old = await removalOf(registry, head, path);
   if (old.length > 0) {
     context.log.warn(
-      `removing ${signaturePath}: it belongs to an earlier release, and no signing key is configured here`,
+      `removing ${path}: it belongs to an earlier release, and no signing key is configured here`,
     );
   }
-  return { entries: [...old, ...entries], expected, removed: old.map(({ path }) => path) };
+  return old;
 }
 
 function messageOf(change: ModelCommit, digest: Digest): string {

@@ -124,7 +124,7 @@ async function askHooks(
     await askCommitHooks(context, registry, {
       tree,
       parent: head,
-      index: scratchIndex(registry),
+      index: () => Promise.resolve(scratchIndex(registry)),
       message,
       paths,
     });

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
 import { removeIfThere } from "../core/files.ts";
+import type { Sha256 } from "../core/hash.ts";
 import { parsePointer, POINTER_BYTES_MAX } from "../release/lfs_pointer.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import { readSmallBlob } from "./blobs.ts";
@@ -56,7 +57,8 @@ export class CommitIndex {
     fs.mkdirSync(scratchOf(registry), { recursive: true });
     removeIfThere(fs, scratchIndex(registry));
     const index = new CommitIndex(registry);
-    await index.git.bytes(["read-tree", head ?? "--empty"], { action: index.#action });
+    // Without a file, it is empty.
+    if (head !== undefined) await index.git.bytes(["read-tree", head], { action: index.#action });
     return index;
   }
 
@@ -95,7 +97,9 @@ export function removed({ path, blob }: Pick<StagedEntry, "path" | "blob">): Sta
 }
 
 /** The objects that a tree may have for a file: its blob, or a Git LFS pointer to its bytes. */
-export interface ExpectedFile extends Pick<ReleaseFile, "size" | "sha256"> {
+export interface ExpectedFile extends Pick<ReleaseFile, "size"> {
+  /** Without it, no pointer may take the place of the file. */
+  readonly sha256?: Sha256;
   /** The blob's name, computed from the bytes or taken from a verified commit. */
   readonly blob: ObjectId;
 }
@@ -126,6 +130,41 @@ export async function checkTree(
   if (first !== undefined) throw converted(first, "git did not store it");
 }
 
+/**
+ * Compares the changes from a commit to a tree with the expected ones. The expected ones are all different from what the
+ * commit has.
+ *
+ * @throws {FailedError} code `GIT_CONVERTS`
+ */
+export async function checkChanges(
+  registry: Registry,
+  commit: ObjectId,
+  tree: ObjectId,
+  expected: readonly StagedEntry[],
+): Promise<void> {
+  const missing = new Map(expected.map((entry) => [entry.path, entry]));
+  const output = await registry.git.text(
+    ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", commit, tree],
+    { action: `check what git stored in ${registry.git.repoDir}` },
+  );
+  const fields = output.split("\0");
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const [change = "", path = ""] = fields.slice(index, index + 2);
+    const [, mode = "", , blob = ""] = change.split(" ");
+    const entry = missing.get(path);
+    if (entry === undefined) {
+      throw converted(path, "the commit changes it, but the model folder did not change");
+    }
+    missing.delete(path);
+    if (Number(mode) !== Number(entry.mode)) throw converted(path, `git stored it with mode ${mode}`);
+    if (Number(mode) !== 0 && blob !== entry.blob) {
+      throw converted(path, `git stored different bytes, as ${blob} instead of ${entry.blob}`);
+    }
+  }
+  const [first] = missing.keys();
+  if (first !== undefined) throw converted(first, "git did not store its change");
+}
+
 async function isPointerTo(registry: Registry, blob: ObjectId, file: ExpectedFile): Promise<boolean> {
   const size = await registry.git.text(["cat-file", "-s", blob], {
     action: `check what git stored in ${registry.git.repoDir}`,
@@ -138,7 +177,7 @@ async function isPointerTo(registry: Registry, blob: ObjectId, file: ExpectedFil
       code: "GIT_CONVERTS",
     }),
   );
-  return pointer?.sha256 === file.sha256 && pointer.bytes === file.size;
+  return pointer !== undefined && pointer.sha256 === file.sha256 && pointer.bytes === file.size;
 }
 
 function converted(path: string, problem: string): FailedError {
@@ -170,7 +209,7 @@ export async function createCommit(
   { tree, parent, message, host }: NewCommit,
 ): Promise<ObjectId> {
   const action = `commit to ${registry.git.repoDir}`;
-  const git = registry.git.with({ config: await missingIdentity(registry.git, host) });
+  const git = registry.git.with({ config: missingIdentity((key) => registry.isConfigured(key), host) });
   const parents = parent === undefined ? [] : ["-p", parent];
   return await git.text(["commit-tree", tree, ...parents, "-F", "-"], { action, stdin: message });
 }

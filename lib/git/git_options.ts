@@ -32,13 +32,18 @@ export function bloblessFetch(remote: string): Pick<GitOptions, "config"> {
   return { config: [`remote.${remote}.promisor=true`, `remote.${remote}.partialclonefilter=blob:none`] };
 }
 
-/** Returns settings with which git commits as model-sync on a machine without a git identity. */
-export async function missingIdentity(git: Git, host: string): Promise<string[]> {
-  const identity = [["user.name", "model-sync"], ["user.email", `model-sync@${host}`]] as const;
+/** As {@link missingIdentity}, in a repository whose configuration is not known yet. */
+export async function findMissingIdentity(git: Git, host: string): Promise<string[]> {
   // Each entry ends with NUL, and a newline separates its name and value.
   const { stdout } = await git.attempt(["config", "-z", "--get-regexp", "^user\\.(name|email)$"], {
     action: "read the identity that git commits with",
   });
   const set = new TextDecoder().decode(stdout).split("\0").map((entry) => entry.split("\n", 1)[0]);
-  return identity.filter(([name]) => !set.includes(name)).map(([name, value]) => `${name}=${value}`);
+  return missingIdentity((key) => set.includes(key), host);
+}
+
+/** Returns settings with which git commits as model-sync on a machine without a git identity. */
+export function missingIdentity(isConfigured: (key: string) => boolean, host: string): string[] {
+  const identity = [["user.name", "model-sync"], ["user.email", `model-sync@${host}`]] as const;
+  return identity.filter(([key]) => !isConfigured(key)).map(([key, value]) => `${key}=${value}`);
 }

@@ -51,6 +51,8 @@ async function hooksFolder(registry: Registry): Promise<string> {
       action,
     });
   }
+  const usual = join(dirname(registry.objectsDir), "hooks");
+  if (!registry.isConfigured("core.hookspath")) return usual;
   const { stdout } = await registry.hookGit.attempt(
     ["config", "--show-scope", "--type=path", "--get-all", "core.hooksPath"],
     { action },
@@ -59,7 +61,7 @@ async function hooksFolder(registry: Registry): Promise<string> {
     .findLast(([scope]) => scope === "system" || scope === "global");
   // Hooks run at the top of the worktree, and a relative folder is relative to it (git-config(1)).
   if (ofUser?.[1] !== undefined) return resolve(registry.git.repoDir, ofUser[1]);
-  return join(dirname(registry.objectsDir), "hooks");
+  return usual;
 }
 
 /** The code of the error when a hook refuses. */

@@ -49,6 +49,7 @@ export async function pushLfs(
   subdir: string,
   contents: LfsContents,
 ): Promise<void> {
+  if (contents === "none") return;
   const models = await listTree(registry.git, commit, [`${subdir}/`]);
   if (!await isAnyInLfs(registry, models.map(({ path }) => path))) return;
   if (!await hasLfs(registry)) throw lfsMissing("models of this commit are kept in Git LFS");
@@ -70,8 +71,11 @@ export async function pushLfs(
     : contentMissing(action, missing);
 }
 
-/** Whether the registry may lack the content of files in Git LFS that a commit names: `new`, or not: `pushed`. */
-export type LfsContents = "new" | "pushed";
+/**
+ * Whether the registry may lack the content of files in Git LFS that the pushed commits name: `new`, or not: `pushed`.
+ * `none`: their changes name no file in Git LFS.
+ */
+export type LfsContents = "new" | "pushed" | "none";
 
 /** The code of a push of files whose content the clone lacks. */
 export const LFS_CONTENT_MISSING = "LFS_CONTENT_MISSING";

@@ -1,12 +1,12 @@
 import type { Context } from "../core/context.ts";
+import { compareUtf8 } from "../core/portable_path.ts";
 import type { Manifest, ReleaseFile } from "../release/manifest.ts";
 import type { ModelSet, SetFile } from "../release/model_set.ts";
-import type { Git } from "./git.ts";
-import type { ObjectFormat, ObjectId } from "./object_id.ts";
+import type { DraftTree } from "./draft_tree.ts";
+import type { ObjectFormat } from "./object_id.ts";
 import { pointerId } from "./pack_models.ts";
 import { type CommittedFile, hashBlob, readAgain } from "./read_again.ts";
 import { findInLfs } from "./stage_models.ts";
-import { REGULAR_FILES, type TreeEntry } from "./tree.ts";
 
 /** A model set to commit. */
 export interface ComparedModels {
@@ -18,79 +18,77 @@ export interface ComparedModels {
   readonly base: Manifest | undefined;
 }
 
-/** The model folder of the parent commit. */
-export interface HeldModels {
-  readonly entries: readonly TreeEntry[];
-  readonly format: ObjectFormat;
-  /** Whether an earlier publish put a path of the repository into Git LFS. */
-  readonly wasInLfs: (path: string) => boolean;
-}
-
-/** What a publish changes in the model folder of the parent commit. */
-export interface ModelChanges {
-  /** The files that the parent commit has, with what it has in their place. */
-  readonly unchanged: readonly CommittedFile[];
-  readonly write: readonly SetFile[];
-  /** The paths of those of {@link write} that are in Git LFS. */
-  readonly inLfs: ReadonlySet<string>;
-  /** The entries of the parent commit that the set does not have. */
-  readonly gone: readonly TreeEntry[];
+/** A model set, divided by what the manifest of the parent commit says. */
+export interface DividedModels {
+  /** The files whose content, and whose storage inside or outside Git LFS, did not change. */
+  readonly unchanged: readonly ReleaseFile[];
+  readonly compare: readonly SetFile[];
 }
 
 /**
- * Compares a model set with the parent commit. Files are compared by the manifest if this machine knows that it is
- * right, and otherwise read.
+ * Divides a model set by the manifest of the parent commit. Without one, all files have to be compared.
  *
- * @param git with an index of the new commit's attributes
+ * @param wasInLfs whether an earlier publish put a path of the repository into Git LFS
+ */
+export function divideModels(
+  { subdir, set, lfsPaths, base }: ComparedModels,
+  wasInLfs: (path: string) => boolean,
+): DividedModels {
+  const inLfs = new Set(lfsPaths);
+  const unchanged: ReleaseFile[] = [];
+  const compare: SetFile[] = [];
+  const before = base?.files ?? [];
+  // Both lists have the order of a manifest.
+  let row = 0;
+  for (const file of set.files) {
+    while (isBefore(before[row], file)) row++;
+    const old = before[row];
+    const isSame = old?.path === file.path && old.sha256 === file.sha256 &&
+      wasInLfs(`${subdir}/${file.path}`) === inLfs.has(file.path);
+    if (isSame) unchanged.push(old);
+    else compare.push(file);
+  }
+  return { unchanged, compare };
+}
+
+function isBefore(file: ReleaseFile | undefined, other: ReleaseFile): boolean {
+  return file !== undefined && file.path !== other.path && compareUtf8(file.path, other.path) < 0;
+}
+
+/** The files of a model set that may differ from the parent commit, after the comparison. */
+export interface ModelChanges {
+  /** Those that the parent commit has. */
+  readonly same: readonly CommittedFile[];
+  readonly write: readonly SetFile[];
+  /** The paths of those of {@link write} that are in Git LFS. */
+  readonly inLfs: ReadonlySet<string>;
+}
+
+/**
+ * Compares files with the parent commit. Unless its manifest is known to be right, they are read.
+ *
  * @throws {FailedError} codes `GIT_CONVERTS`, `MODELS_CHANGING`
  */
 export async function findChanges(
   context: Context,
-  git: Git,
-  compared: ComparedModels,
-  held: HeldModels,
+  draft: DraftTree,
+  { subdir, base }: Pick<ComparedModels, "subdir" | "base">,
+  compare: readonly SetFile[],
+  format: ObjectFormat,
 ): Promise<ModelChanges> {
-  const { subdir, set, base } = compared;
-  const regular = held.entries.filter(({ mode }) => REGULAR_FILES.includes(mode));
-  const blobs = new Map(regular.map(({ path, blob }) => [path.slice(subdir.length + 1), blob]));
-  const known = knownUnchanged(compared, held);
-  const unchanged: CommittedFile[] = [];
-  const compare: SetFile[] = [];
-  for (const file of set.files) {
-    const [before, blob] = [known.get(file.path), blobs.get(file.path)];
-    if (before !== undefined && blob !== undefined) unchanged.push({ ...before, blob });
-    else compare.push(file);
-  }
-  const inLfs = await findInLfs(git, subdir, compare.map(({ path }) => path));
+  const inLfs = await findInLfs(draft.git, subdir, compare.map(({ path }) => path));
+  const same: CommittedFile[] = [];
   const write: SetFile[] = [];
   for (const file of compare) {
-    const same = await findSame(context, held.format, file, {
-      blob: blobs.get(file.path),
+    const found = await findSame(context, format, file, {
+      blob: draft.blobOf(`${subdir}/${file.path}`),
       isInLfs: inLfs.has(file.path),
       isKnown: base !== undefined,
     });
-    if (same === undefined) write.push(file);
-    else unchanged.push(same);
+    if (found === undefined) write.push(file);
+    else same.push(found);
   }
-  const kept = new Set(set.files.map((file) => file.path));
-  const gone = held.entries.filter(({ path }) => !kept.has(path.slice(subdir.length + 1)));
-  return { unchanged, write, inLfs, gone };
-}
-
-/** Returns the files whose content, and whose storage inside or outside Git LFS, did not change. */
-function knownUnchanged(
-  { subdir, set, lfsPaths, base }: ComparedModels,
-  { wasInLfs }: HeldModels,
-): Map<string, ReleaseFile> {
-  const before = new Map(base?.files.map((file) => [file.path, file]));
-  const inLfs = new Set(lfsPaths);
-  const unchanged = new Map<string, ReleaseFile>();
-  for (const { path, sha256 } of set.files) {
-    const file = before.get(path);
-    const stays = wasInLfs(`${subdir}/${path}`) === inLfs.has(path);
-    if (file?.sha256 === sha256 && stays) unchanged.set(path, file);
-  }
-  return unchanged;
+  return { same, write, inLfs };
 }
 
 /** Returns a file if the parent commit has the same in its place. */
@@ -99,7 +97,7 @@ async function findSame(
   format: ObjectFormat,
   file: SetFile,
   { blob, isInLfs, isKnown }: {
-    readonly blob: ObjectId | undefined;
+    readonly blob: string | undefined;
     readonly isInLfs: boolean;
     /** The manifest says that the file or its storage changed. */
     readonly isKnown: boolean;

@@ -53,9 +53,10 @@ export function encodePackIndex(
   return bytes;
 }
 
-/** Returns the names of the objects in an index that {@link encodePackIndex} wrote. */
+/** Returns the names of the objects in an index of version 2; none for any other file. */
 export function packedIds(format: ObjectFormat, index: Uint8Array<ArrayBuffer>): ObjectId[] {
   const view = new DataView(index.buffer, index.byteOffset, index.byteLength);
+  if (index.length < HEADER_BYTES + FAN_OUT_BYTES || view.getUint32(0) !== SIGNATURE) return [];
   const idBytes = format === "sha1" ? 20 : 32;
   const idsAt = HEADER_BYTES + FAN_OUT_BYTES;
   // The last entry of the fan-out is the number of objects.

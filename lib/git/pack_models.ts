@@ -9,6 +9,9 @@ import { blobIdOf, type ObjectFormat, type ObjectId } from "./object_id.ts";
 import { PackWriter } from "./pack_writer.ts";
 import { changing, type CommittedFile, readAgain } from "./read_again.ts";
 
+/** The bytes of a text that are added before the disk gets a turn. */
+const TEXT_PIECE_BYTES = 1024 * 1024;
+
 /** The files to add to the clone. */
 export interface PackPlan {
   /** An existing folder on the clone's file system. */
@@ -20,28 +23,41 @@ export interface PackPlan {
   readonly inLfs: ReadonlySet<string>;
   /** Git-lfs's folder of objects; `undefined` if no file is in Git LFS. */
   readonly lfsFolder: string | undefined;
+  /** The number of texts that {@link describe} returns. */
+  readonly textCount: number;
+  /** Returns the texts that describe the models, such as the manifest, by path. They are in the pack, too. */
+  readonly describe: (files: readonly CommittedFile[]) => Promise<ReadonlyMap<string, string>>;
+}
+
+/** A text in the pack. */
+export interface PackedText {
+  readonly path: string;
+  readonly text: string;
+  /** In bytes. */
+  readonly size: number;
+  readonly blob: ObjectId;
 }
 
 /** Packed files, and the pack in the scratch folder. */
 export interface PackedModels {
   readonly files: readonly CommittedFile[];
-  /** The pack's name without extension; `undefined` if nothing was packed. */
-  readonly pack: string | undefined;
+  readonly texts: readonly PackedText[];
+  /** The pack's name without extension. */
+  readonly pack: string;
 }
 
 /**
- * Writes models into one pack, and the content of those in Git LFS into git-lfs's folder. Each file is read once, and its
- * digest is compared with the scan.
+ * Writes models and their description into one pack, and the content of those in Git LFS into git-lfs's folder. Each file
+ * is read once, and its digest is compared with the scan.
  *
  * @throws {FailedError} code `MODELS_CHANGING` when a file changed since the scan
  */
 export async function packModels(context: Context, plan: PackPlan): Promise<PackedModels> {
-  const { files, format, scratch, inLfs } = plan;
-  if (files.length === 0) return { files: [], pack: undefined };
+  const { files, format, scratch, inLfs, textCount } = plan;
   // Files with the same content are one object.
   const keyOf = (file: SetFile) => `${file.sha256} ${inLfs.has(file.path)}`;
   const packed = new Map<string, CommittedFile>();
-  const count = new Set(files.map(keyOf)).size;
+  const count = new Set(files.map(keyOf)).size + textCount;
   const totalBytes = files.reduce((sum, file) => sum + file.size, 0);
   let doneBytes = 0;
   const onBytes = (bytes: number) => context.log.progress("copying", doneBytes += bytes, totalBytes);
@@ -59,7 +75,9 @@ export async function packModels(context: Context, plan: PackPlan): Promise<Pack
       packed.set(keyOf(file), added);
       committed.push(added);
     }
-    return { files: committed, pack: await pack.finish() };
+    const texts: PackedText[] = [];
+    for (const [path, text] of await plan.describe(committed)) texts.push(await addText(pack, path, text));
+    return { files: committed, texts, pack: await pack.finish() };
   } catch (error) {
     throw diskError(error, `write models into ${scratch}`);
   }
@@ -74,10 +92,8 @@ async function addFile(
 ): Promise<CommittedFile> {
   if (lfsFolder !== undefined && inLfs.has(file.path)) {
     const release = await storeLfsObject(context, lfsFolder, join(scratch, "lfs"), file, onBytes);
-    const pointer = new TextEncoder().encode(pointerTo(file));
-    const blob = pack.begin(pointer.length);
-    blob.update(pointer);
-    return { ...release, blob: blob.end() };
+    const { blob } = await addText(pack, file.path, pointerTo(file));
+    return { ...release, blob };
   }
   const blob = pack.begin(file.size);
   // Without a list of chunks: git transfers whole objects.
@@ -90,6 +106,16 @@ async function addFile(
     },
   });
   return { ...release, blob: blob.end() };
+}
+
+async function addText(pack: PackWriter, path: string, text: string): Promise<PackedText> {
+  const bytes = new TextEncoder().encode(text);
+  const blob = pack.begin(bytes.length);
+  for (let start = 0; start < bytes.length; start += TEXT_PIECE_BYTES) {
+    await pack.ready();
+    blob.update(bytes.subarray(start, start + TEXT_PIECE_BYTES));
+  }
+  return { path, text, size: bytes.length, blob: blob.end() };
 }
 
 /** Returns git's name for the pointer to a file in Git LFS. */

@@ -131,6 +131,11 @@ export class Registry implements Disposable {
     await syncGitFolder(this.#context, this);
   }
 
+  /** Whether any configuration sets a key, in lower case: the clone's, the user's or the system's. */
+  isConfigured(key: string): boolean {
+    return this.#facts.configuredKeys.has(key);
+  }
+
   /** Returns the damage of the clone; `undefined` if there is none. */
   async findDamage(): Promise<string | undefined> {
     return await findDamage(this.#checked);

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { diskError } from "../core/errors.ts";
-import { findEntry, ifFound, removeIfThere, syncFolder } from "../core/files.ts";
+import { type FileSystem, findEntry, ifFound, removeIfThere, syncFolder } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";
 import { moveFile } from "./copy_files.ts";
 import { objectFormatOf, type ObjectId } from "./object_id.ts";
@@ -60,7 +60,8 @@ export async function placePack(
 
 /**
  * Deletes the packs of commits that were given up or never created. A pack stays if a commit of the clone needs any of
- * its objects: git stores an object only once, also if it fetches another commit with the same model.
+ * its objects and no other pack has it: git stores an object only once, also if it fetches another commit with the same
+ * model.
  */
 export async function deleteGivenUpPacks(context: Pick<Context, "fs">, registry: Registry): Promise<void> {
   const packs = readPacks(context, registry);
@@ -83,7 +84,10 @@ export async function deleteGivenUpPacks(context: Pick<Context, "fs">, registry:
   recordPacks(context, registry, unpushed === "" ? [] : packs.filter((name) => needed.has(name)));
 }
 
-/** Returns the packs with an object that a commit or the index needs: all, if git cannot list these objects. */
+/**
+ * Returns the packs with an object that a commit or the index needs and that only these packs have: all packs, if git
+ * cannot list the needed objects.
+ */
 async function findNeeded(
   { fs }: Pick<Context, "fs">,
   registry: Registry,
@@ -91,10 +95,12 @@ async function findNeeded(
 ): Promise<ReadonlySet<string>> {
   const packsOf = new Map<ObjectId, string[]>();
   for (const name of packs) {
-    // Git does not know a pack without its index.
-    const index = ifFound(() => fs.readFileSync(packPath(registry, name, ".idx")));
-    const ids = index === undefined ? [] : packedIds(objectFormatOf(name.slice("pack-".length)), index);
-    for (const id of ids) packsOf.set(id, [...packsOf.get(id) ?? [], name]);
+    for (const id of idsOf(fs, registry, name)) packsOf.set(id, [...packsOf.get(id) ?? [], name]);
+  }
+  for (const { name } of ifFound(() => [...fs.readDirSync(join(registry.objectsDir, "pack"))]) ?? []) {
+    const other = /^(pack-[0-9a-f]{40,64})\.idx$/.exec(name)?.[1];
+    if (other === undefined || packs.includes(other)) continue;
+    for (const id of idsOf(fs, registry, other)) packsOf.delete(id);
   }
   const listing = registry.git.uninterrupted().start(
     ["rev-list", "--objects", "--no-object-names", "--all", "--indexed-objects"],
@@ -109,6 +115,12 @@ async function findNeeded(
     for (const id of lines) packsOf.get(id)?.forEach((name) => needed.add(name));
   }
   return (await listing.exit).code === 0 ? needed : new Set(packs);
+}
+
+/** Returns the names of the objects in a pack. Git does not know a pack without its index. */
+function idsOf(fs: FileSystem, registry: Registry, name: string): ObjectId[] {
+  const index = ifFound(() => fs.readFileSync(packPath(registry, name, ".idx")));
+  return index === undefined ? [] : packedIds(objectFormatOf(name.slice("pack-".length)), index);
 }
 
 function packPath(registry: Registry, name: string, extension: string): string {

@@ -35,7 +35,7 @@ interface Moment {
 }
 
 const PUBLISH_MOMENTS: readonly Moment[] = [
-  { at: "write-tree", when: "after" },
+  { at: "mktree", when: "after" },
   { at: "commit-tree", when: "before" },
   { at: "commit-tree", when: "after" },
   { at: "update-ref", when: "before" },

@@ -221,7 +221,7 @@ Deno.test("publish() leaves a user's worktree unchanged at whatever step it is i
   const mine = clone(registryOf(trainer), join(dir.path, "mine"));
   const user = { ...trainer, registry: { ...trainer.registry, repoDir: mine, repoUrl: undefined } };
   writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two", "new.onnx": "new" });
-  for (const at of ["ls-tree", "ls-files", "update-index", "write-tree", "commit-tree", "update-ref"]) {
+  for (const at of ["ls-tree", "cat-file", "mktree", "diff-tree", "ls-files", "commit-tree", "update-ref"]) {
     const stop = new AbortController();
     const context = testContext({
       signal: stop.signal,

@@ -3,7 +3,7 @@ import type { Context } from "../../core/context.ts";
 import { FailedError } from "../../core/errors.ts";
 import { removeTree } from "../../core/files.ts";
 import type { Secret } from "../../core/secret.ts";
-import { BLOBLESS, bloblessFetch, missingIdentity } from "../../git/git_options.ts";
+import { BLOBLESS, bloblessFetch, findMissingIdentity } from "../../git/git_options.ts";
 import { Git } from "../../git/git.ts";
 import { splitLogin } from "../../git/remote_url.ts";
 import type { ObjectId } from "../../git/object_id.ts";
@@ -203,7 +203,7 @@ export class TargetRepository implements AsyncDisposable {
 
   /** Creates a commit that is on no branch yet. */
   async commit(tree: ObjectId, parent: ObjectId, message: string): Promise<ObjectId> {
-    const config = await missingIdentity(this.#git, this.#context.host);
+    const config = await findMissingIdentity(this.#git, this.#context.host);
     return await this.#git.with({ config }).text(["commit-tree", tree, "-p", parent, "-F", "-"], {
       action: `write a commit for ${this.#name}`,
       stdin: message,

@@ -1,0 +1,204 @@
+import type { Context } from "../core/context.ts";
+import type { Manifest } from "../release/manifest.ts";
+import { ATTRIBUTES } from "./attributes.ts";
+import {
+  checkChanges,
+  checkTree,
+  CommitIndex,
+  type ExpectedFile,
+  removed,
+  scratchIndex,
+} from "./commit_tree.ts";
+import type { Git } from "./git.ts";
+import type { ObjectId } from "./object_id.ts";
+import type { Registry } from "./registry.ts";
+import type { StagedEntry } from "./stage_models.ts";
+import { listTree, REGULAR_FILES } from "./tree.ts";
+import { foldersAbove, TreeEdit } from "./tree_edit.ts";
+
+/**
+ * The most folders that are written one by one: git syncs each to the disk, which takes some milliseconds. For more, an
+ * index of all files is as fast.
+ */
+const EDITED_FOLDERS_MAX = 32;
+
+/** The tree of a new commit, which begins as the tree of its parent. */
+export interface DraftTree {
+  /** The repository, with an index in which the attributes of the new commit are. */
+  readonly git: Git;
+  /** The changes that remove those model files of the parent commit that are not published any more. */
+  readonly gone: readonly StagedEntry[];
+  /** Returns the name of a regular model file of the parent commit, by its path in the repository. */
+  blobOf(path: string): ObjectId | undefined;
+  replace(entries: readonly StagedEntry[]): Promise<void>;
+  /**
+   * Writes the tree, and checks that git wrote what was read.
+   *
+   * @param expected returns the expected files of `paths`
+   * @throws {FailedError} code `GIT_CONVERTS`
+   */
+  write(paths: readonly string[], expected: () => ReadonlyMap<string, ExpectedFile>): Promise<ObjectId>;
+  /** Returns the path of an index of a written tree. */
+  indexOf(tree: ObjectId): Promise<string>;
+}
+
+/** The model set for which a tree is drafted. */
+export interface DraftPlan {
+  readonly subdir: string;
+  /** The parent commit. */
+  readonly head: ObjectId | undefined;
+  /** The paths of all files of the set, relative to the model folder. */
+  readonly paths: ReadonlySet<string>;
+  /** The files of the set that may differ from the parent commit. */
+  readonly compared: readonly { readonly path: string }[];
+  /** The manifest of the parent commit, if this machine knows that it matches the files. */
+  readonly base: Manifest | undefined;
+  /** Further paths of the repository that are replaced. */
+  readonly beside: readonly string[];
+  /** The changes of attributes. */
+  readonly attributes: readonly StagedEntry[];
+}
+
+/** Begins a tree: with the folders that change if they are few and known, and otherwise with an index of all files. */
+export async function draftTree(context: Context, registry: Registry, plan: DraftPlan): Promise<DraftTree> {
+  return await EditedDraft.find(context, registry, plan) ??
+    await IndexedDraft.create(context, registry, plan);
+}
+
+/** A draft with an index of all files. */
+class IndexedDraft implements DraftTree {
+  readonly gone: readonly StagedEntry[];
+  readonly #registry: Registry;
+  readonly #index: CommitIndex;
+  readonly #blobs: ReadonlyMap<string, ObjectId>;
+
+  private constructor(
+    registry: Registry,
+    index: CommitIndex,
+    blobs: ReadonlyMap<string, ObjectId>,
+    gone: readonly StagedEntry[],
+  ) {
+    this.#registry = registry;
+    this.#index = index;
+    this.#blobs = blobs;
+    this.gone = gone;
+  }
+
+  static async create(
+    context: Context,
+    registry: Registry,
+    { head, subdir, paths, attributes }: DraftPlan,
+  ): Promise<IndexedDraft> {
+    const index = await CommitIndex.create(context, registry, head);
+    await index.replace(attributes);
+    const entries = head === undefined ? [] : await listTree(registry.git, head, [`${subdir}/`]);
+    const blobs = new Map<string, ObjectId>();
+    const gone: StagedEntry[] = [];
+    for (const entry of entries) {
+      if (REGULAR_FILES.includes(entry.mode)) blobs.set(entry.path, entry.blob);
+      if (!paths.has(entry.path.slice(subdir.length + 1))) gone.push(removed(entry));
+    }
+    return new IndexedDraft(registry, index, blobs, gone);
+  }
+
+  get git(): Git {
+    return this.#index.git;
+  }
+
+  blobOf(path: string): ObjectId | undefined {
+    return this.#blobs.get(path);
+  }
+
+  async replace(entries: readonly StagedEntry[]): Promise<void> {
+    await this.#index.replace(entries);
+  }
+
+  async write(
+    paths: readonly string[],
+    expected: () => ReadonlyMap<string, ExpectedFile>,
+  ): Promise<ObjectId> {
+    const tree = await this.#index.writeTree();
+    await checkTree(this.#registry, tree, paths, expected());
+    return tree;
+  }
+
+  indexOf(): Promise<string> {
+    return Promise.resolve(scratchIndex(this.#registry));
+  }
+}
+
+/** A draft with the folders that change. The others are known to be right. */
+class EditedDraft implements DraftTree {
+  readonly gone: readonly StagedEntry[];
+  readonly #context: Context;
+  readonly #registry: Registry;
+  readonly #head: ObjectId;
+  readonly #edit: TreeEdit;
+  readonly #index: CommitIndex;
+  readonly #staged: StagedEntry[];
+
+  private constructor(
+    { context, registry, head, edit, index }: {
+      readonly context: Context;
+      readonly registry: Registry;
+      readonly head: ObjectId;
+      readonly edit: TreeEdit;
+      readonly index: CommitIndex;
+    },
+    gone: readonly StagedEntry[],
+    attributes: readonly StagedEntry[],
+  ) {
+    this.#context = context;
+    this.#registry = registry;
+    this.#head = head;
+    this.#edit = edit;
+    this.#index = index;
+    this.gone = gone;
+    this.#staged = [...attributes];
+  }
+
+  /** @returns `undefined` if the parent commit is not known, many folders change, or the names are not UTF-8 */
+  static async find(
+    context: Context,
+    registry: Registry,
+    { head, subdir, base, paths, compared, beside, attributes }: DraftPlan,
+  ): Promise<EditedDraft | undefined> {
+    if (head === undefined || base === undefined) return undefined;
+    const inRepository = (file: { readonly path: string }) => `${subdir}/${file.path}`;
+    const gone = base.files.filter(({ path }) => !paths.has(path)).map(inRepository);
+    const folders = foldersAbove([...compared.map(inRepository), ...gone, ...beside, ATTRIBUTES]);
+    if (folders.length > EDITED_FOLDERS_MAX) return undefined;
+    const edit = await TreeEdit.read(registry.git, head, folders);
+    if (edit === undefined) return undefined;
+    const removals = gone.map((path) => removed({ path, blob: edit.blobOf(path) ?? head }));
+    edit.replace(attributes);
+    const index = await CommitIndex.create(context, registry, undefined);
+    await index.replace(edit.filesNamed(ATTRIBUTES));
+    return new EditedDraft({ context, registry, head, edit, index }, removals, attributes);
+  }
+
+  get git(): Git {
+    return this.#index.git;
+  }
+
+  blobOf(path: string): ObjectId | undefined {
+    return this.#edit.blobOf(path);
+  }
+
+  replace(entries: readonly StagedEntry[]): Promise<void> {
+    this.#edit.replace(entries);
+    this.#staged.push(...entries);
+    return Promise.resolve();
+  }
+
+  async write(): Promise<ObjectId> {
+    const tree = await this.#edit.write();
+    await checkChanges(this.#registry, this.#head, tree, this.#staged);
+    return tree;
+  }
+
+  async indexOf(tree: ObjectId): Promise<string> {
+    await CommitIndex.create(this.#context, this.#registry, tree);
+    return scratchIndex(this.#registry);
+  }
+}

@@ -1,0 +1,211 @@
+import { posix } from "node:path";
+import { decodeUtf8 } from "../core/decode_utf8.ts";
+import { FailedError } from "../core/errors.ts";
+import { quote } from "../core/quote.ts";
+import { ByteReader } from "./byte_reader.ts";
+import type { Git } from "./git.ts";
+import { objectFormatOf, type ObjectId } from "./object_id.ts";
+import type { StagedEntry } from "./stage_models.ts";
+import { REGULAR_FILES } from "./tree.ts";
+
+const FOLDER = "40000";
+const SUBMODULE = "160000";
+
+/** Git's name of a tree's entry, and its mode as in a tree object: without a leading zero. */
+interface Entry {
+  readonly mode: string;
+  readonly id: ObjectId;
+}
+
+/**
+ * Some folders of a commit, in which files are replaced. All other folders of the commit are used again by their names,
+ * so that a change of one file of 50,000 reads and writes only the folders above it.
+ */
+export class TreeEdit {
+  readonly #git: Git;
+  /** The entries of each read folder by name. The root is `""`. */
+  readonly #folders: ReadonlyMap<string, Map<string, Entry>>;
+
+  private constructor(git: Git, folders: ReadonlyMap<string, Map<string, Entry>>) {
+    this.#git = git;
+    this.#folders = folders;
+  }
+
+  /**
+   * Reads folders of a commit. Those that it does not have are empty.
+   *
+   * @param folders as {@link foldersAbove} returns them
+   * @returns `undefined` if one of them has a name that is not UTF-8
+   */
+  static async read(git: Git, commit: ObjectId, folders: readonly string[]): Promise<TreeEdit | undefined> {
+    const read = new Map<string, Map<string, Entry>>();
+    const names = folders.map((folder) => folder === "" ? `${commit}^{tree}` : `${commit}:${folder}`);
+    let row = 0;
+    for await (const tree of readTrees(git, names)) {
+      const entries = tree === undefined ? new Map() : parseTreeObject(tree, objectFormatOf(commit));
+      if (entries === undefined) return undefined;
+      read.set(folders[row++] ?? "", entries);
+    }
+    return new TreeEdit(git, read);
+  }
+
+  /** Returns the name of a regular file of a read folder. */
+  blobOf(path: string): ObjectId | undefined {
+    const entry = this.#folderOf(path).get(posix.basename(path));
+    return entry !== undefined && REGULAR_FILES.includes(entry.mode) ? entry.id : undefined;
+  }
+
+  /** Returns the files with this name in all read folders. */
+  filesNamed(name: string): StagedEntry[] {
+    return [...this.#folders].flatMap(([folder, entries]) => {
+      const entry = entries.get(name);
+      return entry !== undefined && REGULAR_FILES.includes(entry.mode)
+        ? [{ path: posix.join(folder, name), mode: entry.mode, blob: entry.id }]
+        : [];
+    });
+  }
+
+  /** Replaces files. Their folders must have been read. */
+  replace(entries: readonly StagedEntry[]): void {
+    // Removals come first: a removed path may be in the way of a new one.
+    for (const { path } of entries.filter(isRemoval)) this.#folderOf(path).delete(posix.basename(path));
+    for (const entry of entries) {
+      if (!isRemoval(entry)) {
+        this.#folderOf(entry.path).set(posix.basename(entry.path), { mode: entry.mode, id: entry.blob });
+      }
+    }
+  }
+
+  /** Writes the changed folders, and returns the name of the root. Git sorts and checks their entries. */
+  async write(): Promise<ObjectId> {
+    const levels = Map.groupBy(this.#folders.keys(), depthOf);
+    let root: ObjectId = "";
+    for (const depth of [...levels.keys()].sort((a, b) => b - a)) {
+      const folders = (levels.get(depth) ?? []).filter((folder) => this.#isWritten(folder));
+      const ids = await this.#makeTrees(folders);
+      for (const [row, folder] of folders.entries()) {
+        const id = ids[row] ?? "";
+        if (folder === "") root = id;
+        else this.#folderOf(folder).set(posix.basename(folder), { mode: FOLDER, id });
+      }
+    }
+    return root;
+  }
+
+  /** Git has no empty folders: its name is removed, unless a file has it now. */
+  #isWritten(folder: string): boolean {
+    if (folder === "" || (this.#folders.get(folder)?.size ?? 0) > 0) return true;
+    const above = this.#folderOf(folder);
+    const name = posix.basename(folder);
+    if (above.get(name)?.mode === FOLDER) above.delete(name);
+    return false;
+  }
+
+  async #makeTrees(folders: readonly string[]): Promise<ObjectId[]> {
+    if (folders.length === 0) return [];
+    const output = await this.#git.text(["mktree", "--missing", "--batch", "-z"], {
+      action: `write a commit to ${this.#git.repoDir}`,
+      // An empty entry ends a tree.
+      stdin: folders.map((folder) => `${this.#listing(folder)}\0`).join(""),
+    });
+    const ids = output.split("\n");
+    if (ids.length !== folders.length) throw wrongAnswer(this.#git, output);
+    return ids;
+  }
+
+  #listing(folder: string): string {
+    const entries = this.#folders.get(folder) ?? [];
+    return Array.from(entries, ([name, { mode, id }]) => `${mode} ${kindOf(mode)} ${id}\t${name}\0`).join("");
+  }
+
+  #folderOf(path: string): Map<string, Entry> {
+    const entries = this.#folders.get(folderAbove(path));
+    if (entries === undefined) throw new TypeError(`the folder of ${path} was not read`);
+    return entries;
+  }
+}
+
+/** Returns all folders above these paths, each once. The root is `""`. */
+export function foldersAbove(paths: Iterable<string>): string[] {
+  const folders = new Set([""]);
+  for (const path of paths) {
+    for (let folder = folderAbove(path); !folders.has(folder); folder = folderAbove(folder)) {
+      folders.add(folder);
+    }
+  }
+  return [...folders];
+}
+
+function folderAbove(path: string): string {
+  const folder = posix.dirname(path);
+  return folder === "." ? "" : folder;
+}
+
+function isRemoval({ mode }: StagedEntry): boolean {
+  return Number(mode) === 0;
+}
+
+function depthOf(folder: string): number {
+  return folder === "" ? 0 : folder.split("/").length;
+}
+
+function kindOf(mode: string): string {
+  return mode === FOLDER ? "tree" : mode === SUBMODULE ? "commit" : "blob";
+}
+
+/** Yields the content of each tree, or `undefined` for what is not a tree. It is valid until the next one is requested. */
+async function* readTrees(git: Git, names: readonly string[]): AsyncGenerator<Uint8Array | undefined> {
+  const action = `read folders of ${git.repoDir}`;
+  const process = git.start(["cat-file", "--batch", "--buffer"], { action, stdin: `${names.join("\n")}\n` });
+  const reader = new ByteReader(process.stdout);
+  try {
+    for (const name of names) {
+      const header = await reader.readLine();
+      if (header === undefined) throw git.error(action, await process.exit);
+      if (header === `${name} missing`) {
+        yield undefined;
+        continue;
+      }
+      const [, kind, bytes] = /^[0-9a-f]{40,64} (\w+) (\d+)$/.exec(header) ?? [];
+      if (bytes === undefined) throw wrongAnswer(git, header);
+      if (kind === "tree") yield await reader.collect(Number(bytes));
+      else {
+        // A file, which may be too large for the memory.
+        for await (const _piece of reader.readBytes(Number(bytes)));
+        yield undefined;
+      }
+      await reader.readLine();
+    }
+    // A caller that stops early would make git fail.
+    for await (const _rest of reader.readAll());
+  } finally {
+    await reader.cancel();
+  }
+  const exit = await process.exit;
+  if (exit.code !== 0) throw git.error(action, exit);
+}
+
+function wrongAnswer(git: Git, answer: string): FailedError {
+  return new FailedError(`Cannot read folders of ${git.repoDir}: git answers ${quote(answer)}`, {
+    code: "GIT_OBJECT",
+  });
+}
+
+/** Returns the entries of a tree object by name; `undefined` if a name is not UTF-8. */
+function parseTreeObject(
+  tree: Uint8Array,
+  format: ReturnType<typeof objectFormatOf>,
+): Map<string, Entry> | undefined {
+  const idBytes = format === "sha1" ? 20 : 32;
+  const entries = new Map<string, Entry>();
+  for (let start = 0; start < tree.length;) {
+    const end = tree.indexOf(0, start);
+    const text = decodeUtf8(tree.subarray(start, end));
+    if (text === undefined) return undefined;
+    const space = text.indexOf(" ");
+    const id = tree.subarray(end + 1, end + 1 + idBytes).toHex();
+    entries.set(text.slice(space + 1), { mode: text.slice(0, space), id });
+    start = end + 1 + idBytes;
+  }
+  return entries;
+}

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { Git } from "../../lib/git/git.ts";
+import type { StagedEntry } from "../../lib/git/stage_models.ts";
+import { foldersAbove, TreeEdit } from "../../lib/git/tree_edit.ts";
+import { newTrainer, publishFrom, registryOf } from "../helpers/machines.ts";
+import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
+import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
+import { bareRepository, clone, commitAll, git, gitWithInput } from "../helpers/test_git.ts";
+
+const FILES = { "a.b": "1", "a/x": "2", "a/y/z": "3", "a0": "4", "models/BTC/m": "5", "models/ETH/m": "6" };
+
+/** A change of files: their new content, or `undefined` for a removed file. */
+type Change = Readonly<Record<string, string | undefined>>;
+
+const CHANGES: Readonly<Record<string, Change>> = {
+  "a changed file": { "models/BTC/m": "new" },
+  "a new file, in a new folder": { "models/SOL/deep/er/m": "new" },
+  "a removed file": { "a/x": undefined },
+  "the last file of a folder": { "models/ETH/m": undefined },
+  "the last file of nested folders": { "a/y/z": undefined, "a/x": undefined },
+  "a folder in place of a file": { "a0": undefined, "a0/m": "new" },
+  "a file in place of a folder": { "a/x": undefined, "a/y/z": undefined, "a": "new" },
+  "names that git sorts in its own way": { "a-": "new", "a.": "new", "models/BTC/m.": "new" },
+};
+
+Deno.test("TreeEdit writes the tree that git writes for the same change", async (t) => {
+  for (const [name, change] of Object.entries(CHANGES)) {
+    await t.step(name, async () => {
+      using dir = memoryDir();
+      const repository = clone(bareRepository(`${dir.path}/registry.git`), `${dir.path}/clone`);
+      writeFiles(repository, FILES);
+      commitAll(repository);
+      const head = git(repository, "rev-parse", "HEAD");
+      const staged: StagedEntry[] = [];
+      for (const [path, content] of Object.entries(change)) {
+        const blob = content === undefined
+          ? "0".repeat(40)
+          : await gitWithInput(repository, new TextEncoder().encode(content), "hash-object", "-w", "--stdin");
+        staged.push({ path, mode: content === undefined ? "000000" : "100644", blob });
+      }
+      const tools = new Git(testContext(), { repoDir: repository, transferTimeoutMs: 60_000 });
+      const edit = await TreeEdit.read(tools, head, foldersAbove(Object.keys(change)));
+      assert.ok(edit);
+      edit.replace(staged);
+      const tree = await edit.write();
+      for (const path of Object.keys(change)) {
+        git(repository, "rm", "-r", "-q", "--ignore-unmatch", "--", path);
+      }
+      writeFiles(repository, definedIn(change));
+      git(repository, "add", "--all", "--force");
+      assert.equal(tree, git(repository, "write-tree"));
+    });
+  }
+});
+
+function definedIn(change: Change): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(change).flatMap(([path, text]) => text === undefined ? [] : [[path, text]]),
+  );
+}
+
+Deno.test("publish() of one changed file lists no other folder, and stages no other file", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  const calls: string[][] = [];
+  const context = testContext({
+    spawn: (request) => {
+      calls.push(request.args.slice(request.args.findIndex((arg) => /^[a-z]+(?:-[a-z]+)*$/.test(arg))));
+      return isolatedSpawn(request);
+    },
+  });
+  assert.equal((await publishFrom(context, trainer)).outcome, "published");
+  const commands = calls.map(([command]) => command);
+  for (const whole of ["write-tree", "update-index", "hash-object"]) {
+    assert.equal(commands.includes(whole), false, whole);
+  }
+  const listings = calls.filter(([command]) => command === "ls-tree");
+  assert.deepEqual(listings.filter((args) => args.includes("models/")), []);
+});
+
+Deno.test("publish() of changes in many folders and of few writes the same tree", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  const models = (text: string) =>
+    Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`${index}/m.bin`, `${text} ${index}`]));
+  writeFiles(trainer.modelsDir, models("one"));
+  await publishFrom(testContext(), trainer);
+  writeFiles(trainer.modelsDir, models("two"));
+  await publishFrom(testContext(), trainer);
+  const many = git(registryOf(trainer), "rev-parse", "main:models");
+  writeFiles(trainer.modelsDir, { "7/m.bin": "three" });
+  await publishFrom(testContext(), trainer);
+  writeFiles(trainer.modelsDir, { "7/m.bin": "two 7" });
+  await publishFrom(testContext(), trainer);
+  assert.equal(git(registryOf(trainer), "rev-parse", "main:models"), many);
+});
+
+Deno.test("publish() refuses a tree that has other files than were read", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  const before = git(registryOf(trainer), "rev-parse", "main");
+  const meddling = testContext({
+    spawn: (request) => {
+      const { stdin } = request;
+      const isMade = request.args.includes("mktree") && typeof stdin === "string";
+      return isolatedSpawn(isMade ? { ...request, stdin: stdin.replace("100644", "100755") } : request);
+    },
+  });
+  await assert.rejects(publishFrom(meddling, trainer), { code: "GIT_CONVERTS" });
+  assert.equal(git(registryOf(trainer), "rev-parse", "main"), before);
+});
