@@ -2,6 +2,7 @@ import * as z from "zod";
 import { SECTION_DEFAULTS, type Sections } from "./section_defaults.ts";
 import { GENERAL } from "./general.ts";
 import type { ModelSync } from "./schema.ts";
+import { UNCOMPILED } from "../core/zod_options.ts";
 
 /** The checked settings, or what is wrong with them. */
 export type ParsedSettings =
@@ -26,8 +27,7 @@ const SCHEMAS: Schemas = {
   archives: async () => (await import("./sections/archives.ts")).Archives,
 };
 
-/** A setting is parsed once in a run: code for its schema would cost more than it saves. */
-const OPTIONS = { reportInput: true, jitless: true };
+const OPTIONS = { ...UNCOMPILED, reportInput: true };
 
 /**
  * Returns the settings with all defaults, as the schema of the whole section does. A section that nothing sets has its

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { osErrorCode } from "./errors.ts";
 import { type FileSystem, findText, replaceFile, STATE_BYTES_MAX, UnusableFileError } from "./files.ts";
 import { clearWay, removeState } from "./set_aside.ts";
+import { UNCOMPILED } from "./zod_options.ts";
 
 /** The content of a state file. */
 export type StateContent<Value> =
@@ -39,7 +40,7 @@ export class StateFile<Value> {
       const text = findText(this.#fs, this.path, this.#options.bytesMax ?? STATE_BYTES_MAX);
       return text === undefined
         ? { kind: "none" }
-        : { kind: "found", value: this.#schema.parse(JSON.parse(text)) };
+        : { kind: "found", value: this.#schema.parse(JSON.parse(text), UNCOMPILED) };
     } catch (error) {
       return { kind: "damaged", reason: reasonOf(error) };
     }

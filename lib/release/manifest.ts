@@ -6,6 +6,7 @@ import { chunkListProblem } from "../core/chunk_list.ts";
 import { RefusedError } from "../core/errors.ts";
 import { jsonText } from "../core/json.ts";
 import { compareUtf8, findPathCollision, portablePathProblem, sortUtf8 } from "../core/portable_path.ts";
+import { UNCOMPILED } from "../core/zod_options.ts";
 
 /** The manifest's file name: beside the model folder in a repository or an archive, never inside it. */
 export const MANIFEST_NAME = "model-sync.json";
@@ -181,7 +182,7 @@ export function readManifest(text: string, where: string): Manifest {
       `it has schema ${shorten(jsonText(data.schema))}, this program reads schema 1: update model-sync`,
     );
   }
-  const plain = PlainManifest.safeParse(data);
+  const plain = PlainManifest.safeParse(data, UNCOMPILED);
   if (plain.success) return plain.data;
   const result = Manifest.safeParse(data);
   if (!result.success) throw invalid(where, firstIssue(result.error), result.error);
@@ -192,7 +193,7 @@ const Head = Manifest.pick({ schema: true, digest: true, sequence: true, created
 
 /** Returns what a manifest says besides its files; `undefined` if that is not valid. */
 export function readHead(data: unknown): Readonly<z.infer<typeof Head>> | undefined {
-  return Head.safeParse(data).data;
+  return Head.safeParse(data, UNCOMPILED).data;
 }
 
 /**

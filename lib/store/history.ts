@@ -15,6 +15,7 @@ import { CARRIERS, Digest, Withdrawal } from "../release/manifest.ts";
 import { RecordedWriter } from "./recorded_writer.ts";
 import { warnOfDamage } from "./state_entries.ts";
 import type { Store } from "./store.ts";
+import { UNCOMPILED } from "../core/zod_options.ts";
 
 export const OUTCOMES = [
   "activated",
@@ -133,7 +134,7 @@ export type RunRecord = Readonly<z.infer<typeof RunRecord>>;
 
 /** Returns the record of a run: only the fields of a record, with clean texts. */
 export function runRecord(fields: RunRecord): RunRecord {
-  return RunRecord.parse(fields);
+  return RunRecord.parse(fields, UNCOMPILED);
 }
 
 /** Three months with a run every 15 minutes. Then the file is renamed to `history.1.jsonl`, and a new one begins. */
@@ -225,7 +226,7 @@ function readTail(store: Store, path: string): string {
 
 /** Returns the record of a line; `undefined` if a crash cut the line short or a later version wrote it. */
 export function parseRecord(line: string): RunRecord | undefined {
-  return RunRecord.safeParse(parseJson(line)).data;
+  return RunRecord.safeParse(parseJson(line), UNCOMPILED).data;
 }
 
 function readEnd(fs: FileSystem, path: string, bytesMax: number): string {

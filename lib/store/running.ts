@@ -10,6 +10,7 @@ import { tryLock } from "../core/lock.ts";
 import { RunStep } from "./history.ts";
 import type { IntentRun } from "./intent.ts";
 import type { Store } from "./store.ts";
+import { UNCOMPILED } from "../core/zod_options.ts";
 
 /**
  * The running runs. Each holds a lock on a file of its own in `running/`, whatever else it locks or waits for. A file
@@ -174,7 +175,7 @@ export function forgetMark(store: Store, runId: string): void {
 export function readMark(store: Pick<Store, "fs" | "root">, runId: string): RunMark | undefined {
   try {
     const [line = ""] = (findText(store.fs, pathOf(store, runId), MARK_BYTES_MAX) ?? "").split("\n", 1);
-    return RunMark.safeParse(parseJson(line)).data;
+    return RunMark.safeParse(parseJson(line), UNCOMPILED).data;
   } catch (error) {
     if (error instanceof UnusableFileError) return undefined;
     throw error;
