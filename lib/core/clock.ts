@@ -29,8 +29,18 @@ export const systemClock: Clock = {
     });
   },
   every(periodMs, work) {
-    const timer = setInterval(work, periodMs);
-    return { [Symbol.dispose]: () => clearInterval(timer) };
+    let timer: ReturnType<typeof setInterval> | undefined;
+    let isOver = false;
+    // Deno loads timers with the first one, in five milliseconds. A program that the caller starts first runs meanwhile.
+    queueMicrotask(() => {
+      if (!isOver) timer = setInterval(work, periodMs);
+    });
+    return {
+      [Symbol.dispose]: () => {
+        isOver = true;
+        if (timer !== undefined) clearInterval(timer);
+      },
+    };
   },
 };
 

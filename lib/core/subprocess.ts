@@ -111,7 +111,11 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
   };
   const onAbort = () => end(request.signal.reason);
   request.signal.addEventListener("abort", onAbort, { once: true });
-  const timer = setTimeout(() => end(timeoutError(request)), request.timeoutMs);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  // Later, because Deno loads timers with the first one: several programs can start before.
+  queueMicrotask(() => {
+    if (!hasEnded) timer = setTimeout(() => end(timeoutError(request)), request.timeoutMs);
+  });
 
   const exit = (async () => {
     try {
