@@ -4,7 +4,7 @@ import { quote } from "../core/quote.ts";
 import type { Category } from "../config/sections/references.ts";
 import type { ModelChange } from "./compare_records.ts";
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./json/json_value.ts";
-import { readNodes } from "./json/lazy_nodes.ts";
+import { readLazily, readNodes } from "./json/lazy_nodes.ts";
 import type { JsonNode } from "./json/read_nodes.ts";
 
 /** The records of a category's first file, and their places in its text. */
@@ -39,7 +39,7 @@ const CHECK_PRIMARY =
  */
 export function readPrimaryRecords(category: Category, text: string): JsonObject {
   const what = `PRIMARY's records of ${category}`;
-  const records = recordsOf(readNodes(text, what).value, what, CHECK_PRIMARY);
+  const records = recordsOf(readLazily(text, what), what, CHECK_PRIMARY);
   if (records.size === 0) {
     throw new RefusedError(`Cannot use ${what}: expected records by name, found none`, {
       code: "RECORDS_EMPTY",

@@ -102,11 +102,23 @@ class Editor {
   edit(node: JsonNode, wanted: JsonValue, place: Place): void {
     const { key, value, children } = node;
     if (children.length > 0 && isJsonObject(value) && isJsonObject(wanted) && wanted.size > 0) {
-      this.#editList(node, memberSlots(children, wanted), place);
+      if (hasSameKeys(children, wanted)) this.#editMembers(node, wanted, place);
+      else this.#editList(node, memberSlots(children, wanted), place);
     } else if (children.length > 0 && isJsonArray(value) && isJsonArray(wanted) && wanted.length > 0) {
       this.#editList(node, itemSlots(value, wanted, place.depth), place);
     } else if (!jsonEquals(value, wanted)) {
       this.#replace(node.start, node.end, this.#layout.render(wanted, place, { key }));
+    }
+  }
+
+  /** Changes an object to a wanted one with the same keys in the same order. */
+  #editMembers(node: JsonNode, wanted: JsonObject, place: Place): void {
+    const list = new ListText(this.#text, node);
+    let index = 0;
+    for (const value of wanted.values()) {
+      const child = node.children[index];
+      if (child !== undefined) this.#editItem(child, { index, wanted: value }, list, place);
+      index++;
     }
   }
 
@@ -171,6 +183,16 @@ class Editor {
   #replace(start: number, end: number, text: string): void {
     this.#patches.push({ start, end, text });
   }
+}
+
+/** Whether an object in the text has the keys of a wanted one, each once and in the same order: most records have. */
+function hasSameKeys(children: readonly JsonNode[], wanted: JsonObject): boolean {
+  if (children.length !== wanted.size) return false;
+  let index = 0;
+  for (const key of wanted.keys()) {
+    if (children[index++]?.key !== key) return false;
+  }
+  return true;
 }
 
 /** Returns members in the order of the text, and new ones in the order of `wanted`. */

@@ -1,6 +1,9 @@
-import { type CheckedText, isJsonObject, type JsonValue, LazyObject } from "./json_value.ts";
-import { type JsonNode, readAllNodes, readNodesAt, readValueAt } from "./read_nodes.ts";
-import { type SkimmedMember, skimObject } from "./skim_json.ts";
+import { type CheckedText, type JsonObject, type JsonValue, LazyObject } from "./json_value.ts";
+import { type JsonNode, parseJson, readAllNodes, readNodesAt, valueReader } from "./read_nodes.ts";
+import { skimMembers, skimObject, textIn } from "./skim_json.ts";
+
+const QUOTE = 0x22;
+const OBJECT_START = 0x7b;
 
 /**
  * Returns JSON as {@link readAllNodes} does, with the position of each value. The members of an object are checked at once,
@@ -9,50 +12,103 @@ import { type SkimmedMember, skimObject } from "./skim_json.ts";
  * @throws {RefusedError} code `JSON_INVALID`
  */
 export function readNodes(text: string, what: string): JsonNode {
-  const skimmed = skimObject(text);
-  if (skimmed === undefined) return readAllNodes(text, what);
-  const valueAt = (start: number) => readValueAt(text, what, start);
-  const source: CheckedText = {
-    text,
-    read: (start) => {
-      const value = valueAt(start);
-      return isJsonObject(value) ? value : new Map();
-    },
-  };
-  const childrenAt = (start: number) => readNodesAt(text, what, start).children;
+  const reader = new CheckedReader(text, what);
   const value = new Map<string, JsonValue>();
-  const children = skimmed.members.map((member): JsonNode => {
-    const { start, end, key } = member;
-    const child = text[start] === "{" ? new LazyObject(source, start, end) : valueAt(start);
-    value.set(key, child);
-    return new LazyNode(member, child, childrenAt);
+  const children: JsonNode[] = [];
+  const place = skimObject(text, (key, itemStart, keyEnd, start, end) => {
+    const node = new LazyNode(reader, key, itemStart, keyEnd, start, end);
+    value.set(key, node.value);
+    children.push(node);
   });
-  const { start, end } = skimmed;
+  if (place === undefined) return readAllNodes(text, what);
+  const { start, end } = place;
   return { start, end, value, key: undefined, itemStart: start, keyEnd: start, children };
+}
+
+/** As {@link readNodes}, without positions. */
+export function readLazily(text: string, what: string): JsonValue {
+  const reader = new CheckedReader(text, what);
+  const value = new Map<string, JsonValue>();
+  const place = skimObject(text, (key, _itemStart, _keyEnd, start, end) => {
+    value.set(key, reader.valueAt(start, end));
+  });
+  return place === undefined ? parseJson(text, what) : value;
+}
+
+/** Returns the object that a text is, which is certainly JSON. It is read when it is needed. */
+export function lazyObject(text: string, what: string): LazyObject {
+  return new LazyObject(new CheckedReader(text, what), 0, text.length);
+}
+
+/** Reads values of a text that was checked. */
+class CheckedReader implements CheckedText {
+  readonly text: string;
+  readonly #what: string;
+  #read: ((start: number) => JsonValue) | undefined;
+
+  constructor(text: string, what: string) {
+    this.text = text;
+    this.#what = what;
+  }
+
+  valueAt(start: number, end: number): JsonValue {
+    const code = this.text.charCodeAt(start);
+    if (code === OBJECT_START) return new LazyObject(this, start, end);
+    if (code === QUOTE) return textIn(this.text, start, end);
+    this.#read ??= valueReader(this.text, this.#what);
+    return this.#read(start);
+  }
+
+  read(start: number): JsonObject {
+    const members = new Map<string, JsonValue>();
+    skimMembers(this.text, start, (key, _itemStart, _keyEnd, start, end) => {
+      members.set(key, this.valueAt(start, end));
+    });
+    return members;
+  }
+
+  /** Returns the children of a value. */
+  nodesAt(start: number): readonly JsonNode[] {
+    if (this.text.charCodeAt(start) !== OBJECT_START) {
+      return readNodesAt(this.text, this.#what, start).children;
+    }
+    const nodes: JsonNode[] = [];
+    skimMembers(this.text, start, (key, itemStart, keyEnd, start, end) => {
+      nodes.push(new LazyNode(this, key, itemStart, keyEnd, start, end));
+    });
+    return nodes;
+  }
 }
 
 /** A node whose children are read when they are needed. */
 class LazyNode implements JsonNode {
-  readonly start: number;
-  readonly end: number;
-  readonly value: JsonValue;
   readonly key: string;
   readonly itemStart: number;
   readonly keyEnd: number;
-  readonly #read: (start: number) => readonly JsonNode[];
+  readonly start: number;
+  readonly end: number;
+  readonly value: JsonValue;
+  readonly #reader: CheckedReader;
   #children: readonly JsonNode[] | undefined;
 
-  constructor(member: SkimmedMember, value: JsonValue, read: (start: number) => readonly JsonNode[]) {
-    this.start = member.start;
-    this.end = member.end;
-    this.value = value;
-    this.key = member.key;
-    this.itemStart = member.itemStart;
-    this.keyEnd = member.keyEnd;
-    this.#read = read;
+  constructor(
+    reader: CheckedReader,
+    key: string,
+    itemStart: number,
+    keyEnd: number,
+    start: number,
+    end: number,
+  ) {
+    this.key = key;
+    this.itemStart = itemStart;
+    this.keyEnd = keyEnd;
+    this.start = start;
+    this.end = end;
+    this.value = reader.valueAt(start, end);
+    this.#reader = reader;
   }
 
   get children(): readonly JsonNode[] {
-    return this.#children ??= this.#read(this.start);
+    return this.#children ??= this.#reader.nodesAt(this.start);
   }
 }

@@ -62,12 +62,13 @@ export function readAllNodes(text: string, what: string): JsonNode {
   return new JsonReader(text, what, { keepsNodes: true }).read();
 }
 
-/** Returns the value at a place of a text that was checked. */
-export function readValueAt(text: string, what: string, start: number): JsonValue {
-  return new JsonReader(text, what, { keepsNodes: false }).readAt(start).value;
+/** Returns a function that returns the value at a place of a text that was checked. */
+export function valueReader(text: string, what: string): (start: number) => JsonValue {
+  const reader = new JsonReader(text, what, { keepsNodes: false });
+  return (start) => reader.readAt(start).value;
 }
 
-/** As {@link readValueAt}, with the position of each value in it. */
+/** Returns the value at a place of a text that was checked, with the position of each value in it. */
 export function readNodesAt(text: string, what: string, start: number): JsonNode {
   return new JsonReader(text, what, { keepsNodes: true }).readAt(start);
 }
