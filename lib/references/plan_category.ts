@@ -38,7 +38,7 @@ export function planCategory(
   let rows: Shrink = { removed: 0, emptied: 0, before: 0 };
   if (csvPath === undefined) wanted = withKept(primary, current, options.keep);
   else {
-    const plan = planTextFiles({ primary, csvText: files.get(csvPath), ...options });
+    const plan = planTextFiles({ primary, current, csvText: files.get(csvPath), ...options });
     wanted = plan.records;
     ({ warnings, skipped } = plan);
     rows = plan.shrink;

@@ -61,6 +61,15 @@ export class LazyObject implements JsonObject {
     return isSame;
   }
 
+  /** Whether the object's text is these two pieces. */
+  isText(first: string, second: string): boolean {
+    const { text } = this.#source;
+    const middle = this.#start + first.length;
+    // `startsWith()` compares character by character, and takes ten times as long.
+    return middle + second.length === this.#end && text.slice(middle, this.#end) === second &&
+      text.slice(this.#start, middle) === first;
+  }
+
   get #read(): JsonObject {
     return this.#members ??= this.#source.read(this.#start);
   }

@@ -136,11 +136,12 @@ export function sizeCell(parameters: bigint): string | undefined {
 }
 
 /** Programs that serve text models. The file lists each model under their prefixes, too. */
-const BACKEND_PREFIXES = ["aphrodite/", "koboldcpp/"] as const;
+const APHRODITE = "aphrodite/";
+const KOBOLDCPP = "koboldcpp/";
 
 /** Whether a key has a backend's prefix. Such records are generated from the canonical one. */
 export function hasBackendPrefix(key: string): boolean {
-  return BACKEND_PREFIXES.some((prefix) => key.startsWith(prefix));
+  return key.startsWith(APHRODITE) || key.startsWith(KOBOLDCPP);
 }
 
 /** Returns the part between the first and the second slash, or the whole name without slashes. */
@@ -163,7 +164,18 @@ export function modelNameOf(name: string): string {
  * ```
  */
 export function keysOf(name: string): readonly string[] {
-  return [name, `aphrodite/${name}`, `koboldcpp/${modelNameOf(name)}`];
+  return [name, `${APHRODITE}${name}`, `${KOBOLDCPP}${modelNameOf(name)}`];
+}
+
+/** Returns the keys of backends that belong to none of the models: see {@link keysOf}. */
+export function keysWithoutModel(keys: Iterable<string>, models: readonly string[]): string[] {
+  const names = new Set(models);
+  const modelNames = new Set(models.map(modelNameOf));
+  return Array.from(keys).filter((key) =>
+    key.startsWith(APHRODITE)
+      ? !names.has(key.slice(APHRODITE.length))
+      : key.startsWith(KOBOLDCPP) && !modelNames.has(key.slice(KOBOLDCPP.length))
+  );
 }
 
 /** Returns the default display name: dashes and underscores become blanks. */

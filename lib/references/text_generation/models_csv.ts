@@ -20,26 +20,61 @@ export const COLUMNS = [
 ] as const;
 export type Column = (typeof COLUMNS)[number];
 
+/** The columns of a file. */
+export class Columns {
+  /** In the order of the file, with duplicates. */
+  readonly names: readonly string[];
+  /** Of duplicate columns, the last cell counts, at the position of the first, as in a Python dict. */
+  readonly #indexes = new Map<string, number>();
+
+  constructor(names: readonly string[]) {
+    this.names = names;
+    for (const [index, name] of names.entries()) this.#indexes.set(name, index);
+  }
+
+  /** Returns each column once, with the index of its cell. */
+  entries(): Iterable<readonly [string, number]> {
+    return this.#indexes;
+  }
+
+  indexOf(name: string): number | undefined {
+    return this.#indexes.get(name);
+  }
+}
+
 /** A row that is not blank, as Python's `csv.DictReader` reads it. */
-export interface ModelRow {
+export class ModelRow {
   readonly csv: CsvRow;
-  /** The values by column, in the order of the header; `undefined` if the row is too short. */
-  readonly values: ReadonlyMap<string, string | undefined>;
-  /** Cells beyond the last column. */
-  readonly rest: readonly string[];
+  readonly columns: Columns;
+
+  constructor(csv: CsvRow, columns: Columns) {
+    this.csv = csv;
+    this.columns = columns;
+  }
+
+  /** Returns the value in a column; `undefined` if there is no such column, or the row is too short. */
+  get(column: string): string | undefined {
+    const index = this.columns.indexOf(column);
+    return index === undefined ? undefined : this.csv.cells[index];
+  }
+
+  /** The cells beyond the last column. */
+  get rest(): readonly string[] {
+    return this.csv.cells.slice(this.columns.names.length);
+  }
 }
 
 /** The parsed `models.csv`. */
 export interface ModelsCsv {
   readonly header: CsvRow;
-  readonly columns: readonly string[];
+  readonly columns: Columns;
   /** All rows after the header, and the blank lines between them. */
   readonly lines: readonly (ModelRow | CsvRow)[];
 }
 
 /** Whether a line is a row and not blank. */
 export function isModelRow(line: ModelRow | CsvRow): line is ModelRow {
-  return "values" in line;
+  return line instanceof ModelRow;
 }
 
 /**
@@ -49,20 +84,14 @@ export function isModelRow(line: ModelRow | CsvRow): line is ModelRow {
  * @throws {RefusedError} a column is missing, or the file cannot be read as CSV
  */
 export function readModelsCsv(text: string, needed: readonly Column[]): ModelsCsv {
-  const [header = { line: 1, cells: [], ending: "" }, ...rows] = readCsv(text, MODELS_CSV);
-  const columns = header.cells.map((cell) => cell.value);
-  const missing = needed.filter((column) => !columns.includes(column));
+  const [header = { line: 1, text: "", cells: [], ending: "" }, ...rows] = readCsv(text, MODELS_CSV);
+  const missing = needed.filter((column) => !header.cells.includes(column));
   if (missing.length > 0) throw withoutColumns(missing, text);
-  return { header, columns, lines: rows.map((row) => row.cells.length === 0 ? row : modelRow(row, columns)) };
-}
-
-/** Returns a row with its values by column. */
-export function modelRow(csv: CsvRow, columns: readonly string[]): ModelRow {
+  const columns = new Columns(header.cells);
   return {
-    csv,
-    // Of duplicate columns, the last cell counts, as in a Python dict.
-    values: new Map(columns.map((column, index) => [column, csv.cells[index]?.value])),
-    rest: csv.cells.slice(columns.length).map((cell) => cell.value),
+    header,
+    columns,
+    lines: rows.map((row) => row.cells.length === 0 ? row : new ModelRow(row, columns)),
   };
 }
 

@@ -1,6 +1,6 @@
 import { RefusedError } from "../../core/errors.ts";
 import { type JsonObject, LazyObject } from "../json/json_value.ts";
-import { NEEDED_COLUMNS, recordNamed, rowsToRecords, textAfterName } from "./csv_to_records.ts";
+import { NEEDED_COLUMNS, tableToRecords } from "./csv_to_records.ts";
 import {
   COLUMNS,
   isModelRow,
@@ -10,8 +10,9 @@ import {
   readModelsCsv,
 } from "./models_csv.ts";
 import { canonicalCsv, keptCells, keptLines, linesText, type PlannedRow } from "./planned_csv.ts";
+import { recordNamed, RecordText } from "./record_text.ts";
 import type { CsvRow } from "./csv.ts";
-import { hasBackendPrefix, keysOf } from "./cells.ts";
+import { hasBackendPrefix, keysOf, keysWithoutModel } from "./cells.ts";
 import type { Shrink } from "../plan.ts";
 import { isEmptied } from "../shrink.ts";
 import { type TextModel, textModel } from "./text_model.ts";
@@ -21,6 +22,8 @@ import { namesInWarning, skippedRecords, unheldFields } from "./text_warnings.ts
 export interface TextFilesOptions {
   /** PRIMARY's records by name. Those of backends (`koboldcpp/…`) are generated again from the canonical ones. */
   readonly primary: JsonObject;
+  /** The current records of `db.json`. */
+  readonly current: JsonObject;
   /** The current `models.csv`, decoded with its byte order mark; without it a new one is created. */
   readonly csvText: string | undefined;
   /** Models that stay as they are in the file, present or absent; by name or by a backend's key. */
@@ -55,12 +58,12 @@ export interface TextFilesPlan {
 export function planTextFiles(options: TextFilesOptions): TextFilesPlan {
   const warnings: string[] = [];
   const file = readFile(options);
-  const settled = file.canonical ? new Map<string, SettledRow>() : settledRows(file.table, options.primary);
+  const settled = file.canonical ? new Map<string, SettledRow>() : settledRows(file.table, options);
   const { models, skipped } = textModels(options, settled, warnings);
   const keep = options.keep.union(new Set(skipped));
-  const { text, lines, shrink } = newCsv(file, { models, settled, keep }, warnings);
+  const { text, table, shrink } = newCsv(file, { models, settled, keep }, warnings);
   const known = new Map(Array.from(settled.values(), ({ row, rest }) => [row, rest]));
-  const { records, warnings: unread } = rowsToRecords(lines, known);
+  const { records, warnings: unread } = tableToRecords(table, known, options.current);
   warnings.push(...unread, ...unheldFields(options.primary, [...models.keys()], records));
   return { csvText: text, records, shrink, skipped, warnings };
 }
@@ -79,7 +82,7 @@ function readFile({ csvText, format }: TextFilesOptions): CurrentFile {
   return { canonical, table: readModelsCsv(text, canonical ? ["name"] : COLUMNS) };
 }
 
-/** A row that gives PRIMARY's record, and the text of its record by {@link textAfterName}. */
+/** A row that gives PRIMARY's record, and the text of its record by {@link RecordText.afterName}. */
 interface SettledRow {
   readonly row: ModelRow;
   readonly rest: string;
@@ -95,15 +98,19 @@ const MAY_BE_REFUSED = /"parameters": (?:null|-|\d{16})|"settings": |\\u(?:0000|
  * Returns the rows whose records have the same text at PRIMARY, by name. They stay, and nothing else of them is
  * compared.
  */
-function settledRows({ lines }: ModelsCsv, primary: JsonObject): Map<string, SettledRow> {
+function settledRows(
+  { columns, lines }: ModelsCsv,
+  { primary, current }: TextFilesOptions,
+): Map<string, SettledRow> {
+  const texts = new RecordText(columns);
   const settled = new Map<string, SettledRow>();
   for (const [name, row] of decidingRows(lines)) {
     const record = primary.get(name);
     if (!(record instanceof LazyObject) || /:\/\/|[\r\n]/.test(name) || hasBackendPrefix(name)) continue;
     try {
-      const rest = textAfterName(row, name);
+      const rest = texts.afterName(row, name);
       if (MAY_BE_REFUSED.test(rest)) continue;
-      if (record.hasSameText(recordNamed(name, rest))) settled.set(name, { row, rest });
+      if (record.hasSameText(recordNamed(name, rest, current.get(name)))) settled.set(name, { row, rest });
     } catch (error) {
       // A row that gives no record is replaced by PRIMARY's.
       if (!(error instanceof RefusedError)) throw error;
@@ -116,7 +123,7 @@ function settledRows({ lines }: ModelsCsv, primary: JsonObject): Map<string, Set
 function decidingRows(lines: ModelsCsv["lines"]): Map<string, ModelRow> {
   const rows = new Map<string, ModelRow>();
   for (const line of lines) {
-    if (isModelRow(line)) rows.set(line.values.get("name") ?? "", line);
+    if (isModelRow(line)) rows.set(line.get("name") ?? "", line);
   }
   return rows;
 }
@@ -129,8 +136,7 @@ function textModels(
 ): { readonly models: ReadonlyMap<string, TextModel>; readonly skipped: readonly string[] } {
   const names = [...primary.keys()].filter((key) => !hasBackendPrefix(key));
   const urls = names.filter((name) => name.includes("://"));
-  const known = new Set(names.flatMap(keysOf));
-  const orphans = [...primary.keys()].filter((key) => !known.has(key));
+  const orphans = keysWithoutModel(primary.keys(), names);
   if (urls.length > 0) {
     warnings.push(`skipped PRIMARY's models that are named by a URL: ${namesInWarning(urls)}`);
   }
@@ -179,26 +185,26 @@ function newCsv({ table, canonical }: CurrentFile, decisions: Decisions, warning
   };
   if (canonical) {
     const text = canonicalCsv(table, rows);
-    return { text, lines: readModelsCsv(text, NEEDED_COLUMNS).lines, shrink };
+    return { text, table: readModelsCsv(text, NEEDED_COLUMNS), shrink };
   }
   const lines = keptLines(table, rows);
-  return { text: linesText(table, lines), lines, shrink };
+  return { text: linesText(table, lines), table: { ...table, lines }, shrink };
 }
 
 /** Whether a row keeps its model's name but loses most other values. */
 function isEmptiedRow(row: PlannedRow): boolean {
   if (!("cells" in row)) return false;
-  const { line: { values }, cells } = row;
+  const { line, cells } = row;
   // Most rows keep all their cells.
-  if (COLUMNS.every((column) => (values.get(column) ?? "") === (cells.get(column) ?? ""))) return false;
-  const held = new Map(COLUMNS.map((column) => [column, values.get(column) ?? ""]));
+  if (COLUMNS.every((column) => (line.get(column) ?? "") === (cells.get(column) ?? ""))) return false;
+  const held = new Map(COLUMNS.map((column) => [column, line.get(column) ?? ""]));
   return isEmptied(held.get("name") ?? "", held, cells);
 }
 
 /** Returns the models of lines of the file. */
 function namesIn(lines: ModelsCsv["lines"]): Set<string> {
   return new Set(
-    lines.filter(isModelRow).map(({ values }) => values.get("name") ?? "").filter((name) => name !== ""),
+    lines.filter(isModelRow).map((row) => row.get("name") ?? "").filter((name) => name !== ""),
   );
 }
 
@@ -211,7 +217,7 @@ function plannedRows(
   const deciding = decidingRows(lines);
   const planned: PlannedRow[] = [];
   for (const line of lines) {
-    const name = isModelRow(line) ? line.values.get("name") ?? "" : undefined;
+    const name = isModelRow(line) ? line.get("name") ?? "" : undefined;
     const model = name === undefined ? undefined : models.get(name);
     if (name === "") {
       warnings.push(`line ${lineOf(line)} of ${MODELS_CSV} has no model name and is removed`);

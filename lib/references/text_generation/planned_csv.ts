@@ -1,5 +1,5 @@
-import { csvCell, type CsvRow, csvText } from "./csv.ts";
-import { type Column, COLUMNS, isModelRow, type ModelRow, modelRow, type ModelsCsv } from "./models_csv.ts";
+import { csvCell, type CsvRow, csvText, rawCells } from "./csv.ts";
+import { type Column, COLUMNS, type Columns, isModelRow, ModelRow, type ModelsCsv } from "./models_csv.ts";
 import type { TextModel } from "./text_model.ts";
 import { RefusedError } from "../../core/errors.ts";
 import { jsonEquals } from "../json/json_equals.ts";
@@ -40,23 +40,24 @@ export function keptLines(
     if (csv.ending !== "" || at === planned.length - 1) return line;
     // If another row follows the last line, that line gets a line ending.
     const ended = { ...csv, ending: usual };
-    return isModelRow(line) ? { ...line, csv: ended } : ended;
+    return isModelRow(line) ? new ModelRow(ended, columns) : ended;
   });
 }
 
 /** @param after the number of the line after the last one, for new rows */
 function plannedLine(
-  columns: readonly string[],
+  columns: Columns,
   row: PlannedRow,
   usual: string,
   after: number,
 ): ModelRow | CsvRow {
   if (row.line === undefined) {
-    const cells = editedCells(columns, row.model.cells, undefined);
-    return modelRow({ line: after, cells, ending: usual }, columns);
+    const edited = editedCells(columns, row.model.cells, undefined);
+    return new ModelRow({ line: after, ...edited, ending: usual }, columns);
   }
   if (!("cells" in row)) return row.line;
-  return modelRow({ ...row.line.csv, cells: editedCells(columns, row.cells, row.line) }, columns);
+  const { csv } = row.line;
+  return new ModelRow({ ...csv, ...editedCells(columns, row.cells, csv) }, columns);
 }
 
 /** Returns the text of a file with new lines after its header. */
@@ -69,21 +70,26 @@ export function linesText({ header }: ModelsCsv, lines: ModelsCsv["lines"]): str
 }
 
 /**
- * Returns the cells of a row with new values where they differ. A row that is too short gets the cells that it needs.
+ * Returns the cells of a row with new values where they differ, and their text. A row that is too short gets the cells
+ * that it needs.
  */
 function editedCells(
-  columns: readonly string[],
+  columns: Columns,
   wanted: ReadonlyMap<string, string>,
-  row: ModelRow | undefined,
-): CsvRow["cells"] {
-  const held = row?.csv.cells ?? [];
-  const cells = columns.map((column, at) => {
-    const value = columns.lastIndexOf(column) === at ? wanted.get(column) : undefined;
-    const cell = held[at];
-    return cell !== undefined && (value === undefined || value === cell.value) ? cell : csvCell(value ?? "");
+  row: CsvRow | undefined,
+): Pick<CsvRow, "text" | "cells"> {
+  const held = row?.cells ?? [];
+  const texts = row === undefined ? [] : rawCells(row);
+  const all = columns.names.map((column, at) => {
+    const value = columns.indexOf(column) === at ? wanted.get(column) : undefined;
+    return value ?? held[at] ?? "";
   });
-  const needed = row === undefined ? cells.length : cells.findLastIndex((cell) => cell.value !== "") + 1;
-  return [...cells.slice(0, Math.max(needed, held.length)), ...held.slice(columns.length)];
+  const needed = row === undefined ? all.length : all.findLastIndex((cell) => cell !== "") + 1;
+  const cells = [...all.slice(0, Math.max(needed, held.length)), ...held.slice(columns.names.length)];
+  const text = cells.map((cell, at) => (cell === held[at] ? texts[at] : undefined) ?? csvCell(cell)).join(
+    ",",
+  );
+  return { cells, text };
 }
 
 /**
@@ -92,15 +98,15 @@ function editedCells(
  */
 export function canonicalCsv({ columns: before }: ModelsCsv, planned: readonly PlannedRow[]): string {
   const known: readonly string[] = COLUMNS;
-  const columns = [...known, ...new Set(before.filter((column) => !known.includes(column)))];
+  const columns = [...known, ...new Set(before.names.filter((column) => !known.includes(column)))];
   const rows = decidingRows(planned).flatMap(({ line, model }) => {
     if (line !== undefined && !isModelRow(line)) return [];
     const wanted: Map<string, string> = new Map(model?.cells);
     if (model !== undefined) wanted.set("instruct_format", keptInstructFormat(model, line));
-    const values = columns.map((column) => wanted.get(column) ?? line?.values.get(column) ?? "");
+    const values = columns.map((column) => wanted.get(column) ?? line?.get(column) ?? "");
     return [[...values, ...line?.rest ?? []]];
   });
-  return csvText([columns, ...rows].map((values) => ({ cells: values.map(csvCell), ending: "\n" })));
+  return csvText([columns, ...rows].map((values) => ({ text: values.map(csvCell).join(","), ending: "\n" })));
 }
 
 /** Returns the last row of each name, at the position of the first: the content of `db.json`. */
@@ -108,7 +114,7 @@ function decidingRows(planned: readonly PlannedRow[]): PlannedRow[] {
   const rows = new Map<string, PlannedRow>();
   for (const row of planned) {
     const { line, model } = row;
-    const name = line !== undefined && isModelRow(line) ? line.values.get("name") : model?.cells.get("name");
+    const name = line !== undefined && isModelRow(line) ? line.get("name") : model?.cells.get("name");
     if (name !== undefined) rows.set(name, row);
   }
   return [...rows.values()];
@@ -120,7 +126,7 @@ function decidingRows(planned: readonly PlannedRow[]): PlannedRow[] {
  */
 export function keptCells(model: TextModel, row: ModelRow): Map<Column, string> {
   const cells = new Map(model.cells);
-  const held = (column: Column) => row.values.get(column) ?? "";
+  const held = (column: Column) => row.get(column) ?? "";
   const wanted = (column: Column) => model.cells.get(column) ?? "";
 
   const size = keptSize(model, held("parameters_bn"));
@@ -146,7 +152,7 @@ export function keptCells(model: TextModel, row: ModelRow): Map<Column, string> 
 
 /** Returns PRIMARY's format, or the file's if PRIMARY has none. */
 function keptInstructFormat(model: TextModel, row: ModelRow | undefined): string {
-  return model.cells.get("instruct_format") || (row?.values.get("instruct_format") ?? "");
+  return model.cells.get("instruct_format") || (row?.get("instruct_format") ?? "");
 }
 
 /** Returns the size of a cell if it is PRIMARY's. */

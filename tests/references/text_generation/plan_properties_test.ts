@@ -9,6 +9,9 @@ import { csvToRecords } from "../../../lib/references/text_generation/csv_to_rec
 import { planTextFiles } from "../../../lib/references/text_generation/plan_text_files.ts";
 import { columnsArbitrary, handWrittenRow, type Records, recordsArbitrary } from "./text_world.ts";
 
+/** The plan of `models.csv` does not depend on `db.json`. */
+const NO_RECORDS: JsonObject = new Map();
+
 const formats = fc.constantFrom("keep" as const, "canonical" as const);
 const endings = fc.array(fc.constantFrom("\r\n", "\r\n", "\n", "\r", "\n\n"), {
   minLength: 10,
@@ -55,7 +58,7 @@ function withoutExtra(records: JsonObject): JsonObject {
 Deno.test("planTextFiles() gives files that match PRIMARY, whatever the file was", () => {
   fc.assert(
     fc.property(recordsArbitrary, files, formats, (primary, { text, records: held }, format) => {
-      const plan = planTextFiles({ primary, csvText: text, keep: new Set(), format });
+      const plan = planTextFiles({ primary, current: NO_RECORDS, csvText: text, keep: new Set(), format });
       const expected = new Map(
         Array.from(primary, ([name, record]) => [name, wanted(record, held.get(name))]),
       );
@@ -74,9 +77,15 @@ Deno.test("planTextFiles() gives files that match PRIMARY, whatever the file was
 Deno.test("planTextFiles() changes nothing a second time", () => {
   fc.assert(
     fc.property(recordsArbitrary, files, formats, (primary, { text }, format) => {
-      const first = planTextFiles({ primary, csvText: text, keep: new Set(), format });
+      const first = planTextFiles({ primary, current: NO_RECORDS, csvText: text, keep: new Set(), format });
       for (const again of [primary, first.records]) {
-        const second = planTextFiles({ primary: again, csvText: first.csvText, keep: new Set(), format });
+        const second = planTextFiles({
+          primary: again,
+          current: NO_RECORDS,
+          csvText: first.csvText,
+          keep: new Set(),
+          format,
+        });
         assert.equal(second.csvText, first.csvText);
       }
     }),
@@ -94,7 +103,13 @@ Deno.test("planTextFiles() keeps the bytes of every row that matches PRIMARY", (
       for (const [name, record] of [...others].slice(0, changes)) {
         if (!primary.has(name)) primary.set(name, record);
       }
-      const plan = planTextFiles({ primary, csvText: file.text, keep: new Set(), format: "keep" });
+      const plan = planTextFiles({
+        primary,
+        current: NO_RECORDS,
+        csvText: file.text,
+        keep: new Set(),
+        format: "keep",
+      });
       const untouched = [...file.records.keys()].slice(changes).map((name) => file.rows.get(name) ?? "");
       assert.ok(plan.csvText.includes(untouched.join("")), plan.csvText);
       if (changes === 0) assert.ok(plan.csvText.startsWith(file.text));
@@ -108,7 +123,7 @@ Deno.test("planTextFiles() leaves the models of `keep` unchanged", () => {
     fc.property(recordsArbitrary, files, formats, (primary, { text, records: held }, format) => {
       const names = new Set([...primary.keys(), ...held.keys()]);
       const keys = new Set(Array.from(names, (name, index) => index % 2 === 0 ? name : `aphrodite/${name}`));
-      const plan = planTextFiles({ primary, csvText: text, keep: keys, format });
+      const plan = planTextFiles({ primary, current: NO_RECORDS, csvText: text, keep: keys, format });
       assert.ok(jsonEquals(plan.records, csvToRecords(text).records), plan.csvText);
       if (format === "keep") assert.equal(plan.csvText, text);
     }),
@@ -125,11 +140,34 @@ Deno.test("planTextFiles() plans the same for records that it only compares as f
       const compared = readNodes(primary, "PRIMARY").value;
       assert.ok(isJsonObject(read) && isJsonObject(compared));
       const [wanted, got] = [read, compared].map((records) => {
-        const plan = planTextFiles({ primary: records, csvText: text, keep: new Set(), format });
+        const plan = planTextFiles({
+          primary: records,
+          current: NO_RECORDS,
+          csvText: text,
+          keep: new Set(),
+          format,
+        });
         return { ...plan, records: renderJson(plan.records) };
       });
       assert.deepEqual(got, wanted);
     }),
     { numRuns: 200 },
+  );
+});
+
+Deno.test("planTextFiles() plans the same, whatever db.json has", () => {
+  fc.assert(
+    fc.property(recordsArbitrary, recordsArbitrary, files, formats, (primary, others, { text }, format) => {
+      const fromRows = renderJson(csvToRecords(text).records);
+      const fromOthers = renderJson(new Map([...csvToRecords(text).records, ...others]));
+      const plans = [fromRows, fromOthers, "{}"].map((db) => {
+        const current = readNodes(db, "db.json").value;
+        assert.ok(isJsonObject(current));
+        const plan = planTextFiles({ primary, current, csvText: text, keep: new Set(), format });
+        return { ...plan, records: renderJson(plan.records) };
+      });
+      for (const plan of plans) assert.deepEqual(plan, plans[0]);
+    }),
+    { numRuns: 100 },
   );
 });

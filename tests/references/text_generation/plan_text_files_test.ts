@@ -6,6 +6,9 @@ import { parseJson } from "../../../lib/references/json/read_nodes.ts";
 import { csvToRecords } from "../../../lib/references/text_generation/csv_to_records.ts";
 import { planTextFiles } from "../../../lib/references/text_generation/plan_text_files.ts";
 
+/** The plan of `models.csv` does not depend on `db.json`. */
+const NO_RECORDS: JsonObject = new Map();
+
 const HEADER = "name,parameters_bn,display_name,url,baseline,description,style,tags,instruct_format,settings";
 const KEEP_NOTHING: ReadonlySet<string> = new Set();
 
@@ -39,7 +42,7 @@ function plan(
   csvText: string | undefined = FILE,
   keep = KEEP_NOTHING,
 ): ReturnType<typeof planTextFiles> {
-  return planTextFiles({ primary: primaryOf(changes), csvText, keep, format: "keep" });
+  return planTextFiles({ primary: primaryOf(changes), current: NO_RECORDS, csvText, keep, format: "keep" });
 }
 
 Deno.test("planTextFiles() writes only changed cells, and keeps line ends", () => {
@@ -104,6 +107,7 @@ Deno.test("planTextFiles() appends new models in PRIMARY's order, in the file's 
   assert.equal(
     planTextFiles({
       primary: new Map([["a/b", new Map([["parameters", 7n]])]]),
+      current: NO_RECORDS,
       csvText: turned,
       keep: KEEP_NOTHING,
       format: "keep",
@@ -122,7 +126,13 @@ Deno.test("planTextFiles() edits the last of duplicate rows, which is the one th
 Deno.test("planTextFiles() keeps blank lines, surplus cells and unknown columns", () => {
   const odd = `${HEADER},who\r\n\r\ngpt2,0.12,,,,,,,,,me,surplus\r\n\r\n`;
   const primary = new Map([...primaryOf({ gpt2: { url: "u" } })].filter(([name]) => name === "gpt2"));
-  const { csvText, records } = planTextFiles({ primary, csvText: odd, keep: KEEP_NOTHING, format: "keep" });
+  const { csvText, records } = planTextFiles({
+    primary,
+    current: NO_RECORDS,
+    csvText: odd,
+    keep: KEEP_NOTHING,
+    format: "keep",
+  });
   assert.equal(csvText, odd.replace("0.12,,,", "0.12,,u,"));
   const record = records.get("gpt2");
   assert.equal(record !== undefined && isJsonObject(record) && record.get("who"), "me");
@@ -133,7 +143,13 @@ Deno.test("planTextFiles() adds only the necessary cells to a short row", () => 
   const primary = (fields: Record<string, JsonValue>) =>
     new Map([["gpt2", new Map(Object.entries({ parameters: 120_000_000n, ...fields }))]]);
   const planned = (fields: Record<string, JsonValue>) =>
-    planTextFiles({ primary: primary(fields), csvText: short, keep: KEEP_NOTHING, format: "keep" }).csvText;
+    planTextFiles({
+      primary: primary(fields),
+      current: NO_RECORDS,
+      csvText: short,
+      keep: KEEP_NOTHING,
+      format: "keep",
+    }).csvText;
   assert.equal(planned({}), short);
   assert.equal(planned({ url: "u" }), `${HEADER}\ngpt2,0.12,,u\n`);
 });
@@ -161,7 +177,7 @@ Deno.test("planTextFiles() does not check records that it keeps", () => {
 Deno.test("planTextFiles() in canonical format writes the whole file as the original tool does", () => {
   const turned = `extra,${HEADER}\r\n\r\nkept,gpt2, .12 ,gpt2,,,,generalist,"b , a",Alpaca,"{""n"":1}"\r\n`;
   const primary = new Map([...csvToRecords(turned).records].filter(([name]) => name === "gpt2"));
-  const options = { primary, csvText: turned, keep: KEEP_NOTHING } as const;
+  const options = { primary, current: NO_RECORDS, csvText: turned, keep: KEEP_NOTHING } as const;
   assert.equal(planTextFiles({ ...options, format: "keep" }).csvText, turned);
   const { csvText } = planTextFiles({ ...options, format: "canonical" });
   assert.equal(csvText, `${HEADER},extra\ngpt2,0.12,,,,,generalist,"a,b",Alpaca,"{""n"": 1}",kept\n`);
@@ -171,6 +187,7 @@ Deno.test("planTextFiles() creates a missing file", () => {
   for (const none of [undefined, "", "\r\n"]) {
     const { csvText, records } = planTextFiles({
       primary: primaryOf({}),
+      current: NO_RECORDS,
       csvText: none,
       keep: KEEP_NOTHING,
       format: "keep",
@@ -222,6 +239,7 @@ Deno.test("planTextFiles() skips a record that does not fit into a row, names th
     for (const format of ["keep", "canonical"] as const) {
       const { csvText, records, skipped, warnings } = planTextFiles({
         primary: primaryOf(changes),
+        current: NO_RECORDS,
         csvText: FILE,
         keep: KEEP_NOTHING,
         format,
@@ -264,19 +282,19 @@ Deno.test("planTextFiles() refuses an answer without any record that fits into a
     );
     if (!record.has("parameters")) record.set("parameters", "parameters" in fields ? null : 7n);
     if (/is missing/.test(String(message))) record.delete("parameters");
-    const options = { csvText: FILE, keep: KEEP_NOTHING, format: "keep" } as const;
+    const options = { current: NO_RECORDS, csvText: FILE, keep: KEEP_NOTHING, format: "keep" } as const;
     assert.throws(() => planTextFiles({ ...options, primary: new Map([[name, record]]) }), message);
   }
   const primary = new Map([["a/b", [1n]]]);
   assert.throws(
-    () => planTextFiles({ primary, csvText: FILE, keep: KEEP_NOTHING, format: "keep" }),
+    () => planTextFiles({ primary, current: NO_RECORDS, csvText: FILE, keep: KEEP_NOTHING, format: "keep" }),
     /the record of "a\/b" is not a JSON object/,
   );
 });
 
 Deno.test("planTextFiles() in canonical format keeps the last of duplicate rows, at the position of the first", () => {
   const repeated = `${FILE}gpt2,7,,,,,,,Kept,\r\n\r\norg/First-7B,7,,,,edited,,,,\r\n`;
-  const options = { primary: primaryOf({}), csvText: repeated } as const;
+  const options = { primary: primaryOf({}), current: NO_RECORDS, csvText: repeated } as const;
   const { csvText, records } = planTextFiles({ ...options, keep: KEEP_NOTHING, format: "canonical" });
   const rows = csvText.trimEnd().split("\n").map((row) => row.split(",")[0]);
   assert.deepEqual(rows, ["name", "org/First-7B", "gpt2", "org/Last-13b"]);
@@ -295,7 +313,12 @@ Deno.test("planTextFiles() refuses a file without its columns, unless it rewrite
   const lacking = FILE.replace(",instruct_format", "").replace(",url", "");
   assert.throws(() => plan({}, lacking), /lacks the column "url", "instruct_format"/);
   const lackingOne = `name,parameters_bn\n"gpt2",7\n`;
-  const options = { primary: primaryOf({}), csvText: lackingOne, keep: KEEP_NOTHING } as const;
+  const options = {
+    primary: primaryOf({}),
+    current: NO_RECORDS,
+    csvText: lackingOne,
+    keep: KEEP_NOTHING,
+  } as const;
   assert.match(planTextFiles({ ...options, format: "canonical" }).csvText, /settings\ngpt2,0\.12,/);
 });
 
@@ -350,6 +373,7 @@ Deno.test("planTextFiles() refuses and removes what no row may hold, also if PRI
     const [wanted, got] = [read, compared].map((primary) => {
       const { records, ...plan } = planTextFiles({
         primary,
+        current: NO_RECORDS,
         csvText: text,
         keep: KEEP_NOTHING,
         format: "keep",

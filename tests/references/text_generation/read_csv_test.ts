@@ -12,7 +12,7 @@ const HOSTILE = fc.array(
 /** `undefined` when it refuses. */
 function cellsOf(text: string): string[][] | undefined {
   try {
-    return readCsv(text, "test").map((row) => row.cells.map((cell) => cell.value));
+    return readCsv(text, "test").map((row) => [...row.cells]);
   } catch {
     return undefined;
   }
@@ -54,6 +54,6 @@ Deno.test("csvCell() writes what Python's csv writes", async () => {
   const rows = fc.sample(fc.tuple(HOSTILE, HOSTILE), { numRuns: 1000, seed: 7 }).map((row) => [...row]);
   const written = await runPython(rows.map((row) => ["write", [row]]), z.string());
   for (const [index, row] of rows.entries()) {
-    assert.equal(csvText([{ cells: row.map(csvCell), ending: "\r\n" }]), written[index]);
+    assert.equal(csvText([{ text: row.map(csvCell).join(","), ending: "\r\n" }]), written[index]);
   }
 });
