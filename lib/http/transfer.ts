@@ -167,10 +167,11 @@ export class Transfer {
     if (copies.length === 0) return;
     const { fs, log, signal } = this.#context;
     using file = await fs.open(this.#request.path, { write: true, create: true });
+    const unreadable = new Set<string>();
     for (const span of copies) {
       let at = span.start;
       await file.seek(at, Deno.SeekMode.Start);
-      for await (const piece of heldPieces({ fs, log, signal }, span)) {
+      for await (const piece of heldPieces({ fs, log, signal }, span, unreadable)) {
         const written = writeAll(file, piece);
         hasher.offer(at, piece);
         await written;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { DiskError, osErrorCode } from "../core/errors.ts";
-import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
+import { type Digest, type Manifest, type ReleaseFile, shortDigest } from "../release/manifest.ts";
 import { inspectModelFolder } from "./model_folder.ts";
 import { findRelease, releaseDir } from "./releases.ts";
 import type { Store } from "./store.ts";
@@ -15,7 +15,11 @@ export function problemSeenByConsumers(store: Store, manifest: Manifest): string
   // A link leads to an immutable folder: if its first file is there, all are.
   const { kind } = inspectModelFolder(store);
   const files = kind === "linked" ? manifest.files.slice(0, 1) : manifest.files;
-  return opened(() => problemOfFiles(store, files));
+  for (const file of files) {
+    const problem = problemOfFile(store, file);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
 }
 
 /** Returns why consumers that open the model folder do not reach the release; `undefined` when they do. */
@@ -33,14 +37,17 @@ export function problemOfFolder(store: Store, digest: Digest): string | undefine
   });
 }
 
-/** Returns the problem, or the code of the error if a path cannot be opened. */
-function opened(check: () => string | undefined): string | undefined {
+/** Returns the problem, or words for the error if a path cannot be opened. */
+function opened(
+  check: () => string | undefined,
+  words = (code: string) => `cannot be opened (${code})`,
+): string | undefined {
   try {
     return check();
   } catch (error) {
     const code = osErrorCode(error);
     if (code === undefined) throw error;
-    return `cannot be opened (${code})`;
+    return words(code);
   }
 }
 
@@ -60,10 +67,12 @@ export function requireSeen(store: Store, digest: Digest): void {
   );
 }
 
-function problemOfFiles({ fs, modelsDir }: Store, files: Manifest["files"]): string | undefined {
-  for (const { path, size } of files) {
-    const info = fs.statSync(join(modelsDir, path));
-    if (!info.isFile || info.size !== size) return `shows another ${path} than the release`;
-  }
-  return undefined;
+function problemOfFile({ fs, modelsDir }: Store, { path, size }: ReleaseFile): string | undefined {
+  return opened(
+    () => {
+      const info = fs.statSync(join(modelsDir, path));
+      return info.isFile && info.size === size ? undefined : `shows another ${path} than the release`;
+    },
+    (code) => code === "ENOENT" ? `lacks ${path}` : `has a ${path} that cannot be opened (${code})`,
+  );
 }

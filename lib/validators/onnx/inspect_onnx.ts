@@ -7,6 +7,7 @@ import { oneLine, quote } from "../../core/quote.ts";
 import { matchesAny } from "../../core/wildcards.ts";
 import type { ModelFile } from "../checker.ts";
 import { InvalidModelError } from "../invalid_model.ts";
+import { readActive } from "../read_active.ts";
 import { compareSignature } from "./compare_signature.ts";
 import { type Trial, tryInProcess } from "./onnx_process.ts";
 import { type OnnxModel, readOnnx } from "./read_onnx.ts";
@@ -63,7 +64,7 @@ export interface OnnxRequest {
 export async function inspectOnnx(context: Context, file: ModelFile, request: OnnxRequest): Promise<void> {
   const { folder, settings } = request;
   const model = open(context, file, folder.files);
-  const active = openActive(context, request.active);
+  const active = request.active && openActive(context, request.active);
   const problem = compareSignature(file.path, model.signature, active?.signature, settings.expect);
   if (problem !== undefined) throw new InvalidModelError(file.path, problem, { hint: SIGNATURE_HINT });
 
@@ -146,16 +147,8 @@ function filesOf({ file, external }: Pick<OpenModel, "file" | "external">): Mode
   return [...new Set([file, ...external.map(({ file }) => file)])];
 }
 
-/** An active model from before validation may be damaged; then there is nothing to compare with. */
-function openActive(context: Context, active: ActiveOnnx | undefined): OpenModel | undefined {
-  if (active === undefined) return undefined;
-  try {
-    return open(context, active.file, active.files);
-  } catch (error) {
-    if (!(error instanceof InvalidModelError)) throw error;
-    context.log.warn(`cannot compare with ${active.file.path} of the active release: ${error.message}`);
-    return undefined;
-  }
+function openActive(context: Context, { file, files }: ActiveOnnx): OpenModel | undefined {
+  return readActive(context, file, () => open(context, file, files));
 }
 
 function digestOf({ file, external }: OpenModel): string {

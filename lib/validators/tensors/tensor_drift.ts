@@ -4,6 +4,7 @@ import { quote } from "../../core/quote.ts";
 import type { DriftSetting } from "../../config/choices.ts";
 import type { ModelFile } from "../checker.ts";
 import { FormatProblem, InvalidModelError, orProblem } from "../invalid_model.ts";
+import { readActive } from "../read_active.ts";
 
 /** The most tensors in a file: five times as many as in the largest model known in one file. */
 export const TENSORS_MAX = 500_000;
@@ -70,9 +71,8 @@ export function inspectTensors(
     throw new InvalidModelError(file.path, `it is not a valid ${name} file: ${tensors.message}`);
   }
   if (active === undefined || policy === "ignore") return;
-  const before = orProblem(() => readTensors(context.fs, active));
-  // A release from before validation may be damaged; then there is nothing to compare with.
-  if (before instanceof FormatProblem) return;
+  const before = readActive(context, active, () => readTensors(context.fs, active));
+  if (before === undefined) return;
   reportDrift(context, file, compareTensors(before, tensors), { policy, setting });
 }
 

@@ -516,9 +516,16 @@ Deno.test("a model too large to load is checked by its structure, with a warning
   );
 });
 
-Deno.test("an active file that is not a model is not compared", async () => {
-  const lines = await inspect(GOOD, { "m.onnx": "old" });
-  assert.match(lines.join("\n"), /warn cannot compare with m\.onnx of the active release: /);
+Deno.test("an active file that is missing or not a model is not compared", async () => {
+  const warning = /warn cannot compare with m\.onnx of the active release: /;
+  assert.match((await inspect(GOOD, { "m.onnx": "old" })).join("\n"), warning);
+  using dir = tempDir();
+  const [folder, active] = [written(`${dir.path}/new`, GOOD), written(`${dir.path}/active`, GOOD)] as const;
+  Deno.removeSync(active.file.location);
+  const context = testContext();
+  const memory = new TrialMemory(2);
+  await inspectOnnx(context, folder.file, { folder, active, settings: SETTINGS, memory });
+  assert.match(context.log.lines.join("\n"), warning);
   const unknown = model(
     node("Clairvoyance", ["features"], ["probabilities"]),
     input("features", FLOAT, ["batch", 2]),

@@ -172,8 +172,23 @@ Deno.test("inspectSafetensors() reports differences from the active release's te
     hint: /safetensors\.shape_drift/,
   });
   assert.deepEqual(inspect("refuse", file), []);
-  const broken = stagedFile(dir.path, "old/broken.safetensors", "{}");
-  assert.deepEqual(inspect("refuse", broken), []);
+});
+
+Deno.test("an active file that is damaged, missing, or a folder is not compared, and a warning says so", () => {
+  using dir = tempDir();
+  const file = stagedFile(dir.path, "m.safetensors", safetensors({ w: ["F16", [2, 2], 8] }));
+  const active = stagedFile(dir.path, "old/m.safetensors", "{}");
+  const inspect = () => {
+    const context = testContext();
+    inspectSafetensors(context, file, active, "refuse");
+    return context.log.lines.join("\n");
+  };
+  const warning = /^warn cannot compare with old\/m\.safetensors of the active release: .*$/;
+  assert.match(inspect(), warning);
+  Deno.removeSync(active.location);
+  assert.match(inspect(), warning);
+  Deno.mkdirSync(active.location);
+  assert.match(inspect(), warning);
 });
 
 Deno.test("a thousand differences are reported in one line", () => {
