@@ -1,7 +1,6 @@
 import { isoSeconds } from "../lib/core/clock.ts";
-import { cleanLine, cleanLines } from "../lib/core/clean_text.ts";
-import { EXIT, type ExitCode, messageOf, ModelSyncError } from "../lib/core/errors.ts";
-import { systemFault } from "../lib/core/system_fault.ts";
+import { cleanLine } from "../lib/core/clean_text.ts";
+import type { ExitCode } from "../lib/core/errors.ts";
 import { hideSecrets } from "../lib/core/known_secrets.ts";
 import { type Log, LOG_LEVELS, type LogFields, type LogLevel } from "../lib/core/log.ts";
 import { oneLine, printableJson, printableLines } from "../lib/core/quote.ts";
@@ -9,6 +8,7 @@ import { LineReader } from "./_line_reader.ts";
 import type { Screen, Terminal } from "./_world.ts";
 import { DEFAULT_COLUMNS, Progress } from "./_progress.ts";
 import { Redraw } from "./_redraw.ts";
+import { describeError } from "./_shown_error.ts";
 import { Warnings } from "./_warnings.ts";
 
 /** Results go to standard output, everything else to standard error. */
@@ -47,6 +47,7 @@ export class Output {
   readonly #encoder = new TextEncoder();
   readonly #progressShown: Progress;
   readonly #warnings: Warnings;
+  #drawsProgress: boolean | undefined;
   readonly #closed = new Set<Terminal>();
   #answers: LineReader | undefined;
   #isAsking = false;
@@ -255,6 +256,8 @@ export class Output {
   };
 
   #logLine(level: LogLevel, message: string, fields: LogFields = {}): void {
+    // There may be one for each of many thousand files.
+    if (level === "debug" && !this.#shows(level)) return;
     const text = cleanLine(message);
     if (level === "warn" || level === "error") this.#warnings.add(text);
     if (!this.#shows(level)) return;
@@ -281,7 +284,9 @@ export class Output {
 
   #progress(label: string, doneBytes: number, totalBytes: number | undefined): void {
     if (!this.#shows("info")) return;
-    if (this.options.logFormat === "text" && this.#screen.stderr.isTerminal()) {
+    // Asked once: progress may be reported for each of many thousand files.
+    this.#drawsProgress ??= this.options.logFormat === "text" && this.#screen.stderr.isTerminal();
+    if (this.#drawsProgress) {
       const drawn = this.#progressShown.draw(label, doneBytes, totalBytes);
       if (drawn !== "") this.#write(this.#screen.stderr, drawn);
       return;
@@ -334,25 +339,4 @@ function cleanFields(fields: LogFields): LogFields {
       typeof value === "string" ? cleanLine(value) : value,
     ]),
   );
-}
-
-interface ShownError extends Pick<ModelSyncError, "message" | "code" | "hint" | "exitCode" | "fields"> {
-  /** The stack trace of an unexpected error, for the bug report. */
-  readonly stack: string | undefined;
-}
-
-function describeError(thrown: unknown): ShownError {
-  const error = systemFault(thrown, "continue");
-  if (error instanceof ModelSyncError) {
-    const { message, code, hint, exitCode, fields } = error;
-    return { message, code, hint, exitCode, fields, stack: undefined };
-  }
-  return {
-    message: `unexpected: ${messageOf(error)}`,
-    code: "UNEXPECTED",
-    hint: "this is a bug in model-sync: please report it with the lines below",
-    exitCode: EXIT.failed,
-    fields: {},
-    stack: error instanceof Error ? cleanLines(error.stack ?? "") : undefined,
-  };
 }

@@ -2,7 +2,6 @@ import type { ManifestClaim } from "../carriers/carrier.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
-import type { Sha256 } from "../core/hash.ts";
 import { plural } from "../core/format.ts";
 import {
   type Carrier,
@@ -14,16 +13,14 @@ import {
   releaseFile,
   shortDigest,
 } from "../release/manifest.ts";
-import { findSignature, releaseDir, type StoredRelease } from "../store/releases.ts";
+import { findSignature, type StoredRelease } from "../store/releases.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { checkStored } from "./release_damage.ts";
-import { join } from "node:path";
-import { findPassedRules, rememberPassed } from "../store/passed_releases.ts";
+import { rememberPassed } from "../store/passed_releases.ts";
 import { addQuarantine } from "../store/quarantine.ts";
 import { InvalidModelError } from "../validators/invalid_model.ts";
-import type { ModelFile } from "../validators/checker.ts";
-import type { Safeguards } from "./safeguards.ts";
+import type { Validation } from "./validation.ts";
 
 /** A release whose files match its manifest. Only this file creates one. */
 export class VerifiedRelease {
@@ -110,39 +107,21 @@ export class ValidRelease {
   /**
    * Validates staged files before a consumer loads them. A release that fails is quarantined.
    *
+   * @param validation of this release; `undefined` if it needs none
    * @throws {InvalidModelError} naming the file, what was found and what was expected
    */
   static async ofStaged(
     context: Context,
     store: Store,
-    staging: Staging,
     release: VerifiedRelease,
-    active: Manifest | undefined,
-    { validate: settings }: Safeguards,
+    validation: Validation | undefined,
   ): Promise<ValidRelease> {
-    // The active release has passed the checks, or an operator activated it.
-    if (settings === undefined || active?.digest === release.digest) return new ValidRelease(release);
+    if (validation === undefined) return new ValidRelease(release);
     const { manifest } = release;
-    // Loaded only for a changed release: an unchanged pull starts faster without it.
-    const [{ validateRelease }, { rulesNameOf }] = await Promise.all([
-      import("../validators/validate_release.ts"),
-      import("../validators/rules_name.ts"),
-    ]);
-    const rules = await rulesNameOf(settings);
+    const { validateRelease } = await import("../validators/validate_release.ts");
     try {
-      await validateRelease(context, {
-        dir: staging.dir,
-        files: modelFiles(staging.dir, manifest),
-        digest: manifest.digest,
-        createdAt: manifest.createdAt,
-        active: active === undefined ? undefined : {
-          dir: releaseDir(store, active.digest),
-          files: modelFiles(releaseDir(store, active.digest), active),
-        },
-        hasSameRules: active !== undefined && findPassedRules(store, active.digest) === rules,
-        settings,
-      });
-      if (settings.enabled) rememberPassed(store, manifest.digest, rules);
+      await validateRelease(context, validation.request, validation.checks);
+      rememberPassed(store, manifest.digest, validation.rules);
     } catch (error) {
       if (error instanceof InvalidModelError) {
         addQuarantine(store, {
@@ -172,29 +151,6 @@ function withLiftHint(error: InvalidModelError, digest: Digest): InvalidModelErr
     cause: error,
     hint: `${error.hint}. The release is quarantined: after a change of settings, also run ${lift}`,
   });
-}
-
-function modelFiles(dir: string, manifest: Manifest): ModelFile[] {
-  return manifest.files.map((file) => new FileOfFolder(dir, file));
-}
-
-/** A file whose location is computed when it is opened: of many files, the locations would take most of the memory. */
-class FileOfFolder implements ModelFile {
-  readonly #dir: string;
-  readonly path: string;
-  readonly size: number;
-  readonly sha256: Sha256;
-
-  constructor(dir: string, { path, size, sha256 }: ReleaseFile) {
-    this.#dir = dir;
-    this.path = path;
-    this.size = size;
-    this.sha256 = sha256;
-  }
-
-  get location(): string {
-    return join(this.#dir, this.path);
-  }
 }
 
 function firstDifference(staging: Staging, claimed: readonly ReleaseFile[]): string | undefined {

@@ -1,7 +1,6 @@
-import type { Offer, Revision, Source } from "../carriers/carrier.ts";
+import type { Revision, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf, RefusedError } from "../core/errors.ts";
-import { plural } from "../core/format.ts";
 import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
 import type { ActivationSetting } from "../config/choices.ts";
 import { chooseMode, type ModeChoice } from "../store/model_folder.ts";
@@ -17,7 +16,6 @@ import { compareFiles, countChanges } from "../release/changes.ts";
 import {
   checkKept,
   checkOffer,
-  explainMismatch,
   isNewestFor,
   mayStayActive,
   recordedWriter,
@@ -34,10 +32,12 @@ import { RolledBackError, type RunReport } from "./run_report.ts";
 import { NO_SAFEGUARDS, type Safeguards, type SwapOptions } from "./safeguards.ts";
 import { adoptPresentModels } from "./activate.ts";
 import { refuseTrainedFolder } from "./trained_folder.ts";
+import { stage } from "./stage_release.ts";
 import { finishSwap, swap } from "./swap.ts";
 import { isUnreachable } from "./unreachable_carrier.ts";
+import { openValidation } from "./validation.ts";
 import { actOnVerdict } from "./act_on_verdict.ts";
-import { ValidRelease, VerifiedRelease } from "./checked_release.ts";
+import { ValidRelease } from "./checked_release.ts";
 import { WITHDRAWN } from "../release/withdrawals.ts";
 import { findWithdrawal } from "../store/withdrawals.ts";
 import { learnFrom, leaveWithdrawn, replacedWithdrawn } from "./withdrawn_release.ts";
@@ -205,17 +205,19 @@ async function pullOffered(
   refuseTrainedFolder(store, choice);
   if (choice.mode === "mirror") await checkMirrorFolder(context, store, offer.files);
   await using staging = new Staging(context, store, run.runId);
-  const release = await run.step("stage", () => stage(context, source, offer, staging, options));
+  const openChecks = (manifest: Manifest) =>
+    openValidation(context, store, staging.dir, manifest, active, safeguards);
+  const { release, validation } = await run.step(
+    "stage",
+    () => stage(context, source, offer, staging, { ...options, openChecks }),
+  );
   checkKept(offer, accepted, staging.files);
   if (offer.claim === undefined) refuse(release.manifest);
-  const validate = () => ValidRelease.ofStaged(context, store, staging, release, active, safeguards);
+  const validate = () => ValidRelease.ofStaged(context, store, release, validation);
   const valid = await run.step("validate", validate);
   const repaired = await run.step("install", () => install(context, store, staging, release));
-  if (repaired > 0 && known.get(release.digest) !== false) {
-    context.log.warn(
-      `release ${shortDigest(release.digest)} was damaged in the store and is repaired (files: ${repaired})`,
-    );
-  }
+  const wasWhole = known.get(release.digest) !== false;
+  if (repaired > 0 && wasWhole) context.log.warn(describeRepair(release.digest, repaired));
   await source.accept(offer);
 
   const unchanged = active?.digest === release.digest && repaired === 0 &&
@@ -269,35 +271,14 @@ async function findUnchanged(
   return undefined;
 }
 
+function describeRepair(digest: Digest, files: number): string {
+  return `release ${shortDigest(digest)} was damaged in the store and is repaired (files: ${files})`;
+}
+
 const NOTHING_NEW = { outcome: "unchanged", changed: 0, writtenBytes: 0 } as const;
 
 function writtenBytesOf({ files }: Staging): number {
   return files.reduce((sum, { how, bytes }) => how === "written" ? sum + bytes : sum, 0);
-}
-
-async function stage(
-  context: Context,
-  source: Source,
-  offer: Offer,
-  staging: Staging,
-  options: TrustOptions,
-): Promise<VerifiedRelease> {
-  context.log.info(`staging ${plural(offer.files.length, "file")}`);
-  await source.stage(offer, staging);
-  if (offer.claim !== undefined) {
-    try {
-      return VerifiedRelease.ofStaged(staging, offer.claim);
-    } catch (error) {
-      throw await explainMismatch(offer, error, options);
-    }
-  }
-  return await VerifiedRelease.ofUnclaimed(staging, {
-    carrier: source.carrier,
-    revision: offer.revision.id,
-    sequence: offer.sequence ?? 0,
-    host: context.host,
-    createdAt: context.clock.now(),
-  });
 }
 
 /** Whether consumers see the active release undamaged, as far as sizes and times show. */

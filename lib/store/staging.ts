@@ -30,6 +30,9 @@ export interface StagedFile extends FileDigest {
   readonly stamp: FileStamp;
 }
 
+/** Checks the bytes of a small file while they are in memory. */
+export type SmallFileCheck = (path: string, content: Uint8Array, sha256: Sha256) => Promise<void>;
+
 /** File systems without hard links, or at their limit of links to one file (65,000 on ext4). */
 const LINK_IMPOSSIBLE = ["EMLINK", "EPERM", "ENOTSUP", "EOPNOTSUPP", "EXDEV", "ENOSYS"];
 
@@ -52,6 +55,7 @@ export class Staging implements AsyncDisposable {
   /** The small files that are not on the disk yet. */
   #unsynced: string[] = [];
   #sha256Of: ((bytes: Uint8Array) => Sha256) | undefined;
+  #checkSmall: SmallFileCheck | undefined;
 
   /** Creates the run's folder in `staging/`. */
   constructor(context: Context, store: Store, runId: string) {
@@ -71,6 +75,11 @@ export class Staging implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#held.save();
     await removeTree(this.#store.fs, this.#root);
+  }
+
+  /** Has each small file checked while its bytes are in memory, so that they need not be read again. */
+  checkSmallFiles(check: SmallFileCheck): void {
+    this.#checkSmall = check;
   }
 
   /** The files that are staged so far. */
@@ -167,15 +176,22 @@ export class Staging implements AsyncDisposable {
    * so that no content is kept twice.
    */
   async writeSmall(path: string, content: Uint8Array): Promise<StagedFile> {
-    const { fs } = this.#store;
     this.#sha256Of ??= await loadSha256Of();
     const sha256 = this.#sha256Of(content);
-    if (await this.link(path, sha256)) return this.#require(path);
+    const staged = await this.link(path, sha256)
+      ? this.#require(path)
+      : this.#writeSmall(path, content, sha256);
+    await this.#checkSmall?.(path, content, sha256);
+    return staged;
+  }
+
+  #writeSmall(path: string, content: Uint8Array, sha256: Sha256): StagedFile {
+    const { fs } = this.#store;
     const target = this.#place(path);
     try {
-      using file = fs.openSync(target, { write: true, createNew: true, mode: IMMUTABLE_FILE_MODE });
-      writeAllSync(file, content);
-      const info = file.statSync();
+      this.#create(target, content);
+      // For an open file, the runtime resolves its whole path, in five times the time.
+      const info = fs.lstatSync(target);
       // The umask may have removed permissions.
       if (((info.mode ?? IMMUTABLE_FILE_MODE) & 0o777) !== IMMUTABLE_FILE_MODE) {
         setMode(fs, target, IMMUTABLE_FILE_MODE);
@@ -189,12 +205,17 @@ export class Staging implements AsyncDisposable {
       };
       this.#files.set(path, staged);
       if (SYNCS_LATER) this.#unsynced.push(path);
-      else file.syncSync();
       return staged;
     } catch (error) {
       removeIfThere(fs, target);
       throw diskError(error, `write ${path} into the store`);
     }
+  }
+
+  #create(target: string, content: Uint8Array): void {
+    using file = this.#store.fs.openSync(target, { write: true, createNew: true, mode: IMMUTABLE_FILE_MODE });
+    writeAllSync(file, content);
+    if (!SYNCS_LATER) file.syncSync();
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { ValidateSettings } from "../config/sections/validate.ts";
+import type { SeekableFile } from "../archive/file_range.ts";
 import type { Context } from "../core/context.ts";
 import type { Sha256 } from "../core/hash.ts";
 import type { TrialMemory } from "./onnx/trial_memory.ts";
@@ -49,6 +50,8 @@ export interface Checker {
   readonly passesUnchanged: boolean;
   /** Whether it also passes if the rules are those under which the same file passed before. Implied by the field above. */
   readonly passesWithSameRules?: boolean;
+  /** Whether another program reads the file, which therefore has to be on the disk. */
+  readonly needsDisk?: boolean;
   /**
    * Whether a file begins like the format. Without this and {@link endsLike}, only the name decides.
    *
@@ -56,7 +59,7 @@ export interface Checker {
    */
   looksLike?(head: Uint8Array, file: ModelFile): boolean;
   /** Whether a file ends like the format, for formats that programs recognise by their end. */
-  endsLike?(file: Deno.FsFile, size: number): boolean;
+  endsLike?(content: SeekableFile, size: number): boolean;
   /** @throws {InvalidModelError} */
   check(job: CheckJob): void | Promise<void>;
 }
@@ -72,4 +75,6 @@ export interface ModelFile {
   readonly location: string;
   readonly size: number;
   readonly sha256: Sha256;
+  /** Its content during a check, if that is in memory. */
+  readonly bytes?: Uint8Array;
 }

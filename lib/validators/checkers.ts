@@ -14,6 +14,7 @@ export const CHECKERS: readonly Checker[] = [
     extensions: [".onnx"],
     // The expected signature and limits in the configuration may have changed.
     passesUnchanged: false,
+    needsDisk: true,
     // Protocol Buffers have no magic bytes, so files are recognised by name.
     check: ({ context, file, before, memory, request: { files, active, passed, settings } }) =>
       inspectOnnx(context, file, {
@@ -33,7 +34,7 @@ export const CHECKERS: readonly Checker[] = [
     passesUnchanged: false,
     passesWithSameRules: true,
     looksLike: (head, { path }) => recognisePickle(head, path) !== undefined,
-    endsLike: (file, size) => findZipEnds(file, size).length > 0,
+    endsLike: (content, size) => findZipEnds(content, size).length > 0,
     check: ({ context, file, request }) => inspectByPolicy(context, file, request.settings.pickle),
   },
   {

@@ -3,6 +3,7 @@ import { readAt } from "../core/read_at.ts";
 import type { ModelFile } from "./checker.ts";
 import { FormatProblem, InvalidModelError, orProblem } from "./invalid_model.ts";
 import { JsonCursor, type NonFinite } from "./json_cursor.ts";
+import { openModel } from "./open_model.ts";
 
 /** Takes half a second to scan. Larger files are data, which the digest protects. */
 const JSON_BYTES_MAX = 64 * 1024 * 1024;
@@ -35,7 +36,7 @@ export function inspectJson(context: Context, file: ModelFile): void {
 }
 
 function walk(context: Context, file: ModelFile): NonFinite {
-  using opened = context.fs.openSync(file.location, { read: true });
+  using opened = openModel(context.fs, file);
   const mark = readAt(opened, 0, MARK_BYTES);
   if (mark.length === 0) throw new FormatProblem("it is empty");
   const hasMark = mark[0] === 0xef && mark[1] === 0xbb && mark[2] === 0xbf;

@@ -119,6 +119,23 @@ function ends(code: string, exitCode: number) {
   };
 }
 
+Deno.test("a pull checks small files while it stages them, and reads none of them again", async () => {
+  using world = new World();
+  const readAgain: string[] = [];
+  const openSync: FileSystem["openSync"] = (path, options) => {
+    if (options?.write !== true && String(path).includes("/files/")) readAgain.push(basename(String(path)));
+    return Deno.openSync(path, options);
+  };
+  const context = testContext({ fs: { ...Deno, openSync } });
+  const models = { "a.json": "{}", "b.pkl": "N.", "d/c.bin": "weights" };
+  const good = await world.publish(models);
+  await world.pull(safeguards({}), context);
+  assert.equal(world.active, good);
+  await world.publish({ ...models, "b.pkl": "N" });
+  await assert.rejects(world.pull(safeguards({}), context), /b\.pkl: its pickle/);
+  assert.deepEqual(readAgain.filter((name) => /\.(json|pkl|bin)$/.test(name)), []);
+});
+
 Deno.test("a release that fails validation is refused and quarantined; a later one passes", async () => {
   using world = new World();
   const checks = safeguards({});

@@ -9,6 +9,7 @@ import { reloadConsumers } from "../../lib/reload/reload_consumers.ts";
 import { train } from "../../lib/training/train.ts";
 import type { Checker } from "../../lib/validators/checker.ts";
 import { runCustomCommand } from "../../lib/validators/custom_command.ts";
+import { FileChecks } from "../../lib/validators/file_checks.ts";
 import { validateRelease } from "../../lib/validators/validate_release.ts";
 import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
 import { publisherOptions, uploadFrom } from "../helpers/hub_machines.ts";
@@ -180,7 +181,7 @@ Deno.test("a slow validation is logged at least every 15 s", async () => {
     active: undefined,
     settings: Validate.parse({}),
   };
-  await validateRelease(context, request, [slow]);
+  await validateRelease(context, request, new FileChecks(context, request, [slow]));
   assertSpoken(texts(), "validating");
 });
 

@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import * as z from "zod";
 import { Validate } from "../../lib/config/sections/validate.ts";
 import { FailedError } from "../../lib/core/errors.ts";
+import type { FileSystem } from "../../lib/core/files.ts";
+import { sha256Hex } from "../../lib/core/hash.ts";
 import type { SpawnProcess } from "../../lib/core/subprocess.ts";
 import { type Checker, type ValidationRequest } from "../../lib/validators/checker.ts";
 import { CHECKERS } from "../../lib/validators/checkers.ts";
 import { InvalidModelError } from "../../lib/validators/invalid_model.ts";
 import { TryRequest } from "../../lib/validators/onnx/try_protocol.ts";
+import { FileChecks } from "../../lib/validators/file_checks.ts";
 import { validateRelease } from "../../lib/validators/validate_release.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { gguf, modelFiles, safetensors, stagedFile } from "../helpers/model_files.ts";
+import { rawZip } from "../helpers/raw_zip.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { classifier } from "../helpers/onnx_bytes.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -41,7 +45,7 @@ async function validate({ files, active, settings = {}, checkers }: World): Prom
     settings: Validate.parse(settings),
   };
   const context = testContext({ clock: new FakeClock("2026-11-24T12:00:00Z") });
-  await validateRelease(context, request, checkers);
+  await validateRelease(context, request, new FileChecks(context, request, checkers));
   return context.log.lines.filter((line) => !line.startsWith("debug"));
 }
 
@@ -147,15 +151,18 @@ Deno.test("if several files are refused, the error names all of them, the first 
     active: undefined,
     settings: Validate.parse({}),
   };
-  await assert.rejects(validateRelease(context, request, [...CHECKERS, madeUp(false)]), (error) => {
-    assert.ok(error instanceof InvalidModelError);
-    assert.equal(
-      error.message,
-      "Cannot activate c.p: it is bad (and 32 more refused: a.json, b.p, d0.p, d1.p, d2.p, ...)",
-    );
-    assert.equal(error.hint, "be good");
-    return true;
-  });
+  await assert.rejects(
+    validateRelease(context, request, new FileChecks(context, request, [...CHECKERS, madeUp(false)])),
+    (error) => {
+      assert.ok(error instanceof InvalidModelError);
+      assert.equal(
+        error.message,
+        "Cannot activate c.p: it is bad (and 32 more refused: a.json, b.p, d0.p, d1.p, d2.p, ...)",
+      );
+      assert.equal(error.hint, "be good");
+      return true;
+    },
+  );
   const logged = context.log.lines.filter((line) => line.startsWith("error"));
   assert.equal(logged.length, 20);
   assert.match(logged[1] ?? "", /^error Cannot activate a\.json: it is not JSON/);
@@ -207,9 +214,86 @@ async function trialsOf(contents: Contents, active: Contents | undefined, cores:
     active: active === undefined ? undefined : written("active", active),
     settings: Validate.parse({}),
   };
-  await validateRelease(testContext({ spawn }), request, CHECKERS, cores);
+  const context = testContext({ spawn });
+  await validateRelease(context, request, new FileChecks(context, request, CHECKERS, cores));
   return { started, most };
 }
+
+/** A request for these files, and checks of it that report each file that they open. */
+function checksOf(root: string, files: Contents) {
+  const request: ValidationRequest = {
+    files: modelFiles(root, files),
+    dir: root,
+    digest: "d",
+    createdAt: "2026-11-24T12:00:00Z",
+    active: undefined,
+    settings: Validate.parse({}),
+  };
+  const opened: string[] = [];
+  const openSync: FileSystem["openSync"] = (path, options) => {
+    opened.push(basename(String(path)));
+    return Deno.openSync(path, options);
+  };
+  const context = testContext({ fs: { ...Deno, openSync } });
+  const checks = new FileChecks(context, request);
+  const checkBytes = async (names: readonly string[]) => {
+    for (const { path, location, sha256 } of request.files) {
+      if (names.includes(path)) await checks.checkBytes(path, Deno.readFileSync(location), sha256);
+    }
+  };
+  return { context, request, checks, checkBytes, opened };
+}
+
+const PICKLE = new Uint8Array([0x80, 4, 0x4e, 0x2e]);
+
+Deno.test("several checks of a small file open it once", async () => {
+  using root = tempDir();
+  const files = { "a.pkl": PICKLE, "b.gguf": gguf(), "c.safetensors": TENSORS, "d.json": "{}", "e.npy": "e" };
+  const { context, request, checks, opened } = checksOf(root.path, files);
+  await validateRelease(context, request, checks);
+  assert.deepEqual(opened, Object.keys(files));
+});
+
+Deno.test("a file whose bytes were checked in memory is not read from the disk, and is refused for the same reason", async () => {
+  using root = tempDir();
+  const files = {
+    "a.pkl": PICKLE,
+    "b.gguf": gguf(),
+    "c.safetensors": TENSORS,
+    "d.json": "{}",
+    "e.npz": rawZip([{ name: "e.npy", content: "e" }]),
+  };
+  const good = checksOf(root.path, files);
+  await good.checkBytes(Object.keys(files));
+  await validateRelease(good.context, good.request, good.checks);
+  assert.deepEqual(good.opened, []);
+
+  const broken = { ...files, "b.gguf": "<html>", "d.json": "{" };
+  const refusals = await Promise.all([Object.keys(broken), []].map(async (inMemory) => {
+    const bad = checksOf(root.path, broken);
+    await bad.checkBytes(inMemory);
+    assert.deepEqual(bad.opened, []);
+    const refusal = await validateRelease(bad.context, bad.request, bad.checks).then(() => "", String);
+    return [refusal, bad.opened.length];
+  }));
+  const [early, late] = refusals;
+  assert.match(String(early?.[0]), /b\.gguf: it is not a valid GGUF file.*\(and 1 more refused: d\.json\)/);
+  assert.deepEqual(early, [late?.[0], 0]);
+  assert.deepEqual(late?.[1], Object.keys(broken).length);
+});
+
+Deno.test("bytes that are not those of the release, and models that another program loads, are checked on the disk", async () => {
+  using root = tempDir();
+  const { context, request, checks, opened } = checksOf(root.path, { "a.json": "{}", "b.onnx": "no model" });
+  const [json, onnx] = request.files;
+  assert.ok(json !== undefined && onnx !== undefined);
+  await checks.checkBytes("a.json", new TextEncoder().encode("{"), await sha256Hex("{"));
+  await checks.checkBytes("z.json", new TextEncoder().encode("{"), json.sha256);
+  await checks.checkBytes("b.onnx", new TextEncoder().encode("no model"), onnx.sha256);
+  assert.deepEqual(opened, []);
+  await assert.rejects(validateRelease(context, request, checks), { path: "b.onnx" });
+  assert.deepEqual([...new Set(opened)], ["a.json", "b.onnx"]);
+});
 
 Deno.test("as many models are tried at once as there are cores, and unchanged ones not at all", async () => {
   const models = (seed: number) =>

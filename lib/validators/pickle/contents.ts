@@ -1,5 +1,6 @@
 import type { Context } from "../../core/context.ts";
-import type { FileRange } from "../../archive/file_range.ts";
+import type { FileRange, SeekableFile } from "../../archive/file_range.ts";
+import type { ModelFile } from "../checker.ts";
 import type { OpcodeBudget } from "./limits.ts";
 import type { PickleSource } from "./pickle_source.ts";
 import type { PickleAllowList, PickleDialect } from "./rules/rule.ts";
@@ -9,9 +10,9 @@ export interface PickleInspection {
   readonly context: Pick<Context, "fs" | "signal">;
   /** The path of the file in the manifest. */
   readonly path: string;
-  readonly location: string;
+  readonly model: ModelFile;
   /** The opened file. Its position is anywhere. */
-  readonly file: Deno.FsFile;
+  readonly file: SeekableFile;
   readonly allowed: PickleAllowList;
   readonly budget: OpcodeBudget;
 }

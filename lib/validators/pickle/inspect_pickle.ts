@@ -4,6 +4,7 @@ import { type FileRange, fileRange } from "../../archive/file_range.ts";
 import { readAt } from "../../core/read_at.ts";
 import type { ModelFile } from "../checker.ts";
 import { InvalidModelError } from "../invalid_model.ts";
+import { openModel } from "../open_model.ts";
 import type { Contents, Found, PickleInspection } from "./contents.ts";
 import { opcodeBudget } from "./limits.ts";
 import { walkPickles } from "./machine/walk_pickle.ts";
@@ -26,12 +27,12 @@ import { peel, type Peeled } from "./unpack/unwrap.ts";
  */
 export async function inspectPickle(
   context: Pick<Context, "fs" | "signal">,
-  { path, location }: ModelFile,
+  model: ModelFile,
   allowed: PickleAllowList,
 ): Promise<boolean> {
-  using file = context.fs.openSync(location, { read: true });
-  const size = file.statSync().size;
-  const inspection = { context, path, location, file, allowed, budget: opcodeBudget(size) };
+  using file = openModel(context.fs, model);
+  const { path, size } = model;
+  const inspection = { context, model, path, file, allowed, budget: opcodeBudget(size) };
   const contents: Contents = {
     entry: undefined,
     name: path,
@@ -223,9 +224,9 @@ export async function inspectByPolicy(
 }
 
 /** Whether the first bytes and the name are certainly a pickle's. */
-function isPickle(context: Context, { location, path }: ModelFile): boolean {
-  using file = context.fs.openSync(location, { read: true });
-  const suspicion = recognisePickle(readAt(file, 0, HEAD_BYTES), path);
+function isPickle(context: Context, model: ModelFile): boolean {
+  using file = openModel(context.fs, model);
+  const suspicion = recognisePickle(readAt(file, 0, HEAD_BYTES), model.path);
   return suspicion?.kind === "pickle" && suspicion.isCertain;
 }
 

@@ -7,6 +7,7 @@ import type { DriftSetting } from "../../config/choices.ts";
 import type { ModelFile } from "../checker.ts";
 import { FormatProblem } from "../invalid_model.ts";
 import { GgufReader, UINT32 } from "./gguf_reader.ts";
+import { openModel } from "../open_model.ts";
 import { inspectTensors, type Tensors, TENSORS_MAX } from "./tensor_drift.ts";
 
 const MAGIC = "GGUF";
@@ -57,8 +58,9 @@ export function inspectGguf(
   inspectTensors(context, format, file, active, policy);
 }
 
-function readTensors(fs: FileSystem, { location, size }: ModelFile): Tensors {
-  using file = fs.openSync(location, { read: true });
+function readTensors(fs: FileSystem, model: ModelFile): Tensors {
+  using file = openModel(fs, model);
+  const { size } = model;
   const littleEndian = isLittleEndian(readAt(file, 0, PREFIX_BYTES));
   const reader = new GgufReader(file, { offset: PREFIX_BYTES, size, littleEndian });
   const tensorCount = requireCount("tensors", reader.uint64(), TENSORS_MAX);

@@ -7,6 +7,7 @@ import type { DriftSetting } from "../../config/choices.ts";
 import type { ModelFile } from "../checker.ts";
 import { FormatProblem } from "../invalid_model.ts";
 import { JsonCursor } from "../json_cursor.ts";
+import { openModel } from "../open_model.ts";
 import { inspectTensors, type Tensors, TENSORS_MAX } from "./tensor_drift.ts";
 
 /** A 64-bit number before the header holds its length. */
@@ -66,8 +67,9 @@ export function inspectSafetensors(
   inspectTensors(context, format, file, active, policy);
 }
 
-function readTensors(fs: FileSystem, { location, size }: ModelFile): Tensors {
-  using file = fs.openSync(location, { read: true });
+function readTensors(fs: FileSystem, model: ModelFile): Tensors {
+  using file = openModel(fs, model);
+  const { size } = model;
   const length = readLength(readAt(file, 0, LENGTH_BYTES), size);
   const header = new JsonCursor(file, { offset: LENGTH_BYTES, length, allowsNonFinite: false });
   if (header.peek() !== "{") {

@@ -94,7 +94,8 @@ Deno.test({
       .sort();
     assert.equal(names.length, 17);
     for (const path of names) {
-      const file = { path, location: `${folder}/${path}`, size: 0, sha256: SHA256 };
+      const location = `${folder}/${path}`;
+      const file = { path, location, size: Deno.statSync(location).size, sha256: SHA256 };
       const inspecting = inspectPickle(testContext(), file, { patterns: [] });
       if (path === "bad.joblib") await assert.rejects(inspecting, /imports (posix|nt)\.system/);
       else if (path === "tree.joblib") {
@@ -525,8 +526,9 @@ Deno.test("a decompression bomb is refused", async () => {
   ]);
   using dir = tempDir();
   const location = `${dir.path}/bomb.pkl`;
-  Deno.writeFileSync(location, gzipSync(zeros));
-  const file = { path: "bomb.pkl", location, size: 0, sha256: SHA256 };
+  const bomb = gzipSync(zeros);
+  Deno.writeFileSync(location, bomb);
+  const file = { path: "bomb.pkl", location, size: bomb.length, sha256: SHA256 };
   await assert.rejects(() => inspectPickle(testContext(), file, { patterns: [] }), (error: unknown) => {
     assert.ok(error instanceof InvalidModelError);
     return /decompresses to more than 200 times/.test(error.message);

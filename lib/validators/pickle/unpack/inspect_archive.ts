@@ -1,10 +1,12 @@
-import { openArchive } from "../../../archive/open_archive.ts";
+import { ArchiveGuard } from "../../../archive/archive_guard.ts";
+import { openArchiveFile } from "../../../archive/open_archive.ts";
 import type { Archive } from "../../../archive/types.ts";
 import { ARCHIVE_LIMITS } from "../../../archive/archive_limits.ts";
 import { RefusedError } from "../../../core/errors.ts";
-import type { FileRange } from "../../../archive/file_range.ts";
+import { type FileRange, fileRange } from "../../../archive/file_range.ts";
 import { oneLine } from "../../../core/quote.ts";
 import { InvalidModelError } from "../../invalid_model.ts";
+import { openModel } from "../../open_model.ts";
 import type { Contents, Found, PickleInspection } from "../contents.ts";
 import { streamSource } from "../pickle_source.ts";
 import { invalidContents } from "../refusals.ts";
@@ -62,19 +64,18 @@ export async function inspectArchive(
   format: "ZIP" | "tar",
   inspectors: EntryInspectors,
 ): Promise<Found & { readonly places: readonly FileRange[] }> {
-  const { context, path, location } = inspection;
+  const { context, model } = inspection;
   if (contents.depth >= DEPTH_MAX) {
     throw invalidContents(inspection, contents, `is nested in more than ${DEPTH_MAX} archives`);
   }
-  const isFile = contents.entry === undefined;
   try {
-    await using archive = await openArchive(
-      context,
-      location,
-      path,
-      ARCHIVE_LIMITS,
-      isFile ? undefined : contents.place,
-    );
+    const { place } = contents;
+    await using archive = await openArchiveFile({
+      file: fileRange(openModel(context.fs, model), place),
+      bytes: place.bytes,
+      guard: new ArchiveGuard(model.path, place.bytes, ARCHIVE_LIMITS),
+      signal: context.signal,
+    });
     const names = archive.entries.map((entry) => entry.path);
     if (format === "tar" && names.includes(TORCH_TAR_STORAGES)) {
       throw invalidContents(

@@ -1,0 +1,56 @@
+import type { Offer, Source } from "../carriers/carrier.ts";
+import type { Context } from "../core/context.ts";
+import { plural } from "../core/format.ts";
+import type { Manifest } from "../release/manifest.ts";
+import type { Staging } from "../store/staging.ts";
+import { explainMismatch, type TrustOptions } from "./check_offer.ts";
+import { VerifiedRelease } from "./checked_release.ts";
+import type { Validation } from "./validation.ts";
+
+export interface StageOptions extends TrustOptions {
+  /** Returns the validation of the release with this manifest; `undefined` if there is none to do. */
+  readonly openChecks: (manifest: Manifest) => Promise<Validation | undefined>;
+}
+
+/** A staged release whose files match its manifest, with the validation that is still to be completed. */
+export interface StagedRelease {
+  readonly release: VerifiedRelease;
+  readonly validation: Validation | undefined;
+}
+
+/**
+ * Stages an offered release and compares its files with its manifest. If it has one, small files are checked while they
+ * are staged; else a manifest is created from the files.
+ *
+ * @throws {RefusedError} code `DIGEST_MISMATCH`
+ */
+export async function stage(
+  context: Context,
+  source: Source,
+  offer: Offer,
+  staging: Staging,
+  { openChecks, ...options }: StageOptions,
+): Promise<StagedRelease> {
+  context.log.info(`staging ${plural(offer.files.length, "file")}`);
+  if (offer.claim === undefined) {
+    await source.stage(offer, staging);
+    const release = await VerifiedRelease.ofUnclaimed(staging, {
+      carrier: source.carrier,
+      revision: offer.revision.id,
+      sequence: offer.sequence ?? 0,
+      host: context.host,
+      createdAt: context.clock.now(),
+    });
+    return { release, validation: await openChecks(release.manifest) };
+  }
+  const validation = await openChecks(offer.claim.manifest);
+  if (validation !== undefined) {
+    staging.checkSmallFiles((path, bytes, sha256) => validation.checks.checkBytes(path, bytes, sha256));
+  }
+  await source.stage(offer, staging);
+  try {
+    return { release: VerifiedRelease.ofStaged(staging, offer.claim), validation };
+  } catch (error) {
+    throw await explainMismatch(offer, error, options);
+  }
+}
