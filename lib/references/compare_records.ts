@@ -31,14 +31,14 @@ export type ModelChange =
  */
 export function compareRecords(before: JsonObject, after: JsonObject): ModelChange[] {
   const changes: ModelChange[] = [];
-  for (const [name, record] of after) {
+  after.forEach((record, name) => {
     const old = before.get(name);
     if (old === undefined) changes.push({ kind: "added", name, after: record });
     else if (!jsonEquals(old, record)) changes.push({ kind: "modified", name, before: old, after: record });
-  }
-  for (const [name, record] of before) {
+  });
+  before.forEach((record, name) => {
     if (!after.has(name)) changes.push({ kind: "removed", name, before: record });
-  }
+  });
   return changes.sort((a, b) => compareUtf8(a.name, b.name));
 }
 

@@ -105,26 +105,34 @@ const SUBSTANCE = "config";
  */
 export function isEmptied(name: string, before: JsonValue, after: JsonValue): boolean {
   if (!isJsonObject(before) || !isJsonObject(after)) return isLost(before, after);
-  const held = [...before].filter(([, value]) => !isEmpty(value));
-  const lost = held.filter(([field, value]) => isLost(value, after.get(field))).map(([field]) => field);
-  const isRenamed = before.get("name") === name && after.get("name") !== name;
-  return isRenamed || lost.includes(SUBSTANCE) || lost.length * 2 > held.length;
+  if (before.get("name") === name && after.get("name") !== name) return true;
+  let held = 0;
+  let lost = 0;
+  for (const [field, value] of before) {
+    if (isEmpty(value)) continue;
+    held++;
+    if (!isLost(value, after.get(field))) continue;
+    if (field === SUBSTANCE) return true;
+    lost++;
+  }
+  return lost * 2 > held;
 }
 
 /** Whether nothing remains of a value. A different number or text is a change, not a loss. */
 function isLost(before: JsonValue, after: JsonValue | undefined): boolean {
   if (isEmpty(before)) return false;
   if (after === undefined || isEmpty(after)) return true;
-  if (isJsonObject(before)) {
-    return !isJsonObject(after) ||
-      [...before].every(([key, value]) => isEmpty(value) || isLost(value, after.get(key)));
+  if (!isJsonObject(before)) return isJsonArray(before) && !isJsonArray(after);
+  if (!isJsonObject(after)) return true;
+  for (const [key, value] of before) {
+    if (!isEmpty(value) && !isLost(value, after.get(key))) return false;
   }
-  return isJsonArray(before) && !isJsonArray(after);
+  return true;
 }
 
 /** Whether a value is empty: `null`, an empty text, or a list or an object of empty values. */
 function isEmpty(value: JsonValue): boolean {
-  if (isJsonObject(value)) return [...value.values()].every(isEmpty);
+  if (isJsonObject(value)) return value.values().every(isEmpty);
   if (isJsonArray(value)) return value.every(isEmpty);
   return value === null || value === "";
 }

@@ -178,9 +178,9 @@ export function keysWithoutModel(keys: Iterable<string>, models: readonly string
   );
 }
 
-/** Returns the default display name: dashes and underscores become blanks. */
+/** Returns the default display name: dashes and underscores become blanks, and several of them one. */
 export function automaticDisplayName(name: string): string {
-  return pythonStrip(modelNameOf(name).replace(/[-_]/g, " ").replace(/ +/g, " "));
+  return pythonStrip(modelNameOf(name).replace(/[-_ ]+/g, " "));
 }
 
 /** The default style. */

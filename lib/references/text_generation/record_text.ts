@@ -35,6 +35,13 @@ interface NamedRow {
 /** Returns the value of a field as JSON; `undefined` if the record does not have the field. */
 type ValueOf = (row: NamedRow) => string | undefined;
 
+/** A field of records. */
+interface Field {
+  /** Its separator, key and colon. */
+  readonly head: string;
+  readonly valueOf: ValueOf;
+}
+
 /** The fields of every record after its name, in this order. Cells of the row replace their values. */
 const DEFAULTS: readonly (readonly [string, ValueOf])[] = [
   ["model_name", ({ name }) => renderString(modelNameOf(name))],
@@ -48,8 +55,7 @@ const DEFAULTS: readonly (readonly [string, ValueOf])[] = [
 
 /** Converts the rows of a file to texts of records. They have the layout of `db.json`, so that equal records have the same characters. */
 export class RecordText {
-  /** The separator, key and colon of each field, and its value. */
-  readonly #fields: readonly (readonly [string, ValueOf])[];
+  readonly #fields: readonly Field[];
   /** By cell: many models have the same size. */
   readonly #sizes = new Map<string, ModelSize | undefined>();
 
@@ -60,10 +66,10 @@ export class RecordText {
     }
     fields.set(SURPLUS, surplus(fields.get(SURPLUS)));
     if (!fields.has("display_name")) fields.set("display_name", ({ name }) => displayName("", name));
-    this.#fields = Array.from(
-      fields,
-      ([field, valueOf]) => [`,${FIELD_BREAK}${renderString(field)}: `, valueOf],
-    );
+    this.#fields = Array.from(fields, ([field, valueOf]) => ({
+      head: `,${FIELD_BREAK}${renderString(field)}: `,
+      valueOf,
+    }));
   }
 
   /**
@@ -80,9 +86,9 @@ export class RecordText {
     }
     const named: NamedRow = { row, name, size };
     let text = "";
-    for (const [head, valueOf] of this.#fields) {
-      const value = valueOf(named);
-      if (value !== undefined) text += head + value;
+    for (const field of this.#fields) {
+      const value = field.valueOf(named);
+      if (value !== undefined) text += field.head + value;
     }
     return `${text}${RECORD_BREAK}}`;
   }
@@ -112,7 +118,9 @@ function valueInColumn(column: string, index: number, fallback: ValueOf | undefi
       return tagsIn(valueIn);
     case "settings":
       return ({ row, name }) => {
-        const settings = settingsOf(valueIn(row), `the settings of ${quote(name)} in ${whereOf(row)}`);
+        const cell = valueIn(row);
+        if (cell === "") return undefined;
+        const settings = settingsOf(cell, `the settings of ${quote(name)} in ${whereOf(row)}`);
         return settings.size === 0 ? undefined : renderField(settings);
       };
     case "display_name":
@@ -129,7 +137,8 @@ function valueInColumn(column: string, index: number, fallback: ValueOf | undefi
 function tagsIn(valueIn: (row: ModelRow) => string): ValueOf {
   const known = new Map<string, string>();
   return ({ row, size }) => {
-    const [cell, style] = [valueIn(row), row.get("style") ?? ""];
+    const cell = valueIn(row);
+    const style = row.get("style") ?? "";
     const id = `${size.tag} ${style.length} ${style}${cell}`;
     const found = known.get(id) ?? renderField(tagsOf(cell, style, size.tag));
     known.set(id, found);
