@@ -226,7 +226,8 @@ export const PRIVATE_FOLDER_MODE = 0o700;
 /** The mode of files that consumers read and their owner writes. */
 export const READABLE_MODE = 0o644;
 
-const READABLE_FOLDER_MODE = 0o755;
+/** The mode of folders that consumers enter. */
+export const READABLE_FOLDER_MODE = 0o755;
 
 /** Returns a mode without write permission for group and others. */
 export function withoutOthersWriting(mode: number): number {

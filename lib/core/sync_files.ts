@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { Pool } from "./concurrency.ts";
 import type { Context } from "./context.ts";
 import { ModelSyncError } from "./errors.ts";
-import type { FileSystem } from "./files.ts";
+import { type FileSystem, syncFolder } from "./files.ts";
 import { runProcess } from "./subprocess.ts";
 
 /**
@@ -33,14 +33,21 @@ exec sync -f -- "$1"
 type Outside = Pick<Context, "fs" | "spawn" | "signal">;
 
 /**
- * Writes the content of files to the disk: after a power cut, they are complete. Many files of one file system are
- * synced by one call where that promises the same. Their folders are not synced.
+ * Writes the content of files and the entries of folders to the disk: after a power cut, they are complete. Many of them
+ * are synced by one call where that promises the same.
  *
- * @param folder the folder that holds the files, on one file system
- * @param paths relative to the folder
+ * @param folder the folder that holds all of them, on one file system
+ * @param paths the files, relative to the folder
+ * @param folders absolute paths
  */
-export async function syncFiles(outside: Outside, folder: string, paths: readonly string[]): Promise<void> {
-  if (paths.length >= WHOLE_DISK_FILES_MIN && await syncWholeDisk(outside, folder)) return;
+export async function syncFiles(
+  outside: Outside,
+  folder: string,
+  paths: readonly string[],
+  folders: readonly string[],
+): Promise<void> {
+  const isMany = paths.length + folders.length >= WHOLE_DISK_FILES_MIN;
+  if (isMany && await syncWholeDisk(outside, folder)) return;
   const pool = new Pool(PARALLEL_SYNCS_MAX);
   try {
     for (const path of paths) {
@@ -52,6 +59,7 @@ export async function syncFiles(outside: Outside, folder: string, paths: readonl
     throw error;
   }
   await pool.drain();
+  for (const path of folders) syncFolder(outside.fs, path);
 }
 
 /** Returns whether everything on the file system of a folder is on the disk. */

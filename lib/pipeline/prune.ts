@@ -5,6 +5,7 @@ import { readPointer } from "../store/pointers.ts";
 import { readQuarantine } from "../store/quarantine.ts";
 import { findRelease, listReleaseHeads, type ReleaseHead, removeRelease } from "../store/releases.ts";
 import { judgedCanary, openCanary } from "../canary/find_canary.ts";
+import { removeSpare, retireRelease } from "../store/spare.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
 
@@ -68,12 +69,27 @@ function namedByIntent(store: Store): (Digest | null)[] {
   return intent?.phase === "adopting" ? [intent.from, intent.digest] : [];
 }
 
-/** Removes the releases of a plan. */
+/** Removes the releases of a plan, and the spare folder. */
 export async function pruneReleases(context: Context, store: Store, plan: PrunePlan): Promise<void> {
+  await removeSpare(store);
+  await removeEach(context, store, plan, removeRelease);
+}
+
+/** Removes the releases of a plan. The folder of one becomes the spare folder, for the next pull. */
+export async function pruneAfterPull(context: Context, store: Store, plan: PrunePlan): Promise<void> {
+  await removeEach(context, store, plan, retireRelease);
+}
+
+async function removeEach(
+  context: Context,
+  store: Store,
+  plan: PrunePlan,
+  remove: (store: Store, digest: Digest) => Promise<void>,
+): Promise<void> {
   for (const { digest, sequence } of plan.removed) {
     context.signal.throwIfAborted();
     context.log.info(`removing release ${shortDigest(digest)} (sequence ${sequence})`);
-    await removeRelease(store, digest);
+    await remove(store, digest);
     StatCache.removeOfRelease(store, digest);
   }
 }

@@ -26,7 +26,7 @@ import { NO_SIGNATURES } from "./check_signature.ts";
 import { install } from "./install.ts";
 import { isDiskFault, learnFromPreview, type OpenPreview } from "./learn_from_preview.ts";
 import { rememberPulled, rememberRefused } from "./remember_pulled.ts";
-import { planPrune, pruneReleases } from "./prune.ts";
+import { planPrune, pruneAfterPull } from "./prune.ts";
 import { damageSeenByConsumers, rereadActive } from "./release_damage.ts";
 import { RolledBackError, type RunReport } from "./run_report.ts";
 import { NO_SAFEGUARDS, type Safeguards, type SwapOptions } from "./safeguards.ts";
@@ -303,7 +303,7 @@ async function isActiveWhole(
 async function tidyUp(context: Context, store: Store, keep: number | undefined): Promise<void> {
   try {
     await sweepPartials(context, store, "all");
-    if (keep !== undefined) await pruneReleases(context, store, planPrune(store, keep));
+    if (keep !== undefined) await pruneAfterPull(context, store, planPrune(store, keep));
   } catch (error) {
     if (context.signal.aborted) return;
     context.log.warn(`cannot remove old releases: ${error instanceof Error ? error.message : String(error)}`);

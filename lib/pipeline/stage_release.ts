@@ -33,7 +33,7 @@ export async function stage(
 ): Promise<StagedRelease> {
   context.log.info(`staging ${plural(offer.files.length, "file")}`);
   if (offer.claim === undefined) {
-    await source.stage(offer, staging);
+    await fill(source, offer, staging);
     const release = await VerifiedRelease.ofUnclaimed(staging, {
       carrier: source.carrier,
       revision: offer.revision.id,
@@ -47,10 +47,17 @@ export async function stage(
   if (validation !== undefined) {
     staging.checkSmallFiles((path, bytes, sha256) => validation.checks.checkBytes(path, bytes, sha256));
   }
-  await source.stage(offer, staging);
+  await fill(source, offer, staging);
   try {
     return { release: VerifiedRelease.ofStaged(staging, offer.claim), validation };
   } catch (error) {
     throw await explainMismatch(offer, error, options);
   }
+}
+
+/** Stages all files, in the folder of a removed release if there is one. */
+async function fill(source: Source, offer: Offer, staging: Staging): Promise<void> {
+  await staging.takeSpare(offer.files.map(({ path }) => path));
+  await source.stage(offer, staging);
+  staging.removeLeftovers();
 }

@@ -1,9 +1,12 @@
+import type { Context } from "../core/context.ts";
+import { findEntry } from "../core/files.ts";
 import { isChunked, type Sha256 } from "../core/hash.ts";
 import type { Digest, ReleaseFile } from "../release/manifest.ts";
 import { readPointer } from "./pointers.ts";
+import { checkFile } from "./release_files.ts";
 import { findRelease, listReleaseNames, releaseDir } from "./releases.ts";
 import { SHA256_DIGITS } from "./stat_columns.ts";
-import { StatCache } from "./stat_cache.ts";
+import { type FileStamp, stampOf, StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
 /** A file of an installed release. */
@@ -24,10 +27,12 @@ const SEARCHES_MAX = 32;
  * are searched, which takes a tenth of the time of reading the manifests.
  */
 export class HeldFiles {
+  readonly #context: Context;
   readonly #store: Store;
   #releases: readonly HeldRelease[] | undefined;
 
-  constructor(store: Store) {
+  constructor(context: Context, store: Store) {
+    this.#context = context;
     this.#store = store;
   }
 
@@ -45,6 +50,15 @@ export class HeldFiles {
       if (other !== undefined) return other;
     }
     return undefined;
+  }
+
+  /** Returns the stamp of a file that has its digest still: with one call if the stat cache knows it. */
+  async stampOfIntact({ file, dir, cache }: HeldFile): Promise<FileStamp | undefined> {
+    const info = findEntry(this.#store.fs, `${dir}/${file.path}`);
+    if (info?.isFile !== true) return undefined;
+    if (cache.find(file.path, info) === file.sha256) return stampOf(info);
+    const problem = await checkFile(this.#context, { dir, cache }, file, "stat");
+    return problem === undefined ? stampOf(info) : undefined;
   }
 
   /** Saves the digests of files that had to be hashed. */

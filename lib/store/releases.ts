@@ -8,7 +8,6 @@ import {
   removeTree,
   replaceFile,
   syncFolder,
-  syncFolders,
   UnusableFileError,
 } from "../core/files.ts";
 import { readAt } from "../core/read_at.ts";
@@ -183,8 +182,8 @@ function compareAge(a: ReleaseHead, b: ReleaseHead): number {
 }
 
 /**
- * Installs staged files as a release, durably. Staging has synced the files; this syncs their folders, writes the
- * manifest, and renames the folder last, which makes the release whole.
+ * Installs staged files as a release, durably. Staging has synced the files and their folders; this writes the manifest,
+ * and renames the folder last, which makes the release whole.
  */
 export function installRelease(
   store: Store,
@@ -193,7 +192,6 @@ export function installRelease(
   manifestText: string,
   signature?: string,
 ): void {
-  syncFolders(store.fs, stagedDir);
   writeManifest(store, digest, manifestText, signature);
   // A file or a link in the place of the folder holds nothing of the release.
   ifFound(() => store.fs.removeSync(releaseDir(store, digest)));
@@ -217,12 +215,17 @@ function replaceState({ fs }: Store, path: string, text: string): void {
   replaceFile(fs, path, text, READABLE_MODE);
 }
 
-/** Removes a release, its manifest first: without it, the rest of an interrupted removal is not a release. */
+/** Removes a release. */
 export async function removeRelease(store: Store, digest: Digest): Promise<void> {
-  store.fs.removeSync(manifestPath(store, digest));
-  removeState(store.fs, signaturePath(store, digest));
+  removeManifest(store, digest);
   await removeTree(store.fs, releaseDir(store, digest));
   syncFolder(store.fs, store.releases);
+}
+
+/** Removes the manifest of a release and its signature: without them, the folder is not a release. */
+export function removeManifest(store: Store, digest: Digest): void {
+  store.fs.removeSync(manifestPath(store, digest));
+  removeState(store.fs, signaturePath(store, digest));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError, osErrorCode, RefusedError } from "../core/errors.ts";
 import {
@@ -17,8 +17,9 @@ import type { ReleaseFile } from "../release/manifest.ts";
 import { WriteBack } from "../core/write_back.ts";
 import { type HeldFile, HeldFiles } from "./held_files.ts";
 import { requireSpace } from "./require_space.ts";
-import { checkFile } from "./release_files.ts";
 import { Working } from "../core/working.ts";
+import { StagedFolders } from "./staged_folders.ts";
+import { takeSpare } from "./spare.ts";
 import { type FileStamp, stampOf } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
@@ -50,8 +51,10 @@ export class Staging implements AsyncDisposable {
   readonly #store: Store;
   readonly #root: string;
   readonly #files = new Map<string, StagedFile>();
-  readonly #folders = new Set<string>();
+  readonly #folders: StagedFolders;
   readonly #held: HeldFiles;
+  /** The files of the spare folder, which may be those of the release. */
+  #spare: ReadonlySet<string> = new Set();
   /** The small files that are not on the disk yet. */
   #unsynced: string[] = [];
   #sha256Of: ((bytes: Uint8Array) => Sha256) | undefined;
@@ -61,7 +64,7 @@ export class Staging implements AsyncDisposable {
   constructor(context: Context, store: Store, runId: string) {
     this.#context = context;
     this.#store = store;
-    this.#held = new HeldFiles(store);
+    this.#held = new HeldFiles(context, store);
     this.#root = join(store.staging, runId);
     this.dir = join(this.#root, "files");
     try {
@@ -69,6 +72,7 @@ export class Staging implements AsyncDisposable {
     } catch (error) {
       throw diskError(error, `create the staging folder ${this.#root}`);
     }
+    this.#folders = new StagedFolders(store.fs, this.dir);
   }
 
   /** Removes the run's folder. */
@@ -80,6 +84,28 @@ export class Staging implements AsyncDisposable {
   /** Has each small file checked while its bytes are in memory, so that they need not be read again. */
   checkSmallFiles(check: SmallFileCheck): void {
     this.#checkSmall = check;
+  }
+
+  /**
+   * Assembles the release in the folder of a removed one, if the store keeps one. Call it before anything is staged, and
+   * {@link removeLeftovers} after everything is.
+   *
+   * @param paths all files of the release
+   */
+  async takeSpare(paths: Iterable<string>): Promise<void> {
+    const wanted = new Set(paths);
+    const scratch = join(this.#root, "spare");
+    const spare = await takeSpare(this.#context, this.#store, this.dir, scratch, (path) => wanted.has(path));
+    this.#spare = spare.paths;
+    for (const folder of spare.changed) this.#folders.noteChanged(folder);
+  }
+
+  /** Removes the files of the folder that were wanted, but not staged. */
+  removeLeftovers(): void {
+    for (const path of this.#spare) {
+      if (!this.#files.has(path)) removeIfThere(this.#store.fs, this.#place(path));
+    }
+    this.#spare = new Set();
   }
 
   /** The files that are staged so far. */
@@ -99,8 +125,11 @@ export class Staging implements AsyncDisposable {
    */
   async link(path: string, sha256: Sha256): Promise<boolean> {
     const held = this.#held.find(sha256, path);
-    const stamp = held && await this.#stampOfIntact(held);
-    if (held === undefined || stamp === undefined) return false;
+    if (held === undefined) return false;
+    const kept = this.#findKept(path, held);
+    if (kept !== undefined) return this.#addLinked(path, held.file, kept);
+    const stamp = await this.#held.stampOfIntact(held);
+    if (stamp === undefined) return false;
     const source = `${held.dir}/${held.file.path}`;
     const target = this.#place(path);
     try {
@@ -111,20 +140,20 @@ export class Staging implements AsyncDisposable {
       }
       return await this.#copy(path, source, held.file);
     }
-    const { size: bytes, contentChunks } = held.file;
+    return this.#addLinked(path, held.file, stamp);
+  }
+
+  #addLinked(path: string, { size: bytes, sha256, contentChunks }: ReleaseFile, stamp: FileStamp): true {
     const chunks = contentChunks === undefined ? {} : { contentChunks };
     this.#files.set(path, { path, bytes, sha256, how: "linked", stamp, ...chunks });
     return true;
   }
 
-  /** Returns the stamp of a file that has its digest still: with one call if the stat cache knows it. */
-  async #stampOfIntact({ file, dir, cache }: HeldFile): Promise<FileStamp | undefined> {
-    const location = `${dir}/${file.path}`;
-    const info = findEntry(this.#store.fs, location);
-    if (info?.isFile !== true) return undefined;
-    if (cache.find(file.path, info) === file.sha256) return stampOf(info);
-    const problem = await checkFile(this.#context, { dir, cache }, file, "stat");
-    return problem === undefined ? stampOf(info) : undefined;
+  /** Returns the stamp of a file of the spare folder that is a file of an installed release, and intact. */
+  #findKept(path: string, { file, cache }: HeldFile): FileStamp | undefined {
+    if (!this.#spare.has(path)) return undefined;
+    const info = findEntry(this.#store.fs, `${this.dir}/${path}`);
+    return info?.isFile === true && cache.find(file.path, info) === file.sha256 ? stampOf(info) : undefined;
   }
 
   /** Stages a second path with the content of a staged file, by a hard link where the disk has them. */
@@ -147,7 +176,7 @@ export class Staging implements AsyncDisposable {
   /** Returns the path of an intact file of an installed release with this content; `undefined` if there is none. */
   async findHeld(sha256: Sha256): Promise<string | undefined> {
     const held = this.#held.find(sha256);
-    if (held === undefined || await this.#stampOfIntact(held) === undefined) return undefined;
+    if (held === undefined || await this.#held.stampOfIntact(held) === undefined) return undefined;
     return join(held.dir, held.file.path);
   }
 
@@ -219,18 +248,19 @@ export class Staging implements AsyncDisposable {
   }
 
   /**
-   * Writes all files to the disk. Call it before the release is installed: a pointer may name the release only when a
-   * power cut can no longer take a file from it. Until then nothing needs the files, so they are synced together.
+   * Writes all files and folders to the disk. Call it before the release is installed: a pointer may name the release
+   * only when a power cut can no longer take a file from it. Until then nothing needs the files, so they are synced
+   * together.
    */
   async sync(): Promise<void> {
-    if (this.#unsynced.length === 0) return;
     using _working = new Working(this.#context, "writing the release to the disk");
     try {
-      await syncFiles(this.#context, this.dir, this.#unsynced);
+      await syncFiles(this.#context, this.dir, this.#unsynced, this.#folders.unsynced);
     } catch (error) {
       throw diskError(error, "write the release to the disk");
     }
     this.#unsynced = [];
+    this.#folders.noteSynced();
   }
 
   #require(path: string): StagedFile {
@@ -301,7 +331,7 @@ export class Staging implements AsyncDisposable {
 
   async #replaceByHeld(path: string, target: string, sha256: Sha256): Promise<boolean> {
     const held = this.#held.find(sha256, path);
-    if (held === undefined || await this.#stampOfIntact(held) === undefined) return false;
+    if (held === undefined || await this.#held.stampOfIntact(held) === undefined) return false;
     const link = `${target}.held`;
     try {
       this.#store.fs.linkSync(join(held.dir, held.file.path), link);
@@ -319,11 +349,8 @@ export class Staging implements AsyncDisposable {
       throw new RefusedError(`Cannot stage ${path} twice`, { code: "DUPLICATE_PATH" });
     }
     const target = join(this.dir, path);
-    const folder = dirname(target);
-    if (!this.#folders.has(folder)) {
-      makeReadableFolder(this.#store.fs, folder);
-      this.#folders.add(folder);
-    }
+    if (this.#spare.has(path)) removeIfThere(this.#store.fs, target);
+    this.#folders.makeAbove(target);
     return target;
   }
 }

@@ -45,7 +45,9 @@ export class StatCache implements DigestCache {
   readonly #comparesCtime: boolean;
   /** As read from the disk. */
   readonly #columns: StatColumns | undefined;
-  /** The row of each path in the columns, since the first look-up. */
+  /** The row after the last one that was found: files are mostly looked up in the order of the rows. */
+  #nextRow = 0;
+  /** The row of each path in the columns, since a look-up in another order. */
   #rows: Map<string, number> | undefined;
   /** The entries that differ from the columns; `undefined` for a path that is forgotten. */
   readonly #changes = new Map<string, Entry | undefined>();
@@ -97,6 +99,12 @@ export class StatCache implements DigestCache {
     return this.#columns ?? NOTHING_LISTED;
   }
 
+  /** Returns the paths of the files that are not the same files on the disk in another release. */
+  pathsOfOthers(release: StatCache): string[] {
+    const { paths = [], inodes = [] } = this.#columns ?? {};
+    return paths.filter((path, row) => release.#find(path)?.inode !== inodes[row]);
+  }
+
   /** Remembers a digest, unless the file was written so recently that a later write could show the same time. */
   remember(path: string, info: FileStat, sha256: Sha256, clock: Clock): void {
     if (isSettled(info, clock)) this.rememberOwn(path, stampOf(info), sha256);
@@ -140,9 +148,16 @@ export class StatCache implements DigestCache {
   #find(path: string): Entry | undefined {
     if (this.#changes.has(path)) return this.#changes.get(path);
     if (this.#columns === undefined) return undefined;
-    this.#rows ??= new Map(Array.from(this.#columns.paths, (path, row) => [path, row]));
-    const row = this.#rows.get(path);
+    const row = this.#findRow(this.#columns, path);
     return row === undefined ? undefined : entryOf(this.#columns, row);
+  }
+
+  #findRow({ paths }: StatColumns, path: string): number | undefined {
+    if (paths[this.#nextRow] === path) return this.#nextRow++;
+    this.#rows ??= new Map(Array.from(paths, (path, row) => [path, row]));
+    const row = this.#rows.get(path);
+    if (row !== undefined) this.#nextRow = row + 1;
+    return row;
   }
 
   #entries(): Map<string, Entry> {

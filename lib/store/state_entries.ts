@@ -39,6 +39,7 @@ export const STATE_ENTRIES = {
   "intent.json": { onDamage: "assume", meaning: "a run was killed before it changed a pointer" },
   "staging": folder("what a killed run left there"),
   "releases": folder("every release: the next pull downloads the newest again"),
+  "spare": folder("the next pull links every unchanged file again"),
   "current": {
     onDamage: "assume",
     meaning: "what the newest run on record says is active; without one, commands that need it stop",

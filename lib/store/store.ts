@@ -30,6 +30,8 @@ export interface Store extends StateFolder {
   /** Partial downloads, which the next pull continues. */
   readonly partials: string;
   readonly releases: string;
+  /** The folder of a removed release, which the next pull assembles its release in. */
+  readonly spare: string;
   readonly history: string;
   readonly quarantine: string;
   readonly withdrawals: string;
@@ -153,6 +155,7 @@ function storeAt(fs: FileSystem, location: StoreLocation, log: Pick<Log, "warn">
     staging: join(root, "staging"),
     partials: join(root, "partials"),
     releases: join(root, "releases"),
+    spare: join(root, "spare"),
     history: join(root, "history.jsonl"),
     quarantine: join(root, "quarantine.json"),
     withdrawals: join(root, "withdrawals.json"),

@@ -46,6 +46,26 @@ Deno.test("a pull into a mirrored folder killed before any of its steps in that 
   }, /mkdir .*\/bot\/models\//);
 });
 
+Deno.test("a pull killed at any step since it takes the spare folder leaves a whole release, and nothing of the folder", async () => {
+  const former: Files = { ...V1, "BTC/rf.bin": "four" };
+  await killEverywhere("pull-to-spare", async (root) => {
+    const world = await prepareWorld(root);
+    for (const text of ["one", "two", "three", "four"]) {
+      writeFiles(world.trainer.modelsDir, { "BTC/rf.bin": text });
+      await publishFrom(testContext(), world.trainer);
+      await pullTo(testContext(), world.bot, { keep: 1 });
+    }
+    await publishV2(world);
+  }, async (world) => {
+    assertSeesOneOf(world, [former, V2]);
+    await pullTo(testContext(), world.bot, { keep: 1 });
+    assertSeesOneOf(world, [V2]);
+    await assertStoreSound(world);
+    await rollBack(testContext(), world.bot);
+    assertSeesOneOf(world, [former]);
+  }, /rename .*\/spare /);
+});
+
 Deno.test("after a pull of a signed release is killed before any step since it writes the signature, the next pull ends with the signature", async () => {
   await killEverywhere("pull-signed", async (root) => {
     const world = await prepareWorld(root);

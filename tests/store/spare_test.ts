@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
+import { activeManifest } from "../../lib/store/pointers.ts";
+import { releaseDir } from "../../lib/store/releases.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
+import { type Machine, publishFiles, pulledReleases, pullTo, storeOf } from "../helpers/machines.ts";
+import { memoryDir, readFiles, type TempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+const KEPT = {
+  "ADA/f.npy": "f",
+  "BTC/a.npy": "a",
+  "BTC/b.npy": "b",
+  "ETH/deep/c.npy": "c",
+  "LTC/e.npy": "e",
+  "XRP/d.npy": "d",
+};
+
+const release = (text: string) => ({ ...KEPT, "SOL/changed.npy": text });
+
+/** A bot whose store keeps three releases, and the folder of the one before as the spare folder. */
+async function botWithSpare(dir: TempDir): Promise<{ readonly trainer: Machine; readonly bot: Machine }> {
+  return await pulledReleases(dir.path, ["1", "2", "3", "4"].map(release), { keep: 1 });
+}
+
+function spareOf(bot: Machine): string {
+  return storeOf(testContext(), bot).spare;
+}
+
+/** Returns the relative paths of all entries of a folder. */
+function entriesOf(root: string): string[] {
+  return Array.from(walk(Deno.realPathSync(root), "")).sort();
+}
+
+function* walk(folder: string, prefix: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    yield prefix + name;
+    if (isDirectory) yield* walk(join(folder, name), `${prefix}${name}/`);
+  }
+}
+
+/** Pulls, and returns the steps that changed the disk. */
+async function stepsOfPull(bot: Machine): Promise<string[]> {
+  const steps: string[] = [];
+  await pullTo(testContext({ fs: countingFs((step) => void steps.push(step)) }), bot, { keep: 1 });
+  return steps;
+}
+
+Deno.test("a removed release leaves a folder with only the files that the active release links, too", async () => {
+  using dir = memoryDir();
+  const { bot } = await botWithSpare(dir);
+  assert.deepEqual(readFiles(spareOf(bot)), KEPT);
+  for (const path of Object.keys(KEPT)) {
+    assert.equal(Deno.statSync(join(spareOf(bot), path)).ino, Deno.statSync(join(bot.modelsDir, path)).ino);
+  }
+});
+
+Deno.test("a pull assembles its release in the spare folder: unchanged files are neither linked nor removed, nor their folders synced", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await botWithSpare(dir);
+  await publishFiles(trainer, release("5"));
+  const steps = await stepsOfPull(bot);
+  assert.deepEqual(readFiles(bot.modelsDir), release("5"));
+  const onUnchanged = steps.filter((step) => /^link|\/(ADA|BTC|ETH|LTC|XRP)\b/.test(step));
+  const moves = onUnchanged.map((step) => step.replace(/(\S*\/staging\/[^/]+)\//g, ""));
+  assert.deepEqual(
+    moves.sort(),
+    ["ADA", "BTC", "ETH", "LTC", "XRP"].map((name) => `rename spare/${name} files/${name}`),
+  );
+  assert.deepEqual(readFiles(spareOf(bot)), KEPT);
+});
+
+Deno.test("a pull removes, adds and moves files in the spare folder as its release says", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await botWithSpare(dir);
+  const next = {
+    "BTC/a.npy": "a",
+    "LTC/e.npy": "other",
+    "ETH/deep": "a file now",
+    "b.npy": "b",
+    "NEW/x.npy": "new",
+  };
+  await publishFiles(trainer, next);
+  await stepsOfPull(bot);
+  assert.deepEqual(readFiles(bot.modelsDir), next);
+  assert.deepEqual(entriesOf(bot.modelsDir), entriesOf(trainer.modelsDir));
+});
+
+Deno.test("nothing in the spare folder is trusted: only files of the active release stay in it", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await botWithSpare(dir);
+  const [spare, models] = [spareOf(bot), Deno.realPathSync(bot.modelsDir)];
+  for (const path of ["BTC/a.npy", "BTC/b.npy", "XRP", "LTC/e.npy", "ADA"]) {
+    Deno.removeSync(join(spare, path), { recursive: true });
+  }
+  writeFiles(spare, {
+    "BTC/a.npy": "x",
+    "BTC/mine.txt": "mine",
+    "MINE/mine.txt": "mine",
+    "LTC/e.npy/mine.txt": "mine",
+    "ADA": "mine",
+  });
+  Deno.symlinkSync(join(models, "BTC/b.npy"), join(spare, "BTC/b.npy"));
+  Deno.symlinkSync(join(models, "XRP"), join(spare, "XRP"));
+  Deno.mkdirSync(join(spare, "EMPTY/EMPTY"), { recursive: true });
+  Deno.chmodSync(join(spare, "ETH"), 0o777);
+  await publishFiles(trainer, release("5"));
+  await stepsOfPull(bot);
+  assert.deepEqual(readFiles(bot.modelsDir), release("5"));
+  assert.deepEqual(entriesOf(bot.modelsDir), entriesOf(trainer.modelsDir));
+  for (const path of entriesOf(bot.modelsDir)) {
+    const info = Deno.lstatSync(join(bot.modelsDir, path));
+    assert.equal((info.mode ?? 0) & 0o777, info.isDirectory ? 0o755 : 0o444, path);
+  }
+});
+
+Deno.test("a link in the place of the spare folder is not followed", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await botWithSpare(dir);
+  Deno.removeSync(spareOf(bot), { recursive: true });
+  Deno.symlinkSync(Deno.realPathSync(bot.modelsDir), spareOf(bot));
+  await publishFiles(trainer, release("5"));
+  await stepsOfPull(bot);
+  await pullTo(testContext(), bot, { force: true });
+  assert.deepEqual(readFiles(bot.modelsDir), release("5"));
+});
+
+Deno.test("a damaged file that the spare folder and the active release share is downloaded again", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await botWithSpare(dir);
+  const shared = join(spareOf(bot), "BTC/a.npy");
+  Deno.chmodSync(shared, 0o644);
+  Deno.writeTextFileSync(shared, "damaged");
+  await publishFiles(trainer, release("5"));
+  await stepsOfPull(bot);
+  assert.deepEqual(readFiles(bot.modelsDir), release("5"));
+});
+
+Deno.test("a spare folder that cannot be used costs links, not the pull", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await botWithSpare(dir);
+  await publishFiles(trainer, release("5"));
+  const fs = countingFs((step) => {
+    if (/^rename .*\/spare\/ETH /.test(step)) throw new Deno.errors.PermissionDenied("not yours");
+  });
+  await pullTo(testContext({ fs }), bot, { keep: 1 });
+  assert.deepEqual(readFiles(bot.modelsDir), release("5"));
+});
+
+Deno.test("`prune` removes the spare folder", async () => {
+  using dir = memoryDir();
+  const { bot } = await botWithSpare(dir);
+  const context = testContext();
+  const store = storeOf(context, bot);
+  await pruneReleases(context, store, planPrune(store, 1));
+  assert.throws(() => Deno.lstatSync(store.spare), Deno.errors.NotFound);
+});
+
+Deno.test("a failed pull keeps every release that a rollback can activate", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await botWithSpare(dir);
+  await publishFiles(trainer, release("5"));
+  const fs = countingFs((step) => {
+    if (/^rename .*\/files .*\/releases\//.test(step)) throw new Deno.errors.PermissionDenied("no");
+  });
+  await assert.rejects(pullTo(testContext({ fs }), bot, { keep: 1 }));
+  assert.deepEqual(readFiles(bot.modelsDir), release("4"));
+  const store = storeOf(testContext(), bot);
+  const active = activeManifest(store);
+  assert.ok(active !== undefined);
+  assert.equal(
+    Array.from(Deno.readDirSync(store.releases)).filter(({ isDirectory }) => isDirectory).length,
+    3,
+  );
+  assert.deepEqual(readFiles(releaseDir(store, active.digest)), release("4"));
+});
