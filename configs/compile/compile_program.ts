@@ -57,6 +57,8 @@ export async function compileOptions({ project, deno, run }: CompileTools): Prom
   return [
     // Everything is cached now. Without the option, Deno would download the packages of the tests, 400 MB.
     ...["--cached-only", "--no-check", "--no-prompt", "--unstable-npm-lazy-caching", "-P=model-sync"],
+    // As the tasks of deno.json: garbage would grow to several times the data.
+    "--v8-flags=--optimize-for-size",
     ...["--include", join(project, "web/static")],
     ...["--include", ORT_PACKAGE, "--lock", writeLock(project)],
     ...packedCommit(project),

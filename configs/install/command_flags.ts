@@ -10,7 +10,7 @@ const Project = z.object({
 /** How `deno.json` says that commands are run. */
 export interface CommandFlags {
   readonly version: string;
-  /** The flags of `deno run` that every command gets: those of the task `model-sync`, without its permission set. */
+  /** The flags of `deno run` that every command gets: those of the task `model-sync`, without its permission set and V8's. */
   readonly common: readonly string[];
   /** The further flags of each command, such as those for V8, without its permission set. */
   readonly own: ReadonlyMap<string, readonly string[]>;
@@ -33,7 +33,7 @@ export function commandFlags(denoJson: string): CommandFlags {
       return isCommand ? [[name, words.slice(2, -1).filter((word) => word !== `-P=${name}`)] as const] : [];
     }),
   );
-  const common = flags.get(ANY_COMMAND);
+  const common = flags.get(ANY_COMMAND)?.filter((flag) => !flag.startsWith("--v8-flags="));
   if (common === undefined) throw new TypeError(`deno.json has no task ${ANY_COMMAND} that runs cli/main.ts`);
   flags.delete(ANY_COMMAND);
   const own = Array.from(

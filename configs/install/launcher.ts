@@ -35,8 +35,6 @@ export interface LauncherFacts {
  */
 export function shellLauncher(facts: LauncherFacts): string {
   const { launcher, clone, runtime, cache, program, registry, repair, removal, flags } = facts;
-  const plain = [...flags.own].filter(([, own]) => own.length === 0).map(([name]) => name);
-  const special = [...flags.own].filter(([, own]) => own.length > 0);
   return `#!/bin/sh
 # Starts model-sync. ${MARKER}: to remove it, run in the clone:
 #    ${removal}
@@ -69,13 +67,7 @@ start="$clone/cli/main.ts"
 ${program === undefined ? "" : bundled(program)}
 # The permission sets are in deno.json.
 case \${1-} in
-${
-    special.map(([name, own]) =>
-      `${name}) set -- ${own.map(shellWord).join(" ")} -P=${name} "$start" "$@" ;;`
-    ).join("\n")
-  }
-${plain.join(" | ")})
-  set -- ${program === undefined ? "" : `${EAGER} `}"-P=$1" "$start" "$@" ;;
+${commandCases(flags, program !== undefined).join("\n")}
 *) set -- -P=${ANY_COMMAND} "$clone/cli/main.ts" "$@" ;;
 esac
 exec "$runtime" run ${flags.common.map(shellWord).join(" ")} --config "$clone/deno.json" "$@"
@@ -87,6 +79,23 @@ exec "$runtime" run ${flags.common.map(shellWord).join(" ")} --config "$clone/de
  * code of a module before it runs: without the flag, only that of functions outside of others.
  */
 const EAGER = "--v8-flags=--no-lazy";
+
+/** Commands that run for long, and have memory to save. */
+const SERVING = ["daemon", "dashboard"];
+
+/** Returns the cases of the launcher: one for the commands with the same flags. */
+function commandCases({ own }: CommandFlags, isBundled: boolean): string[] {
+  const names = new Map<string, string[]>();
+  for (const [name, flags] of own) {
+    const eager = isBundled && !SERVING.includes(name) ? [EAGER] : [];
+    const words = [...flags, ...eager].map((flag) => `${shellWord(flag)} `).join("");
+    names.set(words, [...names.get(words) ?? [], name]);
+  }
+  return Array.from(
+    names,
+    ([words, commands]) => `${commands.join(" | ")})\n  set -- ${words}"-P=$1" "$start" "$@" ;;`,
+  );
+}
 
 /** Returns the lines that start the bundle of the command, or else of all. A bundle compares itself with the source. */
 function bundled(program: string): string {

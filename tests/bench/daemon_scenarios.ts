@@ -3,6 +3,7 @@ import { ROLES } from "../../lib/config/roles.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { MIB } from "./units.ts";
+import { taskWords } from "./task_flags.ts";
 import type { Workbench } from "./workbench.ts";
 import { makeWorld, writeModels } from "./world.ts";
 
@@ -81,16 +82,14 @@ interface Daemon extends AsyncDisposable {
   readonly pid: number;
 }
 
-/**
- * Starts a daemon as `deno task daemon` does, and waits until each role knows when it is due. Without the task's flag,
- * the runtime sometimes keeps 30 MB of short-lived memory from the start.
- */
+/** Starts a daemon as `deno task daemon` does, and waits until each role knows when it is due. */
 async function startDaemon(bench: Workbench, bot: string): Promise<Daemon> {
-  const flag = "--v8-flags=--max-semi-space-size=2";
-  const runtime = ["run", "-q", "--no-prompt", flag, "--config", `${PROJECT}deno.json`];
   const roles = ROLES.flatMap((role) => ["--role", role]);
   const child = new Deno.Command(Deno.execPath(), {
-    args: [...runtime, "-P=daemon", `${PROJECT}cli/daemon.ts`, ...roles, "--health-listen", "127.0.0.1:0"],
+    args: [
+      ...["run", "--config", `${PROJECT}deno.json`, ...taskWords("daemon")],
+      ...[...roles, "--health-listen", "127.0.0.1:0"],
+    ],
     cwd: bot,
     env: { ...GIT_ENV, NO_COLOR: "1" },
     stdin: "null",

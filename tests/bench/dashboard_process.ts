@@ -1,4 +1,5 @@
 import { PROJECT } from "../helpers/run_cli.ts";
+import { taskWords } from "./task_flags.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** A dashboard that runs in a process of its own. */
@@ -12,14 +13,9 @@ export async function startDashboard(bench: Workbench, file: string): Promise<Da
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
-      "-q",
-      "--no-prompt",
-      // The task's flags: without them, the runtime lets garbage grow to a third of its memory.
-      "--v8-flags=--max-semi-space-size=2,--max-heap-size=512",
       "--config",
       `${PROJECT}deno.json`,
-      "-P=dashboard",
-      `${PROJECT}cli/dashboard.ts`,
+      ...taskWords("dashboard"),
       "--listen",
       "127.0.0.1:0",
       "--kv",

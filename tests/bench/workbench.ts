@@ -6,6 +6,7 @@ import { PROJECT } from "../helpers/run_cli.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 import type { Scale } from "./scale.ts";
 import type { Result } from "./table.ts";
+import { taskWords } from "./task_flags.ts";
 
 const Measured = z.object({
   code: z.number(),
@@ -75,10 +76,9 @@ export class Workbench {
     return await this.run(cwd, ["sh", "-ec", script]);
   }
 
-  /** As {@link run}, for a command of model-sync from source, under its own permission set. */
+  /** As {@link run}, for a command of model-sync from source, with the flags of its task. */
   async cli(cwd: string, command: string, ...args: readonly string[]): Promise<Measured> {
-    const script = `${PROJECT}cli/${command.replaceAll("-", "_")}.ts`;
-    return await this.deno(cwd, ["--no-prompt", `-P=${command}`, script, ...args]);
+    return await this.deno(cwd, [...taskWords(command), ...args]);
   }
 
   /** As {@link run}, for a script of the project. */
