@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { jsonEquals } from "../../../lib/references/json/json_equals.ts";
 import { isJsonObject, type JsonValue, LazyObject } from "../../../lib/references/json/json_value.ts";
 import { readNodes } from "../../../lib/references/json/lazy_nodes.ts";
-import { parseJson } from "../../../lib/references/json/read_nodes.ts";
+import { type JsonNode, parseJson, readAllNodes } from "../../../lib/references/json/read_nodes.ts";
 import { renderJson } from "../../../lib/references/json/render_json.ts";
 import { haveSameTokens, skimObject } from "../../../lib/references/json/skim_json.ts";
 import { chances, changed, grown, SEED, someText, values } from "./documents.ts";
@@ -46,9 +46,17 @@ Deno.test("readNodes() gives the values and the errors of parseJson(), whatever 
 Deno.test("texts that the reader refuses are not skimmed", () => {
   const refused = [
     "",
-    "[1]",
     "{",
     '{"a": 01}',
+    '{"a": 0 1}',
+    '{"a": [0 1]}',
+    '{"a": truely}',
+    '{"a": "b" "c"}',
+    '{"a": "b"; "c": 1}',
+    '{"a": ["b", ]}',
+    '{"a": {"b": 1}, }',
+    '{"a": "\\u00g0", "b": 1}',
+    '{"a": 1}}',
     '{"a": 1.}',
     '{"a": 1e}',
     '{"a": -}',
@@ -70,7 +78,12 @@ Deno.test("texts that the reader refuses are not skimmed", () => {
     `{"a": ${"9".repeat(5000)}}`,
     `{"a": ${"[".repeat(600)}${"]".repeat(600)}}`,
   ];
-  for (const text of refused) assert.equal(skimObject(text, () => {}), undefined, text.slice(0, 40));
+  assert.equal(skimObject("[1]", () => {}), undefined);
+  for (const text of refused) {
+    for (const nested of [text, `{"x": ${text}}`, `{"x": {"y": [0], "z": ${text}, "a": "b"}}`]) {
+      assert.equal(skimObject(nested, () => {}), undefined, nested.slice(0, 60));
+    }
+  }
 });
 
 Deno.test("objects with the same text but for white space are equal without being read; others are compared as values", () => {
@@ -106,6 +119,42 @@ Deno.test("lazy objects are equal exactly if their values are", () => {
     { seed: SEED, numRuns: 300 },
   );
 });
+
+Deno.test("readNodes() finds the places that readAllNodes() finds", () => {
+  fc.assert(
+    fc.property(values, values, chances, (first, second, random) => {
+      const text = someText(new Map([["a", new Map([["b", first], ["c", second]])], ["d", second]]), random);
+      assert.deepEqual(placesIn(readNodes(text, "x"), 3), placesIn(readAllNodes(text, "x"), 3), text);
+    }),
+    { seed: SEED, numRuns: 300 },
+  );
+});
+
+Deno.test("objects and lists of any length are skimmed, with texts of any number of escapes", () => {
+  for (const count of [0, 1, 49, 50, 51, 52, 101, 300]) {
+    const members = Array.from(
+      { length: count },
+      (_, index) => `"${index}": "\\n\\u00e9", "t${index}": true`,
+    );
+    const list = Array.from({ length: count }, (_, index) => `${index}.5`);
+    const record = `{${members.join(", ")}${count === 0 ? "" : ","} "list": [${list}], "text": "${
+      '\\"x'.repeat(count)
+    }", "n": ${"1".repeat(Math.min(count + 1, 200))}}`;
+    const text = `{"a": ${record}, "b": 1}`;
+    assert.equal(skimObject(text, () => {})?.end, text.length, `${count}`);
+    assert.equal(renderJson(readNodes(text, "x").value), renderJson(parseJson(text, "x")));
+    for (const wrong of [`{"a": ${record}} "b": 1}`, `{"a": ${record.slice(0, -1)}, "b": 1}`]) {
+      assert.equal(skimObject(wrong, () => {}), undefined, `${count}`);
+    }
+  }
+});
+
+/** The places of a value and of those in it. */
+function placesIn(node: JsonNode, depth: number): unknown {
+  const { start, end, key, itemStart, keyEnd, children } = node;
+  const inner = depth === 0 ? [] : children.map((child) => placesIn(child, depth - 1));
+  return { start, end, key, itemStart, keyEnd, inner };
+}
 
 function attempt(call: () => string): string {
   try {
