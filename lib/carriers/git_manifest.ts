@@ -6,7 +6,13 @@ import type { ObjectId } from "../git/object_id.ts";
 import { manifestPathOf, type ModelTree, signaturePathOf, type TreeFile } from "../git/tree.ts";
 import type { ClaimProblem, ManifestClaim, Offer } from "./carrier.ts";
 import type { BlobMemory } from "../store/blob_memory.ts";
-import { type Manifest, parseManifest, type ReleaseFile, SEQUENCE_MAX } from "../release/manifest.ts";
+import {
+  type Manifest,
+  parseManifest,
+  readManifest,
+  type ReleaseFile,
+  SEQUENCE_MAX,
+} from "../release/manifest.ts";
 import { manifestFile, SIGNATURE_NAME, signatureFile } from "../release/registry_file.ts";
 
 /**
@@ -35,17 +41,19 @@ export async function readClaim(
  * Reads the manifest that a publish builds on. A damaged one counts as missing, because the publish replaces it.
  *
  * @param where named in the warning: `model-sync.json of commit 1a2b3c4`
+ * @param isChecked whether this machine checked or wrote it before
  */
 export async function readManifestToReplace(
   context: Context,
   git: Git,
   blob: ObjectId,
   where: string,
+  isChecked = false,
 ): Promise<ManifestClaim | undefined> {
   try {
     const bytes = await readSmallBlob(git, blob, manifestFile(where));
     const text = new TextDecoder().decode(bytes);
-    return { manifest: await parseManifest(text, where), text };
+    return { manifest: isChecked ? readManifest(text, where) : await parseManifest(text, where), text };
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
     context.log.warn(`${error.message}; it will be replaced`);

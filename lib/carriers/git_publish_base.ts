@@ -50,7 +50,8 @@ export async function readPublishBase(
   // A registry of the original scripts has no manifest. If this machine published to it, the manifest was lost.
   if (blob === undefined) return { ...nothing, isDamaged: published !== undefined };
   const where = `${path} of commit ${head.slice(0, 12)}`;
-  const claim = await readManifestToReplace(context, git, blob, where);
+  const isOfLastPublish = published?.checked === true && published.head === head;
+  const claim = await readManifestToReplace(context, git, blob, where, isOfLastPublish);
   if (claim === undefined) return { ...nothing, isDamaged: true };
   const { manifest } = claim;
   const isKnown = published?.checked === true && published.digest === manifest.digest &&

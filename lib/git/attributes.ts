@@ -10,6 +10,7 @@ export const ATTRIBUTES_BYTES_MAX = 64 * 1024 * 1024;
 
 const BEGIN = "# model-sync: begin (written by publish; other lines are yours)";
 const END = "# model-sync: end";
+const IN_LFS = "filter=lfs diff=lfs merge=lfs -text";
 
 /**
  * Returns a pattern that matches exactly one path, in the form of gitattributes(5): anchored, with glob characters
@@ -79,12 +80,13 @@ export function withLfsPaths(text: string, paths: readonly string[]): string {
 
 /** Whether {@link withLfsPaths} put a path into Git LFS. */
 export function lfsPathTest(text: string): (path: string) => boolean {
+  if (!text.includes(IN_LFS)) return () => false;
   const lines = new Set(text.split(/\r?\n/));
   return (path) => lines.has(lfsLine(path));
 }
 
 function lfsLine(path: string): string {
-  return `${exactPattern(path)} filter=lfs diff=lfs merge=lfs -text`;
+  return `${exactPattern(path)} ${IN_LFS}`;
 }
 
 function replaceBlock(text: string, lines: readonly string[]): string {

@@ -120,13 +120,13 @@ async function writeCommit(
   const beside = [manifestPathOf(subdir), signaturePathOf(subdir)];
   forbidConversions(context, registry.objectsDir, subdir, beside);
   const attributes = await changeAttributes(registry, change);
-  const { unchanged, compare } = divideModels(change, attributes.wasInLfs);
+  const { unchanged, compare, gone } = divideModels(change, attributes.wasInLfs);
   const draft = await draftTree(context, registry, {
     subdir,
     head,
-    base,
-    paths: new Set(set.files.map(({ path }) => path)),
+    files: set.files,
     compared: compare,
+    gone: base === undefined ? undefined : gone,
     beside,
     attributes: attributes.entries,
   });
@@ -237,7 +237,7 @@ async function describeRelease(
   { subdir, set, signer, details }: ModelCommit,
   files: readonly ReleaseFile[],
 ): Promise<ReadonlyMap<string, string>> {
-  const manifest = await createManifest(files, details);
+  const manifest = await createManifest(files, details, set);
   if (manifest.digest !== set.digest) throw changing(set.dir);
   const text = formatManifest(manifest);
   const signature = await signer?.sign(manifest, text, posix.basename(subdir));

@@ -1,5 +1,4 @@
 import type { Context } from "../core/context.ts";
-import type { Manifest } from "../release/manifest.ts";
 import { ATTRIBUTES } from "./attributes.ts";
 import {
   checkChanges,
@@ -47,16 +46,20 @@ export interface DraftPlan {
   readonly subdir: string;
   /** The parent commit. */
   readonly head: ObjectId | undefined;
-  /** The paths of all files of the set, relative to the model folder. */
-  readonly paths: ReadonlySet<string>;
-  /** The files of the set that may differ from the parent commit. */
-  readonly compared: readonly { readonly path: string }[];
-  /** The manifest of the parent commit, if this machine knows that it matches the files. */
-  readonly base: Manifest | undefined;
+  /** All files of the set, relative to the model folder. */
+  readonly files: readonly RelativePath[];
+  /** Those that may differ from the parent commit. */
+  readonly compared: readonly RelativePath[];
+  /** The files of the parent commit that the set does not have; `undefined` if they are not known. */
+  readonly gone: readonly RelativePath[] | undefined;
   /** Further paths of the repository that are replaced. */
   readonly beside: readonly string[];
   /** The changes of attributes. */
   readonly attributes: readonly StagedEntry[];
+}
+
+interface RelativePath {
+  readonly path: string;
 }
 
 /** Begins a tree: with the folders that change if they are few and known, and otherwise with an index of all files. */
@@ -87,11 +90,12 @@ class IndexedDraft implements DraftTree {
   static async create(
     context: Context,
     registry: Registry,
-    { head, subdir, paths, attributes }: DraftPlan,
+    { head, subdir, files, attributes }: DraftPlan,
   ): Promise<IndexedDraft> {
     const index = await CommitIndex.create(context, registry, head);
     await index.replace(attributes);
     const entries = head === undefined ? [] : await listTree(registry.git, head, [`${subdir}/`]);
+    const paths = new Set(files.map(({ path }) => path));
     const blobs = new Map<string, ObjectId>();
     const gone: StagedEntry[] = [];
     for (const entry of entries) {
@@ -161,11 +165,11 @@ class EditedDraft implements DraftTree {
   static async find(
     context: Context,
     registry: Registry,
-    { head, subdir, base, paths, compared, beside, attributes }: DraftPlan,
+    { head, subdir, gone: goneFiles, compared, beside, attributes }: DraftPlan,
   ): Promise<EditedDraft | undefined> {
-    if (head === undefined || base === undefined) return undefined;
-    const inRepository = (file: { readonly path: string }) => `${subdir}/${file.path}`;
-    const gone = base.files.filter(({ path }) => !paths.has(path)).map(inRepository);
+    if (head === undefined || goneFiles === undefined) return undefined;
+    const inRepository = ({ path }: RelativePath) => `${subdir}/${path}`;
+    const gone = goneFiles.map(inRepository);
     const folders = foldersAbove([...compared.map(inRepository), ...gone, ...beside, ATTRIBUTES]);
     if (folders.length > EDITED_FOLDERS_MAX) return undefined;
     const edit = await TreeEdit.read(registry.git, head, folders);

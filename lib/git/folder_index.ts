@@ -1,32 +1,39 @@
 import { join } from "node:path";
 import * as z from "zod";
 import type { Context } from "../core/context.ts";
-import { findEntry, ifFound, removeTree, replaceFile } from "../core/files.ts";
+import { findBytes, findEntry, ifFound, removeTree, replaceFile } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";
 import { readAt } from "../core/read_at.ts";
 import { Digest } from "../release/manifest.ts";
-import type { FolderMemory, ModelSet, RememberedFolder } from "../release/model_set.ts";
-import type { FileStat, FoundFile, FoundFiles } from "../release/scan_folder.ts";
-import { encodeIndex, INDEX_CHECKSUM_BYTES, type IndexEntry } from "./index_file.ts";
+import type { FolderMemory, ModelSet } from "../release/model_set.ts";
+import type { FolderChanges, RememberedFiles, RescannedFiles } from "../release/rescan_folder.ts";
+import { type EntryTimes, type FoundFile, type FoundFiles, timesOf } from "../release/scan_folder.ts";
+import { decodeDigests, encodeDigests } from "./folder_digests.ts";
 import { Git } from "./git.ts";
+import { encodeIndex, INDEX_CHECKSUM_BYTES, type IndexEntry, IndexRows } from "./index_file.ts";
 
 const Remembered = z.object({
   /** The checksum of the index that belongs to this file. */
   checksum: z.string(),
+  /** The checksum of the sizes and digests. */
+  digestsChecksum: z.string(),
   root: z.string(),
   digest: Digest,
   files: z.number(),
   bytes: z.number(),
-  /** When each folder last changed: its path, mtime and ctime in milliseconds. */
+  /** When each folder last changed: its path, mtime and ctime in milliseconds; {@link CHANGING} for both if just then. */
   folders: z.array(z.tuple([z.string(), z.number(), z.number()])),
 });
 type Remembered = z.infer<typeof Remembered>;
 
 /**
- * How long files must be unchanged before the folder is remembered. Git may compare whole seconds only, and some file
- * systems store even seconds only.
+ * How long an entry must be unchanged before it is known. Git may compare whole seconds only, and some file systems
+ * store even seconds only.
  */
 const SETTLED_MS = 2_500;
+
+/** The time of an entry that changed a moment ago. It never matches, so the entry is examined again. */
+const CHANGING = 0;
 
 /** Settings that override the user's configuration, so that git checks files strictly and runs no other program. */
 const STRICT = [
@@ -38,14 +45,22 @@ const STRICT = [
   "core.preloadIndex=true",
 ];
 
+/** The remembered files, and their entries in the index. */
+interface Rows {
+  readonly index: IndexRows;
+  readonly files: RememberedFiles;
+}
+
 /**
- * Remembers a folder of models as a git index without a repository, so that git can check whether a file changed. An
- * unchanged publish of 20,000 files costs 350 ms of processor time with it, and 880 ms without. The index only saves
- * time: it can be deleted.
+ * Remembers a folder of models as a git index without a repository, so that git finds the files that changed: it examines
+ * 50,000 files in a quarter of the time that Deno needs. Sizes and digests are in a file beside the index. The memory only
+ * saves time: it can be deleted.
  */
 export class FolderIndex implements FolderMemory {
   readonly #context: Context;
   readonly #dir: string;
+  /** What {@link findChanges} has read, until it is replaced. */
+  #rows: Rows | undefined;
 
   /** @param stateDir the store; the index is in its folder `folder_index` */
   constructor(context: Context, stateDir: string) {
@@ -53,42 +68,72 @@ export class FolderIndex implements FolderMemory {
     this.#dir = join(stateDir, "folder_index");
   }
 
-  async findUnchanged(dir: string): Promise<RememberedFolder | undefined> {
+  async findChanges(dir: string): Promise<FolderChanges | undefined> {
     const remembered = this.#read();
     if (remembered === undefined || remembered.root !== ifFound(() => this.#context.fs.realPathSync(dir))) {
       return undefined;
     }
-    if (!this.#foldersAreUnchanged(remembered) || !await this.#filesAreUnchanged(remembered.root)) {
-      return undefined;
-    }
-    const { digest, files, bytes } = remembered;
-    return { digest, files, bytes };
+    const { root, digest, files: count, bytes } = remembered;
+    const folderTimes = new Map(
+      remembered.folders.map(([path, mtimeMs, ctimeMs]) => [path, { mtimeMs, ctimeMs }]),
+    );
+    const listing = this.#listChangedFiles(root);
+    const folders = this.#listChangedFolders(root, folderTimes);
+    const files = await listing;
+    if (files === undefined) return undefined;
+    const readFiles = async () => {
+      this.#rows = await this.#readRows(remembered);
+      return this.#rows?.files;
+    };
+    return { root, remembered: { digest, files: count, bytes }, files, folders, folderTimes, readFiles };
   }
 
-  async remember(found: FoundFiles, set: ModelSet): Promise<void> {
+  async remember(found: FoundFiles | RescannedFiles, set: ModelSet): Promise<void> {
     const { fs } = this.#context;
     // Git indexes on Windows have no inodes, and no times of changed attributes.
-    if (Deno.build.os === "windows" || found.followedLinks || !this.#isSettled(found)) {
+    if (Deno.build.os === "windows" || ("followedLinks" in found && found.followedLinks)) {
       await removeTree(fs, this.#dir);
       return;
     }
+    const before = this.#rows?.index;
+    this.#rows = undefined;
     // A damaged entry must not make the publish fail: the whole folder is recreated.
     if (!this.#isSound()) await removeTree(fs, this.#dir);
     for (const folder of ["objects", "refs"]) fs.mkdirSync(join(this.#dir, folder), { recursive: true });
-    replaceFile(fs, join(this.#dir, "HEAD"), "ref: refs/heads/none\n");
+    const head = join(this.#dir, "HEAD");
+    if (findEntry(fs, head) === undefined) replaceFile(fs, head, "ref: refs/heads/none\n");
+    const now = this.#context.clock.now().getTime();
     const index = await encodeIndex(
-      found.files.map((file, row) => entryOf(file, set.files[row]?.sha256 ?? "")),
+      found.files.map((file, row) => "row" in file ? file : entryOf(file, set.files[row]?.sha256 ?? "", now)),
+      before,
     );
+    const digests = await encodeDigests(set.files);
     replaceFile(fs, this.#indexPath, index.bytes);
-    const remembered: Remembered = {
+    replaceFile(fs, this.#digestsPath, digests.bytes);
+    this.#remembered.replace({
       checksum: index.checksum,
+      digestsChecksum: digests.checksum,
       root: found.root,
       digest: set.digest,
       files: set.files.length,
-      bytes: found.files.reduce((sum, file) => sum + file.info.size, 0),
-      folders: [...found.folders].map(([path, info]) => [path, timeOf(info.mtime), timeOf(info.ctime)]),
-    };
-    this.#remembered.replace(remembered);
+      bytes: set.files.reduce((sum, file) => sum + file.size, 0),
+      folders: Array.from(found.folders, ([path, times]) => {
+        const { mtimeMs, ctimeMs } = settled(times, now);
+        return [path, mtimeMs, ctimeMs];
+      }),
+    });
+  }
+
+  /** Returns the remembered files with their entries in the index; `undefined` for damage. */
+  async #readRows(
+    { checksum, digestsChecksum }: Remembered,
+  ): Promise<Rows | undefined> {
+    const { fs } = this.#context;
+    const index = await IndexRows.parse(fs.readFileSync(this.#indexPath), checksum);
+    const bytes = findBytes(fs, this.#digestsPath);
+    if (index === undefined || bytes === undefined) return undefined;
+    const columns = await decodeDigests(bytes, index.count, digestsChecksum);
+    return columns === undefined ? undefined : { index, files: { ...columns, paths: index.paths() } };
   }
 
   /** Whether each existing entry has the right type. */
@@ -98,11 +143,15 @@ export class FolderIndex implements FolderMemory {
       return info === undefined || info[kind];
     };
     return isKind("", "isDirectory") && ["objects", "refs"].every((name) => isKind(name, "isDirectory")) &&
-      ["HEAD", "index", "folder.json"].every((name) => isKind(name, "isFile"));
+      ["HEAD", "index", "digests", "folder.json"].every((name) => isKind(name, "isFile"));
   }
 
   get #indexPath(): string {
     return join(this.#dir, "index");
+  }
+
+  get #digestsPath(): string {
+    return join(this.#dir, "digests");
   }
 
   get #remembered(): StateFile<Remembered> {
@@ -123,14 +172,18 @@ export class FolderIndex implements FolderMemory {
     return readAt(file, info.size - INDEX_CHECKSUM_BYTES, INDEX_CHECKSUM_BYTES).toHex();
   }
 
-  #foldersAreUnchanged({ root, folders }: Remembered): boolean {
-    return folders.every(([path, mtimeMs, ctimeMs]) => {
+  #listChangedFolders(root: string, folderTimes: ReadonlyMap<string, EntryTimes>): Set<string> {
+    const changed = new Set<string>();
+    for (const [path, { mtimeMs, ctimeMs }] of folderTimes) {
       const info = findEntry(this.#context.fs, path === "" ? root : `${root}/${path}`);
-      return info?.isDirectory === true && timeOf(info.mtime) === mtimeMs && timeOf(info.ctime) === ctimeMs;
-    });
+      const times = info?.isDirectory === true ? timesOf(info) : undefined;
+      if (times?.mtimeMs !== mtimeMs || times.ctimeMs !== ctimeMs) changed.add(path);
+    }
+    return changed;
   }
 
-  async #filesAreUnchanged(root: string): Promise<boolean> {
+  /** Returns the files that are gone or look changed; `undefined` if git cannot read the index. */
+  async #listChangedFiles(root: string): Promise<Set<string> | undefined> {
     const git = new Git(this.#context, {
       repoDir: root,
       transferTimeoutMs: 0,
@@ -138,23 +191,18 @@ export class FolderIndex implements FolderMemory {
       config: STRICT,
     });
     // This plumbing command compares times and sizes only, unlike `git diff`.
-    const { code } = await git.attempt(["diff-files", "--quiet"], { action: `check ${root} for changes` });
-    return code === 0;
-  }
-
-  #isSettled({ files, folders }: FoundFiles): boolean {
-    const now = this.#context.clock.now().getTime();
-    const isSettled = (info: FileStat) =>
-      Math.abs(now - timeOf(info.mtime)) >= SETTLED_MS && Math.abs(now - timeOf(info.ctime)) >= SETTLED_MS;
-    return files.every(({ info }) => isSettled(info)) && [...folders.values()].every(isSettled);
+    const { code, stdout } = await git.attempt(["diff-files", "--name-only", "-z"], {
+      action: `check ${root} for changes`,
+    });
+    if (code !== 0) return undefined;
+    return new Set(new TextDecoder().decode(stdout).split("\0").filter((path) => path !== ""));
   }
 }
 
-function entryOf({ path, info }: FoundFile, sha256: string): IndexEntry {
+function entryOf({ path, info }: FoundFile, sha256: string, now: number): IndexEntry {
   return {
     path,
-    mtimeMs: timeOf(info.mtime),
-    ctimeMs: timeOf(info.ctime),
+    ...settled(timesOf(info), now),
     device: info.dev,
     inode: info.ino ?? 0,
     isExecutable: ((info.mode ?? 0) & 0o100) !== 0,
@@ -166,6 +214,8 @@ function entryOf({ path, info }: FoundFile, sha256: string): IndexEntry {
   };
 }
 
-function timeOf(time: Date | null): number {
-  return time?.getTime() ?? 0;
+/** Returns the times of an entry, which are {@link CHANGING} if a later change might have the same. */
+function settled(times: EntryTimes, now: number): EntryTimes {
+  const isSettled = [times.mtimeMs, times.ctimeMs].every((time) => Math.abs(now - time) >= SETTLED_MS);
+  return isSettled ? times : { mtimeMs: CHANGING, ctimeMs: CHANGING };
 }

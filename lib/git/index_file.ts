@@ -26,34 +26,127 @@ export const INDEX_CHECKSUM_BYTES = 20;
 /** Git treats an empty file with any other name as changed. */
 const EMPTY_OBJECT = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
 
+/** An entry of another index that is copied as it is. */
+export interface CopiedEntry {
+  readonly row: number;
+}
+
 /**
  * Returns a git index of these files, version 2 as gitformat-index(5) describes it.
  *
  * @param entries in the order of their paths' bytes
+ * @param from has the copied entries
  */
 export async function encodeIndex(
-  entries: readonly IndexEntry[],
+  entries: readonly (IndexEntry | CopiedEntry)[],
+  from?: IndexRows,
 ): Promise<{ readonly bytes: Uint8Array; readonly checksum: string }> {
-  const encoder = new TextEncoder();
-  const paths = entries.map((entry) => encoder.encode(entry.path));
-  const length = paths.reduce((sum, path) => sum + entryBytes(path), HEADER_BYTES);
+  const parts = encodeEntries(entries, from);
+  const length = parts.reduce((sum, part) => sum + part.length, HEADER_BYTES);
   const bytes = new Uint8Array(length + INDEX_CHECKSUM_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, SIGNATURE);
   view.setUint32(4, VERSION);
   view.setUint32(8, entries.length);
   let offset = HEADER_BYTES;
-  for (const [row, entry] of entries.entries()) {
-    const path = paths[row] ?? new Uint8Array();
-    for (const [column, number] of numbersOf(entry).entries()) view.setUint32(offset + column * 4, number);
-    bytes.set(Uint8Array.fromHex(entry.size === 0 ? EMPTY_OBJECT : entry.object), offset + 40);
-    view.setUint16(offset + 60, Math.min(path.length, NAME_LENGTH_MAX));
-    bytes.set(path, offset + FIXED_BYTES);
-    offset += entryBytes(path);
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
   }
   const checksum = new Uint8Array(await crypto.subtle.digest("SHA-1", bytes.subarray(0, length)));
   bytes.set(checksum, length);
   return { bytes, checksum: checksum.toHex() };
+}
+
+/** Copied entries that follow each other are one part. */
+function encodeEntries(entries: readonly (IndexEntry | CopiedEntry)[], from?: IndexRows): Uint8Array[] {
+  const encoder = new TextEncoder();
+  const parts: Uint8Array[] = [];
+  for (let index = 0; index < entries.length;) {
+    const entry = entries[index++];
+    if (entry === undefined) break;
+    if (!("row" in entry)) {
+      parts.push(encodeEntry(entry, encoder));
+      continue;
+    }
+    let end = entry.row + 1;
+    for (let next = entries[index]; next !== undefined && "row" in next && next.row === end; end++) {
+      next = entries[++index];
+    }
+    parts.push(from?.entries(entry.row, end) ?? new Uint8Array());
+  }
+  return parts;
+}
+
+function encodeEntry(entry: IndexEntry, encoder: TextEncoder): Uint8Array {
+  const path = encoder.encode(entry.path);
+  const bytes = new Uint8Array(entryBytes(path.length));
+  const view = new DataView(bytes.buffer);
+  for (const [column, number] of numbersOf(entry).entries()) view.setUint32(column * 4, number);
+  bytes.set(Uint8Array.fromHex(entry.size === 0 ? EMPTY_OBJECT : entry.object), FIXED_BYTES - 22);
+  view.setUint16(FIXED_BYTES - 2, Math.min(path.length, NAME_LENGTH_MAX));
+  bytes.set(path, FIXED_BYTES);
+  return bytes;
+}
+
+/** The entries of an index that {@link encodeIndex} wrote, by their rows. */
+export class IndexRows {
+  readonly #bytes: Uint8Array;
+  /** Where each entry begins, and where the last one ends. */
+  readonly #offsets: Uint32Array;
+
+  private constructor(bytes: Uint8Array, offsets: Uint32Array) {
+    this.#bytes = bytes;
+    this.#offsets = offsets;
+  }
+
+  /** @returns `undefined` if the bytes do not have this checksum, or are no such index */
+  static async parse(bytes: Uint8Array<ArrayBuffer>, checksum: string): Promise<IndexRows | undefined> {
+    const end = bytes.length - INDEX_CHECKSUM_BYTES;
+    if (end < HEADER_BYTES) return undefined;
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-1", bytes.subarray(0, end)));
+    if (digest.toHex() !== checksum) return undefined;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const offsets = new Uint32Array(view.getUint32(8) + 1);
+    let offset = HEADER_BYTES;
+    for (const row of offsets.keys()) {
+      offsets[row] = offset;
+      if (row + 1 === offsets.length) return offset === end ? new IndexRows(bytes, offsets) : undefined;
+      offset += entryBytes(nameLength(bytes, view, offset));
+    }
+    return undefined;
+  }
+
+  get count(): number {
+    return this.#offsets.length - 1;
+  }
+
+  /** Returns the bytes of the entries from a row to the one before `end`. */
+  entries(row: number, end: number): Uint8Array {
+    return this.#bytes.subarray(this.#offsets[row], this.#offsets[end]);
+  }
+
+  /** Returns the paths of all rows. One text that is split is five times as fast as one text for each. */
+  paths(): string[] {
+    const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
+    const names = new Uint8Array(this.#bytes.length);
+    let length = 0;
+    for (let row = 0; row < this.count; row++) {
+      const start = this.#offsets[row] ?? 0;
+      // With the NUL at its end.
+      const end = start + FIXED_BYTES + nameLength(this.#bytes, view, start) + 1;
+      names.set(this.#bytes.subarray(start + FIXED_BYTES, end), length);
+      length += end - start - FIXED_BYTES;
+    }
+    return new TextDecoder().decode(names.subarray(0, length)).split("\0").slice(0, this.count);
+  }
+}
+
+/** Long names end with the first NUL. */
+function nameLength(bytes: Uint8Array, view: DataView, offset: number): number {
+  const length = view.getUint16(offset + FIXED_BYTES - 2) & NAME_LENGTH_MAX;
+  if (length < NAME_LENGTH_MAX) return length;
+  return bytes.indexOf(0, offset + FIXED_BYTES) - offset - FIXED_BYTES;
 }
 
 /** 64-bit numbers keep their lower 32 bits, as in git. */
@@ -77,6 +170,6 @@ function secondsAndNanoseconds(timeMs: number): [number, number] {
 }
 
 /** One to eight NUL bytes end a path and pad its entry. */
-function entryBytes(path: Uint8Array): number {
-  return Math.ceil((FIXED_BYTES + path.length + 1) / ALIGNMENT) * ALIGNMENT;
+function entryBytes(nameBytes: number): number {
+  return Math.ceil((FIXED_BYTES + nameBytes + 1) / ALIGNMENT) * ALIGNMENT;
 }

@@ -23,6 +23,8 @@ export interface DividedModels {
   /** The files whose content, and whose storage inside or outside Git LFS, did not change. */
   readonly unchanged: readonly ReleaseFile[];
   readonly compare: readonly SetFile[];
+  /** The files of the manifest that the set does not have. */
+  readonly gone: readonly ReleaseFile[];
 }
 
 /**
@@ -37,22 +39,27 @@ export function divideModels(
   const inLfs = new Set(lfsPaths);
   const unchanged: ReleaseFile[] = [];
   const compare: SetFile[] = [];
+  const gone: ReleaseFile[] = [];
   const before = base?.files ?? [];
   // Both lists have the order of a manifest.
   let row = 0;
   for (const file of set.files) {
-    while (isBefore(before[row], file)) row++;
-    const old = before[row];
-    const isSame = old?.path === file.path && old.sha256 === file.sha256 &&
-      wasInLfs(`${subdir}/${file.path}`) === inLfs.has(file.path);
-    if (isSame) unchanged.push(old);
-    else compare.push(file);
+    let old = before[row];
+    for (; old !== undefined && isBefore(old, file); old = before[++row]) gone.push(old);
+    if (old?.path !== file.path) compare.push(file);
+    else {
+      row++;
+      const stays = old.sha256 === file.sha256 &&
+        wasInLfs(`${subdir}/${file.path}`) === inLfs.has(file.path);
+      if (stays) unchanged.push(old);
+      else compare.push(file);
+    }
   }
-  return { unchanged, compare };
+  return { unchanged, compare, gone: [...gone, ...before.slice(row)] };
 }
 
-function isBefore(file: ReleaseFile | undefined, other: ReleaseFile): boolean {
-  return file !== undefined && file.path !== other.path && compareUtf8(file.path, other.path) < 0;
+function isBefore(file: ReleaseFile, other: ReleaseFile): boolean {
+  return file.path !== other.path && compareUtf8(file.path, other.path) < 0;
 }
 
 /** The files of a model set that may differ from the parent commit, after the comparison. */

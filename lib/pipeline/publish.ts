@@ -4,14 +4,21 @@ import type { Context } from "../core/context.ts";
 import { messageOf, UsageError } from "../core/errors.ts";
 import { type Carrier, type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
 import {
+  findChangedFiles,
   findModelFiles,
   type FolderMemory,
   type HashingOptions,
   hashModelFiles,
   type ModelSet,
   type NameRules,
-  type RememberedFolder,
+  NO_CACHE,
 } from "../release/model_set.ts";
+import {
+  type FolderChanges,
+  isUnchanged,
+  type RememberedFolder,
+  type RescannedFiles,
+} from "../release/rescan_folder.ts";
 import type { FoundFiles } from "../release/scan_folder.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { keepPublishedFiles } from "../store/published_files.ts";
@@ -56,11 +63,16 @@ export async function publish<Result extends Publication>(
   run: Steps,
   { memory, open, names, listsChunks = false, validate }: Publishing<Result>,
 ): Promise<PublishReport & { readonly publication: Result }> {
-  const list = () => findModelFiles(context, store.modelsDir, names);
-  const read = (found: FoundFiles) => readModels(context, store, found, { memory, listsChunks });
-  const { remembered, found } = await run.step("list", async () => {
-    const remembered = await memory.findUnchanged(store.modelsDir);
-    return { remembered, found: remembered === undefined ? list() : undefined };
+  const { modelsDir } = store;
+  const list = () => findModelFiles(context, modelsDir, names);
+  const listAfter = async (changes: FolderChanges) =>
+    await findChangedFiles(context, modelsDir, changes) ?? list();
+  const read = (found: Found) => readModels(context, store, found, { memory, listsChunks });
+  const { unchanged, found } = await run.step("list", async () => {
+    const changes = await memory.findChanges(modelsDir);
+    if (changes === undefined) return { unchanged: undefined, found: list() };
+    if (isUnchanged(changes)) return { unchanged: changes, found: undefined };
+    return { unchanged: undefined, found: await listAfter(changes) };
   });
   const [reading, opening] = await Promise.allSettled([
     run.step("read", () => found === undefined ? undefined : read(found)),
@@ -71,9 +83,11 @@ export async function publish<Result extends Publication>(
   if (publisher === undefined) {
     throw opening.status === "rejected" ? opening.reason : new TypeError("no publisher");
   }
-  const known = remembered === undefined ? undefined : publisher.findPublished(remembered.digest);
-  if (remembered !== undefined && known !== undefined) return reportOf(context, publisher, remembered, known);
-  const models = reading.value ?? await read(list());
+  const known = unchanged && publisher.findPublished(unchanged.remembered.digest);
+  if (unchanged !== undefined && known !== undefined) {
+    return reportOf(context, publisher, unchanged.remembered, known);
+  }
+  const models = reading.value ?? await read(unchanged === undefined ? list() : await listAfter(unchanged));
   if (validate !== undefined && publisher.findPublished(models.digest) === undefined) {
     await run.step("validate", () => refuseInvalidOnce(context, store, models, validate));
   }
@@ -94,12 +108,24 @@ function keepFiles({ log }: Context, store: Store, { digest, files }: ModelSet):
   }
 }
 
+type Found = FoundFiles | RescannedFiles;
+
+/**
+ * If fewer bytes may have changed, they are hashed. Reading and writing the digests of all files in the cache would take
+ * longer.
+ */
+const UNCACHED_BYTES_MAX = 32 * 1024 * 1024;
+
 async function readModels(
   context: Context,
   store: Store,
-  found: FoundFiles,
+  found: Found,
   options: HashingOptions,
 ): Promise<ModelSet> {
+  const seenBytes = found.files.reduce((sum, file) => "info" in file ? sum + file.info.size : sum, 0);
+  if ("base" in found && seenBytes <= UNCACHED_BYTES_MAX) {
+    return await hashModelFiles(context, store.modelsDir, found, NO_CACHE, options);
+  }
   const cache = StatCache.ofPublished(store);
   const set = await hashModelFiles(context, store.modelsDir, found, cache, options);
   cache.save();

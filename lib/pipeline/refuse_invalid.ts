@@ -3,7 +3,9 @@ import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import type { ModelSet } from "../release/model_set.ts";
 import { findPassedModels, rememberPassedModels } from "../store/passed_models.ts";
+import { findPassedRules, rememberPassed } from "../store/passed_releases.ts";
 import type { Store } from "../store/store.ts";
+import type { PassedFiles } from "../validators/checker.ts";
 import { InvalidModelError } from "../validators/invalid_model.ts";
 import { rulesNameOf } from "../validators/rules_name.ts";
 
@@ -33,17 +35,19 @@ export async function refuseInvalidOnce(
   if (!settings.enabled) return;
   const rules = await rulesNameOf(settings);
   await check(context, store, set, { settings, rules });
-  rememberPassedModels(store, rules, set.files);
+  // The list of all models remains true, and a new one would cost more time than it saves.
+  if (findPassedBefore(store, set, rules) === undefined) rememberPassedModels(store, rules, set.files);
+  rememberPassed(store, set.digest, rules);
 }
 
 /** @param rules the name of the rules in the settings */
 async function check(
   context: Context,
   store: Store | undefined,
-  { dir, digest, files }: ModelSet,
+  set: ModelSet,
   { settings, rules }: { readonly settings: ValidateSettings; readonly rules: string },
 ): Promise<void> {
-  const passed = store === undefined ? undefined : findPassedModels(store);
+  const { dir, digest, files } = set;
   // Loaded only for changed models: an unchanged publish starts faster without it.
   const { validateRelease } = await import("../validators/validate_release.ts");
   try {
@@ -53,13 +57,27 @@ async function check(
       digest,
       createdAt: isoSeconds(context.clock.now()),
       active: undefined,
-      passed: passed === undefined
-        ? undefined
-        : { files: passed.files, hasSameRules: passed.rules === rules },
+      passed: store && (findPassedBefore(store, set, rules) ?? findPassedList(store, rules)),
       settings: { ...settings, validate_command: undefined },
     });
   } catch (error) {
     if (error instanceof InvalidModelError) throw error.atPublisher();
     throw error;
   }
+}
+
+/** Returns the models that did not change since a set that passed; `undefined` if no such set is known. */
+function findPassedBefore(store: Store, { since }: ModelSet, rules: string): PassedFiles | undefined {
+  const passedRules = since && findPassedRules(store, since.digest);
+  if (since === undefined || passedRules === undefined) return undefined;
+  return { has: ({ path }) => !since.changed.has(path), hasSameRules: passedRules === rules };
+}
+
+function findPassedList(store: Store, rules: string): PassedFiles | undefined {
+  const passed = findPassedModels(store);
+  if (passed === undefined) return undefined;
+  return {
+    has: ({ path, sha256 }) => passed.files.get(path) === sha256,
+    hasSameRules: passed.rules === rules,
+  };
 }

@@ -30,15 +30,41 @@ export interface ChangeList {
  * ```
  */
 export function compareFiles(before: readonly ComparedFile[], after: readonly ComparedFile[]): ChangeList {
-  const old = new Map(before.map((file) => [file.path, file.sha256]));
+  // Two lists of many files mostly begin and end with the same paths.
+  const start = countSame((row) => before[row], (row) => after[row]);
+  const ending = start === before.length && start === after.length
+    ? 0
+    : countSame((row) => before[before.length - 1 - row], (row) => after[after.length - 1 - row]);
+  const end = Math.min(ending, before.length - start, after.length - start);
+  const old = new Map(
+    before.slice(start, before.length - end).map((file) => [file.path, file.sha256]),
+  );
   const added: string[] = [];
   const modified: string[] = [];
-  for (const file of after) {
-    if (!old.has(file.path)) added.push(file.path);
-    else if (file.sha256 === undefined || old.get(file.path) !== file.sha256) modified.push(file.path);
-    old.delete(file.path);
+  const compare = (file: ComparedFile, sha256: Sha256 | undefined) => {
+    if (file.sha256 === undefined || sha256 !== file.sha256) modified.push(file.path);
+  };
+  for (const [row, file] of after.entries()) {
+    if (row < start) compare(file, before[row]?.sha256);
+    else if (row >= after.length - end) compare(file, before[row - after.length + before.length]?.sha256);
+    else if (old.has(file.path)) {
+      compare(file, old.get(file.path));
+      old.delete(file.path);
+    } else added.push(file.path);
   }
   return { added: sortUtf8(added), modified: sortUtf8(modified), removed: sortUtf8([...old.keys()]) };
+}
+
+/** Returns how many rows from the first on have the same path. */
+function countSame(
+  one: (row: number) => ComparedFile | undefined,
+  other: (row: number) => ComparedFile | undefined,
+): number {
+  let count = 0;
+  for (let file = one(count); file !== undefined && file.path === other(count)?.path; file = one(count)) {
+    count++;
+  }
+  return count;
 }
 
 export function countChanges(changes: ChangeList): number {
@@ -65,8 +91,9 @@ export function refuseShrink(
   published: readonly string[],
   command: "publish" | "hf-upload",
 ): void {
-  const before = published.filter((path) => !isClutter(path));
   const kept = new Set(set.files.map((file) => file.path));
+  if (published.every((path) => kept.has(path))) return;
+  const before = published.filter((path) => !isClutter(path));
   const gone = before.filter((path) => !kept.has(path)).length;
   if (gone * 2 <= before.length) return;
   throw new RefusedError(

@@ -5,8 +5,9 @@ import { type FileDigest, sha256Hex } from "../core/hash.ts";
 import { chunkListProblem } from "../core/chunk_list.ts";
 import { RefusedError } from "../core/errors.ts";
 import { jsonText } from "../core/json.ts";
-import { compareUtf8, findPathCollision, portablePathProblem, sortUtf8 } from "../core/portable_path.ts";
+import { compareUtf8, findPathCollision, portablePathProblem } from "../core/portable_path.ts";
 import { UNCOMPILED } from "../core/zod_options.ts";
+import { type DigestedFile, sortedLines } from "./digest_lines.ts";
 
 /** The manifest's file name: beside the model folder in a repository or an archive, never inside it. */
 export const MANIFEST_NAME = "model-sync.json";
@@ -112,11 +113,8 @@ export type Manifest = Readonly<z.infer<typeof Manifest>>;
  * assert.equal(await releaseDigest([a]), "sha256:e1d2a679ee632e49904b4e25586fbc51472acece33e23e15c82750b4a7ffb765");
  * ```
  */
-export async function releaseDigest(
-  files: Iterable<Pick<ReleaseFile, "path" | "size" | "sha256">>,
-): Promise<Digest> {
-  const lines = Array.from(files, (file) => `${file.sha256}  ${file.size}  ${file.path}\n`);
-  return `sha256:${await sha256Hex(sortUtf8(lines).join(""))}`;
+export async function releaseDigest(files: Iterable<DigestedFile>): Promise<Digest> {
+  return `sha256:${await sha256Hex(sortedLines([...files]).join(""))}`;
 }
 
 /** Returns the manifest's entry of a hashed file. */
@@ -131,15 +129,21 @@ export type ManifestDetails = Pick<
   "sequence" | "createdAt" | "expiresAt" | "origin" | "withdrawals"
 >;
 
-/** Creates the manifest of files: sorts them and computes the release digest. */
+/**
+ * Creates the manifest of files: sorts them and computes the release digest.
+ *
+ * @param known a release whose digest is used if it has the same files
+ */
 export async function createManifest(
   files: readonly ReleaseFile[],
   details: ManifestDetails,
+  known?: { readonly digest: Digest; readonly files: readonly DigestedFile[] },
 ): Promise<Manifest> {
   const { sequence, createdAt, expiresAt, origin, withdrawals = [] } = details;
   const sorted = limitChunkLists([...files].sort((a, b) => compareUtf8(a.path, b.path)));
   const term = expiresAt === undefined ? {} : { expiresAt };
-  const digest = await releaseDigest(sorted);
+  const isKnown = known !== undefined && isSameFileList(known.files, sorted);
+  const digest = isKnown ? known.digest : await releaseDigest(sorted);
   const list = withdrawals.length === 0 ? {} : { withdrawals };
   return { schema: 1, digest, sequence, createdAt, ...term, origin, ...list, files: sorted };
 }
@@ -148,10 +152,18 @@ export async function createManifest(
 function limitChunkLists(files: readonly ReleaseFile[]): ReleaseFile[] {
   let chars = 0;
   return files.map((file) => {
-    const { contentChunks = "", ...rest } = file;
+    if (file.contentChunks === undefined) return file;
+    const { contentChunks, ...rest } = file;
     if (chars + contentChunks.length > CHUNK_LISTS_CHARS_MAX) return rest;
     chars += contentChunks.length;
     return file;
+  });
+}
+
+function isSameFileList(files: readonly DigestedFile[], others: readonly DigestedFile[]): boolean {
+  return files.length === others.length && files.every(({ path, size, sha256 }, row) => {
+    const other = others[row];
+    return other?.path === path && other.size === size && other.sha256 === sha256;
   });
 }
 

@@ -46,7 +46,7 @@ export function findWrongChecksum(
   files: readonly MeasuredFile[],
 ): WrongChecksum | undefined {
   const described = files.filter(({ path, bytes }) =>
-    posix.basename(path) === METADATA_NAME && bytes <= METADATA_BYTES_MAX
+    (path === METADATA_NAME || path.endsWith(`/${METADATA_NAME}`)) && bytes <= METADATA_BYTES_MAX
   );
   if (described.length === 0) return undefined;
   const folders = Map.groupBy(files, (file) => posix.dirname(file.path));

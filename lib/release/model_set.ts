@@ -7,27 +7,21 @@ import { Turns } from "../core/turns.ts";
 import { parsePointer, POINTER_BYTES_MAX } from "./lfs_pointer.ts";
 import { type Digest, releaseDigest, type ReleaseFile, releaseFile } from "./manifest.ts";
 import { reportClutter } from "./clutter.ts";
+import { type FolderChanges, type KnownFile, rescanFolder, type RescannedFiles } from "./rescan_folder.ts";
 import { type FileStat, type FoundFile, type FoundFiles, scanFolder } from "./scan_folder.ts";
 import { secretInName, SecretScanner } from "./secret_scan.ts";
 
-/** The content of a folder when it was last read. */
-export interface RememberedFolder {
-  readonly digest: Digest;
-  readonly files: number;
-  readonly bytes: number;
-}
-
-/** Remembers a folder as a whole, so that an unchanged one need not be read again. */
+/** Remembers a folder as a whole, so that only what changed need be read again. */
 export interface FolderMemory {
-  /** Returns the remembered folder, if no name and no file in it has changed since. */
-  findUnchanged(dir: string): Promise<RememberedFolder | undefined>;
-  /** Remembers a folder, unless a later change of it might not be noticed. */
-  remember(found: FoundFiles, set: ModelSet): Promise<void>;
+  /** Returns how a folder differs from what is remembered; `undefined` if nothing is. */
+  findChanges(dir: string): Promise<FolderChanges | undefined>;
+  /** Remembers a folder. What changed a moment ago counts as changed the next time. */
+  remember(found: FoundFiles | RescannedFiles, set: ModelSet): Promise<void>;
 }
 
 /** Remembers no folder, for a carrier that has to check every file anyway. */
 export const NO_FOLDER_MEMORY: FolderMemory = {
-  findUnchanged: () => Promise.resolve(undefined),
+  findChanges: () => Promise.resolve(undefined),
   remember: () => Promise.resolve(),
 };
 
@@ -42,8 +36,18 @@ export interface ModelSet {
   readonly dir: string;
   readonly digest: Digest;
   readonly files: readonly SetFile[];
-  /** What the file system told about each file before it was read, by path. */
+  /** What the file system told about each file that was not known to be unchanged, before it was read, by path. */
   readonly infos: ReadonlyMap<string, FileStat>;
+  /** How it differs from the set that was read before; `undefined` if that is unknown. */
+  readonly since: SetChanges | undefined;
+}
+
+/** The difference from an earlier set. */
+export interface SetChanges {
+  /** The release of the earlier set. */
+  readonly digest: Digest;
+  /** The files that it does not have, or has with other content. */
+  readonly changed: ReadonlySet<string>;
 }
 
 /** Remembers the digests of files. */
@@ -99,12 +103,35 @@ export function findModelFiles(context: Context, dir: string, names: NameRules =
   reportClutter(context.log, dir, found.clutter);
   const files = found.files.filter((file) => names.isWanted(file.path));
   if (files.length === 0) throw nothingFound(dir, found);
+  refuseSecretNames(files);
+  names.refuseTaken(dir, files.map(({ path }) => path));
+  return { ...found, files };
+}
+
+/**
+ * Lists the files that {@link hashModelFiles} reads, and those that are known to be unchanged.
+ *
+ * @returns `undefined` if the whole folder has to be listed
+ * @throws {RefusedError} as {@link findModelFiles}
+ */
+export async function findChangedFiles(
+  context: Context,
+  dir: string,
+  changes: FolderChanges,
+): Promise<RescannedFiles | undefined> {
+  const found = await rescanFolder(context.fs, changes);
+  if (found === undefined) return undefined;
+  reportClutter(context.log, dir, found.clutter);
+  if (found.files.length === 0) throw nothingFound(dir, found);
+  refuseSecretNames(found.files.filter((file) => "info" in file));
+  return found;
+}
+
+function refuseSecretNames(files: readonly { readonly path: string }[]): void {
   for (const { path } of files) {
     const kind = secretInName(path);
     if (kind !== undefined) throw secretFound(path, kind);
   }
-  names.refuseTaken(dir, files.map(({ path }) => path));
-  return { ...found, files };
 }
 
 export interface HashingOptions {
@@ -124,35 +151,48 @@ export interface HashingOptions {
 export async function hashModelFiles(
   context: Context,
   dir: string,
-  found: FoundFiles,
+  found: FoundFiles | RescannedFiles,
   cache: DigestCache,
   { memory, listsChunks = false }: HashingOptions = {},
 ): Promise<ModelSet> {
   const files: SetFile[] = [];
+  const infos = new Map<string, FileStat>();
+  const changed = new Set<string>();
   let doneBytes = 0;
-  const totalBytes = found.files.reduce((sum, file) => sum + file.info.size, 0);
+  const totalBytes = found.files.reduce((sum, file) => sum + sizeOf(file), 0);
   const show = (bytes: number) => context.log.progress("hashing", bytes, totalBytes);
   const turns = new Turns(context);
   for (const file of found.files) {
-    await turns.next();
+    const { path, location } = file;
     const before = doneBytes;
-    const known = cache.find(file.path, file.info);
+    doneBytes += sizeOf(file);
+    if (!("info" in file)) {
+      files.push({ path, size: file.size, sha256: file.sha256, location });
+      continue;
+    }
+    await turns.next();
+    const known = cache.find(path, file.info);
     const digest = known === undefined
       ? await readFile(context, file, cache, { listsChunks, onRead: (bytes) => show(before + bytes) })
       : { bytes: file.info.size, sha256: known };
-    files.push({ ...releaseFile(file.path, digest), location: file.location });
-    doneBytes += digest.bytes;
+    files.push({ ...releaseFile(path, digest), location });
+    infos.set(path, file.info);
+    if (!("before" in file) || file.before !== digest.sha256) changed.add(path);
     show(doneBytes);
   }
   const digest = await releaseDigest(files);
+  const since = "base" in found ? { digest: found.base.remembered.digest, changed } : undefined;
   cache.keepOnly(new Set(files.map((file) => file.path)));
-  const infos = new Map(found.files.map(({ path, info }) => [path, info]));
-  const set = { dir, digest, files, infos };
+  const set = { dir, digest, files, infos, since };
   await memory?.remember(found, set);
   return set;
 }
 
-function nothingFound(dir: string, { files }: FoundFiles): RefusedError {
+function sizeOf(file: FoundFile | KnownFile): number {
+  return "info" in file ? file.info.size : file.size;
+}
+
+function nothingFound(dir: string, { files }: Pick<FoundFiles | RescannedFiles, "files">): RefusedError {
   const what = files.length === 0 ? "it contains no files" : "the patterns exclude every file in it";
   return new RefusedError(`Cannot make a release of ${dir}: ${what}`, {
     code: "MODELS_EMPTY",

@@ -15,6 +15,16 @@ export interface FoundFile {
   readonly info: FileStat;
 }
 
+/** When an entry of a folder last changed. */
+export interface EntryTimes {
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+}
+
+export function timesOf({ mtime, ctime }: Pick<Deno.FileInfo, "mtime" | "ctime">): EntryTimes {
+  return { mtimeMs: mtime?.getTime() ?? 0, ctimeMs: ctime?.getTime() ?? 0 };
+}
+
 /** What shows a change of a file. Of 50,000 files, all that Deno returns would need 100 MB. */
 export type FileStat = Pick<
   Deno.FileInfo,
@@ -33,7 +43,7 @@ export interface FoundFiles {
   /** Housekeeping files, and folders of them, which end with `/`. */
   readonly clutter: readonly string[];
   /** The folders, the root as `""`. */
-  readonly folders: ReadonlyMap<string, Deno.FileInfo>;
+  readonly folders: ReadonlyMap<string, EntryTimes>;
   /** Whether a link was followed: changes of its target do not show in the folders. */
   readonly followedLinks: boolean;
 }
@@ -48,7 +58,7 @@ export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): Fou
   const realRoot = fs.realPathSync(root);
   const files: FoundFile[] = [];
   const clutter: string[] = [];
-  const folders = new Map([["", fs.lstatSync(realRoot)]]);
+  const folders = new Map([["", timesOf(fs.lstatSync(realRoot))]]);
   let followedLinks = false;
 
   const visit = (folder: string, prefix: string, ancestors: readonly string[]) => {
@@ -70,7 +80,7 @@ export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): Fou
       else if (ancestors.includes(location)) {
         throw unfit(root, `the link ${path} leads back to a folder that holds it`);
       } else {
-        folders.set(path, info);
+        folders.set(path, timesOf(info));
         visit(location, `${path}/`, [...ancestors, location]);
       }
     }
@@ -83,7 +93,8 @@ export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): Fou
   return { root: realRoot, files, clutter: sortUtf8(clutter), folders, followedLinks };
 }
 
-function statOf({ size, mtime, ctime, dev, ino, mode, uid, gid }: Deno.FileInfo): FileStat {
+/** Returns what shows a change of a file. */
+export function statOf({ size, mtime, ctime, dev, ino, mode, uid, gid }: Deno.FileInfo): FileStat {
   return { size, mtime, ctime, dev, ino, mode, uid, gid };
 }
 
@@ -104,7 +115,8 @@ function followLink(
   return target;
 }
 
-function unfit(root: string, problem: string): RefusedError {
+/** Returns the error for a folder that cannot be a release. */
+export function unfit(root: string, problem: string): RefusedError {
   return new RefusedError(`Cannot make a release of ${root}: ${problem}`, {
     code: "FOLDER_UNFIT",
     hint: "rename, remove or replace it and run again",

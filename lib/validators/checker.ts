@@ -6,8 +6,8 @@ import type { TrialMemory } from "./onnx/trial_memory.ts";
 
 /** Files that passed the checks in an earlier release. */
 export interface PassedFiles {
-  /** The SHA-256 of each file, by path. */
-  readonly files: ReadonlyMap<string, string>;
+  /** Whether a file of the present release was in it, too, at the same path. */
+  has(file: Pick<ModelFile, "path" | "sha256">): boolean;
   /** Whether they passed under the present rules. */
   readonly hasSameRules: boolean;
 }

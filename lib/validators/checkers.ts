@@ -19,7 +19,7 @@ export const CHECKERS: readonly Checker[] = [
     check: ({ context, file, before, memory, request: { files, active, passed, settings } }) =>
       inspectOnnx(context, file, {
         folder: { files },
-        passed: passed?.files,
+        passed,
         active: before === undefined || active === undefined
           ? undefined
           : { file: before, files: active.files },

@@ -125,7 +125,7 @@ interface ChosenChecks {
 function chooseCheckers(job: CheckJob, checkers: readonly Checker[]): ChosenChecks {
   const { context, file, before, request } = job;
   const isOfActive = before?.sha256 === file.sha256;
-  const isOfPassed = request.passed?.files.get(file.path) === file.sha256;
+  const isOfPassed = request.passed?.has(file) === true;
   const hasSameRules = (isOfActive && request.hasSameRules === true) ||
     (isOfPassed && request.passed?.hasSameRules === true);
   const hasPassed = (checker: Checker) =>

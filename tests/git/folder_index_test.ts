@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { spawnSync } from "node:child_process";
 import { FolderIndex } from "../../lib/git/folder_index.ts";
 import { encodeIndex, type IndexEntry } from "../../lib/git/index_file.ts";
-import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
+import { findChangedFiles, hashModelFiles, NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
+import { isUnchanged } from "../../lib/release/rescan_folder.ts";
 import { compareUtf8, portablePathProblem } from "../../lib/core/portable_path.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { ageFiles, memoryDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -15,6 +16,12 @@ const LATER = new FakeClock("2100-01-01T00:00:00Z");
 
 // Windows has no folder memory: every publish there checks each file itself.
 const HAS_MEMORY = Deno.build.os !== "windows";
+
+/** Returns the digest of an unchanged folder. */
+async function findUnchanged(memory: FolderIndex, models: string): Promise<string | undefined> {
+  const changes = await memory.findChanges(models);
+  return changes !== undefined && isUnchanged(changes) ? changes.remembered.digest : undefined;
+}
 
 /** A folder that was scanned and remembered. */
 async function remembered(root: string, clock = LATER) {
@@ -35,7 +42,9 @@ Deno.test({
     using dir = memoryDir();
     const { models, memory, digest } = await remembered(dir.path);
     // The index has wrong object names on purpose: if git read the files, it would report changes.
-    assert.deepEqual(await memory.findUnchanged(models), { digest, files: 3, bytes: 6 });
+    const changes = await memory.findChanges(models);
+    assert.deepEqual(changes?.remembered, { digest, files: 3, bytes: 6 });
+    assert.ok(isUnchanged(changes));
   },
 });
 
@@ -72,17 +81,24 @@ Deno.test({
     for (const [what, change] of Object.entries(changes)) {
       using dir = memoryDir();
       const { models, memory, digest } = await remembered(dir.path);
-      assert.equal((await memory.findUnchanged(models))?.digest, digest, what);
+      assert.equal(await findUnchanged(memory, models), digest, what);
       change(models);
-      assert.equal(await memory.findUnchanged(models), undefined, what);
+      assert.equal(await findUnchanged(memory, models), undefined, what);
     }
   },
 });
 
-Deno.test("FolderIndex does not remember a folder that was written a moment before", async () => {
-  using dir = memoryDir();
-  const { models, memory } = await remembered(dir.path, new FakeClock(new Date().toISOString()));
-  assert.equal(await memory.findUnchanged(models), undefined);
+Deno.test({
+  name: "FolderIndex counts what was written a moment before as changed",
+  ignore: !HAS_MEMORY,
+  async fn() {
+    using dir = memoryDir();
+    const { models, memory } = await remembered(dir.path, new FakeClock(new Date().toISOString()));
+    const changes = await memory.findChanges(models);
+    // The files' times are old, but not the times at which their attributes changed.
+    assert.deepEqual([...changes?.files ?? []].sort(), ["a.onnx", "b/c.onnx", "empty.json"]);
+    assert.deepEqual([...changes?.folders ?? []].sort(), ["", "b"]);
+  },
 });
 
 Deno.test({
@@ -105,7 +121,99 @@ Deno.test({
       const { models, memory } = await remembered(dir.path);
       await remembered(otherDir.path);
       damage(`${dir.path}/state/folder_index`, `${otherDir.path}/state/folder_index`);
-      assert.equal(await memory.findUnchanged(models), undefined, what);
+      assert.equal(await findUnchanged(memory, models), undefined, what);
+    }
+  },
+});
+
+/** Git reads files that are as new as its index. */
+function ageNewFiles(folder: string): void {
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) ageNewFiles(path);
+    else if (Date.now() - (Deno.statSync(path).mtime?.getTime() ?? 0) < 60_000) {
+      Deno.utimeSync(path, 1_700_000_000, 1_700_000_000);
+    }
+  }
+}
+
+/** Changes of a folder with `a.onnx`, `b/c.onnx` and `empty.json`. */
+const CHANGES: Readonly<Record<string, (models: string) => void>> = {
+  "no change": () => {},
+  "other content": (models) => writeFiles(models, { "a.onnx": "eno" }),
+  "a new file": (models) => writeFiles(models, { "b/new.onnx": "new", "b/.DS_Store": "clutter" }),
+  "a new file, first of all": (models) => writeFiles(models, { "0.onnx": "new" }),
+  "new folders": (models) =>
+    writeFiles(models, { "d/e/f/new.onnx": "new", "d/__pycache__/x.pyc": "clutter" }),
+  "a removed file": (models) => Deno.removeSync(`${models}/a.onnx`),
+  "a removed folder": (models) => Deno.removeSync(`${models}/b`, { recursive: true }),
+  "a renamed folder": (models) => Deno.renameSync(`${models}/b`, `${models}/z`),
+  "a folder in place of a file": (models) => {
+    Deno.removeSync(`${models}/a.onnx`);
+    writeFiles(models, { "a.onnx/new.onnx": "new" });
+  },
+  "a file in place of a folder": (models) => {
+    Deno.removeSync(`${models}/b`, { recursive: true });
+    writeFiles(models, { "b": "new" });
+  },
+  "another folder in its place": (models) => {
+    Deno.renameSync(models, `${models}-old`);
+    writeFiles(models, { "a.onnx": "two", "b/d.onnx": "two" });
+  },
+};
+
+Deno.test({
+  name: "a folder of which FolderIndex knows the rest is read as without it, and remembered as without it",
+  ignore: !HAS_MEMORY,
+  async fn() {
+    for (const [what, change] of Object.entries(CHANGES)) {
+      using dir = memoryDir();
+      using otherDir = memoryDir();
+      const { models, memory } = await remembered(dir.path);
+      const context = testContext({ clock: LATER });
+      change(models);
+      ageNewFiles(models);
+      const changes = await memory.findChanges(models);
+      assert.ok(changes, what);
+      const found = await findChangedFiles(context, models, changes);
+      assert.ok(found, what);
+      const set = await hashModelFiles(context, models, found, NO_CACHE, { memory });
+      Deno.mkdirSync(`${otherDir.path}/state`);
+      const whole = await readModelSet(
+        context,
+        models,
+        NO_CACHE,
+        new FolderIndex(context, `${otherDir.path}/state`),
+      );
+      assert.deepEqual([set.digest, set.files], [whole.digest, whole.files], what);
+      for (const name of ["index", "digests"]) {
+        assert.deepEqual(
+          Deno.readFileSync(`${dir.path}/state/folder_index/${name}`),
+          Deno.readFileSync(`${otherDir.path}/state/folder_index/${name}`),
+          `${what}: ${name}`,
+        );
+      }
+      assert.equal(await findUnchanged(memory, models), whole.digest, what);
+    }
+  },
+});
+
+Deno.test({
+  name: "FolderIndex reads the files of a folder only from a whole index and whole digests",
+  ignore: !HAS_MEMORY,
+  async fn() {
+    for (const name of ["index", "digests"]) {
+      using dir = memoryDir();
+      const { models, memory } = await remembered(dir.path);
+      writeFiles(models, { "a.onnx": "eno" });
+      const changes = await memory.findChanges(models);
+      const path = `${dir.path}/state/folder_index/${name}`;
+      const bytes = Deno.readFileSync(path);
+      // A digit of a digest, or of a name.
+      const at = bytes.length - 30;
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      Deno.writeFileSync(path, bytes);
+      assert.equal(await changes?.readFiles(), undefined, name);
     }
   },
 });

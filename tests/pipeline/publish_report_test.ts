@@ -4,6 +4,7 @@ import { recordedRun } from "../../lib/pipeline/run.ts";
 import { publish } from "../../lib/pipeline/publish.ts";
 import type { Publication, Publisher } from "../../lib/carriers/carrier.ts";
 import { type FolderMemory, type ModelSet, NO_FOLDER_MEMORY } from "../../lib/release/model_set.ts";
+import type { FolderChanges } from "../../lib/release/rescan_folder.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { findPublishedFiles } from "../../lib/store/published_files.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
@@ -121,8 +122,15 @@ Deno.test("a publish reads only models that changed, and none of a remembered fo
   // No cache knows a new file.
   writeFiles(trainer.modelsDir, { "c.onnx": "three" });
   const digest = first.report.release;
-  const remembered = { digest, files: 20, bytes: 30 };
-  const memory = { ...NO_FOLDER_MEMORY, findUnchanged: () => Promise.resolve(remembered) };
+  const changes: FolderChanges = {
+    root: trainer.modelsDir,
+    remembered: { digest, files: 20, bytes: 30 },
+    files: new Set(),
+    folders: new Set(),
+    folderTimes: new Map(),
+    readFiles: () => Promise.resolve(undefined),
+  };
+  const memory = { ...NO_FOLDER_MEMORY, findChanges: () => Promise.resolve(changes) };
   const held = memoryPublisher([digest]);
   const { report, read } = await publishIn(trainer, held, { memory });
   assert.partialDeepStrictEqual(report, { outcome: "unchanged", release: digest, files: 20, bytes: 30 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { changedBytes, compareFiles, countChanges } from "../../lib/release/changes.ts";
 
 Deno.test("compareFiles() sorts by path, in whatever order an archive or a folder lists its files", () => {
@@ -8,6 +9,25 @@ Deno.test("compareFiles() sorts by path, in whatever order an archive or a folde
     modified: ["e", "f"],
     removed: ["c", "d"],
   });
+});
+
+Deno.test("compareFiles() finds the same changes where lists begin and end with the same paths", () => {
+  const list = fc.uniqueArray(
+    fc.record({ path: fc.constantFrom(..."abcdefgh"), sha256: fc.constantFrom("1", "2") }),
+    { selector: ({ path }) => path },
+  );
+  fc.assert(fc.property(list, list, fc.boolean(), (before, after, isSorted) => {
+    const sorted = (files: typeof before) =>
+      isSorted ? files.toSorted((a, b) => a.path < b.path ? -1 : 1) : files;
+    const old = new Map(before.map(({ path, sha256 }) => [path, sha256]));
+    const kept = after.map(({ path }) => path);
+    assert.deepEqual(compareFiles(sorted(before), sorted(after)), {
+      added: kept.filter((path) => !old.has(path)).sort(),
+      modified: after.filter(({ path, sha256 }) => old.has(path) && old.get(path) !== sha256)
+        .map(({ path }) => path).sort(),
+      removed: [...old.keys()].filter((path) => !kept.includes(path)).sort(),
+    });
+  }));
 });
 
 Deno.test("compareFiles() reports a file as modified if its digest differs or is unknown", () => {

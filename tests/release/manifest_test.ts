@@ -13,7 +13,8 @@ import {
 } from "../../lib/release/manifest.ts";
 import { refuseOversized } from "../../lib/release/registry_file.ts";
 import { matchDigest } from "../../lib/release/match_digest.ts";
-import { findPathCollision, portablePathProblem } from "../../lib/core/portable_path.ts";
+import { compareUtf8, findPathCollision, portablePathProblem } from "../../lib/core/portable_path.ts";
+import { sha256Hex } from "../../lib/core/hash.ts";
 import { ChunkListWriter } from "../../lib/core/chunk_list.ts";
 import { RefusedError } from "../../lib/core/errors.ts";
 
@@ -269,4 +270,21 @@ Deno.test("a list of files is read as its schema says: unknown fields are left o
     { ...file, contentChunks: 1 },
   ];
   for (const one of wrong) assert.throws(() => read(one), { code: "MANIFEST_INVALID" }, JSON.stringify(one));
+});
+
+Deno.test("releaseDigest() sorts the lines of all files by their bytes, equal and malformed digests, too", async () => {
+  const digit = fc.constantFrom(..."0123456789abcdef");
+  const sha256 = fc.oneof(
+    fc.string({ unit: digit, minLength: 64, maxLength: 64 }),
+    // Many with the same beginning.
+    fc.string({ unit: fc.constantFrom("0", "f"), minLength: 2, maxLength: 2 }).map((end) =>
+      "a".repeat(62) + end
+    ),
+    fc.constantFrom("", "F".repeat(64), "é".repeat(64)),
+  );
+  const file = fc.record({ path: fc.string({ unit: "binary" }), size: fc.maxSafeNat(), sha256 });
+  await fc.assert(fc.asyncProperty(fc.array(file), async (files) => {
+    const lines = files.map((file) => `${file.sha256}  ${file.size}  ${file.path}\n`).sort(compareUtf8);
+    assert.equal(await releaseDigest(files), `sha256:${await sha256Hex(lines.join(""))}`);
+  }));
 });

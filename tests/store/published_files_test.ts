@@ -122,3 +122,38 @@ Deno.test("a publish opens only files that changed since they passed, whatever t
   const stricter = { ...validate, pickle: { ...validate.pickle, allow: ["other.module.Name"] } };
   assert.ok((await check(stricter)).length >= names.length);
 });
+
+Deno.test("a publish opens only files that changed since a set that passed, without a list of those that passed", async () => {
+  using dir = memoryDir();
+  const opened: string[] = [];
+  const openSync: typeof Deno.openSync = (path, options) => {
+    opened.push(basename(String(path)));
+    return Deno.openSync(path, options);
+  };
+  const context = testContext({ fs: { ...Deno, openSync } });
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  const { validate } = ModelSync.parse({}).activation;
+  // A pickle of a number.
+  const pickle = (number: number) => new Uint8Array([0x80, 2, 0x4b, number, 0x2e]);
+  writeFiles(store.modelsDir, { "a.pkl": pickle(1), "b.pkl": pickle(1), "c.pkl": pickle(1) });
+  const read = () => readModelSet(testContext(), store.modelsDir, NO_CACHE);
+  const { digest } = await read();
+  await refuseInvalidOnce(context, store, await read(), validate);
+  Deno.removeSync(join(store.root, "passed_models.json"));
+  writeFiles(store.modelsDir, { "b.pkl": pickle(2) });
+  const check = async (
+    since: { digest: typeof digest; changed: ReadonlySet<string> },
+    settings = validate,
+  ) => {
+    opened.length = 0;
+    await refuseInvalid(context, store, { ...await read(), since }, settings);
+    return new Set(opened.filter((name) => name.endsWith(".pkl")));
+  };
+  const since = { digest, changed: new Set(["b.pkl"]) };
+  assert.deepEqual(await check(since), new Set(["b.pkl"]));
+  const all = new Set(["a.pkl", "b.pkl", "c.pkl"]);
+  const stricter = { ...validate, pickle: { ...validate.pickle, allow: ["other.module.Name"] } };
+  assert.deepEqual(await check(since, stricter), all);
+  const unknown = `sha256:${"0".repeat(64)}` as const;
+  assert.deepEqual(await check({ ...since, digest: unknown }), all);
+});

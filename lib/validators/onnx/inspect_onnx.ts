@@ -5,7 +5,7 @@ import { plural } from "../../core/format.ts";
 import { portablePathProblem } from "../../core/portable_path.ts";
 import { oneLine, quote } from "../../core/quote.ts";
 import { matchesAny } from "../../core/wildcards.ts";
-import type { ModelFile } from "../checker.ts";
+import type { ModelFile, PassedFiles } from "../checker.ts";
 import { InvalidModelError } from "../invalid_model.ts";
 import { readActive } from "../read_active.ts";
 import { compareSignature } from "./compare_signature.ts";
@@ -44,8 +44,7 @@ export interface OnnxRequest {
   readonly folder: { readonly files: readonly ModelFile[] };
   /** The active model with the same path. */
   readonly active: ActiveOnnx | undefined;
-  /** The SHA-256 of files, by path, of an earlier release that passed. */
-  readonly passed?: ReadonlyMap<string, string> | undefined;
+  readonly passed?: PassedFiles | undefined;
   readonly settings: OnnxSettings;
   readonly memory: TrialMemory;
 }
@@ -72,7 +71,7 @@ export async function inspectOnnx(context: Context, file: ModelFile, request: On
     context.log.debug(`${file.path} is identical to the active model: not loaded again`);
     return;
   }
-  if (filesOf(model).every(({ path, sha256 }) => request.passed?.get(path) === sha256)) {
+  if (filesOf(model).every((file) => request.passed?.has(file) === true)) {
     context.log.debug(`${file.path} is identical to the model of an earlier release: not loaded again`);
     return;
   }
