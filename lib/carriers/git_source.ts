@@ -1,14 +1,15 @@
 import type { Context } from "../core/context.ts";
-import { RefusedError } from "../core/errors.ts";
 import { removeTree } from "../core/files.ts";
 import type { LockOwner } from "../core/lock.ts";
 import { Turns } from "../core/turns.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../store/blob_memory.ts";
 import { checkOut, diverged, keepBranch, missingBranch, refuseDirty } from "../git/branch.ts";
-import { withScratchObjects } from "../git/blobs.ts";
+import { dropScratchObjects, withScratchObjects } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import { moveWorktree, settleJournal } from "../git/journal.ts";
+import { ofRemote } from "../git/clone_damage.ts";
+import { readInPlace } from "../git/local_remote.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import type { Relation } from "../git/commits.ts";
 import { Registry } from "../git/registry.ts";
@@ -23,7 +24,8 @@ import type { Store } from "../store/store.ts";
 import { publishTarget } from "./git_publish_base.ts";
 import { findClaimProblem, offeredFiles, readClaim } from "./git_manifest.ts";
 import type { LfsParts } from "./lfs_parts.ts";
-import { stageBlobs } from "./stage_git_blobs.ts";
+import { behindPublisher, lookUpOf, setBack } from "./git_set_back.ts";
+import { type BlobPlace, stageBlobs } from "./stage_git_blobs.ts";
 import type { ManifestClaim, Offer, OtherWriter, Revision, Source } from "./carrier.ts";
 
 export interface GitSourceOptions {
@@ -159,12 +161,40 @@ export class GitSource implements Source {
       wanted.set(file.blob, [...wanted.get(file.blob) ?? [], file]);
     }
     const bytes = sumSizes(wanted, claimed);
+    const reading = await this.#makeReadable(opened, offer, staging, [...wanted.keys()], bytes);
+    const openLfsParts = () => this.#lfsParts ??= this.#openLfsParts(registry);
+    const place = { ...opened, ...reading, openLfsParts, claimed };
+    const isInPlace = reading.action !== undefined;
+    try {
+      await stageBlobs(this.#context, place, staging, wanted, bytes);
+    } catch (error) {
+      throw isInPlace ? ofRemote(error, registry.objectsDir) : error;
+    }
+    await dropScratchObjects(this.#context.fs, this.#options.scratch);
+    this.#rememberBlobs(files, staging);
+  }
+
+  /** Returns how git reads these objects: in a registry on this disk if they are many, else fetched. */
+  async #makeReadable(
+    opened: Opened,
+    offer: Offer,
+    staging: Staging,
+    ids: readonly ObjectId[],
+    bytes: number,
+  ): Promise<Pick<BlobPlace, "git" | "action">> {
+    const { registry, git } = opened;
+    // Only the manifest's digests then show whether an object is damaged.
+    const inPlace = offer.claim !== undefined && isFolderFetch(opened, ids)
+      ? await readInPlace(registry, git, ids)
+      : undefined;
+    if (inPlace !== undefined) {
+      await staging.requireSpace(bytes);
+      return { git: inPlace, action: `read files from ${redactUrls(registry.remoteUrl.url)}` };
+    }
     // Each file is on the disk twice: as git's object and as the staged file.
     await staging.requireSpace(bytes * 2);
-    await this.#fetchBlobs(opened, [...wanted.keys()]);
-    const openLfsParts = () => this.#lfsParts ??= this.#openLfsParts(registry);
-    await stageBlobs(this.#context, { ...opened, openLfsParts, claimed }, staging, wanted, bytes);
-    this.#rememberBlobs(files, staging);
+    await this.#fetchBlobs(opened, ids);
+    return { git };
   }
 
   /** Loads the code only if there is a large file in Git LFS. */
@@ -268,11 +298,10 @@ export class GitSource implements Source {
   }
 
   async #fetchBlobs(opened: Opened, ids: readonly ObjectId[]): Promise<void> {
-    const { registry, git, commit, tree } = opened;
+    const { registry, git, commit } = opened;
     const missing = await registry.findMissing(git, commit, ids);
     if (missing.length === 0) return;
-    const isNearlyAll = missing.length > FOLDER_FILES_MIN && missing.length > tree.files.length * 0.9;
-    if (isNearlyAll && registry.hasNoFiles) {
+    if (isFolderFetch(opened, missing)) {
       await registry.fetchFolder(git, commit, this.#options.subdir);
     } else await registry.fetchObjects(git, missing);
   }
@@ -289,31 +318,10 @@ export class GitSource implements Source {
   }
 }
 
-function lookUpOf(branch: string): string {
-  return `look up the newest release on ${branch}`;
-}
-
-function setBack(action: string, ours: ObjectId, tip: ObjectId): RefusedError {
-  return new RefusedError(
-    `Cannot ${action}: the remote was set back to ${tip.slice(0, 12)}, before ${
-      ours.slice(0, 12)
-    } that was pulled`,
-    { code: "DOWNGRADE", hint: "if the downgrade is intended, run model-sync pull --allow-downgrade" },
-  );
-}
-
-/** A publisher's clone is ahead of a remote that was set back, and after a publish that was killed before its push. */
-function behindPublisher(registry: Registry, ours: ObjectId, tip: ObjectId): RefusedError {
-  return new RefusedError(
-    `Cannot ${lookUpOf(registry.settings.branch)}: ${registry.remoteBranch} is at ${
-      tip.slice(0, 12)
-    }, before ${ours.slice(0, 12)} in the clone of this publisher`,
-    {
-      code: "DOWNGRADE",
-      hint:
-        "the next model-sync publish pushes the newer commits; to take back a release, run model-sync withdraw",
-    },
-  );
+/** Whether a clone without files lacks nearly all files of a commit, and many. */
+function isFolderFetch({ registry, tree }: Opened, missing: readonly ObjectId[]): boolean {
+  return registry.hasNoFiles && missing.length > FOLDER_FILES_MIN &&
+    missing.length > tree.files.length * 0.9;
 }
 
 function sumSizes(

@@ -20,6 +20,8 @@ export interface BlobPlace {
   readonly registry: Registry;
   /** Reads the objects of the clone and of the scratch folder. */
   readonly git: Git;
+  /** Completes "Cannot …" in errors of git: `read files from the clone`. */
+  readonly action?: string | undefined;
   /** Returns what downloads files in Git LFS of which the store holds parts. */
   readonly openLfsParts: () => Promise<LfsParts | undefined>;
   /** The manifest's entries, by their paths. */
@@ -41,7 +43,7 @@ export async function stageBlobs(
   totalBytes: number,
 ): Promise<void> {
   let doneBytes = 0;
-  for await (const blob of readBlobs(place.git, [...wanted.keys()])) {
+  for await (const blob of readBlobs(place.git, [...wanted.keys()], place.action)) {
     const files = wanted.get(blob.id) ?? [];
     const show = (bytes: number) =>
       context.log.progress("verifying", doneBytes + bytes, totalBytes || undefined);

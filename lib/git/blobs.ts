@@ -2,7 +2,7 @@ import { quote } from "../core/quote.ts";
 import { delimiter, join } from "node:path";
 import { ByteReader } from "./byte_reader.ts";
 import { FailedError, RefusedError } from "../core/errors.ts";
-import { type FileSystem, PRIVATE_FOLDER_MODE } from "../core/files.ts";
+import { type FileSystem, PRIVATE_FOLDER_MODE, removeTree } from "../core/files.ts";
 import { refuseOversized, type RegistryFile } from "../release/registry_file.ts";
 import type { Git } from "./git.ts";
 import type { ObjectId } from "./object_id.ts";
@@ -13,17 +13,33 @@ import type { Registry } from "./registry.ts";
  * store keeps the files, so a clone of our own does not grow with every release.
  */
 export function withScratchObjects(registry: Registry, fs: FileSystem, scratch: string): Git {
+  const scratchGit = registry.git.with({
+    // Files that are deleted soon need not be synced.
+    config: ["core.fsync=none"],
+    env: { GIT_OBJECT_DIRECTORY: makeObjectsFolder(fs, scratch) },
+  });
+  return alsoReading(scratchGit, [registry.objectsDir]);
+}
+
+/** Returns git that also reads objects in these folders. */
+export function alsoReading(git: Git, objectDirs: readonly string[]): Git {
+  return git.with({ env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: objectDirs.map(listed).join(delimiter) } });
+}
+
+/**
+ * Deletes the objects in a temporary folder, of which git still uses the folder. Before the disk is synced: it would write
+ * them, too.
+ */
+export async function dropScratchObjects(fs: FileSystem, scratch: string): Promise<void> {
+  await removeTree(fs, join(scratch, "objects"));
+  makeObjectsFolder(fs, scratch);
+}
+
+function makeObjectsFolder(fs: FileSystem, scratch: string): string {
   const objects = join(scratch, "objects");
   // Git creates files in it with the umask, which in a user's clone may let every user write them.
   fs.mkdirSync(objects, { recursive: true, mode: PRIVATE_FOLDER_MODE });
-  return registry.git.with({
-    // Files that are deleted soon need not be synced.
-    config: ["core.fsync=none"],
-    env: {
-      GIT_OBJECT_DIRECTORY: objects,
-      GIT_ALTERNATE_OBJECT_DIRECTORIES: listed(registry.objectsDir),
-    },
-  });
+  return objects;
 }
 
 /** Returns a path as an entry of a list that git splits: quoted as in C if it contains the separator (git(1)). */
@@ -40,10 +56,17 @@ export interface Blob {
   readonly whole: Uint8Array | undefined;
 }
 
-/** Streams blobs in the order of `ids`. All of them must be in the clone or the temporary folder. */
-export async function* readBlobs(git: Git, ids: readonly ObjectId[]): AsyncGenerator<Blob> {
+/**
+ * Streams blobs in the order of `ids`. All of them must be in a folder that git reads.
+ *
+ * @param action completes "Cannot …" in errors
+ */
+export async function* readBlobs(
+  git: Git,
+  ids: readonly ObjectId[],
+  action = "read files from the clone",
+): AsyncGenerator<Blob> {
   if (ids.length === 0) return;
-  const action = "read files from the clone";
   const process = git.start(["cat-file", "--batch", "--buffer"], { action, stdin: ids.join("\n") + "\n" });
   const reader = new ByteReader(process.stdout);
   try {
@@ -63,7 +86,10 @@ export async function* readBlobs(git: Git, ids: readonly ObjectId[]): AsyncGener
           code: "GIT_OBJECT",
         });
       }
-      yield blobOf(id, Number(bytes), reader);
+      yield blobOf(id, Number(bytes), reader, async (error) => {
+        const exit = await process.exit;
+        return exit.code === 0 ? error : git.error(action, exit);
+      });
       await reader.readLine();
     }
     // A caller that stops early would make git fail.
@@ -75,10 +101,31 @@ export async function* readBlobs(git: Git, ids: readonly ObjectId[]): AsyncGener
   if (exit.code !== 0) throw git.error(action, exit);
 }
 
-/** Many small files arrive in one piece. Reading them without a copy and without waiting takes half of the time. */
-function blobOf(id: ObjectId, bytes: number, reader: ByteReader): Blob {
+/**
+ * Many small files arrive in one piece. Reading them without a copy and without waiting takes half of the time.
+ *
+ * @param explain returns the reason for which the stream ended early
+ */
+function blobOf(
+  id: ObjectId,
+  bytes: number,
+  reader: ByteReader,
+  explain: (error: unknown) => Promise<unknown>,
+): Blob {
   const whole = reader.takeBytes(bytes);
-  return { id, bytes, whole, content: whole === undefined ? reader.readBytes(bytes) : piecesOf([whole]) };
+  const content = whole === undefined ? explained(reader.readBytes(bytes), explain) : piecesOf([whole]);
+  return { id, bytes, whole, content };
+}
+
+async function* explained(
+  pieces: AsyncIterable<Uint8Array>,
+  explain: (error: unknown) => Promise<unknown>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* pieces;
+  } catch (error) {
+    throw await explain(error);
+  }
 }
 
 async function* piecesOf(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {

@@ -223,7 +223,7 @@ export async function damageBehind(error: unknown, clone: CheckedClone): Promise
 }
 
 /**
- * Returns an error of a fetch. Damaged objects are those of the remote, unless git names a file of the clone.
+ * Returns an error of reading from the remote. Damaged objects are those of the remote, unless git names a file of the clone.
  *
  * @param objectsDir of the clone
  */

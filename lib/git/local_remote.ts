@@ -1,0 +1,35 @@
+import { fileURLToPath } from "node:url";
+import { alsoReading } from "./blobs.ts";
+import { findMissingAmong } from "./find_missing.ts";
+import type { Git } from "./git.ts";
+import type { ObjectId } from "./object_id.ts";
+import type { Registry } from "./registry.ts";
+import type { RemoteUrl } from "./remote_url.ts";
+
+/**
+ * Returns git that also reads the objects of a remote on this disk, if that has all of these: they need not be fetched.
+ * Git does not compare them with their names then. `undefined` for any other remote.
+ *
+ * @param git of the scratch folder
+ */
+export async function readInPlace(
+  registry: Pick<Registry, "git" | "objectsDir" | "remoteUrl">,
+  git: Git,
+  ids: readonly ObjectId[],
+): Promise<Git | undefined> {
+  const objects = await findObjects(registry.git, registry.remoteUrl);
+  if (objects === undefined) return undefined;
+  const reading = alsoReading(git, [registry.objectsDir, objects]);
+  return (await findMissingAmong(reading, ids)).length === 0 ? reading : undefined;
+}
+
+/** Returns the folder of objects of a remote on this disk; `undefined` if it is elsewhere, or git refuses to use it. */
+async function findObjects(git: Git, { isLocal, url }: RemoteUrl): Promise<string | undefined> {
+  if (!isLocal) return undefined;
+  const path = url.startsWith("file:") ? fileURLToPath(url) : url;
+  const { code, stdout } = await git.attempt(
+    ["-C", path, "rev-parse", "--path-format=absolute", "--git-path", "objects"],
+    { action: `find the objects of ${url}` },
+  );
+  return code === 0 ? new TextDecoder().decode(stdout).trimEnd() : undefined;
+}

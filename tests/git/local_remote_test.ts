@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { startGitServer } from "../../fakes/git_server.ts";
+import { ModelSyncError } from "../../lib/core/errors.ts";
+import type { SpawnProcess } from "../../lib/core/subprocess.ts";
+import { WHOLE_DISK_FILES_MIN } from "../../lib/core/sync_files.ts";
+import { countingSpawn } from "../helpers/counting_fs.ts";
+import { type Machine, machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
+import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { git } from "../helpers/test_git.ts";
+
+/** A registry with a release of many files. */
+async function publishMany(root: string): Promise<Machine> {
+  const trainer = newTrainer(root);
+  const files = Array.from(
+    { length: WHOLE_DISK_FILES_MIN + 1 },
+    (_, index) => [`d${index % 8}/${index}.json`, `{"model": ${index}}`],
+  );
+  writeFiles(trainer.modelsDir, Object.fromEntries(files));
+  await publishFrom(testContext(), trainer);
+  return trainer;
+}
+
+/** Pulls, and returns how often a folder was fetched, and the packs that are in staging when the release is synced. */
+async function pullCounting(bot: Machine): Promise<{ folderFetches: number; packsAtSync: string[] }> {
+  let folderFetches = 0;
+  const packsAtSync: string[] = [];
+  const spawn: SpawnProcess = (request) => {
+    if (request.args.includes("fetch") && request.args.includes("--no-filter")) folderFetches++;
+    if (request.title === "sync") {
+      const staged = Object.keys(readFiles(join(bot.modelsDir, "../.model-sync/staging")));
+      packsAtSync.push(...staged.filter((path) => path.endsWith(".pack")));
+    }
+    return countingSpawn(() => {})(request);
+  };
+  await pullTo(testContext({ spawn }), bot);
+  return { folderFetches, packsAtSync };
+}
+
+Deno.test("many files of a registry on this disk are read there; those of a server are fetched, and their pack is gone when the disk is synced", async () => {
+  using dir = memoryDir();
+  const trainer = await publishMany(dir.path);
+  const path = registryOf(trainer);
+  await using server = startGitServer({ root: join(path, ".."), token: "", isOpen: true });
+  const addresses: readonly (readonly [string, number])[] = [
+    [path, 0],
+    [pathToFileURL(path).href, 0],
+    [`${server.origin}/${path.split("/").at(-1)}`, 1],
+  ];
+  git(path, "config", "uploadpack.allowFilter", "true");
+  for (const [index, [address, folderFetches]] of addresses.entries()) {
+    const bot = machine(dir.path, `bot${index}`, address);
+    assert.deepEqual(await pullCounting(bot), { folderFetches, packsAtSync: [] });
+    assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
+  }
+});
+
+Deno.test("a damaged object of a registry on this disk ends the pull, and the error names the registry", async () => {
+  using dir = memoryDir();
+  const trainer = await publishMany(dir.path);
+  const path = registryOf(trainer);
+  const packs = join(path, "objects/pack");
+  const [name] = [...Deno.readDirSync(packs)].map(({ name }) => name).filter((name) =>
+    name.endsWith(".pack")
+  );
+  const pack = join(packs, name ?? "");
+  const bytes = Deno.readFileSync(pack);
+  const text = new TextDecoder("latin1").decode(bytes);
+  const at = text.indexOf('{"model": 77}');
+  assert.ok(at > 0);
+  bytes.set(new TextEncoder().encode('{"model": 78}'), at);
+  Deno.chmodSync(pack, 0o600);
+  Deno.writeFileSync(pack, bytes);
+  const bot = machine(dir.path, "bot", path);
+  await assert.rejects(pullTo(testContext(), bot), (error) => {
+    assert.ok(error instanceof ModelSyncError);
+    assert.ok(error.message.startsWith(`Cannot read files from ${path}: `), error.message);
+    return true;
+  });
+  assert.throws(() => Deno.lstatSync(bot.modelsDir), Deno.errors.NotFound);
+});
