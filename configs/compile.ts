@@ -12,13 +12,8 @@ import { neverAborted } from "../lib/core/context.ts";
 import { EXIT, type ExitCode, ModelSyncError } from "../lib/core/errors.ts";
 import { hashFile } from "../lib/core/hash.ts";
 import { systemFault } from "../lib/core/system_fault.ts";
-import {
-  compileOptions,
-  compileProgram,
-  type CompileTools,
-  type ProgramResult,
-  type RunProgram,
-} from "./compile/compile_program.ts";
+import { compileOptions, compileProgram } from "./compile/compile_program.ts";
+import type { CompileTools, ProgramResult, RunProgram } from "./compile/compile_tools.ts";
 import { asksForUsage, type Build, parseOptions, USAGE } from "./compile/compile_options.ts";
 import { BYTES_MAX, megabytes, packedSizes, sizeReport } from "./compile/size_report.ts";
 import { writeLine } from "../lib/core/files.ts";

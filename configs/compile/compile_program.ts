@@ -4,38 +4,16 @@ import * as z from "zod";
 import { clonedCommit, COMMIT_FILE } from "../../cli/_version.ts";
 import { parseJson } from "../../lib/core/json.ts";
 import { ORT_PACKAGE } from "../../lib/validators/onnx/ort_package.ts";
+import { bundleEntry } from "./bundle_entry.ts";
 import { compileError, INCOMPLETE_RUNTIME, packageError, startError } from "./compile_error.ts";
 import type { Build } from "./compile_options.ts";
+import type { CompileTools } from "./compile_tools.ts";
 import { programEntries, wholeLock } from "../install/program_packages.ts";
 import { userPackages } from "../install/user_packages.ts";
 import { needlessFiles } from "./needless_files.ts";
 import { hostTarget } from "./targets.ts";
 
 const LOCK_FILE = "dist/deno.lock";
-
-/** Runs a program and returns what it printed, without colours. It does not inherit the dropped variables. */
-export type RunProgram = (
-  program: string,
-  args: readonly string[],
-  dropped?: readonly string[],
-) => Promise<ProgramResult>;
-
-export interface ProgramResult {
-  readonly success: boolean;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** What a compile needs from outside. */
-export interface CompileTools {
-  /** The folder of the clone. */
-  readonly project: string;
-  /** The path of the Deno that runs. It has the packages. */
-  readonly deno: string;
-  /** The path of the Deno that compiles. */
-  readonly compiler: string;
-  readonly run: RunProgram;
-}
 
 /**
  * Returns the options of `deno compile` that are the same for every platform. Downloads the packages that the program
@@ -49,20 +27,21 @@ export async function compileOptions({ project, deno, run }: CompileTools): Prom
     if (!success) throw packageError(stderr);
     return stdout;
   };
-  const infos: string[] = [];
-  for (const entry of programEntries(project)) {
-    await ask("cache", "-q", "--unstable-npm-lazy-caching", ...entry);
-    infos.push(await ask("info", "-q", "--json", ...entry));
-  }
+  const [main = [], onnx = []] = programEntries(project);
+  for (const entry of [main, onnx]) await ask("cache", "-q", "--unstable-npm-lazy-caching", ...entry);
+  // The other packages are in the bundle.
+  const info = await ask("info", "-q", "--json", ...onnx);
   return [
     // Everything is cached now. Without the option, Deno would download the packages of the tests, 400 MB.
     ...["--cached-only", "--no-check", "--no-prompt", "--unstable-npm-lazy-caching", "-P=model-sync"],
     // As the tasks of deno.json: garbage would grow to several times the data.
     "--v8-flags=--optimize-for-size",
+    // The executable would run compiled code from a file in the folder for temporary files, which any user can put there.
+    "--no-code-cache",
     ...["--include", join(project, "web/static")],
     ...["--include", ORT_PACKAGE, "--lock", writeLock(project)],
     ...packedCommit(project),
-    ...needlessFiles(userPackages(infos)).flatMap((path) => ["--exclude", path]),
+    ...needlessFiles(userPackages([info])).flatMap((path) => ["--exclude", path]),
   ];
 }
 
@@ -96,15 +75,8 @@ export async function compileProgram(
   build: Build,
 ): Promise<string> {
   const { target, path } = build;
-  const args = [
-    "compile",
-    ...options,
-    "--target",
-    target.triple,
-    "-o",
-    resolve(path),
-    join(tools.project, "cli/main.ts"),
-  ];
+  const entry = await bundleEntry(tools, target);
+  const args = ["compile", ...options, "--target", target.triple, "-o", resolve(path), entry];
   // DENORT_BIN names a runtime for this machine, and Deno would use it for every platform.
   const compile = () => tools.run(tools.compiler, args, target === hostTarget() ? [] : ["DENORT_BIN"]);
   const runtimes = join(await denoDir(tools), "dl");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { compile } from "../../configs/compile.ts";
-import type { ProgramResult } from "../../configs/compile/compile_program.ts";
+import type { ProgramResult } from "../../configs/compile/compile_tools.ts";
 import { needlessFiles } from "../../configs/compile/needless_files.ts";
 import { packedSizes, sizeReport } from "../../configs/compile/size_report.ts";
 import { hostTarget } from "../../configs/compile/targets.ts";
@@ -14,6 +14,7 @@ const DONE: ProgramResult = { success: true, stdout: "", stderr: "" };
 interface Compiled {
   readonly target: string;
   readonly output: string;
+  readonly entry: string;
   readonly dropped: readonly string[];
 }
 
@@ -28,7 +29,11 @@ async function runCompile(
   const included: string[] = [];
   const [printed, complaints]: [string[], string[]] = [[], []];
   const lock = JSON.stringify({ version: "5", specifiers: {}, npm: {} });
-  writeFiles(folder, { "deno.lock": lock, "lib/validators/onnx/deno.lock": lock });
+  writeFiles(folder, {
+    "deno.json": `{"imports": {}}`,
+    "deno.lock": lock,
+    "lib/validators/onnx/deno.lock": lock,
+  });
   const code = await compile({
     project: folder,
     deno: "deno",
@@ -45,7 +50,7 @@ async function runCompile(
         return Promise.resolve({ ...DONE, stdout: "model-sync 1.2.3\n", ...others(rest) });
       }
       included.push(...rest.filter((_, index) => rest[index - 1] === "--include"));
-      const call = { target: valueOf("--target"), output: valueOf("-o"), dropped };
+      const call = { target: valueOf("--target"), output: valueOf("-o"), entry: rest.at(-1) ?? "", dropped };
       compiled.push(call);
       const failure = answer(call, compiled.length);
       if (failure !== undefined) return Promise.resolve({ success: false, stdout: "", stderr: failure });
@@ -84,8 +89,10 @@ Deno.test("compile --all builds five platforms, uses DENORT_BIN for this machine
     "model-sync-macos-x64": "x86_64-apple-darwin",
     "model-sync-windows-x64.exe": "x86_64-pc-windows-msvc",
   });
-  for (const { target, dropped } of compiled) {
+  for (const { target, entry, dropped } of compiled) {
     assert.deepEqual(dropped, target === HOST?.triple ? [] : ["DENORT_BIN"], target);
+    const bundle = target.includes("windows") ? "program-windows" : "program";
+    assert.equal(entry, join(dir.path, "dist", bundle, "main.js"), "the bundle starts, not the source");
   }
   const digest = (text: string) => createHash("sha256").update(text).digest("hex");
   const sums = Object.entries(programs).map(([name, text]) => `${digest(text)}  ${name}`);

@@ -27,7 +27,6 @@ export interface ProgramResult {
 
 /** The variables of the executable, as on a machine without Deno, whose cache it could otherwise use. */
 export function programEnv(cwd: string): Record<string, string> {
-  // The runtime keeps compiled code in the folder for temporary files.
   return { ...GIT_ENV, NO_COLOR: "1", DENO_DIR: `${cwd}/no-cache`, TMPDIR: cwd };
 }
 
