@@ -3,7 +3,7 @@ import type { Context } from "../core/context.ts";
 import { diskError } from "../core/errors.ts";
 import { makeWay, syncFolders } from "../core/files.ts";
 import { checkFile } from "../store/release_files.ts";
-import { hasReleaseDir, installRelease, releaseDir, writeManifest } from "../store/releases.ts";
+import { hasReleaseDir, installRelease, keepManifest, releaseDir, writeManifest } from "../store/releases.ts";
 import type { Staging } from "../store/staging.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
@@ -25,7 +25,8 @@ export async function install(
     await staging.sync();
     if (hasReleaseDir(store, release.digest)) return await repair(context, store, staging, release);
     installRelease(store, staging.dir, release.digest, release.text, release.signature);
-    rememberDigests(store, staging, release);
+    keepManifest(store, release);
+    StatCache.replaceOfRelease(store, release.digest, staging.files);
     return 0;
   } catch (error) {
     throw diskError(error, `put release ${release.digest} into the store`);
@@ -56,11 +57,4 @@ async function repair(
   writeManifest(store, release.digest, release.text, release.signature);
   cache.save();
   return count;
-}
-
-/** Renames keep the stamps of the staged files, so the files need not be asked again. */
-function rememberDigests(store: Store, staging: Staging, release: VerifiedRelease): void {
-  const cache = StatCache.ofRelease(store, release.digest);
-  for (const { path, stamp, sha256 } of staging.files) cache.rememberOwn(path, stamp, sha256);
-  cache.save();
 }

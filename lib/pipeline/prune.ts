@@ -3,11 +3,18 @@ import { type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
 import { readIntent } from "../store/intent.ts";
 import { readPointer } from "../store/pointers.ts";
 import { readQuarantine } from "../store/quarantine.ts";
-import { findRelease, listReleaseHeads, type ReleaseHead, removeRelease } from "../store/releases.ts";
+import {
+  findRelease,
+  hasWholeManifest,
+  listReleaseHeads,
+  type ReleaseHead,
+  removeRelease,
+} from "../store/releases.ts";
 import { judgedCanary, openCanary } from "../canary/find_canary.ts";
 import { removeSpare, retireRelease } from "../store/spare.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
+import { wholeManifests } from "../store/whole_manifests.ts";
 
 /** Which releases a prune keeps and which it removes, newest first. */
 export interface PrunePlan {
@@ -48,15 +55,16 @@ interface NewestReleases {
 
 /**
  * Returns the first `count` releases whose manifests are whole: a damaged one must not take the place of a release that
- * a rollback can activate. Manifests are read only if some release would be removed.
+ * a rollback can activate. Manifests are read only if some release would be removed, and only those that changed.
  */
 function newestWhole(store: Store, releases: readonly ReleaseHead[], count: number): NewestReleases {
   if (releases.length <= count) return { newest: releases, damaged: [] };
+  const identities = wholeManifests(store);
   const newest: ReleaseHead[] = [];
   const damaged: ReleaseHead[] = [];
   for (const release of releases) {
     if (newest.length === count) break;
-    const isWhole = findRelease(store, release.digest) !== undefined;
+    const isWhole = hasWholeManifest(store, release.digest, identities);
     (isWhole ? newest : damaged).push(release);
   }
   return { newest, damaged };

@@ -1,7 +1,14 @@
-import type { Revision, Source } from "../carriers/carrier.ts";
+import type { Offer, Revision, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf, RefusedError } from "../core/errors.ts";
-import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
+import {
+  type Carrier,
+  type Digest,
+  type Manifest,
+  shareEntries,
+  shortDigest,
+  totalBytes,
+} from "../release/manifest.ts";
 import type { ActivationSetting } from "../config/choices.ts";
 import { chooseMode, type ModeChoice } from "../store/model_folder.ts";
 import { sweepPartials } from "../store/partials.ts";
@@ -190,10 +197,11 @@ async function pullOffered(
   if (nothingNew !== undefined) return nothingNew;
   context.log.info(`inspecting revision ${revision.id.slice(0, 12)}`);
   const inspect = async () => await checkOffer(context, await source.inspect(revision), options);
-  const { offer, accepted, signer } = await run.step("inspect", inspect);
-  learnFrom(context, store, accepted?.manifest ?? offer.claim?.manifest);
+  const { offer: inspected, accepted, signer } = await run.step("inspect", inspect);
+  learnFrom(context, store, accepted?.manifest ?? inspected.claim?.manifest);
   await leave();
   const active = activeManifest(store);
+  const offer = sharingEntries(inspected, active);
   const refuse = (manifest: Manifest) => {
     if (findWithdrawal(store, manifest.digest) !== undefined) {
       rememberRefused(context, store, revision, manifest);
@@ -279,6 +287,12 @@ const NOTHING_NEW = { outcome: "unchanged", changed: 0, writtenBytes: 0 } as con
 
 function writtenBytesOf({ files }: Staging): number {
   return files.reduce((sum, { how, bytes }) => how === "written" ? sum + bytes : sum, 0);
+}
+
+/** Returns the offer with a manifest that shares its entries with that of the active release, which saves memory. */
+function sharingEntries(offer: Offer, active: Manifest | undefined): Offer {
+  if (offer.claim === undefined || active === undefined) return offer;
+  return { ...offer, claim: { ...offer.claim, manifest: shareEntries(offer.claim.manifest, active.files) } };
 }
 
 /** Whether consumers see the active release undamaged, as far as sizes and times show. */

@@ -57,7 +57,8 @@ export async function stage(
 
 /** Stages all files, in the folder of a removed release if there is one. */
 async function fill(source: Source, offer: Offer, staging: Staging): Promise<void> {
-  await staging.takeSpare(offer.files.map(({ path }) => path));
+  const paths = offer.files.map(({ path }) => path);
+  await staging.takeSpare(paths);
   await source.stage(offer, staging);
-  staging.removeLeftovers();
+  staging.removeLeftovers(paths);
 }

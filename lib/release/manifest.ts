@@ -181,6 +181,29 @@ export async function parseManifest(text: string, where: string): Promise<Manife
 }
 
 /**
+ * Returns the manifest with the entries of an earlier one in the place of equal ones: two manifests of which few entries
+ * differ then take the memory of one.
+ *
+ * @param known in the order of paths, as in every manifest
+ */
+export function shareEntries(manifest: Manifest, known: readonly ReleaseFile[]): Manifest {
+  let at = 0;
+  const files = manifest.files.map((file) => {
+    for (let other = known[at]; other !== undefined; other = known[++at]) {
+      if (other.path === file.path) return isSameEntry(other, file) ? other : file;
+      if (compareUtf8(other.path, file.path) > 0) return file;
+    }
+    return file;
+  });
+  return { ...manifest, files };
+}
+
+function isSameEntry(a: ReleaseFile, b: ReleaseFile): boolean {
+  return a.path === b.path && a.size === b.size && a.sha256 === b.sha256 &&
+    a.contentChunks === b.contentChunks;
+}
+
+/**
  * Parses a manifest of the store. {@link parseManifest} has checked it before it was written, so this checks only its
  * shape: a rollback does not wait for the digest of a long list. `verify` checks the digest again.
  *

@@ -5,7 +5,7 @@ import type { Digest, ReleaseFile } from "../release/manifest.ts";
 import { readPointer } from "./pointers.ts";
 import { checkFile } from "./release_files.ts";
 import { findRelease, listReleaseNames, releaseDir } from "./releases.ts";
-import { SHA256_DIGITS } from "./stat_columns.ts";
+import { findAligned, SHA256_DIGITS } from "./stat_columns.ts";
 import { type FileStamp, stampOf, StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
@@ -52,6 +52,12 @@ export class HeldFiles {
     return undefined;
   }
 
+  /** Returns whether an installed release has a file with this content. */
+  holds(sha256: Sha256): boolean {
+    const releases = this.#releases ??= openReleases(this.#store);
+    return releases.some((release) => release.holds(sha256));
+  }
+
   /** Returns the stamp of a file that has its digest still: with one call if the stat cache knows it. */
   async stampOfIntact({ file, dir, cache }: HeldFile): Promise<FileStamp | undefined> {
     const info = findEntry(this.#store.fs, `${dir}/${file.path}`);
@@ -63,7 +69,7 @@ export class HeldFiles {
 
   /** Saves the digests of files that had to be hashed. */
   save(): void {
-    for (const { cache } of this.#releases ?? []) cache.save();
+    for (const release of this.#releases ?? []) release.save();
   }
 }
 
@@ -75,10 +81,10 @@ function openReleases(store: Store): HeldRelease[] {
 }
 
 class HeldRelease {
-  readonly cache: StatCache;
   readonly #store: Store;
   readonly #digest: Digest;
   readonly #dir: string;
+  #cache: StatCache | undefined;
   #searches = 0;
   #index: Map<Sha256, ListedFile> | undefined;
 
@@ -86,7 +92,15 @@ class HeldRelease {
     this.#store = store;
     this.#digest = digest;
     this.#dir = releaseDir(store, digest);
-    this.cache = StatCache.ofRelease(store, digest);
+  }
+
+  /** Read only if it is needed: that of 50,000 files takes 10 MB. */
+  get cache(): StatCache {
+    return this.#cache ??= StatCache.ofRelease(this.#store, this.#digest);
+  }
+
+  save(): void {
+    this.#cache?.save();
   }
 
   findAt(path: string, sha256: Sha256): HeldFile | undefined {
@@ -95,19 +109,24 @@ class HeldRelease {
   }
 
   find(sha256: Sha256): HeldFile | undefined {
-    const found = this.#search(sha256);
+    const isWorthReading = this.#index !== undefined || ++this.#searches > SEARCHES_MAX || this.holds(sha256);
+    const found = isWorthReading ? this.#search(sha256) : undefined;
     return found && this.#held(found);
   }
 
   #search(sha256: Sha256): ListedFile | undefined {
-    const isIndexed = this.#index !== undefined || ++this.#searches > SEARCHES_MAX || !this.#isListed;
-    if (isIndexed) return (this.#index ??= this.#createIndex()).get(sha256);
+    const isIndexed = this.#index !== undefined || this.#searches > SEARCHES_MAX;
+    if (isIndexed || !this.#isListed) return (this.#index ??= this.#createIndex()).get(sha256);
     const { paths, sizes, sha256s } = this.cache.listed;
-    let start = sha256s.indexOf(sha256);
-    while (start % SHA256_DIGITS > 0) start = sha256s.indexOf(sha256, start + 1);
-    const row = start / SHA256_DIGITS;
+    const row = findAligned(sha256s, sha256) ?? -1;
     const [path, size] = [paths[row], sizes[row]];
     return path === undefined || size === undefined ? undefined : { path, size, sha256 };
+  }
+
+  /** Whether the release has a file with this content: without its cache, if that need not be read for it. */
+  holds(sha256: Sha256): boolean {
+    const known = this.#cache === undefined ? StatCache.holds(this.#store, this.#digest, sha256) : "unknown";
+    return known === "unknown" ? this.#search(sha256) !== undefined : known;
   }
 
   /** A full disk may have cost the stat cache. Then the manifest lists the files. */

@@ -35,7 +35,7 @@ export class ManifestMemo {
   }
 }
 
-/** Differs for every other content: manifests are replaced by renames. */
-function identityOf({ ino, size, mtime, ctime }: Deno.FileInfo): string {
+/** Identifies the content of a manifest's file. Differs for every other content: manifests are replaced by renames. */
+export function identityOf({ ino, size, mtime, ctime }: Deno.FileInfo): string {
   return [ino, size, mtime?.getTime(), ctime?.getTime()].join(" ");
 }

@@ -15,7 +15,8 @@ import { clearWay, removeState } from "../core/set_aside.ts";
 import { Digest, type Manifest, MANIFEST_BYTES_MAX, readHead, readManifest } from "../release/manifest.ts";
 import type { NamedReleases } from "../release/match_digest.ts";
 import { SIGNATURE_BYTES_MAX } from "../release/registry_file.ts";
-import type { StoredRelease } from "./manifest_memo.ts";
+import { identityOf, type StoredRelease } from "./manifest_memo.ts";
+import { rememberWhole } from "./whole_manifests.ts";
 import type { Store } from "./store.ts";
 
 export type { StoredRelease };
@@ -76,6 +77,26 @@ export function findManifest(
   // A link does not show when its file changes.
   if (release !== undefined && info.isFile) store.manifests.keep(path, info, release);
   return release;
+}
+
+/** Remembers the manifest of a release that was just installed, so that neither this run nor a prune parses it. */
+export function keepManifest(store: Store, { manifest, text }: StoredRelease): void {
+  const path = manifestPath(store, manifest.digest);
+  const info = findEntry(store.fs, path);
+  if (info?.isFile !== true) return;
+  store.manifests.keep(path, info, { manifest, text });
+  rememberWhole(store, manifest.digest, identityOf(info));
+}
+
+/** Returns whether a release has a complete manifest. Reads it only if its file has changed since it was installed. */
+export function hasWholeManifest(
+  store: Store,
+  digest: Digest,
+  identities: ReadonlyMap<Digest, string>,
+): boolean {
+  const info = findEntry(store.fs, manifestPath(store, digest));
+  if (info === undefined) return false;
+  return identityOf(info) === identities.get(digest) || findRelease(store, digest) !== undefined;
 }
 
 function readRelease(store: Store, path: string, digest: Digest): StoredRelease | undefined {

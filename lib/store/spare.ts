@@ -53,10 +53,10 @@ export async function removeSpare(store: Store): Promise<void> {
   if (findEntry(store.fs, store.spare) !== undefined) await removeTree(store.fs, store.spare);
 }
 
-/** What a folder holds of the spare folder. */
+/** What a folder holds of the spare folder: all wanted files but some. */
 export interface SpareFiles {
-  /** Relative to the folder. */
-  readonly paths: ReadonlySet<string>;
+  /** The wanted files that are not there. Most are there, so this takes less memory than a list of those. */
+  readonly missing: ReadonlySet<string>;
   /** The folders from which something was removed. */
   readonly changed: readonly string[];
 }
@@ -67,53 +67,48 @@ export interface SpareFiles {
  * making. If the move fails, the spare folder is not used.
  *
  * @param scratch a path in staging: what a killed run leaves there is removed
+ * @param wanted paths relative to `dir`
+ * @returns `undefined` without a spare folder
  */
 export async function takeSpare(
   context: Context,
   store: Store,
   dir: string,
   scratch: string,
-  isWanted: (path: string) => boolean,
-): Promise<SpareFiles> {
-  if (findEntry(store.fs, store.spare)?.isDirectory !== true) return NOTHING;
+  wanted: Iterable<string>,
+): Promise<SpareFiles | undefined> {
+  if (findEntry(store.fs, store.spare)?.isDirectory !== true) return undefined;
   try {
     store.fs.renameSync(store.spare, scratch);
-    return moveWanted(store.fs, scratch, dir, isWanted);
+    return moveWanted(store.fs, scratch, dir, wanted);
   } catch (error) {
     context.log.debug(`the folder of a removed release cannot be used again: ${messageOf(error)}`);
     await removeTree(store.fs, dir);
     makeReadableFolder(store.fs, dir);
-    return NOTHING;
+    return undefined;
   }
 }
 
-const NOTHING: SpareFiles = { paths: new Set(), changed: [] };
-
-function moveWanted(
-  fs: FileSystem,
-  scratch: string,
-  dir: string,
-  isWanted: (path: string) => boolean,
-): SpareFiles {
-  const files = new WantedFiles(fs, isWanted);
+function moveWanted(fs: FileSystem, scratch: string, dir: string, wanted: Iterable<string>): SpareFiles {
+  const files = new WantedFiles(fs, wanted);
   files.collect(scratch, "");
   for (const { name } of Array.from(fs.readDirSync(scratch))) {
     fs.renameSync(`${scratch}/${name}`, `${dir}/${name}`);
   }
-  return { paths: files.paths, changed: files.changed.map((folder) => join(dir, folder)) };
+  return { missing: new Set(files.missing), changed: files.changed.map((folder) => join(dir, folder)) };
 }
 
 /** Finds the wanted files of a folder, and removes everything else: other files, links, pipes and empty folders. */
 class WantedFiles {
-  readonly paths = new Set<string>();
+  /** The wanted files that were not found. */
+  readonly missing: Set<string>;
   /** Relative to the folder. */
   readonly changed: string[] = [];
   readonly #fs: FileSystem;
-  readonly #isWanted: (path: string) => boolean;
 
-  constructor(fs: FileSystem, isWanted: (path: string) => boolean) {
+  constructor(fs: FileSystem, wanted: Iterable<string>) {
     this.#fs = fs;
-    this.#isWanted = isWanted;
+    this.missing = new Set(wanted);
   }
 
   /** @returns whether there was a wanted file */
@@ -128,9 +123,8 @@ class WantedFiles {
 
   #collectEntry({ name, isFile, isDirectory }: Deno.DirEntry, folder: string, prefix: string): boolean {
     const [location, path] = [`${folder}/${name}`, prefix + name];
-    const isKept = isDirectory ? this.collect(location, `${path}/`) : isFile && this.#isWanted(path);
+    const isKept = isDirectory ? this.collect(location, `${path}/`) : isFile && this.missing.delete(path);
     if (!isKept) this.#fs.removeSync(location);
-    else if (isFile) this.paths.add(path);
     return isKept;
   }
 }

@@ -19,7 +19,7 @@ import { type HeldFile, HeldFiles } from "./held_files.ts";
 import { requireSpace } from "./require_space.ts";
 import { Working } from "../core/working.ts";
 import { StagedFolders } from "./staged_folders.ts";
-import { takeSpare } from "./spare.ts";
+import { type SpareFiles, takeSpare } from "./spare.ts";
 import { type FileStamp, stampOf } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
@@ -53,8 +53,8 @@ export class Staging implements AsyncDisposable {
   readonly #files = new Map<string, StagedFile>();
   readonly #folders: StagedFolders;
   readonly #held: HeldFiles;
-  /** The files of the spare folder, which may be those of the release. */
-  #spare: ReadonlySet<string> = new Set();
+  /** The spare folder's files, among which are those of the release. */
+  #spare: SpareFiles | undefined;
   /** The small files that are not on the disk yet. */
   #unsynced: string[] = [];
   #sha256Of: ((bytes: Uint8Array) => Sha256) | undefined;
@@ -90,22 +90,23 @@ export class Staging implements AsyncDisposable {
    * Assembles the release in the folder of a removed one, if the store keeps one. Call it before anything is staged, and
    * {@link removeLeftovers} after everything is.
    *
-   * @param paths all files of the release
+   * @param paths all files of the release, each once
    */
   async takeSpare(paths: Iterable<string>): Promise<void> {
-    const wanted = new Set(paths);
-    const scratch = join(this.#root, "spare");
-    const spare = await takeSpare(this.#context, this.#store, this.dir, scratch, (path) => wanted.has(path));
-    this.#spare = spare.paths;
-    for (const folder of spare.changed) this.#folders.noteChanged(folder);
+    this.#spare = await takeSpare(this.#context, this.#store, this.dir, join(this.#root, "spare"), paths);
+    for (const folder of this.#spare?.changed ?? []) this.#folders.noteChanged(folder);
   }
 
   /** Removes the files of the folder that were wanted, but not staged. */
-  removeLeftovers(): void {
-    for (const path of this.#spare) {
-      if (!this.#files.has(path)) removeIfThere(this.#store.fs, this.#place(path));
-    }
-    this.#spare = new Set();
+  removeLeftovers(paths: Iterable<string>): void {
+    if (this.#spare === undefined) return;
+    for (const path of paths) if (this.#isSpare(path) && !this.#files.has(path)) this.#place(path);
+    this.#spare = undefined;
+  }
+
+  /** Whether the spare folder had a file at this path. It may have been replaced since. */
+  #isSpare(path: string): boolean {
+    return this.#spare?.missing.has(path) === false;
   }
 
   /** The files that are staged so far. */
@@ -151,7 +152,7 @@ export class Staging implements AsyncDisposable {
 
   /** Returns the stamp of a file of the spare folder that is a file of an installed release, and intact. */
   #findKept(path: string, { file, cache }: HeldFile): FileStamp | undefined {
-    if (!this.#spare.has(path)) return undefined;
+    if (!this.#isSpare(path)) return undefined;
     const info = findEntry(this.#store.fs, `${this.dir}/${path}`);
     return info?.isFile === true && cache.find(file.path, info) === file.sha256 ? stampOf(info) : undefined;
   }
@@ -182,7 +183,7 @@ export class Staging implements AsyncDisposable {
 
   /** Returns whether an installed release has a file with this content. */
   holds(sha256: Sha256): boolean {
-    return this.#held.find(sha256) !== undefined;
+    return this.#held.holds(sha256);
   }
 
   /** Checks that the disk has room for the bytes. @throws {DiskError} code `DISK` */
@@ -349,7 +350,7 @@ export class Staging implements AsyncDisposable {
       throw new RefusedError(`Cannot stage ${path} twice`, { code: "DUPLICATE_PATH" });
     }
     const target = join(this.dir, path);
-    if (this.#spare.has(path)) removeIfThere(this.#store.fs, target);
+    if (this.#isSpare(path)) removeIfThere(this.#store.fs, target);
     this.#folders.makeAbove(target);
     return target;
   }

@@ -1,14 +1,20 @@
 import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import { DiskError, diskError } from "../core/errors.ts";
-import { type FileSystem, findBytes, replaceFile } from "../core/files.ts";
+import { type FileSystem, findBytes, findEntry, replaceFile } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
 import type { Digest } from "../release/manifest.ts";
 import type { DigestCache } from "../release/model_set.ts";
 import type { FileStat } from "../release/scan_folder.ts";
 import { releaseDirName } from "./releases.ts";
-import { decodeColumns, encodeColumns, SHA256_DIGITS, type StatColumns } from "./stat_columns.ts";
+import {
+  decodeColumns,
+  encodeColumns,
+  findDigestRow,
+  SHA256_DIGITS,
+  type StatColumns,
+} from "./stat_columns.ts";
 import type { Store } from "./store.ts";
 
 /** What identifies the present content of a file without reading it. */
@@ -17,6 +23,13 @@ export interface FileStamp {
   readonly mtimeMs: number;
   readonly ctimeMs: number;
   readonly inode: number;
+}
+
+/** A file of a release, with its digest. */
+interface CachedFile {
+  readonly path: string;
+  readonly stamp: FileStamp;
+  readonly sha256: Sha256;
 }
 
 interface Entry extends FileStamp {
@@ -75,9 +88,39 @@ export class StatCache implements DigestCache {
     return new StatCache(store, releaseDirName(digest), { comparesCtime: false });
   }
 
+  /**
+   * Replaces the cache of a release that was just installed. The renames have kept the stamps of its files. Ignores a
+   * failure of the disk, as {@link save}.
+   */
+  static replaceOfRelease(store: Store, digest: Digest, files: readonly CachedFile[]): void {
+    writeColumns(store.fs, cachePath(store, releaseDirName(digest)), {
+      paths: files.map(({ path }) => path),
+      sizes: Float64Array.from(files, ({ stamp }) => stamp.size),
+      mtimesMs: Float64Array.from(files, ({ stamp }) => stamp.mtimeMs),
+      ctimesMs: Float64Array.from(files, ({ stamp }) => stamp.ctimeMs),
+      inodes: Float64Array.from(files, ({ stamp }) => stamp.inode),
+      sha256s: files.map(({ sha256 }) => sha256).join(""),
+    });
+  }
+
   /** Removes the cache of a removed release. */
   static removeOfRelease(store: Store, digest: Digest): void {
     removeState(store.fs, cachePath(store, releaseDirName(digest)));
+  }
+
+  /** Returns whether a release's file has a digest, without reading its cache; `unknown` without a usable cache. */
+  static holds(store: Store, digest: Digest, sha256: Sha256): boolean | "unknown" {
+    const path = cachePath(store, releaseDirName(digest));
+    try {
+      if (findEntry(store.fs, path)?.isFile !== true) return "unknown";
+      using file = store.fs.openSync(path, { read: true });
+      const row = findDigestRow(file, sha256);
+      return row === "damaged" ? "unknown" : row !== undefined;
+    } catch (error) {
+      const failure = diskError(error, `read ${path}`);
+      if (failure instanceof DiskError) return "unknown";
+      throw failure;
+    }
   }
 
   /** Returns the digest of a file that is unchanged since it was hashed; `undefined` if it has to be hashed. */
@@ -130,14 +173,7 @@ export class StatCache implements DigestCache {
   /** Writes the cache if it changed. Ignores a failure of the disk: the cache only saves time. */
   save(): void {
     if (!this.#isChanged) return;
-    try {
-      clearWay(this.#fs, this.#path);
-      replaceFile(this.#fs, this.#path, encodeColumns(toColumns(this.#entries())));
-      this.#isChanged = false;
-    } catch (error) {
-      const failure = diskError(error, `write ${this.#path}`);
-      if (!(failure instanceof DiskError)) throw failure;
-    }
+    this.#isChanged = !writeColumns(this.#fs, this.#path, toColumns(this.#entries()));
   }
 
   #change(path: string, entry: Entry | undefined): void {
@@ -194,6 +230,19 @@ function readColumns(store: Store, path: string): StatColumns | undefined {
       `${path} cannot be read and is rebuilt: ${error instanceof Error ? error.message : String(error)}`,
     );
     return undefined;
+  }
+}
+
+/** Returns whether the disk took the cache. Without it, the next run only takes longer. */
+function writeColumns(fs: FileSystem, path: string, columns: StatColumns): boolean {
+  try {
+    clearWay(fs, path);
+    replaceFile(fs, path, encodeColumns(columns));
+    return true;
+  } catch (error) {
+    const failure = diskError(error, `write ${path}`);
+    if (!(failure instanceof DiskError)) throw failure;
+    return false;
   }
 }
 

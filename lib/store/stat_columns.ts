@@ -1,3 +1,5 @@
+import { readAt, readInto } from "../core/read_at.ts";
+
 /**
  * The entries of a stat cache in columns: row `i` of each column belongs to `paths[i]`. Written as binary numbers, so
  * that 20,000 entries are read in a millisecond.
@@ -42,9 +44,11 @@ export function encodeColumns(columns: StatColumns): Uint8Array {
 /** Decodes the output of {@link encodeColumns}; `undefined` for anything else, as for a damaged cache. */
 export function decodeColumns(bytes: Uint8Array): StatColumns | undefined {
   if (bytes.length < HEADER_NUMBERS * Float64Array.BYTES_PER_ELEMENT) return undefined;
-  // A copy is aligned, which the array of numbers needs.
-  const { buffer } = bytes.slice();
-  const [magic, format, fileCount = 0, nameBytes = 0] = new Float64Array(buffer, 0, HEADER_NUMBERS);
+  // Numbers have to be aligned, as they are if the bytes are those of a whole file.
+  const { buffer, byteOffset } = bytes.byteOffset % Float64Array.BYTES_PER_ELEMENT === 0
+    ? bytes
+    : bytes.slice();
+  const [magic, format, fileCount = 0, nameBytes = 0] = new Float64Array(buffer, byteOffset, HEADER_NUMBERS);
   if (!isCount(fileCount) || !isCount(nameBytes)) return undefined;
   const numberCount = HEADER_NUMBERS + fileCount * FILE_NUMBERS;
   const numberBytes = numberCount * Float64Array.BYTES_PER_ELEMENT;
@@ -52,11 +56,10 @@ export function decodeColumns(bytes: Uint8Array): StatColumns | undefined {
   if (magic !== MAGIC || format !== FORMAT || numberBytes + digitBytes + nameBytes !== bytes.length) {
     return undefined;
   }
-  const numbers = new Float64Array(buffer, 0, numberCount);
-  const digits = new TextDecoder("latin1").decode(new Uint8Array(buffer, numberBytes, digitBytes));
-  const names = new TextDecoder().decode(new Uint8Array(buffer, numberBytes + digitBytes, nameBytes)).split(
-    "\0",
-  );
+  // Copied, so that the memory of the whole file is free again.
+  const numbers = new Float64Array(buffer, byteOffset, numberCount).slice();
+  const digits = new TextDecoder("latin1").decode(bytes.subarray(numberBytes, numberBytes + digitBytes));
+  const names = new TextDecoder().decode(bytes.subarray(numberBytes + digitBytes)).split("\0");
   if (names.length !== Math.max(1, fileCount)) return undefined;
   let offset = HEADER_NUMBERS;
   const next = (count: number) => numbers.subarray(offset, offset += count);
@@ -68,6 +71,40 @@ export function decodeColumns(bytes: Uint8Array): StatColumns | undefined {
     inodes: next(fileCount),
     sha256s: digits,
   };
+}
+
+/** Digests are compared in blocks of this size, so that a search needs no memory for the whole list. */
+const SEARCH_FILES = 4096;
+
+/**
+ * Returns the row of a digest in a file as {@link encodeColumns} writes it, without reading its other columns;
+ * `undefined` if it has none, and `damaged` if it has no rows or is not such a file.
+ */
+export function findDigestRow(
+  file: Pick<Deno.FsFile, "readSync" | "seekSync">,
+  sha256: string,
+): number | "damaged" | undefined {
+  const header = readAt(file, 0, HEADER_NUMBERS * Float64Array.BYTES_PER_ELEMENT);
+  if (header.length < HEADER_NUMBERS * Float64Array.BYTES_PER_ELEMENT) return "damaged";
+  const [magic, format, fileCount = 0] = new Float64Array(header.buffer);
+  if (magic !== MAGIC || format !== FORMAT || !isCount(fileCount) || fileCount === 0) return "damaged";
+  const start = (HEADER_NUMBERS + fileCount * FILE_NUMBERS) * Float64Array.BYTES_PER_ELEMENT;
+  const block = new Uint8Array(SEARCH_FILES * SHA256_DIGITS);
+  const decoder = new TextDecoder("latin1");
+  for (let first = 0; first < fileCount; first += SEARCH_FILES) {
+    const bytes = block.subarray(0, Math.min(SEARCH_FILES, fileCount - first) * SHA256_DIGITS);
+    if (readInto(file, start + first * SHA256_DIGITS, bytes) < bytes.length) return "damaged";
+    const row = findAligned(decoder.decode(bytes), sha256);
+    if (row !== undefined) return first + row;
+  }
+  return undefined;
+}
+
+/** Returns the row of a digest in a text of digests; `undefined` if it has none. */
+export function findAligned(sha256s: string, sha256: string): number | undefined {
+  let start = sha256s.indexOf(sha256);
+  while (start % SHA256_DIGITS > 0) start = sha256s.indexOf(sha256, start + 1);
+  return start === -1 ? undefined : start / SHA256_DIGITS;
 }
 
 function isCount(value: number): boolean {

@@ -67,6 +67,7 @@ export const STATE_ENTRIES = {
   "published.json": file("the next publish compares every file with the registry"),
   "git_blobs.json": file("files of a registry without a manifest are fetched again"),
   "hub_commit.json": file("the hub answers one request in full"),
+  "whole_manifests.json": file("the next prune reads the manifests of the releases that it keeps"),
   "passed_releases.json": file("the next pull checks unchanged models again"),
   "passed_models.json": file("the next publish checks unchanged models again"),
   "folder_index": folder("the next publish checks every file"),

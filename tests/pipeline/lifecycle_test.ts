@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import fc from "fast-check";
 import { ModelSyncError } from "../../lib/core/errors.ts";
+import type { FileSystem } from "../../lib/core/files.ts";
 import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { planFolder } from "../../lib/pipeline/plan_pull.ts";
 import { freedBytes, planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
@@ -424,6 +425,30 @@ Deno.test("a release whose manifest is damaged does not take the place of a whol
   assert.deepEqual([sequences(three.kept), sequences(three.removed)], [[4, 3, 1], []]);
   const two = planPrune(storeOf(one.context, one.bot), 2);
   assert.deepEqual(sequences(two.kept), [4, 3]);
+});
+
+Deno.test("a prune reads only the heads of manifests that have not changed since they were installed", async () => {
+  using dir = memoryDir();
+  const one = world(dir);
+  const digests = await releases(one, "one", "two", "three", "four");
+  const opened: string[] = [];
+  const fs: FileSystem = {
+    ...Deno,
+    openSync: (path, options) => {
+      opened.push(basename(String(path)));
+      return Deno.openSync(path, options);
+    },
+  };
+  const names = digests.map((digest) => `${digest.slice("sha256:".length)}.json`);
+  const openings = () => {
+    opened.length = 0;
+    planPrune(storeOf(testContext({ fs }), one.bot), 3);
+    return names.map((name) => opened.filter((path) => path === name).length);
+  };
+  assert.deepEqual(openings(), [1, 1, 1, 1]);
+  const touched = join(storeOf(one.context, one.bot).releases, names[2] ?? "");
+  Deno.utimeSync(touched, 1, 1);
+  assert.deepEqual(openings(), [1, 1, 2, 1]);
 });
 
 Deno.test("prune frees a disk that is full to the last byte", async () => {

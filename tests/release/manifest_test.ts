@@ -10,6 +10,7 @@ import {
   releaseDigest,
   type ReleaseFile,
   releaseFile,
+  shareEntries,
 } from "../../lib/release/manifest.ts";
 import { refuseOversized } from "../../lib/release/registry_file.ts";
 import { matchDigest } from "../../lib/release/match_digest.ts";
@@ -39,6 +40,25 @@ Deno.test("parseManifest() returns the manifest that formatManifest() wrote", as
     const manifest = await createManifest(list, details);
     assert.deepEqual(await parseManifest(formatManifest(manifest), "test"), manifest);
     assert.deepEqual(readManifest(formatManifest(manifest), "test"), manifest);
+  }));
+});
+
+Deno.test("shareEntries() changes nothing but the identity of equal entries, whatever the other manifest lists", async () => {
+  const listed = fc.tuple(files, fc.array(fc.tuple(fc.nat(), fc.constantFrom("keep", "change", "remove"))));
+  await fc.assert(fc.asyncProperty(listed, async ([list, edits]) => {
+    const before = await createManifest(list, details);
+    const edited = before.files.flatMap((file, index) => {
+      const edit = edits.find(([at]) => at % list.length === index)?.[1];
+      return edit === "remove" ? [] : [edit === "change" ? { ...file, size: file.size + 1 } : { ...file }];
+    });
+    const after = await createManifest([...edited, { path: "m.new", size: 1, sha256: SHA }], details);
+    const shared = shareEntries(after, before.files);
+    assert.deepEqual(shared, after);
+    const known = new Set(before.files);
+    const wanted = after.files.filter((file) =>
+      before.files.some(({ path, size }) => path === file.path && size === file.size)
+    );
+    assert.equal(shared.files.filter((file) => known.has(file)).length, wanted.length);
   }));
 });
 

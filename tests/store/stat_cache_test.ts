@@ -6,7 +6,7 @@ import { createManifest, type ReleaseFile } from "../../lib/release/manifest.ts"
 import { type ModelSet, readModelSet } from "../../lib/release/model_set.ts";
 import { type CheckDepth, checkFiles } from "../../lib/store/release_files.ts";
 import { stampOf, StatCache } from "../../lib/store/stat_cache.ts";
-import { decodeColumns, encodeColumns } from "../../lib/store/stat_columns.ts";
+import { decodeColumns, encodeColumns, findDigestRow } from "../../lib/store/stat_columns.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { ageFiles, memoryDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -38,6 +38,34 @@ Deno.test("decodeColumns() returns the input of encodeColumns()", () => {
     };
     assert.deepEqual(decodeColumns(encodeColumns(columns)), columns);
   }));
+});
+
+Deno.test("findDigestRow() finds the row of a digest without reading the other columns, in a list of any length", () => {
+  using dir = memoryDir();
+  const path = `${dir.path}/cache.bin`;
+  // Neighbours contain each other's digits at odd places.
+  const digests = Array.from({ length: 5000 }, (_, row) => String(row).padStart(5, "0").padEnd(64, "12"));
+  const zeros = new Float64Array(digests.length);
+  const whole = encodeColumns({
+    paths: digests.map((_, row) => `models/${row}`),
+    sizes: zeros,
+    mtimesMs: zeros,
+    ctimesMs: zeros,
+    inodes: zeros,
+    sha256s: digests.join(""),
+  });
+  const find = (bytes: Uint8Array, sha256: string) => {
+    Deno.writeFileSync(path, bytes);
+    using file = Deno.openSync(path);
+    return findDigestRow(file, sha256);
+  };
+  for (const row of [0, 1, 4095, 4096, 4999]) assert.equal(find(whole, digests[row] ?? ""), row);
+  assert.equal(find(whole, "f".repeat(64)), undefined);
+  const across = digests.join("").slice(32, 96);
+  assert.equal(find(whole, across), undefined);
+  assert.equal(find(whole.subarray(0, 200_000), digests[4999] ?? ""), "damaged");
+  assert.equal(find(whole.subarray(0, 20), digests[0] ?? ""), "damaged");
+  assert.equal(find(new TextEncoder().encode("not a cache at all, but long enough"), ""), "damaged");
 });
 
 Deno.test("decodeColumns() returns undefined for any damaged cache, and never throws", () => {
