@@ -110,7 +110,7 @@ export interface HashOptions {
  * Returns the whole file, up to {@link AT_ONCE_BYTES}; `undefined` for a longer one, which is then at its beginning.
  * Without waiting for another thread, a small file is read in a quarter of the time.
  */
-function readSmall(file: Deno.FsFile): Uint8Array | undefined {
+function readIfSmall(file: Deno.FsFile): Uint8Array | undefined {
   const buffer = takeBuffer();
   try {
     const size = readInto(file, 0, buffer.subarray(0, AT_ONCE_BYTES + 1));
@@ -129,7 +129,7 @@ async function hasherOf(file: Deno.FsFile, { isForManifest = false }: HashOption
 /** Returns a file's digest. It reads the next piece while it hashes the last one. Needs read permission. */
 export async function hashFile(fs: FileSystem, path: string, options: HashOptions): Promise<FileDigest> {
   using file = fs.openSync(path, { read: true });
-  const small = readSmall(file);
+  const small = readIfSmall(file);
   if (small !== undefined) {
     const sha256Of = await loadSha256Of();
     await options.onBytes?.(small);

@@ -2,7 +2,7 @@ import { eachAtOnce, together } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import { STALL_MS } from "../http/download.ts";
 import { type Pace, runPaced } from "../http/paced.ts";
-import { readSmall, SMALL_FILE_BYTES_MAX } from "../http/read_small.ts";
+import { downloadSmall, SMALL_FILE_BYTES_MAX } from "../http/download_small.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import type { StagedFile, Staging } from "../store/staging.ts";
 import { gitBlobIdOf } from "./git_blob_id.ts";
@@ -35,7 +35,7 @@ const LARGE_FILES_MAX = 4;
 /**
  * Downloads contents of a commit into staging, small files beside large ones. The first failure stops the others.
  *
- * @throws {RefusedError} code `DIGEST_MISMATCH`; {@link DiskError}; what {@link bringFile} and {@link readSmall} throw
+ * @throws {RefusedError} code `DIGEST_MISMATCH`; {@link DiskError}; what {@link bringFile} and {@link downloadSmall} throw
  */
 export async function bringFiles(
   context: Context,
@@ -91,7 +91,7 @@ async function bringSmall(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { path, size: bytes, sha256 } = file;
   const what = nameOf(hub, file);
-  const content = await readSmall({ ...context, http: hub.context.http }, {
+  const content = await downloadSmall({ ...context, http: hub.context.http }, {
     what,
     locate: () => Promise.resolve(hub.locate(commit, path)),
     expected: { bytes, sha256 },

@@ -4,7 +4,7 @@ import { eachAtOnce } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
 import type { Sha256 } from "../core/hash.ts";
-import { SMALL_FILE_BYTES_MAX } from "../http/read_small.ts";
+import { SMALL_FILE_BYTES_MAX } from "../http/download_small.ts";
 import { HashedFileBlob, refuseChanged } from "./hashed_file_blob.ts";
 import type { Hub } from "./hub.ts";
 import { notAHub, type UploadSender } from "./upload_http.ts";

@@ -22,7 +22,10 @@ export type SmallRequest = Omit<ContentRequest, "expected"> & {
  * @throws {TransientError} also for a cut answer and an expired address; {@link RefusedError} `DIGEST_MISMATCH`,
  * `SIZE_MISMATCH`, `REDIRECT_REFUSED`; {@link AuthenticationError}; {@link UnreachableError}, for example `HTML_PAGE`
  */
-export async function readSmall(context: Context, request: SmallRequest): Promise<Uint8Array<ArrayBuffer>> {
+export async function downloadSmall(
+  context: Context,
+  request: SmallRequest,
+): Promise<Uint8Array<ArrayBuffer>> {
   const { expected: { bytes, sha256 }, limits: { totalMs } } = request;
   return await withDeadline(context, totalMs, () => tooSlow(request), async (signal) => {
     const content = new RemoteContent({ ...context, signal }, request, "no");
