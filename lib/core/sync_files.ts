@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { Pool } from "./concurrency.ts";
+import { eachAtOnce } from "./concurrency.ts";
 import type { Context } from "./context.ts";
 import { ModelSyncError } from "./errors.ts";
-import { type FileSystem, syncFolder } from "./files.ts";
+import { syncFolder } from "./files.ts";
 import { runProcess } from "./subprocess.ts";
 
 /**
@@ -48,18 +48,21 @@ export async function syncFiles(
 ): Promise<void> {
   const isMany = paths.length + folders.length >= WHOLE_DISK_FILES_MIN;
   if (isMany && await syncWholeDisk(outside, folder)) return;
-  const pool = new Pool(PARALLEL_SYNCS_MAX);
-  try {
-    for (const path of paths) {
-      outside.signal.throwIfAborted();
-      await pool.add(() => syncFile(outside.fs, join(folder, path)));
-    }
-  } catch (error) {
-    await pool.settle();
-    throw error;
-  }
-  await pool.drain();
+  await syncEach(outside, paths.map((path) => join(folder, path)), PARALLEL_SYNCS_MAX);
   for (const path of folders) syncFolder(outside.fs, path);
+}
+
+/** Writes the content of files to the disk, up to `countMax` at once. */
+export async function syncEach(
+  { fs, signal }: Pick<Context, "fs" | "signal">,
+  paths: readonly string[],
+  countMax: number,
+): Promise<void> {
+  await eachAtOnce(signal, paths, countMax, async (path, signal) => {
+    signal.throwIfAborted();
+    using file = await fs.open(path, { read: true });
+    await file.sync();
+  });
 }
 
 /** Returns whether everything on the file system of a folder is on the disk. */
@@ -80,9 +83,4 @@ async function syncWholeDisk({ spawn, signal }: Outside, folder: string): Promis
     if (error instanceof ModelSyncError) return false;
     throw error;
   }
-}
-
-async function syncFile(fs: FileSystem, path: string): Promise<void> {
-  using file = await fs.open(path, { read: true });
-  await file.sync();
 }

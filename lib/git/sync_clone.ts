@@ -1,8 +1,8 @@
 import { dirname, join } from "node:path";
-import type { Context } from "../core/context.ts";
+import { type Context, uninterrupted } from "../core/context.ts";
 import { diskError } from "../core/errors.ts";
 import { type FileSystem, findEntry, ifFound, syncFolder } from "../core/files.ts";
-import { Pool } from "../core/concurrency.ts";
+import { syncEach } from "../core/sync_files.ts";
 import type { Git } from "./git.ts";
 
 /** Some file systems store whole seconds, and FAT even seconds only. */
@@ -57,23 +57,26 @@ export async function syncWorktree(context: Context, clone: LockedClone): Promis
 /** Syncs files of a worktree or of a clone, and their folders. */
 export async function syncFiles(context: Context, root: string, paths: readonly string[]): Promise<void> {
   const { fs } = context;
-  const folders = new Set<string>();
-  const pool = new Pool(PARALLEL_SYNCS_MAX);
   try {
-    for (const path of paths) {
-      if (findEntry(fs, path)?.isFile !== true) continue;
-      await pool.add(() => syncFile(fs, path));
-      for (let folder = dirname(path); folder.length >= root.length; folder = dirname(folder)) {
-        if (folders.has(folder)) break;
-        folders.add(folder);
-      }
-    }
-    await pool.drain();
-    for (const folder of folders) syncFolder(fs, folder);
+    const files = paths.filter((path) => findEntry(fs, path)?.isFile === true);
+    // Objects are read-only, and Windows syncs only files that are open for writing.
+    if (Deno.build.os !== "windows") await syncEach(uninterrupted(context), files, PARALLEL_SYNCS_MAX);
+    for (const folder of foldersOf(root, files)) syncFolder(fs, folder);
   } catch (error) {
-    await pool.settle();
     throw diskError(error, `write ${root} to the disk`);
   }
+}
+
+/** Returns the folders of files, up to and including the root. */
+function foldersOf(root: string, paths: readonly string[]): Set<string> {
+  const folders = new Set<string>();
+  for (const path of paths) {
+    for (let folder = dirname(path); folder.length >= root.length; folder = dirname(folder)) {
+      if (folders.has(folder)) break;
+      folders.add(folder);
+    }
+  }
+  return folders;
 }
 
 async function syncTree(context: Context, root: string, sinceMs: number): Promise<void> {
@@ -109,11 +112,4 @@ function isNewer(entry: Deno.FileInfo | undefined, sinceMs: number): boolean {
   if (entry === undefined) return false;
   // A rename changes only the ctime.
   return Math.max(entry.mtime?.getTime() ?? 0, entry.ctime?.getTime() ?? 0) >= sinceMs;
-}
-
-async function syncFile(fs: FileSystem, path: string): Promise<void> {
-  // Objects are read-only, and Windows syncs only files that are open for writing.
-  if (Deno.build.os === "windows") return;
-  using file = await fs.open(path, { read: true });
-  await file.sync();
 }
