@@ -17,4 +17,6 @@ const plan = planCategory(category, records, files, "the benchmark", { format: "
 for (const [path, text] of plan.files) Deno.writeTextFileSync(`planned-${path}`, text);
 const elapsedMs = performance.now() - startedMs;
 if (plan.changes.length === 0) throw new Error("nothing differs: there was nothing to render");
-await new Blob([`${elapsedMs}\n`]).stream().pipeTo(Deno.stdout.writable);
+await Deno.stdout.write(new TextEncoder().encode(`${elapsedMs}\n`));
+// As commands end: the engine does not first finish what it compiles in the background.
+Deno.exit();
