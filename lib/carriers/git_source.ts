@@ -308,13 +308,11 @@ export class GitSource implements Source {
 
   #rememberBlobs(files: readonly TreeFile[], staging: Staging): void {
     if (this.#memory === undefined) return;
-    const staged = new Map(staging.files.map((file) => [file.path, file.sha256]));
     for (const file of files) {
-      const sha256 = staged.get(file.path);
+      const sha256 = staging.find(file.path)?.sha256;
       if (sha256 !== undefined) this.#memory.remember(file.blob, sha256);
     }
-    const useful = new Set(staged.values());
-    this.#memory.save((sha256) => useful.has(sha256) || staging.holds(sha256));
+    this.#memory.save(files.length, () => staging.openHolds());
   }
 }
 

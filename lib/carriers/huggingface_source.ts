@@ -256,13 +256,11 @@ export class HuggingFaceSource implements Source {
   /** Remembers the SHA-256 of files that the hub names only by a git SHA-1. */
   #rememberBlobs(files: readonly OpenedFile[], staging: Staging): void {
     if (this.#memory === undefined) return;
-    const staged = new Map(staging.files.map((file) => [file.path, file.sha256]));
     for (const { path, file } of files) {
-      const sha256 = staged.get(path);
+      const sha256 = staging.find(path)?.sha256;
       if (file.sha256 === undefined && sha256 !== undefined) this.#memory.remember(file.blob, sha256);
     }
-    const useful = new Set(staged.values());
-    this.#memory.save((sha256) => useful.has(sha256) || staging.holds(sha256));
+    this.#memory.save(files.length, () => staging.openHolds());
   }
 
   /** Fills the shared cache. A failure does not fail the pull: the release does not depend on it. */

@@ -8,6 +8,9 @@ const MEMORY = new RebuiltFile(
   z.object({ schema: z.literal(1), blobs: z.array(z.string()), sha256s: z.array(z.string()) }),
 );
 
+/** A few entries of old contents take no space, and forgetting costs a search in all releases. */
+const SPARE_ENTRIES = 100;
+
 /**
  * Remembers the SHA-256 of git objects that earlier runs fetched and hashed, by the objects' names in git. A pull links
  * a file that the store holds instead of fetching it again, and need not trust a manifest for that.
@@ -15,6 +18,7 @@ const MEMORY = new RebuiltFile(
 export class BlobMemory {
   readonly #store: Store;
   readonly #known: Map<string, Sha256>;
+  #isChanged = false;
 
   constructor(store: Store) {
     this.#store = store;
@@ -27,16 +31,30 @@ export class BlobMemory {
   }
 
   remember(blob: string, sha256: Sha256): void {
+    if (this.#known.get(blob) === sha256) return;
     this.#known.set(blob, sha256);
+    this.#isChanged = true;
   }
 
-  /** Saves the entries whose content `isUseful`. The others are forgotten, which keeps the file small. */
-  save(isUseful: (sha256: Sha256) => boolean): void {
-    const entries = [...this.#known].filter(([, sha256]) => isUseful(sha256));
+  /**
+   * Saves the entries, if there are new ones. Once most of them are of other contents than those of the files, the ones
+   * that are not useful are forgotten, which keeps the file small.
+   *
+   * @param count the number of the files
+   * @param openIsUseful returns what says whether the store still has a content
+   */
+  save(count: number, openIsUseful: () => (sha256: Sha256) => boolean): void {
+    if (!this.#isChanged) return;
+    if (this.#known.size > count * 2 + SPARE_ENTRIES) this.#forget(openIsUseful());
     MEMORY.replace(this.#store, {
       schema: 1,
-      blobs: entries.map(([blob]) => blob),
-      sha256s: entries.map(([, sha256]) => sha256),
+      blobs: [...this.#known.keys()],
+      sha256s: [...this.#known.values()],
     });
+    this.#isChanged = false;
+  }
+
+  #forget(isUseful: (sha256: Sha256) => boolean): void {
+    for (const [blob, sha256] of this.#known) if (!isUseful(sha256)) this.#known.delete(blob);
   }
 }

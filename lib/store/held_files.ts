@@ -109,8 +109,7 @@ class HeldRelease {
   }
 
   find(sha256: Sha256): HeldFile | undefined {
-    const isWorthReading = this.#index !== undefined || ++this.#searches > SEARCHES_MAX || this.holds(sha256);
-    const found = isWorthReading ? this.#search(sha256) : undefined;
+    const found = this.holds(sha256) ? this.#search(sha256) : undefined;
     return found && this.#held(found);
   }
 
@@ -125,7 +124,9 @@ class HeldRelease {
 
   /** Whether the release has a file with this content: without its cache, if that need not be read for it. */
   holds(sha256: Sha256): boolean {
-    const known = this.#cache === undefined ? StatCache.holds(this.#store, this.#digest, sha256) : "unknown";
+    const isIndexed = this.#index !== undefined || ++this.#searches > SEARCHES_MAX;
+    const isUnread = !isIndexed && this.#cache === undefined;
+    const known = isUnread ? StatCache.holds(this.#store, this.#digest, sha256) : "unknown";
     return known === "unknown" ? this.#search(sha256) !== undefined : known;
   }
 

@@ -181,9 +181,10 @@ export class Staging implements AsyncDisposable {
     return join(held.dir, held.file.path);
   }
 
-  /** Returns whether an installed release has a file with this content. */
-  holds(sha256: Sha256): boolean {
-    return this.#held.holds(sha256);
+  /** Returns what says whether a staged file or one of an installed release has a content. */
+  openHolds(): (sha256: Sha256) => boolean {
+    const staged = new Set(this.files.map((file) => file.sha256));
+    return (sha256) => staged.has(sha256) || this.#held.holds(sha256);
   }
 
   /** Checks that the disk has room for the bytes. @throws {DiskError} code `DISK` */

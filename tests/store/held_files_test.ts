@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { basename } from "node:path";
+import type { FileSystem } from "../../lib/core/files.ts";
+import { sha256Hex } from "../../lib/core/hash.ts";
+import { HeldFiles } from "../../lib/store/held_files.ts";
+import { BlobMemory } from "../../lib/store/blob_memory.ts";
+import { activeManifest } from "../../lib/store/pointers.ts";
+import { pulledReleases, storeOf } from "../helpers/machines.ts";
+import { memoryDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+const KEPT = { "a.npy": "kept" };
+
+/** The names of the stat caches that are opened, in a store with three releases. */
+async function openedBy(use: (held: HeldFiles) => Promise<void>): Promise<string[]> {
+  using dir = memoryDir();
+  const sets = ["one", "two", "three"].map((text) => ({ ...KEPT, "b.npy": text }));
+  const { bot } = await pulledReleases(dir.path, sets);
+  const opened: string[] = [];
+  const fs: FileSystem = {
+    ...Deno,
+    openSync: (path, options) => {
+      if (String(path).endsWith(".bin")) opened.push(basename(String(path)));
+      return Deno.openSync(path, options);
+    },
+  };
+  const context = testContext({ fs });
+  await use(new HeldFiles(context, storeOf(context, bot)));
+  return opened;
+}
+
+Deno.test("files at their paths in the active release are found without the caches of other releases", async () => {
+  const kept = await sha256Hex("kept");
+  const opened = await openedBy((held) => {
+    for (let times = 0; times < 100; times++) assert.equal(held.find(kept, "a.npy")?.file.path, "a.npy");
+    return Promise.resolve();
+  });
+  assert.equal(opened.length, 1);
+});
+
+Deno.test("a content of an older release is found, and many contents are not searched one by one", async () => {
+  const opened = await openedBy(async (held) => {
+    assert.equal(held.find(await sha256Hex("one"), "b.npy")?.file.path, "b.npy");
+    for (let index = 0; index < 500; index++) {
+      const sha256 = await sha256Hex(`unknown ${index}`);
+      assert.equal(held.find(sha256, "b.npy"), undefined);
+      assert.equal(held.holds(sha256), false);
+    }
+    assert.equal(held.holds(await sha256Hex("two")), true);
+  });
+  assert.ok(opened.length < 120, String(opened.length));
+});
+
+Deno.test("digests of git objects are written only if there are new ones, and forgotten only once most are useless", async () => {
+  using dir = memoryDir();
+  const { bot } = await pulledReleases(dir.path, [KEPT]);
+  const store = storeOf(testContext(), bot);
+  assert.ok(activeManifest(store) !== undefined);
+  const never = () => {
+    throw new Error("asked");
+  };
+  const memory = new BlobMemory(store);
+  memory.save(1, never);
+  for (let index = 0; index < 102; index++) memory.remember(`blob ${index}`, `content ${index}`);
+  Deno.removeSync(`${store.root}/git_blobs.json`);
+  assert.throws(() => memory.save(1, never), /asked/);
+  memory.save(1, () => (sha256) => sha256 === "content 7");
+  const again = new BlobMemory(store);
+  assert.equal(again.find("blob 7"), "content 7");
+  assert.equal(again.find("blob 8"), undefined);
+  again.remember("blob 7", "content 7");
+  Deno.removeSync(`${store.root}/git_blobs.json`);
+  again.save(1, never);
+  assert.throws(() => Deno.lstatSync(`${store.root}/git_blobs.json`), Deno.errors.NotFound);
+});
