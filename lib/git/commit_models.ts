@@ -20,7 +20,7 @@ import { closeJournal, openJournal, scratchOf, takeBack } from "./journal.ts";
 import { findLfsFolder, syncLfsObjects } from "./lfs.ts";
 import { divideModels, findChanges, type ModelChanges } from "./model_changes.ts";
 import type { ObjectFormat, ObjectId } from "./object_id.ts";
-import { type PackedModels, packModels } from "./pack_models.ts";
+import { packModels } from "./pack_models.ts";
 import { readAttributes } from "./read_attributes.ts";
 import { changing, type CommittedFile } from "./read_again.ts";
 import type { Registry } from "./registry.ts";
@@ -133,33 +133,26 @@ async function writeCommit(
   const format = await formatOf(registry, head);
   const changes = await findChanges(context, draft, change, compare, format);
   const kept = [...unchanged, ...changes.same];
-  const expectKept = () =>
-    kept.map(({ path, size, sha256 }): [string, ExpectedFile] => {
+  const expected = (written: readonly WrittenFile[]) => {
+    const files = new Map<string, ExpectedFile>();
+    for (const { path, size, sha256 } of kept) {
       const inRepository = `${subdir}/${path}`;
-      return [inRepository, { size, sha256, blob: draft.blobOf(inRepository) ?? "" }];
-    });
+      files.set(inRepository, { size, sha256, blob: draft.blobOf(inRepository) ?? "" });
+    }
+    for (const file of written) files.set(file.path, file);
+    return files;
+  };
   if (changes.write.length === 0 && draft.gone.length === 0 && !change.isManifestStale) {
     if (head !== undefined && base === undefined) {
-      await checkTree(registry, head, [`${subdir}/`], new Map(expectKept()));
+      await checkTree(registry, head, [`${subdir}/`], expected([]));
     }
     return undefined;
   }
-  const packed = await storeModels(context, registry, change, changes, { kept, format });
+  const { written, pack } = await storeModels(context, registry, change, changes, { kept, format });
   const oldSignature = await removalOfSignature(context, registry, change);
-  const written = [
-    ...packed.files.map((file) => ({ ...file, path: `${subdir}/${file.path}` })),
-    ...packed.texts,
-  ];
-  await draft.replace([
-    ...draft.gone,
-    ...oldSignature,
-    ...written.map(({ path, blob }) => ({ path, mode: "100644", blob })),
-  ]);
-  const tree = await draft.write(
-    [`${subdir}/`, ...beside],
-    () => new Map([...expectKept(), ...written.map((file): [string, ExpectedFile] => [file.path, file])]),
-  );
-  await placePack(context, registry, scratchOf(registry), packed.pack);
+  await draft.replace([...draft.gone, ...oldSignature, ...written]);
+  const tree = await draft.write([`${subdir}/`, ...beside], () => expected(written));
+  await placePack(context, registry, scratchOf(registry), pack);
   await showTree(context, registry, {
     head,
     tree,
@@ -180,6 +173,11 @@ async function writeCommit(
   return { commit, hasNewLfs: changes.inLfs.size > 0 };
 }
 
+/** A file of the commit that its parent does not have, by its path in the repository. */
+interface WrittenFile extends StagedEntry, ExpectedFile {
+  readonly blob: ObjectId;
+}
+
 /** Writes the changed models and the texts beside the model folder into a pack, and files in Git LFS into its folder. */
 async function storeModels(
   context: Context,
@@ -187,7 +185,7 @@ async function storeModels(
   change: ModelCommit,
   { write, inLfs }: ModelChanges,
   { kept, format }: { readonly kept: readonly ReleaseFile[]; readonly format: ObjectFormat },
-): Promise<PackedModels> {
+): Promise<{ readonly written: readonly WrittenFile[]; readonly pack: string }> {
   const lfsFolder = write.some(({ path }) => inLfs.has(path)) ? await findLfsFolder(registry) : undefined;
   const packed = await packModels(context, {
     scratch: scratchOf(registry),
@@ -196,10 +194,19 @@ async function storeModels(
     inLfs,
     lfsFolder,
     textCount: change.signer === undefined ? 1 : 2,
-    describe: (files) => describeRelease(change, [...kept, ...files.map(({ blob: _, ...file }) => file)]),
+    describe: (files) => describeRelease(change, [...kept, ...files]),
   });
   if (lfsFolder !== undefined) await syncLfs(context, lfsFolder, packed.files, inLfs);
-  return packed;
+  const mode = "100644";
+  const written: WrittenFile[] = packed.files.map(({ path, size, sha256, blob }) => ({
+    path: `${change.subdir}/${path}`,
+    mode,
+    size,
+    sha256,
+    blob,
+  }));
+  for (const { path, size, blob } of packed.texts) written.push({ path, mode, size, blob });
+  return { written, pack: packed.pack };
 }
 
 /** Other files are synced after the push: until then, the next publish can recreate the commit. */

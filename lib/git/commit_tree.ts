@@ -12,7 +12,7 @@ import { missingIdentity } from "./git_options.ts";
 import { scratchOf } from "./journal.ts";
 import type { Registry } from "./registry.ts";
 import { ATTRIBUTE_PLACES, type StagedEntry } from "./stage_models.ts";
-import { listTree } from "./tree.ts";
+import { listTree, readTree } from "./tree.ts";
 
 /**
  * An index for this commit only. Files that people staged in the clone's index stay out of the commit, and no other
@@ -64,11 +64,13 @@ export class CommitIndex {
 
   async replace(entries: readonly StagedEntry[]): Promise<void> {
     if (entries.length === 0) return;
+    const lines = (selected: readonly StagedEntry[]) =>
+      selected.map(({ mode, blob, path }) => `${mode} ${blob}\t${path}\0`).join("");
+    const isRemoval = ({ mode }: StagedEntry) => Number(mode) === 0;
     await this.git.bytes(["update-index", "--add", "--replace", "-z", "--index-info"], {
       action: this.#action,
       // Removals come first: a removed path may be in the way of a new one.
-      stdin: [...entries].sort((a, b) => Number(a.mode) - Number(b.mode))
-        .map(({ mode, blob, path }) => `${Number(mode) === 0 ? "0" : mode} ${blob}\t${path}\0`).join(""),
+      stdin: lines(entries.filter(isRemoval)) + lines(entries.filter((entry) => !isRemoval(entry))),
     });
   }
 
@@ -116,18 +118,32 @@ export async function checkTree(
   paths: readonly string[],
   expected: ReadonlyMap<string, ExpectedFile>,
 ): Promise<void> {
-  const missing = new Set(expected.keys());
-  for (const { path, mode, blob } of await listTree(registry.git, tree, paths)) {
+  let found = 0;
+  for (const { path, mode, blob } of await readTree(registry.git, tree, paths)) {
     const file = expected.get(path);
     if (file === undefined) throw converted(path, "the commit contains it, but the model folder does not");
-    missing.delete(path);
+    found++;
     if (mode !== "100644" && mode !== "100755") throw converted(path, `git stored it with mode ${mode}`);
     if (blob !== file.blob && !await isPointerTo(registry, blob, file)) {
       throw converted(path, `git stored different bytes, as ${blob} instead of ${file.blob}`);
     }
   }
-  const [first] = missing;
-  if (first !== undefined) throw converted(first, "git did not store it");
+  // A tree has each path once.
+  if (found < expected.size) {
+    throw converted(await findMissing(registry, tree, paths, expected), "git did not store it");
+  }
+}
+
+async function findMissing(
+  registry: Registry,
+  tree: ObjectId,
+  paths: readonly string[],
+  expected: ReadonlyMap<string, ExpectedFile>,
+): Promise<string> {
+  const missing = new Set(expected.keys());
+  for (const { path } of await readTree(registry.git, tree, paths)) missing.delete(path);
+  const [first = paths[0] ?? ""] = missing;
+  return first;
 }
 
 /**

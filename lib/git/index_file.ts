@@ -17,6 +17,7 @@ const SIGNATURE = 0x4449_5243; // "DIRC"
 const VERSION = 2;
 const HEADER_BYTES = 12;
 const FIXED_BYTES = 62;
+const OBJECT_AT = 40;
 const ALIGNMENT = 8;
 const NAME_LENGTH_MAX = 0xfff;
 const REGULAR_FILE = 0o100644;
@@ -41,15 +42,31 @@ export async function encodeIndex(
   entries: readonly (IndexEntry | CopiedEntry)[],
   from?: IndexRows,
 ): Promise<{ readonly bytes: Uint8Array; readonly checksum: string }> {
-  const parts = encodeEntries(entries, from);
-  const length = parts.reduce((sum, part) => sum + part.length, HEADER_BYTES);
+  const encoder = new TextEncoder();
+  const length = entries.reduce(
+    (sum, entry) =>
+      sum + ("row" in entry ? from?.entryBytes(entry.row) ?? 0 : entryBytes(utf8Length(entry.path, encoder))),
+    HEADER_BYTES,
+  );
   const bytes = new Uint8Array(length + INDEX_CHECKSUM_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, SIGNATURE);
   view.setUint32(4, VERSION);
   view.setUint32(8, entries.length);
   let offset = HEADER_BYTES;
-  for (const part of parts) {
+  for (let index = 0; index < entries.length;) {
+    const entry = entries[index++];
+    if (entry === undefined) break;
+    if (!("row" in entry)) {
+      offset += encodeEntry(entry, bytes, view, offset, encoder);
+      continue;
+    }
+    // Copied entries that follow each other are one part.
+    let end = entry.row + 1;
+    for (let next = entries[index]; next !== undefined && "row" in next && next.row === end; end++) {
+      next = entries[++index];
+    }
+    const part = from?.entries(entry.row, end) ?? new Uint8Array();
     bytes.set(part, offset);
     offset += part.length;
   }
@@ -58,35 +75,25 @@ export async function encodeIndex(
   return { bytes, checksum: checksum.toHex() };
 }
 
-/** Copied entries that follow each other are one part. */
-function encodeEntries(entries: readonly (IndexEntry | CopiedEntry)[], from?: IndexRows): Uint8Array[] {
-  const encoder = new TextEncoder();
-  const parts: Uint8Array[] = [];
-  for (let index = 0; index < entries.length;) {
-    const entry = entries[index++];
-    if (entry === undefined) break;
-    if (!("row" in entry)) {
-      parts.push(encodeEntry(entry, encoder));
-      continue;
-    }
-    let end = entry.row + 1;
-    for (let next = entries[index]; next !== undefined && "row" in next && next.row === end; end++) {
-      next = entries[++index];
-    }
-    parts.push(from?.entries(entry.row, end) ?? new Uint8Array());
-  }
-  return parts;
+const ASCII = /^[\0-\x7f]*$/;
+
+function utf8Length(text: string, encoder: TextEncoder): number {
+  return ASCII.test(text) ? text.length : encoder.encode(text).length;
 }
 
-function encodeEntry(entry: IndexEntry, encoder: TextEncoder): Uint8Array {
-  const path = encoder.encode(entry.path);
-  const bytes = new Uint8Array(entryBytes(path.length));
-  const view = new DataView(bytes.buffer);
-  for (const [column, number] of numbersOf(entry).entries()) view.setUint32(column * 4, number);
-  bytes.set(Uint8Array.fromHex(entry.size === 0 ? EMPTY_OBJECT : entry.object), FIXED_BYTES - 22);
-  view.setUint16(FIXED_BYTES - 2, Math.min(path.length, NAME_LENGTH_MAX));
-  bytes.set(path, FIXED_BYTES);
-  return bytes;
+/** Writes an entry at an offset of an index, and returns its length. The bytes there are zero. */
+function encodeEntry(
+  entry: IndexEntry,
+  bytes: Uint8Array,
+  view: DataView,
+  offset: number,
+  encoder: TextEncoder,
+): number {
+  for (const [column, number] of numbersOf(entry).entries()) view.setUint32(offset + column * 4, number);
+  bytes.subarray(offset + OBJECT_AT).setFromHex(entry.size === 0 ? EMPTY_OBJECT : entry.object);
+  const { written } = encoder.encodeInto(entry.path, bytes.subarray(offset + FIXED_BYTES));
+  view.setUint16(offset + FIXED_BYTES - 2, Math.min(written, NAME_LENGTH_MAX));
+  return entryBytes(written);
 }
 
 /** The entries of an index that {@link encodeIndex} wrote, by their rows. */
@@ -119,6 +126,11 @@ export class IndexRows {
 
   get count(): number {
     return this.#offsets.length - 1;
+  }
+
+  /** The length of an entry. */
+  entryBytes(row: number): number {
+    return (this.#offsets[row + 1] ?? 0) - (this.#offsets[row] ?? 0);
   }
 
   /** Returns the bytes of the entries from a row to the one before `end`. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError } from "../core/errors.ts";
+import type { Sha256 } from "../core/hash.ts";
 import { Turns } from "../core/turns.ts";
 import { formatPointer } from "../release/lfs_pointer.ts";
 import type { SetFile } from "../release/model_set.ts";
@@ -55,9 +56,9 @@ export interface PackedModels {
 export async function packModels(context: Context, plan: PackPlan): Promise<PackedModels> {
   const { files, format, scratch, inLfs, textCount } = plan;
   // Files with the same content are one object.
-  const keyOf = (file: SetFile) => `${file.sha256} ${inLfs.has(file.path)}`;
-  const packed = new Map<string, CommittedFile>();
-  const count = new Set(files.map(keyOf)).size + textCount;
+  const isInLfs = (file: SetFile) => inLfs.has(file.path);
+  const packed = { inLfs: new Map<Sha256, CommittedFile>(), plain: new Map<Sha256, CommittedFile>() };
+  const count = countContents(files, isInLfs) + countContents(files, (file) => !isInLfs(file)) + textCount;
   const totalBytes = files.reduce((sum, file) => sum + file.size, 0);
   let doneBytes = 0;
   const onBytes = (bytes: number) => context.log.progress("copying", doneBytes += bytes, totalBytes);
@@ -68,11 +69,12 @@ export async function packModels(context: Context, plan: PackPlan): Promise<Pack
     for (const file of files) {
       await turns.next();
       await pack.ready();
-      const same = packed.get(keyOf(file));
+      const alike = isInLfs(file) ? packed.inLfs : packed.plain;
+      const same = alike.get(file.sha256);
       const added = same === undefined
         ? await addFile(context, plan, pack, file, onBytes)
         : { ...same, path: file.path };
-      packed.set(keyOf(file), added);
+      alike.set(file.sha256, added);
       committed.push(added);
     }
     const texts: PackedText[] = [];
@@ -81,6 +83,12 @@ export async function packModels(context: Context, plan: PackPlan): Promise<Pack
   } catch (error) {
     throw diskError(error, `write models into ${scratch}`);
   }
+}
+
+function countContents(files: readonly SetFile[], isCounted: (file: SetFile) => boolean): number {
+  const contents = new Set<Sha256>();
+  for (const file of files) if (isCounted(file)) contents.add(file.sha256);
+  return contents.size;
 }
 
 async function addFile(

@@ -47,10 +47,19 @@ export function signaturePathOf(subdir: string): string {
  * @throws {RefusedError} code `REGISTRY_UNFIT` for a name that is not UTF-8
  */
 export async function listTree(git: Git, tree: ObjectId, paths: readonly string[]): Promise<TreeEntry[]> {
+  return [...await readTree(git, tree, paths)];
+}
+
+/** As {@link listTree}. The entries of many files are not in memory at once. */
+export async function readTree(
+  git: Git,
+  tree: ObjectId,
+  paths: readonly string[],
+): Promise<Iterable<TreeEntry>> {
   const output = await git.bytes(["ls-tree", "-r", "-z", "--full-tree", tree, "--", ...paths], {
     action: `list ${paths[0]} in ${tree}`,
   });
-  return [...parseTree(output, tree)];
+  return parseTree(output, tree);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { FailedError } from "../core/errors.ts";
 import { hashFile } from "../core/hash.ts";
 import type { Context } from "../core/context.ts";
+import { statOf } from "../release/scan_folder.ts";
 import { Hub } from "./hub.ts";
 import { commitToHub } from "./hub_commit.ts";
 import type { HubSettings } from "./hub_settings.ts";
@@ -32,7 +33,7 @@ export async function uploadArchiveToHub(
       const { commit } = await commitToHub(context, hub, {
         parent,
         message: "chore(models): archive of a RunPod job",
-        files: [{ path: ARCHIVE_PATH, location: path, size, sha256, info }],
+        files: [{ path: ARCHIVE_PATH, location: path, size, sha256, info: statOf(info) }],
         texts: {},
         removed: [],
         held: new Set(),

@@ -1,7 +1,7 @@
 import { RefusedError } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
 import { FileHasher, type Sha256 } from "../core/hash.ts";
-import type { FileStat } from "../release/scan_folder.ts";
+import { type FileStat, timesOf } from "../release/scan_folder.ts";
 
 /** A file that was hashed for publishing. */
 export interface BlobFile {
@@ -132,8 +132,10 @@ export class HashedFileBlob extends Blob {
  */
 export function refuseChanged(fs: FileSystem, file: BlobFile): void {
   const now = ifFound(() => fs.statSync(file.location));
-  const { size, mtime, ino } = file.info ?? {};
-  if (now?.size !== size || now?.mtime?.getTime() !== mtime?.getTime() || now?.ino !== ino) {
+  const before = file.info;
+  const isSame = now !== undefined && now.size === before?.size && now.ino === before.ino &&
+    timesOf(now).mtimeMs === before.mtimeMs;
+  if (!isSame) {
     throw fileChanged(file);
   }
 }

@@ -54,8 +54,8 @@ export interface Publishing<Result extends Publication> {
 }
 
 /**
- * Publishes the model folder: checks the names of its files, reads them while the target is being opened, then lets the
- * publisher send the changes.
+ * Publishes the model folder: lists and reads its files while the target is being opened, then lets the publisher send the
+ * changes.
  */
 export async function publish<Result extends Publication>(
   context: Context,
@@ -67,27 +67,31 @@ export async function publish<Result extends Publication>(
   const list = () => findModelFiles(context, modelsDir, names);
   const listAfter = async (changes: FolderChanges) =>
     await findChangedFiles(context, modelsDir, changes) ?? list();
-  const read = (found: Found) => readModels(context, store, found, { memory, listsChunks });
-  const { unchanged, found } = await run.step("list", async () => {
-    const changes = await memory.findChanges(modelsDir);
-    if (changes === undefined) return { unchanged: undefined, found: list() };
-    if (isUnchanged(changes)) return { unchanged: changes, found: undefined };
-    return { unchanged: undefined, found: await listAfter(changes) };
-  });
-  const [reading, opening] = await Promise.allSettled([
-    run.step("read", () => found === undefined ? undefined : read(found)),
-    run.step("open", open),
-  ]);
+  const read = (found: Found) =>
+    readModels(context, store, found, { memory, listsChunks, keepsInfos: listsChunks });
+  const readFolder = async (): Promise<ReadFolder> => {
+    // The list of many files is larger than all that is known of them afterwards: nothing keeps it.
+    const listed = await run.step("list", async () => {
+      const changes = await memory.findChanges(modelsDir);
+      if (changes === undefined) return { found: list() };
+      return isUnchanged(changes) ? { unchanged: changes } : { found: await listAfter(changes) };
+    });
+    if (listed.found === undefined) return { unchanged: listed.unchanged };
+    return { models: await run.step("read", () => read(listed.found)) };
+  };
+  const [reading, opening] = await Promise.allSettled([readFolder(), run.step("open", open)]);
   using publisher = opening.status === "fulfilled" ? opening.value : undefined;
   if (reading.status === "rejected") throw reading.reason;
   if (publisher === undefined) {
     throw opening.status === "rejected" ? opening.reason : new TypeError("no publisher");
   }
+  const { unchanged } = reading.value;
   const known = unchanged && publisher.findPublished(unchanged.remembered.digest);
   if (unchanged !== undefined && known !== undefined) {
     return reportOf(context, publisher, unchanged.remembered, known);
   }
-  const models = reading.value ?? await read(unchanged === undefined ? list() : await listAfter(unchanged));
+  const models = reading.value.models ??
+    await read(unchanged === undefined ? list() : await listAfter(unchanged));
   if (validate !== undefined && publisher.findPublished(models.digest) === undefined) {
     await run.step("validate", () => refuseInvalidOnce(context, store, models, validate));
   }
@@ -109,6 +113,12 @@ function keepFiles({ log }: Context, store: Store, { digest, files }: ModelSet):
 }
 
 type Found = FoundFiles | RescannedFiles;
+
+/** The model set in the folder, or what is known of a folder that did not change. */
+interface ReadFolder {
+  readonly models?: ModelSet;
+  readonly unchanged?: FolderChanges;
+}
 
 /**
  * If fewer bytes may have changed, they are hashed. Reading and writing the digests of all files in the cache would take

@@ -259,12 +259,21 @@ function isPlainFile(file: unknown): boolean {
 export function formatManifest(manifest: Manifest): string {
   const { files, withdrawals = [], ...head } = manifest;
   const headText = JSON.stringify(head, undefined, 2).replace(/\n}$/, "");
-  const list = withdrawals.length === 0 ? "" : `,\n${lineList("withdrawals", withdrawals)}`;
-  return `${headText}${list},\n${lineList("files", files)}\n}\n`;
+  const list = withdrawals.length === 0
+    ? ""
+    : `,\n${lineList("withdrawals", withdrawals.map((withdrawal) => JSON.stringify(withdrawal)))}`;
+  return `${headText}${list},\n${lineList("files", files.map(formatFile))}\n}\n`;
 }
 
-function lineList(key: string, values: readonly unknown[]): string {
-  return `  "${key}": [\n${values.map((value) => `    ${JSON.stringify(value)}`).join(",\n")}\n  ]`;
+/** Other fields of the object are left out. */
+function formatFile({ path, size, sha256, contentChunks }: ReleaseFile): string {
+  return JSON.stringify(
+    contentChunks === undefined ? { path, size, sha256 } : { path, size, sha256, contentChunks },
+  );
+}
+
+function lineList(key: string, values: readonly string[]): string {
+  return `  "${key}": [\n${values.map((value) => `    ${value}`).join(",\n")}\n  ]`;
 }
 
 /** Returns the sum of the sizes of files, in bytes. */

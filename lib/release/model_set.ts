@@ -36,7 +36,7 @@ export interface ModelSet {
   readonly dir: string;
   readonly digest: Digest;
   readonly files: readonly SetFile[];
-  /** What the file system told about each file that was not known to be unchanged, before it was read, by path. */
+  /** What the file system told about each file before it was read, by path, for a publisher that asked for it. */
   readonly infos: ReadonlyMap<string, FileStat>;
   /** How it differs from the set that was read before; `undefined` if that is unknown. */
   readonly since: SetChanges | undefined;
@@ -141,6 +141,8 @@ export interface HashingOptions {
    * no lists.
    */
   readonly listsChunks?: boolean;
+  /** Whether the set gets {@link ModelSet.infos}. Default: yes. */
+  readonly keepsInfos?: boolean;
 }
 
 /**
@@ -153,7 +155,7 @@ export async function hashModelFiles(
   dir: string,
   found: FoundFiles | RescannedFiles,
   cache: DigestCache,
-  { memory, listsChunks = false }: HashingOptions = {},
+  { memory, listsChunks = false, keepsInfos = true }: HashingOptions = {},
 ): Promise<ModelSet> {
   const files: SetFile[] = [];
   const infos = new Map<string, FileStat>();
@@ -176,7 +178,7 @@ export async function hashModelFiles(
       ? await readFile(context, file, cache, { listsChunks, onRead: (bytes) => show(before + bytes) })
       : { bytes: file.info.size, sha256: known };
     files.push({ ...releaseFile(path, digest), location });
-    infos.set(path, file.info);
+    if (keepsInfos) infos.set(path, file.info);
     if (!("before" in file) || file.before !== digest.sha256) changed.add(path);
     show(doneBytes);
   }

@@ -6,7 +6,7 @@ import type { Sha256 } from "../core/hash.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
 import type { Digest } from "../release/manifest.ts";
 import type { DigestCache } from "../release/model_set.ts";
-import type { FileStat } from "../release/scan_folder.ts";
+import { type FileStat, timesOf } from "../release/scan_folder.ts";
 import { releaseDirName } from "./releases.ts";
 import {
   decodeColumns,
@@ -37,8 +37,8 @@ interface Entry extends FileStamp {
 }
 
 /** Returns the stamp of a file. For many files, it takes a tenth of the memory of the `FileInfo`. */
-export function stampOf(info: FileStat): FileStamp {
-  return { size: info.size, mtimeMs: mtimeOf(info), ctimeMs: ctimeOf(info), inode: info.ino ?? 0 };
+export function stampOf(info: FileStat | Deno.FileInfo): FileStamp {
+  return { size: info.size, ...timesOf(info), inode: info.ino ?? 0 };
 }
 
 /**
@@ -124,11 +124,12 @@ export class StatCache implements DigestCache {
   }
 
   /** Returns the digest of a file that is unchanged since it was hashed; `undefined` if it has to be hashed. */
-  find(path: string, info: FileStat): Sha256 | undefined {
+  find(path: string, info: FileStat | Deno.FileInfo): Sha256 | undefined {
     const entry = this.#find(path);
     if (entry === undefined) return undefined;
-    const same = entry.size === info.size && entry.mtimeMs === info.mtime?.getTime() &&
-      entry.inode === (info.ino ?? 0) && (!this.#comparesCtime || entry.ctimeMs === ctimeOf(info));
+    const { mtimeMs, ctimeMs } = timesOf(info);
+    const same = entry.size === info.size && entry.mtimeMs === mtimeMs &&
+      entry.inode === (info.ino ?? 0) && (!this.#comparesCtime || entry.ctimeMs === ctimeMs);
     return same ? entry.sha256 : undefined;
   }
 
@@ -149,7 +150,7 @@ export class StatCache implements DigestCache {
   }
 
   /** Remembers a digest, unless the file was written so recently that a later write could show the same time. */
-  remember(path: string, info: FileStat, sha256: Sha256, clock: Clock): void {
+  remember(path: string, info: FileStat | Deno.FileInfo, sha256: Sha256, clock: Clock): void {
     if (isSettled(info, clock)) this.rememberOwn(path, stampOf(info), sha256);
     else this.forget(path);
   }
@@ -250,16 +251,8 @@ function cachePath(store: Store, name: string): string {
   return join(store.statCache, `${name}.bin`);
 }
 
-function mtimeOf(info: FileStat): number {
-  return info.mtime?.getTime() ?? 0;
-}
-
-function ctimeOf(info: FileStat): number {
-  return info.ctime?.getTime() ?? 0;
-}
-
-function isSettled(info: FileStat, clock: Clock): boolean {
-  const mtimeMs = mtimeOf(info);
+function isSettled(info: FileStat | Deno.FileInfo, clock: Clock): boolean {
+  const { mtimeMs } = timesOf(info);
   const settledMs = mtimeMs % 1000 === 0 ? SETTLED_COARSE_MS : SETTLED_MS;
   return Math.abs(clock.now().getTime() - mtimeMs) >= settledMs;
 }
