@@ -12,6 +12,7 @@ const NEWLINE = 10;
  */
 export class ByteReader {
   readonly #pieces: AsyncIterator<Uint8Array>;
+  readonly #decoder = new TextDecoder();
   #rest: Uint8Array = new Uint8Array(0);
 
   constructor(pieces: AsyncIterable<Uint8Array>) {
@@ -24,11 +25,11 @@ export class ByteReader {
     while (true) {
       const end = this.#rest.indexOf(NEWLINE);
       if (end !== -1) {
-        line += new TextDecoder().decode(this.#rest.subarray(0, end));
+        line += this.#decoder.decode(this.#rest.subarray(0, end));
         this.#rest = this.#rest.subarray(end + 1);
         return line;
       }
-      line += new TextDecoder().decode(this.#rest);
+      line += this.#decoder.decode(this.#rest);
       if (line.length > LINE_BYTES_MAX) throw streamError(`a line of more than ${LINE_BYTES_MAX} bytes`);
       if (!await this.#fill()) return line === "" ? undefined : line;
     }

@@ -152,7 +152,7 @@ function formatsOf(
   isNamed: (checker: Checker) => boolean,
 ): Checker[] {
   using content = openModel(context.fs, file);
-  const head = readAt(content, 0, Math.min(HEAD_BYTES, file.size));
+  const head = file.bytes?.subarray(0, HEAD_BYTES) ?? readAt(content, 0, Math.min(HEAD_BYTES, file.size));
   return checkers.filter((checker) =>
     isNamed(checker) || checker.looksLike?.(head, file) === true ||
     checker.endsLike?.(content, file.size) === true

@@ -1,6 +1,6 @@
 import type { ValidateSettings } from "../../config/sections/validate.ts";
 import type { Context } from "../../core/context.ts";
-import { type FileRange, fileRange } from "../../archive/file_range.ts";
+import { type FileRange, fileRange, type SeekableFile } from "../../archive/file_range.ts";
 import { readAt } from "../../core/read_at.ts";
 import type { ModelFile } from "../checker.ts";
 import { InvalidModelError } from "../invalid_model.ts";
@@ -9,7 +9,7 @@ import type { Contents, Found, PickleInspection } from "./contents.ts";
 import { opcodeBudget } from "./limits.ts";
 import { walkPickles } from "./machine/walk_pickle.ts";
 import { PickleProblem } from "./pickle_problem.ts";
-import { fileSource } from "./pickle_source.ts";
+import { bytesSource, fileSource, type PickleSource } from "./pickle_source.ts";
 import { invalidContents, invalidPickle } from "./refusals.ts";
 import type { PickleAllowList } from "./rules/rule.ts";
 import { findZipEnds } from "./unpack/find_zip_ends.ts";
@@ -40,12 +40,16 @@ export async function inspectPickle(
     place: { offset: 0, bytes: size },
     depth: 0,
     dialect: "joblib",
-    open: () => fileSource(file, size, context.signal),
+    open: () => open(model, file, context.signal),
   };
   const { isPickle, hasArrays } = await inspect(inspection, contents);
   // `pickle.load` takes the bytes of joblib's arrays for opcodes. They may stop it, but not make it import anything.
   if (hasArrays) await inspectAgain(inspection, { ...contents, dialect: "python" });
   return isPickle;
+}
+
+function open({ bytes, size }: ModelFile, file: SeekableFile, signal: AbortSignal): PickleSource {
+  return bytes === undefined ? fileSource(file, size, signal) : bytesSource(bytes, signal);
 }
 
 const NOTHING: Found = { isPickle: false, hasArrays: false };

@@ -3,6 +3,8 @@ import { READ_BYTES } from "./limits.ts";
 
 /** A stream of a pickle's bytes. */
 export interface PickleSource {
+  /** Whether the bytes that {@link read} returned stay valid. */
+  readonly isLasting?: boolean;
   /** Returns the next bytes, valid until the next call; `undefined` at the end. */
   read(): Promise<Uint8Array | undefined>;
   /** Skips up to so many bytes. @returns the number of skipped bytes, fewer at the end */
@@ -50,6 +52,28 @@ export function fileSource(
   };
 }
 
+/** As {@link fileSource}, of bytes in memory. */
+export function bytesSource(bytes: Uint8Array, signal: AbortSignal): PickleSource {
+  let offset = 0;
+  let pieceBytes = FIRST_READ_BYTES;
+  const take = (count: number) => {
+    const piece = bytes.subarray(offset, offset + count);
+    offset += piece.length;
+    return piece;
+  };
+  return {
+    isLasting: true,
+    read() {
+      signal.throwIfAborted();
+      const piece = take(pieceBytes);
+      pieceBytes *= GROWTH;
+      return Promise.resolve(piece.length === 0 ? undefined : piece);
+    },
+    skip: (count) => Promise.resolve(take(count).length),
+    close: () => Promise.resolve(),
+  };
+}
+
 /** Reads an iterable of pieces, each valid until the next is requested. Skipped bytes are read and dropped. */
 export function streamSource(pieces: AsyncIterable<Uint8Array>, signal: AbortSignal): PickleSource {
   const iterator = pieces[Symbol.asyncIterator]();
@@ -93,7 +117,8 @@ export async function peek(
   source: PickleSource,
   bytes: number,
 ): Promise<{ readonly head: Uint8Array; readonly source: PickleSource }> {
-  const head = (await more(source, new Uint8Array(0), bytes)).slice();
+  const read = await more(source, new Uint8Array(0), bytes);
+  const head = source.isLasting === true ? read : read.slice();
   return { head, source: replay(head, source) };
 }
 
@@ -103,6 +128,7 @@ async function more(source: PickleSource, head: Uint8Array, bytes: number): Prom
   while (joined.length < bytes) {
     const piece = await source.read();
     if (piece === undefined) break;
+    if (joined.length === 0 && piece.length >= bytes) return piece;
     const longer = new Uint8Array(joined.length + piece.length);
     longer.set(joined);
     longer.set(piece, joined.length);

@@ -46,7 +46,7 @@ export class GgufReader {
     file: Pick<Deno.FsFile, "readSync" | "seekSync">,
     options: { readonly offset: number; readonly size: number; readonly littleEndian: boolean },
   ) {
-    this.#window = new FileWindow(file, WINDOW_BYTES);
+    this.#window = new FileWindow(file, Math.min(WINDOW_BYTES, options.size));
     this.#position = options.offset;
     this.#size = options.size;
     this.#littleEndian = options.littleEndian;
