@@ -1,6 +1,6 @@
 import { SOURCE_ROOT } from "../lib/core/source_root.ts";
 import { writeLine } from "../lib/core/files.ts";
-import { sourceLine } from "./_source_line.ts";
+import { sourceDigest, sourceLine } from "./_source_line.ts";
 
 /**
  * The entry point of the bundle that an installation starts, instead of `main.ts`. Beside it, the installer writes for
@@ -14,11 +14,16 @@ function readBeside(name: string): string {
   return Deno.readTextFileSync(new URL(`./${name}`, import.meta.url));
 }
 
-function isCurrent(command: string): boolean {
+async function isCurrent(command: string): Promise<boolean> {
   if (!/^[a-z-]+$/.test(command)) return false;
   try {
-    const lines = readBeside(`sources/${command}.txt`).split("\n");
-    return lines.every((line) => line === "" || line === sourceLine(ROOT, line.slice(0, line.indexOf("\t"))));
+    for (const line of readBeside(`sources/${command}.txt`).trimEnd().split("\n")) {
+      const [digest = "", path = ""] = line.split("\t", 2);
+      if (line === `${digest}\t${sourceLine(ROOT, path)}`) continue;
+      // After a copy, or a change of mode. Hashing the files at every start would take longer.
+      if (digest !== await sourceDigest(ROOT, path)) return false;
+    }
+    return true;
   } catch {
     // A file is missing, or this user may not read it.
     return false;
@@ -27,7 +32,7 @@ function isCurrent(command: string): boolean {
 
 // Not a literal in import(): the bundler would put the source into the bundle once more.
 const source = `${SOURCE_ROOT}cli/main.ts`;
-const { start }: Partial<typeof import("./main.ts")> = isCurrent(Deno.args[0] ?? "")
+const { start }: Partial<typeof import("./main.ts")> = await isCurrent(Deno.args[0] ?? "")
   ? await import("./main.ts")
   : await import(source);
 // The operator may have checked out a commit whose main.ts starts by itself only.

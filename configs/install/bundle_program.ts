@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as z from "zod";
-import { sourceLine } from "../../cli/_source_line.ts";
+import { sourceDigest, sourceLine } from "../../cli/_source_line.ts";
 import { SUMMARIES } from "../../cli/_help.ts";
 import { ifFound, removeTree, syncFolder, syncFolders } from "../../lib/core/files.ts";
 import { listFolder } from "../../lib/core/folders.ts";
@@ -72,10 +72,11 @@ async function writeBundle(
     return stdout;
   };
   shareBundler(DenoInfo.parse(JSON.parse(await run(["info", "--json"]))).denoDir, cache);
-  const info = await run(["info", "--json", join(world.clone, MAIN)], { DENO_DIR: cache });
+  // Deno reads a percent sign in an absolute path as the start of a code.
+  const info = await run(["info", "--json", MAIN], { DENO_DIR: cache });
   const root = sourceRoot(info);
   // Before the bundler reads the files: a change while it runs makes the list differ from the source.
-  writeSources(world.clone, root, info, folder);
+  await writeSources(world.clone, root, info, folder);
   const made = join(folder, "made");
   Deno.mkdirSync(made);
   const bundle = async (entry: string, changes: Readonly<Record<string, string>>) => {
@@ -84,10 +85,10 @@ async function writeBundle(
     const options = ["-q", "--platform", "deno", "--code-splitting", "--import-map", map, "--outdir", folder];
     await run(["bundle", ...options, entry], { DENO_DIR: cache });
   };
-  await bundle(join(world.clone, "cli/bundled.ts"), {});
+  await bundle("cli/bundled.ts", {});
   for (const name of FREQUENT) {
     const { entry, entries } = writeCommandModules(root, made, name);
-    await bundle(entry, { [`${root}cli/_entries.ts`]: pathToFileURL(entries).href });
+    await bundle(pathToFileURL(entry).href, { [`${root}cli/_entries.ts`]: pathToFileURL(entries).href });
   }
   await removeTree(Deno, made);
   Deno.writeTextFileSync(join(folder, "install_again.txt"), repair);
@@ -189,8 +190,15 @@ function importsOf({ clone, os }: InstallWorld, root: string, folder: string): R
 }
 
 /** Writes for each command the files of its source, by which the bundle notices that they have changed. */
-function writeSources(clone: string, root: string, info: string, folder: string): void {
+async function writeSources(clone: string, root: string, info: string, folder: string): Promise<void> {
   const graph = moduleGraph(info);
+  const lines = new Map<string, string>();
+  const lineOf = async (path: string) => {
+    const line = lines.get(path) ??
+      `${await sourceDigest(`${clone}/`, path)}\t${sourceLine(`${clone}/`, path)}\n`;
+    lines.set(path, line);
+    return line;
+  };
   Deno.mkdirSync(join(folder, "sources"));
   for (const name of Object.keys(SUMMARIES)) {
     const command = `cli/${commandFile(name)}`;
@@ -203,9 +211,8 @@ function writeSources(clone: string, root: string, info: string, folder: string)
     for (const path of [MAIN, command]) {
       if (!paths.has(path)) throw new Error(`deno info does not list ${path}`);
     }
-    const lines = ["deno.json", "deno.lock", ...paths].sort().map((path) =>
-      `${sourceLine(`${clone}/`, path)}\n`
-    );
-    Deno.writeTextFileSync(join(folder, "sources", `${name}.txt`), lines.join(""));
+    const listed = [];
+    for (const path of ["deno.json", "deno.lock", ...paths].sort()) listed.push(await lineOf(path));
+    Deno.writeTextFileSync(join(folder, "sources", `${name}.txt`), listed.join(""));
   }
 }

@@ -85,7 +85,7 @@ Deno.test({
     using dir = tempDir();
     const prefix = join(dir.path, "it's a prefix");
     // Deno and Node write other characters of a path in their addresses.
-    const clone = join(dir.path, "my~clone [1]^|");
+    const clone = join(dir.path, "my~clone [1]^|%41");
     copyClone(clone);
     const runHere = async (
       args: readonly string[],
@@ -194,7 +194,7 @@ function bundlesOf(prefix: string): string[] {
     .filter((name) => name.startsWith("program-"));
 }
 
-/** Asserts that commands run the bundle, and the source once a file of it has changed. */
+/** Asserts that commands run the bundle, and the source once the content of a file of it has changed. */
 async function assertFollowsSource(prefix: string, launcher: string, project: string): Promise<void> {
   const home = join(prefix, "lib/model-sync");
   const [bundle = ""] = bundlesOf(prefix);
@@ -206,7 +206,11 @@ async function assertFollowsSource(prefix: string, launcher: string, project: st
   }
   const sources = join(folder, "sources/status.txt");
   const lines = Deno.readTextFileSync(sources);
-  for (const [text, printed] of [[lines, "B"], [lines.replace(/(?<=status\.ts\t)\d+/, "1"), ""]] as const) {
+  // As after a chmod or a copy, and as after a change.
+  const copied = lines.replace(/(?<=cli\/status\.ts\t\d+\t)\d+/, "1");
+  const changed = copied.replace(/\w+(?=\tcli\/status\.ts)/, "0");
+  assert.equal(new Set([lines, copied, changed]).size, 3);
+  for (const [text, printed] of [[lines, "B"], [copied, "B"], [changed, ""], ["", ""]] as const) {
     Deno.writeTextFileSync(sources, text);
     const { code, stderr } = await output(launcher, ["status"], project, OFFLINE);
     assert.deepEqual([code, stderr], [0, printed]);
