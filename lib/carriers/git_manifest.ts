@@ -1,5 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
+import { PathLookup } from "../core/path_lookup.ts";
 import { readSmallBlob } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import type { ObjectId } from "../git/object_id.ts";
@@ -102,17 +103,18 @@ export function findClaimProblem(
   offered: Offer["files"],
   claimed: readonly ReleaseFile[],
 ): ClaimProblem | undefined {
-  const listed = new Map(claimed.map((file) => [file.path, file]));
-  const present = new Set(offered.map((file) => file.path));
-  const extra = offered.find((file) => !listed.has(file.path));
+  const listed = new PathLookup(claimed);
+  const extra = offered.find((file) => listed.get(file.path) === undefined);
   if (extra !== undefined) return { what: `the commit has ${extra.path}, which it does not list` };
-  const missing = claimed.find((file) => !present.has(file.path));
+  const present = new PathLookup(offered);
+  const missing = claimed.find((file) => present.get(file.path) === undefined);
   if (missing !== undefined) return { what: `it lists ${missing.path}, which the commit does not have` };
-  const other = offered.find(({ path, sha256 }) => sha256 !== listed.get(path)?.sha256);
-  if (other === undefined) return undefined;
-  return {
-    what: `${other.path} has SHA-256 ${other.sha256}, manifest says ${listed.get(other.path)?.sha256}`,
-  };
+  const again = new PathLookup(claimed);
+  for (const { path, sha256 } of offered) {
+    const said = again.get(path)?.sha256;
+    if (sha256 !== said) return { what: `${path} has SHA-256 ${sha256}, manifest says ${said}` };
+  }
+  return undefined;
 }
 
 /** Returns the files of a commit, with digests from earlier pulls or else from the manifest. */
@@ -121,7 +123,7 @@ export function offeredFiles(
   claim: ManifestClaim | undefined,
   memory: BlobMemory | undefined,
 ): Offer["files"] {
-  const claimed = new Map(claim?.manifest.files.map((file) => [file.path, file]));
+  const claimed = new PathLookup(claim?.manifest.files ?? []);
   return files.map(({ path, blob }) => {
     const file = claimed.get(path);
     return { path, sha256: memory?.find(blob) ?? file?.sha256, size: file?.size };

@@ -1,6 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { removeTree } from "../core/files.ts";
 import type { LockOwner } from "../core/lock.ts";
+import { PathLookup } from "../core/path_lookup.ts";
 import { Turns } from "../core/turns.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../store/blob_memory.ts";
@@ -148,14 +149,13 @@ export class GitSource implements Source {
 
   async #stage(registry: Registry, offer: Offer, staging: Staging): Promise<void> {
     const opened = this.#opened ??= await this.#open(registry, offer.revision);
-    const staged = new Set(staging.files.map(({ path }) => path));
-    const claimed = new Map(offer.claim?.manifest.files.map((file) => [file.path, file]));
+    const claimed = new PathLookup(offer.claim?.manifest.files ?? []);
     const wanted = new Map<ObjectId, TreeFile[]>();
     const files = releaseFilesOf(opened.tree, offer.claim?.manifest);
     const turns = new Turns(this.#context);
     for (const file of files) {
       await turns.next();
-      if (staged.has(file.path)) continue;
+      if (staging.find(file.path) !== undefined) continue;
       const known = this.#memory?.find(file.blob);
       if (known !== undefined && await staging.link(file.path, known)) continue;
       wanted.set(file.blob, [...wanted.get(file.blob) ?? [], file]);
@@ -324,7 +324,7 @@ function isFolderFetch({ registry, tree }: Opened, missing: readonly ObjectId[])
 
 function sumSizes(
   wanted: ReadonlyMap<ObjectId, readonly TreeFile[]>,
-  claimed: ReadonlyMap<string, ReleaseFile>,
+  claimed: PathLookup<ReleaseFile>,
 ): number {
   let bytes = 0;
   for (const [file] of wanted.values()) bytes += claimed.get(file?.path ?? "")?.size ?? 0;

@@ -25,7 +25,7 @@ export interface BlobPlace {
   /** Returns what downloads files in Git LFS of which the store holds parts. */
   readonly openLfsParts: () => Promise<LfsParts | undefined>;
   /** The manifest's entries, by their paths. */
-  readonly claimed: ReadonlyMap<string, ReleaseFile>;
+  readonly claimed: Pick<ReadonlyMap<string, ReleaseFile>, "get">;
 }
 
 /**
