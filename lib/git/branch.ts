@@ -1,6 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { RefusedError, UnreachableError, UsageError } from "../core/errors.ts";
 import { redactUrls } from "../core/secret.ts";
+import type { Digest } from "../release/manifest.ts";
 import { moveWorktree } from "./journal.ts";
 import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
@@ -10,6 +11,12 @@ import type { WorktreeStatus } from "./worktree_status.ts";
 /** The trailers of a publish commit. They distinguish our commits from those of people. */
 export const RELEASE_TRAILER = "Model-Release";
 export const SEQUENCE_TRAILER = "Model-Sequence";
+
+/** Returns the message of a publish commit, with its trailers. */
+export function publishMessage(message: string, release: Digest, sequence: number): string {
+  const trailers = [`${RELEASE_TRAILER}: ${release}`, `${SEQUENCE_TRAILER}: ${sequence}`];
+  return `${message.trimEnd()}\n\n${trailers.join("\n")}\n`;
+}
 
 /** More unpushed commits than this are not left over from failed runs. */
 const UNPUSHED_COMMITS_MAX = 1000;

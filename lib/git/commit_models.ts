@@ -4,7 +4,6 @@ import { removeTree } from "../core/files.ts";
 import { Working } from "../core/working.ts";
 import {
   createManifest,
-  type Digest,
   formatManifest,
   type Manifest,
   type ManifestDetails,
@@ -13,7 +12,7 @@ import {
 import type { ModelSet } from "../release/model_set.ts";
 import { askCommitHooks } from "./ask_hooks.ts";
 import { ATTRIBUTES, forbidConversions, lfsPathTest, withLfsPaths } from "./attributes.ts";
-import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "./branch.ts";
+import { publishMessage } from "./branch.ts";
 import { checkTree, commitTree, type ExpectedFile, formatOf, removalOf, writeBlob } from "./commit_tree.ts";
 import { draftTree } from "./draft_tree.ts";
 import { closeJournal, openJournal, scratchOf, takeBack } from "./journal.ts";
@@ -160,7 +159,7 @@ async function writeCommit(
     written: written.map(({ path }) => path),
     removed: [...draft.gone, ...oldSignature].map(({ path }) => path),
   });
-  const message = messageOf(change, set.digest);
+  const message = publishMessage(change.message, set.digest, change.details.sequence);
   await askCommitHooks(context, registry, {
     tree,
     parent: head,
@@ -268,9 +267,4 @@ async function removalOfSignature(
     );
   }
   return old;
-}
-
-function messageOf(change: ModelCommit, digest: Digest): string {
-  const trailers = [`${RELEASE_TRAILER}: ${digest}`, `${SEQUENCE_TRAILER}: ${change.details.sequence}`];
-  return `${change.message.trimEnd()}\n\n${trailers.join("\n")}\n`;
 }

@@ -4,7 +4,7 @@ import type { Digest } from "../release/manifest.ts";
 import { askCommitHooks } from "./ask_hooks.ts";
 import { ATTRIBUTES, lfsPathTest, withLfsPaths } from "./attributes.ts";
 import { fetchBlobs } from "./blobs.ts";
-import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "./branch.ts";
+import { publishMessage } from "./branch.ts";
 import { restoredPaths } from "./commit_models.ts";
 import {
   checkTree,
@@ -70,8 +70,7 @@ export async function commitRestored(
   }
   const tree = await makeTree(context, registry, head, entries);
   await checkTree(registry, tree, [manifestPathOf(subdir), signaturePathOf(subdir)], expected);
-  const trailers = [`${RELEASE_TRAILER}: ${change.release}`, `${SEQUENCE_TRAILER}: ${change.sequence}`];
-  const message = `${change.message.trimEnd()}\n\n${trailers.join("\n")}\n`;
+  const message = publishMessage(change.message, change.release, change.sequence);
   await askHooks(context, registry, change, { tree, message });
   const commit = await createCommit(registry, { tree, parent: head, message, host: change.host });
   await moveTo(context, registry, commit);
