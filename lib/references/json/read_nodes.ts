@@ -1,5 +1,5 @@
-import { RefusedError } from "../../core/errors.ts";
-import { quote } from "../../core/quote.ts";
+import type { RefusedError } from "../../core/errors.ts";
+import { characterAt, LEXEME_LENGTH_MAX, notJson, pathText, placeIn } from "./json_refusal.ts";
 import type { JsonValue } from "./json_value.ts";
 
 /** The position of a value in a text, with its key. Each end is after the last character. */
@@ -25,11 +25,6 @@ const DEPTH_MAX = 500;
 
 /** Python's `int()` refuses more digits, because the conversion takes quadratic time. */
 const INTEGER_DIGITS_MAX = 4300;
-
-/** Limits for paths in messages, whose names come from the text's author. */
-const PATH_STEPS_MAX = 12;
-const PATH_NAME_LENGTH_MAX = 80;
-const LEXEME_LENGTH_MAX = 40;
 
 const NO_CHILDREN: readonly JsonNode[] = [];
 
@@ -328,31 +323,18 @@ class JsonReader {
   }
 
   #found(): string {
-    return quote(String.fromCodePoint(this.#text.codePointAt(this.#at) ?? 0));
+    return characterAt(this.#text, this.#at);
   }
 
-  /** Returns the path of the current value: `Deliberate.config.files[0].size`. */
   #owner(): string {
-    if (this.#path.length === 0) return "the value";
-    const steps = this.#path.slice(0, PATH_STEPS_MAX).map((step, index) => {
-      if (typeof step === "number") return `[${step}]`;
-      const name = /^[\w-]{1,80}$/.test(step) ? step : quote(step.slice(0, PATH_NAME_LENGTH_MAX));
-      return index === 0 ? name : `.${name}`;
-    });
-    return steps.join("") + (this.#path.length > PATH_STEPS_MAX ? "…" : "");
+    return pathText(this.#path);
   }
 
   #place(at = this.#at): string {
-    const before = this.#text.slice(0, at);
-    const line = before.split("\n").length;
-    const column = Array.from(before.slice(before.lastIndexOf("\n") + 1)).length + 1;
-    return `line ${line}, column ${column}`;
+    return placeIn(this.#text, at);
   }
 
   #refusal(problem: string): RefusedError {
-    return new RefusedError(`Cannot read ${this.#what}: it is not JSON that can be synced: ${problem}`, {
-      code: "JSON_INVALID",
-      hint: "correct it where it comes from and run again; nothing was changed",
-    });
+    return notJson(this.#what, problem);
   }
 }
