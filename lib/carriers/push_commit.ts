@@ -4,7 +4,7 @@ import { redactUrls } from "../core/secret.ts";
 import { askPushHook } from "../git/ask_hooks.ts";
 import { giveUpUnpushed } from "../git/branch.ts";
 import { restoredPaths } from "../git/commit_models.ts";
-import { BRANCH_NAME_TAKEN } from "../git/git_error.ts";
+import { BRANCH_NAME_TAKEN } from "../git/declined_push.ts";
 import { HOOK_REFUSED } from "../git/hooks.ts";
 import { LFS_CONTENT_MISSING, type LfsContents, pushLfs } from "../git/lfs.ts";
 import type { ObjectId } from "../git/object_id.ts";

@@ -11,6 +11,7 @@ import {
 import { ownerHint } from "../core/file_owner.ts";
 import { oneLine, shellWord } from "../core/quote.ts";
 import { PATH_HINT } from "../core/subprocess.ts";
+import { declinedPush } from "./declined_push.ts";
 import { readGitWords } from "./git_words.ts";
 
 /** Error code: git-lfs is needed and not on the PATH. */
@@ -19,17 +20,11 @@ export const LFS_MISSING = "LFS_MISSING";
 /** Error code: the repository is archived and accepts no pushes. */
 export const REPOSITORY_ARCHIVED = "REPOSITORY_ARCHIVED";
 
-/** Error code: a hook or a rule of the remote refuses a push. */
-export const PUSH_DECLINED = "PUSH_DECLINED";
-
 /** Error code: a setting of git or ssh outside the clone makes git fail. */
 const GIT_CONFIG = "GIT_CONFIG";
 
 /** Error code: git refuses a repository because another user owns it. */
 export const GIT_OWNERSHIP = "GIT_OWNERSHIP";
-
-/** Error code: the remote has a branch `a`, and `a/b` is pushed, or vice versa. */
-export const BRANCH_NAME_TAKEN = "BRANCH_NAME_TAKEN";
 
 const LFS_HINT =
   "install it: apt install git-lfs, brew install git-lfs, or https://git-lfs.com; where it is installed, add its " +
@@ -261,10 +256,6 @@ const DIAGNOSES: readonly Diagnosis[] = [
   },
 ];
 
-/** A remote states its reason in the first lines; a hook that lists its checks states it in the last ones. */
-const FIRST_LINES_MAX = 4;
-const LAST_LINES_MAX = 3;
-
 /**
  * Returns the error for a failed git. `action` completes "Cannot …".
  *
@@ -287,7 +278,7 @@ export function gitError(
       hint: "commit, stash or remove them first",
     });
   }
-  if (/\[remote rejected\]/.test(stderr)) return declined(action, stderr);
+  if (/\[remote rejected\]/.test(stderr)) return declinedPush(action, stderr);
   const { reason, text, isNamed } = readGitWords(stderr);
   const message = `Cannot ${action}: ${reason}`;
   // If git only reports that the remote hung up, that is the diagnosis.
@@ -314,37 +305,6 @@ function diagnose(
 export function lfsMissing(reason: string): UsageError {
   return new UsageError(`Cannot continue without git-lfs: ${reason}`, { code: LFS_MISSING, hint: LFS_HINT });
 }
-
-/** Returns the error for a push that the remote rejects. Only the remote's own lines give the reason. */
-function declined(action: string, stderr: string): FailedError {
-  const said = readGitWords(stderr);
-  const words = said.text.split("\n").filter((line) => line.startsWith("remote:"))
-    .map((line) => line.slice("remote:".length).trim()).filter((line) => line !== "");
-  const reason = words.length > 0
-    ? firstAndLast(words).join("; ")
-    : /\[remote rejected\][^\n]*\(([^()\n]+)\)/.exec(stderr)?.[1] ?? said.reason;
-  if (NAME_TAKEN.test(stderr)) {
-    return new FailedError(
-      `Cannot ${action}: the name collides with another branch of the remote: ${reason}`,
-      {
-        code: BRANCH_NAME_TAKEN,
-        hint: "use another branch name, or delete the other branch",
-      },
-    );
-  }
-  return new FailedError(`Cannot ${action}: the remote rejects it: ${reason}`, {
-    code: PUSH_DECLINED,
-    hint: "fix the reported problem and publish again; nothing was published",
-  });
-}
-
-function firstAndLast(lines: readonly string[]): readonly string[] {
-  if (lines.length <= FIRST_LINES_MAX + LAST_LINES_MAX) return lines;
-  return [...lines.slice(0, FIRST_LINES_MAX), "…", ...lines.slice(-LAST_LINES_MAX)];
-}
-
-/** `a` and `a/b` cannot both be branches. The second message is GitHub's. */
-const NAME_TAKEN = /'refs\/heads\/[^']*' exists; cannot create|directory file conflict/;
 
 /** The hint for files that a run under `sudo` left to root. */
 function chownHint(repoDir: string | undefined): string {

@@ -1,6 +1,7 @@
 import { AuthenticationError, FailedError, ModelSyncError, UnreachableError } from "../../core/errors.ts";
 import type { Secret } from "../../core/secret.ts";
-import { BRANCH_NAME_TAKEN, PUSH_DECLINED, REPOSITORY_ARCHIVED } from "../../git/git_error.ts";
+import { BRANCH_NAME_TAKEN, PUSH_DECLINED } from "../../git/declined_push.ts";
+import { REPOSITORY_ARCHIVED } from "../../git/git_error.ts";
 import { fullName, type RepositoryAddress } from "./repository_address.ts";
 
 /** The work during which git failed. */
