@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { alsoReading } from "./blobs.ts";
 import { findMissingAmong } from "./find_missing.ts";
 import type { Git } from "./git.ts";
@@ -26,7 +25,7 @@ export async function readInPlace(
 /** Returns the folder of objects of a remote on this disk; `undefined` if it is elsewhere, or git refuses to use it. */
 async function findObjects(git: Git, { isLocal, url }: RemoteUrl): Promise<string | undefined> {
   if (!isLocal) return undefined;
-  const path = url.startsWith("file:") ? fileURLToPath(url) : url;
+  const path = url.startsWith("file:") ? (await import("node:url")).fileURLToPath(url) : url;
   const { code, stdout } = await git.attempt(
     ["-C", path, "rev-parse", "--path-format=absolute", "--git-path", "objects"],
     { action: `find the objects of ${url}` },
