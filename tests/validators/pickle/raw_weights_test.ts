@@ -45,12 +45,31 @@ Deno.test("numbers that begin like an opcode at which Python stops pass", async 
     "a tuple that is called": rawPickle(")", ")R."),
     "a protocol, and an object that is not in the file": rawPickle(PROTO_4, "P1\n"),
     "a protocol, and a protected buffer": rawPickle(PROTO_4, "N", 0x98),
+    "an item that is added to a tuple": rawPickle(")2a*"),
+    "an item that is added to a number": rawPickle("K", 7, "Na"),
+    "items that are added to a text": rawPickle(text("x"), "(Ne"),
+    "an item that is added to a dictionary": rawPickle("}Na"),
+    "a key that is set in a tuple": rawPickle(")NNs"),
+    "a key that is set in a list": rawPickle("]NNs"),
+    "an object whose name is not ASCII": rawPickle("P", 0x9e, "\n]a"),
+    "an item that is added to an object that is not in the file": rawPickle("Px\n]a"),
     "a tar's checksum of numbers that add up to nothing": summingUpToNothing(),
   };
   for (const [what, beginning] of Object.entries(beginnings)) {
     for (const name of NAMES) {
       assert.equal(await inspectBytes(joined([beginning, numbers]), name), false, `${what}: ${name}`);
     }
+  }
+});
+
+Deno.test("values that are filled oddly before an import do not hide it", async () => {
+  const beginnings = {
+    "an object that is not in the file": rawPickle("Px\n]a0"),
+    "a list with a key": rawPickle("]NaK", 0, "Ns0"),
+    "nothing, which is added to a tuple": rawPickle(")(e0"),
+  };
+  for (const beginning of Object.values(beginnings)) {
+    await refusesBytes(joined([beginning, SYSTEM]), /imports os\.system|adds to|refers to/, NAMES);
   }
 });
 

@@ -98,7 +98,7 @@ export class PickleContainers extends PickleStack {
     this.allocate(LOAD_BYTES.item * items.length);
     if (!isObject(target) || target.kind !== "list") {
       this.contain(items);
-      this.#checkFilled(target, "items");
+      this.#checkFilled(target, "items", items);
       return this.put(target, items, FILLED_LEVEL);
     }
     target.count += items.length;
@@ -122,7 +122,7 @@ export class PickleContainers extends PickleStack {
     this.contain(items);
     this.#hash(items);
     this.allocate(LOAD_BYTES.setItem * items.length);
-    this.#checkFilled(this.top(), "items");
+    this.#checkFilled(this.top(), "items", items);
     this.put(this.top(), items);
   }
 
@@ -164,17 +164,29 @@ export class PickleContainers extends PickleStack {
     this.suspect(problem);
   }
 
-  /** Allows filling an object only before its state is set, as picklers do: attributes could replace `append` and `extend`. */
-  #checkFilled(target: PickleValue, how: "items" | "pairs", pairs: readonly PickleValue[] = []): void {
+  /**
+   * Allows filling an object only before its state is set, as picklers do: attributes could replace `append` and `extend`.
+   * Nothing but an import gives a value such attributes, so before the first one, raw numbers are only suspected.
+   *
+   * @param added items, or keys and values
+   */
+  #checkFilled(target: PickleValue, how: "items" | "pairs", added: readonly PickleValue[]): void {
+    if (cannotBeFilled(target, how)) {
+      // Python's fast reader passes over nothing that is added to anything.
+      if (added.length > 0) throw this.broken(`adds to ${describe(target)}`);
+      return;
+    }
     if (!isObject(target)) return;
     if (target === FREE_INSTANCE || target === DATA || (target.kind === "data" && how === "items")) return;
     if (target.kind === "instance" && target.rule?.fill === how && !target.isBuilt) {
-      const isForgedItem = pairs.some((key, at) => at % 2 === 0 && isForged(key, pairs[at + 1] ?? null));
+      const isForgedItem = how === "pairs" &&
+        added.some((key, at) => at % 2 === 0 && isForged(key, added[at + 1] ?? null));
       if (!isForgedItem || target.rule.hasItemsAsAttributes !== true) return;
     }
     const problem = `adds to ${describe(target)}`;
     if (target.kind === "global" || target.kind === "unknown") return this.suspect(problem, describe(target));
-    throw this.refused(problem);
+    if (this.imports > 0) throw this.refused(problem);
+    this.suspect(problem);
   }
 
   /** Counts and returns the cost of hashing values. */
@@ -199,4 +211,11 @@ export class PickleContainers extends PickleStack {
   protected getattrMisused(): PickleProblem {
     return this.refused("imports builtins.getattr", "builtins.getattr");
   }
+}
+
+/** Whether Python certainly stops when it adds something to a value. {@link DATA} may be a bytearray, which can be filled. */
+function cannotBeFilled(target: PickleValue, how: "items" | "pairs"): boolean {
+  if (!isObject(target)) return true;
+  if (target.kind === "tuple" || target.kind === "integer") return true;
+  return how === "items" && target.kind === "dict";
 }

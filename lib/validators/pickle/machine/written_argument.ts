@@ -67,7 +67,12 @@ function meaningOf(
   line: PickleValue,
   offset: number,
 ): PickleValue {
-  if (kind === "line") return DATA;
+  if (kind === "line") {
+    if (line === null) {
+      throw new PickleProblem("broken", offset, "refers to an object by a name that is not ASCII");
+    }
+    return DATA;
+  }
   const value = valueOf(kind, line);
   if (value === undefined) throw new PickleProblem("broken", offset, "has an invalid number or text");
   return value;
@@ -136,7 +141,7 @@ function bytesOf(bytes: Uint8Array): string {
 }
 
 const LINE_READERS: Readonly<Record<LineKind, LineReader>> = {
-  line: asciiOf,
+  line: strictAsciiOf,
   twoLines: nameOf,
   intLine: bytesOf,
   longLine: bytesOf,
@@ -183,6 +188,11 @@ export function asciiOf(bytes: Uint8Array): PickleValue {
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);
   return text;
+}
+
+/** Returns `null` for other bytes: Python decodes the name of an object outside of the file as ASCII, and stops. */
+function strictAsciiOf(bytes: Uint8Array): PickleValue {
+  return bytes.every((byte) => byte < 0x80) ? DATA : null;
 }
 
 const DECODER = new TextDecoder();
