@@ -7,7 +7,14 @@ import { readAt } from "../core/read_at.ts";
 import { Digest } from "../release/manifest.ts";
 import type { FolderMemory, ModelSet } from "../release/model_set.ts";
 import type { FolderChanges, RememberedFiles, RescannedFiles } from "../release/rescan_folder.ts";
-import { type EntryTimes, type FoundFile, type FoundFiles, timesOf } from "../release/scan_folder.ts";
+import {
+  type EntryTimes,
+  type FolderStat,
+  folderStatOf,
+  type FoundFile,
+  type FoundFiles,
+  timesOf,
+} from "../release/scan_folder.ts";
 import { decodeDigests, encodeDigests } from "./folder_digests.ts";
 import { Git } from "./git.ts";
 import { encodeIndex, INDEX_CHECKSUM_BYTES, type IndexEntry, IndexRows } from "./index_file.ts";
@@ -21,8 +28,11 @@ const Remembered = z.object({
   digest: Digest,
   files: z.number(),
   bytes: z.number(),
-  /** When each folder last changed: its path, mtime and ctime in milliseconds; {@link CHANGING} for both if just then. */
-  folders: z.array(z.tuple([z.string(), z.number(), z.number()])),
+  /**
+   * When each folder last changed: its path, mtime and ctime in milliseconds, {@link CHANGING} for both if just then; and
+   * its inode: folders that were made at the same time may change places with their parents.
+   */
+  folders: z.array(z.tuple([z.string(), z.number(), z.number(), z.number()])),
 });
 type Remembered = z.infer<typeof Remembered>;
 
@@ -61,6 +71,8 @@ export class FolderIndex implements FolderMemory {
   readonly #dir: string;
   /** What {@link findChanges} has read, until it is replaced. */
   #rows: Rows | undefined;
+  /** When {@link findChanges} was called: before the folder was listed. */
+  #listedMs: number | undefined;
 
   /** @param stateDir the store; the index is in its folder `folder_index` */
   constructor(context: Context, stateDir: string) {
@@ -69,23 +81,24 @@ export class FolderIndex implements FolderMemory {
   }
 
   async findChanges(dir: string): Promise<FolderChanges | undefined> {
+    this.#listedMs = this.#nowMs;
     const remembered = this.#read();
     if (remembered === undefined || remembered.root !== ifFound(() => this.#context.fs.realPathSync(dir))) {
       return undefined;
     }
     const { root, digest, files: count, bytes } = remembered;
-    const folderTimes = new Map(
-      remembered.folders.map(([path, mtimeMs, ctimeMs]) => [path, { mtimeMs, ctimeMs }]),
+    const folderStats = new Map(
+      remembered.folders.map(([path, mtimeMs, ctimeMs, inode]) => [path, { mtimeMs, ctimeMs, inode }]),
     );
     const listing = this.#listChangedFiles(root);
-    const folders = this.#listChangedFolders(root, folderTimes);
+    const folders = this.#listChangedFolders(root, folderStats);
     const files = await listing;
     if (files === undefined) return undefined;
     const readFiles = async () => {
       this.#rows = await this.#readRows(remembered);
       return this.#rows?.files;
     };
-    return { root, remembered: { digest, files: count, bytes }, files, folders, folderTimes, readFiles };
+    return { root, remembered: { digest, files: count, bytes }, files, folders, folderStats, readFiles };
   }
 
   async remember(found: FoundFiles | RescannedFiles, set: ModelSet): Promise<void> {
@@ -102,9 +115,12 @@ export class FolderIndex implements FolderMemory {
     for (const folder of ["objects", "refs"]) fs.mkdirSync(join(this.#dir, folder), { recursive: true });
     const head = join(this.#dir, "HEAD");
     if (findEntry(fs, head) === undefined) replaceFile(fs, head, "ref: refs/heads/none\n");
-    const now = this.#context.clock.now().getTime();
+    const now = this.#nowMs;
+    const span = { beginMs: Math.min(now, this.#listedMs ?? now), endMs: now };
     const index = await encodeIndex(
-      found.files.map((file, row) => "row" in file ? file : entryOf(file, set.files[row]?.sha256 ?? "", now)),
+      found.files.map((file, row) =>
+        "row" in file ? file : entryOf(file, set.files[row]?.sha256 ?? "", span)
+      ),
       before,
     );
     const digests = await encodeDigests(set.files);
@@ -117,9 +133,9 @@ export class FolderIndex implements FolderMemory {
       digest: set.digest,
       files: set.files.length,
       bytes: set.files.reduce((sum, file) => sum + file.size, 0),
-      folders: Array.from(found.folders, ([path, times]) => {
-        const { mtimeMs, ctimeMs } = settled(times, now);
-        return [path, mtimeMs, ctimeMs];
+      folders: Array.from(found.folders, ([path, stat]) => {
+        const { mtimeMs, ctimeMs } = settled(stat, span);
+        return [path, mtimeMs, ctimeMs, stat.inode];
       }),
     });
   }
@@ -144,6 +160,10 @@ export class FolderIndex implements FolderMemory {
     };
     return isKind("", "isDirectory") && ["objects", "refs"].every((name) => isKind(name, "isDirectory")) &&
       ["HEAD", "index", "digests", "folder.json"].every((name) => isKind(name, "isFile"));
+  }
+
+  get #nowMs(): number {
+    return this.#context.clock.now().getTime();
   }
 
   get #indexPath(): string {
@@ -172,12 +192,12 @@ export class FolderIndex implements FolderMemory {
     return readAt(file, info.size - INDEX_CHECKSUM_BYTES, INDEX_CHECKSUM_BYTES).toHex();
   }
 
-  #listChangedFolders(root: string, folderTimes: ReadonlyMap<string, EntryTimes>): Set<string> {
+  #listChangedFolders(root: string, folderStats: ReadonlyMap<string, FolderStat>): Set<string> {
     const changed = new Set<string>();
-    for (const [path, { mtimeMs, ctimeMs }] of folderTimes) {
+    for (const [path, { mtimeMs, ctimeMs, inode }] of folderStats) {
       const info = findEntry(this.#context.fs, path === "" ? root : `${root}/${path}`);
-      const times = info?.isDirectory === true ? timesOf(info) : undefined;
-      if (times?.mtimeMs !== mtimeMs || times.ctimeMs !== ctimeMs) changed.add(path);
+      const stat = info?.isDirectory === true ? folderStatOf(info) : undefined;
+      if (stat?.mtimeMs !== mtimeMs || stat.ctimeMs !== ctimeMs || stat.inode !== inode) changed.add(path);
     }
     return changed;
   }
@@ -199,10 +219,16 @@ export class FolderIndex implements FolderMemory {
   }
 }
 
-function entryOf({ path, info }: FoundFile, sha256: string, now: number): IndexEntry {
+/** From before the folder was listed until all its files are read. */
+interface ReadingSpan {
+  readonly beginMs: number;
+  readonly endMs: number;
+}
+
+function entryOf({ path, info }: FoundFile, sha256: string, span: ReadingSpan): IndexEntry {
   return {
     path,
-    ...settled(timesOf(info), now),
+    ...settled(timesOf(info), span),
     device: info.dev,
     inode: info.ino ?? 0,
     isExecutable: ((info.mode ?? 0) & 0o100) !== 0,
@@ -214,8 +240,13 @@ function entryOf({ path, info }: FoundFile, sha256: string, now: number): IndexE
   };
 }
 
-/** Returns the times of an entry, which are {@link CHANGING} if a later change might have the same. */
-function settled(times: EntryTimes, now: number): EntryTimes {
-  const isSettled = [times.mtimeMs, times.ctimeMs].every((time) => Math.abs(now - time) >= SETTLED_MS);
+/**
+ * Returns the times of an entry, which are {@link CHANGING} if a later change might have the same. Times of the future are
+ * those of another clock.
+ */
+function settled(times: EntryTimes, { beginMs, endMs }: ReadingSpan): EntryTimes {
+  const isSettled = [times.mtimeMs, times.ctimeMs].every((time) =>
+    time <= beginMs - SETTLED_MS || time >= endMs + SETTLED_MS
+  );
   return isSettled ? times : { mtimeMs: CHANGING, ctimeMs: CHANGING };
 }

@@ -13,7 +13,7 @@ import { secretInName, SecretScanner } from "./secret_scan.ts";
 
 /** Remembers a folder as a whole, so that only what changed need be read again. */
 export interface FolderMemory {
-  /** Returns how a folder differs from what is remembered; `undefined` if nothing is. */
+  /** Returns how a folder differs from what is remembered; `undefined` if nothing is. Called before the folder is listed. */
   findChanges(dir: string): Promise<FolderChanges | undefined>;
   /** Remembers a folder. What changed a moment ago counts as changed the next time. */
   remember(found: FoundFiles | RescannedFiles, set: ModelSet): Promise<void>;

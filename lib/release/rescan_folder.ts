@@ -5,7 +5,7 @@ import { compareUtf8, portablePathProblem, sortUtf8 } from "../core/portable_pat
 import { quote } from "../core/quote.ts";
 import { isClutter } from "./clutter.ts";
 import { type Digest, fileListProblem } from "./manifest.ts";
-import { type EntryTimes, type FoundFile, statOf, timesOf, unfit } from "./scan_folder.ts";
+import { type FolderStat, folderStatOf, type FoundFile, statOf, unfit } from "./scan_folder.ts";
 
 /** The content of a folder when it was last read. */
 export interface RememberedFolder {
@@ -32,7 +32,7 @@ export interface FolderChanges {
   /** The remembered folders in which names may have changed, or which are gone. The root is `""`. */
   readonly folders: ReadonlySet<string>;
   /** All remembered folders. */
-  readonly folderTimes: ReadonlyMap<string, EntryTimes>;
+  readonly folderStats: ReadonlyMap<string, FolderStat>;
   /** Returns the remembered files; `undefined` if the memory is damaged. */
   readFiles(): Promise<RememberedFiles | undefined>;
 }
@@ -66,7 +66,7 @@ export interface RescannedFiles {
   readonly files: readonly (KnownFile | SeenFile)[];
   /** Housekeeping files in the folders that were read. */
   readonly clutter: readonly string[];
-  readonly folders: ReadonlyMap<string, EntryTimes>;
+  readonly folders: ReadonlyMap<string, FolderStat>;
 }
 
 const SHA256_DIGITS = 64;
@@ -120,17 +120,17 @@ interface Listing {
   readonly files: Map<string, Set<string>>;
   readonly clutter: string[];
   /** All folders, also those that did not change. */
-  readonly folders: ReadonlyMap<string, EntryTimes>;
+  readonly folders: ReadonlyMap<string, FolderStat>;
 }
 
 /** @returns `undefined` if an entry is neither a file nor a folder */
 function listFolders(
   fs: FileSystem,
-  { root, folders: changed, folderTimes }: FolderChanges,
+  { root, folders: changed, folderStats }: FolderChanges,
 ): Listing | undefined {
   const files = new Map<string, Set<string>>();
   const clutter: string[] = [];
-  const folders = new Map(folderTimes);
+  const folders = new Map(folderStats);
   const queue = [...changed];
   for (let folder = queue.pop(); folder !== undefined; folder = queue.pop()) {
     const names = new Set<string>();
@@ -141,7 +141,7 @@ function listFolders(
       folders.delete(folder);
       continue;
     }
-    folders.set(folder, timesOf(info));
+    folders.set(folder, folderStatOf(info));
     for (const { name, isFile, isDirectory } of fs.readDirSync(locationOf(root, folder))) {
       const path = folder === "" ? name : `${folder}/${name}`;
       if (isClutter(path)) {
@@ -152,7 +152,7 @@ function listFolders(
       if (problem !== undefined) throw unfit(root, `the path ${quote(path)} ${problem}`);
       if (isFile) names.add(path);
       else if (!isDirectory) return undefined;
-      else if (!folderTimes.has(path)) queue.push(path);
+      else if (!folderStats.has(path)) queue.push(path);
     }
   }
   return { files, clutter, folders };

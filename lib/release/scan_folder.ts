@@ -33,6 +33,15 @@ export type FileStat =
   & EntryTimes
   & Pick<Deno.FileInfo, "size" | "dev" | "ino" | "mode" | "uid" | "gid">;
 
+/** What shows that names in a folder changed, or that another folder took its place. */
+export interface FolderStat extends EntryTimes {
+  readonly inode: number;
+}
+
+export function folderStatOf(info: Deno.FileInfo): FolderStat {
+  return { ...timesOf(info), inode: info.ino ?? 0 };
+}
+
 /** `follow` symbolic links that stay in the folder, or `refuse` them all. */
 export type LinkPolicy = "follow" | "refuse";
 
@@ -45,7 +54,7 @@ export interface FoundFiles {
   /** Housekeeping files, and folders of them, which end with `/`. */
   readonly clutter: readonly string[];
   /** The folders, the root as `""`. */
-  readonly folders: ReadonlyMap<string, EntryTimes>;
+  readonly folders: ReadonlyMap<string, FolderStat>;
   /** Whether a link was followed: changes of its target do not show in the folders. */
   readonly followedLinks: boolean;
 }
@@ -60,7 +69,7 @@ export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): Fou
   const realRoot = fs.realPathSync(root);
   const files: FoundFile[] = [];
   const clutter: string[] = [];
-  const folders = new Map([["", timesOf(fs.lstatSync(realRoot))]]);
+  const folders = new Map([["", folderStatOf(fs.lstatSync(realRoot))]]);
   let followedLinks = false;
 
   const visit = (folder: string, prefix: string, ancestors: readonly string[]) => {
@@ -82,7 +91,7 @@ export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): Fou
       else if (ancestors.includes(location)) {
         throw unfit(root, `the link ${path} leads back to a folder that holds it`);
       } else {
-        folders.set(path, timesOf(info));
+        folders.set(path, folderStatOf(info));
         visit(location, `${path}/`, [...ancestors, location]);
       }
     }

@@ -3,7 +3,14 @@ import fc from "fast-check";
 import { spawnSync } from "node:child_process";
 import { FolderIndex } from "../../lib/git/folder_index.ts";
 import { encodeIndex, type IndexEntry } from "../../lib/git/index_file.ts";
-import { findChangedFiles, hashModelFiles, NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
+import type { FileSystem } from "../../lib/core/files.ts";
+import {
+  findChangedFiles,
+  findModelFiles,
+  hashModelFiles,
+  NO_CACHE,
+  readModelSet,
+} from "../../lib/release/model_set.ts";
 import { isUnchanged } from "../../lib/release/rescan_folder.ts";
 import { compareUtf8, portablePathProblem } from "../../lib/core/portable_path.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
@@ -98,6 +105,67 @@ Deno.test({
     // The files' times are old, but not the times at which their attributes changed.
     assert.deepEqual([...changes?.files ?? []].sort(), ["a.onnx", "b/c.onnx", "empty.json"]);
     assert.deepEqual([...changes?.folders ?? []].sort(), ["", "b"]);
+  },
+});
+
+Deno.test({
+  name:
+    "FolderIndex finds the files in a folder whose parent was replaced, also if both were made at the same time",
+  ignore: !HAS_MEMORY,
+  async fn() {
+    using dir = memoryDir();
+    const models = `${dir.path}/models`;
+    writeFiles(models, {
+      "v1/weights/a.onnx": "one",
+      "v2/weights/a.onnx": "two",
+      "v2/weights/b.onnx": "two",
+    });
+    Deno.mkdirSync(`${dir.path}/state`);
+    // An archive is unpacked faster than the clock of most file systems ticks.
+    const time = new Date("2026-01-01T00:00:00Z");
+    const fs: FileSystem = {
+      ...Deno,
+      lstatSync: (path) => {
+        const info = Deno.lstatSync(path);
+        return String(path).endsWith("/weights") ? { ...info, mtime: time, ctime: time } : info;
+      },
+    };
+    const context = testContext({ clock: LATER, fs });
+    const memory = new FolderIndex(context, `${dir.path}/state`);
+    await readModelSet(context, models, NO_CACHE, memory);
+    Deno.renameSync(`${models}/v1`, `${dir.path}/v1`);
+    Deno.renameSync(`${models}/v2`, `${models}/v1`);
+    const changes = await memory.findChanges(models);
+    assert.ok(changes);
+    const found = await findChangedFiles(context, models, changes);
+    assert.deepEqual(found?.files.map(({ path }) => path), ["v1/weights/a.onnx", "v1/weights/b.onnx"]);
+  },
+});
+
+Deno.test({
+  name:
+    "FolderIndex counts what was written a moment before the folder was listed as changed, however long reading took",
+  ignore: !HAS_MEMORY,
+  async fn() {
+    using dir = memoryDir();
+    const clock = new FakeClock(new Date().toISOString());
+    const models = `${dir.path}/models`;
+    writeFiles(models, { "a.onnx": "one" });
+    Deno.mkdirSync(`${dir.path}/state`);
+    const context = testContext({ clock });
+    const memory = new FolderIndex(context, `${dir.path}/state`);
+    assert.equal(await memory.findChanges(models), undefined);
+    const found = findModelFiles(context, models);
+    clock.advance(60_000);
+    await hashModelFiles(context, models, found, NO_CACHE, { memory });
+    // Git reads files that are as new as its index, and may compare whole seconds of others.
+    const index = `${dir.path}/state/folder_index/index`;
+    const later = Date.now() / 1000 + 60;
+    Deno.utimeSync(index, later, later);
+    writeFiles(models, { "a.onnx": "eno" });
+    const changes = await memory.findChanges(models);
+    assert.deepEqual([...changes?.files ?? []], ["a.onnx"]);
+    assert.deepEqual([...changes?.folders ?? []], [""]);
   },
 });
 

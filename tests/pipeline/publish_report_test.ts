@@ -127,7 +127,7 @@ Deno.test("a publish reads only models that changed, and none of a remembered fo
     remembered: { digest, files: 20, bytes: 30 },
     files: new Set(),
     folders: new Set(),
-    folderTimes: new Map(),
+    folderStats: new Map(),
     readFiles: () => Promise.resolve(undefined),
   };
   const memory = { ...NO_FOLDER_MEMORY, findChanges: () => Promise.resolve(changes) };
