@@ -161,7 +161,7 @@ class EditedDraft implements DraftTree {
     this.#staged = [...attributes];
   }
 
-  /** @returns `undefined` if the parent commit is not known, many folders change, or the names are not UTF-8 */
+  /** @returns `undefined` if the parent commit is not known or has unexpected folders, many change, or names are not UTF-8 */
   static async find(
     context: Context,
     registry: Registry,
@@ -173,7 +173,8 @@ class EditedDraft implements DraftTree {
     const folders = foldersAbove([...compared.map(inRepository), ...gone, ...beside, ATTRIBUTES]);
     if (folders.length > EDITED_FOLDERS_MAX) return undefined;
     const edit = await TreeEdit.read(registry.git, head, folders);
-    if (edit === undefined) return undefined;
+    // The files of a folder in the place of such a file would have to be removed, too.
+    if (edit === undefined || beside.some((path) => edit.hasFolder(path))) return undefined;
     const removals = gone.map((path) => removed({ path, blob: edit.blobOf(path) ?? head }));
     edit.replace(attributes);
     const index = await CommitIndex.create(context, registry, undefined);
@@ -190,8 +191,9 @@ class EditedDraft implements DraftTree {
   }
 
   replace(entries: readonly StagedEntry[]): Promise<void> {
-    this.#edit.replace(entries);
-    this.#staged.push(...entries);
+    const changes = entries.filter((entry) => !this.#edit.has(entry));
+    this.#edit.replace(changes);
+    this.#staged.push(...changes);
     return Promise.resolve();
   }
 

@@ -55,6 +55,17 @@ export class TreeEdit {
     return entry !== undefined && REGULAR_FILES.includes(entry.mode) ? entry.id : undefined;
   }
 
+  /** Whether a read folder has exactly this file; of a removal, whether it does not have the name. */
+  has({ path, mode, blob }: StagedEntry): boolean {
+    const entry = this.#folderOf(path).get(posix.basename(path));
+    return Number(mode) === 0 ? entry === undefined : entry?.mode === mode && entry.id === blob;
+  }
+
+  /** Whether a read folder has a folder at this path. */
+  hasFolder(path: string): boolean {
+    return this.#folderOf(path).get(posix.basename(path))?.mode === FOLDER;
+  }
+
   /** Returns the files with this name in all read folders. */
   filesNamed(name: string): StagedEntry[] {
     return [...this.#folders].flatMap(([folder, entries]) => {

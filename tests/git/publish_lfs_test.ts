@@ -58,6 +58,27 @@ testWithLfs("publish() with lfs: always keeps every model in Git LFS", async () 
   assert.deepEqual(readFiles(bot.modelsDir), Object.fromEntries(Object.entries(MODELS).sort()));
 });
 
+testWithLfs(
+  "publish() with lfs: never keeps a file as it is that a person took out of Git LFS before",
+  async () => {
+    using dir = memoryDir();
+    const trainer = newTrainer(dir.path);
+    await publishFrom(testContext(), trainer, { lfs: "always" });
+    const person = clone(registryOf(trainer), `${dir.path}/person`);
+    const attributes = join(person, ".gitattributes");
+    Deno.writeTextFileSync(attributes, "/models/BTC/metadata.json !filter !diff !merge !text\n", {
+      append: true,
+    });
+    git(person, "commit", "--quiet", "--all", "--message", "metadata without LFS");
+    git(person, "push", "--quiet", "origin", "HEAD:main");
+    writeFiles(trainer.modelsDir, { "BTC/metadata.json": "[]" });
+    await publishFrom(testContext(), trainer, { lfs: "always" });
+    assert.equal(git(registryOf(trainer), "show", "main:models/BTC/metadata.json"), "[]");
+    assert.equal((await publishFrom(testContext(), trainer, { lfs: "never" })).outcome, "published");
+    assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "one");
+  },
+);
+
 Deno.test("publish() commits large files together with small ones whose names come before theirs and after", async () => {
   using dir = memoryDir();
   const models = {

@@ -97,6 +97,18 @@ Deno.test("publish() of changes in many folders and of few writes the same tree"
   assert.equal(git(registryOf(trainer), "rev-parse", "main:models"), many);
 });
 
+Deno.test("publish() of one changed file replaces what somebody put in the place of the signature, a folder, too", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const person = clone(registryOf(trainer), `${dir.path}/person`);
+  writeFiles(person, { "model.sig/x": "1" });
+  commitAll(person);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+  assert.equal(git(registryOf(trainer), "ls-tree", "--name-only", "main", "model.sig"), "");
+});
+
 Deno.test("publish() refuses a tree that has other files than were read", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
