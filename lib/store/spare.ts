@@ -1,9 +1,10 @@
-import { dirname, join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import type { Context } from "../core/context.ts";
-import { messageOf } from "../core/errors.ts";
+import { messageOf, osErrorCode } from "../core/errors.ts";
 import {
   type FileSystem,
   findEntry,
+  ifFound,
   makeReadableFolder,
   READABLE_FOLDER_MODE,
   removeIfThere,
@@ -18,7 +19,7 @@ import { StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
 /**
- * Removes a release, and keeps its folder as the spare folder if it has files that the active release links, too. The
+ * Removes a release. Moves its folders into the spare folder if they have files that the active release links, too. The
  * next pull assembles its release there, and need neither link nor unlink the files that did not change. All other files
  * are removed, so the spare folder holds no content of its own.
  *
@@ -26,26 +27,44 @@ import type { Store } from "./store.ts";
  */
 export async function retireRelease(store: Store, digest: Digest): Promise<void> {
   removeManifest(store, digest);
-  if (!keepSpare(store, digest)) await removeTree(store.fs, releaseDir(store, digest));
+  try {
+    fillSpare(store, digest);
+  } catch (error) {
+    // For example a read-only folder: the release is removed without a spare folder.
+    if (osErrorCode(error) === undefined) throw error;
+  }
+  await removeTree(store.fs, releaseDir(store, digest));
   syncFolder(store.fs, store.releases);
 }
 
-/** Returns whether the folder became the spare folder. */
-function keepSpare(store: Store, digest: Digest): boolean {
+/** The release's own folder is not moved: a container that has it mounted sees an empty folder, and not a part of it. */
+function fillSpare(store: Store, digest: Digest): void {
   const { fs } = store;
   const active = readPointer(store, "current");
-  if (active === undefined || findEntry(fs, store.spare) !== undefined) return false;
+  if (active === undefined || findEntry(fs, store.spare) !== undefined) return;
   const own = StatCache.ofRelease(store, digest);
   const others = own.pathsOfOthers(StatCache.ofRelease(store, active));
-  if (others.length === own.listed.paths.length) return false;
-  const locations = others.map((path) => join(releaseDir(store, digest), path));
+  if (others.length === own.listed.paths.length) return;
+  const dir = releaseDir(store, digest);
+  if (findEntry(fs, dir)?.isDirectory !== true) return;
+  const locations = others.map((path) => join(dir, path));
+  const changed = [...new Set(locations.map((location) => dirname(location)))];
+  if (!changed.every((folder) => isBelow(fs, folder, dir))) return;
   for (const location of locations) removeIfThere(fs, location);
   // A power cut must not bring a removed file back into a later release.
-  for (const folder of new Set(locations.map((location) => dirname(location)))) {
-    if (findEntry(fs, folder)?.isDirectory === true) syncFolder(fs, folder);
-  }
-  fs.renameSync(releaseDir(store, digest), store.spare);
-  return true;
+  for (const folder of changed) syncFolder(fs, folder);
+  makeReadableFolder(fs, store.spare);
+  moveEntries(fs, dir, store.spare);
+}
+
+/** Whether a path is a folder below `root` or `root` itself, and no link leads out of it. */
+function isBelow(fs: FileSystem, path: string, root: string): boolean {
+  if (path !== root && !path.startsWith(root + sep)) return false;
+  return ifFound(() => fs.realPathSync(path)) === fs.realPathSync(root) + path.slice(root.length);
+}
+
+function moveEntries(fs: FileSystem, from: string, to: string): void {
+  for (const { name } of Array.from(fs.readDirSync(from))) fs.renameSync(`${from}/${name}`, `${to}/${name}`);
 }
 
 /** Removes the spare folder, if there is one. */
@@ -62,11 +81,9 @@ export interface SpareFiles {
 }
 
 /**
- * Moves the wanted files of the spare folder into an empty folder of staging, by a rename of each of its entries. The
- * spare folder itself is not moved: a container that has it mounted sees an empty folder, and not a release in the
- * making. If the move fails, the spare folder is not used.
+ * Replaces an empty folder of staging by the spare folder, with only the wanted files. If that fails, the folder is empty
+ * again.
  *
- * @param scratch a path in staging: what a killed run leaves there is removed
  * @param wanted paths relative to `dir`
  * @returns `undefined` without a spare folder
  */
@@ -74,28 +91,22 @@ export async function takeSpare(
   context: Context,
   store: Store,
   dir: string,
-  scratch: string,
   wanted: Iterable<string>,
 ): Promise<SpareFiles | undefined> {
-  if (findEntry(store.fs, store.spare)?.isDirectory !== true) return undefined;
+  const { fs, spare } = store;
+  if (findEntry(fs, spare)?.isDirectory !== true) return undefined;
   try {
-    store.fs.renameSync(store.spare, scratch);
-    return moveWanted(store.fs, scratch, dir, wanted);
+    fs.removeSync(dir);
+    fs.renameSync(spare, dir);
+    const files = new WantedFiles(fs, wanted);
+    files.collect(dir, "");
+    return { missing: new Set(files.missing), changed: files.changed.map((folder) => join(dir, folder)) };
   } catch (error) {
     context.log.debug(`the folder of a removed release cannot be used again: ${messageOf(error)}`);
-    await removeTree(store.fs, dir);
-    makeReadableFolder(store.fs, dir);
+    await removeTree(fs, dir);
+    makeReadableFolder(fs, dir);
     return undefined;
   }
-}
-
-function moveWanted(fs: FileSystem, scratch: string, dir: string, wanted: Iterable<string>): SpareFiles {
-  const files = new WantedFiles(fs, wanted);
-  files.collect(scratch, "");
-  for (const { name } of Array.from(fs.readDirSync(scratch))) {
-    fs.renameSync(`${scratch}/${name}`, `${dir}/${name}`);
-  }
-  return { missing: new Set(files.missing), changed: files.changed.map((folder) => join(dir, folder)) };
 }
 
 /** Finds the wanted files of a folder, and removes everything else: other files, links, pipes and empty folders. */

@@ -93,7 +93,7 @@ export class Staging implements AsyncDisposable {
    * @param paths all files of the release, each once
    */
   async takeSpare(paths: Iterable<string>): Promise<void> {
-    this.#spare = await takeSpare(this.#context, this.#store, this.dir, join(this.#root, "spare"), paths);
+    this.#spare = await takeSpare(this.#context, this.#store, this.dir, paths);
     for (const folder of this.#spare?.changed ?? []) this.#folders.noteChanged(folder);
   }
 

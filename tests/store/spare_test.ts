@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
-import { activeManifest } from "../../lib/store/pointers.ts";
-import { releaseDir } from "../../lib/store/releases.ts";
+import { activeManifest, readPointer } from "../../lib/store/pointers.ts";
+import { listReleaseNames, releaseDir } from "../../lib/store/releases.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { type Machine, publishFiles, pulledReleases, pullTo, storeOf } from "../helpers/machines.ts";
 import { memoryDir, readFiles, type TempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -63,11 +63,8 @@ Deno.test("a pull assembles its release in the spare folder: unchanged files are
   const steps = await stepsOfPull(bot);
   assert.deepEqual(readFiles(bot.modelsDir), release("5"));
   const onUnchanged = steps.filter((step) => /^link|\/(ADA|BTC|ETH|LTC|XRP)\b/.test(step));
-  const moves = onUnchanged.map((step) => step.replace(/(\S*\/staging\/[^/]+)\//g, ""));
-  assert.deepEqual(
-    moves.sort(),
-    ["ADA", "BTC", "ETH", "LTC", "XRP"].map((name) => `rename spare/${name} files/${name}`),
-  );
+  const moves = onUnchanged.map((step) => step.replace(/\S*\/(releases\/[0-9a-f]+|spare)\//g, ""));
+  assert.deepEqual(moves.sort(), ["ADA", "BTC", "ETH", "LTC", "XRP"].map((name) => `rename ${name} ${name}`));
   assert.deepEqual(readFiles(spareOf(bot)), KEPT);
 });
 
@@ -140,12 +137,64 @@ Deno.test("a damaged file that the spare folder and the active release share is 
 Deno.test("a spare folder that cannot be used costs links, not the pull", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await botWithSpare(dir);
+  writeFiles(spareOf(bot), { "ETH/mine.txt": "mine" });
   await publishFiles(trainer, release("5"));
+  let faults = 0;
   const fs = countingFs((step) => {
-    if (/^rename .*\/spare\/ETH /.test(step)) throw new Deno.errors.PermissionDenied("not yours");
+    if (!/^remove .*\/ETH\/mine\.txt/.test(step) || faults++ > 0) return;
+    throw new Deno.errors.PermissionDenied("not yours");
   });
   await pullTo(testContext({ fs }), bot, { keep: 1 });
+  assert.equal(faults, 1);
   assert.deepEqual(readFiles(bot.modelsDir), release("5"));
+  assert.deepEqual(entriesOf(bot.modelsDir), entriesOf(trainer.modelsDir));
+});
+
+/** Returns the folder of the release that the next pull removes. */
+function oldestOf(bot: Machine): string {
+  const store = storeOf(testContext(), bot);
+  const named = [readPointer(store, "current"), readPointer(store, "previous")];
+  const oldest = listReleaseNames(store).find((digest) => !named.includes(digest));
+  assert.ok(oldest !== undefined);
+  return releaseDir(store, oldest);
+}
+
+Deno.test("where the removed release is mounted, no part of a release is seen", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await pulledReleases(dir.path, ["1", "2", "3"].map(release), { keep: 1 });
+  const mounted = Deno.statSync(oldestOf(bot)).ino;
+  await publishFiles(trainer, release("4"));
+  await pullTo(testContext(), bot, { keep: 1 });
+  assert.deepEqual(readFiles(spareOf(bot)), KEPT);
+  assert.notEqual(Deno.statSync(spareOf(bot)).ino, mounted);
+});
+
+Deno.test("if a folder of the removed release was replaced by a link, the files to which it leads stay", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await pulledReleases(dir.path, ["1", "2", "3"].map(release), { keep: 1 });
+  const [folder, moved] = [join(oldestOf(bot), "SOL"), join(dir.path, "moved")];
+  Deno.renameSync(folder, moved);
+  Deno.symlinkSync(moved, folder);
+  await publishFiles(trainer, release("4"));
+  await pullTo(testContext(), bot, { keep: 1 });
+  assert.throws(() => Deno.lstatSync(folder), Deno.errors.NotFound);
+  assert.deepEqual(readFiles(moved), { "changed.npy": "1" });
+});
+
+Deno.test("a folder that cannot become the spare folder is removed", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await pulledReleases(dir.path, ["1", "2", "3"].map(release), { keep: 1 });
+  const oldest = oldestOf(bot);
+  await publishFiles(trainer, release("4"));
+  const fs = countingFs((step) => {
+    if (/^remove .*\/releases\/.*\.npy/.test(step)) {
+      throw Object.assign(new Deno.errors.PermissionDenied("read-only"), { code: "EACCES" });
+    }
+  });
+  const context = testContext({ fs });
+  await pullTo(context, bot, { keep: 1 });
+  assert.throws(() => Deno.lstatSync(oldest), Deno.errors.NotFound);
+  assert.deepEqual(context.log.lines.filter((line) => line.startsWith("warn")), []);
 });
 
 Deno.test("`prune` removes the spare folder", async () => {
