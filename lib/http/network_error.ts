@@ -1,4 +1,4 @@
-import type { NamedRequest } from "./request_types.ts";
+import type { HttpRequest, NamedRequest } from "./request_types.ts";
 import { isoSeconds } from "../core/clock.ts";
 import { TransientError, UnreachableError } from "../core/errors.ts";
 import type { Proxy } from "./proxy.ts";
@@ -6,6 +6,14 @@ import type { Proxy } from "./proxy.ts";
 /** Returns the action of a request for "Cannot …": `read the state of job 12`. */
 export function actionOf({ verb = "read", what }: NamedRequest): string {
   return `${verb} ${what}`;
+}
+
+/**
+ * Returns the host that sent an answer, which redirects may have led to. An answer that this program made itself has no
+ * address.
+ */
+export function answeringHost({ url }: Pick<Response, "url">, request: Pick<HttpRequest, "url">): string {
+  return new URL(url === "" ? request.url : url).host;
 }
 
 /** A connection that failed at the proxy, or on the way to it. */

@@ -5,7 +5,7 @@ import type { Http } from "../core/context.ts";
 import { parseJson } from "../core/json.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { AuthenticationError, RefusedError, TransientError, UnreachableError } from "../core/errors.ts";
-import { actionOf, networkError } from "./network_error.ts";
+import { actionOf, answeringHost, networkError } from "./network_error.ts";
 import type { Secret } from "../core/secret.ts";
 
 /** Returns credentials for the origin of `url` in an `Authorization` header. */
@@ -90,7 +90,7 @@ export async function requestJson<Schema extends z.ZodType>(
     if (result.success) return { status: response.status, headers: response.headers, data: result.data };
     const issue = result.error.issues[0];
     throw new UnreachableError(
-      `Cannot ${actionOf(request)}: ${parseUrl(request).host} sent an unexpected answer (${
+      `Cannot ${actionOf(request)}: ${answeringHost(response, request)} sent an unexpected answer (${
         issue === undefined || json === undefined
           ? "not JSON"
           : [issue.path.join("."), issue.message].filter(Boolean).join(": ")
@@ -152,7 +152,7 @@ export async function* readBody(
       yield piece;
     }
   } catch (error) {
-    throw networkError(error, request, parseUrl(request).host);
+    throw networkError(error, request, answeringHost(response, request));
   }
 }
 

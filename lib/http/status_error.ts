@@ -3,7 +3,7 @@ import type { Context } from "../core/context.ts";
 import { AuthenticationError, TransientError, UnreachableError } from "../core/errors.ts";
 import { formatDuration } from "../core/format.ts";
 import { requestedPauseMs } from "./requested_pause.ts";
-import { actionOf } from "./network_error.ts";
+import { actionOf, answeringHost } from "./network_error.ts";
 import type { HttpRequest } from "./request_types.ts";
 
 /** The part of a failed answer's body that a message quotes. */
@@ -29,7 +29,7 @@ export async function statusError(
   response: Response,
 ): Promise<AuthenticationError | UnreachableError> {
   const { status } = response;
-  const host = new URL(request.url).host;
+  const host = answeringHost(response, request);
   const said = await quoteBody(response, request);
   const message = `Cannot ${actionOf(request)}: ${host} answered ${status}${said}`;
   const retryAfterMs = requestedPauseMs(response.headers, clock.now()) ??

@@ -114,6 +114,42 @@ Deno.test("an answer that is not JSON is reported as not JSON", async () => {
   });
 });
 
+Deno.test("an error after a redirect names the host that answered, without the query of its address", async () => {
+  const answers = [
+    { make: () => new Response("gone", { status: 404 }), said: "answered 404: gone" },
+    { make: () => new Response("busy", { status: 503 }), said: "answered 503: busy" },
+    { make: () => new Response(null, { status: 407 }), said: "asks for a user and a password (407)" },
+    { make: () => new Response("<html>"), said: "sent an unexpected answer (not JSON)" },
+    { make: () => new Response(brokenOff()), said: "did not answer (" },
+  ];
+  let answer: (typeof answers)[number] | undefined;
+  const listen = { hostname: "127.0.0.1", port: 0, onListen: () => {}, onError: () => new Response() };
+  await using storage = Deno.serve(listen, () => answer?.make() ?? new Response());
+  const signed = `http://localhost:${storage.addr.port}/object?X-Amz-Signature=5ec4e7`;
+  await using hub = Deno.serve(listen, () => Response.redirect(signed, 302));
+  const request = { url: `http://127.0.0.1:${hub.addr.port}/file`, what: "it", timeoutMs: 10_000 };
+  for (answer of answers) {
+    await assert.rejects(requestJson(testContext({ http: fetch }), request, z.looseObject({})), (error) => {
+      assert.ok(error instanceof Error);
+      assert.ok(error.message.includes(`localhost:${storage.addr.port} ${answer?.said}`), error.message);
+      assert.ok(!/127\.0\.0\.1|5ec4e7/.test(error.message), error.message);
+      return true;
+    });
+  }
+});
+
+/** A body whose connection breaks after the first bytes. */
+function brokenOff(): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let isBegun = false;
+  return new ReadableStream({
+    pull(controller) {
+      if (isBegun) return controller.error(new Error("broken off"));
+      isBegun = true;
+      controller.enqueue(new TextEncoder().encode("{"));
+    },
+  });
+}
+
 Deno.test("the pause of a rate limit is respected in every notation", async () => {
   const now = new Date("2026-11-21T00:00:00Z");
   const resetSec = String(now.getTime() / 1000 + 30);
