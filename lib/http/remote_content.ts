@@ -69,9 +69,9 @@ export class RemoteContent {
   /** Notes the stated size. All statements have to agree. */
   async learnTotal(bytes: number | undefined): Promise<void> {
     if (bytes === undefined) return;
-    if (bytes > this.#request.limits.bytesMax) throw this.#tooLarge(bytes);
     if (this.#total === bytes) return;
     if (this.#total !== undefined) throw this.wrongSize(bytes);
+    if (bytes > this.#request.limits.bytesMax) throw this.#tooLarge(bytes);
     this.#total = bytes;
     await this.#request.onSize?.(bytes);
   }
@@ -236,9 +236,15 @@ export class RemoteContent {
     const [, start, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "") ??
       [];
     if (total === undefined || Number(start) !== span.start + (within?.offset ?? 0)) throw this.#noRanges();
-    if (within === undefined) return Number(total);
-    if (Number(total) !== within.bytes) throw changedMeanwhile(this.#request.what);
-    return undefined;
+    if (within !== undefined) {
+      if (Number(total) !== within.bytes) throw changedMeanwhile(this.#request.what);
+      return undefined;
+    }
+    // The whole file shows whether this server states wrong totals, or has another file.
+    if (this.#total !== undefined && Number(total) !== this.#total) {
+      throw new RestartDownload(this.wrongSize(Number(total)), "no");
+    }
+    return Number(total);
   }
 
   #noRanges(): RestartDownload | UnreachableError {

@@ -342,6 +342,39 @@ Deno.test("download() falls back to one stream when a range is answered with ano
   assert.equal(bench.server.requests.at(-1)?.range, null);
 });
 
+Deno.test("download() falls back to one stream when a range's answer states another size than expected", async () => {
+  for (const total of [LARGE.length + 1, LARGE.length - 1, 2 ** 60]) {
+    await using bench = new Bench(LARGE);
+    const expected = await bench.expected();
+    const limits = { stallMs: NEVER_MS, totalMs: NEVER_MS, bytesMax: LARGE.length };
+    const part = () =>
+      new Response(LARGE.subarray(0, 100), {
+        status: 206,
+        headers: { "content-range": `bytes 0-99/${total}`, etag: '"v1"' },
+      });
+    bench.server.faults.push({ kind: "answer", make: part });
+    await bench.download({ expected, limits });
+    bench.assertArrived();
+    assert.deepEqual(bench.server.requests.map(({ range }) => range), [`bytes=0-${LARGE.length - 1}`, null]);
+    // A server whose whole answer has another size, too.
+    const whole = () => new Response(LARGE.subarray(0, 1000));
+    bench.server.faults.push({ kind: "answer", make: part }, { kind: "answer", make: whole });
+    await assert.rejects(bench.download({ expected, limits }), { code: "SIZE_MISMATCH", exitCode: 5 });
+    assert.equal(bench.server.requests.length, 4);
+    bench.assertNothingLeft();
+  }
+});
+
+Deno.test("download() names the expected size, and no limit, if a file is longer", async () => {
+  await using bench = new Bench(SMALL);
+  const bytes = SMALL.length - 1;
+  const limits = { stallMs: NEVER_MS, totalMs: NEVER_MS, bytesMax: bytes };
+  await assert.rejects(bench.download({ expected: { bytes }, limits }), {
+    code: "SIZE_MISMATCH",
+    message: `Cannot accept the model: it is ${SMALL.length} bytes, expected ${bytes}`,
+  });
+});
+
 Deno.test("download() refuses wrong bytes of the right size, and removes them", async () => {
   await using bench = new Bench(SMALL);
   const expected = await bench.expected();
