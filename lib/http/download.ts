@@ -16,7 +16,7 @@ const RESTARTS_MAX = 3;
  *
  * A large file is read over several connections if the server supports ranges. A broken connection is continued. If the
  * digest is known, so is the download of a run that was killed, and the spans that this machine has in other files are
- * copied from there. Credentials are sent to their own origin only. Needs
+ * copied from there. Bytes with a wrong digest are downloaded once more: transit may have damaged them. Credentials are sent to their own origin only. Needs
  * net, read and write permission.
  *
  * @throws {RefusedError} `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `DOWNLOAD_TOO_LARGE`, `REDIRECT_REFUSED`;
@@ -26,6 +26,7 @@ export async function download(context: Context, request: DownloadRequest): Prom
   return await withDeadline(context, request.limits.totalMs, () => tooSlow(request), async (signal) => {
     let ranges: RangeSupport = "unknown";
     let reuse: Reuse = "all";
+    let wasWrong = false;
     for (let restarts = 0;; restarts++) {
       try {
         return await new Transfer({ ...context, signal }, request, ranges, reuse).run();
@@ -33,7 +34,10 @@ export async function download(context: Context, request: DownloadRequest): Prom
         if (!(error instanceof RestartDownload)) {
           throw diskError(error, `write ${request.what} to ${request.path}`);
         }
-        if (restarts >= RESTARTS_MAX) throw error.failure;
+        const isWrong = error.failure.code === "DIGEST_MISMATCH";
+        const isWrongAgain = isWrong && wasWrong && reuse === "none";
+        if (restarts >= RESTARTS_MAX || isWrongAgain) throw error.failure;
+        wasWrong ||= isWrong;
         context.log.warn(`${error.failure.message}; restarting the download`);
         ({ ranges, reuse } = error);
       }

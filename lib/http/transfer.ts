@@ -73,7 +73,7 @@ export class Transfer {
       await this.#fetch(hasher, copies);
       const digest = hasher.digest();
       const copiedBytes = sumBytes(copies);
-      this.#check(digest, resumedBytes + copiedBytes);
+      this.#check(digest);
       forgetPartial(fs, path);
       return { ...digest, resumedBytes, copiedBytes };
     } catch (error) {
@@ -264,16 +264,15 @@ export class Transfer {
       this.#context.clock.monotonicMs() - this.#describedMs >= DESCRIBE_EVERY_MS;
   }
 
-  #check(digest: FileDigest, reusedBytes: number): void {
+  #check(digest: FileDigest): void {
     const { expected } = this.#request;
     const { total, ranges } = this.#content;
     if (total !== undefined && digest.bytes !== total) throw this.#content.wrongSize(digest.bytes);
     if (expected.sha256 === undefined || digest.sha256 === expected.sha256) return;
     const failure = this.#content.wrongDigest(digest.sha256);
-    const hasChunks = this.#chunks() !== undefined;
-    if (reusedBytes === 0 && !hasChunks) throw failure;
-    // Reused bytes may be the damaged ones, and chunk digests find the damaged chunk. If they do not, all are suspect.
-    throw new RestartDownload(failure, ranges, hasChunks && this.#reuse !== "proven" ? "proven" : "none");
+    // Chunk digests find the damaged chunk. If they do not, or without them, all bytes are suspect.
+    const isProvable = this.#chunks() !== undefined && this.#reuse === "all";
+    throw new RestartDownload(failure, ranges, isProvable ? "proven" : "none");
   }
 
   /** After a failure, keeps the bytes that a digest can prove later and removes the others. */

@@ -3,6 +3,7 @@ import type { Context } from "../core/context.ts";
 import { STALL_MS } from "../http/download.ts";
 import { type Pace, runPaced } from "../http/paced.ts";
 import { downloadSmall, SMALL_FILE_BYTES_MAX } from "../http/download_small.ts";
+import { repeatIfWrong } from "../http/repeat_wrong.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import type { StagedFile, Staging } from "../store/staging.ts";
 import { gitBlobIdOf } from "./git_blob_id.ts";
@@ -91,12 +92,14 @@ async function bringSmall(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { path, size: bytes, sha256 } = file;
   const what = nameOf(hub, file);
-  const content = await downloadSmall({ ...context, http: hub.context.http }, {
-    what,
-    locate: () => Promise.resolve(hub.locate(commit, path)),
-    expected: { bytes, sha256 },
-    limits: { stallMs: STALL_MS, ...limits, bytesMax: bytes },
+  return await repeatIfWrong(context, async () => {
+    const content = await downloadSmall({ ...context, http: hub.context.http }, {
+      what,
+      locate: () => Promise.resolve(hub.locate(commit, path)),
+      expected: { bytes, sha256 },
+      limits: { stallMs: STALL_MS, ...limits, bytesMax: bytes },
+    });
+    if (sha256 === undefined) refuseOtherBlob(what, file, await gitBlobIdOf(content));
+    return content;
   });
-  if (sha256 === undefined) refuseOtherBlob(what, file, await gitBlobIdOf(content));
-  return content;
 }

@@ -4,6 +4,7 @@ import type { DownloadLimits } from "../http/download_types.ts";
 import { RefusedError } from "../core/errors.ts";
 import { copyAndHash, type FileDigest } from "../core/hash.ts";
 import { removePartial } from "../http/partial_file.ts";
+import { repeatIfWrong } from "../http/repeat_wrong.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import type { HeldChunks } from "../store/held_chunks.ts";
 import { partialPath } from "../store/partials.ts";
@@ -51,23 +52,36 @@ export async function bringFile(
     );
   }
   const what = nameOf(hub, file);
-  const { bytes, sha256 } = await download({ ...context, http: hub.context.http }, {
+  const request = {
     what,
     locate: () => Promise.resolve(hub.locate(commit, file.path)),
     expected: { bytes: file.size, sha256: file.sha256, contentChunks: claimed?.contentChunks },
     findHeld: claimed && (() => held.spansOf(claimed)),
     limits: { stallMs: STALL_MS, ...limits, bytesMax: file.size },
     path: location,
-  });
-  if (file.sha256 === undefined) {
-    try {
-      refuseOtherBlob(what, file, await gitBlobId(context.fs, location, context.signal));
-    } catch (error) {
-      removePartial(context.fs, location);
-      throw error;
-    }
+  };
+  const fetchFile = async () => {
+    const { bytes, sha256 } = await download({ ...context, http: hub.context.http }, request);
+    if (file.sha256 === undefined) await refuseOtherFile(context, what, file, location);
+    return { bytes, sha256 };
+  };
+  // A download with a known SHA-256 repeats wrong bytes itself.
+  const digest = file.sha256 === undefined ? await repeatIfWrong(context, fetchFile) : await fetchFile();
+  return { location, digest };
+}
+
+async function refuseOtherFile(
+  { fs, signal }: Context,
+  what: string,
+  file: HubFile,
+  location: string,
+): Promise<void> {
+  try {
+    refuseOtherBlob(what, file, await gitBlobId(fs, location, signal));
+  } catch (error) {
+    removePartial(fs, location);
+    throw error;
   }
-  return { location, digest: { bytes, sha256 } };
 }
 
 /** Returns a file's name for messages. */

@@ -1,5 +1,6 @@
 import { RefusedError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
+import { repeatIfWrong } from "../http/repeat_wrong.ts";
 import { type Manifest, MANIFEST_NAME, parseManifest } from "../release/manifest.ts";
 import {
   manifestFile,
@@ -47,15 +48,17 @@ export async function readHubManifest(
 
 async function readText(hub: Hub, commit: CommitId, file: HubFile, limits: RegistryFile): Promise<string> {
   refuseOversized(limits, file.size);
-  const bytes = await hub.readFile(commit, file);
-  const text = new TextDecoder().decode(bytes);
-  const isListed = file.sha256 === undefined
-    ? await gitBlobIdOf(bytes) === file.blob
-    : await sha256Hex(text) === file.sha256;
-  if (isListed) return text;
-  throw new RefusedError(`Cannot accept ${limits.name}: its bytes are not those that the hub lists`, {
-    code: "DIGEST_MISMATCH",
-    hint: "run again later; the active release is untouched",
+  return await repeatIfWrong(hub.context, async () => {
+    const bytes = await hub.readFile(commit, file);
+    const text = new TextDecoder().decode(bytes);
+    const isListed = file.sha256 === undefined
+      ? await gitBlobIdOf(bytes) === file.blob
+      : await sha256Hex(text) === file.sha256;
+    if (isListed) return text;
+    throw new RefusedError(`Cannot accept ${limits.name}: its bytes are not those that the hub lists`, {
+      code: "DIGEST_MISMATCH",
+      hint: "run again later; the active release is untouched",
+    });
   });
 }
 

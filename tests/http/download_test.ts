@@ -385,6 +385,27 @@ Deno.test("download() refuses wrong bytes of the right size, and removes them", 
     return error.exitCode === 5;
   });
   bench.assertNothingLeft();
+  assert.equal(bench.server.requests.length, 2);
+});
+
+Deno.test("download() repeats a file without chunk digests once if its bytes were damaged on the way", async () => {
+  await using bench = new Bench(SMALL);
+  const expected = { ...await bench.expected(), contentChunks: undefined };
+  const damaged = SMALL.map((byte, index) => index === 200_000 ? byte ^ 1 : byte);
+  bench.server.faults.push({ kind: "answer", make: () => new Response(damaged) });
+  await bench.download({ expected });
+  bench.assertArrived();
+  assert.equal(bench.server.requests.length, 2);
+});
+
+Deno.test("download() of a wrong file with chunk digests ends after the damaged part, and all of it, were repeated", async () => {
+  await using bench = new Bench(LARGE);
+  const expected = await bench.expected();
+  bench.server.content = LARGE.map((byte, index) => index === 0 ? byte ^ 1 : byte);
+  await assert.rejects(bench.download({ expected }), { code: "DIGEST_MISMATCH" });
+  const [all, { range }] = [`bytes=0-${LARGE.length - 1}`, await bench.chunkAt(0)];
+  assert.deepEqual(bench.server.requests.map((request) => request.range), [all, range, all]);
+  bench.assertNothingLeft();
 });
 
 Deno.test("download() refuses a file that is longer or shorter than expected, or larger than the limit", async () => {

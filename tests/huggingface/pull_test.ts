@@ -300,7 +300,7 @@ Deno.test("wrong bytes of the right size are refused, and the active release sta
     exitCode: 5,
   });
   bench.server.commit(REPO, { "model.joblib": "one", "config/metadata.json": "[]" });
-  bench.server.fail(/metadata/, { kind: "corrupt" });
+  bench.server.fail(/metadata/, { kind: "corrupt" }, { kind: "corrupt" });
   await assert.rejects(
     pullTo(bench.context, bench.bot, sourceOptions(bench.server)),
     /config\/metadata\.json of you\/models: git names its bytes [0-9a-f]{40}, the hub lists [0-9a-f]{40}/,
@@ -381,7 +381,7 @@ Deno.test("a web page is never taken for a model, nor for an answer of the hub",
   // Another machine: the first one may have downloaded this file before the other one failed.
   await using other = new HubBench();
   other.server.commit(REPO, MODELS);
-  other.server.fail(/model\.joblib/, { kind: "answer", make: page });
+  other.server.fail(/model\.joblib/, { kind: "answer", make: page }, { kind: "answer", make: page });
   await assert.rejects(pullTo(other.context, other.bot, sourceOptions(other.server)), /model\.joblib/);
   bench.server.fail(/revision/, { kind: "answer", make: page });
   await assert.rejects(pullTo(bench.context, bench.bot, sourceOptions(bench.server)), {
@@ -432,13 +432,14 @@ Deno.test("a manifest with other bytes than the hub lists, and an entry that is 
   const manifest = await manifestOf(MODELS, { carrier: "huggingface" });
   bench.server.commit(REPO, { ...MODELS, "model-sync.json": manifest });
   const pull = () => pullTo(bench.context, bench.bot, sourceOptions(bench.server));
-  bench.server.fail(/model-sync\.json/, { kind: "corrupt" });
+  bench.server.fail(/model-sync\.json/, { kind: "corrupt" }, { kind: "corrupt" });
   await assert.rejects(pull(), {
     code: "DIGEST_MISMATCH",
     exitCode: 5,
     message: /its bytes are not those that the hub lists$/,
   });
-  bench.server.fail(/model-sync\.json/, { kind: "answer", make: () => new Response("{}") });
+  const empty = { kind: "answer", make: () => new Response("{}") } as const;
+  bench.server.fail(/model-sync\.json/, empty, empty);
   await assert.rejects(pull(), {
     code: "SIZE_MISMATCH",
     exitCode: 5,
@@ -453,6 +454,7 @@ Deno.test("a manifest with other bytes than the hub lists, and an entry that is 
     exitCode: 5,
     message: /"vendor" is neither a file nor a folder$/,
   });
+  bench.server.fail(/model-sync\.json/, { kind: "corrupt" });
   assert.equal((await pull()).outcome, "activated");
 });
 

@@ -71,6 +71,37 @@ Deno.test("a hub that turns requests away is left alone for the pause that it re
   for (const pausedMs of bench.clock.pausesMs) assertPause(pausedMs, 4_000);
 });
 
+const SMALL = { "in_lfs.bin": "content of the storage", "in_git.json": '{"of": "the hub"}' };
+
+Deno.test("a small file that one answer damaged is requested once more", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, SMALL);
+  const longer = { kind: "answer", make: () => new Response("more than the expected bytes") } as const;
+  bench.server.fail(/^GET \/[0-9a-f]{64}$/, { kind: "corrupt" });
+  bench.server.fail(/in_git\.json$/, longer);
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(readFiles(bench.bot), SMALL);
+  bench.server.commit(REPO, { "in_lfs.bin": "new content", "in_git.json": '{"of": "git"}' });
+  bench.server.fail(/^GET \/[0-9a-f]{64}$/, longer);
+  bench.server.fail(/in_git\.json$/, { kind: "corrupt" });
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(readFiles(bench.bot), { "in_lfs.bin": "new content", "in_git.json": '{"of": "git"}' });
+});
+
+Deno.test("a file that a second answer damages, too, is refused, without a third request", async () => {
+  await using bench = new HubBench();
+  const files = { ...SMALL, "over_memory.json": "x".repeat(600_000) };
+  for (const name of ["in_git.json", "over_memory.json"]) {
+    bench.server.commit(REPO, files);
+    bench.server.fail(new RegExp(name), { kind: "corrupt" }, { kind: "corrupt" });
+    await assert.rejects(pullTo(bench.context, bench.bot, sourceOptions(bench.server)), {
+      code: "DIGEST_MISMATCH",
+      exitCode: 5,
+    });
+    assert.equal(bench.asked().filter((line) => line.endsWith(name)).length, 2);
+  }
+});
+
 Deno.test("a small file that the hub cannot send ends the pull, and the other downloads with it", async () => {
   await using bench = new HubBench();
   bench.server.commit(REPO, { ...manyFiles(100), "large.bin": noise(1024 * 1024, 1) });
