@@ -35,7 +35,7 @@ export async function compileOptions({ project, deno, run }: CompileTools): Prom
     // Everything is cached now. Without the option, Deno would download the packages of the tests, 400 MB.
     ...["--cached-only", "--no-check", "--no-prompt", "--unstable-npm-lazy-caching", "-P=model-sync"],
     // As the tasks of deno.json: garbage would grow to several times the data.
-    "--v8-flags=--optimize-for-size",
+    "--v8-flags=--optimize-for-size,--min-semi-space-size=2,--max-semi-space-size=2",
     // The executable would run compiled code from a file in the folder for temporary files, which any user can put there.
     "--no-code-cache",
     ...["--include", join(project, "web/static")],
