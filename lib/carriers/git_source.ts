@@ -10,6 +10,7 @@ import { dropScratchObjects, withScratchObjects } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import { moveWorktree, settleJournal } from "../git/journal.ts";
 import { ofRemote } from "../git/clone_damage.ts";
+import { hasLfs } from "../git/lfs.ts";
 import { readInPlace } from "../git/local_remote.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import type { Relation } from "../git/commits.ts";
@@ -69,6 +70,7 @@ export class GitSource implements Source {
   #registry: Registry | undefined;
   #opened: Opened | undefined;
   #lfsParts: Promise<LfsParts | undefined> | undefined;
+  #hasLfs: Promise<boolean> | undefined;
 
   /** @param store remembers digests of git objects; `undefined` in a dry run before the first pull */
   constructor(context: Context, options: GitSourceOptions, store: Store | undefined) {
@@ -162,8 +164,13 @@ export class GitSource implements Source {
     }
     const bytes = sumSizes(wanted, claimed);
     const reading = await this.#makeReadable(opened, offer, staging, [...wanted.keys()], bytes);
-    const openLfsParts = () => this.#lfsParts ??= this.#openLfsParts(registry);
-    const place = { ...opened, ...reading, openLfsParts, claimed };
+    const place = {
+      ...opened,
+      ...reading,
+      hasLfs: () => this.#hasLfs ??= hasLfs(registry),
+      openLfsParts: () => this.#lfsParts ??= this.#openLfsParts(registry),
+      claimed,
+    };
     const isInPlace = reading.action !== undefined;
     try {
       await stageBlobs(this.#context, place, staging, wanted, bytes);

@@ -3,7 +3,7 @@ import { RefusedError } from "../core/errors.ts";
 import { type Blob, collectBlob, readBlobs } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import { lfsMissing } from "../git/git_error.ts";
-import { hasLfs, readLfsContent } from "../git/lfs.ts";
+import { readLfsContent } from "../git/lfs.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";
 import type { TreeFile } from "../git/tree.ts";
@@ -22,6 +22,8 @@ export interface BlobPlace {
   readonly git: Git;
   /** Completes "Cannot …" in errors of git: `read files from the clone`. */
   readonly action?: string | undefined;
+  /** Whether git-lfs is installed. */
+  readonly hasLfs: () => Promise<boolean>;
   /** Returns what downloads files in Git LFS of which the store holds parts. */
   readonly openLfsParts: () => Promise<LfsParts | undefined>;
   /** The manifest's entries, by their paths. */
@@ -73,13 +75,13 @@ async function writeSmallFile(
 
 async function writeLfsFile(
   context: Context,
-  { registry, openLfsParts, claimed }: BlobPlace,
+  { registry, hasLfs, openLfsParts, claimed }: BlobPlace,
   staging: Staging,
   file: TreeFile,
   pointer: LfsPointer,
 ): Promise<void> {
   if (await staging.link(file.path, pointer.sha256)) return;
-  if (!await hasLfs(registry)) throw lfsMissing(`${file.path} is stored with Git LFS`);
+  if (!await hasLfs()) throw lfsMissing(`${file.path} is stored with Git LFS`);
   const entry = claimed.get(file.path);
   const parts = entry?.contentChunks === undefined ? undefined : await openLfsParts();
   if (entry !== undefined && await parts?.stage(staging, entry, pointer) === true) return;

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import type { Context } from "../core/context.ts";
+import { settleAll } from "../core/concurrency.ts";
 import { removeTree } from "../core/files.ts";
 import { Working } from "../core/working.ts";
 import {
@@ -118,7 +119,10 @@ async function writeCommit(
   const { subdir, set, head, base } = change;
   const beside = [manifestPathOf(subdir), signaturePathOf(subdir)];
   forbidConversions(context, registry.objectsDir, subdir, beside);
-  const attributes = await changeAttributes(registry, change);
+  const [attributes, oldSignature] = await settleAll([
+    changeAttributes(registry, change),
+    removalOfSignature(registry, change),
+  ]);
   const { unchanged, compare, gone } = divideModels(change, attributes.wasInLfs);
   const draft = await draftTree(context, registry, {
     subdir,
@@ -148,7 +152,13 @@ async function writeCommit(
     return undefined;
   }
   const { written, pack } = await storeModels(context, registry, change, changes, { kept, format });
-  const oldSignature = await removalOfSignature(context, registry, change);
+  if (oldSignature.length > 0) {
+    context.log.warn(
+      `removing ${
+        signaturePathOf(subdir)
+      }: it belongs to an earlier release, and no signing key is configured here`,
+    );
+  }
   await draft.replace([...draft.gone, ...oldSignature, ...written]);
   const tree = await draft.write([`${subdir}/`, ...beside], () => expected(written));
   await placePack(context, registry, scratchOf(registry), pack);
@@ -254,17 +264,9 @@ async function describeRelease(
 
 /** Returns the change that removes a signature without a new one: it would belong to another release. */
 async function removalOfSignature(
-  context: Context,
   registry: Registry,
   { subdir, head, signer }: ModelCommit,
 ): Promise<StagedEntry[]> {
   if (signer !== undefined || head === undefined) return [];
-  const path = signaturePathOf(subdir);
-  const old = await removalOf(registry, head, path);
-  if (old.length > 0) {
-    context.log.warn(
-      `removing ${path}: it belongs to an earlier release, and no signing key is configured here`,
-    );
-  }
-  return old;
+  return await removalOf(registry, head, signaturePathOf(subdir));
 }

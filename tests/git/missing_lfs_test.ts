@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
+import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git, GIT_ENV, hasLfs } from "../helpers/test_git.ts";
@@ -77,5 +77,25 @@ Deno.test({
     await assert.rejects(publishFrom(withoutLfs(dir.path), trainer, { lfs: "always" }), MISSING);
     assert.equal(git(registryOf(trainer), "branch", "--list"), "");
     assert.equal((await publishFrom(testContext(), trainer, { lfs: "always" })).outcome, "published");
+  },
+});
+
+Deno.test({
+  name: "a pull of several files in Git LFS looks for git-lfs once" + SKIPPED,
+  ignore: !CAN_RUN,
+  fn: async () => {
+    using dir = tempDir();
+    const trainer = newTrainer(dir.path);
+    await publishFrom(testContext(), trainer, { lfs: "always" });
+    const bot = machine(dir.path, "bot", registryOf(trainer));
+    let count = 0;
+    const context = testContext({
+      spawn: (request) => {
+        if (request.args.includes("lfs") && request.args.includes("version")) count++;
+        return isolatedSpawn(request);
+      },
+    });
+    await pullTo(context, bot);
+    assert.equal(count, 1);
   },
 });
