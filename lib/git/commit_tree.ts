@@ -64,13 +64,12 @@ export class CommitIndex {
 
   async replace(entries: readonly StagedEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    const lines = (selected: readonly StagedEntry[]) =>
-      selected.map(({ mode, blob, path }) => `${mode} ${blob}\t${path}\0`).join("");
     const isRemoval = ({ mode }: StagedEntry) => Number(mode) === 0;
+    // Removals come first: a removed path may be in the way of a new one.
+    const ordered = [...entries.filter(isRemoval), ...entries.filter((entry) => !isRemoval(entry))];
     await this.git.bytes(["update-index", "--add", "--replace", "-z", "--index-info"], {
       action: this.#action,
-      // Removals come first: a removed path may be in the way of a new one.
-      stdin: lines(entries.filter(isRemoval)) + lines(entries.filter((entry) => !isRemoval(entry))),
+      stdin: ordered.map(({ mode, blob, path }) => `${mode} ${blob}\t${path}\0`).join(""),
     });
   }
 

@@ -117,12 +117,15 @@ export class FolderIndex implements FolderMemory {
     if (findEntry(fs, head) === undefined) replaceFile(fs, head, "ref: refs/heads/none\n");
     const now = this.#nowMs;
     const span = { beginMs: Math.min(now, this.#listedMs ?? now), endMs: now };
-    const index = await encodeIndex(
-      found.files.map((file, row) =>
-        "row" in file ? file : entryOf(file, set.files[row]?.sha256 ?? "", span)
-      ),
-      before,
-    );
+    // Many entries are larger than the index: they are made one by one.
+    const entries = {
+      *[Symbol.iterator]() {
+        for (const [row, file] of found.files.entries()) {
+          yield "row" in file ? file : entryOf(file, set.files[row]?.sha256 ?? "", span);
+        }
+      },
+    };
+    const index = await encodeIndex(entries, before);
     const digests = await encodeDigests(set.files);
     replaceFile(fs, this.#indexPath, index.bytes);
     replaceFile(fs, this.#digestsPath, digests.bytes);

@@ -35,41 +35,44 @@ export interface CopiedEntry {
 /**
  * Returns a git index of these files, version 2 as gitformat-index(5) describes it.
  *
- * @param entries in the order of their paths' bytes
+ * @param entries in the order of their paths' bytes. They are read twice, and not kept
  * @param from has the copied entries
  */
 export async function encodeIndex(
-  entries: readonly (IndexEntry | CopiedEntry)[],
+  entries: Iterable<IndexEntry | CopiedEntry>,
   from?: IndexRows,
 ): Promise<{ readonly bytes: Uint8Array; readonly checksum: string }> {
   const encoder = new TextEncoder();
-  const length = entries.reduce(
-    (sum, entry) =>
-      sum + ("row" in entry ? from?.entryBytes(entry.row) ?? 0 : entryBytes(utf8Length(entry.path, encoder))),
-    HEADER_BYTES,
-  );
+  let count = 0;
+  let length = HEADER_BYTES;
+  for (const entry of entries) {
+    count++;
+    length += "row" in entry ? from?.entryBytes(entry.row) ?? 0 : entryBytes(utf8Length(entry.path, encoder));
+  }
   const bytes = new Uint8Array(length + INDEX_CHECKSUM_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, SIGNATURE);
   view.setUint32(4, VERSION);
-  view.setUint32(8, entries.length);
+  view.setUint32(8, count);
   let offset = HEADER_BYTES;
-  for (let index = 0; index < entries.length;) {
-    const entry = entries[index++];
-    if (entry === undefined) break;
-    if (!("row" in entry)) {
-      offset += encodeEntry(entry, bytes, view, offset, encoder);
-      continue;
-    }
-    // Copied entries that follow each other are one part.
-    let end = entry.row + 1;
-    for (let next = entries[index]; next !== undefined && "row" in next && next.row === end; end++) {
-      next = entries[++index];
-    }
-    const part = from?.entries(entry.row, end) ?? new Uint8Array();
+  // Copied entries that follow each other are one part.
+  const run = { start: 0, end: 0 };
+  const copyRun = () => {
+    const part = from?.entries(run.start, run.end) ?? new Uint8Array();
     bytes.set(part, offset);
     offset += part.length;
+  };
+  for (const entry of entries) {
+    if ("row" in entry && entry.row === run.end) {
+      run.end++;
+      continue;
+    }
+    copyRun();
+    run.start = run.end = "row" in entry ? entry.row : 0;
+    if ("row" in entry) run.end++;
+    else offset += encodeEntry(entry, bytes, view, offset, encoder);
   }
+  copyRun();
   const checksum = new Uint8Array(await crypto.subtle.digest("SHA-1", bytes.subarray(0, length)));
   bytes.set(checksum, length);
   return { bytes, checksum: checksum.toHex() };

@@ -59,7 +59,7 @@ export async function readTree(
   const output = await git.bytes(["ls-tree", "-r", "-z", "--full-tree", tree, "--", ...paths], {
     action: `list ${paths[0]} in ${tree}`,
   });
-  return parseTree(output, tree);
+  return parseTree(decode(output, tree), tree);
 }
 
 /**
@@ -134,8 +134,7 @@ export interface TreeEntry {
   readonly path: string;
 }
 
-function* parseTree(output: Uint8Array, commit: ObjectId): Generator<TreeEntry> {
-  const text = decode(output, commit);
+function* parseTree(text: string, commit: ObjectId): Generator<TreeEntry> {
   let start = 0;
   for (let end = text.indexOf("\0"); end !== -1; end = text.indexOf("\0", start)) {
     const line = text.slice(start, end);

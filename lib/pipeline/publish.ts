@@ -130,12 +130,23 @@ async function readModels(
   context: Context,
   store: Store,
   found: Found,
-  options: HashingOptions,
+  { memory, ...options }: HashingOptions & { readonly memory: FolderMemory },
 ): Promise<ModelSet> {
   const seenBytes = found.files.reduce((sum, file) => "info" in file ? sum + file.info.size : sum, 0);
-  if ("base" in found && seenBytes <= UNCACHED_BYTES_MAX) {
-    return await hashModelFiles(context, store.modelsDir, found, NO_CACHE, options);
-  }
+  const set = "base" in found && seenBytes <= UNCACHED_BYTES_MAX
+    ? await hashModelFiles(context, store.modelsDir, found, NO_CACHE, options)
+    : await hashWithCache(context, store, found, options);
+  await memory.remember(found, set);
+  return set;
+}
+
+/** The cache of many files is not needed any more when this returns. */
+async function hashWithCache(
+  context: Context,
+  store: Store,
+  found: Found,
+  options: HashingOptions,
+): Promise<ModelSet> {
   const cache = StatCache.ofPublished(store);
   const set = await hashModelFiles(context, store.modelsDir, found, cache, options);
   cache.save();

@@ -273,7 +273,7 @@ function formatFile({ path, size, sha256, contentChunks }: ReleaseFile): string 
 }
 
 function lineList(key: string, values: readonly string[]): string {
-  return `  "${key}": [\n${values.map((value) => `    ${value}`).join(",\n")}\n  ]`;
+  return `  "${key}": [\n    ${values.join(",\n    ")}\n  ]`;
 }
 
 /** Returns the sum of the sizes of files, in bytes. */

@@ -179,7 +179,7 @@ export async function hashModelFiles(
       : { bytes: file.info.size, sha256: known };
     files.push({ ...releaseFile(path, digest), location });
     if (keepsInfos) infos.set(path, file.info);
-    if (!("before" in file) || file.before !== digest.sha256) changed.add(path);
+    if ("before" in file && file.before !== digest.sha256) changed.add(path);
     show(doneBytes);
   }
   const digest = await releaseDigest(files);
