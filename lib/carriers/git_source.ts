@@ -178,7 +178,7 @@ export class GitSource implements Source {
       throw isInPlace ? ofRemote(error, registry.objectsDir) : error;
     }
     await dropScratchObjects(this.#context.fs, this.#options.scratch);
-    this.#rememberBlobs(files, staging);
+    this.#rememberBlobs(files, staging, isInPlace ? offer.claim?.manifest.files : undefined);
   }
 
   /** Returns how git reads these objects: in a registry on this disk if they are many, else fetched. */
@@ -313,11 +313,19 @@ export class GitSource implements Source {
     } else await registry.fetchObjects(git, missing);
   }
 
-  #rememberBlobs(files: readonly TreeFile[], staging: Staging): void {
+  /** @param claimed if git has not compared the objects with their names: what the manifest says of the files */
+  #rememberBlobs(
+    files: readonly TreeFile[],
+    staging: Staging,
+    claimed: readonly ReleaseFile[] | undefined,
+  ): void {
     if (this.#memory === undefined) return;
+    const entries = claimed && new PathLookup(claimed);
     for (const file of files) {
       const sha256 = staging.find(file.path)?.sha256;
-      if (sha256 !== undefined) this.#memory.remember(file.blob, sha256);
+      // A damaged object must not be refused after it is repaired.
+      const isSound = entries === undefined || entries.get(file.path)?.sha256 === sha256;
+      if (sha256 !== undefined && isSound) this.#memory.remember(file.blob, sha256);
     }
     this.#memory.save(files.length, () => staging.openHolds());
   }

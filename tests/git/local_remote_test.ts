@@ -9,7 +9,7 @@ import { countingSpawn } from "../helpers/counting_fs.ts";
 import { type Machine, machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { git } from "../helpers/test_git.ts";
+import { git, gitWithInput } from "../helpers/test_git.ts";
 
 /** A registry with a release of many files. */
 async function publishMany(root: string): Promise<Machine> {
@@ -80,4 +80,36 @@ Deno.test("a damaged object of a registry on this disk ends the pull, and the er
     return true;
   });
   assert.throws(() => Deno.lstatSync(bot.modelsDir), Deno.errors.NotFound);
+});
+
+/** Replaces the packs of a repository by one file for each object. */
+async function unpackAll(path: string): Promise<void> {
+  const packs = join(path, "objects/pack");
+  const names = Array.from(Deno.readDirSync(packs), ({ name }) => name);
+  const contents = names.filter((name) => name.endsWith(".pack")).map((name) =>
+    Deno.readFileSync(join(packs, name))
+  );
+  for (const name of names) Deno.removeSync(join(packs, name));
+  for (const content of contents) await gitWithInput(path, content, "unpack-objects", "-q");
+}
+
+Deno.test("a registry on this disk whose object had the content of another one is pulled after its repair", async () => {
+  using dir = memoryDir();
+  const trainer = await publishMany(dir.path);
+  const path = registryOf(trainer);
+  await unpackAll(path);
+  const [damaged = "", other = ""] = ["d5/77.json", "d6/78.json"].map((name) => {
+    const id = git(path, "rev-parse", `main:models/${name}`);
+    return join(path, "objects", id.slice(0, 2), id.slice(2));
+  });
+  const good = Deno.readFileSync(damaged);
+  Deno.removeSync(damaged);
+  Deno.copyFileSync(other, damaged);
+  const bot = machine(dir.path, "bot", path);
+  await assert.rejects(pullTo(testContext(), bot), { code: "DIGEST_MISMATCH" });
+  assert.throws(() => Deno.lstatSync(bot.modelsDir), Deno.errors.NotFound);
+  Deno.removeSync(damaged);
+  Deno.writeFileSync(damaged, good);
+  await pullTo(testContext(), bot);
+  assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
 });
