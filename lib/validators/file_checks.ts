@@ -64,7 +64,8 @@ export class FileChecks {
    */
   async checkBytes(path: string, bytes: Uint8Array, sha256: Sha256): Promise<void> {
     const file = this.#pending.get(path);
-    if (file === undefined || file.sha256 !== sha256) return;
+    // The manifest's size, which limits the work of a check, is not verified yet.
+    if (file === undefined || file.sha256 !== sha256 || file.size !== bytes.length) return;
     const chosen = chooseCheckers(this.#jobOf(withBytes(file, bytes)), this.#checkers);
     if (chosen.checkers.some(({ needsDisk }) => needsDisk === true)) return;
     await this.#check(file, chosen);

@@ -295,6 +295,20 @@ Deno.test("bytes that are not those of the release, and models that another prog
   assert.deepEqual([...new Set(opened)], ["a.json", "b.onnx"]);
 });
 
+Deno.test("bytes of another size than the manifest says are not checked: the size limits the work", async () => {
+  using root = tempDir();
+  const file = stagedFile(root.path, "a.p", "P:");
+  const { request } = checksOf(root.path, {});
+  const seen: string[] = [];
+  for (const size of [file.size + 1, file.size]) {
+    const checks = new FileChecks(testContext(), { ...request, files: [{ ...file, size }] }, [
+      madeUp(false, seen),
+    ]);
+    await checks.checkBytes("a.p", Deno.readFileSync(file.location), file.sha256);
+    assert.deepEqual(seen, size === file.size ? ["a.p"] : []);
+  }
+});
+
 Deno.test("as many models are tried at once as there are cores, and unchanged ones not at all", async () => {
   const models = (seed: number) =>
     Object.fromEntries(
