@@ -45,6 +45,7 @@ Deno.test("each command runs with the options of its task, under its own permiss
     root("deno.json"),
     "-q",
     "--no-prompt",
+    "--v8-flags=--optimize-for-size,--min-semi-space-size=2,--max-semi-space-size=2",
     "-P=hf-upload",
     root("cli/hf_upload.ts"),
     "--json",
