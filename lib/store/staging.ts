@@ -334,7 +334,8 @@ export class Staging implements AsyncDisposable {
   async #replaceByHeld(path: string, target: string, sha256: Sha256): Promise<boolean> {
     const held = this.#held.find(sha256, path);
     if (held === undefined || await this.#held.stampOfIntact(held) === undefined) return false;
-    const link = `${target}.held`;
+    // Not beside the target, where another file of the release may have any name.
+    const link = join(this.#root, "held");
     try {
       this.#store.fs.linkSync(join(held.dir, held.file.path), link);
     } catch (error) {

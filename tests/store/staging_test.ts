@@ -368,3 +368,13 @@ Deno.test("a download may leave 16 MiB of the disk free, and no byte less", asyn
   await staging.requireSpace(7);
   await assert.rejects(staging.requireSpace(8), { code: "DISK", exitCode: 7 });
 });
+
+Deno.test("a file that is replaced by a link to an installed one does not collide with another file of the release", async () => {
+  using dir = memoryDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  await install(store, "m.bin", "content");
+  await using staging = new Staging(testContext(), store, "run");
+  await staging.writeSmall("m.bin.held", encoded("other"));
+  assert.equal((await staging.write("m.bin", [encoded("content")])).how, "linked");
+  assert.deepEqual(readFiles(staging.dir), { "m.bin": "content", "m.bin.held": "other" });
+});
