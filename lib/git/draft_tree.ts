@@ -13,7 +13,7 @@ import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
 import type { StagedEntry } from "./stage_models.ts";
 import { listTree, REGULAR_FILES } from "./tree.ts";
-import { foldersAbove, TreeEdit } from "./tree_edit.ts";
+import { foldersAbove, isRemoval, TreeEdit } from "./tree_edit.ts";
 
 /**
  * The most folders that are written one by one: git syncs each to the disk, which takes some milliseconds. For more, an
@@ -191,9 +191,12 @@ class EditedDraft implements DraftTree {
   }
 
   replace(entries: readonly StagedEntry[]): Promise<void> {
-    const changes = entries.filter((entry) => !this.#edit.has(entry));
-    this.#edit.replace(changes);
-    this.#staged.push(...changes);
+    // A removed path that is written again is not what the parent commit has any more.
+    for (const isRemoved of [true, false]) {
+      const changes = entries.filter((entry) => isRemoval(entry) === isRemoved && !this.#edit.has(entry));
+      this.#edit.replace(changes);
+      this.#staged.push(...changes);
+    }
     return Promise.resolve();
   }
 

@@ -40,8 +40,8 @@ export function divideModels(
   const unchanged: ReleaseFile[] = [];
   const compare: SetFile[] = [];
   const gone: ReleaseFile[] = [];
-  const before = base?.files ?? [];
-  // Both lists have the order of a manifest.
+  // Another program may have written the manifest again, in another order.
+  const before = (base?.files ?? []).toSorted((a, b) => compareUtf8(a.path, b.path));
   let row = 0;
   for (const file of set.files) {
     let old = before[row];

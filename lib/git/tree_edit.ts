@@ -56,9 +56,10 @@ export class TreeEdit {
   }
 
   /** Whether a read folder has exactly this file; of a removal, whether it does not have the name. */
-  has({ path, mode, blob }: StagedEntry): boolean {
-    const entry = this.#folderOf(path).get(posix.basename(path));
-    return Number(mode) === 0 ? entry === undefined : entry?.mode === mode && entry.id === blob;
+  has(entry: StagedEntry): boolean {
+    const { path, mode, blob } = entry;
+    const held = this.#folderOf(path).get(posix.basename(path));
+    return isRemoval(entry) ? held === undefined : held?.mode === mode && held.id === blob;
   }
 
   /** Whether a read folder has a folder at this path. */
@@ -152,7 +153,7 @@ function folderAbove(path: string): string {
   return folder === "." ? "" : folder;
 }
 
-function isRemoval({ mode }: StagedEntry): boolean {
+export function isRemoval({ mode }: StagedEntry): boolean {
   return Number(mode) === 0;
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import * as z from "zod";
 import { Git } from "../../lib/git/git.ts";
 import type { StagedEntry } from "../../lib/git/stage_models.ts";
 import { foldersAbove, TreeEdit } from "../../lib/git/tree_edit.ts";
@@ -95,6 +96,22 @@ Deno.test("publish() of changes in many folders and of few writes the same tree"
   writeFiles(trainer.modelsDir, { "7/m.bin": "two 7" });
   await publishFrom(testContext(), trainer);
   assert.equal(git(registryOf(trainer), "rev-parse", "main:models"), many);
+});
+
+Deno.test("publish() of one changed file keeps the others, also if somebody wrote the manifest in another order", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const person = clone(registryOf(trainer), `${dir.path}/person`);
+  const path = `${person}/model-sync.json`;
+  const { files, ...head } = z.looseObject({ files: z.array(z.unknown()) })
+    .parse(JSON.parse(Deno.readTextFileSync(path)));
+  Deno.writeTextFileSync(path, JSON.stringify({ ...head, files: files.toReversed() }));
+  commitAll(person);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  await publishFrom(testContext(), trainer);
+  const names = git(registryOf(trainer), "ls-tree", "-r", "--name-only", "main:models");
+  assert.deepEqual(names.split("\n"), ["BTC/metadata.json", "BTC/rf.joblib", "ETH/rf.joblib"]);
 });
 
 Deno.test("publish() of one changed file replaces what somebody put in the place of the signature, a folder, too", async () => {
