@@ -7,7 +7,7 @@ import { Working } from "../core/working.ts";
 import { ACCESS_HINT, gitError } from "./git_error.ts";
 import { parseMoved, REFUSED_LOGIN } from "./git_words.ts";
 import { HTTP_TRACE, withoutTrace } from "./http_trace.ts";
-import { longWait } from "./lfs_error.ts";
+import { hopelessWait } from "./lfs_error.ts";
 
 /** The oldest tested git. Version 2.31 added the options and partial clones that model-sync uses. */
 export const GIT_VERSION_MIN = "2.31";
@@ -223,7 +223,7 @@ export class Git {
       if (moved !== undefined) working?.report(moved, undefined);
       refusals += text.split(REFUSED_LOGIN).length - 1;
       if (refusals >= REFUSED_LOGINS_MAX) refused.abort(this.explain(refusedLogin(call.action)));
-      const wait = longWait(call.action, text);
+      const wait = hopelessWait(call.action, text);
       if (wait !== undefined) refused.abort(wait);
     };
     const config = [...CONFIG, ...this.#options.config ?? []].flatMap((setting) => ["-c", setting]);

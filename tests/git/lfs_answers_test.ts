@@ -163,6 +163,43 @@ testWithLfs("pull() reports the storage behind a Git LFS server that denies or l
 });
 
 testWithLfs(
+  "pull() and publish() do not wait for objects that a Git LFS server's answer does not name",
+  async () => {
+    using dir = tempDir();
+    await using server = startServer(dir.path);
+    const [trainer, bot] = ["trainer", "bot"].map((name) => remoteMachine(dir.path, name, server));
+    assert.ok(trainer !== undefined && bot !== undefined);
+    writeFiles(trainer.modelsDir, { "a.onnx": "one" });
+    const answerWith = (answer: string) => {
+      server.intercept = (_request, path) =>
+        path.endsWith("/objects/batch")
+          ? new Response(answer, { headers: { "content-type": "application/vnd.git-lfs+json" } })
+          : undefined;
+    };
+    const answers = ['{"transfer":"basic","objects":[]}', '{"objects": null}', '{\n  "objects": [ ]\n}'];
+    const fails = async (work: () => Promise<unknown>, message: RegExp) => {
+      for (const answer of answers) {
+        answerWith(answer);
+        const { code, exitCode, message: said } = await failureOf(work());
+        assert.deepEqual([code, exitCode], ["ANSWER_INVALID", 4], said);
+        assert.match(said, message, answer);
+      }
+      server.intercept = () => undefined;
+    };
+    await fails(
+      () => publishFrom(testContext(), trainer, { lfs: "always" }),
+      /^Cannot push Git LFS files to .*: the Git LFS server's answer names none of the requested objects$/,
+    );
+    assert.equal((await publishFrom(testContext(), trainer, { lfs: "always" })).outcome, "published");
+    await fails(
+      () => pullTo(testContext(), bot),
+      /^Cannot fetch a\.onnx from Git LFS: the Git LFS server's answer names none of the requested objects$/,
+    );
+    assert.equal((await pullTo(testContext(), bot)).outcome, "activated");
+  },
+);
+
+testWithLfs(
   "pull() and publish() do not wait for a Git LFS server that requires more than two minutes",
   async () => {
     using dir = tempDir();
