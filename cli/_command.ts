@@ -82,8 +82,15 @@ export function command<Declared extends Options, Operand>(
 ): Command {
   return plainCommand({
     ...definition,
-    run: async (plain: PlainSession, flags: CommandFlags<Declared>, operand: Operand) =>
-      await definition.run(await openSession(plain), flags, operand),
+    run: async (plain: PlainSession, flags: CommandFlags<Declared>, operand: Operand) => {
+      const session = await openSession(plain);
+      try {
+        return await definition.run(session, flags, operand);
+      } catch (error) {
+        await (await import("./_own_pull.ts")).nameOwnPull(session, firstFailure(error));
+        throw error;
+      }
+    },
   });
 }
 

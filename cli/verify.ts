@@ -2,6 +2,7 @@ import { EXIT, type ExitCode } from "../lib/core/errors.ts";
 import { verifyActive, type VerifyReport } from "../lib/pipeline/verify.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { command, type CommandFlags, main, type Program } from "./_command.ts";
+import { ownPull } from "./_own_pull.ts";
 import { requireStore, type Session } from "./_session.ts";
 import { signaturePolicy } from "../lib/pipeline/configured_signing.ts";
 import { SUMMARIES } from "./_help.ts";
@@ -40,12 +41,14 @@ async function run(session: Session, flags: VerifyFlags): Promise<ExitCode> {
   const report = await verifyActive(context, store, flags.deep ? "content" : "stat", policy);
   const intact = report.problems.length === 0 && report.extra.length === 0;
   const json = { intact, deep: flags.deep === true, ...report };
-  const text = () => lines(output, report, flags);
+  const pull = report.problems.length > 0 ? await ownPull(session) : "";
+  const text = () => lines(output, report, flags, pull);
   output.verdict(intact, json, text);
   return intact ? EXIT.done : EXIT.refused;
 }
 
-function lines(output: Output, report: VerifyReport, flags: VerifyFlags): string[] {
+/** @param pull the machine's command for a pull */
+function lines(output: Output, report: VerifyReport, flags: VerifyFlags, pull: string): string[] {
   const { release, sequence, files, problems, extra, signature } = report;
   const name = `release ${output.paint("bold", shortDigest(release))} (sequence ${sequence})`;
   if (problems.length === 0 && extra.length === 0) {
@@ -69,17 +72,13 @@ function lines(output: Output, report: VerifyReport, flags: VerifyFlags): string
     ...(problems.length > 0
       ? [
         flags.deep
-          ? DEEP_REPAIR
-          : "  repair it with: model-sync pull   or roll back with: model-sync rollback",
+          // Not the commands below, which trust size and times: the damage left both unchanged. Releases share files, so
+          // the previous release may be damaged, too.
+          ? `  repair it with: ${pull} --force, which also reads every byte`
+          : `  repair it with: ${pull}   or roll back with: model-sync rollback`,
       ]
       : ["  remove these files: consumers see them, and pulls neither add nor remove them"]),
   ];
 }
-
-/**
- * A pull or a rollback would not repair this damage: both trust size and times, which it left unchanged. Releases share
- * files, so the previous release may be damaged, too.
- */
-const DEEP_REPAIR = "  repair it with: model-sync pull --force, which also reads every byte";
 
 if (import.meta.main) await main(program);

@@ -35,6 +35,11 @@ export function pullingRole(roles: readonly Role[]): Role | undefined {
   return roles.find((role) => PULLING_ROLES.includes(role));
 }
 
+/** Returns the command with which a machine with these roles pulls models. */
+export function pullCommand(roles: readonly Role[]): string {
+  return `model-sync ${ROLE_COMMANDS[pullingRole(roles) ?? "client"]}`;
+}
+
 /** Returns the roles with all settings that their command needs, such as a registry or a training command. */
 export function configuredRoles(settings: ModelSync): Role[] {
   const { repo_dir, repo_url, publisher } = settings;

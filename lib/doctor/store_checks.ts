@@ -8,10 +8,10 @@ import { formatBytes } from "../core/format.ts";
 import { existingParent } from "../core/folders.ts";
 import { absolutePath, findEntry } from "../core/files.ts";
 import type { ActivationSetting } from "../config/choices.ts";
-import { pullingRole, type Role } from "../config/roles.ts";
+import { pullCommand, pullingRole, type Role } from "../config/roles.ts";
 import { shortDigest, totalBytes } from "../release/manifest.ts";
 import { withdrawnWords } from "../release/withdrawals.ts";
-import { isSymlinkUnsupported, readActive } from "../store/pointers.ts";
+import { isSymlinkUnsupported, namePull, readActive } from "../store/pointers.ts";
 import { scanModels } from "../store/adopt.ts";
 import { readHistory } from "../store/history.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
@@ -49,7 +49,7 @@ export async function checkStore(
     ...await triedAll("folder", () => checkFolders(context, location, activation)),
     ...await triedAll("models folder", () => checkModelFolder(context, location, roles)),
     await tried("clock", () => checkHistoryClock(context, location)),
-    ...await triedAll("records", () => checkRecords(context, location)),
+    ...await triedAll("records", () => checkRecords(context, location, roles)),
   ];
 }
 
@@ -157,7 +157,9 @@ function checkModelFolder(context: Context, location: StoreLocation, roles: read
   const folder = inspectModelFolder(store);
   const active = readActive(store);
   if (active.kind === "damaged") {
-    return [fail("active release", active.error.message, active.error.hint ?? "run model-sync pull")];
+    return [
+      fail("active release", active.error.message, namePull(active.error.hint ?? "", pullCommand(roles))),
+    ];
   }
   const sign = signOfTraining(store);
   const unseen = active.kind === "none" ? undefined : problemSeenByConsumers(store, active.manifest);
@@ -240,7 +242,7 @@ function checkHistoryClock(context: Context, location: StoreLocation): Check {
 }
 
 /** Checks the records that a pull depends on. Returns nothing where all of them can be read. */
-function checkRecords(context: Context, location: StoreLocation): Check[] {
+function checkRecords(context: Context, location: StoreLocation, roles: readonly Role[]): Check[] {
   const store = findStore(context.fs, location);
   if (store === undefined) return [];
   const fault = canaryFault(store);
@@ -249,12 +251,12 @@ function checkRecords(context: Context, location: StoreLocation): Check[] {
       ? []
       : [fail("canary", `${fault}: the active release has no canary`, UNREADABLE_HINT)]),
     ...checkQuarantine(store),
-    ...checkWithdrawals(store),
+    ...checkWithdrawals(store, roles),
   ];
 }
 
 /** Checks that the active release is not withdrawn. */
-function checkWithdrawals(store: Store): Check[] {
+function checkWithdrawals(store: Store, roles: readonly Role[]): Check[] {
   try {
     const active = readActive(store);
     const digest = active.kind === "whole" ? active.manifest.digest : undefined;
@@ -267,7 +269,7 @@ function checkWithdrawals(store: Store): Check[] {
         : fail(
           "withdrawal",
           text,
-          "model-sync pull rolls back from it; if it cannot, publish a newer release",
+          `${pullCommand(roles)} rolls back from it; if it cannot, publish a newer release`,
         ),
     ];
   } catch (error) {

@@ -1,4 +1,4 @@
-import { pullingRole, type Role, ROLE_COMMANDS } from "../config/roles.ts";
+import { pullCommand, pullingRole, type Role } from "../config/roles.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import type { ModelPlace, Store } from "../store/store.ts";
 import { signOfTraining } from "../store/training_signs.ts";
@@ -28,8 +28,7 @@ export function nextStep(
     const trained = `this machine trains into the folder (${sign})`;
     return { whenInactive: `: ${trained}`, whenUnseen: `; ${trained}` };
   }
-  const pulling = pullingRole(roles);
-  if (pulling === undefined && roles.length > 0) {
+  if (pullingRole(roles) === undefined && roles.length > 0) {
     const other = roles.includes("publisher")
       ? "this machine publishes, with: model-sync publish"
       : "this machine syncs references and pulls no models";
@@ -39,12 +38,12 @@ export function nextStep(
     const init = "; write a configuration with: model-sync init";
     return { whenInactive: init, whenUnseen: init };
   }
-  const command = ROLE_COMMANDS[pulling ?? "client"];
+  const command = pullCommand(roles);
   const folder = inspectModelFolder(place);
   return {
     whenInactive: folder.kind === "folder" && !folder.isEmpty
       ? ": the folder holds models that were not pulled; if this machine trains them, run model-sync publish"
-      : `; pull one with: model-sync ${command}`,
-    whenUnseen: `; run model-sync ${command}`,
+      : `; pull one with: ${command}`,
+    whenUnseen: `; run ${command}`,
   };
 }

@@ -8,8 +8,8 @@ import { zoneName } from "../core/time_zone.ts";
 import { canaryFault, openCanary } from "../canary/find_canary.ts";
 import { type Digest, totalBytes } from "../release/manifest.ts";
 import type { CanaryDescription, RunningRun, Schedule, Status, StatusRelease } from "../wire/schema.ts";
-import { configuredRoles, nextStart, type Role, ROLES, roleSchedule } from "../config/roles.ts";
-import { type ActiveRelease, readActive, readPointer } from "../store/pointers.ts";
+import { configuredRoles, nextStart, pullCommand, type Role, ROLES, roleSchedule } from "../config/roles.ts";
+import { type ActiveRelease, namePull, readActive, readPointer } from "../store/pointers.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
 import { readDaemons } from "../store/daemons.ts";
 import { HISTORY_LOOKBACK, PUBLISHING_COMMANDS, readHistory, type RunRecord } from "../store/history.ts";
@@ -71,7 +71,9 @@ export async function readStatus(
     modelFolder: inspectModelFolder(store).kind,
     modelFolderFault: modelFolderFault(store, active) ?? null,
     current,
-    currentFault: active.kind === "damaged" ? `${active.error.message}; ${active.error.hint}` : null,
+    currentFault: active.kind === "damaged"
+      ? `${active.error.message}; ${namePull(active.error.hint ?? "", pullCommand(roles))}`
+      : null,
     previous: named(previous),
     releases,
     otherWriter: (current === null ? undefined : findWriterOf(store, current.digest)) ?? null,

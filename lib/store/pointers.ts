@@ -44,8 +44,16 @@ export function readPointer(store: Store, name: PointerName): Digest | undefined
   }
   throw new RefusedError(`Cannot read the pointer ${path}: ${target.shown}, not releases/<digest>`, {
     code: POINTER_INVALID,
-    hint: `run model-sync pull or model-sync rollback, which restore it where they can; else remove ${path}`,
+    hint: `model-sync rollback may restore it, and so may ${ANY_PULL}; else remove ${path}`,
   });
+}
+
+/** A pull in the hints of a store, which does not know how its releases are pulled. */
+export const ANY_PULL = "model-sync pull, or the command of its carrier";
+
+/** Returns a hint of the store with the machine's own command for a pull. @param command `model-sync hf-pull` */
+export function namePull(hint: string, command: string): string {
+  return hint.replace(ANY_PULL, command);
 }
 
 /** Returns the text of a pointer, and a description of it for messages. */
@@ -231,7 +239,7 @@ export function damagedRelease(what: string, digest: Digest): RefusedError {
     `Cannot ${what} release ${shortDigest(digest)}: its manifest or folder is missing or damaged`,
     {
       code: "RELEASE_DAMAGED",
-      hint: "download it again: model-sync pull --force, or the command of its carrier",
+      hint: `download it again with --force: ${ANY_PULL}`,
     },
   );
 }

@@ -224,6 +224,37 @@ Deno.test("--offline-ok makes no release of an image's models where signatures a
   assert.equal((await world.json("bot", "status"))["current"], null);
 });
 
+Deno.test("each hint for a damaged release names the command that the configuration pulls with", async () => {
+  await using world = new HubWorld();
+  await world.json("trainer", "hf-upload");
+  await world.json("bot", "hf-pull");
+  const root = join(world.path, "bot/.model-sync");
+  const shown = async (command: string, ...args: string[]) => {
+    const { stdout, stderr } = await world.run("bot", command, ...args);
+    const text = stdout + stderr;
+    assert.ok(!text.includes("model-sync pull"), `${command}: ${text}`);
+    return text;
+  };
+  const model = Deno.realPathSync(join(world.path, "bot/models/model.bin"));
+  Deno.removeSync(model);
+  assert.match(await shown("verify"), /repair it with: model-sync hf-pull {3}or roll back/);
+  assert.match(await shown("verify", "--deep"), /repair it with: model-sync hf-pull --force, which/);
+  assert.match(await shown("status"), /run model-sync hf-pull/);
+  const [manifest] = [...Deno.readDirSync(join(root, "releases"))].filter(({ name }) =>
+    name.endsWith(".json")
+  );
+  assert.ok(manifest !== undefined);
+  Deno.writeTextFileSync(join(root, "releases", manifest.name), "damaged");
+  for (const command of ["verify", "status", "doctor"]) {
+    assert.match(await shown(command), /download it again with --force: model-sync hf-pull/, command);
+  }
+  Deno.removeSync(join(root, "current"));
+  Deno.writeTextFileSync(join(root, "current"), "damaged");
+  for (const command of ["verify", "status", "doctor"]) {
+    assert.match(await shown(command), /rollback may restore it, and so may model-sync hf-pull;/, command);
+  }
+});
+
 Deno.test("--hf-cache shares the files with Hugging Face's own libraries", async () => {
   await using world = new HubWorld();
   await world.json("trainer", "hf-upload");

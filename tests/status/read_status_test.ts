@@ -101,13 +101,19 @@ Deno.test("readStatus() reports a damaged pointer or manifest of the active rele
   Deno.chmodSync(manifest, 0o644);
   Deno.writeTextFileSync(manifest, "{");
   const unknown = await read();
-  assert.match(unknown.currentFault ?? "", /^Cannot read release [0-9a-f]{12}: .*; download it again: /);
+  assert.match(
+    unknown.currentFault ?? "",
+    /^Cannot read release [0-9a-f]{12}: .*; download it again with --force: model-sync pull$/,
+  );
   const seen = (status: Status) => [status.current, status.previous?.sequence, status.runs.length];
   assert.deepEqual(seen(unknown), [null, 1, 2]);
   Deno.removeSync(join(store.root, "current"));
   Deno.symlinkSync("elsewhere", join(store.root, "current"));
   const lost = await read();
-  assert.match(lost.currentFault ?? "", /^Cannot read the pointer .*current: it says "elsewhere".*; run /);
+  assert.match(
+    lost.currentFault ?? "",
+    /^Cannot read the pointer .*current: it says "elsewhere".*; model-sync rollback may restore it/,
+  );
   assert.deepEqual(seen(lost), [null, 1, 2]);
   assert.deepEqual(Status.parse(lost), lost);
 });
