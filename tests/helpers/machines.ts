@@ -209,8 +209,11 @@ export function newTrainer(
   return trainer;
 }
 
-export function registryOf(trainer: Machine): string {
-  return trainer.registry.repoUrl ?? "";
+/** Returns the address of the registry: the one that is set, or that of the user's clone. */
+export function registryOf({ registry: { repoUrl, repoDir } }: Machine): string {
+  if (repoUrl !== undefined) return repoUrl;
+  assert.ok(repoDir !== undefined, "a machine without a registry");
+  return git(repoDir, "remote", "get-url", "origin");
 }
 
 /** Asserts that a publish fails with a code and exit code, and leaves the registry unchanged. */
