@@ -1,13 +1,11 @@
-import { dirname, join, sep } from "node:path";
+import { join, posix } from "node:path";
 import type { Context } from "../core/context.ts";
 import { messageOf, osErrorCode } from "../core/errors.ts";
 import {
   type FileSystem,
   findEntry,
-  ifFound,
   makeReadableFolder,
   READABLE_FOLDER_MODE,
-  removeIfThere,
   removeTree,
   setMode,
   syncFolder,
@@ -19,9 +17,8 @@ import { StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
 /**
- * Removes a release. Moves its folders into the spare folder if they have files that the active release links, too. The
- * next pull assembles its release there, and need neither link nor unlink the files that did not change. All other files
- * are removed, so the spare folder holds no content of its own.
+ * Removes a release. Moves its folders whose files the active release links, too, into the spare folder. The next pull
+ * assembles its release there, and need neither link nor unlink the files that did not change.
  *
  * Nothing trusts its content: a file in it counts as unchanged if it is the same file as one of the active release.
  */
@@ -30,14 +27,13 @@ export async function retireRelease(store: Store, digest: Digest): Promise<void>
   try {
     fillSpare(store, digest);
   } catch (error) {
-    // For example a read-only folder: the release is removed without a spare folder.
+    // For example a folder of another user: the release is removed without a spare folder.
     if (osErrorCode(error) === undefined) throw error;
   }
   await removeTree(store.fs, releaseDir(store, digest));
   syncFolder(store.fs, store.releases);
 }
 
-/** The release's own folder is not moved: a container that has it mounted sees an empty folder, and not a part of it. */
 function fillSpare(store: Store, digest: Digest): void {
   const { fs } = store;
   const active = readPointer(store, "current");
@@ -47,24 +43,63 @@ function fillSpare(store: Store, digest: Digest): void {
   if (others.length === own.listed.paths.length) return;
   const dir = releaseDir(store, digest);
   if (findEntry(fs, dir)?.isDirectory !== true) return;
-  const locations = others.map((path) => join(dir, path));
-  const changed = [...new Set(locations.map((location) => dirname(location)))];
-  if (!changed.every((folder) => isBelow(fs, folder, dir))) return;
-  for (const location of locations) removeIfThere(fs, location);
-  // A power cut must not bring a removed file back into a later release.
-  for (const folder of changed) syncFolder(fs, folder);
-  makeReadableFolder(fs, store.spare);
-  moveEntries(fs, dir, store.spare);
+  // It becomes the spare folder when it is on the disk. What a killed run leaves in staging is removed.
+  const filled = join(store.staging, "spare");
+  moveFolders(fs, dir, filled, "", foldersAbove(others));
+  fs.renameSync(filled, store.spare);
 }
 
-/** Whether a path is a folder below `root` or `root` itself, and no link leads out of it. */
-function isBelow(fs: FileSystem, path: string, root: string): boolean {
-  if (path !== root && !path.startsWith(root + sep)) return false;
-  return ifFound(() => fs.realPathSync(path)) === fs.realPathSync(root) + path.slice(root.length);
+/** Returns the folders in which the paths are, and those above them; `.` for the first. */
+function foldersAbove(paths: Iterable<string>): ReadonlySet<string> {
+  const folders = new Set(["."]);
+  for (const path of paths) {
+    for (let folder = posix.dirname(path); !folders.has(folder); folder = posix.dirname(folder)) {
+      folders.add(folder);
+    }
+  }
+  return folders;
 }
 
-function moveEntries(fs: FileSystem, from: string, to: string): void {
-  for (const { name } of Array.from(fs.readDirSync(from))) fs.renameSync(`${from}/${name}`, `${to}/${name}`);
+/**
+ * Moves the folders in a folder into a new one, and of those with other files only the folders in them: where one of these
+ * is still mounted, a consumer must not see a part of a release. To link their files again is as fast as a rename of each.
+ */
+function moveFolders(
+  fs: FileSystem,
+  from: string,
+  to: string,
+  prefix: string,
+  withOthers: ReadonlySet<string>,
+): void {
+  makeNewFolder(fs, to);
+  for (const { name, isDirectory } of Array.from(fs.readDirSync(from))) {
+    if (!isDirectory) continue;
+    const [source, target, path] = [`${from}/${name}`, `${to}/${name}`, prefix + name];
+    if (withOthers.has(path)) moveFolders(fs, source, target, `${path}/`, withOthers);
+    else fs.renameSync(source, target);
+  }
+  syncFolder(fs, to);
+}
+
+/**
+ * Moves the entries of a folder into a new one in its place: where the old one is mounted, a consumer does not see what is
+ * added.
+ *
+ * @param scratch a path on the same file system, at which is nothing
+ */
+export function renewFolder(fs: FileSystem, folder: string, scratch: string): void {
+  makeNewFolder(fs, scratch);
+  for (const { name } of Array.from(fs.readDirSync(folder))) {
+    fs.renameSync(`${folder}/${name}`, `${scratch}/${name}`);
+  }
+  fs.removeSync(folder);
+  fs.renameSync(scratch, folder);
+}
+
+/** Fails if there is a folder: its entries would become part of a release. */
+function makeNewFolder(fs: FileSystem, path: string): void {
+  fs.mkdirSync(path);
+  setMode(fs, path, READABLE_FOLDER_MODE);
 }
 
 /** Removes the spare folder, if there is one. */
@@ -76,14 +111,17 @@ export async function removeSpare(store: Store): Promise<void> {
 export interface SpareFiles {
   /** The wanted files that are not there. Most are there, so this takes less memory than a list of those. */
   readonly missing: ReadonlySet<string>;
-  /** The folders from which something was removed. */
+  /** The folders from which something was removed. They are new, with the other entries of the old ones. */
   readonly changed: readonly string[];
+  /** Where {@link renewFolder} may create a folder. */
+  readonly scratch: string;
 }
 
 /**
  * Replaces an empty folder of staging by the spare folder, with only the wanted files. If that fails, the folder is empty
  * again.
  *
+ * @param scratch where {@link renewFolder} may create a folder
  * @param wanted paths relative to `dir`
  * @returns `undefined` without a spare folder
  */
@@ -91,6 +129,7 @@ export async function takeSpare(
   context: Context,
   store: Store,
   dir: string,
+  scratch: string,
   wanted: Iterable<string>,
 ): Promise<SpareFiles | undefined> {
   const { fs, spare } = store;
@@ -98,9 +137,13 @@ export async function takeSpare(
   try {
     fs.removeSync(dir);
     fs.renameSync(spare, dir);
-    const files = new WantedFiles(fs, wanted);
+    const files = new WantedFiles(fs, scratch, wanted);
     files.collect(dir, "");
-    return { missing: new Set(files.missing), changed: files.changed.map((folder) => join(dir, folder)) };
+    return {
+      missing: new Set(files.missing),
+      changed: files.changed.map((folder) => join(dir, folder)),
+      scratch,
+    };
   } catch (error) {
     context.log.debug(`the folder of a removed release cannot be used again: ${messageOf(error)}`);
     await removeTree(fs, dir);
@@ -109,6 +152,9 @@ export async function takeSpare(
   }
 }
 
+/** What is left of an entry of a folder. */
+type Left = "all" | "some" | "nothing";
+
 /** Finds the wanted files of a folder, and removes everything else: other files, links, pipes and empty folders. */
 class WantedFiles {
   /** The wanted files that were not found. */
@@ -116,26 +162,33 @@ class WantedFiles {
   /** Relative to the folder. */
   readonly changed: string[] = [];
   readonly #fs: FileSystem;
+  readonly #scratch: string;
 
-  constructor(fs: FileSystem, wanted: Iterable<string>) {
+  constructor(fs: FileSystem, scratch: string, wanted: Iterable<string>) {
     this.#fs = fs;
+    this.#scratch = scratch;
     this.missing = new Set(wanted);
   }
 
-  /** @returns whether there was a wanted file */
-  collect(folder: string, prefix: string): boolean {
+  collect(folder: string, prefix: string): Left {
     const entries = Array.from(this.#fs.readDirSync(folder));
-    const kept = entries.filter((entry) => this.#collectEntry(entry, folder, prefix));
-    if (kept.length === 0) return false;
-    if (kept.length < entries.length) this.changed.push(prefix.slice(0, -1));
+    const lefts = entries.map((entry) => this.#collectEntry(entry, folder, prefix));
+    if (lefts.every((left) => left === "nothing")) return "nothing";
     setMode(this.#fs, folder, READABLE_FOLDER_MODE);
-    return true;
+    if (lefts.every((left) => left === "all")) return "all";
+    // The spare folder itself is new.
+    if (prefix !== "") renewFolder(this.#fs, folder, this.#scratch);
+    this.changed.push(prefix.slice(0, -1));
+    return "some";
   }
 
-  #collectEntry({ name, isFile, isDirectory }: Deno.DirEntry, folder: string, prefix: string): boolean {
+  #collectEntry({ name, isFile, isDirectory }: Deno.DirEntry, folder: string, prefix: string): Left {
     const [location, path] = [`${folder}/${name}`, prefix + name];
-    const isKept = isDirectory ? this.collect(location, `${path}/`) : isFile && this.missing.delete(path);
-    if (!isKept) this.#fs.removeSync(location);
-    return isKept;
+    if (isDirectory) {
+      const left = this.collect(location, `${path}/`);
+      if (left !== "nothing") return left;
+    } else if (isFile && this.missing.delete(path)) return "all";
+    this.#fs.removeSync(location);
+    return "nothing";
   }
 }

@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
-import { type FileSystem, makeReadableFolder } from "../core/files.ts";
+import { type FileSystem, findEntry, makeReadableFolder } from "../core/files.ts";
+import { renewFolder, type SpareFiles } from "./spare.ts";
 
 /** The folders of a release in staging: each is created once, and those whose entries changed are synced. */
 export class StagedFolders {
@@ -7,6 +8,8 @@ export class StagedFolders {
   readonly #root: string;
   readonly #made = new Set<string>();
   readonly #unsynced = new Set<string>();
+  /** Where folders are renewed; `undefined` if all are new. */
+  #scratch: string | undefined;
 
   /** @param root the release's folder, which exists */
   constructor(fs: FileSystem, root: string) {
@@ -19,8 +22,16 @@ export class StagedFolders {
   makeAbove(target: string): void {
     const folder = dirname(target);
     if (this.#made.has(folder)) return;
+    if (this.#scratch !== undefined) this.#renew(folder, this.#scratch);
     makeReadableFolder(this.#fs, folder);
     this.#add(folder);
+  }
+
+  /** Renews a folder of the spare folder, and those above it: consumers must not see files that are being staged. */
+  #renew(folder: string, scratch: string): void {
+    if (folder === this.#root || this.#made.has(folder)) return;
+    this.#renew(dirname(folder), scratch);
+    if (findEntry(this.#fs, folder)?.isDirectory === true) renewFolder(this.#fs, folder, scratch);
   }
 
   #add(folder: string): void {
@@ -30,9 +41,10 @@ export class StagedFolders {
     if (folder !== this.#root) this.#add(dirname(folder));
   }
 
-  /** Notes a folder from which entries were removed. */
-  noteChanged(folder: string): void {
-    this.#unsynced.add(folder);
+  /** Notes that the release's folder is the spare folder now. */
+  reuse({ changed, scratch }: SpareFiles): void {
+    this.#scratch = scratch;
+    for (const folder of changed) this.#add(folder);
   }
 
   /** The folders with entries that are not on the disk yet, the release's own last. */

@@ -93,8 +93,8 @@ export class Staging implements AsyncDisposable {
    * @param paths all files of the release, each once
    */
   async takeSpare(paths: Iterable<string>): Promise<void> {
-    this.#spare = await takeSpare(this.#context, this.#store, this.dir, paths);
-    for (const folder of this.#spare?.changed ?? []) this.#folders.noteChanged(folder);
+    this.#spare = await takeSpare(this.#context, this.#store, this.dir, join(this.#root, "folder"), paths);
+    if (this.#spare !== undefined) this.#folders.reuse(this.#spare);
   }
 
   /** Removes the files of the folder that were wanted, but not staged. */
@@ -352,8 +352,8 @@ export class Staging implements AsyncDisposable {
       throw new RefusedError(`Cannot stage ${path} twice`, { code: "DUPLICATE_PATH" });
     }
     const target = join(this.dir, path);
-    if (this.#isSpare(path)) removeIfThere(this.#store.fs, target);
     this.#folders.makeAbove(target);
+    if (this.#isSpare(path)) removeIfThere(this.#store.fs, target);
     return target;
   }
 }

@@ -4,6 +4,7 @@ import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { activeManifest, readPointer } from "../../lib/store/pointers.ts";
 import { listReleaseNames, releaseDir } from "../../lib/store/releases.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
+import { osError } from "../helpers/fake_fs.ts";
 import { type Machine, publishFiles, pulledReleases, pullTo, storeOf } from "../helpers/machines.ts";
 import { memoryDir, readFiles, type TempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -47,7 +48,7 @@ async function stepsOfPull(bot: Machine): Promise<string[]> {
   return steps;
 }
 
-Deno.test("a removed release leaves a folder with only the files that the active release links, too", async () => {
+Deno.test("a removed release leaves the folders of which the active release links all files, too", async () => {
   using dir = memoryDir();
   const { bot } = await botWithSpare(dir);
   assert.deepEqual(readFiles(spareOf(bot)), KEPT);
@@ -159,14 +160,34 @@ function oldestOf(bot: Machine): string {
   return releaseDir(store, oldest);
 }
 
-Deno.test("where the removed release is mounted, no part of a release is seen", async () => {
+/** Opens the folders of a folder, so that no other one gets their inodes. @returns their inodes by their paths */
+function holdFolders(root: string, held: DisposableStack): Map<string, number | null> {
+  const folders = ["", ...entriesOf(root).filter((path) => Deno.lstatSync(join(root, path)).isDirectory)];
+  return new Map(folders.map((path) => {
+    const file = held.use(Deno.openSync(join(root, path), { read: true }));
+    return [path, file.statSync().ino];
+  }));
+}
+
+Deno.test("where a folder of a removed release is mounted, no part of a release is seen, and no staged file", async () => {
   using dir = memoryDir();
-  const { trainer, bot } = await pulledReleases(dir.path, ["1", "2", "3"].map(release), { keep: 1 });
-  const mounted = Deno.statSync(oldestOf(bot)).ino;
-  await publishFiles(trainer, release("4"));
+  const sets = ["1", "2", "3"].map((text) => ({ ...release(text), "SOL/deep/same.npy": "same" }));
+  const { trainer, bot } = await pulledReleases(dir.path, sets, { keep: 1 });
+  using held = new DisposableStack();
+  const mounted = holdFolders(oldestOf(bot), held);
+  await publishFiles(trainer, { ...release("4"), "SOL/deep/same.npy": "same" });
   await pullTo(testContext(), bot, { keep: 1 });
-  assert.deepEqual(readFiles(spareOf(bot)), KEPT);
-  assert.notEqual(Deno.statSync(spareOf(bot)).ino, mounted);
+  const kept = (root: string) =>
+    [...mounted].filter(([path, ino]) => Deno.statSync(join(root, path)).ino === ino).map(([path]) => path);
+  assert.deepEqual(kept(spareOf(bot)), ["ADA", "BTC", "ETH", "ETH/deep", "LTC", "SOL/deep", "XRP"]);
+  await publishFiles(trainer, {
+    ...release("5"),
+    "BTC/a.npy": "other",
+    "ETH/deep/more.npy": "more",
+    "SOL/deep/same.npy": "same",
+  });
+  await pullTo(testContext(), bot, { keep: 1 });
+  assert.deepEqual(kept(bot.modelsDir), ["ADA", "LTC", "SOL/deep", "XRP"]);
 });
 
 Deno.test("if a folder of the removed release was replaced by a link, the files to which it leads stay", async () => {
@@ -181,18 +202,20 @@ Deno.test("if a folder of the removed release was replaced by a link, the files 
   assert.deepEqual(readFiles(moved), { "changed.npy": "1" });
 });
 
-Deno.test("a folder that cannot become the spare folder is removed", async () => {
+Deno.test("a release of which no folder can be moved is removed", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await pulledReleases(dir.path, ["1", "2", "3"].map(release), { keep: 1 });
   const oldest = oldestOf(bot);
   await publishFiles(trainer, release("4"));
+  let faults = 0;
   const fs = countingFs((step) => {
-    if (/^remove .*\/releases\/.*\.npy/.test(step)) {
-      throw Object.assign(new Deno.errors.PermissionDenied("read-only"), { code: "EACCES" });
-    }
+    if (!/^rename .*\/releases\/.*\/spare\//.test(step)) return;
+    faults++;
+    throw osError("EACCES");
   });
   const context = testContext({ fs });
   await pullTo(context, bot, { keep: 1 });
+  assert.equal(faults, 1);
   assert.throws(() => Deno.lstatSync(oldest), Deno.errors.NotFound);
   assert.deepEqual(context.log.lines.filter((line) => line.startsWith("warn")), []);
 });
