@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import * as z from "zod";
 import type { Context } from "../core/context.ts";
-import { findBytes, findEntry, ifFound, removeTree, replaceFile } from "../core/files.ts";
+import { findBytes, findEntry, ifFound, removeTree, replaceFile, UnusableFileError } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";
 import { readAt } from "../core/read_at.ts";
 import { Digest } from "../release/manifest.ts";
@@ -149,10 +149,20 @@ export class FolderIndex implements FolderMemory {
   ): Promise<Rows | undefined> {
     const { fs } = this.#context;
     const index = await IndexRows.parse(fs.readFileSync(this.#indexPath), checksum);
-    const bytes = findBytes(fs, this.#digestsPath);
+    const bytes = this.#readDigests();
     if (index === undefined || bytes === undefined) return undefined;
     const columns = await decodeDigests(bytes, index.count, digestsChecksum);
     return columns === undefined ? undefined : { index, files: { ...columns, paths: index.paths() } };
+  }
+
+  /** Returns what is in the file of sizes and digests; `undefined` without such a file. */
+  #readDigests(): Uint8Array<ArrayBuffer> | undefined {
+    try {
+      return findBytes(this.#context.fs, this.#digestsPath);
+    } catch (error) {
+      if (error instanceof UnusableFileError) return undefined;
+      throw error;
+    }
   }
 
   /** Whether each existing entry has the right type. */

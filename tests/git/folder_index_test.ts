@@ -283,6 +283,21 @@ Deno.test({
       Deno.writeFileSync(path, bytes);
       assert.equal(await changes?.readFiles(), undefined, name);
     }
+    const others: Readonly<Record<string, (path: string) => void>> = {
+      "a folder": (path) => Deno.mkdirSync(path),
+      "a link to itself": (path) => Deno.symlinkSync("digests", path),
+      "nothing": () => {},
+    };
+    for (const [what, put] of Object.entries(others)) {
+      using dir = memoryDir();
+      const { models, memory } = await remembered(dir.path);
+      const path = `${dir.path}/state/folder_index/digests`;
+      Deno.removeSync(path);
+      put(path);
+      const changes = await memory.findChanges(models);
+      assert.ok(changes, what);
+      assert.equal(await changes.readFiles(), undefined, what);
+    }
   },
 });
 
