@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
+import { changedFile, readListed } from "../core/changed_file.ts";
 import type { Context } from "../core/context.ts";
-import { diskError, FailedError, RefusedError } from "../core/errors.ts";
+import { diskError, RefusedError } from "../core/errors.ts";
 import { removeIfThere, syncFolder } from "../core/files.ts";
 import { type FileDigest, FileHasher, writeAll } from "../core/hash.ts";
 import { compareUtf8, findPathCollision, portablePathProblem } from "../core/portable_path.ts";
@@ -58,7 +59,7 @@ const LONG_BYTES_MIN = 0xff000000;
  *
  * @returns the archive's size, and the digests of the files, sorted, without those of the trailer
  * @throws {RefusedError} code `ARCHIVE_UNSAFE`, if a path is not portable or two collide
- * @throws {FailedError} code `FILE_CHANGED`, if a file changes during the read
+ * @throws {FailedError} code `MODELS_CHANGING`, if a file changes during the read
  */
 export async function writeZip(
   context: Pick<Context, "fs" | "signal">,
@@ -107,22 +108,15 @@ async function writeSynced(
   let doneBytes = 0;
   const onPiece = (bytes: number) => onBytes?.(doneBytes += bytes);
   for (const { path, location } of files) {
-    using source = fs.openSync(location, { read: true });
-    const { size } = source.statSync();
-    const digest = await output.add(
-      path,
-      size,
-      readSample(source, size),
-      readRange(source, { offset: 0, bytes: size }, signal),
-      onPiece,
-    );
-    if (digest.bytes !== size || source.statSync().size !== size) {
-      throw new FailedError(`Cannot put ${location} into ${target}: it changed while it was read`, {
-        code: "FILE_CHANGED",
-        hint: "run again when no program writes to it",
-      });
-    }
-    digests.push({ path, ...digest });
+    const add = async () => {
+      using source = fs.openSync(location, { read: true });
+      const { size } = source.statSync();
+      const pieces = readRange(source, { offset: 0, bytes: size }, signal);
+      const digest = await output.add(path, size, readSample(source, size), pieces, onPiece);
+      if (digest.bytes !== size || source.statSync().size !== size) throw changedFile(path);
+      return digest;
+    };
+    digests.push({ path, ...await readListed(path, add) });
   }
   const texts = await trailer?.(digests) ?? [];
   checkPaths(target, [...files, ...texts].map(({ path }) => path));

@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { readListed } from "../core/changed_file.ts";
 import type { Context } from "../core/context.ts";
 import { ATTRIBUTES, ATTRIBUTES_BYTES_MAX, withLfsPaths } from "../git/attributes.ts";
 import { refuseDirty } from "../git/branch.ts";
@@ -195,10 +196,8 @@ async function isStoredAs(context: Context, file: SetFile, blob: ObjectId): Prom
   const format = objectFormatOf(blob);
   if (blob === await blobIdOf(format, formatPointer({ sha256: file.sha256, bytes: file.size }))) return true;
   const hasher = await BlobHasher.create(format, file.size);
-  await hashFile(context.fs, file.location, {
-    signal: context.signal,
-    onBytes: (piece) => hasher.update(piece),
-  });
+  const options = { signal: context.signal, onBytes: (piece: Uint8Array) => hasher.update(piece) };
+  await readListed(file.path, () => hashFile(context.fs, file.location, options));
   return blob === hasher.id();
 }
 

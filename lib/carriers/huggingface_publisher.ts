@@ -1,11 +1,11 @@
 import { isoSeconds } from "../core/clock.ts";
+import { changedFile, readListed } from "../core/changed_file.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
 import { plural } from "../core/format.ts";
 import { hashFile, isChunked } from "../core/hash.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../store/blob_memory.ts";
-import { fileChanged } from "../huggingface/hashed_file_blob.ts";
 import { type CommitId, Hub, PATIENT } from "../huggingface/hub.ts";
 import { commitToHub } from "../huggingface/hub_commit.ts";
 import { type HubSettings, requireWriteToken } from "../huggingface/hub_settings.ts";
@@ -313,8 +313,8 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     const { path, size, sha256 } = file;
     if (!isChunked(size)) return file;
     const { signal, fs } = this.#context;
-    const digest = await hashFile(fs, location, { signal, isForManifest: true });
-    if (digest.sha256 !== sha256) throw fileChanged({ path, location });
+    const digest = await readListed(path, () => hashFile(fs, location, { signal, isForManifest: true }));
+    if (digest.sha256 !== sha256) throw changedFile(path);
     return releaseFile(path, digest);
   }
 

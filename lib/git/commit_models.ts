@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { changedFile } from "../core/changed_file.ts";
 import type { Context } from "../core/context.ts";
 import { settleAll } from "../core/concurrency.ts";
 import { removeTree } from "../core/files.ts";
@@ -22,7 +23,7 @@ import { divideModels, findChanges, type ModelChanges } from "./model_changes.ts
 import type { ObjectFormat, ObjectId } from "./object_id.ts";
 import { packModels } from "./pack_models.ts";
 import { readAttributes } from "./read_attributes.ts";
-import { changing, type CommittedFile } from "./read_again.ts";
+import type { CommittedFile } from "./read_again.ts";
 import type { Registry } from "./registry.ts";
 import type { StagedEntry } from "./stage_models.ts";
 import { manifestPathOf, signaturePathOf } from "./tree.ts";
@@ -254,7 +255,7 @@ async function describeRelease(
   files: readonly ReleaseFile[],
 ): Promise<ReadonlyMap<string, string>> {
   const manifest = await createManifest(files, details, set);
-  if (manifest.digest !== set.digest) throw changing(set.dir);
+  if (manifest.digest !== set.digest) throw changedFile(set.dir);
   const text = formatManifest(manifest);
   const signature = await signer?.sign(manifest, text, posix.basename(subdir));
   const texts = new Map([[manifestPathOf(subdir), text]]);

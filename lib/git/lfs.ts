@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import { readListed } from "../core/changed_file.ts";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError, FailedError } from "../core/errors.ts";
 import { findEntry, removeIfThere } from "../core/files.ts";
@@ -170,7 +171,7 @@ export async function storeLfsObject(
   const options = { signal, isForManifest: true, onBytes: (piece: Uint8Array) => onBytes(piece.length) };
   if (findEntry(fs, path)?.size === file.size) return await readAgain({ fs, signal }, file, options);
   removeIfThere(fs, temporary);
-  const digest = await copyAndHash(fs, file.location, temporary, options);
+  const digest = await readListed(file.path, () => copyAndHash(fs, file.location, temporary, options));
   const release = entryOf(file, digest);
   fs.mkdirSync(dirname(path), { recursive: true });
   // `lfs.storage` may be on another disk. Git-lfs removes old files from this folder.

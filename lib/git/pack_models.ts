@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { changedFile } from "../core/changed_file.ts";
 import type { Context } from "../core/context.ts";
 import { diskError } from "../core/errors.ts";
 import type { Sha256 } from "../core/hash.ts";
@@ -8,7 +9,7 @@ import type { SetFile } from "../release/model_set.ts";
 import { storeLfsObject } from "./lfs.ts";
 import { blobIdOf, type ObjectFormat, type ObjectId } from "./object_id.ts";
 import { PackWriter } from "./pack_writer.ts";
-import { changing, type CommittedFile, readAgain } from "./read_again.ts";
+import { type CommittedFile, readAgain } from "./read_again.ts";
 
 /** The bytes of a text that are added before the disk gets a turn. */
 const TEXT_PIECE_BYTES = 1024 * 1024;
@@ -108,7 +109,7 @@ async function addFile(
   const release = await readAgain(context, file, {
     async onBytes(piece) {
       await pack.ready();
-      if (piece.length > blob.left) throw changing(file.path);
+      if (piece.length > blob.left) throw changedFile(file.path);
       blob.update(piece);
       onBytes(piece.length);
     },

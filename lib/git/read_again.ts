@@ -1,5 +1,5 @@
+import { changedFile, readListed } from "../core/changed_file.ts";
 import type { Context } from "../core/context.ts";
-import { FailedError } from "../core/errors.ts";
 import { type FileDigest, hashFile, type HashOptions } from "../core/hash.ts";
 import { type ReleaseFile, releaseFile } from "../release/manifest.ts";
 import type { SetFile } from "../release/model_set.ts";
@@ -21,12 +21,13 @@ export async function readAgain(
   file: SetFile,
   options: Omit<HashOptions, "signal">,
 ): Promise<ReleaseFile> {
-  return entryOf(file, await hashFile(fs, file.location, { signal, ...options }));
+  const read = () => hashFile(fs, file.location, { signal, ...options });
+  return entryOf(file, await readListed(file.path, read));
 }
 
 /** Returns the manifest's entry of a file from its digest now. @throws {FailedError} code `MODELS_CHANGING` */
 export function entryOf(file: SetFile, digest: FileDigest): ReleaseFile {
-  if (digest.sha256 !== file.sha256) throw changing(file.path);
+  if (digest.sha256 !== file.sha256) throw changedFile(file.path);
   const { location: _, ...known } = file;
   return { ...known, ...releaseFile(file.path, digest) };
 }
@@ -40,12 +41,4 @@ export async function hashBlob(
   const blob = await BlobHasher.create(format, file.size);
   const release = await readAgain(context, file, { onBytes: (piece) => blob.update(piece) });
   return { ...release, blob: blob.id() };
-}
-
-/** Returns the error for a model folder that changes during the publish. */
-export function changing(path: string): FailedError {
-  return new FailedError(`Cannot publish ${path}: it changed while it was being published`, {
-    code: "MODELS_CHANGING",
-    hint: "wait until the training has finished and run again",
-  });
 }

@@ -1,4 +1,4 @@
-import { RefusedError } from "../core/errors.ts";
+import { changedFile, isGone } from "../core/changed_file.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
 import { FileHasher, type Sha256 } from "../core/hash.ts";
 import { type FileStat, timesOf } from "../release/scan_folder.ts";
@@ -76,7 +76,7 @@ export class HashedFileBlob extends Blob {
           if (done) return controller.close();
           controller.enqueue(value);
         } catch (error) {
-          const failure = error instanceof Deno.errors.NotFound ? fileChanged(this.file) : error;
+          const failure = isGone(error) ? changedFile(this.file.path) : error;
           this.#watcher?.onFailure(failure);
           throw failure;
         }
@@ -93,12 +93,12 @@ export class HashedFileBlob extends Blob {
     for (let next = this.start; next < this.#end;) {
       const buffer = new Uint8Array(Math.min(PIECE_BYTES, this.#end - next));
       const count = await file.read(buffer);
-      if (count === null) throw fileChanged(this.file);
+      if (count === null) throw changedFile(this.file.path);
       const piece = buffer.subarray(0, count);
       if (isWhole) hasher.update(piece);
       next += count;
       if (isWhole && next === this.#end && hasher.digest().sha256 !== this.file.sha256) {
-        throw fileChanged(this.file);
+        throw changedFile(this.file.path);
       }
       yield piece;
       this.#watcher?.onBytes(next - this.start);
@@ -128,7 +128,7 @@ export class HashedFileBlob extends Blob {
 /**
  * Refuses a file that has been written since it was hashed. Its change time does not count: a hard link changes it, too.
  *
- * @throws {RefusedError} code `FILE_CHANGED`
+ * @throws {FailedError} code `MODELS_CHANGING`
  */
 export function refuseChanged(fs: FileSystem, file: BlobFile): void {
   const now = ifFound(() => fs.statSync(file.location));
@@ -136,14 +136,6 @@ export function refuseChanged(fs: FileSystem, file: BlobFile): void {
   const isSame = now !== undefined && now.size === before?.size && now.ino === before.ino &&
     timesOf(now).mtimeMs === before.mtimeMs;
   if (!isSame) {
-    throw fileChanged(file);
+    throw changedFile(file.path);
   }
-}
-
-/** Returns the error for a file that has changed since it was hashed. */
-export function fileChanged({ path, location }: Pick<BlobFile, "path" | "location">): RefusedError {
-  return new RefusedError(`Cannot upload ${path}: ${location} changed while it was being published`, {
-    code: "FILE_CHANGED",
-    hint: "wait until the training has ended, then run again",
-  });
 }

@@ -54,7 +54,7 @@ const Committed = z.object({ commitOid: CommitId, pullRequestUrl: z.string().opt
  * Creates one commit on the hub and sends its large files first, by the hub's protocol (preupload, Git LFS, commit). Each
  * file is read once, while it is sent, and only if the hub lacks its content.
  *
- * @throws {BranchMoved}; {@link RefusedError} code `FILE_CHANGED`; {@link FailedError} codes `UPLOAD_REFUSED`,
+ * @throws {BranchMoved}; {@link FailedError} codes `MODELS_CHANGING`, `UPLOAD_REFUSED`,
  * `STORAGE_REFUSED`; {@link AuthenticationError}; {@link UnreachableError}
  */
 export async function commitToHub(

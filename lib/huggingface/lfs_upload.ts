@@ -76,7 +76,7 @@ export interface LfsTarget {
  * Sends contents to the hub's storage, by Git LFS: those that it lacks, each once, in parts where the hub wants that.
  *
  * @param onSent called with each content that was sent
- * @throws {RefusedError} code `FILE_CHANGED`; {@link FailedError} codes `UPLOAD_REFUSED`, `STORAGE_REFUSED`; {@link
+ * @throws {FailedError} codes `MODELS_CHANGING`, `UPLOAD_REFUSED`, `STORAGE_REFUSED`; {@link
  * AuthenticationError}; {@link UnreachableError}
  */
 export async function uploadToLfs(

@@ -50,7 +50,7 @@ export interface UploadSender {
   /**
    * Returns the answer, of any content type and complete. The request is repeated after temporary failures.
    *
-   * @throws {BranchMoved}; {@link RefusedError} codes `FILE_CHANGED`, `REDIRECT_REFUSED`; {@link
+   * @throws {BranchMoved}; {@link FailedError} code `MODELS_CHANGING`; {@link RefusedError} code `REDIRECT_REFUSED`; {@link
    * AuthenticationError}; {@link UnreachableError}; {@link FailedError} code `STORAGE_REFUSED`
    */
   send(request: UploadRequest): Promise<Response>;

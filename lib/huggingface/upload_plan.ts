@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { readListed } from "../core/changed_file.ts";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Sha256 } from "../core/hash.ts";
@@ -98,7 +99,7 @@ async function isSame(
   if (listed.size !== file.size) return false;
   const known = listed.sha256 ?? findContent(listed.blob);
   if (known !== undefined) return known === file.sha256;
-  return await gitBlobId(fs, file.location, signal) === listed.blob;
+  return await readListed(file.path, () => gitBlobId(fs, file.location, signal)) === listed.blob;
 }
 
 /** Returns the rules for the names of the files in an upload. */

@@ -1,6 +1,8 @@
 import type { ValidateSettings } from "../config/sections/validate.ts";
 import { isoSeconds } from "../core/clock.ts";
+import { changedFile, isGone } from "../core/changed_file.ts";
 import type { Context } from "../core/context.ts";
+import { findEntry } from "../core/files.ts";
 import type { ModelSet } from "../release/model_set.ts";
 import { findPassedModels, rememberPassedModels } from "../store/passed_models.ts";
 import { findPassedRules, rememberPassed } from "../store/passed_releases.ts";
@@ -62,7 +64,9 @@ async function check(
     });
   } catch (error) {
     if (error instanceof InvalidModelError) throw error.atPublisher();
-    throw error;
+    if (!isGone(error)) throw error;
+    const gone = files.find(({ location }) => findEntry(context.fs, location)?.isFile !== true);
+    throw changedFile(gone?.path ?? dir);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import { changedFile, readListed } from "../core/changed_file.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { ifFound } from "../core/files.ts";
@@ -99,7 +100,7 @@ export async function readModelSet(
  */
 export function findModelFiles(context: Context, dir: string, names: NameRules = ALL_NAMES): FoundFiles {
   refuseMissingModels(context, dir);
-  const found = scanFolder(context.fs, dir, "follow");
+  const found = scanFolder(context.fs, dir, "follow", changedFile);
   reportClutter(context.log, dir, found.clutter);
   const files = found.files.filter((file) => names.isWanted(file.path));
   if (files.length === 0) throw nothingFound(dir, found);
@@ -148,7 +149,8 @@ export interface HashingOptions {
 /**
  * Returns the release of the listed files.
  *
- * @throws {RefusedError} for what their content shows, codes `SECRET_FOUND`, `LFS_POINTER`
+ * @throws {RefusedError} for what their content shows, codes `SECRET_FOUND`, `LFS_POINTER`; {@link FailedError} code
+ * `MODELS_CHANGING`
  */
 export async function hashModelFiles(
   context: Context,
@@ -221,15 +223,16 @@ async function readFile(
   const scanner = new SecretScanner();
   let readBytes = 0;
   let isPointer = false;
-  const digest = await hashFile(context.fs, file.location, {
+  const options = {
     signal: context.signal,
     isForManifest: listsChunks,
-    onBytes(piece) {
+    onBytes(piece: Uint8Array) {
       scanner.scan(piece);
       onRead(readBytes += piece.length);
       if (file.info.size < POINTER_BYTES_MAX) isPointer = parsePointer(piece) !== undefined;
     },
-  });
+  };
+  const digest = await readListed(file.path, () => hashFile(context.fs, file.location, options));
   if (scanner.found !== undefined) throw secretFound(file.path, scanner.found);
   if (isPointer) {
     throw new RefusedError(`Cannot make a release of ${file.path}: it is a Git LFS pointer, not a model`, {

@@ -1,4 +1,5 @@
 import { sep } from "node:path";
+import { changedFile } from "../core/changed_file.ts";
 import { type FileSystem, findEntry } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { compareUtf8, portablePathProblem, sortUtf8 } from "../core/portable_path.ts";
@@ -95,6 +96,7 @@ export async function rescanFolder(fs: FileSystem, base: FolderChanges): Promise
       continue;
     }
     const info = findEntry(fs, location);
+    if (info === undefined && listed !== undefined) throw changedFile(path);
     if (info === undefined) continue;
     if (!info.isFile) return undefined;
     files.push({ path, location, info: statOf(info), before: sha256 });

@@ -1,5 +1,6 @@
 import { quote } from "../core/quote.ts";
 import { sep } from "node:path";
+import { isGone } from "../core/changed_file.ts";
 import { RefusedError } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
 import { fileListProblem } from "./manifest.ts";
@@ -63,17 +64,30 @@ export interface FoundFiles {
  * Lists the files of a model folder. Refuses names, links and file types that a release cannot hold, before any file is
  * read.
  *
+ * @param whenGone returns the error for an entry that disappeared after its folder was listed. Default: the system's
  * @throws {RefusedError} code `FOLDER_UNFIT`; `NotFound` if there is no such folder
  */
-export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): FoundFiles {
+export function scanFolder(
+  fs: FileSystem,
+  root: string,
+  links: LinkPolicy,
+  whenGone?: (path: string) => Error,
+): FoundFiles {
   const realRoot = fs.realPathSync(root);
   const files: FoundFile[] = [];
   const clutter: string[] = [];
   const folders = new Map([["", folderStatOf(fs.lstatSync(realRoot))]]);
   let followedLinks = false;
 
+  const look = <Seen>(path: string, at: () => Seen): Seen => {
+    try {
+      return at();
+    } catch (error) {
+      throw whenGone !== undefined && path !== "" && isGone(error) ? whenGone(path) : error;
+    }
+  };
   const visit = (folder: string, prefix: string, ancestors: readonly string[]) => {
-    for (const entry of fs.readDirSync(folder)) {
+    for (const entry of look(prefix.slice(0, -1), () => fs.readDirSync(folder))) {
       const path = prefix + entry.name;
       if (isClutter(path)) {
         clutter.push(entry.isDirectory ? `${path}/` : path);
@@ -85,7 +99,7 @@ export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): Fou
       const entryPath = `${folder}${sep}${entry.name}`;
       followedLinks ||= entry.isSymlink;
       const location = entry.isSymlink ? followLink(fs, realRoot, entryPath, path, links, root) : entryPath;
-      const info = fs.lstatSync(location);
+      const info = look(path, () => fs.lstatSync(location));
       if (info.isFile) files.push({ path, location, info: statOf(info) });
       else if (!info.isDirectory) throw unfit(root, `${path} is neither a file nor a folder`);
       else if (ancestors.includes(location)) {

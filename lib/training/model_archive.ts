@@ -28,7 +28,7 @@ export interface ModelArchive {
  * Writes a model set into a ZIP: `models/…`, and `model-sync.json` and `model.sig` beside it. The manifest describes the
  * bytes that were written. Needs read and write permission.
  *
- * @throws {FailedError} code `FILE_CHANGED` if a model has changed since the set was checked
+ * @throws {FailedError} code `MODELS_CHANGING` if a model has changed since the set was checked
  */
 export async function writeModelArchive(
   context: Context,
@@ -72,7 +72,7 @@ export async function writeModelArchive(
 
 function changed(dir: string, path: string): FailedError {
   return new FailedError(`Cannot put ${dir} into ${path}: a model changed while it was read`, {
-    code: "FILE_CHANGED",
-    hint: "run again when no program writes to the folder",
+    code: "MODELS_CHANGING",
+    hint: "wait until the training has finished and run again",
   });
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { refuseModelsInClone } from "../../lib/carriers/git_publish_guards.ts";
 import { formatPointer, parsePointer } from "../../lib/release/lfs_pointer.ts";
+import { ModelSyncError } from "../../lib/core/errors.ts";
 import { SEQUENCE_MAX } from "../../lib/release/manifest.ts";
 import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
 import {
@@ -15,6 +17,7 @@ import {
   registryOf,
 } from "../helpers/machines.ts";
 import { memoryDir, noise, writeFiles } from "../helpers/temp_dir.ts";
+import { vanishingFs, VANISHINGS } from "../helpers/vanishing_fs.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
 import { makeProgram } from "../helpers/make_program.ts";
@@ -236,6 +239,35 @@ Deno.test("publish() does not write through links in the place of a registry's f
   assert.equal(Deno.readTextFileSync(join(mine, "models/BTC/rf.joblib")), "one");
   assert.equal(git(mine, "status", "--porcelain"), "");
 });
+
+for (const [event, change] of Object.entries(VANISHINGS)) {
+  Deno.test(`publish() says that a file changed if it ${event}, whenever that is`, async () => {
+    using dir = memoryDir();
+    const trainer = newTrainer(dir.path);
+    const location = join(Deno.realPathSync(trainer.modelsDir), "BTC/rf.joblib");
+    let failures = 0;
+    for (let at = 1;; at++) {
+      Deno.writeTextFileSync(location, `content ${at}`);
+      const fs = vanishingFs(location, { at, change });
+      try {
+        await publishFrom(testContext({ fs }), trainer);
+      } catch (error) {
+        const { code, exitCode, message } = failureOf(error);
+        assert.deepEqual([code, exitCode], ["MODELS_CHANGING", 1], message);
+        assert.equal(message, "Cannot publish BTC/rf.joblib: it changed while it was being published");
+        failures++;
+      }
+      if (fs.looks() < at) break;
+      rmSync(location, { recursive: true, force: true });
+    }
+    assert.ok(failures >= 2, `${failures}`);
+  });
+}
+
+function failureOf(error: unknown): ModelSyncError {
+  assert.ok(error instanceof ModelSyncError, String(error));
+  return error;
+}
 
 Deno.test("publish() fails if a file changes during the publish", async () => {
   using dir = memoryDir();

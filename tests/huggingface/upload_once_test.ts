@@ -89,7 +89,7 @@ Deno.test("a model that is written while its parts are sent is not committed", a
     },
   });
   const upload = () => uploadFrom(bench.context, bench.trainer, publisherOptions(bench.server));
-  await assert.rejects(upload(), { code: "FILE_CHANGED", exitCode: 5 });
+  await assert.rejects(upload(), { code: "MODELS_CHANGING", exitCode: 1 });
   assert.deepEqual(bench.server.files(REPO), {});
   assert.ok(bench.asked().every((line) => !line.includes("/complete/")));
   await upload();

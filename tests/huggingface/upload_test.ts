@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import {
@@ -7,6 +8,7 @@ import {
   type HuggingFacePublisherOptions,
 } from "../../lib/carriers/huggingface_publisher.ts";
 import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
+import { ModelSyncError } from "../../lib/core/errors.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
 import {
@@ -22,6 +24,7 @@ import { CLUTTER } from "../helpers/clutter_files.ts";
 import { manifestOf } from "../helpers/manifest_of.ts";
 import { testKey } from "../helpers/signing.ts";
 import { listing, noise, readFiles, writeFiles } from "../helpers/temp_dir.ts";
+import { vanishingFs, VANISHINGS } from "../helpers/vanishing_fs.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 import { HubBench } from "./hub_bench.ts";
 import { assertSomePause } from "../helpers/assert_pause.ts";
@@ -230,10 +233,37 @@ Deno.test("a model that changes during the upload is not sent under its old dige
       kind: "first",
       act: () => writeFiles(bench.trainer, { [path]: content.replace(/./, "X") }),
     });
-    await assert.rejects(bench.upload(), { code: "FILE_CHANGED", exitCode: 5 });
+    await assert.rejects(bench.upload(), { code: "MODELS_CHANGING", exitCode: 1 });
     assert.deepEqual(bench.server.files(REPO), {});
   }
 });
+
+for (const [event, change] of Object.entries(VANISHINGS)) {
+  Deno.test(`an upload says that a file changed if it ${event}, whenever that is`, async () => {
+    for (const path of ["model.joblib", "metadata.json"]) {
+      await using bench = new UploadBench();
+      const location = join(Deno.realPathSync(bench.trainer), path);
+      let failures = 0;
+      for (let at = 1;; at++) {
+        Deno.writeTextFileSync(location, `"${at}"`);
+        const fs = vanishingFs(location, { at, change });
+        try {
+          await bench.upload({}, { ...bench.context, fs });
+        } catch (error) {
+          assert.ok(error instanceof ModelSyncError, String(error));
+          const { code, exitCode, message } = error;
+          assert.deepEqual([code, exitCode], ["MODELS_CHANGING", 1], message);
+          assert.equal(message, `Cannot publish ${path}: it changed while it was being published`);
+          failures++;
+        }
+        if (fs.looks() < at) break;
+        rmSync(location, { recursive: true, force: true });
+      }
+      assert.ok(failures >= 2, `${failures}`);
+      assert.deepEqual(bench.clock.pausesMs, []);
+    }
+  });
+}
 
 Deno.test("a model that shrinks or disappears during the upload ends it at once", async () => {
   for (
@@ -245,7 +275,7 @@ Deno.test("a model that shrinks or disappears during the upload ends it at once"
       kind: "first",
       act: () => change(join(bench.trainer, "large.bin")),
     });
-    await assert.rejects(bench.upload(), { code: "FILE_CHANGED", exitCode: 5 });
+    await assert.rejects(bench.upload(), { code: "MODELS_CHANGING", exitCode: 1 });
     assert.deepEqual(bench.clock.pausesMs, []);
   }
 });

@@ -195,7 +195,7 @@ Deno.test("a model that changes between its check and its archiving is noticed",
     },
   });
   await assert.rejects(bench.train("", { skipsTraining: true }, context), {
-    code: "FILE_CHANGED",
+    code: "MODELS_CHANGING",
     exitCode: 1,
   });
   assert.throws(() => Deno.statSync(bench.archivePath), Deno.errors.NotFound);

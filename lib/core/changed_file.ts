@@ -1,0 +1,30 @@
+import { FailedError, osErrorCode } from "./errors.ts";
+
+/** Returns the error for a file that changes while it is published, whatever the carrier. */
+export function changedFile(path: string): FailedError {
+  return new FailedError(`Cannot publish ${path}: it changed while it was being published`, {
+    code: "MODELS_CHANGING",
+    hint: "wait until the training has finished and run again",
+  });
+}
+
+/** The errors of the system for a file that is gone, and for a folder or a circle of links in its place. */
+const GONE = ["ENOENT", "ENOTDIR", "EISDIR", "ELOOP"];
+
+/** Returns whether a file that was listed is no file any more. */
+export function isGone(error: unknown): boolean {
+  return GONE.includes(osErrorCode(error) ?? "");
+}
+
+/**
+ * Returns what `read` returns, which reads a file that was listed for a publish.
+ *
+ * @throws {FailedError} code `MODELS_CHANGING` if the file is no file any more
+ */
+export async function readListed<Result>(path: string, read: () => Promise<Result>): Promise<Result> {
+  try {
+    return await read();
+  } catch (error) {
+    throw isGone(error) ? changedFile(path) : error;
+  }
+}
