@@ -4,6 +4,7 @@ import type { Context } from "../core/context.ts";
 import { findBytes, findEntry, ifFound, removeTree, replaceFile, UnusableFileError } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";
 import { readAt } from "../core/read_at.ts";
+import { VERSION } from "../core/version.ts";
 import { Digest } from "../release/manifest.ts";
 import type { FolderMemory, ModelSet } from "../release/model_set.ts";
 import type { FolderChanges, RememberedFiles, RescannedFiles } from "../release/rescan_folder.ts";
@@ -20,6 +21,8 @@ import { Git } from "./git.ts";
 import { encodeIndex, INDEX_CHECKSUM_BYTES, type IndexEntry, IndexRows } from "./index_file.ts";
 
 const Remembered = z.object({
+  /** Another version may have other rules for names, which apply to folders that did not change, too. */
+  version: z.literal(VERSION),
   /** The checksum of the index that belongs to this file. */
   checksum: z.string(),
   /** The checksum of the sizes and digests. */
@@ -130,6 +133,7 @@ export class FolderIndex implements FolderMemory {
     replaceFile(fs, this.#indexPath, index.bytes);
     replaceFile(fs, this.#digestsPath, digests.bytes);
     this.#remembered.replace({
+      version: VERSION,
       checksum: index.checksum,
       digestsChecksum: digests.checksum,
       root: found.root,

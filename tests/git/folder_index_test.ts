@@ -181,6 +181,10 @@ Deno.test({
       "an empty index": (state) => Deno.truncateSync(`${state}/index`),
       "half an index": (state) => Deno.truncateSync(`${state}/index`, 60),
       "torn notes": (state) => Deno.truncateSync(`${state}/folder.json`, 40),
+      "the notes of another version, whose rules for names may differ": (state) => {
+        const notes = JSON.parse(Deno.readTextFileSync(`${state}/folder.json`));
+        Deno.writeTextFileSync(`${state}/folder.json`, JSON.stringify({ ...notes, version: "0.0.1" }));
+      },
       "no HEAD": (state) => Deno.removeSync(`${state}/HEAD`),
     };
     for (const [what, damage] of Object.entries(damages)) {
