@@ -43,7 +43,7 @@ export interface PublishReport extends RunReport {
 export interface Publishing<Result extends Publication> {
   /** Recognises an unchanged folder. */
   readonly memory: FolderMemory;
-  /** Opens the target; called immediately. */
+  /** Opens the target; called while the folder is read, after the check of `names`. */
   readonly open: () => Promise<Publisher<Result>>;
   /** The names of the files to publish. Default: all. */
   readonly names?: NameRules;
@@ -69,9 +69,9 @@ export async function publish<Result extends Publication>(
     await findChangedFiles(context, modelsDir, changes) ?? list();
   const read = (found: Found) =>
     readModels(context, store, found, { memory, listsChunks, keepsInfos: listsChunks });
-  const readFolder = async (): Promise<ReadFolder> => {
+  const readFolder = async (named: FoundFiles | undefined): Promise<ReadFolder> => {
     // The list of many files is larger than all that is known of them afterwards: nothing keeps it.
-    const listed = await run.step("list", async () => {
+    const listed = named !== undefined ? { found: named } : await run.step("list", async () => {
       const changes = await memory.findChanges(modelsDir);
       if (changes === undefined) return { found: list() };
       return isUnchanged(changes) ? { unchanged: changes } : { found: await listAfter(changes) };
@@ -79,7 +79,9 @@ export async function publish<Result extends Publication>(
     if (listed.found === undefined) return { unchanged: listed.unchanged };
     return { models: await run.step("read", () => read(listed.found)) };
   };
-  const [reading, opening] = await Promise.allSettled([readFolder(), run.step("open", open)]);
+  // Names that the target does not take are refused before its server is asked.
+  const named = names && await run.step("list", () => Promise.resolve(list()));
+  const [reading, opening] = await Promise.allSettled([readFolder(named), run.step("open", open)]);
   using publisher = opening.status === "fulfilled" ? opening.value : undefined;
   if (reading.status === "rejected") throw reading.reason;
   if (publisher === undefined) {
