@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { activeManifest, readPointer } from "../../lib/store/pointers.ts";
 import { listReleaseNames, releaseDir } from "../../lib/store/releases.ts";
@@ -83,6 +83,61 @@ Deno.test("a pull removes, adds and moves files in the spare folder as its relea
   await stepsOfPull(bot);
   assert.deepEqual(readFiles(bot.modelsDir), next);
   assert.deepEqual(entriesOf(bot.modelsDir), entriesOf(trainer.modelsDir));
+});
+
+/** Follows the steps that change the disk, and lists the files and folders that a power cut could still undo. */
+class Unsynced {
+  #paths = new Set<string>();
+
+  note(step: string): void {
+    const [name, from = "", to = ""] = step.split(" ");
+    const changed = name === "rename" || name === "link" ? to : from;
+    if (name === "sync" || name === "syncSync") return void this.#paths.delete(from);
+    if (name === "rename") {
+      const moved = this.below(from).map((path) => to + path.slice(from.length));
+      this.#forget(from);
+      this.#forget(to);
+      for (const path of moved) this.#paths.add(path);
+      this.#paths.add(dirname(from));
+    }
+    if (name === "remove") this.#forget(from);
+    if (name === "mkdir" || name === "open") this.#paths.add(from);
+    if (name !== "chmod") this.#paths.add(dirname(changed));
+  }
+
+  below(root: string): string[] {
+    return [...this.#paths].filter((path) => path === root || path.startsWith(`${root}/`));
+  }
+
+  #forget(root: string): void {
+    for (const path of this.below(root)) this.#paths.delete(path);
+  }
+}
+
+Deno.test("whatever a pull changes in the spare folder is on the disk before its release is installed", async () => {
+  using dir = memoryDir();
+  const sets = ["1", "2", "3", "4"].map((text) => ({ ...release(text), "SOL/deep/same.npy": "same" }));
+  const { trainer, bot } = await pulledReleases(dir.path, sets, { keep: 1 });
+  const unsynced = new Unsynced();
+  const left: string[][] = [];
+  const fs = countingFs((step) => {
+    const [, staged] = /^rename (\S*\/files) \S*\/releases\//.exec(step) ?? [];
+    if (staged !== undefined) left.push(unsynced.below(staged));
+    unsynced.note(step);
+  });
+  for (const text of ["5", "6"]) {
+    await publishFiles(trainer, {
+      "BTC/a.npy": "a",
+      "ETH/deep/c.npy": "c",
+      "ETH/new/c.npy": text,
+      "LTC/e.npy": "e",
+      "SOL/deep/same.npy": "same",
+      "XRP/d.npy": "d",
+      "top.npy": text,
+    });
+    await pullTo(testContext({ fs }), bot, { keep: 1 });
+  }
+  assert.deepEqual(left, [[], []]);
 });
 
 Deno.test("nothing in the spare folder is trusted: only files of the active release stay in it", async () => {
