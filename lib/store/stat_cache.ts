@@ -143,10 +143,10 @@ export class StatCache implements DigestCache {
     return this.#columns ?? NOTHING_LISTED;
   }
 
-  /** Returns the paths of the files that are not the same files on the disk in another release. */
+  /** Returns the paths of the files that are not certainly the same files on the disk in another release. */
   pathsOfOthers(release: StatCache): string[] {
     const { paths = [], inodes = [] } = this.#columns ?? {};
-    return paths.filter((path, row) => release.#find(path)?.inode !== inodes[row]);
+    return paths.filter((path, row) => inodes[row] === 0 || release.#find(path)?.inode !== inodes[row]);
   }
 
   /** Remembers a digest, unless the file was written so recently that a later write could show the same time. */

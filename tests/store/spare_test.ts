@@ -275,6 +275,17 @@ Deno.test("a release of which no folder can be moved is removed", async () => {
   assert.deepEqual(context.log.lines.filter((line) => line.startsWith("warn")), []);
 });
 
+Deno.test("where files have no inodes, there is no spare folder: nothing shows that two are the same file", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await pulledReleases(dir.path, [], {});
+  const lstatSync = (path: string | URL) => ({ ...Deno.lstatSync(path), ino: null });
+  for (const text of ["1", "2", "3", "4"]) {
+    await publishFiles(trainer, release(text));
+    await pullTo(testContext({ fs: { ...Deno, lstatSync } }), bot, { keep: 1 });
+  }
+  assert.throws(() => Deno.lstatSync(spareOf(bot)), Deno.errors.NotFound);
+});
+
 Deno.test("`prune` removes the spare folder", async () => {
   using dir = memoryDir();
   const { bot } = await botWithSpare(dir);
