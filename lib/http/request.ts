@@ -6,7 +6,7 @@ import { parseJson } from "../core/json.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { AuthenticationError, RefusedError, TransientError, UnreachableError } from "../core/errors.ts";
 import { actionOf, answeringHost, networkError } from "./network_error.ts";
-import type { Secret } from "../core/secret.ts";
+import { redactUrls, type Secret } from "../core/secret.ts";
 
 /** Returns credentials for the origin of `url` in an `Authorization` header. */
 export function bearer(url: string, token: Secret): Credentials {
@@ -230,7 +230,7 @@ function parseUrl(request: NamedRequest & Pick<HttpRequest, "url">): URL {
     if (["http:", "https:"].includes(url.protocol)) return url;
   }
   throw new UnreachableError(
-    `Cannot ${actionOf(request)}: "${request.url}" is not an http address`,
+    `Cannot ${actionOf(request)}: "${redactUrls(request.url)}" is not an http address`,
     {
       code: "ADDRESS_INVALID",
       hint: "check the address",

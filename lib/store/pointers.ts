@@ -239,7 +239,7 @@ export function damagedRelease(what: string, digest: Digest): RefusedError {
     `Cannot ${what} release ${shortDigest(digest)}: its manifest or folder is missing or damaged`,
     {
       code: "RELEASE_DAMAGED",
-      hint: `download it again with --force: ${ANY_PULL}`,
+      hint: `pull it again with --force: ${ANY_PULL}`,
     },
   );
 }

@@ -246,7 +246,7 @@ Deno.test("each hint for a damaged release names the command that the configurat
   assert.ok(manifest !== undefined);
   Deno.writeTextFileSync(join(root, "releases", manifest.name), "damaged");
   for (const command of ["verify", "status", "doctor"]) {
-    assert.match(await shown(command), /download it again with --force: model-sync hf-pull/, command);
+    assert.match(await shown(command), /pull it again with --force: model-sync hf-pull/, command);
   }
   Deno.removeSync(join(root, "current"));
   Deno.writeTextFileSync(join(root, "current"), "damaged");

@@ -150,6 +150,15 @@ function brokenOff(): ReadableStream<Uint8Array<ArrayBuffer>> {
   });
 }
 
+Deno.test("an address that is none is named without its credentials", async () => {
+  const signed = "htp://storage.example/m.zip?X-Amz-Signature=5ec3e7&part=1";
+  await assert.rejects(send(signed, "POST"), {
+    code: "ADDRESS_INVALID",
+    message:
+      /"htp:\/\/storage\.example\/m\.zip\?X-Amz-Signature=\[redacted\]&part=1" is not an http address$/,
+  });
+});
+
 Deno.test("the pause of a rate limit is respected in every notation", async () => {
   const now = new Date("2026-11-21T00:00:00Z");
   const resetSec = String(now.getTime() / 1000 + 30);

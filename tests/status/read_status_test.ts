@@ -103,7 +103,7 @@ Deno.test("readStatus() reports a damaged pointer or manifest of the active rele
   const unknown = await read();
   assert.match(
     unknown.currentFault ?? "",
-    /^Cannot read release [0-9a-f]{12}: .*; download it again with --force: model-sync pull$/,
+    /^Cannot read release [0-9a-f]{12}: .*; pull it again with --force: model-sync pull$/,
   );
   const seen = (status: Status) => [status.current, status.previous?.sequence, status.runs.length];
   assert.deepEqual(seen(unknown), [null, 1, 2]);
