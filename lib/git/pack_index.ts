@@ -53,15 +53,17 @@ export function encodePackIndex(
   return bytes;
 }
 
-/** Returns the names of the objects in an index of version 2; none for any other file. */
+/** Returns the names of the objects in an index of version 2; none for any other file, and for one that is too short. */
 export function packedIds(format: ObjectFormat, index: Uint8Array<ArrayBuffer>): ObjectId[] {
   const view = new DataView(index.buffer, index.byteOffset, index.byteLength);
   if (index.length < HEADER_BYTES + FAN_OUT_BYTES || view.getUint32(0) !== SIGNATURE) return [];
   const idBytes = format === "sha1" ? 20 : 32;
   const idsAt = HEADER_BYTES + FAN_OUT_BYTES;
-  // The last entry of the fan-out is the number of objects.
+  // The last entry of the fan-out is the number of objects. In a damaged index, it can be any number.
+  const count = view.getUint32(idsAt - 4);
+  if (idsAt + count * idBytes > index.length) return [];
   return Array.from(
-    { length: view.getUint32(idsAt - 4) },
+    { length: count },
     (_, row) => index.subarray(idsAt + row * idBytes, idsAt + (row + 1) * idBytes).toHex(),
   );
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { encodePackIndex } from "../../lib/git/pack_index.ts";
+import { encodePackIndex, packedIds } from "../../lib/git/pack_index.ts";
 import { PackWriter } from "../../lib/git/pack_writer.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { memoryDir, noise } from "../helpers/temp_dir.ts";
@@ -35,6 +35,16 @@ for (const format of ["sha1", "sha256"] as const) {
     }
   });
 }
+
+Deno.test("packedIds() returns no names of an index that is shorter than the number of its objects says", () => {
+  const ids = ["a".repeat(40), "b".repeat(40)];
+  const objects = ids.map((id) => ({ id, offset: 12, crc: 0 }));
+  const index = encodePackIndex("sha1", objects, new Uint8Array(20));
+  assert.deepEqual(packedIds("sha1", index), ids);
+  assert.deepEqual(packedIds("sha1", index.slice(0, 1071)), []);
+  new DataView(index.buffer).setUint32(1028, 2 ** 32 - 1);
+  assert.deepEqual(packedIds("sha1", index), []);
+});
 
 Deno.test("PackWriter takes exactly as many bytes as a blob was begun with, and refuses one object twice", async () => {
   using dir = memoryDir();
