@@ -4,7 +4,7 @@ import { isChunked, type Sha256 } from "../core/hash.ts";
 import type { Digest, ReleaseFile } from "../release/manifest.ts";
 import { readPointer } from "./pointers.ts";
 import { checkFile } from "./release_files.ts";
-import { findRelease, listReleaseNames, releaseDir } from "./releases.ts";
+import { findRelease, hasReleaseDir, listReleaseNames, releaseDir } from "./releases.ts";
 import { findAligned, SHA256_DIGITS } from "./stat_columns.ts";
 import { type FileStamp, stampOf, StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
@@ -99,8 +99,9 @@ class HeldRelease {
     return this.#cache ??= StatCache.ofRelease(this.#store, this.#digest);
   }
 
+  /** A release that was removed since it was opened must not get a cache again. */
   save(): void {
-    this.#cache?.save();
+    if (hasReleaseDir(this.#store, this.#digest)) this.#cache?.save();
   }
 
   findAt(path: string, sha256: Sha256): HeldFile | undefined {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { activeManifest, readPointer } from "../../lib/store/pointers.ts";
 import { listReleaseNames, releaseDir } from "../../lib/store/releases.ts";
@@ -284,6 +284,20 @@ Deno.test("where files have no inodes, there is no spare folder: nothing shows t
     await pullTo(testContext({ fs: { ...Deno, lstatSync } }), bot, { keep: 1 });
   }
   assert.throws(() => Deno.lstatSync(spareOf(bot)), Deno.errors.NotFound);
+});
+
+Deno.test("a pull that uses and removes a release leaves nothing of it", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await pulledReleases(dir.path, ["1", "2", "3"].map(release), { keep: 1 });
+  const store = storeOf(testContext(), bot);
+  const oldest = oldestOf(bot);
+  // It has to be hashed again.
+  Deno.utimeSync(join(oldest, "SOL/changed.npy"), 1, 1);
+  await publishFiles(trainer, { ...release("4"), "SOL/again.npy": "1" });
+  await pullTo(testContext(), bot, { keep: 1 });
+  assert.throws(() => Deno.lstatSync(oldest), Deno.errors.NotFound);
+  const caches = Array.from(Deno.readDirSync(store.statCache), ({ name }) => name);
+  assert.deepEqual(caches.filter((name) => name.startsWith(basename(oldest))), []);
 });
 
 Deno.test("`prune` removes the spare folder", async () => {
