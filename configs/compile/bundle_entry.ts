@@ -1,13 +1,10 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import * as z from "zod";
-import { parseJson } from "../../lib/core/json.ts";
+import { bundleArgs, bundleImports } from "../bundle_options.ts";
 import { packageError } from "./compile_error.ts";
 import type { CompileTools } from "./compile_tools.ts";
 import type { Target } from "./targets.ts";
-
-const Project = z.object({ imports: z.record(z.string(), z.string()) });
 
 /**
  * Bundles the program for an executable, which loads some files then in the place of a thousand. The bundle is two folders
@@ -22,13 +19,9 @@ export async function bundleEntry({ project, deno, run }: CompileTools, target: 
   rmSync(folder, { recursive: true, force: true });
   const map = `${folder}.json`;
   Deno.mkdirSync(folder, { recursive: true });
-  const { imports } = Project.parse(parseJson(Deno.readTextFileSync(join(project, "deno.json"))));
-  const paths = isWindows ? {} : { "node:path": pathToFileURL(join(project, "lib/core/posix_path.ts")).href };
-  Deno.writeTextFileSync(map, JSON.stringify({ imports: { ...imports, ...paths } }));
-  const { success, stderr } = await run(deno, [
-    ...["bundle", "-q", "--platform", "deno", "--code-splitting"],
-    ...["--import-map", map, "--outdir", folder, join(project, "cli/main.ts")],
-  ]);
+  const imports = bundleImports(project, pathToFileURL(join(project, "/")).href, isWindows);
+  Deno.writeTextFileSync(map, JSON.stringify({ imports }));
+  const { success, stderr } = await run(deno, bundleArgs(map, folder, join(project, "cli/main.ts")));
   rmSync(map);
   if (!success) throw packageError(stderr);
   return join(folder, "main.js");

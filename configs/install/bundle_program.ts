@@ -5,6 +5,7 @@ import { sourceDigest, sourceLine } from "../../cli/_source_line.ts";
 import { SUMMARIES } from "../../cli/_help.ts";
 import { ifFound, removeTree, syncFolder, syncFolders } from "../../lib/core/files.ts";
 import { listFolder } from "../../lib/core/folders.ts";
+import { bundleArgs, bundleImports } from "../bundle_options.ts";
 import { causesOf } from "./deno_causes.ts";
 import type { InstallWorld } from "./install_world.ts";
 import { linkOrCopy } from "./link_or_copy.ts";
@@ -82,8 +83,7 @@ async function writeBundle(
   const bundle = async (entry: string, changes: Readonly<Record<string, string>>) => {
     const map = join(made, "import_map.json");
     Deno.writeTextFileSync(map, JSON.stringify({ imports: { ...importsOf(world, root, made), ...changes } }));
-    const options = ["-q", "--platform", "deno", "--code-splitting", "--import-map", map, "--outdir", folder];
-    await run(["bundle", ...options, entry], { DENO_DIR: cache });
+    await run(bundleArgs(map, folder, entry), { DENO_DIR: cache });
   };
   await bundle("cli/bundled.ts", {});
   for (const name of FREQUENT) {
@@ -175,17 +175,13 @@ function shareBundler(denoDir: string | undefined, cache: string): void {
   }
 }
 
-const Project = z.looseObject({ imports: z.record(z.string(), z.string()) });
-
-/** Returns the imports of the clone, with modules of a bundle in the place of two others. */
+/** Returns the imports of the clone, with the address of the clone in the place of the module that finds it. */
 function importsOf({ clone, os }: InstallWorld, root: string, folder: string): Record<string, string> {
-  const { imports } = Project.parse(JSON.parse(Deno.readTextFileSync(join(clone, "deno.json"))));
   const rootModule = join(folder, "source_root.ts");
   Deno.writeTextFileSync(rootModule, `export const SOURCE_ROOT: string = ${JSON.stringify(root)};\n`);
   return {
-    ...imports,
+    ...bundleImports(clone, root, os === "windows"),
     [`${root}lib/core/source_root.ts`]: pathToFileURL(rootModule).href,
-    ...(os === "windows" ? {} : { "node:path": `${root}lib/core/posix_path.ts` }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { quote } from "../core/quote.ts";
 import { delimiter, join } from "node:path";
-import { ByteReader } from "./byte_reader.ts";
+import type { ByteReader } from "./byte_reader.ts";
+import { askForObjects } from "./cat_file.ts";
 import { FailedError, RefusedError } from "../core/errors.ts";
 import { type FileSystem, PRIVATE_FOLDER_MODE, removeTree } from "../core/files.ts";
 import { refuseOversized, type RegistryFile } from "../release/registry_file.ts";
@@ -66,39 +67,22 @@ export async function* readBlobs(
   ids: readonly ObjectId[],
   action = "read files from the clone",
 ): AsyncGenerator<Blob> {
-  if (ids.length === 0) return;
-  const process = git.start(["cat-file", "--batch", "--buffer"], { action, stdin: ids.join("\n") + "\n" });
-  const reader = new ByteReader(process.stdout);
-  try {
-    for (const id of ids) {
-      const header = await reader.readLine();
-      const bytes = /^[0-9a-f]{40,64} blob (\d+)$/.exec(header ?? "")?.[1];
-      if (header === undefined) throw git.error(action, await process.exit);
-      const other = /^[0-9a-f]{40,64} (tree|commit|tag) \d+$/.exec(header)?.[1];
-      if (other !== undefined) {
-        throw new RefusedError(`Cannot ${action}: object ${id} is a ${other}, not a file`, {
-          code: "REGISTRY_UNFIT",
-          hint: "publish the release again; the active release is untouched",
-        });
-      }
-      if (bytes === undefined) {
-        throw new FailedError(`Cannot ${action}: git answers ${quote(header)} for ${id}`, {
-          code: "GIT_OBJECT",
-        });
-      }
-      yield blobOf(id, Number(bytes), reader, async (error) => {
-        const exit = await process.exit;
-        return exit.code === 0 ? error : git.error(action, exit);
+  for await (const { name: id, header, reader, explain } of askForObjects(git, ids, action)) {
+    const bytes = /^[0-9a-f]{40,64} blob (\d+)$/.exec(header)?.[1];
+    const other = /^[0-9a-f]{40,64} (tree|commit|tag) \d+$/.exec(header)?.[1];
+    if (other !== undefined) {
+      throw new RefusedError(`Cannot ${action}: object ${id} is a ${other}, not a file`, {
+        code: "REGISTRY_UNFIT",
+        hint: "publish the release again; the active release is untouched",
       });
-      await reader.readLine();
     }
-    // A caller that stops early would make git fail.
-    for await (const _rest of reader.readAll());
-  } finally {
-    await reader.cancel();
+    if (bytes === undefined) {
+      throw new FailedError(`Cannot ${action}: git answers ${quote(header)} for ${id}`, {
+        code: "GIT_OBJECT",
+      });
+    }
+    yield blobOf(id, Number(bytes), reader, explain);
   }
-  const exit = await process.exit;
-  if (exit.code !== 0) throw git.error(action, exit);
 }
 
 /**

@@ -173,7 +173,7 @@ class EditedDraft implements DraftTree {
     const folders = foldersAbove([...compared.map(inRepository), ...gone, ...beside, ATTRIBUTES]);
     if (folders.length > EDITED_FOLDERS_MAX) return undefined;
     const edit = await TreeEdit.read(registry.git, head, folders);
-    // The files of a folder in the place of such a file would have to be removed, too.
+    // If one of them is a folder, its files would have to be removed, too.
     if (edit === undefined || beside.some((path) => edit.hasFolder(path))) return undefined;
     const removals = gone.map((path) => removed({ path, blob: edit.blobOf(path) ?? head }));
     edit.replace(attributes);
@@ -191,7 +191,7 @@ class EditedDraft implements DraftTree {
   }
 
   replace(entries: readonly StagedEntry[]): Promise<void> {
-    // A removed path that is written again is not what the parent commit has any more.
+    // Removals come first: a path that is removed and written again then differs from the read folders.
     for (const isRemoved of [true, false]) {
       const changes = entries.filter((entry) => isRemoval(entry) === isRemoved && !this.#edit.has(entry));
       this.#edit.replace(changes);

@@ -1,11 +1,5 @@
 import type { ReleaseFile } from "../release/manifest.ts";
-
-/** The sizes and digests of files in columns: row `i` of each belongs to the same file. */
-export interface DigestColumns {
-  readonly sizes: Float64Array;
-  /** 64 hexadecimal digits a file, one after the other. */
-  readonly sha256s: string;
-}
+import type { RememberedFiles } from "../release/rescan_folder.ts";
 
 const DIGEST_BYTES = 32;
 const FILE_BYTES = Float64Array.BYTES_PER_ELEMENT + DIGEST_BYTES;
@@ -26,7 +20,7 @@ export async function decodeDigests(
   bytes: Uint8Array<ArrayBuffer>,
   count: number,
   checksum: string,
-): Promise<DigestColumns | undefined> {
+): Promise<Omit<RememberedFiles, "paths"> | undefined> {
   if (bytes.length !== count * FILE_BYTES || await checksumOf(bytes) !== checksum) return undefined;
   // A copy is aligned, which the array of numbers needs.
   const { buffer } = bytes.slice();

@@ -159,7 +159,7 @@ export class FolderIndex implements FolderMemory {
     return columns === undefined ? undefined : { index, files: { ...columns, paths: index.paths() } };
   }
 
-  /** Returns what is in the file of sizes and digests; `undefined` without such a file. */
+  /** Returns the bytes of sizes and digests; `undefined` if they are missing, or no file. */
   #readDigests(): Uint8Array<ArrayBuffer> | undefined {
     try {
       return findBytes(this.#context.fs, this.#digestsPath);

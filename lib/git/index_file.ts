@@ -27,7 +27,7 @@ export const INDEX_CHECKSUM_BYTES = 20;
 /** Git treats an empty file with any other name as changed. */
 const EMPTY_OBJECT = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
 
-/** An entry of another index that is copied as it is. */
+/** An entry of another index that is copied unchanged. */
 export interface CopiedEntry {
   readonly row: number;
 }

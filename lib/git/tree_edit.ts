@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { decodeUtf8 } from "../core/decode_utf8.ts";
 import { FailedError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
-import { ByteReader } from "./byte_reader.ts";
+import { askForObjects } from "./cat_file.ts";
 import type { Git } from "./git.ts";
 import { objectFormatOf, type ObjectId } from "./object_id.ts";
 import type { StagedEntry } from "./stage_models.ts";
@@ -165,36 +165,23 @@ function kindOf(mode: string): string {
   return mode === FOLDER ? "tree" : mode === SUBMODULE ? "commit" : "blob";
 }
 
-/** Yields the content of each tree, or `undefined` for what is not a tree. It is valid until the next one is requested. */
+/** Yields the content of each tree, valid until the next one is requested; `undefined` for a file or a missing name. */
 async function* readTrees(git: Git, names: readonly string[]): AsyncGenerator<Uint8Array | undefined> {
-  const action = `read folders of ${git.repoDir}`;
-  const process = git.start(["cat-file", "--batch", "--buffer"], { action, stdin: `${names.join("\n")}\n` });
-  const reader = new ByteReader(process.stdout);
-  try {
-    for (const name of names) {
-      const header = await reader.readLine();
-      if (header === undefined) throw git.error(action, await process.exit);
-      if (header === `${name} missing`) {
-        yield undefined;
-        continue;
-      }
-      const [, kind, bytes] = /^[0-9a-f]{40,64} (\w+) (\d+)$/.exec(header) ?? [];
-      if (bytes === undefined) throw wrongAnswer(git, header);
-      if (kind === "tree") yield await reader.collect(Number(bytes));
-      else {
-        // A file, which may be too large for the memory.
-        for await (const _piece of reader.readBytes(Number(bytes)));
-        yield undefined;
-      }
-      await reader.readLine();
+  const answers = askForObjects(git, names, `read folders of ${git.repoDir}`);
+  for await (const { name, header, reader } of answers) {
+    if (header === `${name} missing`) {
+      yield undefined;
+      continue;
     }
-    // A caller that stops early would make git fail.
-    for await (const _rest of reader.readAll());
-  } finally {
-    await reader.cancel();
+    const [, kind, bytes] = /^[0-9a-f]{40,64} (\w+) (\d+)$/.exec(header) ?? [];
+    if (bytes === undefined) throw wrongAnswer(git, header);
+    if (kind === "tree") yield await reader.collect(Number(bytes));
+    else {
+      // A file, which may be too large for the memory.
+      for await (const _piece of reader.readBytes(Number(bytes)));
+      yield undefined;
+    }
   }
-  const exit = await process.exit;
-  if (exit.code !== 0) throw git.error(action, exit);
 }
 
 function wrongAnswer(git: Git, answer: string): FailedError {

@@ -26,9 +26,12 @@ export function sortedLines(files: readonly DigestedFile[]): string[] {
     const prefix = prefixOf(keys[start]);
     let end = start + 1;
     while (end < keys.length && prefixOf(keys[end]) === prefix) end++;
-    if (end === start + 1) lines.push(lineOf(files[(keys[start] ?? 0) % ROWS_MAX]));
-    else {lines.push(...sortUtf8(Array.from(keys.subarray(start, end), (key) =>
-        lineOf(files[key % ROWS_MAX]))));}
+    if (end === start + 1) {
+      lines.push(lineOf(files[(keys[start] ?? 0) % ROWS_MAX]));
+    } else {
+      const alike = Array.from(keys.subarray(start, end), (key) => lineOf(files[key % ROWS_MAX]));
+      lines.push(...sortUtf8(alike));
+    }
     start = end;
   }
   return lines;

@@ -4,6 +4,7 @@ import { type FileSystem, findEntry } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { compareUtf8, portablePathProblem, sortUtf8 } from "../core/portable_path.ts";
 import { quote } from "../core/quote.ts";
+import { sha256At } from "../core/sha256_column.ts";
 import { isClutter } from "./clutter.ts";
 import { type Digest, fileListProblem } from "./manifest.ts";
 import { type FolderStat, folderStatOf, type FoundFile, statOf, unfit } from "./scan_folder.ts";
@@ -70,8 +71,6 @@ export interface RescannedFiles {
   readonly folders: ReadonlyMap<string, FolderStat>;
 }
 
-const SHA256_DIGITS = 64;
-
 /**
  * Lists the files of a model folder as `scanFolder` does, but examines only what changed since it was last read.
  *
@@ -90,7 +89,7 @@ export async function rescanFolder(fs: FileSystem, base: FolderChanges): Promise
     // The rest of a listing is new.
     if (listed !== undefined && !listed.delete(path)) continue;
     const location = locationOf(root, path);
-    const sha256 = sha256s.slice(row * SHA256_DIGITS, (row + 1) * SHA256_DIGITS);
+    const sha256 = sha256At(sha256s, row);
     if (!base.files.has(path)) {
       files.push({ path, location, size: sizes[row] ?? 0, sha256, row });
       continue;

@@ -1,11 +1,11 @@
 import type { Context } from "../core/context.ts";
 import { findEntry } from "../core/files.ts";
 import { isChunked, type Sha256 } from "../core/hash.ts";
+import { findSha256, sha256At } from "../core/sha256_column.ts";
 import type { Digest, ReleaseFile } from "../release/manifest.ts";
 import { readPointer } from "./pointers.ts";
 import { checkFile } from "./release_files.ts";
 import { findRelease, hasReleaseDir, listReleaseNames, releaseDir } from "./releases.ts";
-import { findAligned, SHA256_DIGITS } from "./stat_columns.ts";
 import { type FileStamp, stampOf, StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
@@ -118,7 +118,7 @@ class HeldRelease {
     const isIndexed = this.#index !== undefined || this.#searches > SEARCHES_MAX;
     if (isIndexed || !this.#isListed) return (this.#index ??= this.#createIndex()).get(sha256);
     const { paths, sizes, sha256s } = this.cache.listed;
-    const row = findAligned(sha256s, sha256) ?? -1;
+    const row = findSha256(sha256s, sha256) ?? -1;
     const [path, size] = [paths[row], sizes[row]];
     return path === undefined || size === undefined ? undefined : { path, size, sha256 };
   }
@@ -140,7 +140,7 @@ class HeldRelease {
     if (!this.#isListed) return new Map(this.#manifestFiles.map((file) => [file.sha256, file]));
     const { paths, sizes, sha256s } = this.cache.listed;
     return new Map(paths.map((path, row) => {
-      const sha256 = sha256s.slice(row * SHA256_DIGITS, (row + 1) * SHA256_DIGITS);
+      const sha256 = sha256At(sha256s, row);
       return [sha256, { path, size: sizes[row] ?? -1, sha256 }];
     }));
   }

@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { DiskError, diskError } from "../core/errors.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { MANIFEST_BYTES_MAX, type ReleaseFile } from "../release/manifest.ts";
 import { RebuiltFile } from "./rebuilt_file.ts";
@@ -47,10 +46,5 @@ export function rememberPassedModels(
   files: readonly Pick<ReleaseFile, "path" | "sha256">[],
 ): void {
   const lines = files.map(({ path, sha256 }) => `${sha256} ${path}`).join("\n");
-  try {
-    PASSED.replace(store, { schema: 1, rules, files: lines });
-  } catch (error) {
-    const failure = diskError(error, "remember the checks");
-    if (!(failure instanceof DiskError)) throw failure;
-  }
+  PASSED.remember(store, { schema: 1, rules, files: lines }, "remember the checks");
 }

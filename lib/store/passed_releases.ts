@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { DiskError, diskError } from "../core/errors.ts";
 import { Digest } from "../release/manifest.ts";
 import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
@@ -27,10 +26,6 @@ export function findPassedRules(store: Store, digest: Digest): string | undefine
  */
 export function rememberPassed(store: Store, digest: Digest, rules: string): void {
   const others = PASSED.find(store)?.releases.filter((release) => release.digest !== digest) ?? [];
-  try {
-    PASSED.replace(store, { schema: 1, releases: [...others, { digest, rules }].slice(-RELEASES_MAX) });
-  } catch (error) {
-    const failure = diskError(error, "remember the checks");
-    if (!(failure instanceof DiskError)) throw failure;
-  }
+  const releases = [...others, { digest, rules }].slice(-RELEASES_MAX);
+  PASSED.remember(store, { schema: 1, releases }, "remember the checks");
 }

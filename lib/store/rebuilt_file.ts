@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type * as z from "zod";
+import { DiskError, diskError } from "../core/errors.ts";
 import { StateFile, type StateFileOptions } from "../core/state_file.ts";
 import { whileLocked } from "../core/while_locked.ts";
 import { type RebuiltName, type StateFolder, warnOfDamage } from "./state_entries.ts";
@@ -30,6 +31,20 @@ export class RebuiltFile<Value> {
 
   replace(folder: StateFolder, value: Value): void {
     this.#file(folder).replace(value);
+  }
+
+  /**
+   * As {@link replace}, for a memory that only saves time: a failure of the disk is ignored.
+   *
+   * @param action completes "Cannot …" in the error that is ignored
+   */
+  remember(folder: StateFolder, value: Value, action: string): void {
+    try {
+      this.replace(folder, value);
+    } catch (error) {
+      const failure = diskError(error, action);
+      if (!(failure instanceof DiskError)) throw failure;
+    }
   }
 
   remove(folder: StateFolder): void {

@@ -3,18 +3,13 @@ import type { Clock } from "../core/clock.ts";
 import { DiskError, diskError } from "../core/errors.ts";
 import { type FileSystem, findBytes, findEntry, replaceFile } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
+import { sha256At } from "../core/sha256_column.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
 import type { Digest } from "../release/manifest.ts";
 import type { DigestCache } from "../release/model_set.ts";
 import { type FileStat, timesOf } from "../release/scan_folder.ts";
 import { releaseDirName } from "./releases.ts";
-import {
-  decodeColumns,
-  encodeColumns,
-  findDigestRow,
-  SHA256_DIGITS,
-  type StatColumns,
-} from "./stat_columns.ts";
+import { decodeColumns, encodeColumns, findDigestRow, type StatColumns } from "./stat_columns.ts";
 import type { Store } from "./store.ts";
 
 /** What identifies the present content of a file without reading it. */
@@ -217,7 +212,7 @@ function entryOf(columns: StatColumns, row: number): Entry {
     mtimeMs: columns.mtimesMs[row] ?? -1,
     ctimeMs: columns.ctimesMs[row] ?? -1,
     inode: columns.inodes[row] ?? -1,
-    sha256: columns.sha256s.slice(row * SHA256_DIGITS, (row + 1) * SHA256_DIGITS),
+    sha256: sha256At(columns.sha256s, row),
   };
 }
 

@@ -1,4 +1,5 @@
 import { readAt, readInto } from "../core/read_at.ts";
+import { findSha256, SHA256_DIGITS } from "../core/sha256_column.ts";
 
 /**
  * The entries of a stat cache in columns: row `i` of each column belongs to `paths[i]`. Written as binary numbers, so
@@ -20,7 +21,6 @@ const FORMAT = 2;
 /** The magic number, the format, the number of files, the bytes of the paths. */
 const HEADER_NUMBERS = 4;
 const FILE_NUMBERS = 4;
-export const SHA256_DIGITS = 64;
 
 /** Encodes the columns. Numbers have the machine's byte order: a cache is not moved between machines. */
 export function encodeColumns(columns: StatColumns): Uint8Array {
@@ -78,7 +78,7 @@ const SEARCH_FILES = 4096;
 
 /**
  * Returns the row of a digest in a file as {@link encodeColumns} writes it, without reading its other columns;
- * `undefined` if it has none, and `damaged` if it has no rows or is not such a file.
+ * `undefined` if it is in no row, and `damaged` for an empty list and any other file.
  */
 export function findDigestRow(
   file: Pick<Deno.FsFile, "readSync" | "seekSync">,
@@ -94,17 +94,10 @@ export function findDigestRow(
   for (let first = 0; first < fileCount; first += SEARCH_FILES) {
     const bytes = block.subarray(0, Math.min(SEARCH_FILES, fileCount - first) * SHA256_DIGITS);
     if (readInto(file, start + first * SHA256_DIGITS, bytes) < bytes.length) return "damaged";
-    const row = findAligned(decoder.decode(bytes), sha256);
+    const row = findSha256(decoder.decode(bytes), sha256);
     if (row !== undefined) return first + row;
   }
   return undefined;
-}
-
-/** Returns the row of a digest in a text of digests; `undefined` if it has none. */
-export function findAligned(sha256s: string, sha256: string): number | undefined {
-  let start = sha256s.indexOf(sha256);
-  while (start % SHA256_DIGITS > 0) start = sha256s.indexOf(sha256, start + 1);
-  return start === -1 ? undefined : start / SHA256_DIGITS;
 }
 
 function isCount(value: number): boolean {

@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { DiskError, diskError } from "../core/errors.ts";
 import { Digest } from "../release/manifest.ts";
 import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
@@ -27,10 +26,6 @@ export function wholeManifests(store: Store): ReadonlyMap<Digest, string> {
  */
 export function rememberWhole(store: Store, digest: Digest, identity: string): void {
   const others = WHOLE.find(store)?.manifests.filter((manifest) => manifest.digest !== digest) ?? [];
-  try {
-    WHOLE.replace(store, { schema: 1, manifests: [...others, { digest, identity }].slice(-MANIFESTS_MAX) });
-  } catch (error) {
-    const failure = diskError(error, "remember the manifest");
-    if (!(failure instanceof DiskError)) throw failure;
-  }
+  const manifests = [...others, { digest, identity }].slice(-MANIFESTS_MAX);
+  WHOLE.remember(store, { schema: 1, manifests }, "remember the manifest");
 }

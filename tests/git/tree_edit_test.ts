@@ -98,7 +98,7 @@ Deno.test("publish() of changes in many folders and of few writes the same tree"
   assert.equal(git(registryOf(trainer), "rev-parse", "main:models"), many);
 });
 
-Deno.test("publish() of one changed file keeps the others, also if somebody wrote the manifest in another order", async () => {
+Deno.test("publish() of one changed file keeps the others if somebody has sorted the manifest in another way", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -114,7 +114,7 @@ Deno.test("publish() of one changed file keeps the others, also if somebody wrot
   assert.deepEqual(names.split("\n"), ["BTC/metadata.json", "BTC/rf.joblib", "ETH/rf.joblib"]);
 });
 
-Deno.test("publish() of one changed file replaces what somebody put in the place of the signature, a folder, too", async () => {
+Deno.test("publish() of one changed file replaces a file or a folder that somebody put in the place of the signature", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);

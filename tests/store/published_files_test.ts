@@ -95,24 +95,31 @@ Deno.test("a publish does not check the files again that were in the last releas
   await assert.rejects(refuseInvalid(context, store, set, validate), refused);
 });
 
-Deno.test("a publish opens only files that changed since they passed, whatever their number, under the same rules", async () => {
-  using dir = memoryDir();
+/** A publisher that notes the names of the files that it opens. */
+function watchedPublisher(root: string) {
   const opened: string[] = [];
   const openSync: typeof Deno.openSync = (path, options) => {
     opened.push(basename(String(path)));
     return Deno.openSync(path, options);
   };
-  const context = testContext({ fs: { ...Deno, openSync } });
-  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
-  const { validate } = ModelSync.parse({}).activation;
+  return {
+    opened,
+    context: testContext({ fs: { ...Deno, openSync } }),
+    store: openStore(Deno, { modelsDir: join(root, "models") }),
+    validate: ModelSync.parse({}).activation.validate,
+    pickle: (number: number) => new Uint8Array([0x80, 2, 0x4b, number, 0x2e]),
+  };
+}
+
+Deno.test("a publish opens only files that changed since they passed, whatever their number, under the same rules", async () => {
+  using dir = memoryDir();
+  const { opened, context, store, validate, pickle } = watchedPublisher(dir.path);
   const check = async (settings: typeof validate) => {
     const set = await readModelSet(testContext(), store.modelsDir, NO_CACHE);
     opened.length = 0;
     await refuseInvalidOnce(context, store, set, settings);
     return opened.filter((name) => name.endsWith(".pkl"));
   };
-  // Pickles of the number 1, and of 2.
-  const pickle = (number: number) => new Uint8Array([0x80, 2, 0x4b, number, 0x2e]);
   const names = Array.from({ length: 2_100 }, (_, index) => `m${index}.pkl`);
   writeFiles(store.modelsDir, Object.fromEntries(names.map((name) => [name, pickle(1)])));
   assert.ok((await check(validate)).length >= names.length);
@@ -125,16 +132,7 @@ Deno.test("a publish opens only files that changed since they passed, whatever t
 
 Deno.test("a publish opens only files that changed since a set that passed, without a list of those that passed", async () => {
   using dir = memoryDir();
-  const opened: string[] = [];
-  const openSync: typeof Deno.openSync = (path, options) => {
-    opened.push(basename(String(path)));
-    return Deno.openSync(path, options);
-  };
-  const context = testContext({ fs: { ...Deno, openSync } });
-  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
-  const { validate } = ModelSync.parse({}).activation;
-  // A pickle of a number.
-  const pickle = (number: number) => new Uint8Array([0x80, 2, 0x4b, number, 0x2e]);
+  const { opened, context, store, validate, pickle } = watchedPublisher(dir.path);
   writeFiles(store.modelsDir, { "a.pkl": pickle(1), "b.pkl": pickle(1), "c.pkl": pickle(1) });
   const read = () => readModelSet(testContext(), store.modelsDir, NO_CACHE);
   const { digest } = await read();

@@ -102,7 +102,7 @@ function startsWith(head: Uint8Array, magic: readonly number[]): boolean {
  * may be cut off.
  */
 export function isPlainText(head: Uint8Array): boolean {
-  // Most files that are no text contain such a byte: this is faster than an error of the decoder for each.
+  // Most binary files contain such a byte, and an error of the decoder takes longer than a search for it.
   if (head.some(isControl)) return false;
   try {
     return !CONTROL.test(new TextDecoder("utf-8", { fatal: true }).decode(head, { stream: true }));
