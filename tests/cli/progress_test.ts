@@ -219,8 +219,8 @@ Deno.test({
     using dir = tempDir();
     writeFiles(dir.path, { "bot.yaml": "model_sync: {repo_url: ./registry.git}\n", "models/a.bin": "" });
     bareRepository(join(dir.path, "registry.git"));
-    // A sparse file uses no disk space, and hashing it takes a moment.
-    Deno.truncateSync(join(dir.path, "models/a.bin"), 128 * MIB);
+    // A sparse file uses no disk space. Hashing it has to take several times as long as a bar stays, on fast machines, too.
+    Deno.truncateSync(join(dir.path, "models/a.bin"), 768 * MIB);
     for (const columns of [80, 40]) {
       const args = ["publish", "--skip-training", "--dry-run", "--config", "bot.yaml"];
       const { code, written } = await runOnTerminal(columns, args, { cwd: dir.path });
