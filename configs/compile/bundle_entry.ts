@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { bundleArgs, bundleImports } from "../bundle_options.ts";
+import { bundleArgs, bundleImports } from "../install/bundle_options.ts";
 import { packageError } from "./compile_error.ts";
 import type { CompileTools } from "./compile_tools.ts";
 import type { Target } from "./targets.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import * as z from "zod";
-import { parseJson } from "../lib/core/json.ts";
+import { parseJson } from "../../lib/core/json.ts";
 
 const Project = z.object({ imports: z.record(z.string(), z.string()) });
 

@@ -5,7 +5,7 @@ import { sourceDigest, sourceLine } from "../../cli/_source_line.ts";
 import { SUMMARIES } from "../../cli/_help.ts";
 import { ifFound, removeTree, syncFolder, syncFolders } from "../../lib/core/files.ts";
 import { listFolder } from "../../lib/core/folders.ts";
-import { bundleArgs, bundleImports } from "../bundle_options.ts";
+import { bundleArgs, bundleImports } from "./bundle_options.ts";
 import { causesOf } from "./deno_causes.ts";
 import type { InstallWorld } from "./install_world.ts";
 import { linkOrCopy } from "./link_or_copy.ts";
