@@ -47,10 +47,20 @@ export async function openValidation(
       dir: releaseDir(store, active.digest),
       files: modelFiles(releaseDir(store, active.digest), active),
     },
-    hasSameRules: active !== undefined && findPassedRules(store, active.digest) === rules,
+    activePassed: activePassed(store, active, rules),
     settings,
   };
   return { request, rules, checks: new FileChecks(context, request) };
+}
+
+function activePassed(
+  store: Store,
+  active: Manifest | undefined,
+  rules: string,
+): ValidationRequest["activePassed"] {
+  const passed = active && findPassedRules(store, active.digest);
+  if (passed === undefined) return "unknown";
+  return passed === rules ? "same-rules" : "other-rules";
 }
 
 function modelFiles(dir: string, manifest: Manifest): ModelFile[] {

@@ -22,11 +22,21 @@ export interface ValidationRequest {
   readonly createdAt: string;
   /** The active release; `undefined` before the first activation. */
   readonly active: { readonly dir: string; readonly files: readonly ModelFile[] } | undefined;
-  /** Whether the files of the active release passed the checks under the present rules. */
-  readonly hasSameRules?: boolean;
+  /**
+   * Under which rules the files of the active release passed the checks. Default: `unknown`, as of a release that was
+   * activated without checks.
+   */
+  readonly activePassed?: "same-rules" | "other-rules" | "unknown" | undefined;
   /** Files that passed the checks in an earlier release. They need not be loaded again. */
   readonly passed?: PassedFiles | undefined;
   readonly settings: ValidateSettings;
+}
+
+/** Whether the files of the active release passed the checks, under any rules. */
+export function hasActivePassed(
+  { activePassed = "unknown" }: Pick<ValidationRequest, "activePassed">,
+): boolean {
+  return activePassed !== "unknown";
 }
 
 /** A file to check. */
@@ -46,7 +56,7 @@ export interface Checker {
   readonly format: string;
   /** The file name extensions, in lower case. */
   readonly extensions: readonly string[];
-  /** Whether a file that the active release has, too, passes without a check: only its bytes decide. */
+  /** Whether a file that passed in the active release passes without a check: only its bytes decide. */
   readonly passesUnchanged: boolean;
   /** Whether it also passes if the rules are those under which the same file passed before. Implied by the field above. */
   readonly passesWithSameRules?: boolean;

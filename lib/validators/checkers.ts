@@ -1,4 +1,4 @@
-import type { Checker } from "./checker.ts";
+import { type Checker, hasActivePassed } from "./checker.ts";
 import { inspectJson } from "./json_file.ts";
 import { inspectOnnx } from "./onnx/inspect_onnx.ts";
 import { inspectByPolicy } from "./pickle/inspect_pickle.ts";
@@ -16,14 +16,14 @@ export const CHECKERS: readonly Checker[] = [
     passesUnchanged: false,
     needsDisk: true,
     // Protocol Buffers have no magic bytes, so files are recognised by name.
-    check: ({ context, file, before, memory, request: { files, active, passed, settings } }) =>
+    check: ({ context, file, before, memory, request }) =>
       inspectOnnx(context, file, {
-        folder: { files },
-        passed,
-        active: before === undefined || active === undefined
+        folder: request,
+        passed: request.passed,
+        active: before === undefined || request.active === undefined
           ? undefined
-          : { file: before, files: active.files },
-        settings: settings.onnx,
+          : { file: before, files: request.active.files, hasPassed: hasActivePassed(request) },
+        settings: request.settings.onnx,
         memory,
       }),
   },

@@ -7,6 +7,7 @@ import { Working } from "../core/working.ts";
 import {
   type Checker,
   type CheckJob,
+  hasActivePassed,
   HEAD_BYTES,
   type ModelFile,
   type ValidationRequest,
@@ -125,9 +126,9 @@ interface ChosenChecks {
 /** Chooses the checks that a file has to pass. The file is opened only if its content decides. */
 function chooseCheckers(job: CheckJob, checkers: readonly Checker[]): ChosenChecks {
   const { context, file, before, request } = job;
-  const isOfActive = before?.sha256 === file.sha256;
+  const isOfActive = hasActivePassed(request) && before?.sha256 === file.sha256;
   const isOfPassed = request.passed?.has(file) === true;
-  const hasSameRules = (isOfActive && request.hasSameRules === true) ||
+  const hasSameRules = (isOfActive && request.activePassed === "same-rules") ||
     (isOfPassed && request.passed?.hasSameRules === true);
   const hasPassed = (checker: Checker) =>
     (isOfActive || isOfPassed) &&

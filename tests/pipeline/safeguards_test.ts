@@ -212,6 +212,17 @@ Deno.test("an unchanged pickle is inspected again only if the settings have chan
   await assert.rejects(world.pull(safeguards({ validate: {} })), { message: /a\.pkl.*my_bot\.features/s });
 });
 
+Deno.test("a file of a release that was activated without checks has not passed any, whatever its format", async () => {
+  using world = new World();
+  const [unchecked, checked] = [safeguards({ validate: { enabled: false } }), safeguards({ validate: {} })];
+  await world.publish({ "a.json": "not JSON" });
+  await world.pull(unchecked);
+  await world.publish({ "a.json": "not JSON", "b.json": "{}" });
+  await assert.rejects(world.pull(checked), { code: "VALIDATION_FAILED", message: /a\.json/ });
+  const good = await world.publish({ "a.json": "{}", "b.json": "{}" });
+  assert.equal((await world.pull(checked)).release, good);
+});
+
 Deno.test("consumers are notified of every activation and every rollback", async () => {
   using world = new World();
   const told = safeguards({ reload: world.reload });

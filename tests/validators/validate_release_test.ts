@@ -24,12 +24,16 @@ type Contents = Readonly<Record<string, string | Uint8Array>>;
 interface World {
   readonly files: Contents;
   readonly active?: Contents;
+  /** Default: under other rules. */
+  readonly activePassed?: ValidationRequest["activePassed"];
   readonly settings?: z.input<typeof Validate>;
   readonly checkers?: readonly Checker[];
 }
 
 /** Validates a release of these files. @returns the log without debug messages */
-async function validate({ files, active, settings = {}, checkers }: World): Promise<string[]> {
+async function validate(
+  { files, active, activePassed = "other-rules", settings = {}, checkers }: World,
+): Promise<string[]> {
   using root = tempDir();
   const staged = (folder: string, contents: Contents) => ({
     dir: join(root.path, folder),
@@ -42,6 +46,7 @@ async function validate({ files, active, settings = {}, checkers }: World): Prom
     digest: "sha256:0123",
     createdAt: "2026-11-24T12:00:00Z",
     active: active === undefined ? undefined : staged("active", active),
+    activePassed,
     settings: Validate.parse(settings),
   };
   const context = testContext({ clock: new FakeClock("2026-11-24T12:00:00Z") });
@@ -136,6 +141,9 @@ Deno.test("a file that is unchanged since the active release is checked only for
   // Files are checked concurrently.
   assert.deepEqual(seen.toSorted(), ["n.p again", "new/m.p"]);
   await assert.rejects(validate({ files, active, checkers: [madeUp(false)] }), { path: "m.p" });
+  await assert.rejects(validate({ files, active, activePassed: "unknown", checkers: [madeUp(true)] }), {
+    path: "m.p",
+  });
 });
 
 Deno.test("if several files are refused, the error names all of them, the first one first, and each is logged", async () => {
@@ -185,7 +193,12 @@ Deno.test("an unexpected error in a check is rethrown unchanged after all other 
 });
 
 /** Validates ONNX models on a machine with this many cores. @returns how many processes were started, and at once */
-async function trialsOf(contents: Contents, active: Contents | undefined, cores: number) {
+async function trialsOf(
+  contents: Contents,
+  active: Contents | undefined,
+  cores: number,
+  activePassed: ValidationRequest["activePassed"] = "other-rules",
+) {
   using root = tempDir();
   const written = (folder: string, files: Contents) => ({
     dir: join(root.path, folder),
@@ -212,6 +225,7 @@ async function trialsOf(contents: Contents, active: Contents | undefined, cores:
     digest: "d",
     createdAt: "2026-11-24T12:00:00Z",
     active: active === undefined ? undefined : written("active", active),
+    activePassed,
     settings: Validate.parse({}),
   };
   const context = testContext({ spawn });
@@ -309,7 +323,7 @@ Deno.test("bytes of another size than the manifest says are not checked: the siz
   }
 });
 
-Deno.test("as many models are tried at once as there are cores, and unchanged ones not at all", async () => {
+Deno.test("as many models are tried at once as there are cores, and unchanged ones that passed not at all", async () => {
   const models = (seed: number) =>
     Object.fromEntries(
       Array.from({ length: 9 }, (_, index) => [`${index}.onnx`, classifier([[seed, index], [3, 4]])]),
@@ -318,6 +332,7 @@ Deno.test("as many models are tried at once as there are cores, and unchanged on
   assert.deepEqual(await trialsOf(models(1), undefined, 4), { started: 9, most: 4 });
   const changed = { ...models(1), "3.onnx": classifier([[5, 5], [3, 4]]) };
   assert.deepEqual(await trialsOf(changed, models(1), 4), { started: 1, most: 1 });
+  assert.deepEqual(await trialsOf(models(1), models(1), 4, "unknown"), { started: 9, most: 4 });
 });
 
 Deno.test("the order is rules, metadata.json, files, and last the user's command", async () => {

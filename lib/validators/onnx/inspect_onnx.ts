@@ -37,6 +37,8 @@ export type OnnxSettings = ValidateSettings["onnx"];
 export interface ActiveOnnx {
   readonly file: ModelFile;
   readonly files: readonly ModelFile[];
+  /** Whether that release passed the checks. */
+  readonly hasPassed: boolean;
 }
 
 export interface OnnxRequest {
@@ -53,7 +55,7 @@ export interface OnnxRequest {
  * Checks that a model can replace the active one. The file is a complete ONNX file, its external data is in the release
  * and in the model's folder, and its inputs and outputs are those that consumers know. ONNX Runtime loads it within the
  * limits of time and memory, and computes finite numbers near the active model's on sanity vectors. A model that is the
- * active one or one that passed, byte for byte with its external data, is not loaded. Needs read permission, and run
+ * active one or another one that passed, byte for byte with its external data, is not loaded. Needs read permission, and run
  * permission for Deno.
  *
  * @throws {InvalidModelError} naming the problem of the model
@@ -67,7 +69,7 @@ export async function inspectOnnx(context: Context, file: ModelFile, request: On
   const problem = compareSignature(file.path, model.signature, active?.signature, settings.expect);
   if (problem !== undefined) throw new InvalidModelError(file.path, problem, { hint: SIGNATURE_HINT });
 
-  if (active !== undefined && digestOf(model) === digestOf(active)) {
+  if (active !== undefined && request.active?.hasPassed === true && digestOf(model) === digestOf(active)) {
     context.log.debug(`${file.path} is identical to the active model: not loaded again`);
     return;
   }
