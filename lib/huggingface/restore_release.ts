@@ -1,6 +1,8 @@
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError, RefusedError } from "../core/errors.ts";
+import { loadSha256Of, type Sha256 } from "../core/hash.ts";
+import { repeatIfWrong } from "../http/repeat_wrong.ts";
 import {
   createManifest,
   type Digest,
@@ -16,6 +18,7 @@ import type { SignedManifest } from "../signing/release_signature.ts";
 import { expiryOf, ownWithdrawals, readSeal, type Seal } from "../signing/seal.ts";
 import { type CommitLine, deletedLine, fileLine, lfsLine, textLine } from "./commit_lines.ts";
 import { type CommitId, Hub, type HubFile } from "./hub.ts";
+import { nameOf } from "./hub_files.ts";
 import type { HubSettings } from "./hub_settings.ts";
 import { type RepoLayout, repoPath } from "./repo_layout.ts";
 import { readTarget, type UploadTarget } from "./upload_target.ts";
@@ -48,8 +51,8 @@ export interface RestoredRelease {
  * release pull it. `failed` has to be the branch's newest release. Large files are in the hub's storage already and are
  * not sent again.
  *
- * @throws {FailedError} codes `NOTHING_TO_RESTORE`, `RELEASE_REPLACED`; {@link RefusedError} code `SIGNATURE_MISSING`;
- * {@link AuthenticationError}, {@link UnreachableError}
+ * @throws {FailedError} codes `NOTHING_TO_RESTORE`, `RELEASE_REPLACED`; {@link RefusedError} codes `SIGNATURE_MISSING`,
+ * `DIGEST_MISMATCH`; {@link AuthenticationError}, {@link UnreachableError}
  */
 export async function restoreRelease(
   context: Context,
@@ -191,16 +194,39 @@ async function restoredFiles(
   const held = new Map(now.files.map((file) => [file.path, file.blob]));
   const there = new Map(before.files.map((file) => [file.path, file]));
   const lines: CommitLine[] = [];
-  for (const { path } of before.manifest.files) {
+  for (const { path, sha256 } of before.manifest.files) {
     const file = there.get(repoPath(layout, path));
     if (file === undefined || held.get(file.path) === file.blob) continue;
     lines.push(
       file.sha256 === undefined
-        ? fileLine(file.path, await hub.readFile(before.commit, file))
+        ? fileLine(file.path, await readClaimed(hub, before.commit, file, sha256))
         : lfsLine(file.path, file.sha256, file.size),
     );
   }
   return lines;
+}
+
+/** Returns the bytes of a small file. @throws {RefusedError} code `DIGEST_MISMATCH` if the manifest lists others */
+async function readClaimed(
+  hub: Hub,
+  commit: CommitId,
+  file: HubFile,
+  claimed: Sha256,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const sha256Of = await loadSha256Of();
+  return await repeatIfWrong(hub.context, async () => {
+    const bytes = await hub.readFile(commit, file);
+    const sha256 = sha256Of(bytes);
+    if (sha256 === claimed) return bytes;
+    throw new RefusedError(
+      `Cannot restore ${nameOf(hub, file)}: its SHA-256 is ${sha256}, manifest says ${claimed}`,
+      {
+        code: "DIGEST_MISMATCH",
+        hint:
+          "run again later, or upload the models that worked: model-sync hf-upload; the branch is unchanged",
+      },
+    );
+  });
 }
 
 /** Returns the files that only the newer release has. */

@@ -155,6 +155,23 @@ Deno.test("restoreRelease() does not replace a release that was published after 
   assert.equal(server.head(REPO).id, head);
 });
 
+Deno.test("restoreRelease() commits a small file only with the bytes that the manifest lists: a wrong answer is requested once more", async () => {
+  await using bench = new HubBench();
+  const { context, server } = bench;
+  fillModels(bench.trainer, V1);
+  const first = await uploadFrom(context, bench.trainer, publisherOptions(server));
+  fillModels(bench.trainer, V2);
+  const bad = await uploadFrom(context, bench.trainer, publisherOptions(server));
+  const head = server.head(REPO).id;
+  const restore = () => restoreRelease(context, hubOf(server), WHOLE_REPO, { ...ANY, failed: bad.release });
+  server.fail(/config\.json$/, { kind: "corrupt" }, { kind: "corrupt" });
+  await assert.rejects(restore(), { code: "DIGEST_MISMATCH", exitCode: 5, message: /config\.json/ });
+  assert.equal(server.head(REPO).id, head);
+  server.fail(/config\.json$/, { kind: "corrupt" });
+  assert.equal((await restore()).release, first.release);
+  assert.equal(server.files(REPO)["config.json"], V1["config.json"]);
+});
+
 Deno.test("restoreRelease() skips a commit that lacks files of its manifest", async () => {
   await using bench = new HubBench();
   const { context, server } = bench;
