@@ -61,10 +61,13 @@ class CheckedReader implements CheckedText {
 
   read(start: number): JsonObject {
     const members = new Map<string, JsonValue>();
-    skimMembers(this.text, start, (key, _itemStart, _keyEnd, start, end) => {
+    const isWhole = skimMembers(this.text, start, (key, _itemStart, _keyEnd, start, end) => {
       members.set(key, this.valueAt(start, end));
     });
-    return members;
+    if (isWhole) return members;
+    // A text of lazyObject() was not skimmed before: it may have a member that only the reader takes.
+    const nodes = readNodesAt(this.text, this.#what, start).children;
+    return new Map(nodes.map(({ key = "", value }) => [key, value]));
   }
 
   /** Returns the children of a value. */

@@ -71,9 +71,14 @@ export function skimObject(text: string, onMember: OnMember): TextRange | undefi
   return end !== NONE && spaceEnd(text, end) === text.length ? { start, end } : undefined;
 }
 
-/** Finds the members of the object at a place of a text that was skimmed. */
-export function skimMembers(text: string, start: number, onMember: OnMember): void {
-  objectEnd(text, start, 0, onMember);
+/**
+ * Finds the members of the object at a place of a text.
+ *
+ * @returns whether all were found, as in a text that {@link skimObject} took. Members before another one were passed to
+ * `onMember`
+ */
+export function skimMembers(text: string, start: number, onMember: OnMember): boolean {
+  return objectEnd(text, start, 0, onMember) !== NONE;
 }
 
 /** Returns the text in quotes at a place of a text that was skimmed. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { jsonEquals } from "../../../lib/references/json/json_equals.ts";
 import { isJsonObject, type JsonValue, LazyObject } from "../../../lib/references/json/json_value.ts";
-import { readNodes } from "../../../lib/references/json/lazy_nodes.ts";
+import { lazyObject, readNodes } from "../../../lib/references/json/lazy_nodes.ts";
 import { type JsonNode, parseJson, readAllNodes } from "../../../lib/references/json/read_nodes.ts";
 import { renderJson } from "../../../lib/references/json/render_json.ts";
 import { haveSameTokens, skimObject } from "../../../lib/references/json/skim_json.ts";
@@ -41,6 +41,15 @@ Deno.test("readNodes() gives the values and the errors of parseJson(), whatever 
     }),
     { seed: SEED, numRuns: 300 },
   );
+});
+
+Deno.test("lazyObject() has every member, also those that are not skimmed", () => {
+  const unusual = ["1e+300", "1e-100", "9".repeat(300), `${"[".repeat(60)}${"]".repeat(60)}`];
+  for (const value of unusual) {
+    for (const text of [`{"a": 1, "b": ${value}, "c": "d"}`, `{"a": {"b": ${value}}, "c": "d"}`]) {
+      assert.equal(renderJson(lazyObject(text, "x")), renderJson(parseJson(text, "x")), text.slice(0, 40));
+    }
+  }
 });
 
 Deno.test("texts that the reader refuses are not skimmed", () => {

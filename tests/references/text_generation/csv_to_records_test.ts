@@ -20,7 +20,21 @@ const HOSTILE: Readonly<Record<string, string>> = {
     `a/b"c,3,"quoted" tail,,,,,,,`,
   ]),
   "halves go to the even size": file(
-    ["0.5", "1.5", "2.5", "3.5", "4.5", "7.5", "0.49999999999999994", "123", "0.56", "2.03", "1e-9", "1e15"]
+    [
+      "0.5",
+      "1.5",
+      "2.5",
+      "3.5",
+      "4.5",
+      "7.5",
+      "0.49999999999999994",
+      "123",
+      "0.56",
+      "2.03",
+      "1e-9",
+      "1e15",
+      "1e250",
+    ]
       .map(
         (size) => `org/m-${size},${size},,,,,,,,`,
       ),
@@ -55,6 +69,7 @@ const HOSTILE: Readonly<Record<string, string>> = {
     `m2,7,,,,,,,,"{""sampler_order"": [6, 0, 1.0], ""stop_sequence"": [""é😀\u007f"", """"], ""singleline"": true}"`,
     `m3,7,,,,,,,,{}`,
     `m4,7,,,,,,,," { ""n"" : 1, ""n"": 2 } "`,
+    `m5,7,,,,,,,,"{""temperature"": 1e+300, ""top_p"": 1e-100}"`,
   ]),
   "rows that are short, long, blank, or the last without an end": file([
     "m1,7",
