@@ -83,8 +83,8 @@ class CheckedReader implements CheckedText {
   }
 }
 
-/** A node whose children are read when they are needed. */
-class LazyNode implements JsonNode {
+/** A node whose children are read when they are needed, once for the node and for the object that is its value. */
+class LazyNode implements JsonNode, CheckedText {
   readonly key: string;
   readonly itemStart: number;
   readonly keyEnd: number;
@@ -107,8 +107,17 @@ class LazyNode implements JsonNode {
     this.keyEnd = keyEnd;
     this.start = start;
     this.end = end;
-    this.value = reader.valueAt(start, end);
     this.#reader = reader;
+    const isObject = reader.text.charCodeAt(start) === OBJECT_START;
+    this.value = isObject ? new LazyObject(this, start, end) : reader.valueAt(start, end);
+  }
+
+  get text(): string {
+    return this.#reader.text;
+  }
+
+  read(): JsonObject {
+    return new Map(this.children.map(({ key = "", value }) => [key, value]));
   }
 
   get children(): readonly JsonNode[] {

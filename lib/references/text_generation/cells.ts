@@ -180,7 +180,8 @@ export function keysWithoutModel(keys: Iterable<string>, models: readonly string
 
 /** Returns the default display name: dashes and underscores become blanks, and several of them one. */
 export function automaticDisplayName(name: string): string {
-  return pythonStrip(modelNameOf(name).replace(/[-_ ]+/g, " "));
+  const spaced = modelNameOf(name).replaceAll("-", " ").replaceAll("_", " ");
+  return pythonStrip(spaced.includes("  ") ? spaced.replace(/ +/g, " ") : spaced);
 }
 
 /** The default style. */

@@ -2,13 +2,19 @@ import { quote } from "../../core/quote.ts";
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../json/json_value.ts";
 import { keysOf } from "./cells.ts";
 import { type Column, isModelRow, type ModelRow, type ModelsCsv, readModelsCsv } from "./models_csv.ts";
-import { recordNamed, RecordText, refused, whereOf } from "./record_text.ts";
+import { recordNamed, type RecordTail, RecordText, refused, whereOf } from "./record_text.ts";
 
 /** The records of a file, with warnings. */
 export interface TextRecords {
   /** In the form of `db.json`. */
   readonly records: JsonObject;
   readonly warnings: readonly string[];
+}
+
+/** A row that gives the wanted record, and what follows the name in it. */
+export interface SettledRow {
+  readonly row: ModelRow;
+  readonly tail: RecordTail;
 }
 
 /** The columns without which no record can be generated. */
@@ -28,12 +34,12 @@ export function csvToRecords(text: string): TextRecords {
 /**
  * As {@link csvToRecords}, for a file that was read.
  *
- * @param known texts of rows by {@link RecordText.afterName}
+ * @param settled rows whose records are known, by name
  * @param held the records of `db.json`, of which those with the same text are returned
  */
 export function tableToRecords(
   { columns, lines }: Pick<ModelsCsv, "columns" | "lines">,
-  known: ReadonlyMap<ModelRow, string>,
+  settled: ReadonlyMap<string, SettledRow>,
   held: JsonObject,
 ): TextRecords {
   const texts = new RecordText(columns);
@@ -47,8 +53,9 @@ export function tableToRecords(
       warnings.push(`${quote(name)} in ${whereOf(row)} is skipped: it is a URL, not a name`);
       continue;
     }
-    const afterName = known.get(row) ?? texts.afterName(row, name);
-    for (const key of keysOf(name)) records.set(key, recordNamed(key, afterName, held.get(key)));
+    const known = settled.get(name);
+    const tail = known?.row === row ? known.tail : texts.afterName(row, name);
+    for (const key of keysOf(name)) records.set(key, recordNamed(key, tail, held.get(key)));
   }
   return { records, warnings };
 }

@@ -1,6 +1,6 @@
 import { RefusedError } from "../../core/errors.ts";
 import { type JsonObject, LazyObject } from "../json/json_value.ts";
-import { NEEDED_COLUMNS, tableToRecords } from "./csv_to_records.ts";
+import { NEEDED_COLUMNS, type SettledRow, tableToRecords } from "./csv_to_records.ts";
 import {
   COLUMNS,
   isModelRow,
@@ -58,12 +58,11 @@ export interface TextFilesPlan {
 export function planTextFiles(options: TextFilesOptions): TextFilesPlan {
   const warnings: string[] = [];
   const file = readFile(options);
-  const settled = file.canonical ? new Map<string, SettledRow>() : settledRows(file.table, options);
+  const settled = file.canonical ? new Map<string, SettledRow>() : settledRows(file, options);
   const { models, skipped } = textModels(options, settled, warnings);
   const keep = options.keep.union(new Set(skipped));
   const { text, table, shrink } = newCsv(file, { models, settled, keep }, warnings);
-  const known = new Map(Array.from(settled.values(), ({ row, rest }) => [row, rest]));
-  const { records, warnings: unread } = tableToRecords(table, known, options.current);
+  const { records, warnings: unread } = tableToRecords(table, settled, options.current);
   warnings.push(...unread, ...unheldFields(options.primary, [...models.keys()], records));
   return { csvText: text, records, shrink, skipped, warnings };
 }
@@ -71,6 +70,8 @@ export function planTextFiles(options: TextFilesOptions): TextFilesPlan {
 /** The current `models.csv`, or an empty one. */
 interface CurrentFile {
   readonly table: ModelsCsv;
+  /** The rows by name. Of rows with the same name, the last one counts. */
+  readonly deciding: ReadonlyMap<string, ModelRow>;
   /** Whether the whole file is rewritten. */
   readonly canonical: boolean;
 }
@@ -79,13 +80,8 @@ function readFile({ csvText, format }: TextFilesOptions): CurrentFile {
   const isNew = csvText === undefined || csvText.trim() === "";
   const canonical = isNew || format === "canonical";
   const text = isNew ? `${COLUMNS.join(",")}\n` : csvText;
-  return { canonical, table: readModelsCsv(text, canonical ? ["name"] : COLUMNS) };
-}
-
-/** A row that gives PRIMARY's record, and the text of its record by {@link RecordText.afterName}. */
-interface SettledRow {
-  readonly row: ModelRow;
-  readonly rest: string;
+  const table = readModelsCsv(text, canonical ? ["name"] : COLUMNS);
+  return { canonical, table, deciding: decidingRows(table.lines) };
 }
 
 /**
@@ -99,18 +95,18 @@ const MAY_BE_REFUSED = /"parameters": (?:null|-|\d{16})|"settings": |\\u(?:0000|
  * compared.
  */
 function settledRows(
-  { columns, lines }: ModelsCsv,
+  { table, deciding }: CurrentFile,
   { primary, current }: TextFilesOptions,
 ): Map<string, SettledRow> {
-  const texts = new RecordText(columns);
+  const texts = new RecordText(table.columns);
   const settled = new Map<string, SettledRow>();
-  for (const [name, row] of decidingRows(lines)) {
+  for (const [name, row] of deciding) {
     const record = primary.get(name);
     if (!(record instanceof LazyObject) || /:\/\/|[\r\n]/.test(name) || hasBackendPrefix(name)) continue;
     try {
-      const rest = texts.afterName(row, name);
-      if (MAY_BE_REFUSED.test(rest)) continue;
-      if (record.hasSameText(recordNamed(name, rest, current.get(name)))) settled.set(name, { row, rest });
+      const tail = texts.afterName(row, name);
+      if (MAY_BE_REFUSED.test(tail.text)) continue;
+      if (record.hasSameText(recordNamed(name, tail, current.get(name)))) settled.set(name, { row, tail });
     } catch (error) {
       // A row that gives no record is replaced by PRIMARY's.
       if (!(error instanceof RefusedError)) throw error;
@@ -119,7 +115,6 @@ function settledRows(
   return settled;
 }
 
-/** Returns the rows by name. Of rows with the same name, the last one counts. */
 function decidingRows(lines: ModelsCsv["lines"]): Map<string, ModelRow> {
   const rows = new Map<string, ModelRow>();
   for (const line of lines) {
@@ -174,14 +169,15 @@ interface Decisions {
   readonly keep: ReadonlySet<string>;
 }
 
-function newCsv({ table, canonical }: CurrentFile, decisions: Decisions, warnings: string[]) {
-  const rows = plannedRows(table, decisions, warnings);
-  const before = namesIn(table.lines);
-  const after = namesIn(rows.flatMap(({ line }) => line ?? []));
+function newCsv(file: CurrentFile, decisions: Decisions, warnings: string[]) {
+  const { table, canonical } = file;
+  const rows = plannedRows(file, decisions, warnings);
+  const before = [...file.deciding.keys()].filter((name) => name !== "");
+  const after = namesIn(rows);
   const shrink: Shrink = {
-    removed: before.difference(after).size,
+    removed: before.filter((name) => !after.has(name)).length,
     emptied: rows.filter(isEmptiedRow).length,
-    before: before.size,
+    before: before.length,
   };
   if (canonical) {
     const text = canonicalCsv(table, rows);
@@ -201,22 +197,23 @@ function isEmptiedRow(row: PlannedRow): boolean {
   return isEmptied(held.get("name") ?? "", held, cells);
 }
 
-/** Returns the models of lines of the file. */
-function namesIn(lines: ModelsCsv["lines"]): Set<string> {
-  return new Set(
-    lines.filter(isModelRow).map((row) => row.get("name") ?? "").filter((name) => name !== ""),
-  );
+/** Returns the names of the file's models that stay. */
+function namesIn(rows: readonly PlannedRow[]): Set<string> {
+  const names = new Set<string>();
+  for (const { line } of rows) {
+    if (line !== undefined && isModelRow(line)) names.add(line.get("name") ?? "");
+  }
+  return names;
 }
 
 /** Returns the rows of the new file, in order. */
 function plannedRows(
-  { lines }: ModelsCsv,
+  { table, deciding }: CurrentFile,
   { models, settled, keep }: Decisions,
   warnings: string[],
 ): PlannedRow[] {
-  const deciding = decidingRows(lines);
   const planned: PlannedRow[] = [];
-  for (const line of lines) {
+  for (const line of table.lines) {
     const name = isModelRow(line) ? line.get("name") ?? "" : undefined;
     const model = name === undefined ? undefined : models.get(name);
     if (name === "") {

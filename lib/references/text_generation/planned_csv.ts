@@ -131,7 +131,7 @@ export function keptCells(model: TextModel, row: ModelRow): Map<Column, string> 
 
   const size = keptSize(model, held("parameters_bn"));
   if (size !== undefined) cells.set("parameters_bn", held("parameters_bn"));
-  const sizeTag = (size ?? modelSize(wanted("parameters_bn")))?.tag ?? "";
+  const sizeTag = size?.tag ?? model.sizeTag;
 
   const style = [held("style"), wanted("style")].find((style) =>
     (style || DEFAULT_STYLE) === (wanted("style") || DEFAULT_STYLE) &&
@@ -160,8 +160,7 @@ function keptSize(model: TextModel, cell: string): ModelSize | undefined {
   const size = modelSize(cell);
   if (size?.parameters !== model.parameters) return undefined;
   // "0.5000000001" and "0.5" are the same number of parameters, but round to different tags.
-  const tag = modelSize(model.cells.get("parameters_bn") ?? "")?.tag;
-  return size.tag === tag || model.tags.includes(size.tag) ? size : undefined;
+  return size.tag === model.sizeTag || model.tags.includes(size.tag) ? size : undefined;
 }
 
 /** Whether a cell of tags, in a row with this style and size, gives the same tags as PRIMARY's record. */

@@ -3,16 +3,8 @@ import { quote } from "../../core/quote.ts";
 import { renderAt } from "../json/render_json.ts";
 import { renderString } from "../json/render_scalar.ts";
 import { lazyObject } from "../json/lazy_nodes.ts";
-import { type JsonValue, LazyObject } from "../json/json_value.ts";
-import {
-  automaticDisplayName,
-  DEFAULT_STYLE,
-  modelNameOf,
-  type ModelSize,
-  modelSize,
-  settingsOf,
-  tagsOf,
-} from "./cells.ts";
+import { type JsonObject, type JsonValue, LazyObject } from "../json/json_value.ts";
+import { automaticDisplayName, DEFAULT_STYLE, modelNameOf, modelSize, settingsOf, tagsOf } from "./cells.ts";
 import { type Columns, type ModelRow, MODELS_CSV } from "./models_csv.ts";
 
 /** Line breaks and indentation in `db.json`, before the end of a record and before a field. */
@@ -29,7 +21,14 @@ const SURPLUS = "null";
 interface NamedRow {
   readonly row: ModelRow;
   readonly name: string;
-  readonly size: ModelSize;
+  readonly size: SizeText;
+}
+
+/** What a record says of its model's size. */
+interface SizeText {
+  /** As JSON. */
+  readonly parameters: string;
+  readonly tag: string;
 }
 
 /** Returns the value of a field as JSON; `undefined` if the record does not have the field. */
@@ -46,7 +45,7 @@ interface Field {
 const DEFAULTS: readonly (readonly [string, ValueOf])[] = [
   ["model_name", ({ name }) => renderString(modelNameOf(name))],
   ["baseline", () => '""'],
-  ["parameters", ({ size }) => size.parameters === 0n ? "null" : String(size.parameters)],
+  ["parameters", ({ size }) => size.parameters],
   ["description", () => '""'],
   ["version", () => '"1"'],
   ["style", () => renderString(DEFAULT_STYLE)],
@@ -57,7 +56,7 @@ const DEFAULTS: readonly (readonly [string, ValueOf])[] = [
 export class RecordText {
   readonly #fields: readonly Field[];
   /** By cell: many models have the same size. */
-  readonly #sizes = new Map<string, ModelSize | undefined>();
+  readonly #sizes = new Map<string, SizeText | undefined>();
 
   constructor(columns: Columns) {
     const fields = new Map(DEFAULTS);
@@ -73,41 +72,66 @@ export class RecordText {
   }
 
   /**
-   * Returns the text of a row's record after its name, which is the same in all three records. Fields whose cells are
-   * empty are missing.
+   * Returns what follows the name in a row's three records. Fields whose cells are empty are missing.
    *
    * @throws {RefusedError} the row has no number of parameters, or no usable settings
    */
-  afterName(row: ModelRow, name: string): string {
+  afterName(row: ModelRow, name: string): RecordTail {
     const cell = row.get("parameters_bn") ?? "";
     const size = this.#sizeOf(cell);
     if (size === undefined) {
       throw refused(row, `"parameters_bn" of ${quote(name)} is ${quote(cell)}, which is not a number`);
     }
     const named: NamedRow = { row, name, size };
-    let text = "";
+    const pieces: string[] = [];
     for (const field of this.#fields) {
       const value = field.valueOf(named);
-      if (value !== undefined) text += field.head + value;
+      if (value !== undefined) pieces.push(field.head, value);
     }
-    return `${text}${RECORD_BREAK}}`;
+    pieces.push(RECORD_BREAK, "}");
+    // With `+=`, the text would be a tree, which the first comparison flattens.
+    return new RecordTail(pieces.join(""));
   }
 
-  #sizeOf(cell: string): ModelSize | undefined {
-    if (!this.#sizes.has(cell)) this.#sizes.set(cell, modelSize(cell));
+  #sizeOf(cell: string): SizeText | undefined {
+    if (!this.#sizes.has(cell)) this.#sizes.set(cell, sizeText(cell));
     return this.#sizes.get(cell);
   }
 }
 
+/** What follows the name in the three records of a row. Most records are only compared, so the fields are read late. */
+export class RecordTail {
+  /** From the comma after the name to the end of the record. */
+  readonly text: string;
+  #fields: JsonObject | undefined;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  /** The fields, which are read once for all three records. */
+  get fields(): JsonObject {
+    return this.#fields ??= lazyObject(`{${this.text.slice(1)}`, `a record for ${MODELS_CSV}`);
+  }
+}
+
 /**
- * Returns the record with a name and the text after it. Most records are only compared, so the text is read late.
+ * Returns the record with a name and what follows it.
  *
  * @param held the record in `db.json`, which is returned if it has the same text
  */
-export function recordNamed(name: string, afterName: string, held: JsonValue | undefined): LazyObject {
+export function recordNamed(name: string, tail: RecordTail, held: JsonValue | undefined): LazyObject {
   const start = `{${FIELD_BREAK}"name": ${renderString(name)}`;
-  if (held instanceof LazyObject && held.isText(start, afterName)) return held;
-  return lazyObject(start + afterName, `a record for ${MODELS_CSV}`);
+  if (held instanceof LazyObject && held.isText(start, tail.text)) return held;
+  const text = start + tail.text;
+  const read = () => new Map<string, JsonValue>([["name", name], ...tail.fields]);
+  return new LazyObject({ text, read }, 0, text.length);
+}
+
+function sizeText(cell: string): SizeText | undefined {
+  const size = modelSize(cell);
+  if (size === undefined) return undefined;
+  return { parameters: size.parameters === 0n ? "null" : String(size.parameters), tag: size.tag };
 }
 
 /** @param fallback the value of the field if the cell is empty */

@@ -18,6 +18,8 @@ import { MAX_CELL_CHARACTERS } from "./csv.ts";
 /** PRIMARY's record of a text model, in the form of `models.csv`. */
 export interface TextModel {
   readonly parameters: bigint;
+  /** The tag of its size in billions: `7B`. */
+  readonly sizeTag: string;
   /** All tags, with the automatic ones. */
   readonly tags: readonly string[];
   readonly settings: JsonObject;
@@ -61,7 +63,7 @@ export function textModel(name: string, record: JsonValue): TextModel {
     ["settings", settings.size === 0 ? "" : renderInline(settings)],
   ]);
   for (const [column, cell] of cells) requireWritable(name, column, cell);
-  return { parameters, tags, settings, cells };
+  return { parameters, sizeTag, tags, settings, cells };
 }
 
 /** The fields of one record, each checked when it is read. */

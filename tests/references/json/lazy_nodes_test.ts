@@ -24,6 +24,18 @@ Deno.test("readNodes() reads the objects in an object when they are needed", () 
   assert.equal(number, 1n);
 });
 
+Deno.test("an object and its places are read once, whichever is needed first", () => {
+  const nested = (node: JsonNode | undefined) =>
+    node !== undefined && isJsonObject(node.value) ? node.value.get("c") : undefined;
+  const [first, second] = readNodes('{"a": {"c": {}}, "b": {"c": {}}}', "x").children;
+  const value = nested(first);
+  assert.ok(value instanceof LazyObject);
+  assert.equal(first?.children[0]?.value, value);
+  const place = second?.children[0];
+  assert.ok(place?.value instanceof LazyObject);
+  assert.equal(nested(second), place.value);
+});
+
 Deno.test("readNodes() gives the values and the errors of parseJson(), whatever the text is", () => {
   const cuts = fc.tuple(
     fc.nat(),

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import * as z from "zod";
 import { csvCell, csvText } from "../../../lib/references/text_generation/csv.ts";
 import { csvToRecords } from "../../../lib/references/text_generation/csv_to_records.ts";
+import { isJsonObject } from "../../../lib/references/json/json_value.ts";
 import { renderJson } from "../../../lib/references/json/render_json.ts";
 import { runPython } from "./text_reference.ts";
 
@@ -158,6 +159,17 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
   ['a/b,7,,,,,,,,"{""n"": NaN}"', /the settings of "a\/b".*NaN/s],
   ['a/b,7,,,"open,,,,,', /line 2 of models\.csv: a quoted cell does not end/],
 ];
+
+Deno.test("csvToRecords() reads the fields of a row once for its three records", () => {
+  const { records } = csvToRecords(file([`a/b,3,,,,,,"x,y",,`]));
+  const tags = Array.from(
+    records.values(),
+    (record) => isJsonObject(record) ? record.get("tags") : undefined,
+  );
+  assert.deepEqual(tags[0], ["3B", "x", "y"]);
+  assert.equal(new Set(tags).size, 1);
+  assert.equal(tags.length, 3);
+});
 
 Deno.test("csvToRecords() names line, model and field of a refused row", () => {
   for (const [line, message] of REFUSED) {
