@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { COLUMNS } from "../../lib/references/text_generation/models_csv.ts";
+import { PROJECT } from "../helpers/run_cli.ts";
 import type { Result } from "./table.ts";
+import { v8Flags } from "./task_flags.ts";
 import { median, ms } from "./units.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** Every tenth model changed, as after a change of a field that many have. */
 const CHANGED_EVERY = 10;
-
-const COLUMNS =
-  "name,parameters_bn,display_name,url,baseline,description,style,tags,instruct_format,settings";
 
 /** The original tool's work for JSON: both sides parsed and compared, and the whole file rewritten. */
 const REWRITE_JSON = `
@@ -42,7 +42,7 @@ export async function planReferences(bench: Workbench): Promise<void> {
     JSON.stringify(Object.fromEntries(imageModels(count, true))),
   );
   const rows = Array.from({ length: count }, (_, index) => `org/model-${index}-7B,7,,,,A model.,,"a,b",,`);
-  Deno.writeTextFileSync(join(dir, "models.csv"), [COLUMNS, ...rows, ""].join("\r\n"));
+  Deno.writeTextFileSync(join(dir, "models.csv"), [COLUMNS.join(","), ...rows, ""].join("\r\n"));
   Deno.writeTextFileSync(
     join(dir, "texts.json"),
     JSON.stringify(Object.fromEntries(textModels(count, true))),
@@ -86,13 +86,14 @@ async function measured(
   const whole: number[] = [];
   const theirs = peers.map((): number[] => []);
   for (let round = 0; round < bench.scale.rounds(5); round++) {
-    const { stdout, wallMs } = await bench.script(
-      dir,
-      "tests/bench/measured/plan_references.ts",
+    const { stdout, wallMs } = await bench.deno(dir, [
+      ...v8Flags("references-sync"),
+      "-A",
+      join(PROJECT, "tests/bench/measured/plan_references.ts"),
       category,
       primary,
       ...files,
-    );
+    ]);
     ours.push(Number(stdout));
     whole.push(wallMs);
     for (const [index, { script, isSame }] of peers.entries()) {

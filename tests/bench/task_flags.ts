@@ -11,3 +11,8 @@ export function taskWords(command: string): string[] {
   const file = words.pop() ?? "";
   return [...words, join(PROJECT, file)];
 }
+
+/** Returns the flags for the JavaScript engine with which the task of a command starts it. */
+export function v8Flags(command: string): string[] {
+  return taskWords(command).filter((word) => word.startsWith("--v8-flags="));
+}

@@ -9,18 +9,6 @@ import json
 import re
 import sys
 
-COLUMNS = [
-    "name",
-    "parameters_bn",
-    "display_name",
-    "url",
-    "baseline",
-    "description",
-    "style",
-    "tags",
-    "instruct_format",
-    "settings",
-]
 DEFAULTS = {
     "baseline": "",
     "parameters": None,
@@ -89,7 +77,8 @@ current = json.load(open(json_path))
 wanted = {name: row_of(name, record) for name, record in primary.items() if not name.startswith(BACKENDS)}
 
 rows = []
-for row in csv.DictReader(open(csv_path, newline="")):
+reader = csv.DictReader(open(csv_path, newline=""))
+for row in reader:
     new = wanted.pop(row["name"], None)
     if new is not None:
         rows.append({**row, **new, "instruct_format": new["instruct_format"] or row["instruct_format"]})
@@ -104,7 +93,7 @@ for row in rows:
 changed = [name for name in {**records, **current} if records.get(name) != current.get(name)]
 
 with open("written.csv", "w", newline="") as file:
-    writer = csv.DictWriter(file, COLUMNS)
+    writer = csv.DictWriter(file, reader.fieldnames)
     writer.writeheader()
     writer.writerows(rows)
 with open("written.json", "w") as file:
