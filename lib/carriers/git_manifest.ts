@@ -14,7 +14,7 @@ import {
   type ReleaseFile,
   SEQUENCE_MAX,
 } from "../release/manifest.ts";
-import { manifestFile, SIGNATURE_NAME, signatureFile } from "../release/registry_file.ts";
+import { manifestFile, type RegistryFile, SIGNATURE_NAME, signatureFile } from "../release/registry_file.ts";
 
 /**
  * Reads the manifest of a commit and the signature beside it. Both must be fetched.
@@ -41,19 +41,18 @@ export async function readClaim(
 /**
  * Reads the manifest that a publish builds on. A damaged one counts as missing, because the publish replaces it.
  *
+ * @param read returns its text, within the limits of the file
  * @param where named in the warning: `model-sync.json of commit 1a2b3c4`
  * @param isChecked whether this machine checked or wrote it before
  */
 export async function readManifestToReplace(
   context: Context,
-  git: Git,
-  blob: ObjectId,
+  read: (file: RegistryFile) => string | Promise<string>,
   where: string,
   isChecked = false,
 ): Promise<ManifestClaim | undefined> {
   try {
-    const bytes = await readSmallBlob(git, blob, manifestFile(where));
-    const text = new TextDecoder().decode(bytes);
+    const text = await read(manifestFile(where));
     return { manifest: isChecked ? readManifest(text, where) : await parseManifest(text, where), text };
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
@@ -64,12 +63,10 @@ export async function readManifestToReplace(
 
 /** Reads the signature that a publish compares its own with. A damaged one counts as missing. */
 export async function readSignatureToReplace(
-  git: Git,
-  blob: ObjectId | undefined,
+  read: (file: RegistryFile) => string | undefined | Promise<string>,
 ): Promise<string | undefined> {
-  if (blob === undefined) return undefined;
   try {
-    return new TextDecoder().decode(await readSmallBlob(git, blob, signatureFile(SIGNATURE_NAME)));
+    return await read(signatureFile(SIGNATURE_NAME));
   } catch (error) {
     if (error instanceof RefusedError) return undefined;
     throw error;

@@ -1,10 +1,13 @@
 import type { Context } from "../core/context.ts";
+import { ATTRIBUTES, ATTRIBUTES_BYTES_MAX } from "../git/attributes.ts";
 import type { Git } from "../git/git.ts";
 import { redactUrls } from "../core/secret.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";
+import { type FoundPath, readPaths, textOf } from "../git/read_paths.ts";
 import { manifestPathOf, signaturePathOf } from "../git/tree.ts";
-import type { Manifest } from "../release/manifest.ts";
+import { type Manifest, MANIFEST_BYTES_MAX } from "../release/manifest.ts";
+import { SIGNATURE_BYTES_MAX } from "../release/registry_file.ts";
 import { readSeal, type Seal, type Sealed } from "../signing/seal.ts";
 import type { Published } from "../store/published.ts";
 import type { ManifestClaim } from "./carrier.ts";
@@ -18,6 +21,8 @@ export interface PublishBase {
   readonly known: Published | undefined;
   /** Whether the manifest is damaged or lost. */
   readonly isDamaged: boolean;
+  /** The text of the `.gitattributes` of the repository; empty if there are none. */
+  readonly attributes: string;
 }
 
 /** The folder of the models in the registry, and how their releases are signed. */
@@ -39,36 +44,53 @@ export async function readPublishBase(
   place: PublishPlace,
   published: Published | undefined,
 ): Promise<PublishBase> {
-  const nothing = { manifest: undefined, sealed: {}, known: undefined };
+  const nothing = { manifest: undefined, sealed: {}, known: undefined, attributes: "" };
   if (head === undefined) return { ...nothing, isDamaged: false };
-  const path = manifestPathOf(place.subdir);
-  const [blob, tree, signatureBlob] = await findObjects(git, head, [
-    path,
-    place.subdir,
-    signaturePathOf(place.subdir),
+  const { subdir, seal } = place;
+  const path = manifestPathOf(subdir);
+  const [found, tree, attributesFile, signature] = await readPaths(git, head, [
+    { path, bytesMax: MANIFEST_BYTES_MAX },
+    { path: subdir, bytesMax: 0 },
+    { path: ATTRIBUTES, bytesMax: ATTRIBUTES_BYTES_MAX },
+    // Without a seal, nothing compares it.
+    ...(seal === undefined ? [] : [{ path: signaturePathOf(subdir), bytesMax: SIGNATURE_BYTES_MAX }]),
   ]);
+  const attributes = attributesText(attributesFile, head);
   // A registry of the original scripts has no manifest. If this machine published to it, the manifest was lost.
-  if (blob === undefined) return { ...nothing, isDamaged: published !== undefined };
+  if (found === undefined) return { ...nothing, attributes, isDamaged: published !== undefined };
   const where = `${path} of commit ${head.slice(0, 12)}`;
   const isOfLastPublish = published?.checked === true && published.head === head;
-  const claim = await readManifestToReplace(context, git, blob, where, isOfLastPublish);
-  if (claim === undefined) return { ...nothing, isDamaged: true };
+  const claim = await readManifestToReplace(context, (file) => textOf(found, file), where, isOfLastPublish);
+  if (claim === undefined) return { ...nothing, attributes, isDamaged: true };
   const { manifest } = claim;
   const isKnown = published?.checked === true && published.digest === manifest.digest &&
-    published.tree === tree;
-  const sealed = await readSealOf(git, signatureBlob, claim, place);
-  return { manifest, sealed, known: isKnown ? published : undefined, isDamaged: false };
+    published.tree === tree?.id;
+  const sealed = await readSealOf(signature, claim, place);
+  return { manifest, sealed, known: isKnown ? published : undefined, isDamaged: false, attributes };
 }
 
-/** Returns the signature and the expiry that a commit has; reads nothing if this publisher has no seal. */
+/** Returns the signature and the expiry that a commit has; nothing if this publisher has no seal. */
 async function readSealOf(
-  git: Git,
-  signatureBlob: ObjectId | undefined,
+  signature: FoundPath | undefined,
   { manifest, text }: ManifestClaim,
   { seal }: PublishPlace,
 ): Promise<Sealed> {
   if (seal === undefined) return {};
-  return await readSeal(seal, manifest, text, await readSignatureToReplace(git, signatureBlob));
+  return await readSeal(
+    seal,
+    manifest,
+    text,
+    await readSignatureToReplace((file) => signature && textOf(signature, file)),
+  );
+}
+
+function attributesText(found: FoundPath | undefined, commit: ObjectId): string {
+  if (found?.isFile !== true) return "";
+  return textOf(found, {
+    name: `${ATTRIBUTES} of commit ${commit.slice(0, 12)}`,
+    bytesMax: ATTRIBUTES_BYTES_MAX,
+    code: "REGISTRY_UNFIT",
+  });
 }
 
 /** Returns the key under which a publish is remembered: registry, branch and folder. */
@@ -78,19 +100,9 @@ export function publishTarget({ remoteUrl, settings }: Registry, subdir: string)
 
 /** Returns git's object id of a file or a folder in a commit. */
 export async function findObject(git: Git, commit: ObjectId, path: string): Promise<ObjectId | undefined> {
-  const [id] = await findObjects(git, commit, [path]);
-  return id;
-}
-
-/** As {@link findObject}, for several paths. */
-async function findObjects(
-  git: Git,
-  commit: ObjectId,
-  paths: readonly string[],
-): Promise<(ObjectId | undefined)[]> {
   const output = await git.text(["cat-file", "--batch-check=%(objectname)"], {
-    action: `look for ${paths[0]}`,
-    stdin: paths.map((path) => `${commit}:${path}\n`).join(""),
+    action: `look for ${path}`,
+    stdin: `${commit}:${path}\n`,
   });
-  return output.split("\n").map((line) => /^[0-9a-f]{40,64}$/.test(line) ? line : undefined);
+  return /^[0-9a-f]{40,64}$/.test(output) ? output : undefined;
 }

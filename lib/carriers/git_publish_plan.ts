@@ -18,6 +18,7 @@ import { findObject, publishTarget } from "./git_publish_base.ts";
 import { type ChangeList, compareFiles, countChanges, refuseShrink } from "../release/changes.ts";
 import { type Digest, type Manifest, type Withdrawal } from "../release/manifest.ts";
 import type { ModelSet, SetFile } from "../release/model_set.ts";
+import type { RegistryFile } from "../release/registry_file.ts";
 import { isSameList, refuseWithdrawnModels } from "../release/withdrawals.ts";
 import { isSealDue, ownWithdrawals, readSeal } from "../signing/seal.ts";
 import { nextSequence, readManifestToReplace, readSignatureToReplace } from "./git_manifest.ts";
@@ -152,13 +153,15 @@ async function readBase(
   const where = `${manifestPathOf(options.subdir)} of commit ${commit.slice(0, 12)}`;
   const claim = tree?.manifestBlob === undefined
     ? undefined
-    : await readManifestToReplace(context, git, tree.manifestBlob, where);
+    : await readManifestToReplace(context, textReader(git, tree.manifestBlob), where);
   if (claim === undefined) {
     const isDue = isSealDue(seal, {}, now);
     return { attributes, manifest: undefined, files: unclaimed, withdrawals: [], isSealDue: isDue };
   }
   const { manifest, text } = claim;
-  const signature = await readSignatureToReplace(git, tree?.signatureBlob);
+  const signature = tree?.signatureBlob === undefined
+    ? undefined
+    : await readSignatureToReplace(textReader(git, tree.signatureBlob));
   const held = await readSeal(seal, manifest, text, signature);
   const published = store && findPublished(store, publishTarget(registry, options.subdir));
   const isKnown = published?.checked === true && published.digest === manifest.digest &&
@@ -167,6 +170,10 @@ async function readBase(
   const files = isKnown ? manifest.files : await heldFiles(context, present, manifest, set);
   const withdrawals = ownWithdrawals(seal, held, manifest);
   return { attributes, manifest, files, withdrawals, isSealDue: isSealDue(seal, held, now) };
+}
+
+function textReader(git: Git, blob: ObjectId): (file: RegistryFile) => Promise<string> {
+  return async (file) => new TextDecoder().decode(await readSmallBlob(git, blob, file));
 }
 
 /**

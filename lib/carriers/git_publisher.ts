@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
+import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
 import type { LockOwner } from "../core/lock.ts";
@@ -58,6 +59,8 @@ interface CommittedSet {
   readonly publication: GitPublication;
   /** Whether the commit names content in Git LFS that its parent does not name. */
   readonly hasNewLfs: boolean;
+  /** Git's name for the model folder in a new commit, if it is known. */
+  readonly models: ObjectId | undefined;
 }
 
 /** How often a publish is repeated when another publisher pushed first. More often is no coincidence. */
@@ -128,9 +131,9 @@ export class GitPublisher implements Publisher<GitPublication> {
     for (let attempt = 1; attempt <= PUSH_ATTEMPTS_MAX; attempt++) {
       const { unpushed } = this.#branch;
       const known = this.findPublished(set.digest);
-      const { publication, hasNewLfs } = known === undefined
+      const { publication, hasNewLfs, models } = known === undefined
         ? await this.#commit(set, this.#branch)
-        : { publication: known, hasNewLfs: false };
+        : { publication: known, hasNewLfs: false, models: undefined };
       if (!publication.committed && !unpushed) return publication;
       const { commit } = publication;
       if (commit === undefined) throw new TypeError("nothing to push, and something that was not pushed");
@@ -141,7 +144,7 @@ export class GitPublisher implements Publisher<GitPublication> {
         contents: unpushed || hasNewLfs ? "new" : "none",
       });
       if (refusal === undefined) {
-        await this.#remember(set, publication.sequence, commit);
+        await this.#remember(set, publication.sequence, commit, models);
         return { ...publication, outcome: "published", pushed: true };
       }
       this.#branch = await followRemote(this.#context, this.#registry, this.#options);
@@ -207,6 +210,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     const unchanged = {
       publication: this.#unchanged(branch, manifest?.sequence, base.sealed.signedBy),
       hasNewLfs: false,
+      models: undefined,
     };
     const isDue = this.#isSealDue(base.sealed) || !isSameList(withdrawals, manifest?.withdrawals ?? []);
     if (manifest?.digest === set.digest && known?.lfs === lfs && !isDue) {
@@ -220,11 +224,13 @@ export class GitPublisher implements Publisher<GitPublication> {
     const createdAt = isoSeconds(now);
     const remembered = findPublished(this.#store, this.#target)?.sequence ?? 0;
     const sequence = nextSequence(manifest, remembered, this.#registry.remoteBranch);
-    const committed = await commitModels(this.#context, this.#registry, {
+    const lfsPaths = await chooseLfsPaths(this.#context, this.#registry, set, lfs);
+    const committing = commitModels(this.#context, this.#registry, {
       subdir,
       set,
-      lfsPaths: await chooseLfsPaths(this.#context, this.#registry, set, lfs),
+      lfsPaths,
       head: branch.head,
+      attributes: base.attributes,
       base: known === undefined ? undefined : manifest,
       isManifestStale: base.isDamaged || isDue ||
         (manifest !== undefined && manifest.digest !== set.digest),
@@ -239,13 +245,17 @@ export class GitPublisher implements Publisher<GitPublication> {
       message: commitMessage?.trim() || `chore(models): sync ${createdAt}`,
       allowDirtyWorktree,
     });
+    const [committed, otherWriters] = await settleAll([
+      committing,
+      this.#findOtherWriters(branch.head, base),
+    ]);
     if (committed === undefined) {
       // Another machine published the same files. Remember it, so that the next publish need not compare them.
       if (manifest?.digest === set.digest) await this.#remember(set, manifest.sequence, branch.head);
       return unchanged;
     }
-    const { commit, hasNewLfs } = committed;
-    const otherWriters = await this.#nameOtherWriters(branch.head, base);
+    const { commit, hasNewLfs, models } = committed;
+    this.#nameOtherWriters(otherWriters);
     this.#context.log.info(`committed ${commit.slice(0, 12)} as sequence ${sequence}`);
     const changes = compareFiles(manifest?.files ?? [], set.files);
     const publication: GitPublication = {
@@ -260,15 +270,18 @@ export class GitPublisher implements Publisher<GitPublication> {
       sentBytes: changedBytes(changes, set.files),
       previous: manifest?.digest,
     };
-    return { publication, hasNewLfs };
+    return { publication, hasNewLfs, models };
   }
 
-  /** Returns, and logs, the commits of other programs since the last publish of model-sync. */
-  async #nameOtherWriters(head: ObjectId | undefined, base: PublishBase): Promise<CommitWords[]> {
+  /** Returns the commits of other programs since the last publish of model-sync. */
+  async #findOtherWriters(head: ObjectId | undefined, base: PublishBase): Promise<CommitWords[]> {
     if (head === undefined) return [];
     // In a registry that model-sync never published to, all commits are of other programs.
     if (base.manifest === undefined && !base.isDamaged) return [];
-    const others = await listOtherWriters(this.#registry.git, head, this.#options.subdir);
+    return await listOtherWriters(this.#registry.git, head, this.#options.subdir);
+  }
+
+  #nameOtherWriters(others: readonly CommitWords[]): void {
     for (const { commit, author, subject } of others) {
       this.#context.log.info(
         `publishing over commit ${
@@ -276,7 +289,6 @@ export class GitPublisher implements Publisher<GitPublication> {
         } ("${subject}", by ${author}), which model-sync did not publish`,
       );
     }
-    return others;
   }
 
   async #readBase(head: ObjectId | undefined): Promise<PublishBase> {
@@ -291,11 +303,19 @@ export class GitPublisher implements Publisher<GitPublication> {
     return entries.map((entry) => entry.path.slice(this.#options.subdir.length + 1));
   }
 
-  /** Remembers that a commit holds the set. */
-  async #remember(set: ModelSet, sequence: number, head: ObjectId | undefined): Promise<void> {
-    const tree = head === undefined
-      ? undefined
-      : await findObject(this.#registry.git, head, this.#options.subdir);
+  /**
+   * Remembers that a commit holds the set.
+   *
+   * @param models git's name for the model folder in it, if it is known
+   */
+  async #remember(
+    set: ModelSet,
+    sequence: number,
+    head: ObjectId | undefined,
+    models?: ObjectId,
+  ): Promise<void> {
+    const tree = models ??
+      (head && await findObject(this.#registry.git, head, this.#options.subdir));
     if (head === undefined || tree === undefined) return;
     const { sealed } = this.#options.seal === undefined ? { sealed: {} } : await this.#readBase(head);
     rememberPublished(this.#store, {

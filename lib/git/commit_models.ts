@@ -15,14 +15,13 @@ import type { ModelSet } from "../release/model_set.ts";
 import { askCommitHooks } from "./ask_hooks.ts";
 import { ATTRIBUTES, forbidConversions, lfsPathTest, withLfsPaths } from "./attributes.ts";
 import { publishMessage } from "./branch.ts";
-import { checkTree, commitTree, type ExpectedFile, formatOf, removalOf, writeBlob } from "./commit_tree.ts";
-import { draftTree } from "./draft_tree.ts";
+import { checkTree, commitTree, type ExpectedFile, formatOf, writeBlob } from "./commit_tree.ts";
+import { type DraftTree, draftTree } from "./draft_tree.ts";
 import { closeJournal, openJournal, scratchOf, takeBack } from "./journal.ts";
 import { findLfsFolder, syncLfsObjects } from "./lfs.ts";
 import { divideModels, findChanges, type ModelChanges } from "./model_changes.ts";
 import type { ObjectFormat, ObjectId } from "./object_id.ts";
 import { packModels } from "./pack_models.ts";
-import { readAttributes } from "./read_attributes.ts";
 import type { CommittedFile } from "./read_again.ts";
 import type { Registry } from "./registry.ts";
 import type { StagedEntry } from "./stage_models.ts";
@@ -43,6 +42,8 @@ export interface ModelCommit {
   readonly lfsPaths: readonly string[];
   /** The parent commit. */
   readonly head: ObjectId | undefined;
+  /** The text of the `.gitattributes` of `head`; empty if it has none. */
+  readonly attributes: string;
   /** The manifest of `head`, if this machine knows that it matches the files. */
   readonly base: Manifest | undefined;
   /** The manifest of `head` is damaged or of other models: it is replaced even if no model changed. */
@@ -76,6 +77,8 @@ export interface CommittedModels {
   readonly commit: ObjectId;
   /** Whether its changes name content in Git LFS. */
   readonly hasNewLfs: boolean;
+  /** Git's name for the model folder in it, if it is known. */
+  readonly models: ObjectId | undefined;
 }
 
 /**
@@ -120,10 +123,7 @@ async function writeCommit(
   const { subdir, set, head, base } = change;
   const beside = [manifestPathOf(subdir), signaturePathOf(subdir)];
   forbidConversions(context, registry.objectsDir, subdir, beside);
-  const [attributes, oldSignature] = await settleAll([
-    changeAttributes(registry, change),
-    removalOfSignature(registry, change),
-  ]);
+  const attributes = await changeAttributes(registry, change);
   const { unchanged, compare, gone } = divideModels(change, attributes.wasInLfs);
   const draft = await draftTree(context, registry, {
     subdir,
@@ -137,15 +137,7 @@ async function writeCommit(
   const format = await formatOf(registry, head);
   const changes = await findChanges(context, draft, change, compare, format);
   const kept = [...unchanged, ...changes.same];
-  const expected = (written: readonly WrittenFile[]) => {
-    const files = new Map<string, ExpectedFile>();
-    for (const { path, size, sha256 } of kept) {
-      const inRepository = `${subdir}/${path}`;
-      files.set(inRepository, { size, sha256, blob: draft.blobOf(inRepository) ?? "" });
-    }
-    for (const file of written) files.set(file.path, file);
-    return files;
-  };
+  const expected = (written: readonly WrittenFile[]) => expectedFiles(draft, subdir, kept, written);
   if (changes.write.length === 0 && draft.gone.length === 0 && !change.isManifestStale) {
     if (head !== undefined && base === undefined) {
       await checkTree(registry, head, [`${subdir}/`], expected([]));
@@ -153,6 +145,8 @@ async function writeCommit(
     return undefined;
   }
   const { written, pack } = await storeModels(context, registry, change, changes, { kept, format });
+  // A signature without a new one would belong to another release.
+  const oldSignature = change.signer === undefined ? await draft.removalOf(signaturePathOf(subdir)) : [];
   if (oldSignature.length > 0) {
     context.log.warn(
       `removing ${
@@ -161,11 +155,14 @@ async function writeCommit(
     );
   }
   await draft.replace([...draft.gone, ...oldSignature, ...written]);
-  const tree = await draft.write([`${subdir}/`, ...beside], () => expected(written));
-  await placePack(context, registry, scratchOf(registry), pack);
+  const [tree] = await settleAll([
+    draft.write([`${subdir}/`, ...beside], () => expected(written)),
+    placePack(context, registry, scratchOf(registry), pack),
+  ]);
   await showTree(context, registry, {
     head,
     tree,
+    changes: draft.changes,
     paths: writtenPaths(subdir),
     written: written.map(({ path }) => path),
     removed: [...draft.gone, ...oldSignature].map(({ path }) => path),
@@ -180,7 +177,23 @@ async function writeCommit(
   });
   const host = change.details.origin.host ?? "localhost";
   const commit = await commitTree(registry, { tree, parent: head, message, host });
-  return { commit, hasNewLfs: changes.inLfs.size > 0 };
+  return { commit, hasNewLfs: changes.inLfs.size > 0, models: draft.folderOf(subdir) };
+}
+
+/** Returns the files of a new commit by their paths in the repository. */
+function expectedFiles(
+  draft: DraftTree,
+  subdir: string,
+  kept: readonly ReleaseFile[],
+  written: readonly WrittenFile[],
+): ReadonlyMap<string, ExpectedFile> {
+  const files = new Map<string, ExpectedFile>();
+  for (const { path, size, sha256 } of kept) {
+    const inRepository = `${subdir}/${path}`;
+    files.set(inRepository, { size, sha256, blob: draft.blobOf(inRepository) ?? "" });
+  }
+  for (const file of written) files.set(file.path, file);
+  return files;
 }
 
 /** A file of the commit that its parent does not have, by its path in the repository. */
@@ -237,9 +250,8 @@ async function syncLfs(
 /** Returns the change of the `.gitattributes` that puts the files into Git LFS, and which were in it before. */
 async function changeAttributes(
   registry: Registry,
-  { head, lfsPaths, subdir }: ModelCommit,
+  { attributes: before, lfsPaths, subdir }: ModelCommit,
 ): Promise<{ readonly entries: StagedEntry[]; readonly wasInLfs: (path: string) => boolean }> {
-  const before = head === undefined ? "" : await readAttributes(registry, registry.git, head);
   const after = withLfsPaths(before, lfsPaths.map((file) => `${subdir}/${file}`));
   const wasInLfs = lfsPathTest(before);
   if (after === before) return { entries: [], wasInLfs };
@@ -261,13 +273,4 @@ async function describeRelease(
   const texts = new Map([[manifestPathOf(subdir), text]]);
   if (signature !== undefined) texts.set(signaturePathOf(subdir), signature);
   return texts;
-}
-
-/** Returns the change that removes a signature without a new one: it would belong to another release. */
-async function removalOfSignature(
-  registry: Registry,
-  { subdir, head, signer }: ModelCommit,
-): Promise<StagedEntry[]> {
-  if (signer !== undefined || head === undefined) return [];
-  return await removalOf(registry, head, signaturePathOf(subdir));
 }

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { FailedError } from "../core/errors.ts";
 import { removeIfThere } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { parsePointer, POINTER_BYTES_MAX } from "../release/lfs_pointer.ts";
@@ -11,7 +10,7 @@ import type { Git } from "./git.ts";
 import { missingIdentity } from "./git_options.ts";
 import { scratchOf } from "./journal.ts";
 import type { Registry } from "./registry.ts";
-import { ATTRIBUTE_PLACES, type StagedEntry } from "./stage_models.ts";
+import { converted, type StagedEntry } from "./stage_models.ts";
 import { listTree, readTree } from "./tree.ts";
 
 /**
@@ -145,41 +144,6 @@ async function findMissing(
   return first;
 }
 
-/**
- * Compares the changes from a commit to a tree with the expected ones. The expected ones are all different from what the
- * commit has.
- *
- * @throws {FailedError} code `GIT_CONVERTS`
- */
-export async function checkChanges(
-  registry: Registry,
-  commit: ObjectId,
-  tree: ObjectId,
-  expected: readonly StagedEntry[],
-): Promise<void> {
-  const missing = new Map(expected.map((entry) => [entry.path, entry]));
-  const output = await registry.git.text(
-    ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", commit, tree],
-    { action: `check what git stored in ${registry.git.repoDir}` },
-  );
-  const fields = output.split("\0");
-  for (let index = 0; index + 1 < fields.length; index += 2) {
-    const [change = "", path = ""] = fields.slice(index, index + 2);
-    const [, mode = "", , blob = ""] = change.split(" ");
-    const entry = missing.get(path);
-    if (entry === undefined) {
-      throw converted(path, "the commit changes it, but the model folder did not change");
-    }
-    missing.delete(path);
-    if (Number(mode) !== Number(entry.mode)) throw converted(path, `git stored it with mode ${mode}`);
-    if (Number(mode) !== 0 && blob !== entry.blob) {
-      throw converted(path, `git stored different bytes, as ${blob} instead of ${entry.blob}`);
-    }
-  }
-  const [first] = missing.keys();
-  if (first !== undefined) throw converted(first, "git did not store its change");
-}
-
 async function isPointerTo(registry: Registry, blob: ObjectId, file: ExpectedFile): Promise<boolean> {
   const size = await registry.git.text(["cat-file", "-s", blob], {
     action: `check what git stored in ${registry.git.repoDir}`,
@@ -193,14 +157,6 @@ async function isPointerTo(registry: Registry, blob: ObjectId, file: ExpectedFil
     }),
   );
   return pointer !== undefined && pointer.sha256 === file.sha256 && pointer.bytes === file.size;
-}
-
-function converted(path: string, problem: string): FailedError {
-  return new FailedError(`Cannot publish ${path}: ${problem}`, {
-    code: "GIT_CONVERTS",
-    hint:
-      `remove the filter or program that rewrites it in the clone; filters are set by ${ATTRIBUTE_PLACES}`,
-  });
 }
 
 /** Returns the hash by which the repository names its objects. */

@@ -1,19 +1,19 @@
 import type { Context } from "../core/context.ts";
 import { ATTRIBUTES } from "./attributes.ts";
 import {
-  checkChanges,
   checkTree,
   CommitIndex,
   type ExpectedFile,
+  removalOf,
   removed,
   scratchIndex,
 } from "./commit_tree.ts";
 import type { Git } from "./git.ts";
 import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
-import type { StagedEntry } from "./stage_models.ts";
+import { isRemoval, type StagedEntry } from "./stage_models.ts";
 import { listTree, REGULAR_FILES } from "./tree.ts";
-import { foldersAbove, isRemoval, TreeEdit } from "./tree_edit.ts";
+import { foldersAbove, TreeEdit } from "./tree_edit.ts";
 
 /**
  * The most folders that are written one by one: git syncs each to the disk, which takes some milliseconds. For more, an
@@ -25,6 +25,8 @@ const EDITED_FOLDERS_MAX = 32;
 export interface DraftTree {
   /** The repository, with an index in which the attributes of the new commit are. */
   readonly git: Git;
+  /** Whether any attributes may set a filter for a file. */
+  readonly hasFilters: boolean;
   /** The changes that remove those model files of the parent commit that are not published any more. */
   readonly gone: readonly StagedEntry[];
   /** Returns the name of a regular model file of the parent commit, by its path in the repository. */
@@ -37,6 +39,12 @@ export interface DraftTree {
    * @throws {FailedError} code `GIT_CONVERTS`
    */
   write(paths: readonly string[], expected: () => ReadonlyMap<string, ExpectedFile>): Promise<ObjectId>;
+  /** Returns the changes that remove what the parent commit has at one of {@link DraftPlan.beside}. */
+  removalOf(path: string): Promise<readonly StagedEntry[]>;
+  /** All differences from the parent commit; `undefined` if they are not known. */
+  readonly changes: readonly StagedEntry[] | undefined;
+  /** Returns git's name for a folder of the written tree, if it is known. */
+  folderOf(path: string): ObjectId | undefined;
   /** Returns the path of an index of a written tree. */
   indexOf(tree: ObjectId): Promise<string>;
 }
@@ -71,17 +79,24 @@ export async function draftTree(context: Context, registry: Registry, plan: Draf
 /** A draft with an index of all files. */
 class IndexedDraft implements DraftTree {
   readonly gone: readonly StagedEntry[];
+  readonly hasFilters = true;
+  readonly changes = undefined;
+  readonly #head: ObjectId | undefined;
   readonly #registry: Registry;
   readonly #index: CommitIndex;
   readonly #blobs: ReadonlyMap<string, ObjectId>;
 
   private constructor(
-    registry: Registry,
-    index: CommitIndex,
-    blobs: ReadonlyMap<string, ObjectId>,
+    { registry, head, index, blobs }: {
+      readonly registry: Registry;
+      readonly head: ObjectId | undefined;
+      readonly index: CommitIndex;
+      readonly blobs: ReadonlyMap<string, ObjectId>;
+    },
     gone: readonly StagedEntry[],
   ) {
     this.#registry = registry;
+    this.#head = head;
     this.#index = index;
     this.#blobs = blobs;
     this.gone = gone;
@@ -102,7 +117,7 @@ class IndexedDraft implements DraftTree {
       if (REGULAR_FILES.includes(entry.mode)) blobs.set(entry.path, entry.blob);
       if (!paths.has(entry.path.slice(subdir.length + 1))) gone.push(removed(entry));
     }
-    return new IndexedDraft(registry, index, blobs, gone);
+    return new IndexedDraft({ registry, head, index, blobs }, gone);
   }
 
   get git(): Git {
@@ -115,6 +130,14 @@ class IndexedDraft implements DraftTree {
 
   async replace(entries: readonly StagedEntry[]): Promise<void> {
     await this.#index.replace(entries);
+  }
+
+  async removalOf(path: string): Promise<readonly StagedEntry[]> {
+    return this.#head === undefined ? [] : await removalOf(this.#registry, this.#head, path);
+  }
+
+  folderOf(): undefined {
+    return undefined;
   }
 
   async write(
@@ -135,30 +158,30 @@ class IndexedDraft implements DraftTree {
 class EditedDraft implements DraftTree {
   readonly gone: readonly StagedEntry[];
   readonly #context: Context;
+  readonly hasFilters: boolean;
   readonly #registry: Registry;
-  readonly #head: ObjectId;
   readonly #edit: TreeEdit;
   readonly #index: CommitIndex;
-  readonly #staged: StagedEntry[];
+  readonly changes: StagedEntry[];
 
   private constructor(
-    { context, registry, head, edit, index }: {
+    { context, registry, edit, index, hasFilters }: {
       readonly context: Context;
       readonly registry: Registry;
-      readonly head: ObjectId;
       readonly edit: TreeEdit;
       readonly index: CommitIndex;
+      readonly hasFilters: boolean;
     },
     gone: readonly StagedEntry[],
     attributes: readonly StagedEntry[],
   ) {
     this.#context = context;
     this.#registry = registry;
-    this.#head = head;
+    this.hasFilters = hasFilters;
     this.#edit = edit;
     this.#index = index;
     this.gone = gone;
-    this.#staged = [...attributes];
+    this.changes = [...attributes];
   }
 
   /** @returns `undefined` if the parent commit is not known or has unexpected folders, many change, or names are not UTF-8 */
@@ -178,8 +201,11 @@ class EditedDraft implements DraftTree {
     const removals = gone.map((path) => removed({ path, blob: edit.blobOf(path) ?? head }));
     edit.replace(attributes);
     const index = await CommitIndex.create(context, registry, undefined);
-    await index.replace(edit.filesNamed(ATTRIBUTES));
-    return new EditedDraft({ context, registry, head, edit, index }, removals, attributes);
+    const inCommit = edit.filesNamed(ATTRIBUTES);
+    await index.replace(inCommit);
+    // In a clone of our own, only attributes of the repository apply.
+    const hasFilters = !registry.isOwn || inCommit.length > 0;
+    return new EditedDraft({ context, registry, edit, index, hasFilters }, removals, attributes);
   }
 
   get git(): Git {
@@ -195,15 +221,22 @@ class EditedDraft implements DraftTree {
     for (const isRemoved of [true, false]) {
       const changes = entries.filter((entry) => isRemoval(entry) === isRemoved && !this.#edit.has(entry));
       this.#edit.replace(changes);
-      this.#staged.push(...changes);
+      this.changes.push(...changes);
     }
     return Promise.resolve();
   }
 
+  removalOf(path: string): Promise<readonly StagedEntry[]> {
+    const entry = this.#edit.entryOf(path);
+    return Promise.resolve(entry === undefined ? [] : [removed({ path, blob: entry.id })]);
+  }
+
+  folderOf(path: string): ObjectId | undefined {
+    return this.#edit.entryOf(path)?.id;
+  }
+
   async write(): Promise<ObjectId> {
-    const tree = await this.#edit.write();
-    await checkChanges(this.#registry, this.#head, tree, this.#staged);
-    return tree;
+    return await this.#edit.write();
   }
 
   async indexOf(tree: ObjectId): Promise<string> {

@@ -83,7 +83,9 @@ export async function findChanges(
   compare: readonly SetFile[],
   format: ObjectFormat,
 ): Promise<ModelChanges> {
-  const inLfs = await findInLfs(draft.git, subdir, compare.map(({ path }) => path));
+  const inLfs = draft.hasFilters
+    ? await findInLfs(draft.git, subdir, compare.map(({ path }) => path))
+    : new Set<string>();
   const same: CommittedFile[] = [];
   const write: SetFile[] = [];
   for (const file of compare) {

@@ -12,6 +12,11 @@ export interface StagedEntry {
   readonly blob: ObjectId;
 }
 
+/** Whether a path is removed. */
+export function isRemoval({ mode }: StagedEntry): boolean {
+  return Number(mode) === 0;
+}
+
 /**
  * Removes the marks "assume unchanged" and "skip worktree" below these paths. Git ignores changes of files with the
  * first, and removes files with the second from the index.
@@ -87,3 +92,12 @@ async function filtersOf(
 /** The places of attributes, for hints. */
 export const ATTRIBUTE_PLACES =
   "the repository's .gitattributes, the clone's .git/info/attributes, or your own for all clones (core.attributesFile)";
+
+/** Returns the error for a commit in which git stored something else than what was read. */
+export function converted(path: string, problem: string): FailedError {
+  return new FailedError(`Cannot publish ${path}: ${problem}`, {
+    code: "GIT_CONVERTS",
+    hint:
+      `remove the filter or program that rewrites it in the clone; filters are set by ${ATTRIBUTE_PLACES}`,
+  });
+}

@@ -1,18 +1,19 @@
 import { posix } from "node:path";
 import { decodeUtf8 } from "../core/decode_utf8.ts";
 import { FailedError } from "../core/errors.ts";
+import { compareUtf8 } from "../core/portable_path.ts";
 import { quote } from "../core/quote.ts";
 import { askForObjects } from "./cat_file.ts";
 import type { Git } from "./git.ts";
-import { objectFormatOf, type ObjectId } from "./object_id.ts";
-import type { StagedEntry } from "./stage_models.ts";
+import { type ObjectFormat, objectFormatOf, type ObjectId } from "./object_id.ts";
+import { converted, isRemoval, type StagedEntry } from "./stage_models.ts";
 import { REGULAR_FILES } from "./tree.ts";
 
 const FOLDER = "40000";
 const SUBMODULE = "160000";
 
 /** Git's name of a tree's entry, and its mode as in a tree object: without a leading zero. */
-interface Entry {
+export interface Entry {
   readonly mode: string;
   readonly id: ObjectId;
 }
@@ -23,11 +24,13 @@ interface Entry {
  */
 export class TreeEdit {
   readonly #git: Git;
+  readonly #format: ObjectFormat;
   /** The entries of each read folder by name. The root is `""`. */
   readonly #folders: ReadonlyMap<string, Map<string, Entry>>;
 
-  private constructor(git: Git, folders: ReadonlyMap<string, Map<string, Entry>>) {
+  private constructor(git: Git, format: ObjectFormat, folders: ReadonlyMap<string, Map<string, Entry>>) {
     this.#git = git;
+    this.#format = format;
     this.#folders = folders;
   }
 
@@ -46,13 +49,18 @@ export class TreeEdit {
       if (entries === undefined) return undefined;
       read.set(folders[row++] ?? "", entries);
     }
-    return new TreeEdit(git, read);
+    return new TreeEdit(git, objectFormatOf(commit), read);
   }
 
   /** Returns the name of a regular file of a read folder. */
   blobOf(path: string): ObjectId | undefined {
     const entry = this.#folderOf(path).get(posix.basename(path));
     return entry !== undefined && REGULAR_FILES.includes(entry.mode) ? entry.id : undefined;
+  }
+
+  /** Returns what a read folder has at a path, of any kind. */
+  entryOf(path: string): Entry | undefined {
+    return this.#folderOf(path).get(posix.basename(path));
   }
 
   /** Whether a read folder has exactly this file; of a removal, whether it does not have the name. */
@@ -88,20 +96,27 @@ export class TreeEdit {
     }
   }
 
-  /** Writes the changed folders, and returns the name of the root. Git sorts and checks their entries. */
+  /**
+   * Writes the changed folders with one call, and returns the name of the root. Their names are computed here, so that the
+   * folders above can be written before git has answered; git sorts and checks the entries by itself.
+   *
+   * @throws {FailedError} code `GIT_CONVERTS` if git wrote other folders
+   */
   async write(): Promise<ObjectId> {
     const levels = Map.groupBy(this.#folders.keys(), depthOf);
-    let root: ObjectId = "";
+    const written: string[] = [];
+    const ids: ObjectId[] = [];
     for (const depth of [...levels.keys()].sort((a, b) => b - a)) {
-      const folders = (levels.get(depth) ?? []).filter((folder) => this.#isWritten(folder));
-      const ids = await this.#makeTrees(folders);
-      for (const [row, folder] of folders.entries()) {
-        const id = ids[row] ?? "";
-        if (folder === "") root = id;
-        else this.#folderOf(folder).set(posix.basename(folder), { mode: FOLDER, id });
+      for (const folder of levels.get(depth) ?? []) {
+        if (!this.#isWritten(folder)) continue;
+        const id = await treeIdOf(this.#format, this.#folders.get(folder) ?? new Map());
+        written.push(folder);
+        ids.push(id);
+        if (folder !== "") this.#folderOf(folder).set(posix.basename(folder), { mode: FOLDER, id });
       }
     }
-    return root;
+    await this.#makeTrees(written, ids);
+    return ids.at(-1) ?? "";
   }
 
   /** Git has no empty folders: its name is removed, unless a file has it now. */
@@ -113,16 +128,20 @@ export class TreeEdit {
     return false;
   }
 
-  async #makeTrees(folders: readonly string[]): Promise<ObjectId[]> {
-    if (folders.length === 0) return [];
+  async #makeTrees(folders: readonly string[], ids: readonly ObjectId[]): Promise<void> {
     const output = await this.#git.text(["mktree", "--missing", "--batch", "-z"], {
       action: `write a commit to ${this.#git.repoDir}`,
       // An empty entry ends a tree.
       stdin: folders.map((folder) => `${this.#listing(folder)}\0`).join(""),
     });
-    const ids = output.split("\n");
-    if (ids.length !== folders.length) throw wrongAnswer(this.#git, output);
-    return ids;
+    const made = output.split("\n");
+    const other = folders.findIndex((_, row) => made[row] !== ids[row]);
+    if (other !== -1) {
+      throw converted(
+        folders[other] || "the models",
+        `git stored another folder, as ${quote(made[other] ?? "")} instead of ${ids[other]}`,
+      );
+    }
   }
 
   #listing(folder: string): string {
@@ -153,16 +172,30 @@ function folderAbove(path: string): string {
   return folder === "." ? "" : folder;
 }
 
-export function isRemoval({ mode }: StagedEntry): boolean {
-  return Number(mode) === 0;
-}
-
 function depthOf(folder: string): number {
   return folder === "" ? 0 : folder.split("/").length;
 }
 
 function kindOf(mode: string): string {
   return mode === FOLDER ? "tree" : mode === SUBMODULE ? "commit" : "blob";
+}
+
+/** Returns git's name for a folder with these entries, which git sorts as if the names of folders ended with a slash. */
+async function treeIdOf(format: ObjectFormat, entries: ReadonlyMap<string, Entry>): Promise<ObjectId> {
+  const sorted = Array.from(entries, ([name, entry]) => ({
+    ...entry,
+    name,
+    order: entry.mode === FOLDER ? `${name}/` : name,
+  })).sort((a, b) => compareUtf8(a.order, b.order));
+  const encoder = new TextEncoder();
+  const parts = sorted.flatMap(({ mode, name, id }) => [
+    encoder.encode(`${mode} ${name}\0`),
+    Uint8Array.fromHex(id),
+  ]);
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const object = await new Blob([encoder.encode(`tree ${length}\0`), ...parts]).bytes();
+  const name = await crypto.subtle.digest(format === "sha1" ? "SHA-1" : "SHA-256", object);
+  return new Uint8Array(name).toHex();
 }
 
 /** Yields the content of each tree, valid until the next one is requested; `undefined` for a file or a missing name. */
@@ -193,7 +226,7 @@ function wrongAnswer(git: Git, answer: string): FailedError {
 /** Returns the entries of a tree object by name; `undefined` if a name is not UTF-8. */
 function parseTreeObject(
   tree: Uint8Array,
-  format: ReturnType<typeof objectFormatOf>,
+  format: ObjectFormat,
 ): Map<string, Entry> | undefined {
   const idBytes = format === "sha1" ? 20 : 32;
   const entries = new Map<string, Entry>();

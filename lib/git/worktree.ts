@@ -4,7 +4,7 @@ import { removeFile, removeIfThere, removeTree } from "../core/files.ts";
 import type { Git } from "./git.ts";
 import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
-import { removeMarks } from "./stage_models.ts";
+import { isRemoval, removeMarks, type StagedEntry } from "./stage_models.ts";
 import { syncFiles } from "./sync_clone.ts";
 
 /** The paths that mean the whole worktree. */
@@ -15,6 +15,8 @@ export interface WorktreeChange {
   /** The commit that is checked out; `undefined` on a branch without commits. */
   readonly head: ObjectId | undefined;
   readonly tree: ObjectId;
+  /** All differences, if they are known. */
+  readonly changes: readonly StagedEntry[] | undefined;
   /** All paths that may differ, relative to the repository. */
   readonly paths: readonly string[];
   readonly written: readonly string[];
@@ -30,8 +32,11 @@ export async function showTree(
   registry: Registry,
   change: WorktreeChange,
 ): Promise<void> {
-  const { head, tree, paths, written, removed } = change;
+  const { head, tree, changes, paths, written, removed } = change;
   if (registry.isOwn) {
+    if (changes !== undefined && mayStage(context, registry, changes)) {
+      return await stageOwn(registry.git, changes);
+    }
     const from = head === undefined ? [] : [head];
     return void await readTree(registry.git, ["-m", "-u", ...from, tree]);
   }
@@ -41,6 +46,40 @@ export async function showTree(
   // The clean-up spares files that the repository's rules ignore.
   for (const path of removed) removeFile(context.fs, join(root, path));
   await syncFiles(context, root, written.map((path) => join(root, path)));
+}
+
+/** The most characters of changed paths. A call has each of them twice, and Windows allows 32,767 characters. */
+const STAGED_CHARS_MAX = 10_000;
+/** The characters beside a path: its mode, git's name for its content, options. */
+const CHARS_BESIDE = 100;
+
+/** Whether changes are few and the worktree has no file, which only a change of the whole index would remove. */
+function mayStage({ fs }: Context, registry: Registry, changes: readonly StagedEntry[]): boolean {
+  const chars = changes.reduce((sum, { path }) => sum + path.length + CHARS_BESIDE, 0);
+  // Git would take such a removed path for an option.
+  const isOption = changes.some(({ path }) => path.startsWith("-"));
+  if (chars > STAGED_CHARS_MAX || isOption || !registry.hasWorktree) return false;
+  for (const { name } of fs.readDirSync(registry.git.repoDir)) if (name !== ".git") return false;
+  return true;
+}
+
+/** Changes entries of the index of a clone of our own, which takes a third of the time of another whole tree. */
+async function stageOwn(git: Git, changes: readonly StagedEntry[]): Promise<void> {
+  const removals = changes.filter(isRemoval);
+  const entries = changes.filter((change) => !isRemoval(change));
+  const paths = entries.map(({ path }) => path);
+  await git.bytes([
+    "update-index",
+    "--add",
+    "--replace",
+    // Git removes the paths after the first of these options, and marks those after the second.
+    "--force-remove",
+    ...removals.map(({ path }) => path),
+    ...entries.flatMap(({ mode, blob, path }) => ["--cacheinfo", `${mode},${blob},${path}`]),
+    "--skip-worktree",
+    "--",
+    ...paths,
+  ], callOf(git));
 }
 
 /**

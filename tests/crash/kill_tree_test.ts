@@ -36,6 +36,7 @@ interface Moment {
 
 const PUBLISH_MOMENTS: readonly Moment[] = [
   { at: "mktree", when: "after" },
+  { at: "update-index", when: "after" },
   { at: "commit-tree", when: "before" },
   { at: "commit-tree", when: "after" },
   { at: "update-ref", when: "before" },

@@ -203,7 +203,7 @@ Deno.test("publish() that fails while copying deletes its copies at once", async
   writeFiles(trainer.modelsDir, { "BTC/metadata.json": "copied", "BTC/rf.joblib": "read" });
   const changing = testContext({
     spawn: (request) => {
-      if (request.args.includes("check-attr")) writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "other" });
+      if (request.args.includes("cat-file")) writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "other" });
       return isolatedSpawn(request);
     },
   });
@@ -221,7 +221,7 @@ Deno.test("publish() leaves a user's worktree unchanged at whatever step it is i
   const mine = clone(registryOf(trainer), join(dir.path, "mine"));
   const user = { ...trainer, registry: { ...trainer.registry, repoDir: mine, repoUrl: undefined } };
   writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two", "new.onnx": "new" });
-  for (const at of ["ls-tree", "cat-file", "mktree", "diff-tree", "ls-files", "commit-tree", "update-ref"]) {
+  for (const at of ["cat-file", "log", "check-attr", "mktree", "ls-files", "commit-tree", "update-ref"]) {
     const stop = new AbortController();
     const context = testContext({
       signal: stop.signal,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import * as z from "zod";
+import { ifFound } from "../../lib/core/files.ts";
 import { Git } from "../../lib/git/git.ts";
 import type { StagedEntry } from "../../lib/git/stage_models.ts";
 import { foldersAbove, TreeEdit } from "../../lib/git/tree_edit.ts";
@@ -54,6 +55,10 @@ Deno.test("TreeEdit writes the tree that git writes for the same change", async 
   }
 });
 
+function removeTreeSync(path: string): void {
+  ifFound(() => Deno.removeSync(path, { recursive: true }));
+}
+
 function definedIn(change: Change): Record<string, string> {
   return Object.fromEntries(
     Object.entries(change).flatMap(([path, text]) => text === undefined ? [] : [[path, text]]),
@@ -73,12 +78,56 @@ Deno.test("publish() of one changed file lists no other folder, and stages no ot
     },
   });
   assert.equal((await publishFrom(context, trainer)).outcome, "published");
-  const commands = calls.map(([command]) => command);
-  for (const whole of ["write-tree", "update-index", "hash-object"]) {
-    assert.equal(commands.includes(whole), false, whole);
+  const commands = calls.map(([command]) => command).sort();
+  assert.deepEqual(commands, [
+    "cat-file", // the manifest, the attributes
+    "cat-file", // the folders above the change
+    "commit-tree",
+    "config",
+    "diff-files", // of the model folder
+    "log",
+    "ls-remote",
+    "mktree",
+    "push",
+    "rev-parse",
+    "status",
+    "update-index",
+    "update-ref",
+  ]);
+  const staging = calls.find(([command]) => command === "update-index")?.filter((arg) => arg.includes("/"));
+  assert.equal(staging?.length, 2);
+});
+
+Deno.test("the index of a clone of our own is that of the new commit, whatever a publish changed", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  for (
+    const change of [{ "BTC/rf.joblib": "two" }, { "-/m.bin": "1", "SOL/a/m.bin": "1" }, { "SOL/a": "2" }]
+  ) {
+    for (const path of Object.keys(change)) removeTreeSync(`${trainer.modelsDir}/${path}`);
+    writeFiles(trainer.modelsDir, definedIn(change));
+    await publishFrom(testContext(), trainer);
+    const { repoDir } = trainer.registry;
+    assert.equal(git(repoDir, "status", "--porcelain"), "");
+    const shown = git(repoDir, "ls-files", "-v").split("\n").filter((line) => !line.startsWith("S "));
+    assert.deepEqual(shown, [], "files that git would expect in the worktree");
+    assert.equal(git(repoDir, "write-tree"), git(registryOf(trainer), "rev-parse", "main^{tree}"));
   }
-  const listings = calls.filter(([command]) => command === "ls-tree");
-  assert.deepEqual(listings.filter((args) => args.includes("models/")), []);
+});
+
+Deno.test("publish() removes a file that an earlier version left in the worktree of a clone of our own", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const { repoDir } = trainer.registry;
+  Deno.removeSync(`${repoDir}/.git/index`);
+  git(repoDir, "-c", "core.sparseCheckout=false", "read-tree", "--reset", "-u", "HEAD");
+  assert.ok(Deno.statSync(`${repoDir}/models/BTC/rf.joblib`).isFile);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  await publishFrom(testContext(), trainer);
+  assert.deepEqual(Array.from(Deno.readDirSync(repoDir), ({ name }) => name), [".git"]);
+  assert.equal(git(repoDir, "status", "--porcelain"), "");
 });
 
 Deno.test("publish() of changes in many folders and of few writes the same tree", async () => {
