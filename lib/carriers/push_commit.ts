@@ -1,20 +1,16 @@
 import type { Context } from "../core/context.ts";
-import { FailedError, ModelSyncError } from "../core/errors.ts";
+import { FailedError } from "../core/errors.ts";
 import { redactUrls } from "../core/secret.ts";
 import { askPushHook } from "../git/ask_hooks.ts";
 import { giveUpUnpushed } from "../git/branch.ts";
 import { restoredPaths } from "../git/commit_models.ts";
-import { BRANCH_NAME_TAKEN } from "../git/declined_push.ts";
+import { isPushRace } from "../git/declined_push.ts";
 import { HOOK_REFUSED } from "../git/hooks.ts";
 import { LFS_CONTENT_MISSING, type LfsContents, pushLfs } from "../git/lfs.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";
 import { keepPacks } from "../git/unpushed_packs.ts";
 import type { PublisherPlace } from "./take_over_clone.ts";
-
-/** A push that the remote rejects because its branch has moved. */
-const RACE =
-  /^!.*\[(?:rejected|remote rejected)\].*(?:fetch first|non-fast-forward|cannot lock ref|failed to update ref|stale info)/m;
 
 /** A commit to push. */
 interface PushedCommit {
@@ -55,8 +51,7 @@ export async function pushCommit(
     code: result.code,
     stderr: `${result.stderr}\n${rejections(report)}`,
   });
-  const isTaken = error instanceof ModelSyncError && error.code === BRANCH_NAME_TAKEN;
-  if (RACE.test(report) && !isTaken) return error;
+  if (isPushRace(`${result.stderr}\n${report}`)) return error;
   if (/^!.*\[remote rejected\]/m.test(report)) await giveUpUnpushed(context, registry, tip);
   throw error;
 }

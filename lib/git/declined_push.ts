@@ -10,9 +10,22 @@ export const BRANCH_NAME_TAKEN = "BRANCH_NAME_TAKEN";
 /** `a` and `a/b` cannot both be branches. The second message is GitHub's. */
 const NAME_TAKEN = /'refs\/heads\/[^']*' exists; cannot create|directory file conflict/;
 
+/** A remote that declines a push because its branch has moved, before the push or during it. */
+const RACE =
+  /^ ?!.*\[(?:rejected|remote rejected)\].*(?:fetch first|non-fast-forward|cannot lock ref|failed to update ref|stale info)/m;
+
 /** A remote states its reason in the first lines; a hook that lists its checks states it in the last ones. */
 const FIRST_LINES_MAX = 4;
 const LAST_LINES_MAX = 3;
+
+/**
+ * Returns whether another push came first.
+ *
+ * @param report git's lines about the pushed branches, with or without `--porcelain`
+ */
+export function isPushRace(report: string): boolean {
+  return RACE.test(report) && !NAME_TAKEN.test(report);
+}
 
 /** Returns the error for a push that the remote rejects. Only the remote's own lines give the reason. */
 export function declinedPush(action: string, stderr: string): FailedError {

@@ -3,6 +3,7 @@ import type { Context } from "../../core/context.ts";
 import { FailedError } from "../../core/errors.ts";
 import { removeTree } from "../../core/files.ts";
 import type { Secret } from "../../core/secret.ts";
+import { isPushRace } from "../../git/declined_push.ts";
 import { BLOBLESS, bloblessFetch, findMissingIdentity } from "../../git/git_options.ts";
 import { Git } from "../../git/git.ts";
 import { splitLogin } from "../../git/remote_url.ts";
@@ -224,7 +225,7 @@ export class TargetRepository implements AsyncDisposable {
       { action, transfer: true },
     );
     if (result.code === 0) return;
-    if (/stale info|fetch first|\(non-fast-forward\)/.test(result.stderr)) {
+    if (isPushRace(result.stderr)) {
       throw new FailedError(`Cannot ${action}: another push came first`, {
         code: "BRANCH_MOVED",
         hint: "run again: the commits of others are kept",

@@ -97,3 +97,17 @@ Deno.test("push() that a rule of the repository refuses quotes the rule", async 
   assert.match(error.message, /GH013: Repository rule violations found/);
   assert.match(error.hint ?? "", /the rules of Haidra-Org\/images/);
 });
+
+Deno.test("push() to a branch that another sync pushes at the same moment says so", async () => {
+  const beforeAsking = await failureOf((bare) => void git(bare, "branch", BRANCH, "main"));
+  const whilePushing = await failureOf((bare, server) => {
+    server.intercept = ({ method, url }) => {
+      if (method === "POST" && url.endsWith("git-receive-pack")) git(bare, "branch", BRANCH, "main");
+      return undefined;
+    };
+  });
+  for (const error of [beforeAsking, whilePushing]) {
+    assert.deepEqual([error.exitCode, error.code], [1, "BRANCH_MOVED"], error.message);
+    assert.match(error.hint ?? "", /^run again/);
+  }
+});
