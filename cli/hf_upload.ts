@@ -1,4 +1,4 @@
-import { type UploadPreview } from "../lib/carriers/huggingface_publisher.ts";
+import type { UploadPreview } from "../lib/carriers/huggingface_preview.ts";
 import { UsageError } from "../lib/core/errors.ts";
 import {
   planUpload,

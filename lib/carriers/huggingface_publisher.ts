@@ -18,9 +18,10 @@ import {
   makeTarget,
   type MissingTarget,
   readTarget,
+  targetSeal,
   type UploadTarget,
 } from "../huggingface/upload_target.ts";
-import { type ChangeList, countChanges } from "../release/changes.ts";
+import { countChanges } from "../release/changes.ts";
 import {
   createManifest,
   type Digest,
@@ -34,10 +35,10 @@ import {
 import type { ModelSet, SetFile } from "../release/model_set.ts";
 import { isSameList, refuseWithdrawnModels } from "../release/withdrawals.ts";
 import { SIGNATURE_NAME } from "../release/registry_file.ts";
-import { expiryOf, isSealDue, ownWithdrawals, readSeal, type Seal, type Sealed } from "../signing/seal.ts";
+import { expiryOf, isSealDue, ownWithdrawals, type Seal, type Sealed } from "../signing/seal.ts";
 import { findPublished, rememberPublished } from "../store/published.ts";
 import type { Store } from "../store/store.ts";
-import { carryWithdrawals, nextWithdrawals } from "../store/withdrawals.ts";
+import { carryWithdrawals } from "../store/withdrawals.ts";
 import type { Publication, Publisher } from "./carrier.ts";
 
 export interface HuggingFacePublisherOptions {
@@ -60,18 +61,6 @@ export interface HuggingFacePublication extends Publication {
   /** The commit of the branch, or the one that the pull request proposes. */
   readonly commit: CommitId;
   readonly pullRequestUrl: string | undefined;
-}
-
-/** The changes that an upload would make. */
-export interface UploadPreview {
-  readonly outcome: "published" | "unchanged";
-  readonly release: Digest;
-  readonly sequence: number;
-  readonly changes: ChangeList;
-  readonly repoId: string;
-  readonly branch: string;
-  /** The repository or branch that would be created first. */
-  readonly missing: MissingTarget | undefined;
 }
 
 /** The upload that was sent to the hub. */
@@ -125,36 +114,6 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     return new HuggingFacePublisher(context, store, options, hub, await findTarget(hub));
   }
 
-  /** Returns what an upload would change, and throws what it would refuse. */
-  static async preview(
-    context: Context,
-    options: Pick<HuggingFacePublisherOptions, "hub" | "rules" | "seal">,
-    set: ModelSet,
-    store?: Store,
-  ): Promise<UploadPreview> {
-    requireWriteToken(context.env, options.hub);
-    const hub = new Hub(context, options.hub, PATIENT);
-    const head = await findTarget(hub);
-    const target = isThere(head) ? await readTarget(context, hub, head) : { files: [], manifest: undefined };
-    const listed = target.manifest?.withdrawals ?? [];
-    const sealed = await sealOf(options, target);
-    const withdrawals = nextWithdrawals(store, ownWithdrawals(options.seal, sealed, target.manifest));
-    refuseWithdrawnModels(withdrawals, set.digest, set.dir);
-    const plan = await planUpload(context, target, set, options.rules, () => undefined);
-    const before = target.manifest?.sequence ?? 0;
-    const isDue = isSealDue(options.seal, sealed, context.clock.now());
-    const isUnchanged = plan.isUnchanged && !isDue && isSameList(withdrawals, listed);
-    return {
-      outcome: isUnchanged ? "unchanged" : "published",
-      release: set.digest,
-      sequence: isUnchanged ? before : before + 1,
-      changes: plan.changes,
-      repoId: options.hub.repoId,
-      branch: options.hub.revision,
-      missing: isThere(head) ? undefined : head,
-    };
-  }
-
   [Symbol.dispose](): void {}
 
   /** Returns the last publish of this machine, if the branch has not moved since. */
@@ -175,7 +134,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
         : await makeTarget(this.#context, this.#hub, this.#head, isPrivate);
       const target = await readTarget(this.#context, this.#hub, head);
       const listed = target.manifest?.withdrawals ?? [];
-      const sealed = await sealOf(this.#options, target);
+      const sealed = await targetSeal(this.#options.seal, target);
       const own = ownWithdrawals(this.#options.seal, sealed, target.manifest);
       const withdrawals = carryWithdrawals(this.#store, own);
       refuseWithdrawnModels(withdrawals, set.digest, set.dir);
@@ -345,13 +304,4 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     // With deleteRemoved, the repository may hold other files although the release is the same.
     return `huggingface ${parts.join(" ")}${rules.deleteRemoved ? " alone" : ""}`;
   }
-}
-
-/** Returns the signature and the expiry that the branch has. */
-async function sealOf(
-  { seal }: Pick<HuggingFacePublisherOptions, "seal">,
-  { manifest, text, signature }: Pick<UploadTarget, "manifest" | "text" | "signature">,
-): Promise<Sealed> {
-  if (manifest === undefined || text === undefined) return {};
-  return await readSeal(seal, manifest, text, signature);
 }

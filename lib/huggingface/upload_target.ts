@@ -1,6 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { ModelSyncError, RefusedError } from "../core/errors.ts";
 import type { Manifest } from "../release/manifest.ts";
+import { readSeal, type Seal, type Sealed } from "../signing/seal.ts";
 import type { CommitId, Hub, HubFile } from "./hub.ts";
 import { readHubManifest } from "./hub_manifest.ts";
 
@@ -72,4 +73,13 @@ export async function readTarget(context: Context, hub: Hub, commit: CommitId): 
     context.log.warn(`${error.message}; it will be replaced`);
     return { commit, files, manifest: undefined };
   }
+}
+
+/** Returns the signature and the expiry that the branch has. */
+export async function targetSeal(
+  seal: Seal | undefined,
+  { manifest, text, signature }: Pick<UploadTarget, "manifest" | "text" | "signature">,
+): Promise<Sealed> {
+  if (manifest === undefined || text === undefined) return {};
+  return await readSeal(seal, manifest, text, signature);
 }

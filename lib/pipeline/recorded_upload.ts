@@ -2,8 +2,8 @@ import {
   type HuggingFacePublication,
   HuggingFacePublisher,
   type HuggingFacePublisherOptions,
-  type UploadPreview,
 } from "../carriers/huggingface_publisher.ts";
+import { previewUpload, type UploadPreview } from "../carriers/huggingface_preview.ts";
 import { hubSettings, repoLayout } from "../huggingface/hub_settings.ts";
 import { uploadNames } from "../huggingface/upload_plan.ts";
 import { totalBytes } from "../release/manifest.ts";
@@ -56,7 +56,7 @@ export async function planUpload(
   const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);
   const names = uploadNames(options.rules.layout);
   const set = await readModelSet(context, location.modelsDir, cache, NO_FOLDER_MEMORY, names);
-  const preview = await HuggingFacePublisher.preview(context, options, set, store);
+  const preview = await previewUpload(context, options, set, store);
   if (preview.outcome === "published") await refuseInvalid(context, store, set, settings.activation.validate);
   return { preview, bytes: totalBytes(set.files) };
 }

@@ -3,10 +3,8 @@ import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
-import {
-  HuggingFacePublisher,
-  type HuggingFacePublisherOptions,
-} from "../../lib/carriers/huggingface_publisher.ts";
+import { previewUpload } from "../../lib/carriers/huggingface_preview.ts";
+import type { HuggingFacePublisherOptions } from "../../lib/carriers/huggingface_publisher.ts";
 import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { Secret } from "../../lib/core/secret.ts";
@@ -405,7 +403,7 @@ Deno.test("a key signs an unchanged release in one commit of two files, and the 
   await uploadFrom(context, bench.trainer, publisherOptions(server));
   const options = publisherOptions(server, { seal: testKey().seal() });
   const set = await readModelSet(context, bench.trainer, NO_CACHE);
-  const preview = await HuggingFacePublisher.preview(context, options, set);
+  const preview = await previewUpload(context, options, set);
   assert.deepEqual([preview.outcome, preview.sequence, preview.changes], [
     "published",
     2,
@@ -416,7 +414,7 @@ Deno.test("a key signs an unchanged release in one commit of two files, and the 
   const after = server.head(REPO).tree;
   const changed = [...after].filter(([path, { blob }]) => before.get(path)?.blob !== blob);
   assert.deepEqual(changed.map(([path]) => path).sort(), ["model-sync.json", "model.sig"]);
-  assert.equal((await HuggingFacePublisher.preview(context, options, set)).outcome, "unchanged");
+  assert.equal((await previewUpload(context, options, set)).outcome, "unchanged");
 });
 
 Deno.test("a model with the name of the signature is refused where it would replace it", async () => {
@@ -432,7 +430,7 @@ Deno.test("a preview lists the upload and changes nothing", async () => {
   await using bench = new UploadBench();
   const set = await readModelSet(bench.context, bench.trainer, NO_CACHE);
   const before = listing(bench.path);
-  const preview = await HuggingFacePublisher.preview(bench.context, publisherOptions(bench.server), set);
+  const preview = await previewUpload(bench.context, publisherOptions(bench.server), set);
   assert.deepEqual([preview.outcome, preview.sequence, preview.missing, preview.changes.added.length], [
     "published",
     1,
