@@ -54,3 +54,35 @@ export function lfsEntry(sha256: string, size: number): Entry {
 export function blobId(content: Uint8Array): string {
   return createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");
 }
+
+/** Returns the commits of a revision, newest first. */
+export function history(repo: Repo, revision: string): Commit[] {
+  const commits: Commit[] = [];
+  for (let commit = find(repo, revision); commit !== undefined; commit = find(repo, commit.parent ?? "")) {
+    commits.push(commit);
+  }
+  return commits;
+}
+
+/** Returns the folders and files of a commit below a folder, as the hub lists them. */
+export function listedFiles({ tree }: Commit, below: string) {
+  const folders = new Set<string>();
+  const files = [...tree].filter(([path]) => below === "" || path.startsWith(`${below}/`));
+  for (const [path] of files) {
+    for (let end = path.indexOf("/"); end !== -1; end = path.indexOf("/", end + 1)) {
+      folders.add(path.slice(0, end));
+    }
+  }
+  return [
+    ...[...folders].map((path) => ({ type: "directory", oid: "0".repeat(40), size: 0, path })),
+    ...files.map(([path, { size, blob, sha256 }]) => ({
+      type: "file",
+      oid: blob,
+      size,
+      path,
+      ...(sha256 === undefined
+        ? {}
+        : { lfs: { oid: sha256, size, pointerSize: 130 }, xetHash: "f".repeat(64) }),
+    })),
+  ];
+}

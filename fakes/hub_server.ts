@@ -1,30 +1,19 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
-import * as z from "zod";
-import { cutBody, exists, type Line, sendFile } from "./hub_bodies.ts";
+import { type HubFault, HubFaults } from "./hub_faults.ts";
+import { Batch, CommitLine, Completed, Created, failure, Preupload } from "./hub_messages.ts";
 import {
   ATTRIBUTES,
   type Commit,
   type Entry,
   find,
+  history,
   keepsInLfs,
   lfsEntry,
+  listedFiles,
   regular,
   type Repo,
 } from "./hub_repo.ts";
-
-/** A fault of an answer. */
-export type HubFault =
-  /** Answers with this response. */
-  | { readonly kind: "answer"; readonly make: () => Response | Promise<Response> }
-  /** Runs something first, then answers correctly. */
-  | { readonly kind: "first"; readonly act: () => void | Promise<void> }
-  /** The request takes effect, but its answer is lost. */
-  | { readonly kind: "lost" }
-  /** The correct headers and this many bytes of the body; then the connection ends, once `hang` resolves. */
-  | { readonly kind: "cut"; readonly afterBytes: number; readonly hang?: () => Promise<void> }
-  /** The correct headers with the same number of wrong bytes. */
-  | { readonly kind: "corrupt" };
+import { HubStorage } from "./hub_storage.ts";
 
 export interface HubRequest {
   readonly server: "hub" | "storage";
@@ -33,43 +22,6 @@ export interface HubRequest {
   readonly status: number;
   readonly headers: Headers;
 }
-
-const Preupload = z.object({
-  files: z.array(z.object({ path: z.string(), size: z.number(), sample: z.string() })).max(100),
-});
-const Batch = z.object({
-  operation: z.literal("upload"),
-  transfers: z.array(z.string()),
-  hash_algo: z.literal("sha_256"),
-  objects: z.array(z.object({ oid: z.string().regex(/^[0-9a-f]{64}$/), size: z.number().positive() })).max(
-    100,
-  ),
-});
-const Line = z.discriminatedUnion("key", [
-  z.object({
-    key: z.literal("header"),
-    value: z.object({ summary: z.string(), parentCommit: z.string().optional() }),
-  }),
-  z.object({
-    key: z.literal("file"),
-    value: z.object({ path: z.string(), content: z.string(), encoding: z.literal("base64") }),
-  }),
-  z.object({
-    key: z.literal("lfsFile"),
-    value: z.object({ path: z.string(), algo: z.literal("sha256"), oid: z.string(), size: z.number() }),
-  }),
-  z.object({ key: z.literal("deletedFile"), value: z.object({ path: z.string() }) }),
-]);
-const Created = z.object({
-  type: z.literal("model"),
-  name: z.string(),
-  organization: z.string(),
-  visibility: z.enum(["public", "private"]).optional(),
-});
-const Completed = z.object({
-  oid: z.string(),
-  parts: z.array(z.object({ partNumber: z.number(), etag: z.string().min(1) })),
-});
 
 /**
  * A hub and its storage, on two loopback origins, as in the hub's API description and its clients' sources:
@@ -84,51 +36,35 @@ export class HubServer implements AsyncDisposable {
   linkRoot: string | undefined;
   /** Whether answers about revisions have an ETag. */
   hasEtags = true;
-  /** The root of signed addresses, if storage is reached through another server. */
-  storageRoot: string | undefined;
   /** LFS objects of at least this size are uploaded in parts of this size. */
   partBytes = Infinity;
-  /** The line from the storage to all clients together. Default: as fast as this machine. */
-  line: Line | undefined;
   readonly requests: HubRequest[] = [];
   readonly repos = new Map<string, Repo>();
-  readonly #dir: string;
+  readonly storage: HubStorage;
   readonly #hub: Deno.HttpServer<Deno.NetAddr>;
-  readonly #storage: Deno.HttpServer<Deno.NetAddr>;
-  readonly #faults: { readonly on: RegExp; readonly fault: HubFault }[] = [];
-  /** The valid signed addresses. */
-  readonly #signed = new Map<string, string>();
-  readonly #parts = new Map<string, Map<number, string>>();
+  readonly #storageServer: Deno.HttpServer<Deno.NetAddr>;
+  readonly #faults = new HubFaults();
   #serial = 0;
 
   /** @param dir an existing folder for LFS objects */
   constructor(dir: string) {
-    this.#dir = dir;
     const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
     this.#hub = Deno.serve(options, (request) => this.#serve("hub", request));
-    this.#storage = Deno.serve(options, (request) => this.#serve("storage", request));
+    this.#storageServer = Deno.serve(options, (request) => this.#serve("storage", request));
+    this.storage = new HubStorage(dir, `http://127.0.0.1:${this.#storageServer.addr.port}`);
   }
 
   get endpoint(): string {
     return `http://127.0.0.1:${this.#hub.addr.port}`;
   }
 
-  get storageOrigin(): string {
-    return `http://127.0.0.1:${this.#storage.addr.port}`;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#hub.shutdown(), this.#storage.shutdown()]);
+    await Promise.all([this.#hub.shutdown(), this.#storageServer.shutdown()]);
   }
 
   /** Adds faults for the next requests whose `METHOD /path` matches, in order. */
   fail(on: RegExp, ...faults: HubFault[]): void {
-    for (const fault of faults) this.#faults.push({ on, fault });
-  }
-
-  /** Invalidates all signed addresses. */
-  expireSigned(): void {
-    this.#signed.clear();
+    this.#faults.add(on, faults);
   }
 
   /** Creates a repository with one commit, as the hub does. */
@@ -155,11 +91,9 @@ export class HubServer implements AsyncDisposable {
     const repo = this.repos.get(id) ?? this.createRepo(id);
     const tree = new Map(this.head(id, branch).tree);
     for (const [path, content] of Object.entries(files)) {
-      if (content === undefined) tree.delete(path);
-      else {tree.set(
-          path,
-          this.#store(path, typeof content === "string" ? new TextEncoder().encode(content) : content),
-        );}
+      const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+      if (bytes === undefined) tree.delete(path);
+      else tree.set(path, this.#store(path, bytes));
     }
     return this.#addCommit(repo, branch, "by hand", tree);
   }
@@ -167,7 +101,7 @@ export class HubServer implements AsyncDisposable {
   /** Adds a commit with a file on this disk, for files that are too large for memory. */
   commitLarge(id: string, path: string, file: string, sha256: string, branch = "main"): Commit {
     const repo = this.repos.get(id) ?? this.createRepo(id);
-    Deno.symlinkSync(file, join(this.#dir, sha256));
+    this.storage.link(sha256, file);
     const tree = new Map(this.head(id, branch).tree);
     tree.set(path, lfsEntry(sha256, Deno.statSync(file).size));
     return this.#addCommit(repo, branch, "by hand", tree);
@@ -187,24 +121,19 @@ export class HubServer implements AsyncDisposable {
       entries.sort(([a], [b]) => a < b ? -1 : 1).map(([path, entry]) => [
         path,
         entry.content === undefined
-          ? Deno.readTextFileSync(join(this.#dir, entry.sha256 ?? ""))
+          ? this.storage.text(entry.sha256 ?? "")
           : new TextDecoder().decode(entry.content),
       ]),
     );
   }
 
-  /** Replaces an LFS object's bytes in the storage, without changing its name. */
-  corruptObject(sha256: string, content: string): void {
-    Deno.writeTextFileSync(join(this.#dir, sha256), content);
-  }
-
   async #serve(server: "hub" | "storage", request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
     const path = decodeURIComponent(pathname);
-    const line = `${request.method} ${path}`;
-    const index = this.#faults.findIndex(({ on }) => on.test(line));
-    const fault = index === -1 ? undefined : this.#faults.splice(index, 1)[0]?.fault;
-    const response = await this.#withFault(fault, request, server);
+    const response = await this.#faults.answer(
+      `${request.method} ${path}`,
+      () => server === "hub" ? this.#answerHub(request) : this.storage.answer(request),
+    );
     this.requests.push({
       server,
       method: request.method,
@@ -214,36 +143,6 @@ export class HubServer implements AsyncDisposable {
     });
     // An unread body would block the next request on the connection.
     if (!request.bodyUsed) await request.body?.cancel();
-    return response;
-  }
-
-  async #withFault(
-    fault: HubFault | undefined,
-    request: Request,
-    server: "hub" | "storage",
-  ): Promise<Response> {
-    if (fault?.kind === "answer") return await fault.make();
-    if (fault?.kind === "first") await fault.act();
-    const response = server === "hub" ? await this.#answerHub(request) : await this.#answerStorage(request);
-    if (fault?.kind === "lost") {
-      await response.body?.cancel();
-      return new Response(cutBody(null, 0), { headers: { "content-length": "100" } });
-    }
-    if (fault?.kind === "cut") {
-      const headers = new Headers(response.headers);
-      if (!headers.has("content-length")) headers.set("content-length", "1000000");
-      // A compressed answer that is cut would look complete.
-      headers.set("cache-control", "no-transform");
-      return new Response(cutBody(response.body, fault.afterBytes, fault.hang), {
-        status: response.status,
-        headers,
-      });
-    }
-    if (fault?.kind === "corrupt") {
-      const bytes = new Uint8Array(await response.arrayBuffer());
-      bytes.forEach((byte, index) => bytes[index] = byte ^ 1);
-      return new Response(bytes, response);
-    }
     return response;
   }
 
@@ -310,10 +209,11 @@ export class HubServer implements AsyncDisposable {
   }
 
   #commits(url: URL, repo: Repo, revision: string): Response {
-    const listed: { id: string; title: string; authors: { user: string }[] }[] = [];
-    for (let commit = find(repo, revision); commit !== undefined; commit = find(repo, commit.parent ?? "")) {
-      listed.push({ id: commit.id, title: commit.message, authors: [{ user: "ada" }] });
-    }
+    const listed = history(repo, revision).map(({ id, message }) => ({
+      id,
+      title: message,
+      authors: [{ user: "ada" }],
+    }));
     return Response.json(listed.slice(0, Number(url.searchParams.get("limit") ?? 50)));
   }
 
@@ -339,25 +239,7 @@ export class HubServer implements AsyncDisposable {
     const commit = find(repo, revision);
     if (commit === undefined) return failure(404, "RevisionNotFound");
     if (url.searchParams.get("recursive") !== "true") return failure(400, undefined);
-    const folders = new Set<string>();
-    const files = [...commit.tree].filter(([path]) => below === "" || path.startsWith(`${below}/`));
-    for (const [path] of files) {
-      for (let end = path.indexOf("/"); end !== -1; end = path.indexOf("/", end + 1)) {
-        folders.add(path.slice(0, end));
-      }
-    }
-    const all = [
-      ...[...folders].map((path) => ({ type: "directory", oid: "0".repeat(40), size: 0, path })),
-      ...files.map(([path, { size, blob, sha256 }]) => ({
-        type: "file",
-        oid: blob,
-        size,
-        path,
-        ...(sha256 === undefined
-          ? {}
-          : { lfs: { oid: sha256, size, pointerSize: 130 }, xetHash: "f".repeat(64) }),
-      })),
-    ];
+    const all = listedFiles(commit, below);
     const start = Number(url.searchParams.get("cursor") ?? 0);
     const next = new URL(`${url.pathname}${url.search}`, this.linkRoot ?? url);
     next.searchParams.set("cursor", String(start + this.pageSize));
@@ -381,14 +263,8 @@ export class HubServer implements AsyncDisposable {
     }
     headers.set("x-linked-etag", `"${entry.sha256}"`);
     headers.set("x-linked-size", String(entry.size));
-    headers.set("location", this.#sign(entry.sha256 ?? ""));
+    headers.set("location", this.storage.sign(entry.sha256 ?? ""));
     return new Response(null, { status: 302, headers });
-  }
-
-  #sign(what: string): string {
-    const signature = `s${++this.#serial}`;
-    this.#signed.set(signature, what);
-    return `${this.storageRoot ?? this.storageOrigin}/${what}?X-Amz-Signature=${signature}`;
   }
 
   async #preupload(request: Request): Promise<Response> {
@@ -405,14 +281,11 @@ export class HubServer implements AsyncDisposable {
   async #batch(request: Request, id: string): Promise<Response> {
     const { objects } = Batch.parse(await request.json());
     const answer = objects.map(({ oid, size }) => {
-      if (exists(join(this.#dir, oid))) return { oid, size };
-      if (size < this.partBytes) return { oid, size, actions: { upload: { href: this.#sign(oid) } } };
+      if (this.storage.has(oid)) return { oid, size };
+      if (size < this.partBytes) return { oid, size, actions: { upload: { href: this.storage.sign(oid) } } };
       const header: Record<string, string> = { chunk_size: String(this.partBytes) };
-      const count = Math.ceil(size / this.partBytes);
-      this.#parts.set(oid, new Map());
-      for (let part = 1; part <= count; part++) {
-        header[String(part).padStart(5, "0")] = this.#sign(`${oid}.${part}`);
-      }
+      const urls = this.storage.signParts(oid, Math.ceil(size / this.partBytes));
+      for (const [index, url] of urls.entries()) header[String(index + 1).padStart(5, "0")] = url;
       return { oid, size, actions: { upload: { href: `${this.endpoint}/${id}/complete/${oid}`, header } } };
     });
     return Response.json({ transfer: "basic", objects: answer }, {
@@ -422,24 +295,11 @@ export class HubServer implements AsyncDisposable {
 
   async #complete(request: Request): Promise<Response> {
     const { oid, parts } = Completed.parse(await request.json());
-    const known = this.#parts.get(oid) ?? new Map();
-    if (parts.length !== known.size || parts.some((part) => known.get(part.partNumber) !== part.etag)) {
-      return failure(400, undefined);
-    }
-    const whole = await Deno.open(join(this.#dir, oid), { write: true, create: true });
-    try {
-      for (const { partNumber } of parts) {
-        using part = await Deno.open(join(this.#dir, `${oid}.${partNumber}`));
-        await part.readable.pipeTo(whole.writable, { preventClose: true });
-      }
-    } finally {
-      whole.close();
-    }
-    return Response.json({});
+    return await this.storage.joinParts(oid, parts) ? Response.json({}) : failure(400, undefined);
   }
 
   async #receiveCommit(request: Request, url: URL, repo: Repo, branch: string): Promise<Response> {
-    const lines = (await request.text()).split("\n").map((line) => Line.parse(JSON.parse(line)));
+    const lines = (await request.text()).split("\n").map((line) => CommitLine.parse(JSON.parse(line)));
     const [header, ...operations] = lines;
     const head = repo.branches.get(branch);
     if (header?.key !== "header" || head === undefined) return failure(404, "RevisionNotFound");
@@ -454,7 +314,7 @@ export class HubServer implements AsyncDisposable {
       if (key === "deletedFile" && !tree.delete(value.path)) return failure(400, undefined);
       if (key === "file") tree.set(value.path, regular(Uint8Array.fromBase64(value.content)));
       if (key === "lfsFile") {
-        if (!exists(join(this.#dir, value.oid))) return failure(400, undefined, "LFS object is missing");
+        if (!this.storage.has(value.oid)) return failure(400, undefined, "LFS object is missing");
         tree.set(value.path, lfsEntry(value.oid, value.size));
       }
     }
@@ -473,57 +333,10 @@ export class HubServer implements AsyncDisposable {
     });
   }
 
-  async #answerStorage(request: Request): Promise<Response> {
-    const url = new URL(request.url);
-    const what = url.pathname.slice(1);
-    if (request.headers.has("authorization")) {
-      return new Response("two kinds of credentials", { status: 400 });
-    }
-    if (this.#signed.get(url.searchParams.get("X-Amz-Signature") ?? "") !== what) {
-      return new Response("<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>", {
-        status: 403,
-        headers: { "content-type": "application/xml" },
-      });
-    }
-    const path = join(this.#dir, what);
-    return request.method === "PUT"
-      ? await this.#put(request, what, path)
-      : await sendFile(request, path, this.line);
-  }
-
-  async #put(request: Request, what: string, path: string): Promise<Response> {
-    const length = request.headers.get("content-length");
-    // S3 refuses bodies of unknown length.
-    if (length === null) return new Response("MissingContentLength", { status: 411 });
-    const hash = createHash("sha256");
-    let bytes = 0;
-    {
-      using file = await Deno.open(`${path}.new`, { write: true, create: true, truncate: true });
-      try {
-        for await (const piece of request.body ?? []) {
-          hash.update(piece);
-          bytes += piece.length;
-          for (let offset = 0; offset < piece.length;) offset += await file.write(piece.subarray(offset));
-        }
-      } catch {
-        // The client has closed the connection.
-        return new Response(null, { status: 400 });
-      }
-    }
-    const sha256 = hash.digest("hex");
-    const [oid = "", part] = what.split(".");
-    if (bytes !== Number(length) || (part === undefined && sha256 !== oid)) {
-      return new Response("BadDigest", { status: 400 });
-    }
-    Deno.renameSync(`${path}.new`, path);
-    if (part !== undefined) this.#parts.get(oid)?.set(Number(part), `"${sha256}"`);
-    return new Response(null, { headers: { etag: `"${sha256}"` } });
-  }
-
   #store(path: string, content: Uint8Array<ArrayBuffer>): Entry {
     if (!keepsInLfs(path, content.length, content.subarray(0, 512))) return regular(content);
     const sha256 = createHash("sha256").update(content).digest("hex");
-    Deno.writeFileSync(join(this.#dir, sha256), content);
+    this.storage.write(sha256, content);
     return lfsEntry(sha256, content.length);
   }
 
@@ -540,9 +353,4 @@ export class HubServer implements AsyncDisposable {
     repo.branches.set(branch, id);
     return commit;
   }
-}
-
-function failure(status: number, code: string | undefined, message = code ?? "refused"): Response {
-  const headers = { "x-error-message": message, ...(code === undefined ? {} : { "x-error-code": code }) };
-  return Response.json({ error: message }, { status, headers });
 }

@@ -26,7 +26,7 @@ export class DeltaWorld extends HubWorld {
     this.model = new ChangedModel(bench, join(this.trainer, "models", FILE), bench.scale.bytes(4 * GIB));
     const { signal } = bench;
     const line = new RateLimit({ clock: systemClock, signal }, LINE_BYTES_PER_SECOND);
-    this.server.line = async (bytes) => {
+    this.server.storage.line = async (bytes) => {
       this.#sentBytes += bytes;
       await line.pass(bytes, () => {});
     };

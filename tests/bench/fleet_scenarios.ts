@@ -66,8 +66,8 @@ export async function hubFleet(bench: Workbench): Promise<void> {
   Deno.mkdirSync(objects);
   await using server = new HubServer(objects);
   await using hub = new CountingHost(server.endpoint);
-  await using storage = new CountingHost(server.storageOrigin);
-  server.storageRoot = storage.origin;
+  await using storage = new CountingHost(server.storage.origin);
+  server.storage.root = storage.origin;
   const [trainer, bot] = machines(
     bench,
     { huggingface: { repo_id: REPO } },

@@ -26,12 +26,12 @@ export class HubWorld implements AsyncDisposable {
     const objects = join(root, "objects");
     Deno.mkdirSync(objects, { recursive: true });
     this.server = new HubServer(objects);
-    const { endpoint: hub, storageOrigin: storage, token } = this.server;
+    const { endpoint: hub, storage, token } = this.server;
     this.#lines = roundTripMs === 0
       ? []
-      : [hub, storage].map((origin) => new DistantServer(origin, roundTripMs));
+      : [hub, storage.origin].map((origin) => new DistantServer(origin, roundTripMs));
     this.endpoint = this.#lines[0]?.origin ?? hub;
-    this.server.storageRoot = this.#lines[1]?.origin;
+    storage.root = this.#lines[1]?.origin ?? storage.root;
     [this.trainer, this.bot] = [join(root, "trainer"), join(root, "bot")];
     for (const machine of [this.trainer, this.bot]) {
       Deno.mkdirSync(join(machine, "configs"), { recursive: true });

@@ -294,7 +294,7 @@ Deno.test("wrong bytes of the right size are refused, and the active release sta
   await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
   bench.server.commit(REPO, { "model.joblib": "uno" });
   const sha256 = createHash("sha256").update("uno").digest("hex");
-  bench.server.corruptObject(sha256, "UNO");
+  bench.server.storage.write(sha256, "UNO");
   await assert.rejects(pullTo(bench.context, bench.bot, sourceOptions(bench.server)), {
     code: "DIGEST_MISMATCH",
     exitCode: 5,

@@ -102,7 +102,7 @@ Deno.test("a hub whose addresses for the parts do not fit the file is not used",
   writeFiles(bench.trainer, { "model.bin": BIG });
   bench.server.createRepo(REPO);
   const oid = createHash("sha256").update(BIG).digest("hex");
-  const url = bench.server.storageOrigin;
+  const url = bench.server.storage.origin;
   const headers = [
     { chunk_size: "0" },
     { chunk_size: "500000", "00001": url },
