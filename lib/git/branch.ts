@@ -209,10 +209,10 @@ export function missingBranch(registry: Registry): UnreachableError {
   return new UnreachableError(
     `Cannot find the branch ${registry.settings.branch} in ${
       redactUrls(registry.remoteUrl.url)
-    }: nothing was published there yet`,
+    }: there is no such branch`,
     {
       code: "BRANCH_MISSING",
-      hint: "publish first, or set model_sync.branch to the branch that holds the models",
+      hint: "publish first, check the address, or set model_sync.branch to the branch that holds the models",
     },
   );
 }

@@ -218,6 +218,16 @@ const DIAGNOSES: readonly Diagnosis[] = [
       }),
   },
   {
+    pattern: /not valid: is this a git repository|invalid server response|bad line length/i,
+    toError: (message) =>
+      new UnreachableError(message, {
+        code: "GIT_UNREACHABLE",
+        hint:
+          "the answer is not a git server's: check the remote's address, and whether a proxy or the login page of " +
+          "the network answers in its place; over ssh, a start-up file of the shell must not print anything",
+      }),
+  },
+  {
     pattern: /returned error: 429|too many requests/i,
     toError: (message, _match, _repoDir, retryAfterMs) =>
       new TransientError(message, {

@@ -168,7 +168,7 @@ Deno.test("each fault has its exit code, and one line with the next step", async
     assert.ok(lines.length <= 2 && lines.every((line) => /^(error|next): /.test(line)), result.stderr);
     assert.equal(result.stdout, "");
   };
-  await expect(bot, 4, /nothing was published there yet/, "pull");
+  await expect(bot, 4, /there is no such branch/, "pull");
   await expect(
     trainer,
     2,

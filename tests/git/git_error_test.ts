@@ -27,6 +27,20 @@ Deno.test("gitError() distinguishes the cause: credentials, network, disk, lock,
   for (const [stderr, exitCode] of cases) assert.equal(gitError("do it", stderr).exitCode, exitCode, stderr);
 });
 
+Deno.test("gitError() says that the answer is not a git server's", () => {
+  const answers = [
+    "fatal: https://x/m.git/info/refs not valid: is this a git repository?",
+    "fatal: invalid server response; got '<html>'",
+    "fatal: protocol error: bad line length character: <htm",
+    "error: remote-curl: bad line length character: <htm",
+  ];
+  for (const stderr of answers) {
+    const error = gitError("reach it", stderr);
+    assert.deepEqual([error.code, error.exitCode], ["GIT_UNREACHABLE", 4], stderr);
+    assert.match(error.hint ?? "", /not a git server's: check the remote's address/, stderr);
+  }
+});
+
 Deno.test("gitError() names the proxy and the certificate that keep git from the remote", () => {
   const at = (address: string, words: string) => `fatal: unable to access '${address}': ${words}\n`;
   const proxy = [
