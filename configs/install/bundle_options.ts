@@ -20,3 +20,13 @@ export function bundleArgs(map: string, folder: string, entry: string): string[]
   const options = ["-q", "--platform", "deno", "--code-splitting", "--import-map", map, "--outdir", folder];
   return ["bundle", ...options, entry];
 }
+
+/**
+ * Returns the arguments of Deno that write a bundled file and all that it imports into one file.
+ *
+ * @param external the files that stay apart, as they are imported
+ */
+export function mergeArgs(entry: string, folder: string, external: readonly string[]): string[] {
+  const options = external.map((path) => `--external=${path}`);
+  return ["bundle", "-q", "--no-config", "--platform", "deno", ...options, "--outdir", folder, entry];
+}

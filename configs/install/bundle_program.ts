@@ -5,14 +5,16 @@ import { sourceDigest, sourceLine } from "../../cli/_source_line.ts";
 import { SUMMARIES } from "../../cli/_help.ts";
 import { ifFound, removeTree, syncFolder, syncFolders } from "../../lib/core/files.ts";
 import { listFolder } from "../../lib/core/folders.ts";
-import { bundleArgs, bundleImports } from "./bundle_options.ts";
+import { bundleArgs, bundleImports, mergeArgs } from "./bundle_options.ts";
 import { causesOf } from "./deno_causes.ts";
 import type { InstallWorld } from "./install_world.ts";
+import { syncEach } from "../../lib/core/sync_files.ts";
 import { linkOrCopy } from "./link_or_copy.ts";
+import { mergeChunks } from "./merge_chunks.ts";
 import { loadedBy, moduleGraph } from "./module_graph.ts";
 import { programStamp } from "./program_stamp.ts";
 
-/** The entry of the bundle of all commands in its folder. Those of one command have the command's name. */
+/** The entry of the bundle of all commands in its folder. Those of one command are in folders with the command's name. */
 export const BUNDLE_ENTRY = "bundled.js";
 
 const DenoInfo = z.object({ denoDir: z.string().optional() });
@@ -80,22 +82,34 @@ async function writeBundle(
   await writeSources(world.clone, root, info, folder);
   const made = join(folder, "made");
   Deno.mkdirSync(made);
-  const bundle = async (entry: string, changes: Readonly<Record<string, string>>) => {
-    const map = join(made, "import_map.json");
-    Deno.writeTextFileSync(map, JSON.stringify({ imports: { ...importsOf(world, root, made), ...changes } }));
-    await run(bundleArgs(map, folder, entry), { DENO_DIR: cache });
+  const map = (name: string, changes: Readonly<Record<string, string>>) => {
+    const path = join(made, `imports_${name}.json`);
+    Deno.writeTextFileSync(
+      path,
+      JSON.stringify({ imports: { ...importsOf(world, root, made), ...changes } }),
+    );
+    return path;
   };
-  await bundle("cli/bundled.ts", {});
+  await run(bundleArgs(map("all", {}), folder, "cli/bundled.ts"), { DENO_DIR: cache });
+  Deno.writeTextFileSync(join(folder, "install_again.txt"), repair);
   for (const name of FREQUENT) {
     const { entry, entries } = writeCommandModules(root, made, name);
-    await bundle(pathToFileURL(entry).href, { [`${root}cli/_entries.ts`]: pathToFileURL(entries).href });
+    const own = join(folder, name);
+    const imports = map(name, { [`${root}cli/_entries.ts`]: pathToFileURL(entries).href });
+    await run(bundleArgs(imports, own, pathToFileURL(entry).href), { DENO_DIR: cache });
+    await mergeChunks(own, `${name}.js`, async (merged, outdir, external) => {
+      await run(mergeArgs(pathToFileURL(join(own, merged)).href, outdir, external), { DENO_DIR: cache });
+    });
+    Deno.mkdirSync(join(own, "sources"));
+    for (const beside of [`sources/${name}.txt`, "install_again.txt"]) {
+      Deno.copyFileSync(join(folder, beside), join(own, beside));
+    }
   }
   await removeTree(Deno, made);
-  Deno.writeTextFileSync(join(folder, "install_again.txt"), repair);
 }
 
 /**
- * Commands that run often. Each has a bundle of its own, which is loaded in a few files: in the bundle of all commands,
+ * Commands that run often. Each has a bundle of its own, which is loaded in two files: in the bundle of all commands,
  * every set of commands that share a module has a file.
  */
 export const FREQUENT = ["status", "pull", "publish", "hf-pull", "artifact-pull", "runpod-pull"] as const;
@@ -104,7 +118,13 @@ export const FREQUENT = ["status", "pull", "publish", "hf-pull", "artifact-pull"
 function writeCommandModules(root: string, folder: string, name: typeof FREQUENT[number]) {
   const [entry, entries] = [join(folder, `${name}.ts`), join(folder, `entries_${name}.ts`)];
   const address = (path: string) => JSON.stringify(`${root}cli/${path}`);
-  Deno.writeTextFileSync(entry, `import ${address("bundled.ts")};\n`);
+  Deno.writeTextFileSync(
+    entry,
+    `import { startBundle } from ${address("_bundle_start.ts")};
+import * as main from ${address("main.ts")};
+export const run = () => startBundle(() => Promise.resolve(main));
+`,
+  );
   Deno.writeTextFileSync(
     entries,
     `import { runProgram } from ${address("_command.ts")};
@@ -131,16 +151,17 @@ function sourceRoot(info: string): string {
   return main.slice(0, -MAIN.length);
 }
 
+/** The disk writes several files at once, and their entries in one commit. */
+const SYNCS_AT_ONCE = 32;
+
 /** Gives a whole bundle its name. The same bundle stays, because running commands may still load files of it. */
 async function moveBundle(scratch: string, program: string): Promise<void> {
   const files = filesIn(scratch);
   const isThere = files.join("\n") === filesIn(program).join("\n") &&
     files.every((file) => isSameFile(join(scratch, file), join(program, file)));
   if (isThere) return;
-  for (const file of files) {
-    using opened = Deno.openSync(join(scratch, file), { read: true, write: true });
-    opened.syncSync();
-  }
+  const paths = files.map((file) => join(scratch, file));
+  await syncEach({ fs: Deno, signal: new AbortController().signal }, paths, SYNCS_AT_ONCE);
   syncFolders(Deno, scratch);
   const damaged = `${program}-old`;
   await removeTree(Deno, damaged);

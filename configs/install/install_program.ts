@@ -16,6 +16,7 @@ import { shellWord } from "../../lib/core/quote.ts";
 import { bundleProgram, FREQUENT } from "./bundle_program.ts";
 import { commandFlags } from "./command_flags.ts";
 import { installerCommand } from "./install_options.ts";
+import { foldCaches } from "./fold_caches.ts";
 import { fetchPackages } from "./fetch_packages.ts";
 import {
   findInstallation,
@@ -66,6 +67,7 @@ export async function install(world: InstallWorld, prefix: string, isDryRun: boo
   const program = await addBundle(world, plan, registry);
   const launcher = launcherText(world, plan, registry, program);
   if (program === undefined) await checkLauncher(world, places, launcher);
+  foldCaches(cache);
   const replaced = findText(Deno, places.launcher) ?? "";
   replaceFile(Deno, places.launcher, launcher, 0o755);
   await removeStale(places, [runtime, cache, ...program === undefined ? [] : [program]], replaced);

@@ -1,5 +1,6 @@
 import { shellWord } from "../../lib/core/quote.ts";
 import { BUNDLE_ENTRY } from "./bundle_program.ts";
+import { RUN_FILE } from "./merge_chunks.ts";
 import { ANY_COMMAND, type CommandFlags } from "./command_flags.ts";
 
 /** A line of every launcher: the installer replaces and removes only files that contain it. */
@@ -100,7 +101,7 @@ function commandCases({ own }: CommandFlags, isBundled: boolean): string[] {
 /** Returns the lines that start the bundle of the command, or else of all. A bundle compares itself with the source. */
 function bundled(program: string): string {
   return `bundle=${shellWord(program)}
-if [ -r "$bundle/\${1-}.js" ]; then start=$bundle/$1.js
+if [ -r "$bundle/\${1-}/${RUN_FILE}" ]; then start=$bundle/$1/${RUN_FILE}
 elif [ -r "$bundle/${BUNDLE_ENTRY}" ]; then start=$bundle/${BUNDLE_ENTRY}; fi
 `;
 }

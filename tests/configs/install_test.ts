@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { basename, delimiter, dirname, join, relative } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { SUMMARIES } from "../../cli/_help.ts";
+import { foldCaches } from "../../configs/install/fold_caches.ts";
+import { mergeArgs } from "../../configs/install/bundle_options.ts";
+import { mergeChunks } from "../../configs/install/merge_chunks.ts";
 import { runInstaller as start } from "../../configs/install/installer.ts";
 import { copyPackages, removeNeedless } from "../../configs/install/copy_packages.ts";
 import { parseOptions } from "../../configs/install/install_options.ts";
@@ -26,6 +31,14 @@ const INFO = JSON.stringify({
   })),
   npmPackages: {},
 });
+
+/** Writes what Deno's bundler would, if the arguments start it: an entry of one file. */
+function standForBundler(args: readonly string[]): void {
+  const entry = args.at(-1) ?? "";
+  if (args[0] !== "bundle") return;
+  const folder = args[args.indexOf("--outdir") + 1] ?? assert.fail();
+  writeFiles(folder, { [basename(entry).replace(/\.ts$/, ".js")]: "export {\n  run\n};\n" });
+}
 
 /** Runs the installer with this machine's Deno. */
 async function runInstaller(
@@ -151,6 +164,7 @@ Deno.test({
       async (command, args, { cwd, env }) => {
         if (args[0] !== "bundle") return await output(command, args, cwd, env);
         Deno.writeTextFileSync(main, `${source}\n`);
+        standForBundler(args);
         return { success: true, stdout: "", stderr: "" };
       },
     );
@@ -199,12 +213,24 @@ async function assertFollowsSource(prefix: string, launcher: string, project: st
   const home = join(prefix, "lib/model-sync");
   const [bundle = ""] = bundlesOf(prefix);
   const folder = join(home, bundle);
-  for (const { name } of Deno.readDirSync(folder)) {
-    if (!/^main-.*\.js$/.test(name)) continue;
+  assert.deepEqual(
+    Deno.readTextFileSync(join(folder, "status/run.js")).match(/"\.[^"]*"/g),
+    ['"./start.js"'],
+    "two files are loaded",
+  );
+  const mains = Array.from(Deno.readDirSync(folder), ({ name }) => name).filter((name) =>
+    /^main-.*\.js$/.test(name)
+  );
+  for (const name of [...mains, "status/start.js"]) {
     const text = Deno.readTextFileSync(join(folder, name));
-    Deno.writeTextFileSync(join(folder, name), `${text}\nDeno.stderr.writeSync(new Uint8Array([66]));\n`);
+    const marked = text.replace(
+      /^async function start\d*\(\) \{$/m,
+      (line) => `${line}\nDeno.stderr.writeSync(new Uint8Array([66]));`,
+    );
+    assert.notEqual(marked, text, name);
+    Deno.writeTextFileSync(join(folder, name), marked);
   }
-  const sources = join(folder, "sources/status.txt");
+  const sources = join(folder, "status/sources/status.txt");
   const lines = Deno.readTextFileSync(sources);
   // As after a chmod or a copy, and as after a change.
   const copied = lines.replace(/(?<=cli\/status\.ts\t\d+\t)\d+/, "1");
@@ -216,9 +242,7 @@ async function assertFollowsSource(prefix: string, launcher: string, project: st
     assert.deepEqual([code, stderr], [0, printed]);
   }
   Deno.writeTextFileSync(sources, lines);
-  const every = Array.from(Deno.readDirSync(folder), ({ name }) => name);
-  for (const [entry, printed] of [["status.js", "B"], ["bundled.js", ""]] as const) {
-    assert.ok(every.includes(entry));
+  for (const [entry, printed] of [["status/run.js", "B"], ["bundled.js", ""]] as const) {
     Deno.removeSync(join(folder, entry));
     const { code, stderr } = await output(launcher, ["status"], project, OFFLINE);
     assert.deepEqual([code, stderr], [0, printed], `without ${entry}`);
@@ -318,6 +342,7 @@ async function installWithoutPackages(prefix: string, answer: { success: boolean
     calls.push({ words: args.join(" "), cache: env["DENO_DIR"] });
     if (args.includes("--cached-only")) return Promise.resolve({ success: false, stdout: "", stderr: "" });
     if (args[0] === "cache") return Promise.resolve({ ...answer, stdout: "" });
+    standForBundler(args);
     return Promise.resolve({ success: true, stdout: INFO, stderr: "" });
   });
   return { ...result, calls };
@@ -329,7 +354,7 @@ Deno.test("an install announces the download of packages once, and downloads the
   assert.deepEqual([code, printed.match(/downloading/g)?.length], [0, 1], printed);
   assert.match(printed, /^downloading the packages, about 50 MB, once \.\.\.\ninstalled /);
   const loads = calls.filter(({ words }) => /^(?:cache|bundle|info --json \S)/.test(words));
-  assert.equal(loads.length, 12);
+  assert.equal(loads.length, 18);
   for (const { words, cache = "" } of loads) assert.ok(cache.startsWith(dir.path), words);
 });
 
@@ -340,6 +365,7 @@ Deno.test("an install whose launcher does not run is refused; one over a damaged
   const launcher = join(prefix, IS_WINDOWS ? "bin/model-sync.cmd" : "bin/model-sync");
   const install = async (broken: string, variables: Readonly<Record<string, string>> = {}) =>
     await runInstaller(["install", "--prefix", prefix], variables, (_, args) => {
+      standForBundler(args);
       return Promise.resolve({ success: args[0] !== broken, stdout: INFO, stderr: "it is a test" });
     });
   const refused = await install("doctor");
@@ -382,6 +408,7 @@ Deno.test("an install that follows a killed one ends like a first one, and unins
       (_, args, { env }) => {
         step();
         if (args[0] === "cache") writeFiles(env["DENO_DIR"] ?? "", { [`npm/${args.length}.js`]: "" });
+        standForBundler(args);
         return Promise.resolve({ success: true, stdout: INFO, stderr: "" });
       },
       { execPath },
@@ -416,7 +443,7 @@ Deno.test("an install that follows a killed one ends like a first one, and unins
       change();
     });
   }
-  assert.equal(killed.length, 27);
+  assert.equal(killed.length, 33);
   for (const [step, restore] of killed.entries()) {
     restore();
     assert.deepEqual(await install(), first, `${step}`);
@@ -495,6 +522,62 @@ Deno.test("a copy of a package replaces what a killed copy left", async () => {
   assert.equal(Deno.readTextFileSync(join(localPath, "index.js")), "code");
 });
 
+Deno.test("the files that a bundle loads at its start become one, which holds each module once", async () => {
+  using dir = tempDir();
+  writeFiles(dir.path, {
+    "entry.js": 'import {\n  count,\n  next as next2\n} from "./chunk-A.js";\nimport "./chunk-B.js";\n' +
+      "var run = async () => {\n  next2();\n" +
+      '  return [count, (await import("./later-C.js")).seen()];\n};\nexport {\n  run\n};\n',
+    "chunk-A.js":
+      "var value = 1;\nfunction next() {\n  value++;\n}\nexport {\n  value as count,\n  next\n};\n",
+    "chunk-B.js": "globalThis.name ??= undefined;\n",
+    "later-C.js":
+      'import "./chunk-B.js";\nimport {\n  count\n} from "./chunk-A.js";\nvar seen = () => count;\nexport {\n  seen\n};\n',
+  });
+  await mergeChunks(dir.path, "entry.js", async (entry, outdir, external) => {
+    assert.deepEqual(external, ["./later-C.js"]);
+    const args = mergeArgs(pathToFileURL(join(dir.path, entry)).href, outdir, external);
+    const { success, stderr } = await output(Deno.execPath(), args, dir.path, { DENO_NO_UPDATE_CHECK: "1" });
+    assert.ok(success, stderr);
+  });
+  assert.deepEqual(Object.keys(readFiles(dir.path)).sort(), [
+    "chunk-A.js",
+    "chunk-B.js",
+    "later-C.js",
+    "run.js",
+    "start.js",
+  ]);
+  const { run } = await import(pathToFileURL(join(dir.path, "start.js")).href);
+  assert.deepEqual(await run(), [2, 2]);
+  for (const odd of ["export default 1;\n", "export const one = 1;\n", 'export * from "./chunk-A.js";\n']) {
+    writeFiles(dir.path, { "entry.js": 'import "./odd.js";\nexport {\n  run\n};\n', "odd.js": odd });
+    await assert.rejects(mergeChunks(dir.path, "entry.js", () => assert.fail()), {
+      message: "the bundler wrote other exports than a list into odd.js",
+    });
+  }
+});
+
+Deno.test({
+  name: "an install leaves no logs of Deno's caches, which each start would read",
+  ignore: IS_WINDOWS,
+  fn() {
+    using dir = tempDir();
+    const path = join(dir.path, "v8_code_cache_v2");
+    const database = new DatabaseSync(path);
+    database.exec(
+      "PRAGMA journal_mode=WAL; CREATE TABLE codecache (code TEXT); INSERT INTO codecache VALUES ('x')",
+    );
+    for (const end of ["", "-wal"]) Deno.copyFileSync(path + end, join(dir.path, `copy${end}`));
+    database.close();
+    writeFiles(dir.path, { "damaged": "no database", "damaged-wal": "" });
+    assert.ok(Deno.statSync(join(dir.path, "copy-wal")).size > 0);
+    foldCaches(dir.path);
+    assert.equal(findEntry(Deno, join(dir.path, "copy-wal")), undefined);
+    using copy = new DatabaseSync(join(dir.path, "copy"));
+    assert.equal(copy.prepare("SELECT code FROM codecache").get()?.["code"], "x");
+  },
+});
+
 Deno.test({
   name:
     "a bundle that fails its check, or that Deno cannot make, leaves an installation that starts from source",
@@ -507,6 +590,7 @@ Deno.test({
         const isBundle = command.endsWith("launcher-new") &&
           /^if \[ -r "\$bundle\//m.test(Deno.readTextFileSync(command));
         const stdout = changed(args.join(" "), isBundle);
+        standForBundler(args);
         return Promise.resolve({ success: stdout === undefined, stdout: stdout ?? INFO, stderr: "" });
       });
       const [first = ""] = printed.split("\n");

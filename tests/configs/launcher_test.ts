@@ -75,8 +75,8 @@ Deno.test({
       assert.deepEqual(flags.sort(), [...own, "--unstable-lazy-dynamic-imports"].sort(), name);
       assert.deepEqual(args.slice(args.indexOf(bundle)), [bundle, name, "two words", ""]);
     }
-    const own = join(dir.path, "it's bundled/status.js");
-    Deno.writeTextFileSync(own, "");
+    const own = join(dir.path, "it's bundled/status/run.js");
+    writeFiles(dir.path, { "it's bundled/status/run.js": "" });
     assert.ok(start("sh", facts, ["status"], {}).lines.includes(own), "with a bundle of the command");
     Deno.removeSync(own);
     Deno.removeSync(bundle);
