@@ -9,23 +9,27 @@ import { Digest } from "../release/manifest.ts";
 /** The samples of a metric that the state keeps for display. The judgement needs none of them. */
 export const SAMPLES_KEPT = 20;
 
-const Reading = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("value"), value: z.number() }),
-  z.strictObject({ kind: z.literal("nan") }),
-  z.strictObject({ kind: z.literal("no-data"), reason: CleanString }),
-]);
+const Reading = z.lazy(() =>
+  z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("value"), value: z.number() }),
+    z.strictObject({ kind: z.literal("nan") }),
+    z.strictObject({ kind: z.literal("no-data"), reason: CleanString }),
+  ])
+);
 
-const MetricState = z.strictObject({
-  name: CleanString,
-  /** The source of the baseline, as a hash: addresses and commands may hold secrets. */
-  source: z.string(),
-  /** The reading before the swap. */
-  baseline: Reading,
-  /** The number of degraded samples. */
-  failures: z.number().int().min(0),
-  /** The last {@link SAMPLES_KEPT}, oldest first. */
-  samples: z.array(z.strictObject({ at: CleanString, reading: Reading })),
-});
+const MetricState = z.lazy(() =>
+  z.strictObject({
+    name: CleanString,
+    /** The source of the baseline, as a hash: addresses and commands may hold secrets. */
+    source: z.string(),
+    /** The reading before the swap. */
+    baseline: Reading,
+    /** The number of degraded samples. */
+    failures: z.number().int().min(0),
+    /** The last {@link SAMPLES_KEPT}, oldest first. */
+    samples: z.array(z.strictObject({ at: CleanString, reading: Reading })),
+  })
+);
 /** The state of one metric. */
 export type MetricState = Readonly<z.infer<typeof MetricState>>;
 
@@ -33,31 +37,33 @@ export type MetricState = Readonly<z.infer<typeof MetricState>>;
 const CANARY_STATUSES = ["watching", "paused", "passed", "degraded", "aborted", "promoted"] as const;
 export type CanaryStatus = (typeof CANARY_STATUSES)[number];
 
-const Milliseconds = z.number().min(0);
+const Milliseconds = z.lazy(() => z.number().min(0));
 
-const CanaryState = z.strictObject({
-  schema: z.literal(1),
-  /** The release in canary, and the one that a rollback activates. */
-  digest: Digest,
-  previous: Digest,
-  sequence: z.number(),
-  /** The run that activated it. With the digest, it identifies the canary. */
-  runId: CleanString,
-  startedAt: CleanString,
-  durationMs: Milliseconds,
-  intervalMs: Milliseconds,
-  /** The watched time. Only this ends the canary, never a wall clock. */
-  watchedMs: Milliseconds,
-  /** The number of sample rounds. By it, two processes notice that they judged the same round. */
-  rounds: z.number().int().min(0),
-  status: z.enum(CANARY_STATUSES),
-  /** The reason of the status, for people. */
-  reason: CleanString,
-  statusSince: CleanString,
-  /** When a run acted on the verdict; `null` until then. */
-  concludedAt: z.string().nullable(),
-  metrics: z.array(MetricState),
-});
+const CanaryState = z.lazy(() =>
+  z.strictObject({
+    schema: z.literal(1),
+    /** The release in canary, and the one that a rollback activates. */
+    digest: Digest,
+    previous: Digest,
+    sequence: z.number(),
+    /** The run that activated it. With the digest, it identifies the canary. */
+    runId: CleanString,
+    startedAt: CleanString,
+    durationMs: Milliseconds,
+    intervalMs: Milliseconds,
+    /** The watched time. Only this ends the canary, never a wall clock. */
+    watchedMs: Milliseconds,
+    /** The number of sample rounds. By it, two processes notice that they judged the same round. */
+    rounds: z.number().int().min(0),
+    status: z.enum(CANARY_STATUSES),
+    /** The reason of the status, for people. */
+    reason: CleanString,
+    statusSince: CleanString,
+    /** When a run acted on the verdict; `null` until then. */
+    concludedAt: z.string().nullable(),
+    metrics: z.array(MetricState),
+  })
+);
 /** The state of a canary on disk. */
 export type CanaryState = Readonly<z.infer<typeof CanaryState>>;
 

@@ -33,7 +33,9 @@ export interface Cleaning {
  * ```
  */
 export function cleanLine(text: string, { charsMax = LINE_CHARS_MAX, secrets = [] }: Cleaning = {}): string {
-  let line = bounded(text.toWellFormed(), secrets).replace(UNSEEN, "");
+  const whole = bounded(text.toWellFormed(), secrets);
+  if (PLAIN.test(whole)) return shorten(whole, charsMax);
+  let line = whole.replace(UNSEEN, "");
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const before = line;
     line = redact(line, secrets).replace(BREAK, " ").trim();
@@ -41,6 +43,13 @@ export function cleanLine(text: string, { charsMax = LINE_CHARS_MAX, secrets = [
   }
   return shorten(line, charsMax);
 }
+
+/**
+ * Short words, and texts of hexadecimal digits and of times: names of commands, digests, ids of runs. No rule changes them,
+ * as every rule needs other characters or more of them. Most texts of records are of this kind, and compiling and trying
+ * all rules is a tenth of the start of a command.
+ */
+const PLAIN = /^(?:[a-z-]{0,14}|[\da-fTZ.:+-]*)$/;
 
 /**
  * One redaction may uncover another, as in a URL within a JSON field. Real texts need two rounds; the bound ends

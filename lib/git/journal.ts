@@ -15,18 +15,20 @@ import type { WorktreeStatus } from "./worktree_status.ts";
  * What a run is changing in a clean worktree. If the run is killed, the next one can undo the change: no file there is
  * a person's work.
  */
-const Journal = z.union([
-  /** Another commit is being checked out. */
-  z.strictObject({ phase: z.literal("moving") }),
-  /** A publish is writing files. Earlier versions recorded no phase. */
-  z.strictObject({
-    phase: z.literal("writing").default("writing"),
-    /** The commit that was checked out before; `null` on a branch without commits. */
-    head: z.string().nullable(),
-    /** The paths that are written, relative to the repository. */
-    paths: z.array(z.string()),
-  }),
-]);
+const Journal = z.lazy(() =>
+  z.union([
+    /** Another commit is being checked out. */
+    z.strictObject({ phase: z.literal("moving") }),
+    /** A publish is writing files. Earlier versions recorded no phase. */
+    z.strictObject({
+      phase: z.literal("writing").default("writing"),
+      /** The commit that was checked out before; `null` on a branch without commits. */
+      head: z.string().nullable(),
+      /** The paths that are written, relative to the repository. */
+      paths: z.array(z.string()),
+    }),
+  ])
+);
 type Journal = z.infer<typeof Journal>;
 
 /** Earlier versions marked a checkout with an empty file. */

@@ -13,7 +13,7 @@ import type { Registry } from "./registry.ts";
  * The names, without extension, of packs whose commits may not be in the registry. If a commit is never pushed, nothing
  * needs its pack.
  */
-const UnpushedPacks = z.array(z.string().regex(/^pack-(?:[0-9a-f]{40}|[0-9a-f]{64})$/));
+const UnpushedPacks = z.lazy(() => z.array(z.string().regex(/^pack-(?:[0-9a-f]{40}|[0-9a-f]{64})$/)));
 type UnpushedPacks = z.infer<typeof UnpushedPacks>;
 
 function stateFile({ fs }: Pick<Context, "fs">, registry: Registry): StateFile<UnpushedPacks> {

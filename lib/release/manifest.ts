@@ -28,8 +28,6 @@ const CHUNK_LISTS_CHARS_MAX = 32 * 1024 * 1024;
 export const SEQUENCE_MAX = 2 ** 52;
 
 const SHA256 = /^[0-9a-f]{64}$/;
-const Sha256 = z.string().regex(SHA256, "is not a lower-case SHA-256");
-const Bytes = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 /** The name of a release: `sha256:` and the digest of its file list. */
 export type Digest = `sha256:${string}`;
@@ -42,13 +40,15 @@ export const CARRIERS = ["git", "runpod", "github-actions", "huggingface", "loca
 /** The carrier of a release. `local`: a model folder from before model-sync. */
 export type Carrier = (typeof CARRIERS)[number];
 
-const ReleaseFile = z.object({
-  path: z.string(),
-  size: Bytes,
-  sha256: Sha256,
-  /** How the file divides into chunks that other files may have, too. Versions before 0.2 ignore it. */
-  contentChunks: z.string().optional(),
-});
+const ReleaseFile = z.lazy(() =>
+  z.object({
+    path: z.string(),
+    size: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+    sha256: z.string().regex(SHA256, "is not a lower-case SHA-256"),
+    /** How the file divides into chunks that other files may have, too. Versions before 0.2 ignore it. */
+    contentChunks: z.string().optional(),
+  })
+);
 /** One file of a release: path relative to the model folder, size in bytes, SHA-256. */
 export type ReleaseFile = Readonly<z.infer<typeof ReleaseFile>>;
 
@@ -74,12 +74,18 @@ export const Withdrawal = z.object({
 /** The publisher's last word on a release: that it is withdrawn, or no longer is. */
 export type Withdrawal = Readonly<z.infer<typeof Withdrawal>>;
 
-const Manifest = z.object({
+/** What {@link readHead} reads. */
+const HEAD = {
   schema: z.literal(1),
   digest: Digest,
   /** Grows by one with each publish. 0: created by a client for a registry without a manifest, so it orders nothing. */
   sequence: z.number().int().min(0).max(SEQUENCE_MAX),
   createdAt: z.iso.datetime(),
+};
+
+/** All of a manifest but its files. */
+const DETAILS = {
+  ...HEAD,
   /** Clients accept the release until then. */
   expiresAt: z.iso.datetime().optional(),
   origin: z.object({
@@ -92,11 +98,14 @@ const Manifest = z.object({
   }),
   /** Releases that clients refuse, whichever release this manifest describes. Each publish carries the list forward. */
   withdrawals: z.array(Withdrawal).max(WITHDRAWALS_READ_MAX).readonly().optional(),
-  files: z.array(ReleaseFile).min(1).max(RELEASE_FILES_MAX),
-});
+};
+
+const Manifest = z.lazy(() =>
+  z.object({ ...DETAILS, files: z.array(ReleaseFile).min(1).max(RELEASE_FILES_MAX) })
+);
 
 /** As {@link Manifest}, for a list of files in which nothing has to be changed. */
-const PlainManifest = Manifest.extend({ files: z.custom<ReleaseFile[]>(isPlainFileList) });
+const PlainManifest = z.object({ ...DETAILS, files: z.custom<ReleaseFile[]>(isPlainFileList) });
 
 /** The files of a release, and its origin. Unknown fields of a later version are ignored; the digest covers the files. */
 export type Manifest = Readonly<z.infer<typeof Manifest>>;
@@ -224,7 +233,7 @@ export function readManifest(text: string, where: string): Manifest {
   return result.data;
 }
 
-const Head = Manifest.pick({ schema: true, digest: true, sequence: true, createdAt: true });
+const Head = z.lazy(() => z.object(HEAD));
 
 /** Returns what a manifest says besides its files; `undefined` if that is not valid. */
 export function readHead(data: unknown): Readonly<z.infer<typeof Head>> | undefined {

@@ -4,7 +4,7 @@ import { systemFault } from "../core/system_fault.ts";
 import { givesSection, type LoadedConfig } from "../config/load.ts";
 import { configuredRoles, type Role, ROLE_COMMANDS, ROLES } from "../config/roles.ts";
 import { readDaemons } from "../store/daemons.ts";
-import { HISTORY_LOOKBACK, readHistory, TRAINING_COMMANDS } from "../store/history.ts";
+import { hasField, HISTORY_LOOKBACK, newestRuns, TRAINING_COMMANDS } from "../store/history.ts";
 import { findStore, type StoreLocation } from "../store/store.ts";
 import { TRAINED_FOLDER } from "../store/training_signs.ts";
 
@@ -61,9 +61,12 @@ async function readUse(context: Context, location: StoreLocation): Promise<Machi
   const store = findStore(context.fs, location);
   if (store === undefined) return UNUSED;
   const daemons = new Set((await readDaemons(context, store)).map(({ role }) => role));
-  // A pull that was refused because the machine trains into its folder makes it no client.
-  const runs = readHistory(store, HISTORY_LOOKBACK).filter(({ error }) => error?.code !== TRAINED_FOLDER);
-  const commands = new Set(runs.map(({ command }) => command));
+  const commands = new Set<string>();
+  const isKnown = (line: string) => commands.values().some((command) => hasField(line, "command", command));
+  for (const { command, error } of newestRuns(store, HISTORY_LOOKBACK, (line) => !isKnown(line))) {
+    // A pull that was refused because the machine trains into its folder makes it no client.
+    if (error?.code !== TRAINED_FOLDER) commands.add(command);
+  }
   const roles = new Set(ROLES.filter((role) => daemons.has(role) || commands.has(ROLE_COMMANDS[role])));
   const trains = roles.has("publisher") || TRAINING_COMMANDS.some((command) => commands.has(command));
   return { roles, neverTrains: !trains && roles.size > 0 };

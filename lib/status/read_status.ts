@@ -12,7 +12,14 @@ import { configuredRoles, nextStart, pullCommand, type Role, ROLES, roleSchedule
 import { type ActiveRelease, namePull, readActive, readPointer } from "../store/pointers.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
 import { readDaemons } from "../store/daemons.ts";
-import { HISTORY_LOOKBACK, PUBLISHING_COMMANDS, readHistory, type RunRecord } from "../store/history.ts";
+import {
+  hasField,
+  HISTORY_LOOKBACK,
+  newestRuns,
+  type Outcome,
+  PUBLISHING_COMMANDS,
+  readHistory,
+} from "../store/history.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { type Pauses, readPauses } from "../store/pauses.ts";
 import { readQuarantine } from "../store/quarantine.ts";
@@ -64,7 +71,6 @@ export async function readStatus(
   const releases = listReleases(store).map(shown);
   const named = (digest: Digest | undefined) => releases.find((one) => one.digest === digest) ?? null;
   const current = active.kind === "whole" ? named(active.manifest.digest) : null;
-  const runs = readHistory(store, HISTORY_LOOKBACK);
   return {
     modelsDir: store.modelsDir,
     stateDir: store.root,
@@ -77,15 +83,13 @@ export async function readStatus(
     previous: named(previous),
     releases,
     otherWriter: (current === null ? undefined : findWriterOf(store, current.digest)) ?? null,
-    activatedAt: current === null ? null : activationTime(store, runs, current.digest),
-    runs: runs.slice(0, runsMax),
+    activatedAt: current === null ? null : activationTime(store, current.digest),
+    runs: readHistory(store, runsMax),
     ...shownQuarantine(store),
     canary: active.kind === "damaged" ? null : await shownCanary(settings, store) ?? null,
     canaryFault: canaryFault(store) ?? null,
     running,
-    interrupted: (marks?.interrupted ?? [])
-      .filter(({ runId }) => runs.every((run) => run.runId !== runId))
-      .map(shownRun),
+    interrupted: unrecorded(store, marks?.interrupted ?? []).map(shownRun),
     freeBytes: await context.freeBytes(store.root) ?? null,
     ...timing,
   };
@@ -136,11 +140,21 @@ async function shownCanary(settings: ModelSync, store: Store): Promise<CanaryDes
   return describeCanary(canary, settings.activation.canary);
 }
 
+/** Returns the marks of runs that are not on record. A killed run may have been recorded before its end. */
+function unrecorded(store: Store, marks: readonly RunMark[]): readonly RunMark[] {
+  if (marks.length === 0) return marks;
+  const recorded = new Set(readHistory(store, HISTORY_LOOKBACK).map(({ runId }) => runId));
+  return marks.filter(({ runId }) => !recorded.has(runId));
+}
+
+/** Outcomes of runs that activate a release. */
+const ACTIVATING: readonly Outcome[] = ["activated", "rolled-back"];
+
 /** Returns the time of the activation. Without its record it is the time of the pointer, which activations recreate. */
-function activationTime(store: Store, runs: readonly RunRecord[], digest: Digest): string | null {
-  const activating = runs.find(({ command, outcome, release }) =>
-    release === digest && (outcome === "activated" || outcome === "rolled-back") &&
-    !PUBLISHING_COMMANDS.includes(command)
+function activationTime(store: Store, digest: Digest): string | null {
+  const mayActivate = (line: string) => ACTIVATING.some((outcome) => hasField(line, "outcome", outcome));
+  const activating = newestRuns(store, HISTORY_LOOKBACK, mayActivate).find(({ command, outcome, release }) =>
+    release === digest && ACTIVATING.includes(outcome) && !PUBLISHING_COMMANDS.includes(command)
   );
   if (activating !== undefined) return activating.startedAt;
   const pointedAt = findEntry(store.fs, join(store.root, "current"))?.mtime ?? null;

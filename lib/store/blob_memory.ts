@@ -5,7 +5,7 @@ import type { Store } from "./store.ts";
 
 const MEMORY = new RebuiltFile(
   "git_blobs.json",
-  z.object({ schema: z.literal(1), blobs: z.array(z.string()), sha256s: z.array(z.string()) }),
+  z.lazy(() => z.object({ schema: z.literal(1), blobs: z.array(z.string()), sha256s: z.array(z.string()) })),
 );
 
 /** A few entries of old contents take no space, and forgetting costs a search in all releases. */

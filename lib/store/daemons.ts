@@ -18,7 +18,7 @@ export interface RunningDaemon {
 }
 
 /** The text in the lock file of each role. */
-const DaemonText = z.object({ pid: z.number(), host: CleanString, since: CleanString });
+const DaemonText = z.lazy(() => z.object({ pid: z.number(), host: CleanString, since: CleanString }));
 
 /** The text names a process, a host, a command and a time. */
 const TEXT_BYTES_MAX = 64 * 1024;

@@ -9,24 +9,26 @@ import type { Store } from "./store.ts";
 
 const Run = { runId: CleanString, command: CleanString, startedAt: CleanString };
 
-const Intent = z.discriminatedUnion("phase", [
-  /** Nothing that a consumer sees has changed yet. */
-  z.object({ ...Run, phase: z.literal("preparing") }),
-  /** The real model folder is about to become release `digest`, and a link takes its place. */
-  z.object({ ...Run, phase: z.literal("adopting"), digest: Digest, from: Digest.nullable() }),
-  /** The pointers are about to move from `from` to `to`. */
-  z.object({
-    ...Run,
-    phase: z.literal("activating"),
-    mode: z.enum(["symlink", "mirror"]),
-    from: Digest.nullable(),
-    to: Digest,
-    previousBefore: Digest.nullable(),
-    /** Of a rollback: the quarantine's new entry for the replaced release, and its entry before. */
-    left: QuarantineEntry.optional(),
-    leftBefore: QuarantineEntry.optional(),
-  }),
-]);
+const Intent = z.lazy(() =>
+  z.discriminatedUnion("phase", [
+    /** Nothing that a consumer sees has changed yet. */
+    z.object({ ...Run, phase: z.literal("preparing") }),
+    /** The real model folder is about to become release `digest`, and a link takes its place. */
+    z.object({ ...Run, phase: z.literal("adopting"), digest: Digest, from: Digest.nullable() }),
+    /** The pointers are about to move from `from` to `to`. */
+    z.object({
+      ...Run,
+      phase: z.literal("activating"),
+      mode: z.enum(["symlink", "mirror"]),
+      from: Digest.nullable(),
+      to: Digest,
+      previousBefore: Digest.nullable(),
+      /** Of a rollback: the quarantine's new entry for the replaced release, and its entry before. */
+      left: QuarantineEntry.optional(),
+      leftBefore: QuarantineEntry.optional(),
+    }),
+  ])
+);
 /** The next step of an unfinished run, so that the next run can finish or undo it. */
 export type Intent = Readonly<z.infer<typeof Intent>>;
 export type IntentRun = Pick<Intent, "runId" | "command" | "startedAt">;

@@ -20,7 +20,7 @@ import { stampOf, StatCache } from "./stat_cache.ts";
 import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
-const Journal = z.object({ runId: z.string(), steps: z.array(MirrorStep).readonly() });
+const Journal = z.lazy(() => z.object({ runId: z.string(), steps: z.array(MirrorStep).readonly() }));
 /** The renames that are left once the new files are on the disk; in reverse order, they undo the mirroring. */
 type MirrorJournal = Readonly<z.infer<typeof Journal>>;
 

@@ -10,12 +10,14 @@ import type { Store } from "./store.ts";
  * whether a step is done: a file from the scratch folder is no longer there, and an entry that is moved away is at its
  * new name, which nothing else has.
  */
-export const MirrorStep = z.object({
-  from: z.string(),
-  to: z.string(),
-  /** A hard link to the file that the rename replaces. */
-  replaced: z.string().optional(),
-});
+export const MirrorStep = z.lazy(() =>
+  z.object({
+    from: z.string(),
+    to: z.string(),
+    /** A hard link to the file that the rename replaces. */
+    replaced: z.string().optional(),
+  })
+);
 export type MirrorStep = Readonly<z.infer<typeof MirrorStep>>;
 
 /** Does the rename, unless it is done. */

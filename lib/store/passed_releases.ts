@@ -8,11 +8,13 @@ const RELEASES_MAX = 20;
 
 const PASSED = new RebuiltFile(
   "passed_releases.json",
-  z.object({
-    schema: z.literal(1),
-    /** The newest last. */
-    releases: z.array(z.object({ digest: Digest, rules: z.string() })),
-  }),
+  z.lazy(() =>
+    z.object({
+      schema: z.literal(1),
+      /** The newest last. */
+      releases: z.array(z.object({ digest: Digest, rules: z.string() })),
+    })
+  ),
 );
 
 /** Returns the rules under which every file of a release passed the checks; `undefined` if that is unknown. */

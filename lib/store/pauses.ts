@@ -4,21 +4,23 @@ import { withReserve } from "./reserve.ts";
 import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
-const Pause = z.object({
-  since: z.iso.datetime(),
-  /** `null`: until an operator resumes the role. */
-  until: z.iso.datetime().nullable(),
-  /** The machine on which it was paused. */
-  host: CleanString,
-  reason: CleanString.optional(),
-});
+const Pause = z.lazy(() =>
+  z.object({
+    since: z.iso.datetime(),
+    /** `null`: until an operator resumes the role. */
+    until: z.iso.datetime().nullable(),
+    /** The machine on which it was paused. */
+    host: CleanString,
+    reason: CleanString.optional(),
+  })
+);
 /** A pause of a role: the daemon does not run it on schedule. */
 export type Pause = Readonly<z.infer<typeof Pause>>;
 
 /** The pause of each paused role. */
 export type Pauses = Readonly<Record<string, Pause>>;
 
-const PAUSES = new RebuiltFile<Pauses>("paused.json", z.record(z.string(), Pause));
+const PAUSES = new RebuiltFile<Pauses>("paused.json", z.lazy(() => z.record(z.string(), Pause)));
 
 /** Returns the path of the file, for readers that check whether it changed. */
 export function pausesPath(store: Pick<Store, "root">): string {

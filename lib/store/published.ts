@@ -4,24 +4,26 @@ import { Digest, SEQUENCE_MAX } from "../release/manifest.ts";
 import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
-const Published = z.object({
-  /** The registry: clone, branch and folder. */
-  target: z.string(),
-  /** The commit that held the release. */
-  head: z.string(),
-  /** The git tree of the model folder in that commit. Another tree shows that another program changed it. */
-  tree: z.string(),
-  /** Whether each object of the tree was compared with the release. Earlier versions trusted git. */
-  checked: z.boolean().optional(),
-  digest: Digest,
-  sequence: z.number(),
-  /** The `lfs` setting of that publish. With another one, files are published again although none changed. */
-  lfs: z.enum(LFS_SETTINGS).optional(),
-  /** The key that signed it. */
-  signedBy: z.string().optional(),
-  /** Until when clients accept it. */
-  expiresAt: z.string().optional(),
-});
+const Published = z.lazy(() =>
+  z.object({
+    /** The registry: clone, branch and folder. */
+    target: z.string(),
+    /** The commit that held the release. */
+    head: z.string(),
+    /** The git tree of the model folder in that commit. Another tree shows that another program changed it. */
+    tree: z.string(),
+    /** Whether each object of the tree was compared with the release. Earlier versions trusted git. */
+    checked: z.boolean().optional(),
+    digest: Digest,
+    sequence: z.number(),
+    /** The `lfs` setting of that publish. With another one, files are published again although none changed. */
+    lfs: z.enum(LFS_SETTINGS).optional(),
+    /** The key that signed it. */
+    signedBy: z.string().optional(),
+    /** Until when clients accept it. */
+    expiresAt: z.string().optional(),
+  })
+);
 /** The release that this machine published last. */
 export type Published = Readonly<z.infer<typeof Published>>;
 
@@ -39,7 +41,7 @@ export function rememberPublished(store: Store, published: Published): void {
 
 const ARCHIVED = new RebuiltFile(
   "archived.json",
-  z.object({ sequence: z.number().int().min(0).max(SEQUENCE_MAX) }),
+  z.lazy(() => z.object({ sequence: z.number().int().min(0).max(SEQUENCE_MAX) })),
 );
 
 /**

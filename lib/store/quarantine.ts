@@ -6,21 +6,23 @@ import { Digest } from "../release/manifest.ts";
 import { withReserve } from "./reserve.ts";
 import type { Store } from "./store.ts";
 
-export const QuarantineEntry = z.object({
-  digest: Digest,
-  /** The sequence of the refused release. The same files may be published again with a later sequence. */
-  sequence: z.number(),
-  reason: CleanString,
-  at: CleanString,
-  /** Whether the release was active until it was rolled back, and no pull has activated another release since. */
-  wasLeft: z.boolean().optional(),
-  /** Whether it was rolled back because its publisher withdrew it. Then `withdraw --undo` lifts this, too. */
-  isWithdrawn: z.boolean().optional(),
-});
+export const QuarantineEntry = z.lazy(() =>
+  z.object({
+    digest: Digest,
+    /** The sequence of the refused release. The same files may be published again with a later sequence. */
+    sequence: z.number(),
+    reason: CleanString,
+    at: CleanString,
+    /** Whether the release was active until it was rolled back, and no pull has activated another release since. */
+    wasLeft: z.boolean().optional(),
+    /** Whether it was rolled back because its publisher withdrew it. Then `withdraw --undo` lifts this, too. */
+    isWithdrawn: z.boolean().optional(),
+  })
+);
 /** A release that no pull activates again. */
 export type QuarantineEntry = Readonly<z.infer<typeof QuarantineEntry>>;
 
-const Quarantine = z.array(QuarantineEntry);
+const Quarantine = z.lazy(() => z.array(QuarantineEntry));
 
 /** The sequence of an entry for a release that the store does not hold: every sequence of it is refused. */
 export const EVERY_SEQUENCE = Number.MAX_SAFE_INTEGER;

@@ -4,17 +4,21 @@ import { RecordedWriter } from "./recorded_writer.ts";
 import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
-const Known = z.object({
-  revision: z.string(),
-  digest: Digest,
-  sequence: z.number(),
-  /** Another program changed the release's files after model-sync published them. */
-  otherWriter: RecordedWriter.optional(),
-});
+const Known = z.lazy(() =>
+  z.object({
+    revision: z.string(),
+    digest: Digest,
+    sequence: z.number(),
+    /** Another program changed the release's files after model-sync published them. */
+    otherWriter: RecordedWriter.optional(),
+  })
+);
 /** The release that a source's revision was staged as. */
 export type KnownRevision = Readonly<z.infer<typeof Known>>;
 
-const REVISIONS = new RebuiltFile("revisions.json", z.record(z.string(), Known), { isIndented: true });
+const REVISIONS = new RebuiltFile("revisions.json", z.lazy(() => z.record(z.string(), Known)), {
+  isIndented: true,
+});
 
 /** Returns the revision that was last staged from a source. A pull of the same revision fetches nothing. */
 export function findRevision(store: Store, sourceKey: string): KnownRevision | undefined {

@@ -17,19 +17,21 @@ import { UNCOMPILED } from "../core/zod_options.ts";
  * there without a lock belongs to a run that was killed.
  */
 
-const RunMark = z.object({
-  runId: CleanString,
-  command: CleanString,
-  startedAt: CleanString,
-  host: CleanString,
-  pid: z.number(),
-  /** The current step. */
-  step: CleanString.optional(),
-  /** The finished steps. */
-  steps: z.array(RunStep).optional(),
-  /** When this was written. */
-  at: CleanString,
-});
+const RunMark = z.lazy(() =>
+  z.object({
+    runId: CleanString,
+    command: CleanString,
+    startedAt: CleanString,
+    host: CleanString,
+    pid: z.number(),
+    /** The current step. */
+    step: CleanString.optional(),
+    /** The finished steps. */
+    steps: z.array(RunStep).optional(),
+    /** When this was written. */
+    at: CleanString,
+  })
+);
 /** A run that is running, or was until its process was killed. */
 export type RunMark = Readonly<z.infer<typeof RunMark>>;
 

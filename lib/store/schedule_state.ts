@@ -15,16 +15,20 @@ export interface RoleTimes {
 /** The first and the last of consecutive due times. */
 export type ServedSpan = readonly [first: Date, last: Date];
 
-const Time = z.iso.datetime().transform((text) => new Date(text));
+const Time = z.lazy(() => z.iso.datetime().transform((text) => new Date(text)));
 
-const Entry = z.object({
-  next: Time,
-  due: Time.optional(),
-  served: z.array(z.tuple([Time, Time])).default([]),
-});
+const Entry = z.lazy(() =>
+  z.object({
+    next: Time,
+    due: Time.optional(),
+    served: z.array(z.tuple([Time, Time])).default([]),
+  })
+);
 
 /** Earlier versions wrote only the time of the next run. */
-const Entries = z.record(z.string(), z.union([Time.transform((next) => ({ next, served: [] })), Entry]));
+const Entries = z.lazy(() =>
+  z.record(z.string(), z.union([Time.transform((next) => ({ next, served: [] })), Entry]))
+);
 
 const SCHEDULE = new RebuiltFile<Readonly<Record<string, RoleTimes>>>("schedule.json", Entries);
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { UsageError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
-import { HISTORY_LOOKBACK, readHistory, TRAINING_COMMANDS } from "./history.ts";
+import { hasField, HISTORY_LOOKBACK, newestRuns, TRAINING_COMMANDS } from "./history.ts";
 import { inspectModelFolder } from "./model_folder.ts";
 import { findStore, type Store } from "./store.ts";
 
@@ -34,7 +34,8 @@ function usualStore({ fs, modelsDir }: Store): Store | undefined {
 
 function signIn(store: Store | undefined): string | undefined {
   if (store === undefined) return undefined;
-  const last = readHistory(store, HISTORY_LOOKBACK).find(({ command }) =>
+  const mayTrain = (line: string) => TRAINING_COMMANDS.some((command) => hasField(line, "command", command));
+  const last = newestRuns(store, HISTORY_LOOKBACK, mayTrain).find(({ command }) =>
     TRAINING_COMMANDS.includes(command)
   );
   if (last !== undefined) return `${last.command} of ${last.startedAt}`;

@@ -8,11 +8,13 @@ const MANIFESTS_MAX = 100;
 
 const WHOLE = new RebuiltFile(
   "whole_manifests.json",
-  z.object({
-    schema: z.literal(1),
-    /** The newest last. */
-    manifests: z.array(z.object({ digest: Digest, identity: z.string() })),
-  }),
+  z.lazy(() =>
+    z.object({
+      schema: z.literal(1),
+      /** The newest last. */
+      manifests: z.array(z.object({ digest: Digest, identity: z.string() })),
+    })
+  ),
 );
 
 /** Returns the identities of the manifests that were whole when they were written. */

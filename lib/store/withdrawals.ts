@@ -6,10 +6,12 @@ import { findWithdrawn, mergeWithdrawals, type Withdrawn } from "../release/with
 import { withReserve } from "./reserve.ts";
 import type { Store } from "./store.ts";
 
-const Known = Withdrawal.extend({
-  /** An operator activated the release nevertheless, by force. A later change of the publisher ends that. */
-  isOverridden: z.boolean().optional(),
-});
+const Known = z.lazy(() =>
+  Withdrawal.extend({
+    /** An operator activated the release nevertheless, by force. A later change of the publisher ends that. */
+    isOverridden: z.boolean().optional(),
+  })
+);
 /** A withdrawal that this machine learnt from a manifest, or published. */
 export type KnownWithdrawal = Readonly<z.infer<typeof Known>>;
 

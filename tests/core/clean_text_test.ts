@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { cleanLine, cleanLines } from "../../lib/core/clean_text.ts";
-import { RequestSecret, Secret } from "../../lib/core/secret.ts";
+import { redactText, RequestSecret, Secret } from "../../lib/core/secret.ts";
 import { anyCharacter } from "../helpers/any_character.ts";
 
 // C0, DEL, C1, line separators, and what turns or hides text.
@@ -179,4 +179,36 @@ Deno.test("the lines of a stack trace stay lines", () => {
     cleanLines("Error: \u001b[31mx\n    at https://a:b@h/x.ts:1\r\n"),
     "Error: x\n    at https://[redacted]@h/x.ts:1\n",
   );
+});
+
+Deno.test("no rule changes a text that is plain enough to be cleaned without them", () => {
+  const letters = fc.constantFrom(..."abcdefghijklmnopqrstuvwxyz-");
+  const word = fc.constantFrom(
+    "sk-",
+    "hf",
+    "gh",
+    "npm",
+    "basic",
+    "bearer",
+    "token",
+    "cookie",
+    "glpat-",
+    "xoxb-",
+  );
+  const short = fc.tuple(word, fc.string({ unit: letters, maxLength: 14 }))
+    .map(([start, end]) => `${start}${end}`.slice(0, 14));
+  const long = fc.string({ unit: fc.constantFrom(..."0123456789abcdefTZ.:+-"), maxLength: 90 });
+  fc.assert(
+    fc.property(fc.oneof(short, long), (plain) => {
+      assert.equal(redactText(plain), plain);
+      assert.equal(cleanLine(plain), plain);
+    }),
+    { numRuns: 3_000 },
+  );
+  // One character more, and some rule may.
+  assert.equal(cleanLine("xoxb-abcdefghij"), "[redacted]");
+  assert.equal(cleanLine("authorization:fed"), "authorization:[redacted]");
+  new Secret("abcdef012345");
+  assert.equal(cleanLine("sent abcdef012345"), "sent [redacted]");
+  assert.equal(cleanLine("abcdef012345"), "[redacted]");
 });

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { appendHistory, historyFiles, LINE_BYTES_MAX, type RunRecord } from "../../lib/store/history.ts";
+import {
+  appendHistory,
+  hasField,
+  historyFiles,
+  LINE_BYTES_MAX,
+  newestRuns,
+  readHistory,
+  type RunRecord,
+} from "../../lib/store/history.ts";
 import { runsNewestFirst } from "../../lib/store/runs_newest_first.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { osError } from "../helpers/fake_fs.ts";
@@ -82,4 +90,28 @@ Deno.test("a reader of the history closes its files, names damage, and reports a
     log.lines.join(),
     /^warn .*history\.jsonl is damaged and is rebuilt: it is a folder, not a file\. Lost: /,
   );
+});
+
+Deno.test("a search in the last runs parses only those that may match, and counts the others", () => {
+  using dir = tempDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  appendHistory(store, { ...record("two"), outcome: "activated" });
+  for (const id of ["three", "four"]) appendHistory(store, record(id));
+  const [newest = "", older = ""] = historyFiles(store);
+  Deno.renameSync(newest, older);
+  appendHistory(store, record("five"));
+  Deno.writeTextFileSync(newest, '{"outcome":"activa', { append: true });
+  const lines: string[] = [];
+  const isActivating = (line: string) => {
+    lines.push(line);
+    return hasField(line, "outcome", "activated");
+  };
+  const found = (countMax: number) =>
+    Array.from(newestRuns(store, countMax, isActivating), ({ runId }) => runId);
+  // The torn line looks at no field of its own, and counts as one that is skipped.
+  assert.deepEqual([found(4), found(5)], [[], ["two"]]);
+  lines.length = 0;
+  assert.equal(newestRuns(store, 9, isActivating).next().value?.runId, "two");
+  assert.equal(lines.length, 5);
+  assert.deepEqual(readHistory(store, 3).map(({ runId }) => runId), ["five", "four", "three"]);
 });
