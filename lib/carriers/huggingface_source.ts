@@ -157,8 +157,12 @@ export class HuggingFaceSource implements Source {
       const paths: WantedContent["paths"] = [path, ...wanted.get(name)?.paths ?? []];
       wanted.set(name, { file, paths, claimed: claimed.get(file.sha256 ?? "") });
     }
-    await this.#download(staging, [...wanted.values()]);
-    this.#rememberBlobs(files, staging);
+    try {
+      await this.#download(staging, [...wanted.values()]);
+    } finally {
+      // Also after a failure: the next run then finds the files that this one received.
+      this.#rememberBlobs(files, staging);
+    }
     this.#staged = staging.files.map((file) => releaseFile(file.path, file));
   }
 

@@ -13,6 +13,7 @@ import {
 import { judgedCanary, openCanary } from "../canary/find_canary.ts";
 import { removeSpare, retireRelease } from "../store/spare.ts";
 import { StatCache } from "../store/stat_cache.ts";
+import { dropUnfinished } from "../store/unfinished.ts";
 import type { Store } from "../store/store.ts";
 import { wholeManifests } from "../store/whole_manifests.ts";
 
@@ -77,9 +78,10 @@ function namedByIntent(store: Store): (Digest | null)[] {
   return intent?.phase === "adopting" ? [intent.from, intent.digest] : [];
 }
 
-/** Removes the releases of a plan, and the spare folder. */
+/** Removes the releases of a plan, the spare folder, and the files of unfinished pulls. */
 export async function pruneReleases(context: Context, store: Store, plan: PrunePlan): Promise<void> {
   await removeSpare(store);
+  await dropUnfinished(store);
   await removeEach(context, store, plan, removeRelease);
 }
 

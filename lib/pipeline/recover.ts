@@ -13,6 +13,8 @@ import { readPendingReload, writePendingReload } from "../store/pending_reload.t
 import { sweepPartials } from "../store/partials.ts";
 import { liftQuarantine, wasRolledBack } from "../store/quarantine.ts";
 import { removePartialReleases } from "../store/releases.ts";
+import { SPARE_BYTES } from "../store/require_space.ts";
+import { keepUnfinished } from "../store/unfinished.ts";
 import type { Store } from "../store/store.ts";
 import { settleActivation } from "./activate.ts";
 
@@ -41,9 +43,7 @@ export async function recover(
   repairPointers(context, store);
   await abandonMirror(store);
   healQuarantine(context, store);
-  for (const entry of store.fs.readDirSync(store.staging)) {
-    await removeTree(store.fs, join(store.staging, entry.name));
-  }
+  await clearStaging(context, store);
   clearDamagedPrevious(store);
   const named = [readPointer(store, "current"), readPointer(store, "previous")];
   await removePartialReleases(store, (digest) => named.includes(digest));
@@ -56,6 +56,17 @@ export async function recover(
       (active === undefined ? "no release is active" : `release ${shortDigest(active)} is active`),
   );
   return { run: intent, resolution, active };
+}
+
+/** Removes what killed runs left in staging. Their files are kept for the next pull, unless the disk is short of space. */
+async function clearStaging(context: Context, store: Store): Promise<void> {
+  const left = Array.from(store.fs.readDirSync(store.staging), ({ name }) => join(store.staging, name));
+  if (left.length === 0) return;
+  const free = await context.freeBytes(store.root) ?? Infinity;
+  for (const folder of left) {
+    if (free > SPARE_BYTES) keepUnfinished(store, join(folder, "files"));
+    await removeTree(store.fs, folder);
+  }
 }
 
 /** Replaces pointers that are files by links. If that fails, a prune can still run; pulls and rollbacks fail later. */

@@ -59,6 +59,11 @@ export async function stage(
 async function fill(source: Source, offer: Offer, staging: Staging): Promise<void> {
   const paths = offer.files.map(({ path }) => path);
   await staging.takeSpare(paths);
-  await source.stage(offer, staging);
+  try {
+    await source.stage(offer, staging);
+  } catch (error) {
+    await staging.giveUp(error);
+    throw error;
+  }
   staging.removeLeftovers(paths);
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { diskError, osErrorCode, RefusedError } from "../core/errors.ts";
+import { diskError, RefusedError } from "../core/errors.ts";
 import {
   findEntry,
   IMMUTABLE_FILE_MODE,
@@ -16,26 +16,20 @@ import { syncFiles } from "../core/sync_files.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import { WriteBack } from "../core/write_back.ts";
 import { type HeldFile, HeldFiles } from "./held_files.ts";
+import { linkFile } from "./link_file.ts";
 import { requireSpace } from "./require_space.ts";
 import { Working } from "../core/working.ts";
+import type { StagedFile } from "./staged_file.ts";
 import { StagedFolders } from "./staged_folders.ts";
 import { type SpareFiles, takeSpare } from "./spare.ts";
 import { type FileStamp, stampOf } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
+import { giveUp, UnfinishedFiles } from "./unfinished.ts";
 
-/** A file in staging, with the digest that was computed while it was written. */
-export interface StagedFile extends FileDigest {
-  readonly path: string;
-  /** `written` from the carrier's bytes, or `linked` to a file of an installed release. */
-  readonly how: "written" | "linked";
-  readonly stamp: FileStamp;
-}
+export type { StagedFile };
 
 /** Checks the bytes of a small file while they are in memory. */
 export type SmallFileCheck = (path: string, content: Uint8Array, sha256: Sha256) => Promise<void>;
-
-/** File systems without hard links, or at their limit of links to one file (65,000 on ext4). */
-const LINK_IMPOSSIBLE = ["EMLINK", "EPERM", "ENOTSUP", "EOPNOTSUPP", "EXDEV", "ENOSYS"];
 
 /** Windows syncs only files that are open for writing. */
 const SYNCS_LATER = Deno.build.os !== "windows";
@@ -53,6 +47,7 @@ export class Staging implements AsyncDisposable {
   readonly #files = new Map<string, StagedFile>();
   readonly #folders: StagedFolders;
   readonly #held: HeldFiles;
+  readonly #unfinished: UnfinishedFiles;
   /** The spare folder's files, among which are those of the release. */
   #spare: SpareFiles | undefined;
   /** The small files that are not on the disk yet. */
@@ -65,6 +60,7 @@ export class Staging implements AsyncDisposable {
     this.#context = context;
     this.#store = store;
     this.#held = new HeldFiles(context, store);
+    this.#unfinished = new UnfinishedFiles(context, store);
     this.#root = join(store.staging, runId);
     this.dir = join(this.#root, "files");
     try {
@@ -79,6 +75,11 @@ export class Staging implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#held.save();
     await removeTree(this.#store.fs, this.#root);
+  }
+
+  /** As {@link giveUp}. */
+  async giveUp(error: unknown): Promise<void> {
+    await giveUp(this.#store, this.dir, error);
   }
 
   /** Has each small file checked while its bytes are in memory, so that they need not be read again. */
@@ -120,28 +121,30 @@ export class Staging implements AsyncDisposable {
   }
 
   /**
-   * Links a file from an installed release, if one has this content and its file is intact.
+   * Links a file from an installed release, if one has this content and its file is intact. If none has, moves the file of
+   * an unfinished run.
    *
-   * @returns whether it was linked
+   * @returns whether the file is staged
    */
   async link(path: string, sha256: Sha256): Promise<boolean> {
     const held = this.#held.find(sha256, path);
-    if (held === undefined) return false;
+    if (held === undefined) return await this.#takeUnfinished(path, sha256);
     const kept = this.#findKept(path, held);
     if (kept !== undefined) return this.#addLinked(path, held.file, kept);
     const stamp = await this.#held.stampOfIntact(held);
     if (stamp === undefined) return false;
     const source = `${held.dir}/${held.file.path}`;
     const target = this.#place(path);
-    try {
-      this.#store.fs.linkSync(source, target);
-    } catch (error) {
-      if (!LINK_IMPOSSIBLE.includes(osErrorCode(error) ?? "")) {
-        throw diskError(error, `link ${path} in the store`);
-      }
-      return await this.#copy(path, source, held.file);
-    }
-    return this.#addLinked(path, held.file, stamp);
+    const isLinked = linkFile(this.#store.fs, source, target, `link ${path} in the store`);
+    return isLinked ? this.#addLinked(path, held.file, stamp) : await this.#copy(path, source, held.file);
+  }
+
+  async #takeUnfinished(path: string, sha256: Sha256): Promise<boolean> {
+    const taken = await this.#unfinished.take(path, sha256, () => this.#place(path));
+    if (taken === undefined) return false;
+    this.#files.set(path, taken);
+    this.#unsynced.push(path);
+    return true;
   }
 
   #addLinked(path: string, { size: bytes, sha256, contentChunks }: ReleaseFile, stamp: FileStamp): true {
@@ -161,17 +164,12 @@ export class Staging implements AsyncDisposable {
   async linkStaged(path: string, staged: StagedFile): Promise<void> {
     const source = join(this.dir, staged.path);
     const target = this.#place(path);
-    try {
-      this.#store.fs.linkSync(source, target);
-    } catch (error) {
-      if (!LINK_IMPOSSIBLE.includes(osErrorCode(error) ?? "")) {
-        throw diskError(error, `link ${path} to ${staged.path} in the store`);
-      }
-      const opened = await this.#store.fs.open(source, { read: true });
-      await this.write(path, opened.readable);
+    if (linkFile(this.#store.fs, source, target, `link ${path} to ${staged.path} in the store`)) {
+      this.#files.set(path, { ...staged, path });
       return;
     }
-    this.#files.set(path, { ...staged, path });
+    const opened = await this.#store.fs.open(source, { read: true });
+    await this.write(path, opened.readable);
   }
 
   /** Returns the path of an intact file of an installed release with this content; `undefined` if there is none. */
@@ -336,12 +334,8 @@ export class Staging implements AsyncDisposable {
     if (held === undefined || await this.#held.stampOfIntact(held) === undefined) return false;
     // Not beside the target, where another file of the release may have any name.
     const link = join(this.#root, "held");
-    try {
-      this.#store.fs.linkSync(join(held.dir, held.file.path), link);
-    } catch (error) {
-      if (LINK_IMPOSSIBLE.includes(osErrorCode(error) ?? "")) return false;
-      throw error;
-    }
+    const source = join(held.dir, held.file.path);
+    if (!linkFile(this.#store.fs, source, link, `write ${path} into the store`)) return false;
     this.#store.fs.renameSync(link, target);
     return true;
   }

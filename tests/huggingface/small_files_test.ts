@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { findEntry } from "../../lib/core/files.ts";
+import { pruneReleases } from "../../lib/pipeline/prune.ts";
+import { openStore } from "../../lib/store/store.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { pullTo, REPO, sourceOptions } from "../helpers/hub_machines.ts";
-import { noise, readFiles } from "../helpers/temp_dir.ts";
+import { noise, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { assertPause } from "../helpers/assert_pause.ts";
 import { HubBench } from "./hub_bench.ts";
 
@@ -112,4 +115,69 @@ Deno.test("a small file that the hub cannot send ends the pull, and the other do
   await assert.rejects(pullTo(bench.context, bench.bot, sourceOptions(bench.server)), { code: "HTTP_500" });
   hangs.resolve();
   assert.equal(bench.server.requests.filter(({ path }) => path.endsWith("file7.onnx.bin")).length, 6);
+});
+
+Deno.test("a pull requests no file again that an earlier one had received before it failed, unless its bytes changed since", async () => {
+  await using bench = new HubBench();
+  const large = { "large.bin": noise(1024 * 1024, 1) };
+  bench.server.commit(REPO, { ...manyFiles(20), ...large });
+  const unfinished = join(bench.path, "bot/.model-sync/partials/unfinished");
+  const contents = () =>
+    bench.asked().flatMap((line) => line.match(/\/resolve\/[^/]*\/(.*)/)?.[1] ?? []).sort();
+  const broken = { kind: "answer", make: () => new Response("oops", { status: 500 }) } as const;
+  const pull = (context = bench.context) => pullTo(context, bench.bot, sourceOptions(bench.server));
+  const fail = async () => {
+    bench.server.fail(/file7\./, ...Array(6).fill(broken));
+    await assert.rejects(pull(), { code: "HTTP_500" });
+    contents();
+  };
+  await fail();
+  await fail();
+  const kept = Object.keys(readFiles(unfinished));
+  assert.ok(kept.length > 1 && !kept.some((path) => path.includes("file7.")), String(kept));
+  const [damaged = ""] = kept;
+  Deno.chmodSync(join(unfinished, damaged), 0o600);
+  Deno.writeTextFileSync(join(unfinished, damaged), "other bytes");
+  const report = await pull();
+  const others = Object.keys({ ...manyFiles(20), ...large }).filter((path) => !kept.includes(path));
+  assert.deepEqual([report.files, contents()], [21, [...others, damaged].sort()]);
+  const { "large.bin": _large, ...small } = readFiles(bench.bot);
+  assert.deepEqual(small, manyFiles(20));
+  assert.equal(findEntry(Deno, unfinished), undefined);
+});
+
+Deno.test("a pull that fails for lack of space keeps no files of an earlier one, and neither does a prune", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, manyFiles(9));
+  const unfinished = join(bench.path, "bot/.model-sync/partials/unfinished");
+  const broken = { kind: "answer", make: () => new Response("oops", { status: 500 }) } as const;
+  const fail = async (code: string, free?: number) => {
+    bench.server.fail(/file7\./, ...Array(6).fill(broken));
+    const context = { ...bench.context, freeBytes: () => Promise.resolve(free) };
+    await assert.rejects(pullTo(context, bench.bot, sourceOptions(bench.server)), { code });
+    return findEntry(Deno, unfinished) !== undefined;
+  };
+  assert.equal(await fail("HTTP_500"), true);
+  assert.equal(await fail("DISK", 1), false);
+  assert.equal(await fail("HTTP_500"), true);
+  const store = openStore(Deno, { modelsDir: bench.bot });
+  await pruneReleases(bench.context, store, { kept: [], removed: [] });
+  assert.equal(findEntry(Deno, unfinished), undefined);
+});
+
+Deno.test("a pull requests no file again that a killed one had received, and takes nothing but files from what it left", async () => {
+  await using bench = new HubBench();
+  const files = { "a/whole.bin": "whole", "a/torn.bin": "torn", "b/linked.bin": "linked" };
+  bench.server.commit(REPO, files);
+  const store = openStore(Deno, { modelsDir: bench.bot });
+  const left = join(store.staging, "killed/files");
+  writeFiles(join(bench.path, "other"), { "linked.bin": "linked" });
+  writeFiles(left, { "a/whole.bin": "whole", "a/torn.bin": "to" });
+  Deno.symlinkSync(join(bench.path, "other"), join(left, "b"));
+  Deno.symlinkSync(join(bench.path, "other"), join(store.partials, "unfinished"));
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(readFiles(bench.bot), files);
+  assert.deepEqual(readFiles(join(bench.path, "other")), { "linked.bin": "linked" });
+  const asked = bench.asked().flatMap((line) => line.match(/\/resolve\/[^/]*\/(.*)/)?.[1] ?? []);
+  assert.deepEqual(asked.sort(), ["a/torn.bin", "b/linked.bin"]);
 });

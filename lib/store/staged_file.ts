@@ -1,0 +1,10 @@
+import type { FileDigest } from "../core/hash.ts";
+import type { FileStamp } from "./stat_cache.ts";
+
+/** A file in staging, with the digest that was computed while it was written. */
+export interface StagedFile extends FileDigest {
+  readonly path: string;
+  /** `written` from the carrier's bytes, or `linked` to a file of an installed release. */
+  readonly how: "written" | "linked";
+  readonly stamp: FileStamp;
+}
