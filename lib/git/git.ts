@@ -7,7 +7,7 @@ import { Working } from "../core/working.ts";
 import { ACCESS_HINT, gitError } from "./git_error.ts";
 import { parseMoved, REFUSED_LOGIN } from "./git_words.ts";
 import { HTTP_TRACE, withoutTrace } from "./http_trace.ts";
-import { hopelessWait } from "./lfs_error.ts";
+import { LfsTrace } from "./lfs_trace.ts";
 
 /** The oldest tested git. Version 2.31 added the options and partial clones that model-sync uses. */
 export const GIT_VERSION_MIN = "2.31";
@@ -218,12 +218,13 @@ export class Git {
   #request(args: readonly string[], call: CallOptions, working?: Working) {
     const refused = new AbortController();
     let refusals = 0;
+    const trace = new LfsTrace(call.action);
     const onStderr = (text: string) => {
       const moved = parseMoved(text);
       if (moved !== undefined) working?.report(moved, undefined);
       refusals += text.split(REFUSED_LOGIN).length - 1;
       if (refusals >= REFUSED_LOGINS_MAX) refused.abort(this.explain(refusedLogin(call.action)));
-      const wait = hopelessWait(call.action, text);
+      const wait = trace.read(text);
       if (wait !== undefined) refused.abort(wait);
     };
     const config = [...CONFIG, ...this.#options.config ?? []].flatMap((setting) => ["-c", setting]);

@@ -29,31 +29,6 @@ export function lfsError(action: string, stderr: string, error: ModelSyncError, 
     (status === 0 || error.code !== "GIT_FAILED" ? error : new FailedError(message, { code: "GIT_FAILED" }));
 }
 
-/** The trace of a wait that the server requires. */
-const RETRY = /\btrace git-lfs: tq: enqueue retry #\d+ after (\d+)\.\d+s\b/g;
-
-/** GitHub's limits reset every minute. After a longer wait, the next run continues: this one would hold its locks. */
-const WAIT_SECONDS_MAX = 120;
-
-/** The trace of an answer without objects, for whose objects git-lfs waits without end. */
-const NO_OBJECTS = /\btrace git-lfs: HTTP: \{[^{}]*"objects":\s*(?:\[\s*\]|null)[^{}]*\}/;
-
-/** Returns the error if git-lfs would wait longer than a run should, or without end; `undefined` otherwise. */
-export function hopelessWait(action: string, trace: string): UnreachableError | undefined {
-  if (NO_OBJECTS.test(trace)) {
-    return new UnreachableError(
-      `Cannot ${action}: the Git LFS server's answer names none of the requested objects`,
-      { code: "ANSWER_INVALID", hint: "check that the address is the right server's: git lfs env" },
-    );
-  }
-  const seconds = Math.max(0, ...[...trace.matchAll(RETRY)].map(([, seconds]) => Number(seconds)));
-  if (seconds <= WAIT_SECONDS_MAX) return undefined;
-  return new UnreachableError(`Cannot ${action}: the Git LFS server requires a wait of ${seconds} s`, {
-    code: "GIT_RATE_LIMITED",
-    hint: `the Git LFS server limits requests; run again in ${Math.ceil(seconds / 60)} min`,
-  });
-}
-
 /**
  * Returns the status of the last error answer; 0 without one. A 401 before other answers is a request for the login
  * that followed.

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import type { SpawnProcess } from "../../lib/core/subprocess.ts";
+import { LfsTrace } from "../../lib/git/lfs_trace.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { type GitServer, startGitServer } from "../../fakes/git_server.ts";
 import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
@@ -176,7 +177,14 @@ testWithLfs(
           ? new Response(answer, { headers: { "content-type": "application/vnd.git-lfs+json" } })
           : undefined;
     };
-    const answers = ['{"transfer":"basic","objects":[]}', '{"objects": null}', '{\n  "objects": [ ]\n}'];
+    const answers = [
+      '{"transfer":"basic","objects":[]}',
+      '{"objects": null}',
+      '{\n  "objects": [ ]\n}',
+      "{}",
+      '{"message": "welcome", "links": {"help": "/"}}',
+      "null",
+    ];
     const fails = async (work: () => Promise<unknown>, message: RegExp) => {
       for (const answer of answers) {
         answerWith(answer);
@@ -233,3 +241,29 @@ testWithLfs(
     assert.match(error.hint ?? "", /run again in 60 min/);
   },
 );
+
+Deno.test("git-lfs's trace shows an answer without some objects, however it arrives, and no other answer counts", () => {
+  const request = (count: number, path = "objects/batch") =>
+    `12:00:00.1 trace git-lfs: api: batch ${count} files\n12:00:00.1 trace git-lfs: HTTP: POST http://h/lfs/${path}\n`;
+  const answer = (body: string, status = 200) =>
+    `12:00:00.1 trace git-lfs: HTTP: ${status}\n12:00:00.1 trace git-lfs: HTTP: ${body}\n`;
+  const one = '{"objects": [\n{"oid":"a"}\n]}';
+  const read = (text: string, pieceChars: number) => {
+    const trace = new LfsTrace("push");
+    const pieces = text.match(new RegExp(`[^]{1,${pieceChars}}`, "g")) ?? [];
+    return pieces.map((piece) => trace.read(piece)).find((wait) => wait !== undefined)?.message;
+  };
+  for (const pieceChars of [1, 7, 1000]) {
+    assert.match(
+      read(request(2) + answer(one), pieceChars) ?? "",
+      /names only 1 of the 2 requested objects$/,
+    );
+    const harmless = [
+      request(1) + answer(one),
+      request(1) + answer("{}", 401),
+      request(1, "locks/verify") + answer("{}"),
+      request(1) + answer('{"objects": {}}'),
+    ];
+    assert.equal(read(harmless.join(""), pieceChars), undefined);
+  }
+});
