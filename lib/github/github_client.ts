@@ -194,7 +194,11 @@ export class GitHubClient {
     const { log, signal } = this.#context;
     signal.throwIfAborted();
     const token = await currentToken(this.#access.token);
-    const fetch = guardedFetch(this.#context, this.#access, token, request, () => this.#pace.wait());
+    let host = this.#host;
+    const fetch = guardedFetch(this.#context, this.#access, token, request, {
+      beforeWrite: () => this.#pace.wait(),
+      onAnswer: (answering) => host = answering,
+    });
     try {
       const { data, headers } = await request.send(this.#api, {
         page,
@@ -206,14 +210,14 @@ export class GitHubClient {
         request: { fetch, log: { warn: (message: string) => log.debug(message) } },
       });
       return {
-        data: this.#checked(data, schema, request),
+        data: this.#checked(data, schema, request, host),
         etag: headers.etag,
         hasNext: nextLink(headers.link) !== undefined,
       };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (answeredStatus(error) === 304) return undefined;
-      throw githubError(error, { ...request, host: this.#host, secrets: token === undefined ? [] : [token] });
+      throw githubError(error, { ...request, host, secrets: token === undefined ? [] : [token] });
     }
   }
 
@@ -232,7 +236,13 @@ export class GitHubClient {
     return new URL(this.#access.apiUrl).host;
   }
 
-  #checked<Schema extends z.ZodType>(data: unknown, schema: Schema, request: GitHubRequest): z.infer<Schema> {
+  /** @param host which sent the data */
+  #checked<Schema extends z.ZodType>(
+    data: unknown,
+    schema: Schema,
+    request: GitHubRequest,
+    host = this.#host,
+  ): z.infer<Schema> {
     const result = schema.safeParse(data);
     if (result.success) return result.data;
     const issue = result.error.issues[0];
@@ -241,12 +251,13 @@ export class GitHubClient {
       issue === undefined || typeof data !== "object"
         ? "not JSON"
         : [issue.path.join("."), issue.message].filter(Boolean).join(": "),
+      host,
     );
   }
 
-  #refuseAnswer(request: GitHubRequest, problem: string): never {
+  #refuseAnswer(request: GitHubRequest, problem: string, host = this.#host): never {
     throw new UnreachableError(
-      `Cannot ${actionOf(request)}: ${this.#host} sent an unexpected answer (${problem})`,
+      `Cannot ${actionOf(request)}: ${host} sent an unexpected answer (${problem})`,
       {
         code: "ANSWER_INVALID",
         hint: "check GITHUB_API_URL: it has to be the GitHub server's API",

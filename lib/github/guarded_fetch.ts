@@ -6,7 +6,7 @@ import { requestedPauseMs } from "../http/requested_pause.ts";
 import { bearer, readText, sendRequest } from "../http/request.ts";
 import type { HttpRequest } from "../http/request_types.ts";
 import { statusError, wasRateLimited } from "../http/status_error.ts";
-import { actionOf, networkError } from "../http/network_error.ts";
+import { actionOf, answeringHost, networkError } from "../http/network_error.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import type { Secret } from "../core/secret.ts";
 import type { GitHubAccess } from "./github_access.ts";
@@ -19,12 +19,19 @@ const TRANSIENT_STATUSES = [408, 425, 429, 500, 502, 503, 504];
 /** Answers without a body: `Response` refuses one for them. */
 const BODILESS_STATUSES = [204, 205, 304];
 
+/** What happens around the requests of a call. */
+export interface GuardedFetchEvents {
+  /** Waits until a write may be sent. */
+  readonly beforeWrite: () => Promise<void>;
+  /** Called with the host that sent an answer, which redirects may have led to. */
+  readonly onAnswer: (host: string) => void;
+}
+
 /**
  * Returns the `fetch` that octokit uses for one call. It sends the token to the API's own origin only, reads an answer
  * whole within a deadline and a size limit, and repeats a request after a passing failure if that does no harm: a
  * read, a repeatable write, and every write that GitHub turned away.
  *
- * @param beforeWrite waits until a write may be sent
  * @throws (the fetch) {@link RateLimitError}, and what {@link sendRequest} throws
  */
 export function guardedFetch(
@@ -32,7 +39,7 @@ export function guardedFetch(
   { apiUrl, timeoutMs }: Pick<GitHubAccess, "apiUrl" | "timeoutMs">,
   token: Secret | undefined,
   purpose: RequestPurpose,
-  beforeWrite: () => Promise<void>,
+  { beforeWrite, onAnswer }: GuardedFetchEvents,
 ): Http {
   const { what, verb, isRepeatable } = purpose;
   return async (input, init = {}) => {
@@ -52,10 +59,11 @@ export function guardedFetch(
     const attempt = async () => {
       if (!isRead) await beforeWrite();
       const { response, text } = await readWhole(context, request, timeoutMs);
+      const host = answeringHost(response, request);
+      onAnswer(host);
       const now = context.clock.now();
       const limit = rateLimitOf(response, text);
       if (limit !== undefined) {
-        const { host } = new URL(url);
         throw new RateLimitError(purpose, {
           host,
           now,
@@ -90,7 +98,7 @@ async function readWhole(
       try {
         return { response, text: await readText(response, request) };
       } catch (error) {
-        throw networkError(error, request, host, signal);
+        throw networkError(error, request, answeringHost(response, request), signal);
       }
     },
   );

@@ -255,6 +255,26 @@ Deno.test("GitHubClient sends its token to the API's own origin only, and never 
     assert.ok(!context.log.lines.join("\n").includes(TOKEN));
   }));
 
+Deno.test("an error of GitHubClient names the host that answered, also after a redirect", () =>
+  bench(async ({ github, open, clock }) => {
+    const answers: (() => Response)[] = [];
+    await using other = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      () => answers.shift()?.() ?? Response.json({ workflow_runs: [] }),
+    );
+    const host = `127\\.0\\.0\\.1:${other.addr.port}`;
+    const fails = async (answer: () => Response, code: string, message: string) => {
+      answers.push(answer);
+      github.faults.push(() => Response.redirect(`http://127.0.0.1:${other.addr.port}/`, 302));
+      await assert.rejects((await open()).send(RUNS, Runs), { code, message: new RegExp(message) });
+    };
+    await fails(() => problem(404, "not here"), "HTTP_404", `: ${host} answered 404`);
+    await fails(() => problem(403, "no"), "HTTP_403", `: ${host} answered 403`);
+    await fails(() => Response.json([]), "ANSWER_INVALID", `: ${host} sent an unexpected answer`);
+    const limit = primaryLimit(clock, 16 * 60)(new Request("http://127.0.0.1"));
+    await fails(() => limit, "RATE_LIMITED", `rate limit of ${host} is used up`);
+  }));
+
 Deno.test("the check of requests finds what is not in GitHub's description", () => {
   const problems = (method: string, path: string, body = "") =>
     githubRequestProblems({ method, url: new URL(path, "http://127.0.0.1"), body });
