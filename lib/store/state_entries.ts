@@ -25,7 +25,8 @@ type StateEntry =
 /** An entry that is dropped, with a warning that names the cost, and recreated. */
 interface RebuiltEntry {
   readonly onDamage: "rebuild";
-  readonly kind: "file" | "folder" | "link";
+  /** `own folder`: a link to a folder is wrong, because the folder's content is moved and removed. */
+  readonly kind: "file" | "folder" | "own folder" | "link";
   readonly cost: string;
 }
 
@@ -39,7 +40,11 @@ export const STATE_ENTRIES = {
   "intent.json": { onDamage: "assume", meaning: "a run was killed before it changed a pointer" },
   "staging": folder("what a killed run left there"),
   "releases": folder("every release: the next pull downloads the newest again"),
-  "spare": folder("the next pull links every unchanged file again"),
+  "spare": {
+    onDamage: "rebuild",
+    kind: "own folder",
+    cost: "the next pull links every unchanged file again",
+  },
   "current": {
     onDamage: "assume",
     meaning: "what the newest run on record says is active; without one, commands that need it stop",
@@ -129,7 +134,11 @@ export function clearWrongEntries(folder: StateFolder): void {
 function isSuspect({ name, isFile, isDirectory }: Deno.DirEntry): boolean {
   const entry = rebuiltEntry(name);
   if (entry === undefined) return false;
-  return entry.kind === "folder" ? !isDirectory : !isFile;
+  return isFolder(entry) ? !isDirectory : !isFile;
+}
+
+function isFolder({ kind }: RebuiltEntry): boolean {
+  return kind === "folder" || kind === "own folder";
 }
 
 /** Returns the entry of a name, or of the scratch file beside it. */
@@ -147,16 +156,16 @@ function clearWrongEntry({ fs, root, warn }: StateFolder, name: string): void {
   const found = findEntry(fs, path);
   if (entry === undefined || found === undefined) return;
   const target = found.isSymlink ? linkTarget(fs, path) : found;
-  const isRight = entry.kind === "folder" ? target?.isDirectory === true : target?.isFile === true;
+  const isForbidden = found.isSymlink && entry.kind === "own folder";
+  const isRight = !isForbidden && (isFolder(entry) ? target?.isDirectory === true : target?.isFile === true);
   if (isRight || (entry.kind === "link" && found.isSymlink) || (name.endsWith(".new") && found.isSymlink)) {
     return;
   }
   const kept = setAside(fs, path);
-  const wanted = entry.kind === "folder" ? "a folder" : "a file";
+  const wanted = isFolder(entry) ? "a folder" : "a file";
+  const link = isForbidden ? "a link" : "a link that leads to nothing of the kind";
   warn(
-    `${path} was ${
-      found.isSymlink ? "a link that leads to nothing of the kind" : entryKind(found)
-    }, not ${wanted}, and is ` +
+    `${path} was ${found.isSymlink ? link : entryKind(found)}, not ${wanted}, and is ` +
       `rebuilt${kept === undefined ? "" : `; its former content is kept in ${kept}`}. Lost: ${entry.cost}`,
   );
 }

@@ -179,6 +179,27 @@ Deno.test("a link in the place of the spare folder is not followed", async () =>
   assert.deepEqual(readFiles(bot.modelsDir), release("5"));
 });
 
+Deno.test("a link in the place of the spare folder is removed with a warning, and nothing to which it leads", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await botWithSpare(dir);
+  const foreign = { "BTC/a.npy": "of the user", "notes.txt": "of the user" };
+  writeFiles(join(dir.path, "foreign"), foreign);
+  Deno.removeSync(spareOf(bot), { recursive: true });
+  Deno.symlinkSync(join(dir.path, "foreign"), spareOf(bot));
+  await publishFiles(trainer, release("5"));
+  const context = testContext();
+  await pullTo(context, bot, { keep: 1 });
+  assert.deepEqual(readFiles(bot.modelsDir), release("5"));
+  assert.deepEqual(readFiles(join(dir.path, "foreign")), foreign);
+  const warnings = context.log.lines.filter((line) => line.startsWith("warn") && line.includes(spareOf(bot)));
+  assert.deepEqual(warnings, [
+    `warn ${
+      spareOf(bot)
+    } was a link, not a folder, and is rebuilt. Lost: the next pull links every unchanged file again`,
+  ]);
+  assert.deepEqual(readFiles(spareOf(bot)), KEPT);
+});
+
 Deno.test("a damaged file that the spare folder and the active release share is downloaded again", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await botWithSpare(dir);
