@@ -117,7 +117,9 @@ async function answerGit(request: Request, path: string, search: string, root: s
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  const feeding = request.body === null ? child.stdin.close() : request.body.pipeTo(child.stdin);
+  const sent = request.body === null ? child.stdin.close() : request.body.pipeTo(child.stdin);
+  // A client may go away before it has sent everything. A failure that nothing awaits would end the process.
+  const ended = Promise.allSettled([sent, child.status]);
   const reader = new ByteReader(child.stdout);
   const headers = new Headers();
   let status = 200;
@@ -133,7 +135,7 @@ async function answerGit(request: Request, path: string, search: string, root: s
   const body = new ReadableStream<Uint8Array>({
     async start(controller) {
       for await (const piece of reader.readAll()) controller.enqueue(piece.slice());
-      await Promise.allSettled([feeding, child.status]);
+      await ended;
       controller.close();
     },
   });

@@ -307,3 +307,25 @@ testWithLfs("Git LFS goes both ways over HTTP with the token", async () => {
     exitCode: 5,
   });
 });
+
+Deno.test("a client that goes away in the middle of its request does not end the git server", async () => {
+  using dir = tempDir();
+  const { server } = world(dir.path);
+  await using _server = server;
+  const { hostname, port } = new URL(server.origin);
+  const authorization = `Basic ${btoa(`x:${TOKEN}`)}`;
+  for (const service of ["git-upload-pack", "git-receive-pack"]) {
+    const arrived = Promise.withResolvers<void>();
+    server.intercept = () => void arrived.resolve();
+    using connection = await Deno.connect({ hostname, port: Number(port) });
+    await connection.write(new TextEncoder().encode(
+      `POST /registry.git/${service} HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\n` +
+        `Content-Type: application/x-${service}-request\r\nContent-Length: 100000\r\n\r\n0032`,
+    ));
+    await arrived.promise;
+  }
+  const url = `${server.origin}/registry.git/info/refs?service=git-upload-pack`;
+  const answer = await fetch(url, { headers: { authorization } });
+  assert.equal(answer.status, 200);
+  await answer.body?.cancel();
+});
