@@ -102,7 +102,9 @@ function withoutColumns(missing: readonly Column[], text: string): RefusedError 
       (text.startsWith("\ufeff") ? ", because a byte order mark hides the first column" : ""),
     {
       code: "CSV_COLUMN_MISSING",
-      hint: `write ${COLUMNS.join(",")}; in canonical format the file is rewritten`,
+      hint: `begin the file with ${
+        COLUMNS.join(",")
+      }, or rewrite it with --canonical-format, which needs only "name"`,
     },
   );
 }

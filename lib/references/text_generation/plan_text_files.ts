@@ -76,10 +76,12 @@ interface CurrentFile {
   readonly canonical: boolean;
 }
 
-function readFile({ csvText, format }: TextFilesOptions): CurrentFile {
-  const isNew = csvText === undefined || csvText.trim() === "";
+function readFile({ csvText = "", format }: TextFilesOptions): CurrentFile {
+  // A byte order mark hides the first column from the original tool.
+  const unmarked = csvText.replace(/^\ufeff/, "");
+  const isNew = unmarked.trim() === "";
   const canonical = isNew || format === "canonical";
-  const text = isNew ? `${COLUMNS.join(",")}\n` : csvText;
+  const text = isNew ? `${COLUMNS.join(",")}\n` : canonical ? unmarked : csvText;
   const table = readModelsCsv(text, canonical ? ["name"] : COLUMNS);
   return { canonical, table, deciding: decidingRows(table.lines) };
 }

@@ -183,6 +183,21 @@ Deno.test("planTextFiles() in canonical format writes the whole file as the orig
   assert.equal(csvText, `${HEADER},extra\ngpt2,0.12,,,,,generalist,"a,b",Alpaca,"{""n"": 1}",kept\n`);
 });
 
+Deno.test("planTextFiles() in canonical format writes models.csv without its byte order mark, which the original tool cannot read", () => {
+  const options = {
+    primary: primaryOf({}),
+    current: NO_RECORDS,
+    csvText: `\ufeff${FILE}`,
+    keep: KEEP_NOTHING,
+  };
+  assert.throws(() => planTextFiles({ ...options, format: "keep" }), {
+    code: "CSV_COLUMN_MISSING",
+    hint: /--canonical-format/,
+  });
+  const { csvText } = planTextFiles({ ...options, format: "canonical" });
+  assert.equal(csvText, planTextFiles({ ...options, csvText: FILE, format: "canonical" }).csvText);
+});
+
 Deno.test("planTextFiles() creates a missing file", () => {
   for (const none of [undefined, "", "\r\n"]) {
     const { csvText, records } = planTextFiles({
