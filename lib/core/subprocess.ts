@@ -1,6 +1,7 @@
 import { FailedError, UsageError } from "./errors.ts";
 import { formatDuration } from "./format.ts";
 import { redactArguments } from "./redact_arguments.ts";
+import { TimeLimit } from "./time_limit.ts";
 
 /** The end of the hint for a program that is installed but not found. */
 export const PATH_HINT = "to the PATH: that of cron and systemd is short";
@@ -18,7 +19,7 @@ export interface ProcessRequest {
   readonly env?: Readonly<Record<string, string>>;
   /** Written to the child's standard input, which is then closed. Without it, standard input is empty. */
   readonly stdin?: string | Uint8Array<ArrayBuffer>;
-  /** The child is stopped after this time. */
+  /** The child is stopped after this time. What its reader does with a piece of its output takes none of it. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   /** Called with standard error as it arrives, for progress. */
@@ -111,11 +112,9 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
   };
   const onAbort = () => end(request.signal.reason);
   request.signal.addEventListener("abort", onAbort, { once: true });
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  const limit = new TimeLimit(request.timeoutMs, () => end(timeoutError(request)));
   // Later, because Deno loads timers with the first one: several programs can start before.
-  queueMicrotask(() => {
-    if (!hasEnded) timer = setTimeout(() => end(timeoutError(request)), request.timeoutMs);
-  });
+  queueMicrotask(() => limit.start());
 
   const exit = (async () => {
     try {
@@ -129,7 +128,7 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
       return { code: status.code, stderr: tail };
     } finally {
       hasEnded = true;
-      clearTimeout(timer);
+      limit[Symbol.dispose]();
       clearTimeout(graceTimer);
       request.signal.removeEventListener("abort", onAbort);
     }
@@ -140,17 +139,22 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
     end(new Error(`${describe(request)} was stopped: its output is not needed any more`));
     await exit.catch(() => {});
   };
-  return { stdout: readOutput(readPipe(child.stdout, cut), leave), exit };
+  return { stdout: readOutput(readPipe(child.stdout, cut), limit, leave), exit };
 }
 
-/** Yields the same pieces. A reader that leaves early waits for `leave`. */
+/** Yields the same pieces, and pauses the limit while the reader has one. A reader that leaves early waits for `leave`. */
 async function* readOutput(
   pieces: AsyncGenerator<Uint8Array<ArrayBuffer>>,
+  limit: TimeLimit,
   leave: () => Promise<void>,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   let isRead = false;
   try {
-    yield* pieces;
+    for await (const piece of pieces) {
+      limit.pause();
+      yield piece;
+      limit.start();
+    }
     isRead = true;
   } finally {
     if (!isRead) await leave();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { type ProcessRequest, runProcess, spawnProcess } from "../../lib/core/subprocess.ts";
+import { TimeLimit, type Timers } from "../../lib/core/time_limit.ts";
 
 function request(changed: Partial<ProcessRequest>): ProcessRequest {
   return { command: "sh", args: [], timeoutMs: 60_000, signal: new AbortController().signal, ...changed };
@@ -50,6 +51,60 @@ function isRunning(pid: string): boolean {
 function ends(pid: string): boolean {
   return Array.from({ length: 200 }).some(() => !isRunning(pid));
 }
+
+Deno.test("the timeout of a program is for the program: the time that its reader takes for a piece does not count", async () => {
+  const timeoutMs = 1_000;
+  const { stdout, exit } = spawnProcess(shell("head -c 300000 /dev/zero", { timeoutMs }));
+  let bytes = 0;
+  for await (const piece of stdout) {
+    if (bytes === 0) {
+      await Promise.race([
+        exit,
+        new Promise((resolve) => setTimeout(resolve, timeoutMs + 100)),
+      ]);
+    }
+    bytes += piece.length;
+  }
+  assert.deepEqual([(await exit).code, bytes], [0, 300_000]);
+});
+
+Deno.test("a time limit counts the time between its pauses, and ends once", () => {
+  let nowMs = 0;
+  let over = 0;
+  const calls = new Map<() => void, number>();
+  const timers: Timers = {
+    nowMs: () => nowMs,
+    callLater(call, afterMs) {
+      calls.set(call, nowMs + afterMs);
+      return () => void calls.delete(call);
+    },
+  };
+  const pass = (ms: number) => {
+    nowMs += ms;
+    for (const [call, dueMs] of [...calls]) if (dueMs <= nowMs && calls.delete(call)) call();
+  };
+  using limit = new TimeLimit(100, () => over++, timers);
+  pass(500);
+  limit.start();
+  pass(60);
+  for (let pauses = 0; pauses < 3; pauses++) {
+    limit.pause();
+    pass(70);
+    limit.start();
+    pass(10);
+  }
+  assert.equal(over, 0);
+  pass(10);
+  assert.equal(over, 1);
+  pass(500);
+  assert.deepEqual([over, calls.size], [1, 0]);
+  {
+    using other = new TimeLimit(100, () => over++, timers);
+    other.start();
+  }
+  pass(500);
+  assert.equal(over, 1);
+});
 
 Deno.test("runProcess() stops a program at its timeout, with its children", async () => {
   using dir = tempDir();
