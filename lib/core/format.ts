@@ -54,6 +54,9 @@ function joined(whole: string, rest: number, unit: string): string {
   return rest === 0 ? whole : `${whole} ${rest} ${unit}`;
 }
 
+/** Clocks of machines that are kept in time differ by less. */
+const CLOCK_SKEW_MS = 60_000;
+
 /**
  * Returns an age: `12 s ago`.
  *
@@ -64,11 +67,14 @@ function joined(whole: string, rest: number, unit: string): string {
  * assert.equal(formatAge(840), "just now");
  * assert.equal(formatAge(12_900), "12 s ago");
  * assert.equal(formatAge(3_725_000), "1 h 2 min ago");
- * // A clock that was set back must not show negative times.
+ * // Clocks of machines differ by seconds.
  * assert.equal(formatAge(-5_000), "just now");
+ * // A clock was set back.
+ * assert.equal(formatAge(-3_725_000), "1 h 2 min in the future");
  * ```
  */
 export function formatAge(ageMs: number): string {
+  if (ageMs < -CLOCK_SKEW_MS) return `${formatDuration(-ageMs)} in the future`;
   if (ageMs < 2000) return "just now";
   if (ageMs < 60_000) return `${Math.floor(ageMs / 1000)} s ago`;
   return `${formatDuration(ageMs)} ago`;

@@ -171,7 +171,7 @@ function otherWay(store: Store, active: Manifest | undefined): string {
   }
   return listReleases(store).some(({ manifest }) => manifest.digest !== active?.digest)
     ? "model-sync releases lists the releases; choose one: model-sync rollback --to RELEASE"
-    : "it holds no other release; publish a good one, and pull it";
+    : "publish a good release, and pull it";
 }
 
 /** @throws {RefusedError} code `WITHDRAWN` */

@@ -73,7 +73,7 @@ Deno.test("a rollback without another release says where a good one comes from",
     code: "NOTHING_TO_ROLL_BACK_TO",
     exitCode: 2,
     message: /the store holds no earlier release$/,
-    hint: "it holds no other release; publish a good one, and pull it",
+    hint: "publish a good release, and pull it",
   });
 });
 
