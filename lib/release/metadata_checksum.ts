@@ -45,9 +45,7 @@ export function findWrongChecksum(
   dir: string,
   files: readonly MeasuredFile[],
 ): WrongChecksum | undefined {
-  const described = files.filter(({ path, bytes }) =>
-    (path === METADATA_NAME || path.endsWith(`/${METADATA_NAME}`)) && bytes <= METADATA_BYTES_MAX
-  );
+  const described = files.filter(({ path, bytes }) => isMetadata({ path }) && bytes <= METADATA_BYTES_MAX);
   if (described.length === 0) return undefined;
   const folders = Map.groupBy(files, (file) => posix.dirname(file.path));
   for (const metadata of described) {
@@ -63,6 +61,11 @@ export function findWrongChecksum(
     };
   }
   return undefined;
+}
+
+/** Whether a file describes the model beside it, by its name. */
+export function isMetadata({ path }: Pick<MeasuredFile, "path">): boolean {
+  return path === METADATA_NAME || path.endsWith(`/${METADATA_NAME}`);
 }
 
 /**

@@ -54,7 +54,7 @@ export class FileChecks {
     this.#sideBySide = Math.min(cores, SIDE_BY_SIDE_MAX);
     this.#memory = new TrialMemory(this.#sideBySide);
     this.#active = byPath(request.active?.files ?? []);
-    this.#pending = byPath(request.files);
+    this.#pending = byPath(uncheckedFiles(request, checkers));
   }
 
   /**
@@ -90,6 +90,7 @@ export class FileChecks {
     } finally {
       await pool.drain();
     }
+    if (this.#refused.size === 0) return;
     throwRefusals(this.#context, this.#request.files.flatMap((file) => this.#refused.get(file) ?? []));
   }
 
@@ -117,6 +118,30 @@ function byPath(files: readonly ModelFile[]): Map<string, ModelFile> {
   return map;
 }
 
+/** Returns the files that may have to pass a check: of many that passed before, few or none. */
+function uncheckedFiles(
+  { files, passed }: Pick<ValidationRequest, "files" | "passed">,
+  checkers: readonly Checker[],
+): readonly ModelFile[] {
+  if (passed === undefined) return files;
+  const asked = checkers.filter((checker) => !passesAgain(checker, passed.hasSameRules));
+  const isByContent = asked.some(({ looksLike, endsLike }) =>
+    looksLike !== undefined || endsLike !== undefined
+  );
+  if (isByContent) return files;
+  const ends = asked.flatMap(({ extensions }) => extensions);
+  return files.filter((file) => {
+    if (!passed.has(file)) return true;
+    const name = file.path.toLowerCase();
+    return ends.some((end) => name.endsWith(end));
+  });
+}
+
+/** Whether a file that passed before passes without a check. */
+function passesAgain(checker: Checker, hasSameRules: boolean): boolean {
+  return checker.passesUnchanged || (hasSameRules && checker.passesWithSameRules === true);
+}
+
 /** The checks that a file has to pass. */
 interface ChosenChecks {
   readonly job: CheckJob;
@@ -130,9 +155,7 @@ function chooseCheckers(job: CheckJob, checkers: readonly Checker[]): ChosenChec
   const isOfPassed = request.passed?.has(file) === true;
   const hasSameRules = (isOfActive && request.activePassed === "same-rules") ||
     (isOfPassed && request.passed?.hasSameRules === true);
-  const hasPassed = (checker: Checker) =>
-    (isOfActive || isOfPassed) &&
-    (checker.passesUnchanged || (hasSameRules && checker.passesWithSameRules === true));
+  const hasPassed = (checker: Checker) => (isOfActive || isOfPassed) && passesAgain(checker, hasSameRules);
   const asked = checkers.filter((checker) => !hasPassed(checker));
   const name = file.path.toLowerCase();
   const isNamed = (checker: Checker) => checker.extensions.some((end) => name.endsWith(end));

@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { plural } from "../core/format.ts";
-import { CHECKSUM_HINT, findWrongChecksum } from "../release/metadata_checksum.ts";
+import { CHECKSUM_HINT, findWrongChecksum, isMetadata } from "../release/metadata_checksum.ts";
 import type { ValidationRequest } from "./checker.ts";
 import { runCustomCommand } from "./custom_command.ts";
 import { FileChecks } from "./file_checks.ts";
@@ -39,6 +39,7 @@ export async function validateRelease(
 }
 
 function refuseWrongMetadata(context: Context, { dir, files }: ValidationRequest): void {
+  if (!files.some(isMetadata)) return;
   const measured = files.map(({ path, size, sha256 }) => ({ path, bytes: size, sha256 }));
   const wrong = findWrongChecksum(context.fs, dir, measured);
   if (wrong !== undefined) throw new InvalidModelError(wrong.path, wrong.problem, { hint: CHECKSUM_HINT });
