@@ -1,11 +1,13 @@
 import type { Context } from "../core/context.ts";
+import { VERSION } from "../core/version.ts";
 import { ATTRIBUTES, ATTRIBUTES_BYTES_MAX } from "../git/attributes.ts";
 import type { Git } from "../git/git.ts";
 import { redactUrls } from "../core/secret.ts";
-import type { ObjectId } from "../git/object_id.ts";
+import { BlobHasher, objectFormatOf, type ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";
 import { type FoundPath, readPaths, textOf } from "../git/read_paths.ts";
 import { manifestPathOf, signaturePathOf } from "../git/tree.ts";
+import { ManifestText } from "../release/manifest_text.ts";
 import { type Manifest, MANIFEST_BYTES_MAX } from "../release/manifest.ts";
 import { SIGNATURE_BYTES_MAX } from "../release/registry_file.ts";
 import { readSeal, type Seal, type Sealed } from "../signing/seal.ts";
@@ -16,6 +18,8 @@ import { readManifestToReplace, readSignatureToReplace } from "./git_manifest.ts
 /** The base of a publish: the model set in a commit of the registry. */
 export interface PublishBase {
   readonly manifest: Manifest | undefined;
+  /** Its text, if this version of the program wrote it in the last publish. */
+  readonly ownText: ManifestText | undefined;
   readonly sealed: Sealed;
   /** The record of this machine, if it knows that the files match the manifest. */
   readonly known: Published | undefined;
@@ -44,7 +48,7 @@ export async function readPublishBase(
   place: PublishPlace,
   published: Published | undefined,
 ): Promise<PublishBase> {
-  const nothing = { manifest: undefined, sealed: {}, known: undefined, attributes: "" };
+  const nothing = { manifest: undefined, ownText: undefined, sealed: {}, known: undefined, attributes: "" };
   if (head === undefined) return { ...nothing, isDamaged: false };
   const { subdir, seal } = place;
   const path = manifestPathOf(subdir);
@@ -60,13 +64,38 @@ export async function readPublishBase(
   if (found === undefined) return { ...nothing, attributes, isDamaged: published !== undefined };
   const where = `${path} of commit ${head.slice(0, 12)}`;
   const isOfLastPublish = published?.checked === true && published.head === head;
+  const ownText = isOfLastPublish ? await readOwnText(found, published) : undefined;
+  if (ownText !== undefined && seal === undefined && published?.tree === tree?.id) {
+    return {
+      ...nothing,
+      manifest: ownText.manifest,
+      ownText,
+      known: published,
+      isDamaged: false,
+      attributes,
+    };
+  }
   const claim = await readManifestToReplace(context, (file) => textOf(found, file), where, isOfLastPublish);
   if (claim === undefined) return { ...nothing, attributes, isDamaged: true };
   const { manifest } = claim;
   const isKnown = published?.checked === true && published.digest === manifest.digest &&
     published.tree === tree?.id;
   const sealed = await readSealOf(signature, claim, place);
-  return { manifest, sealed, known: isKnown ? published : undefined, isDamaged: false, attributes };
+  const known = isKnown ? published : undefined;
+  return { manifest, ownText: undefined, sealed, known, isDamaged: false, attributes };
+}
+
+/** Returns the manifest that the last publish wrote, if git still has it byte for byte. */
+async function readOwnText(
+  { id, content }: FoundPath,
+  { digest, manifest }: Published,
+): Promise<ManifestText | undefined> {
+  if (content === undefined || manifest?.blob !== id || manifest.version !== VERSION) return undefined;
+  const hasher = await BlobHasher.create(objectFormatOf(id), content.length);
+  hasher.update(content);
+  if (hasher.id() !== id) return undefined;
+  const text = ManifestText.read(new TextDecoder().decode(content));
+  return text?.manifest.digest === digest ? text : undefined;
 }
 
 /** Returns the signature and the expiry that a commit has; nothing if this publisher has no seal. */

@@ -3,10 +3,11 @@ import { isoSeconds } from "../core/clock.ts";
 import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
+import { VERSION } from "../core/version.ts";
 import type { LockOwner } from "../core/lock.ts";
 import type { LfsSetting } from "../config/choices.ts";
 import type { SyncedBranch } from "../git/branch.ts";
-import { commitModels } from "../git/commit_models.ts";
+import { commitModels, type CommittedModels } from "../git/commit_models.ts";
 import { type CommitWords, listOtherWriters } from "../git/other_writer.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import { Registry } from "../git/registry.ts";
@@ -20,6 +21,7 @@ import { expiryOf, isSealDue, ownWithdrawals, type Seal, type Sealed } from "../
 import { nextSequence } from "./git_manifest.ts";
 import { findObject, type PublishBase, publishTarget, readPublishBase } from "./git_publish_base.ts";
 import type { Publication, Publisher } from "./carrier.ts";
+import { changesOf, deltaOf } from "./git_publish_delta.ts";
 import { pushCommit } from "./push_commit.ts";
 import { followRemote, takeOverClone } from "./take_over_clone.ts";
 import { findPublished, rememberPublished } from "../store/published.ts";
@@ -59,9 +61,11 @@ interface CommittedSet {
   readonly publication: GitPublication;
   /** Whether the commit names content in Git LFS that its parent does not name. */
   readonly hasNewLfs: boolean;
-  /** Git's name for the model folder in a new commit, if it is known. */
-  readonly models: ObjectId | undefined;
+  /** Git's names for the model folder and the manifest in a new commit, if they are known. */
+  readonly names: CommitNames;
 }
+
+type CommitNames = Partial<Pick<CommittedModels, "models" | "manifest">>;
 
 /** How often a publish is repeated when another publisher pushed first. More often is no coincidence. */
 const PUSH_ATTEMPTS_MAX = 5;
@@ -131,9 +135,9 @@ export class GitPublisher implements Publisher<GitPublication> {
     for (let attempt = 1; attempt <= PUSH_ATTEMPTS_MAX; attempt++) {
       const { unpushed } = this.#branch;
       const known = this.findPublished(set.digest);
-      const { publication, hasNewLfs, models } = known === undefined
+      const { publication, hasNewLfs, names } = known === undefined
         ? await this.#commit(set, this.#branch)
-        : { publication: known, hasNewLfs: false, models: undefined };
+        : { publication: known, hasNewLfs: false, names: {} };
       if (!publication.committed && !unpushed) return publication;
       const { commit } = publication;
       if (commit === undefined) throw new TypeError("nothing to push, and something that was not pushed");
@@ -144,7 +148,7 @@ export class GitPublisher implements Publisher<GitPublication> {
         contents: unpushed || hasNewLfs ? "new" : "none",
       });
       if (refusal === undefined) {
-        await this.#remember(set, publication.sequence, commit, models);
+        await this.#remember(set, publication.sequence, commit, names);
         return { ...publication, outcome: "published", pushed: true };
       }
       this.#branch = await followRemote(this.#context, this.#registry, this.#options);
@@ -210,7 +214,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     const unchanged = {
       publication: this.#unchanged(branch, manifest?.sequence, base.sealed.signedBy),
       hasNewLfs: false,
-      models: undefined,
+      names: {},
     };
     const isDue = this.#isSealDue(base.sealed) || !isSameList(withdrawals, manifest?.withdrawals ?? []);
     if (manifest?.digest === set.digest && known?.lfs === lfs && !isDue) {
@@ -218,13 +222,16 @@ export class GitPublisher implements Publisher<GitPublication> {
       return unchanged;
     }
     refuseForeignManifest(subdir, manifest);
-    const before = manifest?.files.map((file) => file.path) ?? await this.#listModels(branch.head);
-    if (!this.#options.allowShrink) refuseShrink(set, before, "publish");
+    const lfsPaths = await chooseLfsPaths(this.#context, this.#registry, set, lfs);
+    const delta = deltaOf(set, base, lfsPaths);
+    if (!this.#options.allowShrink && delta?.removed.length !== 0) {
+      const before = manifest?.files.map((file) => file.path) ?? await this.#listModels(branch.head);
+      refuseShrink(set, before, "publish");
+    }
     const now = this.#context.clock.now();
     const createdAt = isoSeconds(now);
     const remembered = findPublished(this.#store, this.#target)?.sequence ?? 0;
     const sequence = nextSequence(manifest, remembered, this.#registry.remoteBranch);
-    const lfsPaths = await chooseLfsPaths(this.#context, this.#registry, set, lfs);
     const committing = commitModels(this.#context, this.#registry, {
       subdir,
       set,
@@ -232,6 +239,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       head: branch.head,
       attributes: base.attributes,
       base: known === undefined ? undefined : manifest,
+      delta,
       isManifestStale: base.isDamaged || isDue ||
         (manifest !== undefined && manifest.digest !== set.digest),
       signer: seal?.signer,
@@ -254,10 +262,10 @@ export class GitPublisher implements Publisher<GitPublication> {
       if (manifest?.digest === set.digest) await this.#remember(set, manifest.sequence, branch.head);
       return unchanged;
     }
-    const { commit, hasNewLfs, models } = committed;
+    const { commit, hasNewLfs } = committed;
     this.#nameOtherWriters(otherWriters);
     this.#context.log.info(`committed ${commit.slice(0, 12)} as sequence ${sequence}`);
-    const changes = compareFiles(manifest?.files ?? [], set.files);
+    const changes = delta === undefined ? compareFiles(manifest?.files ?? [], set.files) : changesOf(set);
     const publication: GitPublication = {
       ...this.#unchanged(branch, manifest?.sequence, seal?.signer?.keyHint),
       outcome: "published",
@@ -270,7 +278,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       sentBytes: changedBytes(changes, set.files),
       previous: manifest?.digest,
     };
-    return { publication, hasNewLfs, models };
+    return { publication, hasNewLfs, names: committed };
   }
 
   /** Returns the commits of other programs since the last publish of model-sync. */
@@ -306,23 +314,28 @@ export class GitPublisher implements Publisher<GitPublication> {
   /**
    * Remembers that a commit holds the set.
    *
-   * @param models git's name for the model folder in it, if it is known
+   * @param names git's names for what is in it, if they are known
    */
   async #remember(
     set: ModelSet,
     sequence: number,
     head: ObjectId | undefined,
-    models?: ObjectId,
+    names: CommitNames = {},
   ): Promise<void> {
-    const tree = models ??
+    const tree = names.models ??
       (head && await findObject(this.#registry.git, head, this.#options.subdir));
     if (head === undefined || tree === undefined) return;
+    const before = findPublished(this.#store, this.#target);
+    const manifest = names.manifest === undefined
+      ? before?.head === head ? before.manifest : undefined
+      : { blob: names.manifest, version: VERSION };
     const { sealed } = this.#options.seal === undefined ? { sealed: {} } : await this.#readBase(head);
     rememberPublished(this.#store, {
       ...sealed,
       target: this.#target,
       head,
       tree,
+      ...(manifest === undefined ? {} : { manifest }),
       checked: true,
       digest: set.digest,
       sequence,

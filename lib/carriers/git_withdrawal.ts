@@ -12,13 +12,8 @@ import { listOtherWriters } from "../git/other_writer.ts";
 import { Registry } from "../git/registry.ts";
 import { type ReleaseHistory, searchHistory } from "../git/release_history.ts";
 import { readModelTree } from "../git/tree.ts";
-import {
-  createManifest,
-  type Digest,
-  formatManifest,
-  type Manifest,
-  type Withdrawal,
-} from "../release/manifest.ts";
+import { formatManifest } from "../release/format_manifest.ts";
+import { createManifest, type Digest, type Manifest, type Withdrawal } from "../release/manifest.ts";
 import type { WithdrawalChange } from "../release/withdrawals.ts";
 import { expiryOf } from "../signing/seal.ts";
 import { type EarlierRelease, fetchClaim, findEarlierRelease } from "./git_earlier_release.ts";

@@ -22,10 +22,10 @@ import {
   type UploadTarget,
 } from "../huggingface/upload_target.ts";
 import { countChanges } from "../release/changes.ts";
+import { formatManifest } from "../release/format_manifest.ts";
 import {
   createManifest,
   type Digest,
-  formatManifest,
   type Manifest,
   MANIFEST_NAME,
   type ReleaseFile,

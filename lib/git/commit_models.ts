@@ -4,9 +4,9 @@ import type { Context } from "../core/context.ts";
 import { settleAll } from "../core/concurrency.ts";
 import { removeTree } from "../core/files.ts";
 import { Working } from "../core/working.ts";
+import { formatManifest } from "../release/format_manifest.ts";
 import {
   createManifest,
-  formatManifest,
   type Manifest,
   type ManifestDetails,
   type ReleaseFile,
@@ -19,7 +19,7 @@ import { checkTree, commitTree, type ExpectedFile, formatOf, writeBlob } from ".
 import { type DraftTree, draftTree } from "./draft_tree.ts";
 import { closeJournal, openJournal, scratchOf, takeBack } from "./journal.ts";
 import { findLfsFolder, syncLfsObjects } from "./lfs.ts";
-import { divideModels, findChanges, type ModelChanges } from "./model_changes.ts";
+import { divideModels, findChanges, type ModelChanges, type ModelDelta } from "./model_changes.ts";
 import type { ObjectFormat, ObjectId } from "./object_id.ts";
 import { packModels } from "./pack_models.ts";
 import type { CommittedFile } from "./read_again.ts";
@@ -46,6 +46,8 @@ export interface ModelCommit {
   readonly attributes: string;
   /** The manifest of `head`, if this machine knows that it matches the files. */
   readonly base: Manifest | undefined;
+  /** How the set differs from {@link base}, if that is known without a comparison and no file is in Git LFS. */
+  readonly delta: ModelDelta | undefined;
   /** The manifest of `head` is damaged or of other models: it is replaced even if no model changed. */
   readonly isManifestStale: boolean;
   readonly details: ManifestDetails;
@@ -79,6 +81,8 @@ export interface CommittedModels {
   readonly hasNewLfs: boolean;
   /** Git's name for the model folder in it, if it is known. */
   readonly models: ObjectId | undefined;
+  /** Git's name for the manifest in it. */
+  readonly manifest: ObjectId | undefined;
 }
 
 /**
@@ -136,8 +140,8 @@ async function writeCommit(
   });
   const format = await formatOf(registry, head);
   const changes = await findChanges(context, draft, change, compare, format);
-  const kept = [...unchanged, ...changes.same];
-  const expected = (written: readonly WrittenFile[]) => expectedFiles(draft, subdir, kept, written);
+  const kept = () => [...unchanged(), ...changes.same];
+  const expected = (written: readonly WrittenFile[]) => expectedFiles(draft, subdir, kept(), written);
   if (changes.write.length === 0 && draft.gone.length === 0 && !change.isManifestStale) {
     if (head !== undefined && base === undefined) {
       await checkTree(registry, head, [`${subdir}/`], expected([]));
@@ -177,7 +181,8 @@ async function writeCommit(
   });
   const host = change.details.origin.host ?? "localhost";
   const commit = await commitTree(registry, { tree, parent: head, message, host });
-  return { commit, hasNewLfs: changes.inLfs.size > 0, models: draft.folderOf(subdir) };
+  const manifest = written.find(({ path }) => path === manifestPathOf(subdir))?.blob;
+  return { commit, hasNewLfs: changes.inLfs.size > 0, models: draft.folderOf(subdir), manifest };
 }
 
 /** Returns the files of a new commit by their paths in the repository. */
@@ -207,7 +212,7 @@ async function storeModels(
   registry: Registry,
   change: ModelCommit,
   { write, inLfs }: ModelChanges,
-  { kept, format }: { readonly kept: readonly ReleaseFile[]; readonly format: ObjectFormat },
+  { kept, format }: { readonly kept: () => readonly ReleaseFile[]; readonly format: ObjectFormat },
 ): Promise<{ readonly written: readonly WrittenFile[]; readonly pack: string }> {
   const lfsFolder = write.some(({ path }) => inLfs.has(path)) ? await findLfsFolder(registry) : undefined;
   const packed = await packModels(context, {
@@ -217,7 +222,7 @@ async function storeModels(
     inLfs,
     lfsFolder,
     textCount: change.signer === undefined ? 1 : 2,
-    describe: (files) => describeRelease(change, [...kept, ...files]),
+    describe: (files) => describeRelease(change, kept, files),
   });
   if (lfsFolder !== undefined) await syncLfs(context, lfsFolder, packed.files, inLfs);
   const mode = "100644";
@@ -263,10 +268,15 @@ async function changeAttributes(
 
 /** Returns the texts beside the model folder by path: the manifest, and its signature if there is a signer. */
 async function describeRelease(
-  { subdir, set, signer, details }: ModelCommit,
-  files: readonly ReleaseFile[],
+  { subdir, set, signer, details, delta }: ModelCommit,
+  kept: () => readonly ReleaseFile[],
+  written: readonly CommittedFile[],
 ): Promise<ReadonlyMap<string, string>> {
-  const manifest = await createManifest(files, details, set);
+  if (delta !== undefined && signer === undefined) {
+    const text = delta.text.change(set.digest, details, written, delta.removed);
+    return new Map([[manifestPathOf(subdir), text]]);
+  }
+  const manifest = await createManifest([...kept(), ...written], details, set);
   if (manifest.digest !== set.digest) throw changedFile(set.dir);
   const text = formatManifest(manifest);
   const signature = await signer?.sign(manifest, text, posix.basename(subdir));

@@ -1,12 +1,22 @@
 import type { Context } from "../core/context.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
 import type { Manifest, ReleaseFile } from "../release/manifest.ts";
+import type { ManifestText } from "../release/manifest_text.ts";
 import type { ModelSet, SetFile } from "../release/model_set.ts";
 import type { DraftTree } from "./draft_tree.ts";
 import type { ObjectFormat } from "./object_id.ts";
 import { pointerId } from "./pack_models.ts";
 import { type CommittedFile, hashBlob, readAgain } from "./read_again.ts";
 import { findInLfs } from "./stage_models.ts";
+
+/** How a model set differs from the manifest of the parent commit. */
+export interface ModelDelta {
+  readonly text: ManifestText;
+  /** The files of the set that the manifest does not have, or has with other content. */
+  readonly changed: readonly SetFile[];
+  /** The paths of the files that the set does not have. */
+  readonly removed: readonly string[];
+}
 
 /** A model set to commit. */
 export interface ComparedModels {
@@ -16,15 +26,17 @@ export interface ComparedModels {
   readonly lfsPaths: readonly string[];
   /** The manifest of the parent commit, if this machine knows that it matches the files. */
   readonly base: Manifest | undefined;
+  /** How it differs from {@link base}, if that is known. */
+  readonly delta: ModelDelta | undefined;
 }
 
 /** A model set, divided by what the manifest of the parent commit says. */
 export interface DividedModels {
   /** The files whose content, and whose storage inside or outside Git LFS, did not change. */
-  readonly unchanged: readonly ReleaseFile[];
+  readonly unchanged: () => readonly ReleaseFile[];
   readonly compare: readonly SetFile[];
   /** The files of the manifest that the set does not have. */
-  readonly gone: readonly ReleaseFile[];
+  readonly gone: readonly Pick<ReleaseFile, "path">[];
 }
 
 /**
@@ -33,9 +45,10 @@ export interface DividedModels {
  * @param wasInLfs whether an earlier publish put a path of the repository into Git LFS
  */
 export function divideModels(
-  { subdir, set, lfsPaths, base }: ComparedModels,
+  { subdir, set, lfsPaths, base, delta }: ComparedModels,
   wasInLfs: (path: string) => boolean,
 ): DividedModels {
+  if (delta !== undefined) return divideByDelta(base, delta);
   const inLfs = new Set(lfsPaths);
   const unchanged: ReleaseFile[] = [];
   const compare: SetFile[] = [];
@@ -55,7 +68,17 @@ export function divideModels(
       else compare.push(file);
     }
   }
-  return { unchanged, compare, gone: [...gone, ...before.slice(row)] };
+  return { unchanged: () => unchanged, compare, gone: [...gone, ...before.slice(row)] };
+}
+
+/** Of many files, the unchanged ones are listed only if they are needed. */
+function divideByDelta(base: Manifest | undefined, { changed, removed }: ModelDelta): DividedModels {
+  const others = new Set([...removed, ...changed.map(({ path }) => path)]);
+  return {
+    unchanged: () => (base?.files ?? []).filter(({ path }) => !others.has(path)),
+    compare: changed,
+    gone: removed.map((path) => ({ path })),
+  };
 }
 
 function isBefore(file: ReleaseFile, other: ReleaseFile): boolean {

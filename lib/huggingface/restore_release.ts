@@ -3,10 +3,10 @@ import type { Context } from "../core/context.ts";
 import { FailedError, RefusedError } from "../core/errors.ts";
 import { loadSha256Of, type Sha256 } from "../core/hash.ts";
 import { repeatIfWrong } from "../http/repeat_wrong.ts";
+import { formatManifest } from "../release/format_manifest.ts";
 import {
   createManifest,
   type Digest,
-  formatManifest,
   type Manifest,
   MANIFEST_NAME,
   shortDigest,

@@ -3,11 +3,11 @@ import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { plural } from "../core/format.ts";
+import { formatManifest } from "../release/format_manifest.ts";
 import {
   type Carrier,
   createManifest,
   type Digest,
-  formatManifest,
   type Manifest,
   type ReleaseFile,
   releaseFile,

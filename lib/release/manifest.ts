@@ -104,6 +104,9 @@ const Manifest = z.lazy(() =>
   z.object({ ...DETAILS, files: z.array(ReleaseFile).min(1).max(RELEASE_FILES_MAX) })
 );
 
+/** What a manifest says besides its files. */
+export const ManifestHead = z.lazy(() => z.object(DETAILS));
+
 /** As {@link Manifest}, for a list of files in which nothing has to be changed. */
 const PlainManifest = z.object({ ...DETAILS, files: z.custom<ReleaseFile[]>(isPlainFileList) });
 
@@ -148,13 +151,18 @@ export async function createManifest(
   details: ManifestDetails,
   known?: { readonly digest: Digest; readonly files: readonly DigestedFile[] },
 ): Promise<Manifest> {
-  const { sequence, createdAt, expiresAt, origin, withdrawals = [] } = details;
   const sorted = limitChunkLists([...files].sort((a, b) => compareUtf8(a.path, b.path)));
-  const term = expiresAt === undefined ? {} : { expiresAt };
   const isKnown = known !== undefined && isSameFileList(known.files, sorted);
   const digest = isKnown ? known.digest : await releaseDigest(sorted);
+  return { ...manifestHead(digest, details), files: sorted };
+}
+
+/** Returns a manifest without its files. Fields without a value are left out. */
+export function manifestHead(digest: Digest, details: ManifestDetails): Omit<Manifest, "files"> {
+  const { sequence, createdAt, expiresAt, origin, withdrawals = [] } = details;
+  const term = expiresAt === undefined ? {} : { expiresAt };
   const list = withdrawals.length === 0 ? {} : { withdrawals };
-  return { schema: 1, digest, sequence, createdAt, ...term, origin, ...list, files: sorted };
+  return { schema: 1, digest, sequence, createdAt, ...term, origin, ...list };
 }
 
 /** Returns the files without the chunk lists that would make a manifest too long to be read. */
@@ -259,30 +267,6 @@ function isPlainFile(file: unknown): boolean {
     typeof sha256 === "string" && SHA256.test(sha256) &&
     (chunks === undefined || typeof chunks === "string") &&
     Object.keys(file).length === (chunks === undefined ? 3 : 4);
-}
-
-/**
- * Returns the text of a manifest: one line for each file and each withdrawal, for readable diffs in a registry that
- * compress well.
- */
-export function formatManifest(manifest: Manifest): string {
-  const { files, withdrawals = [], ...head } = manifest;
-  const headText = JSON.stringify(head, undefined, 2).replace(/\n}$/, "");
-  const list = withdrawals.length === 0
-    ? ""
-    : `,\n${lineList("withdrawals", withdrawals.map((withdrawal) => JSON.stringify(withdrawal)))}`;
-  return `${headText}${list},\n${lineList("files", files.map(formatFile))}\n}\n`;
-}
-
-/** Other fields of the object are left out. */
-function formatFile({ path, size, sha256, contentChunks }: ReleaseFile): string {
-  return JSON.stringify(
-    contentChunks === undefined ? { path, size, sha256 } : { path, size, sha256, contentChunks },
-  );
-}
-
-function lineList(key: string, values: readonly string[]): string {
-  return `  "${key}": [\n    ${values.join(",\n    ")}\n  ]`;
 }
 
 /** Returns the sum of the sizes of files, in bytes. */

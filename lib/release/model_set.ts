@@ -49,6 +49,10 @@ export interface SetChanges {
   readonly digest: Digest;
   /** The files that it does not have, or has with other content. */
   readonly changed: ReadonlySet<string>;
+  /** Those of {@link changed} that it does not have. */
+  readonly added: readonly string[];
+  /** Its files that are gone. */
+  readonly removed: readonly string[];
 }
 
 /** Remembers the digests of files. */
@@ -162,6 +166,7 @@ export async function hashModelFiles(
   const files: SetFile[] = [];
   const infos = new Map<string, FileStat>();
   const changed = new Set<string>();
+  const added: string[] = [];
   let doneBytes = 0;
   const totalBytes = found.files.reduce((sum, file) => sum + sizeOf(file), 0);
   const show = (bytes: number) => context.log.progress("hashing", bytes, totalBytes);
@@ -182,10 +187,13 @@ export async function hashModelFiles(
     files.push({ ...releaseFile(path, digest), location });
     if (keepsInfos) infos.set(path, file.info);
     if ("before" in file && file.before !== digest.sha256) changed.add(path);
+    if ("before" in file && file.before === undefined) added.push(path);
     show(doneBytes);
   }
   const digest = await releaseDigest(files);
-  const since = "base" in found ? { digest: found.base.remembered.digest, changed } : undefined;
+  const since = "base" in found
+    ? { digest: found.base.remembered.digest, changed, added, removed: found.removed }
+    : undefined;
   cache.keepOnly(new Set(files.map((file) => file.path)));
   const set = { dir, digest, files, infos, since };
   await memory?.remember(found, set);

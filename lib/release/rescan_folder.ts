@@ -66,6 +66,8 @@ export interface RescannedFiles {
   readonly base: FolderChanges;
   /** In manifest order, without housekeeping files. */
   readonly files: readonly (KnownFile | SeenFile)[];
+  /** The remembered files that are gone. */
+  readonly removed: readonly string[];
   /** Housekeeping files in the folders that were read. */
   readonly clutter: readonly string[];
   readonly folders: ReadonlyMap<string, FolderStat>;
@@ -84,10 +86,14 @@ export async function rescanFolder(fs: FileSystem, base: FolderChanges): Promise
   const { root } = base;
   const { paths, sizes, sha256s } = remembered;
   const files: (KnownFile | SeenFile)[] = [];
+  const removed: string[] = [];
   for (const [row, path] of paths.entries()) {
     const listed = listing.files.size === 0 ? undefined : listing.files.get(folderOf(path));
     // The rest of a listing is new.
-    if (listed !== undefined && !listed.delete(path)) continue;
+    if (listed !== undefined && !listed.delete(path)) {
+      removed.push(path);
+      continue;
+    }
     const location = locationOf(root, path);
     const sha256 = sha256At(sha256s, row);
     if (!base.files.has(path)) {
@@ -96,7 +102,10 @@ export async function rescanFolder(fs: FileSystem, base: FolderChanges): Promise
     }
     const info = findEntry(fs, location);
     if (info === undefined && listed !== undefined) throw changedFile(path);
-    if (info === undefined) continue;
+    if (info === undefined) {
+      removed.push(path);
+      continue;
+    }
     if (!info.isFile) return undefined;
     files.push({ path, location, info: statOf(info), before: sha256 });
   }
@@ -112,7 +121,7 @@ export async function rescanFolder(fs: FileSystem, base: FolderChanges): Promise
     const problem = fileListProblem(files.map(({ path }) => path));
     if (problem !== undefined) throw unfit(root, problem);
   }
-  return { root, base, files, clutter: sortUtf8(listing.clutter), folders: listing.folders };
+  return { root, base, files, removed, clutter: sortUtf8(listing.clutter), folders: listing.folders };
 }
 
 /** What is in the folders that changed, and in new folders below them. */

@@ -11,13 +11,8 @@ import {
   withoutOthersWriting,
 } from "../core/files.ts";
 import { hashFile } from "../core/hash.ts";
-import {
-  createManifest,
-  type Digest,
-  formatManifest,
-  type Manifest,
-  releaseFile,
-} from "../release/manifest.ts";
+import { formatManifest } from "../release/format_manifest.ts";
+import { createManifest, type Digest, type Manifest, releaseFile } from "../release/manifest.ts";
 import { reportClutter } from "../release/clutter.ts";
 import { scanFolder } from "../release/scan_folder.ts";
 import { type IntentRun, writeIntent } from "./intent.ts";

@@ -12,6 +12,8 @@ const Published = z.lazy(() =>
     head: z.string(),
     /** The git tree of the model folder in that commit. Another tree shows that another program changed it. */
     tree: z.string(),
+    /** Git's name for the manifest in that commit, and the version of this program that wrote it. */
+    manifest: z.object({ blob: z.string(), version: z.string() }).optional(),
     /** Whether each object of the tree was compared with the release. Earlier versions trusted git. */
     checked: z.boolean().optional(),
     digest: Digest,

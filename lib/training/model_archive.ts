@@ -3,9 +3,9 @@ import { writeZip } from "../archive/zip_writer.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
+import { formatManifest } from "../release/format_manifest.ts";
 import {
   createManifest,
-  formatManifest,
   type Manifest,
   MANIFEST_NAME,
   releaseFile,

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Buffer } from "node:buffer";
-import { createManifest, formatManifest, MANIFEST_NAME, parseManifest } from "../../lib/release/manifest.ts";
+import { formatManifest } from "../../lib/release/format_manifest.ts";
+import { createManifest, MANIFEST_NAME, parseManifest } from "../../lib/release/manifest.ts";
 import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "../../lib/git/branch.ts";
 import { git, gitWithInput } from "../helpers/test_git.ts";
 

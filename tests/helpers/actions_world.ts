@@ -7,13 +7,8 @@ import { hashFile } from "../../lib/core/hash.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { pull, type PullOptions } from "../../lib/pipeline/pull.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
-import {
-  createManifest,
-  formatManifest,
-  MANIFEST_NAME,
-  releaseFile,
-  type Withdrawal,
-} from "../../lib/release/manifest.ts";
+import { formatManifest } from "../../lib/release/format_manifest.ts";
+import { createManifest, MANIFEST_NAME, releaseFile, type Withdrawal } from "../../lib/release/manifest.ts";
 import { SIGNATURE_NAME } from "../../lib/release/registry_file.ts";
 import { expiryOf, type Seal } from "../../lib/signing/seal.ts";
 import { partialPath } from "../../lib/store/partials.ts";

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { hashFile } from "../../lib/core/hash.ts";
-import { createManifest, formatManifest, type Manifest, releaseFile } from "../../lib/release/manifest.ts";
+import { formatManifest } from "../../lib/release/format_manifest.ts";
+import { createManifest, type Manifest, releaseFile } from "../../lib/release/manifest.ts";
 import { tempDir, writeFiles } from "./temp_dir.ts";
 import { testContext } from "./test_context.ts";
 

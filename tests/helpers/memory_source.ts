@@ -4,13 +4,8 @@ import { FileHasher } from "../../lib/core/hash.ts";
 import { pull, type PullOptions, type PullReport } from "../../lib/pipeline/pull.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import type { Timed } from "../../lib/pipeline/run_report.ts";
-import {
-  createManifest,
-  formatManifest,
-  type Manifest,
-  releaseFile,
-  type Withdrawal,
-} from "../../lib/release/manifest.ts";
+import { formatManifest } from "../../lib/release/format_manifest.ts";
+import { createManifest, type Manifest, releaseFile, type Withdrawal } from "../../lib/release/manifest.ts";
 import type { Staging } from "../../lib/store/staging.ts";
 import type { Store } from "../../lib/store/store.ts";
 

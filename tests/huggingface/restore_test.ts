@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type RestoreOptions, restoreRelease } from "../../lib/huggingface/restore_release.ts";
-import { Digest, formatManifest, parseManifest } from "../../lib/release/manifest.ts";
+import { formatManifest } from "../../lib/release/format_manifest.ts";
+import { Digest, parseManifest } from "../../lib/release/manifest.ts";
 import { assertPause } from "../helpers/assert_pause.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
 import {

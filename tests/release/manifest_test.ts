@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { formatManifest } from "../../lib/release/format_manifest.ts";
 import {
   createManifest,
   fileListProblem,
-  formatManifest,
   parseManifest,
   readManifest,
   RELEASE_FILES_MAX,

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
 import { sha256Hex } from "../../lib/core/hash.ts";
-import { createManifest, type Digest, formatManifest } from "../../lib/release/manifest.ts";
+import { formatManifest } from "../../lib/release/format_manifest.ts";
+import { createManifest, type Digest } from "../../lib/release/manifest.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { installRelease } from "../../lib/store/releases.ts";
 import { restoreCurrent } from "../../lib/store/restore_current.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { FileSystem } from "../../lib/core/files.ts";
-import { createManifest, formatManifest } from "../../lib/release/manifest.ts";
+import { formatManifest } from "../../lib/release/format_manifest.ts";
+import { createManifest } from "../../lib/release/manifest.ts";
 import { chooseMode, planMode } from "../../lib/store/model_folder.ts";
 import { problemOfFolder, problemSeenByConsumers, requireSeen } from "../../lib/store/consumer_view.ts";
 import { checkMirrorFolder } from "../../lib/store/mirror_scratch.ts";

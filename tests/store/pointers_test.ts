@@ -25,7 +25,8 @@ import {
   readWithdrawals,
   withdrawalsInForce,
 } from "../../lib/store/withdrawals.ts";
-import { createManifest, type Digest, formatManifest, type Manifest } from "../../lib/release/manifest.ts";
+import { formatManifest } from "../../lib/release/format_manifest.ts";
+import { createManifest, type Digest, type Manifest } from "../../lib/release/manifest.ts";
 import { releaseDir, writeManifest } from "../../lib/store/releases.ts";
 import { osError } from "../helpers/fake_fs.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";

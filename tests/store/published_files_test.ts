@@ -7,7 +7,7 @@ import {
 } from "../../lib/store/published_files.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { refuseInvalid, refuseInvalidOnce } from "../../lib/pipeline/refuse_invalid.ts";
-import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
+import { NO_CACHE, readModelSet, type SetChanges } from "../../lib/release/model_set.ts";
 import { rememberPassedModels } from "../../lib/store/passed_models.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -140,14 +140,14 @@ Deno.test("a publish opens only files that changed since a set that passed, with
   Deno.removeSync(join(store.root, "passed_models.json"));
   writeFiles(store.modelsDir, { "b.pkl": pickle(2) });
   const check = async (
-    since: { digest: typeof digest; changed: ReadonlySet<string> },
+    since: SetChanges,
     settings = validate,
   ) => {
     opened.length = 0;
     await refuseInvalid(context, store, { ...await read(), since }, settings);
     return new Set(opened.filter((name) => name.endsWith(".pkl")));
   };
-  const since = { digest, changed: new Set(["b.pkl"]) };
+  const since = { digest, changed: new Set(["b.pkl"]), added: [], removed: [] };
   assert.deepEqual(await check(since), new Set(["b.pkl"]));
   const all = new Set(["a.pkl", "b.pkl", "c.pkl"]);
   const stricter = { ...validate, pickle: { ...validate.pickle, allow: ["other.module.Name"] } };

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { FileSystem } from "../../lib/core/files.ts";
-import { createManifest, formatManifest, type Manifest } from "../../lib/release/manifest.ts";
+import { formatManifest } from "../../lib/release/format_manifest.ts";
+import { createManifest, type Manifest } from "../../lib/release/manifest.ts";
 import {
   findRelease,
   listReleaseHeads,

@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { CHUNKED_FILE_BYTES_MIN } from "../../lib/core/hash.ts";
-import {
-  createManifest,
-  formatManifest,
-  type Manifest,
-  type ReleaseFile,
-  releaseFile,
-} from "../../lib/release/manifest.ts";
+import { formatManifest } from "../../lib/release/format_manifest.ts";
+import { createManifest, type Manifest, type ReleaseFile, releaseFile } from "../../lib/release/manifest.ts";
 import { restorePointer, setPointers } from "../../lib/store/pointers.ts";
 import {
   installRelease,
