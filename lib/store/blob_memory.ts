@@ -1,5 +1,8 @@
 import * as z from "zod";
+import { findText, replaceFile } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
+import { clearWay } from "../core/set_aside.ts";
+import { BlobText } from "./blob_text.ts";
 import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
@@ -11,29 +14,36 @@ const MEMORY = new RebuiltFile(
 /** A few entries of old contents take no space, and forgetting costs a search in all releases. */
 const SPARE_ENTRIES = 100;
 
+/** This many objects are searched for in the text. Then a map of all is faster. */
+const SEARCHES_MAX = 32;
+
 /**
  * Remembers the SHA-256 of git objects that earlier runs fetched and hashed, by the objects' names in git. A pull links
  * a file that the store holds instead of fetching it again, and need not trust a manifest for that.
  */
 export class BlobMemory {
   readonly #store: Store;
-  readonly #known: Map<string, Sha256>;
-  #isChanged = false;
+  #text: BlobText | undefined;
+  /** All entries; `undefined` as long as few are looked up. */
+  #known: Map<string, Sha256> | undefined;
+  /** The entries that are not in the file. */
+  readonly #added = new Map<string, Sha256>();
+  #searches = 0;
 
   constructor(store: Store) {
     this.#store = store;
-    const file = MEMORY.find(store);
-    this.#known = new Map(file?.blobs.map((blob, index) => [blob, file.sha256s[index] ?? ""]));
+    this.#text = readText(store);
   }
 
   find(blob: string): Sha256 | undefined {
-    return this.#known.get(blob);
+    const added = this.#added.get(blob);
+    if (added !== undefined) return added;
+    if (this.#text === undefined || ++this.#searches > SEARCHES_MAX) return this.#all.get(blob);
+    return this.#text.find(blob);
   }
 
   remember(blob: string, sha256: Sha256): void {
-    if (this.#known.get(blob) === sha256) return;
-    this.#known.set(blob, sha256);
-    this.#isChanged = true;
+    if (this.find(blob) !== sha256) this.#added.set(blob, sha256);
   }
 
   /**
@@ -44,17 +54,43 @@ export class BlobMemory {
    * @param openIsUseful returns what says whether the store still has a content
    */
   save(count: number, openIsUseful: () => (sha256: Sha256) => boolean): void {
-    if (!this.#isChanged) return;
-    if (this.#known.size > count * 2 + SPARE_ENTRIES) this.#forget(openIsUseful());
-    MEMORY.replace(this.#store, {
-      schema: 1,
-      blobs: [...this.#known.keys()],
-      sha256s: [...this.#known.values()],
-    });
-    this.#isChanged = false;
+    if (this.#added.size === 0) return;
+    const isLong = (this.#text?.count ?? this.#all.size) + this.#added.size > count * 2 + SPARE_ENTRIES;
+    const isFew = this.#added.size <= SEARCHES_MAX;
+    const text = isLong || !isFew ? undefined : this.#text?.with(this.#added);
+    if (text === undefined) this.#replaceAll(isLong ? openIsUseful() : () => true);
+    else this.#replaceText(text);
+    this.#added.clear();
   }
 
-  #forget(isUseful: (sha256: Sha256) => boolean): void {
-    for (const [blob, sha256] of this.#known) if (!isUseful(sha256)) this.#known.delete(blob);
+  #replaceText(text: string): void {
+    const path = MEMORY.path(this.#store);
+    clearWay(this.#store.fs, path);
+    replaceFile(this.#store.fs, path, text);
+    this.#text = BlobText.of(text);
+    this.#known = undefined;
+  }
+
+  #replaceAll(isUseful: (sha256: Sha256) => boolean): void {
+    const all = new Map([...this.#all, ...this.#added].filter(([, sha256]) => isUseful(sha256)));
+    this.#known = all;
+    this.#text = undefined;
+    MEMORY.replace(this.#store, { schema: 1, blobs: [...all.keys()], sha256s: [...all.values()] });
+  }
+
+  get #all(): Map<string, Sha256> {
+    if (this.#known !== undefined) return this.#known;
+    const file = MEMORY.find(this.#store);
+    return this.#known = new Map(file?.blobs.map((blob, index) => [blob, file.sha256s[index] ?? ""]));
+  }
+}
+
+/** Damage shows when the whole file is read. */
+function readText(store: Store): BlobText | undefined {
+  try {
+    const text = findText(store.fs, MEMORY.path(store));
+    return text === undefined ? undefined : BlobText.of(text);
+  } catch {
+    return undefined;
   }
 }

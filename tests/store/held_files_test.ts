@@ -73,3 +73,36 @@ Deno.test("digests of git objects are written only if there are new ones, and fo
   again.save(1, never);
   assert.throws(() => Deno.lstatSync(`${store.root}/git_blobs.json`), Deno.errors.NotFound);
 });
+
+Deno.test("a few digests of git objects are found and added without parsing the file, which stays the same JSON", async () => {
+  using dir = memoryDir();
+  const { bot } = await pulledReleases(dir.path, []);
+  const store = storeOf(testContext(), bot);
+  const path = `${store.root}/git_blobs.json`;
+  const entry = (
+    index: number,
+  ) => [index.toString(16).padStart(40, "0"), index.toString(16).padStart(64, "a")];
+  const write = (entries: readonly string[][]) => {
+    const memory = new BlobMemory(store);
+    for (const [blob = "", sha256 = ""] of entries) memory.remember(blob, sha256);
+    memory.save(10, () => () => true);
+  };
+  write([entry(1), entry(2)]);
+  write([entry(3)]);
+  const [blobs, sha256s] = [
+    [1, 2, 3].map((index) => entry(index)[0]),
+    [1, 2, 3].map((index) => entry(index)[1]),
+  ];
+  assert.equal(Deno.readTextFileSync(path), `${JSON.stringify({ schema: 1, blobs, sha256s })}\n`);
+  const [changed = ""] = entry(2);
+  write([[changed, "b".repeat(64)], ["other length", "c".repeat(64)]]);
+  const memory = new BlobMemory(store);
+  assert.equal(memory.find(changed), "b".repeat(64));
+  assert.equal(memory.find("other length"), "c".repeat(64));
+  assert.equal(memory.find(entry(3)[0] ?? ""), entry(3)[1]);
+  // A part of a name, and a part of a digest.
+  write([entry(4)]);
+  for (const part of ["0".repeat(39) + "a", "a".repeat(40), "0".repeat(12)]) {
+    assert.equal(new BlobMemory(store).find(part), undefined);
+  }
+});
