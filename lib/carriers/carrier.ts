@@ -1,6 +1,8 @@
 import type { Carrier, Digest, Manifest } from "../release/manifest.ts";
 import type { Sha256 } from "../core/hash.ts";
 import type { ModelSet } from "../release/model_set.ts";
+import type { ReleaseChanges } from "../release/changes.ts";
+import type { ReleaseIndex } from "../release/release_index.ts";
 import type { Staging } from "../store/staging.ts";
 
 /** The carrier's immutable name for the newest release. Every later step reads exactly this revision. */
@@ -63,6 +65,8 @@ export interface Offer {
   /** Orders the revisions of this source when there is no manifest. Without it, they have no order. */
   readonly sequence?: number | undefined;
   readonly files: readonly OfferedFile[];
+  /** How the files differ from those of the active release, if the source compared them. */
+  readonly since?: ReleaseChanges | undefined;
 }
 
 /**
@@ -73,7 +77,7 @@ export interface Offer {
  *   that starts a training, as `runpod` does, waits for it here;
  * - `inspect` may download an archive into the store's folder for partial files, if its content is not known otherwise;
  * - `inspect` refuses unsafe paths, links and file types before they reach a file system;
- * - `stage` writes only into the staging folder and the folder for partial files. It links files that the store holds. It
+ * - `stage` need not stage what is staged already. It writes only into the staging folder and the folder for partial files. It links files that the store holds. It
  *   never trusts a name or a claim: a file is linked only if the same object was hashed before, or if its size and
  *   CRC-32 are those in an archive's directory;
  * - errors are {@link ModelSyncError}s, and name the actual and the expected value;
@@ -85,6 +89,8 @@ export interface Source extends AsyncDisposable {
   readonly otherThanRefused?: string | undefined;
   /** What it pulls from: a part of {@link Revision.source} without the server's address, which is known offline, too. */
   readonly place?: string;
+  /** Knows the files of the active release, so that only those that changed are examined. */
+  readonly index?: ReleaseIndex | undefined;
   /** Returns the newest revision. */
   resolve(): Promise<Revision>;
   /** Returns the content of a revision. */

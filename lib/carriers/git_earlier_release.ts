@@ -82,5 +82,7 @@ export async function fetchClaim(
 ): Promise<ManifestClaim | undefined> {
   const blobs = [tree.manifestBlob, tree.signatureBlob].filter((blob) => blob !== undefined);
   await fetchBlobs(registry, blobs, git);
-  return await readClaim(git, tree, commit, subdir);
+  const { manifestBlob, signatureBlob } = tree;
+  if (manifestBlob === undefined) return undefined;
+  return await readClaim(git, { manifestBlob, signatureBlob }, commit, subdir);
 }

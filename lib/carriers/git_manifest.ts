@@ -4,7 +4,7 @@ import { PathLookup } from "../core/path_lookup.ts";
 import { readSmallBlob } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import type { ObjectId } from "../git/object_id.ts";
-import { manifestPathOf, type ModelTree, signaturePathOf, type TreeFile } from "../git/tree.ts";
+import { manifestPathOf, signaturePathOf, type TreeFile } from "../git/tree.ts";
 import type { ClaimProblem, ManifestClaim, Offer } from "./carrier.ts";
 import type { BlobMemory } from "../store/blob_memory.ts";
 import {
@@ -16,19 +16,23 @@ import {
 } from "../release/manifest.ts";
 import { manifestFile, type RegistryFile, SIGNATURE_NAME, signatureFile } from "../release/registry_file.ts";
 
+/** The objects of a commit's manifest and of the signature beside it. */
+export interface ClaimBlobs {
+  readonly manifestBlob: ObjectId;
+  readonly signatureBlob: ObjectId | undefined;
+}
+
 /**
  * Reads the manifest of a commit and the signature beside it. Both must be fetched.
  *
- * @returns `undefined` if the commit has no manifest
  * @throws {RefusedError} codes `MANIFEST_INVALID`, `SIGNATURE_INVALID`
  */
 export async function readClaim(
   git: Git,
-  { manifestBlob, signatureBlob }: ModelTree,
+  { manifestBlob, signatureBlob }: ClaimBlobs,
   commit: ObjectId,
   subdir: string,
-): Promise<ManifestClaim | undefined> {
-  if (manifestBlob === undefined) return undefined;
+): Promise<ManifestClaim> {
   const nameOf = (path: string) => `${path} of commit ${commit.slice(0, 12)}`;
   const name = nameOf(manifestPathOf(subdir));
   const text = new TextDecoder().decode(await readSmallBlob(git, manifestBlob, manifestFile(name)));

@@ -5,30 +5,33 @@ import { PathLookup } from "../core/path_lookup.ts";
 import { Turns } from "../core/turns.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../store/blob_memory.ts";
-import { checkOut, diverged, keepBranch, missingBranch, refuseDirty } from "../git/branch.ts";
+import { diverged, missingBranch, refuseDirty } from "../git/branch.ts";
 import { dropScratchObjects, withScratchObjects } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
-import { moveWorktree, settleJournal } from "../git/journal.ts";
+import { settleJournal } from "../git/journal.ts";
 import { ofRemote } from "../git/clone_damage.ts";
 import { hasLfs } from "../git/lfs.ts";
 import { readInPlace } from "../git/local_remote.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import type { Relation } from "../git/commits.ts";
+import { GitReleaseIndex } from "../git/release_index.ts";
 import { Registry } from "../git/registry.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
 import { leftOutOf, type ModelTree, readModelTree, releaseFilesOf, type TreeFile } from "../git/tree.ts";
 import { reportClutter } from "../release/clutter.ts";
 import { findForeignChange } from "../git/other_writer.ts";
-import type { ReleaseFile } from "../release/manifest.ts";
+import type { ReleaseIndex } from "../release/release_index.ts";
 import type { Staging } from "../store/staging.ts";
 import { findPublished } from "../store/published.ts";
 import type { Store } from "../store/store.ts";
 import { publishTarget } from "./git_publish_base.ts";
-import { findClaimProblem, offeredFiles, readClaim } from "./git_manifest.ts";
+import { type ClaimBlobs, findClaimProblem, offeredFiles, readClaim } from "./git_manifest.ts";
+import { type ComparedCommit, compareWithActive } from "./compare_with_active.ts";
+import { moveBranch } from "./move_branch.ts";
 import type { LfsParts } from "./lfs_parts.ts";
 import { behindPublisher, lookUpOf, setBack } from "./git_set_back.ts";
-import { type BlobPlace, stageBlobs } from "./stage_git_blobs.ts";
-import type { ManifestClaim, Offer, OtherWriter, Revision, Source } from "./carrier.ts";
+import { type BlobPlace, stageBlobs, sumSizes } from "./stage_git_blobs.ts";
+import type { ManifestClaim, Offer, OfferedFile, OtherWriter, Revision, Source } from "./carrier.ts";
 
 export interface GitSourceOptions {
   readonly registry: RegistrySettings;
@@ -45,6 +48,8 @@ export interface GitSourceOptions {
   readonly owner: LockOwner | "unlocked";
   /** A folder for temporary objects; removed at the end. */
   readonly scratch: string;
+  /** Fewer files of a release are not indexed. The default is what {@link GitReleaseIndex} says. */
+  readonly indexedFilesMin?: number | undefined;
 }
 
 /** Fewer files are fetched by name in no time. */
@@ -57,18 +62,21 @@ interface Opened {
   /** Reads the objects of the clone and of the scratch folder. */
   readonly git: Git;
   readonly relation: Relation | undefined;
-  readonly tree: ModelTree;
+  /** Returns the files of the commit, which are listed once. */
+  readonly readTree: () => Promise<ModelTree>;
 }
 
 /** Pulls from a git repository: a shallow fetch, file by file, directly from git's objects, so that no filter changes bytes. */
 export class GitSource implements Source {
   readonly carrier = "git";
+  readonly index: ReleaseIndex | undefined;
   readonly #context: Context;
   readonly #options: GitSourceOptions;
   readonly #store: Store | undefined;
   readonly #memory: BlobMemory | undefined;
   #registry: Registry | undefined;
   #opened: Opened | undefined;
+  #compared: ComparedCommit | undefined;
   #lfsParts: Promise<LfsParts | undefined> | undefined;
   #hasLfs: Promise<boolean> | undefined;
 
@@ -78,6 +86,7 @@ export class GitSource implements Source {
     this.#options = options;
     this.#store = store;
     this.#memory = store === undefined ? undefined : new BlobMemory(store);
+    this.index = store && new GitReleaseIndex(context, store.root, options.indexedFilesMin);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -104,9 +113,19 @@ export class GitSource implements Source {
   async inspect(revision: Revision): Promise<Offer> {
     return await this.#withReplacing(async (registry) => {
       const opened = this.#opened = await this.#open(registry, revision);
-      const claim = await this.#readClaim(opened, revision);
-      const own = releaseFilesOf(opened.tree, claim?.manifest);
-      reportClutter(this.#context.log, `commit ${revision.id.slice(0, 12)}`, leftOutOf(opened.tree, own));
+      const compared = this.#compared = await this.#compare(opened, revision);
+      if (compared !== undefined) {
+        const { claim, since } = compared;
+        const findOtherWriter = () => this.#findOtherWriter(revision, claim);
+        return { revision, claim, files: claim.manifest.files, since, findOtherWriter };
+      }
+      const tree = await opened.readTree();
+      const { manifestBlob, signatureBlob } = tree;
+      const claim = manifestBlob === undefined
+        ? undefined
+        : await this.#readClaim(opened, revision, { manifestBlob, signatureBlob });
+      const own = releaseFilesOf(tree, claim?.manifest);
+      reportClutter(this.#context.log, `commit ${revision.id.slice(0, 12)}`, leftOutOf(tree, own));
       const files = offeredFiles(own, claim, this.#memory);
       if (claim === undefined) return { revision, claim, files };
       const problem = findClaimProblem(files, claim.manifest.files);
@@ -125,6 +144,7 @@ export class GitSource implements Source {
       const replaced = await registry.replaceAfter(error);
       this.#registry = replaced;
       this.#opened = undefined;
+      this.#compared = undefined;
       this.#lfsParts = undefined;
       return await work(replaced);
     }
@@ -141,8 +161,16 @@ export class GitSource implements Source {
       await registry.fetchCommit(revision.id, ours);
     }
     const relation = await this.#relate(registry, git, ours, revision.id);
-    const tree = await readModelTree(git, revision.id, this.#options.subdir);
-    return { registry, commit: revision.id, git, relation, tree };
+    let tree: Promise<ModelTree> | undefined;
+    const readTree = () => tree ??= readModelTree(git, revision.id, this.#options.subdir);
+    return { registry, commit: revision.id, git, relation, readTree };
+  }
+
+  async #compare(opened: Opened, revision: Revision): Promise<ComparedCommit | undefined> {
+    if (this.#store === undefined) return undefined;
+    const place = { ...opened, subdir: this.#options.subdir };
+    const read = (blobs: ClaimBlobs) => this.#readClaim(opened, revision, blobs);
+    return await compareWithActive(this.#store, place, revision.source, read);
   }
 
   async stage(offer: Offer, staging: Staging): Promise<void> {
@@ -153,11 +181,11 @@ export class GitSource implements Source {
     const opened = this.#opened ??= await this.#open(registry, offer.revision);
     const claimed = new PathLookup(offer.claim?.manifest.files ?? []);
     const wanted = new Map<ObjectId, TreeFile[]>();
-    const files = releaseFilesOf(opened.tree, offer.claim?.manifest);
+    const files = await this.#listFiles(opened, offer, staging);
     const turns = new Turns(this.#context);
     for (const file of files) {
       await turns.next();
-      if (staging.find(file.path) !== undefined) continue;
+      if (staging.has(file.path)) continue;
       const known = this.#memory?.find(file.blob);
       if (known !== undefined && await staging.link(file.path, known)) continue;
       wanted.set(file.blob, [...wanted.get(file.blob) ?? [], file]);
@@ -178,7 +206,17 @@ export class GitSource implements Source {
       throw isInPlace ? ofRemote(error, registry.objectsDir) : error;
     }
     await dropScratchObjects(this.#context.fs, this.#options.scratch);
-    this.#rememberBlobs(files, staging, isInPlace ? offer.claim?.manifest.files : undefined);
+    this.#rememberBlobs(files, staging, offer, isInPlace);
+  }
+
+  /** Returns the files to stage, some of which may be staged already. The whole commit is listed only if it has to be. */
+  async #listFiles(opened: Opened, offer: Offer, staging: Staging): Promise<readonly TreeFile[]> {
+    const blobs = offer.since === undefined ? undefined : this.#compared?.blobs;
+    const isKept = ({ path }: OfferedFile) => blobs?.has(path) === true || staging.has(path);
+    if (blobs !== undefined && offer.files.every(isKept)) {
+      return Array.from(blobs, ([path, blob]) => ({ path, blob }));
+    }
+    return releaseFilesOf(await opened.readTree(), offer.claim?.manifest);
   }
 
   /** Returns how git reads these objects: in a registry on this disk if they are many, else fetched. */
@@ -191,7 +229,7 @@ export class GitSource implements Source {
   ): Promise<Pick<BlobPlace, "git" | "action">> {
     const { registry, git } = opened;
     // Only the manifest's digests then show whether an object is damaged.
-    const inPlace = offer.claim !== undefined && isFolderFetch(opened, ids)
+    const inPlace = offer.claim !== undefined && isFolderFetch(opened, ids, offer.files.length)
       ? await readInPlace(registry, git, ids)
       : undefined;
     if (inPlace !== undefined) {
@@ -200,7 +238,7 @@ export class GitSource implements Source {
     }
     // Each file is on the disk twice: as git's object and as the staged file.
     await staging.requireSpace(bytes * 2);
-    await this.#fetchBlobs(opened, ids);
+    await this.#fetchBlobs(opened, ids, offer.files.length);
     return { git };
   }
 
@@ -218,30 +256,8 @@ export class GitSource implements Source {
 
   async #accept(registry: Registry, offer: Offer): Promise<void> {
     const { relation } = this.#opened ??= await this.#open(registry, offer.revision);
-    const { branch } = this.#options.registry;
-    const action = `move ${branch} of ${registry.git.repoDir} to ${offer.revision.id.slice(0, 12)}`;
-    const moves = relation === undefined || relation === "behind" ||
-      (relation !== "same" && registry.isOwn) ||
-      (relation === "diverged" && this.#options.resetToRemote);
-    if (relation === "diverged" && !registry.isOwn) await keepBranch(registry);
-    if (!registry.hasWorktree) {
-      if (moves) {
-        await registry.git.bytes(["update-ref", `refs/heads/${branch}`, offer.revision.id], { action });
-      }
-      return;
-    }
-    const status = await registry.status();
-    if (status.branch !== branch) {
-      await moveWorktree(this.#context, registry, status, () => checkOut(registry, offer.revision.id));
-    }
-    if (!moves) return;
-    const move = relation === "diverged" ? ["reset", "--keep"] : ["merge", "--ff-only"];
-    await moveWorktree(
-      this.#context,
-      registry,
-      status,
-      () => registry.git.bytes([...move, "--quiet", offer.revision.id], { action, transfer: true }),
-    );
+    const { resetToRemote } = this.#options;
+    await moveBranch(this.#context, registry, { commit: offer.revision.id, relation, resetToRemote });
   }
 
   async #refuseDirtyWorktree(registry: Registry): Promise<void> {
@@ -282,11 +298,10 @@ export class GitSource implements Source {
       findPublished(this.#store, publishTarget(registry, this.#options.subdir)) !== undefined;
   }
 
-  async #readClaim(opened: Opened, revision: Revision): Promise<ManifestClaim | undefined> {
-    const { tree: { manifestBlob, signatureBlob } } = opened;
-    if (manifestBlob === undefined) return undefined;
-    await this.#fetchBlobs(opened, [manifestBlob, ...signatureBlob === undefined ? [] : [signatureBlob]]);
-    return await readClaim(opened.git, opened.tree, revision.id, this.#options.subdir);
+  async #readClaim(opened: Opened, revision: Revision, blobs: ClaimBlobs): Promise<ManifestClaim> {
+    const ids = [blobs.manifestBlob, blobs.signatureBlob].filter((id) => id !== undefined);
+    await this.#fetchBlobs(opened, ids, 0);
+    return await readClaim(opened.git, blobs, revision.id, this.#options.subdir);
   }
 
   async #findOtherWriter(
@@ -294,54 +309,47 @@ export class GitSource implements Source {
     { manifest }: ManifestClaim,
   ): Promise<OtherWriter | undefined> {
     const change = await this.#withReplacing(async (registry) => {
-      const { git, commit: tip, tree } = this.#opened ??= await this.#open(registry, revision);
+      const { git, commit: tip, readTree } = this.#opened ??= await this.#open(registry, revision);
       const { scratch, subdir } = this.#options;
-      const files = releaseFilesOf(tree, manifest);
+      const files = releaseFilesOf(await readTree(), manifest);
       return await findForeignChange(this.#context, { registry, git, scratch, subdir, tip, files }, manifest);
     });
     if (change === undefined) return undefined;
-    const files = offeredFiles(this.#opened?.tree.files ?? [], undefined, this.#memory);
+    const tree = await this.#opened?.readTree();
+    const files = offeredFiles(tree?.files ?? [], undefined, this.#memory);
     return { ...change, revision: change.commit, files };
   }
 
-  async #fetchBlobs(opened: Opened, ids: readonly ObjectId[]): Promise<void> {
+  /** @param fileCount the number of the commit's files */
+  async #fetchBlobs(opened: Opened, ids: readonly ObjectId[], fileCount: number): Promise<void> {
     const { registry, git, commit } = opened;
     const missing = await registry.findMissing(git, commit, ids);
     if (missing.length === 0) return;
-    if (isFolderFetch(opened, missing)) {
+    if (isFolderFetch(opened, missing, fileCount)) {
       await registry.fetchFolder(git, commit, this.#options.subdir);
     } else await registry.fetchObjects(git, missing);
   }
 
-  /** @param claimed if git has not compared the objects with their names: what the manifest says of the files */
+  /** @param isInPlace git has not compared the objects with their names: only the manifest shows which are sound */
   #rememberBlobs(
     files: readonly TreeFile[],
     staging: Staging,
-    claimed: readonly ReleaseFile[] | undefined,
+    { claim, files: all }: Offer,
+    isInPlace: boolean,
   ): void {
     if (this.#memory === undefined) return;
-    const entries = claimed && new PathLookup(claimed);
+    const entries = isInPlace && claim !== undefined ? new PathLookup(claim.manifest.files) : undefined;
     for (const file of files) {
       const sha256 = staging.find(file.path)?.sha256;
       // A damaged object must not be refused after it is repaired.
       const isSound = entries === undefined || entries.get(file.path)?.sha256 === sha256;
       if (sha256 !== undefined && isSound) this.#memory.remember(file.blob, sha256);
     }
-    this.#memory.save(files.length, () => staging.openHolds());
+    this.#memory.save(all.length, () => staging.openHolds());
   }
 }
 
 /** Whether a clone without files lacks nearly all files of a commit, and many. */
-function isFolderFetch({ registry, tree }: Opened, missing: readonly ObjectId[]): boolean {
-  return registry.hasNoFiles && missing.length > FOLDER_FILES_MIN &&
-    missing.length > tree.files.length * 0.9;
-}
-
-function sumSizes(
-  wanted: ReadonlyMap<ObjectId, readonly TreeFile[]>,
-  claimed: PathLookup<ReleaseFile>,
-): number {
-  let bytes = 0;
-  for (const [file] of wanted.values()) bytes += claimed.get(file?.path ?? "")?.size ?? 0;
-  return bytes;
+function isFolderFetch({ registry }: Opened, missing: readonly ObjectId[], fileCount: number): boolean {
+  return registry.hasNoFiles && missing.length > FOLDER_FILES_MIN && missing.length > fileCount * 0.9;
 }

@@ -117,3 +117,13 @@ async function* countPieces(
     onBytes(bytes += piece.length);
   }
 }
+
+/** Returns the size of these objects, as far as the manifest says it. */
+export function sumSizes(
+  wanted: ReadonlyMap<ObjectId, readonly TreeFile[]>,
+  claimed: BlobPlace["claimed"],
+): number {
+  let bytes = 0;
+  for (const [file] of wanted.values()) bytes += claimed.get(file?.path ?? "")?.size ?? 0;
+  return bytes;
+}

@@ -18,13 +18,20 @@ export class PathLookup<Entry extends { readonly path: string }> {
   /** Returns the entry of a path; `undefined` if there is none. */
   get(path: string): Entry | undefined {
     if (this.#index !== undefined) return this.#index.get(path);
-    for (let at = this.#next; at < this.#next + AHEAD_MAX; at++) {
+    // From the start again, if the list is gone through once more.
+    const next = this.#findFrom(this.#next, path) ?? this.#findFrom(0, path);
+    if (next !== undefined) return next;
+    this.#index = new Map(this.#entries.map((entry) => [entry.path, entry]));
+    return this.#index.get(path);
+  }
+
+  #findFrom(start: number, path: string): Entry | undefined {
+    for (let at = start; at < start + AHEAD_MAX; at++) {
       const entry = this.#entries[at];
       if (entry?.path !== path) continue;
       this.#next = at + 1;
       return entry;
     }
-    this.#index = new Map(this.#entries.map((entry) => [entry.path, entry]));
-    return this.#index.get(path);
+    return undefined;
   }
 }

@@ -17,7 +17,7 @@ import {
   timesOf,
 } from "../release/scan_folder.ts";
 import { decodeDigests, encodeDigests } from "./folder_digests.ts";
-import { Git } from "./git.ts";
+import { listChangedFiles } from "./index_changes.ts";
 import { encodeIndex, INDEX_CHECKSUM_BYTES, type IndexEntry, IndexRows } from "./index_file.ts";
 
 const Remembered = z.object({
@@ -47,16 +47,6 @@ const SETTLED_MS = 2_500;
 
 /** The time of an entry that changed a moment ago. It never matches, so the entry is examined again. */
 const CHANGING = 0;
-
-/** Settings that override the user's configuration, so that git checks files strictly and runs no other program. */
-const STRICT = [
-  "core.checkStat=default",
-  "core.trustctime=true",
-  "core.ignoreStat=false",
-  "core.fileMode=true",
-  "core.fsmonitor=false",
-  "core.preloadIndex=true",
-];
 
 /** The remembered files, and their entries in the index. */
 interface Rows {
@@ -93,7 +83,12 @@ export class FolderIndex implements FolderMemory {
     const folderStats = new Map(
       remembered.folders.map(([path, mtimeMs, ctimeMs, inode]) => [path, { mtimeMs, ctimeMs, inode }]),
     );
-    const listing = this.#listChangedFiles(root);
+    const listing = listChangedFiles(this.#context, {
+      root,
+      gitDir: this.#dir,
+      index: this.#indexPath,
+      trustsCtime: true,
+    });
     const folders = this.#listChangedFolders(root, folderStats);
     const files = await listing;
     if (files === undefined) return undefined;
@@ -217,22 +212,6 @@ export class FolderIndex implements FolderMemory {
       if (stat?.mtimeMs !== mtimeMs || stat.ctimeMs !== ctimeMs || stat.inode !== inode) changed.add(path);
     }
     return changed;
-  }
-
-  /** Returns the files that are gone or look changed; `undefined` if git cannot read the index. */
-  async #listChangedFiles(root: string): Promise<Set<string> | undefined> {
-    const git = new Git(this.#context, {
-      repoDir: root,
-      transferTimeoutMs: 0,
-      env: { GIT_DIR: this.#dir, GIT_WORK_TREE: root, GIT_INDEX_FILE: this.#indexPath },
-      config: STRICT,
-    });
-    // This plumbing command compares times and sizes only, unlike `git diff`.
-    const { code, stdout } = await git.attempt(["diff-files", "--name-only", "-z"], {
-      action: `check ${root} for changes`,
-    });
-    if (code !== 0) return undefined;
-    return new Set(new TextDecoder().decode(stdout).split("\0").filter((path) => path !== ""));
   }
 }
 

@@ -154,7 +154,12 @@ function withLiftHint(error: InvalidModelError, digest: Digest): InvalidModelErr
 }
 
 function firstDifference(staging: Staging, claimed: readonly ReleaseFile[]): string | undefined {
+  let kept = 0;
   for (const file of claimed) {
+    if (staging.keeps(file)) {
+      kept++;
+      continue;
+    }
     const found = staging.find(file.path);
     if (found === undefined) return `${file.path} is missing, manifest lists it`;
     if (found.bytes !== file.size) {
@@ -166,7 +171,7 @@ function firstDifference(staging: Staging, claimed: readonly ReleaseFile[]): str
   }
   // No path is listed twice, so as many staged files are all listed.
   const { files } = staging;
-  if (files.length === claimed.length) return undefined;
+  if (files.length + kept === claimed.length) return undefined;
   const listed = new Set(claimed.map(({ path }) => path));
   return `${files.find(({ path }) => !listed.has(path))?.path} is there, manifest does not list it`;
 }

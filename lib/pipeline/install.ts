@@ -26,7 +26,7 @@ export async function install(
     if (hasReleaseDir(store, release.digest)) return await repair(context, store, staging, release);
     installRelease(store, staging.dir, release.digest, release.text, release.signature);
     keepManifest(store, release);
-    StatCache.replaceOfRelease(store, release.digest, staging.files);
+    staging.remember(release.manifest);
     return 0;
   } catch (error) {
     throw diskError(error, `put release ${release.digest} into the store`);

@@ -11,6 +11,7 @@ import {
   removeRelease,
 } from "../store/releases.ts";
 import { judgedCanary, openCanary } from "../canary/find_canary.ts";
+import { removeFolderStamps } from "../store/folder_stamps.ts";
 import { removeSpare, retireRelease } from "../store/spare.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import { dropUnfinished } from "../store/unfinished.ts";
@@ -101,6 +102,7 @@ async function removeEach(
     context.log.info(`removing release ${shortDigest(digest)} (sequence ${sequence})`);
     await remove(store, digest);
     StatCache.removeOfRelease(store, digest);
+    removeFolderStamps(store, digest);
   }
 }
 

@@ -30,6 +30,7 @@ import {
   type TrustOptions,
 } from "./check_offer.ts";
 import { NO_SIGNATURES } from "./check_signature.ts";
+import { indexRelease } from "./index_release.ts";
 import { install } from "./install.ts";
 import { isDiskFault, learnFromPreview, type OpenPreview } from "./learn_from_preview.ts";
 import { rememberPulled, rememberRefused } from "./remember_pulled.ts";
@@ -212,7 +213,7 @@ async function pullOffered(
 
   refuseTrainedFolder(store, choice);
   if (choice.mode === "mirror") await checkMirrorFolder(context, store, offer.files);
-  await using staging = new Staging(context, store, run.runId);
+  await using staging = new Staging(context, store, run.runId, source.index);
   const openChecks = (manifest: Manifest) =>
     openValidation(context, store, staging.dir, manifest, active, safeguards);
   const { release, validation } = await run.step(
@@ -221,8 +222,7 @@ async function pullOffered(
   );
   checkKept(offer, accepted, staging.files);
   if (offer.claim === undefined) refuse(release.manifest);
-  const validate = () => ValidRelease.ofStaged(context, store, release, validation);
-  const valid = await run.step("validate", validate);
+  const valid = await run.step("validate", () => ValidRelease.ofStaged(context, store, release, validation));
   const repaired = await run.step("install", () => install(context, store, staging, release));
   const wasWhole = known.get(release.digest) !== false;
   if (repaired > 0 && wasWhole) context.log.warn(describeRepair(release.digest, repaired));
@@ -237,6 +237,7 @@ async function pullOffered(
   const otherWriter = accepted && recordedWriter(accepted.writer);
   rememberPulled(context, store, revision, release.manifest, unchanged, otherWriter);
   await tidyUp(context, store, unchanged ? undefined : options.keep);
+  if (!unchanged) await indexRelease(store, source.index, release.manifest, offer.since);
   return report(store, source, revision.id, release.manifest, {
     outcome: unchanged ? "unchanged" : "activated",
     changed: repaired > 0

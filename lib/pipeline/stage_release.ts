@@ -58,8 +58,9 @@ export async function stage(
 /** Stages all files, in the folder of a removed release if there is one. */
 async function fill(source: Source, offer: Offer, staging: Staging): Promise<void> {
   const paths = offer.files.map(({ path }) => path);
-  await staging.takeSpare(paths);
+  await staging.takeSpare(paths, offer.since);
   try {
+    if (offer.since !== undefined) await staging.keepUnchanged(offer.since);
     await source.stage(offer, staging);
   } catch (error) {
     await staging.giveUp(error);

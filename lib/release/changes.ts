@@ -2,6 +2,7 @@ import type { Sha256 } from "../core/hash.ts";
 import { sortUtf8 } from "../core/portable_path.ts";
 import { RefusedError } from "../core/errors.ts";
 import { isClutter } from "./clutter.ts";
+import type { Manifest } from "./manifest.ts";
 import type { ModelSet } from "./model_set.ts";
 
 /** A file, with its digest if that is known. */
@@ -65,6 +66,21 @@ function countSame(
     count++;
   }
   return count;
+}
+
+/** How the files of a release differ from those of the active one. */
+export interface ReleaseChanges {
+  readonly active: Manifest;
+  /** The paths of the files that are new or have another content. */
+  readonly changed: ReadonlySet<string>;
+  /** The paths of the files that only the active release has. */
+  readonly removed: ReadonlySet<string>;
+}
+
+/** Compares the files of a release with those of the active one. */
+export function changesSince(active: Manifest, files: readonly ComparedFile[]): ReleaseChanges {
+  const { added, modified, removed } = compareFiles(active.files, files);
+  return { active, changed: new Set([...added, ...modified]), removed: new Set(removed) };
 }
 
 export function countChanges(changes: ChangeList): number {

@@ -52,10 +52,23 @@ export class HeldFiles {
     return undefined;
   }
 
+  /** Returns the stamps and digests of a release's files. */
+  cacheOf(digest: Digest): StatCache {
+    const releases = this.#releases ??= openReleases(this.#store);
+    return releases.find((release) => release.digest === digest)?.cache ??
+      StatCache.ofRelease(this.#store, digest);
+  }
+
   /** Returns whether an installed release has a file with this content. */
   holds(sha256: Sha256): boolean {
     const releases = this.#releases ??= openReleases(this.#store);
     return releases.some((release) => release.holds(sha256));
+  }
+
+  /** Returns the stamp of a file of the spare folder if it is a file of an installed release, and intact. */
+  stampOfSame(location: string, { file, cache }: HeldFile): FileStamp | undefined {
+    const info = findEntry(this.#store.fs, location);
+    return info?.isFile === true && cache.find(file.path, info) === file.sha256 ? stampOf(info) : undefined;
   }
 
   /** Returns the stamp of a file that has its digest still: with one call if the stat cache knows it. */
@@ -82,7 +95,7 @@ function openReleases(store: Store): HeldRelease[] {
 
 class HeldRelease {
   readonly #store: Store;
-  readonly #digest: Digest;
+  readonly digest: Digest;
   readonly #dir: string;
   #cache: StatCache | undefined;
   #searches = 0;
@@ -90,18 +103,18 @@ class HeldRelease {
 
   constructor(store: Store, digest: Digest) {
     this.#store = store;
-    this.#digest = digest;
+    this.digest = digest;
     this.#dir = releaseDir(store, digest);
   }
 
   /** Read only if it is needed: that of 50,000 files takes 10 MB. */
   get cache(): StatCache {
-    return this.#cache ??= StatCache.ofRelease(this.#store, this.#digest);
+    return this.#cache ??= StatCache.ofRelease(this.#store, this.digest);
   }
 
   /** A release that was removed since it was opened must not get a cache again. */
   save(): void {
-    if (hasReleaseDir(this.#store, this.#digest)) this.#cache?.save();
+    if (hasReleaseDir(this.#store, this.digest)) this.#cache?.save();
   }
 
   findAt(path: string, sha256: Sha256): HeldFile | undefined {
@@ -127,7 +140,7 @@ class HeldRelease {
   holds(sha256: Sha256): boolean {
     const isIndexed = this.#index !== undefined || ++this.#searches > SEARCHES_MAX;
     const isUnread = !isIndexed && this.#cache === undefined;
-    const known = isUnread ? StatCache.holds(this.#store, this.#digest, sha256) : "unknown";
+    const known = isUnread ? StatCache.holds(this.#store, this.digest, sha256) : "unknown";
     return known === "unknown" ? this.#search(sha256) !== undefined : known;
   }
 
@@ -154,6 +167,6 @@ class HeldRelease {
   }
 
   get #manifestFiles(): readonly ReleaseFile[] {
-    return findRelease(this.#store, this.#digest)?.manifest.files ?? [];
+    return findRelease(this.#store, this.digest)?.manifest.files ?? [];
   }
 }

@@ -1,4 +1,4 @@
-import { join, posix } from "node:path";
+import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { messageOf, osErrorCode } from "../core/errors.ts";
 import {
@@ -10,7 +10,16 @@ import {
   setMode,
   syncFolder,
 } from "../core/files.ts";
+import type { ReleaseChanges } from "../release/changes.ts";
 import type { Digest } from "../release/manifest.ts";
+import {
+  foldersAbove,
+  type FolderStamp,
+  type FolderStamps,
+  moveStampsToSpare,
+  spareStamps,
+  stampOfFolder,
+} from "./folder_stamps.ts";
 import { readPointer } from "./pointers.ts";
 import { releaseDir, removeManifest } from "./releases.ts";
 import { StatCache } from "./stat_cache.ts";
@@ -47,17 +56,7 @@ function fillSpare(store: Store, digest: Digest): void {
   const filled = join(store.staging, "spare");
   moveFolders(fs, dir, filled, "", foldersAbove(others));
   fs.renameSync(filled, store.spare);
-}
-
-/** Returns the folders in which the paths are, and those above them; `.` for the first. */
-function foldersAbove(paths: Iterable<string>): ReadonlySet<string> {
-  const folders = new Set(["."]);
-  for (const path of paths) {
-    for (let folder = posix.dirname(path); !folders.has(folder); folder = posix.dirname(folder)) {
-      folders.add(folder);
-    }
-  }
-  return folders;
+  moveStampsToSpare(store, digest, active);
 }
 
 /**
@@ -109,10 +108,12 @@ export async function removeSpare(store: Store): Promise<void> {
 
 /** What a folder holds of the spare folder: all wanted files but some. */
 export interface SpareFiles {
-  /** The wanted files that are not there. Most are there, so this takes less memory than a list of those. */
-  readonly missing: ReadonlySet<string>;
+  /** Whether there may be a wanted file at a path. */
+  mayHave(path: string): boolean;
   /** The folders from which something was removed. They are new, with the other entries of the old ones. */
   readonly changed: readonly string[];
+  /** The folders that hold what they held when their release was installed. */
+  readonly untouched: FolderStamps;
   /** Where {@link renewFolder} may create a folder. */
   readonly scratch: string;
 }
@@ -123,6 +124,8 @@ export interface SpareFiles {
  *
  * @param scratch where {@link renewFolder} may create a folder
  * @param wanted paths relative to `dir`
+ * @param since how the wanted files differ from those of the active release; `undefined` if that is unknown: then each folder
+ * is listed, also one that did not change
  * @returns `undefined` without a spare folder
  */
 export async function takeSpare(
@@ -131,17 +134,21 @@ export async function takeSpare(
   dir: string,
   scratch: string,
   wanted: Iterable<string>,
+  since: ReleaseChanges | undefined,
 ): Promise<SpareFiles | undefined> {
   const { fs, spare } = store;
   if (findEntry(fs, spare)?.isDirectory !== true) return undefined;
   try {
     fs.removeSync(dir);
     fs.renameSync(spare, dir);
-    const files = new WantedFiles(fs, scratch, wanted);
+    const known = since === undefined ? new Map() : knownFolders(store, since);
+    const files = new WantedFiles(fs, scratch, wanted, known);
     files.collect(dir, "");
+    const { missing, untouched } = files;
     return {
-      missing: new Set(files.missing),
+      mayHave: (path) => !missing.has(path) || untouched.has(folderOf(path)),
       changed: files.changed.map((folder) => join(dir, folder)),
+      untouched,
       scratch,
     };
   } catch (error) {
@@ -152,37 +159,72 @@ export async function takeSpare(
   }
 }
 
+/** Returns the folders of which all files are wanted, if they hold what they held when their release was installed. */
+function knownFolders(store: Store, { active, removed }: ReleaseChanges): FolderStamps {
+  const others = foldersAbove(removed);
+  return new Map([...spareStamps(store, active.digest)].filter(([folder]) => !others.has(folder)));
+}
+
 /** What is left of an entry of a folder. */
 type Left = "all" | "some" | "nothing";
 
 /** Finds the wanted files of a folder, and removes everything else: other files, links, pipes and empty folders. */
 class WantedFiles {
-  /** The wanted files that were not found. */
+  /** The wanted files that were not found in the folders that were listed. */
   readonly missing: Set<string>;
   /** Relative to the folder. */
   readonly changed: string[] = [];
+  /** The folders that are as they were: all their files are wanted. */
+  readonly untouched = new Map<string, FolderStamp>();
   readonly #fs: FileSystem;
   readonly #scratch: string;
+  readonly #known: FolderStamps;
+  /** The names of the known folders in each folder. */
+  readonly #inside: ReadonlyMap<string, readonly string[]>;
 
-  constructor(fs: FileSystem, scratch: string, wanted: Iterable<string>) {
+  constructor(fs: FileSystem, scratch: string, wanted: Iterable<string>, known: FolderStamps) {
     this.#fs = fs;
     this.#scratch = scratch;
     this.missing = new Set(wanted);
+    this.#known = known;
+    const named = [...known.keys()].filter((folder) => folder !== "");
+    this.#inside = Map.groupBy(named, folderOf);
   }
 
   collect(folder: string, prefix: string): Left {
-    const entries = Array.from(this.#fs.readDirSync(folder));
+    const entries = this.#listEntries(folder, prefix);
     const lefts = entries.map((entry) => this.#collectEntry(entry, folder, prefix));
+    const path = prefix.slice(0, -1);
+    if (lefts.every((left) => left === "all") && this.untouched.has(path)) return "all";
+    if (this.untouched.delete(path)) return this.collect(folder, prefix);
     if (lefts.every((left) => left === "nothing")) return "nothing";
     setMode(this.#fs, folder, READABLE_FOLDER_MODE);
     if (lefts.every((left) => left === "all")) return "all";
     // The spare folder itself is new.
     if (prefix !== "") renewFolder(this.#fs, folder, this.#scratch);
-    this.changed.push(prefix.slice(0, -1));
+    this.changed.push(path);
     return "some";
   }
 
-  #collectEntry({ name, isFile, isDirectory }: Deno.DirEntry, folder: string, prefix: string): Left {
+  /** Returns the entries of a folder; of one that did not change only its folders, since all its files are wanted. */
+  #listEntries(folder: string, prefix: string): Pick<Deno.DirEntry, "name" | "isFile" | "isDirectory">[] {
+    const path = prefix.slice(0, -1);
+    const known = this.#known.get(path);
+    const present = known && stampOfFolder(findEntry(this.#fs, folder));
+    if (known === undefined || present?.inode !== known.inode || present.mtimeMs !== known.mtimeMs) {
+      return Array.from(this.#fs.readDirSync(folder));
+    }
+    this.untouched.set(path, known);
+    return (this.#inside.get(path) ?? []).map((inside) => {
+      return { name: inside.slice(prefix.length), isFile: false, isDirectory: true };
+    });
+  }
+
+  #collectEntry(
+    { name, isFile, isDirectory }: Pick<Deno.DirEntry, "name" | "isFile" | "isDirectory">,
+    folder: string,
+    prefix: string,
+  ): Left {
     const [location, path] = [`${folder}/${name}`, prefix + name];
     if (isDirectory) {
       const left = this.collect(location, `${path}/`);
@@ -191,4 +233,8 @@ class WantedFiles {
     this.#fs.removeSync(location);
     return "nothing";
   }
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }

@@ -1,5 +1,6 @@
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { type FileSystem, findEntry, makeReadableFolder } from "../core/files.ts";
+import type { FolderStamps } from "./folder_stamps.ts";
 import { renewFolder, type SpareFiles } from "./spare.ts";
 
 /** The folders of a release in staging: each is created once, and those whose entries changed are synced. */
@@ -10,6 +11,8 @@ export class StagedFolders {
   readonly #unsynced = new Set<string>();
   /** Where folders are renewed; `undefined` if all are new. */
   #scratch: string | undefined;
+  /** What is known of folders of the spare folder, by their paths relative to the root. */
+  #known: FolderStamps = new Map();
 
   /** @param root the release's folder, which exists */
   constructor(fs: FileSystem, root: string) {
@@ -42,9 +45,15 @@ export class StagedFolders {
   }
 
   /** Notes that the release's folder is the spare folder now. */
-  reuse({ changed, scratch }: SpareFiles): void {
+  reuse({ changed, untouched, scratch }: SpareFiles): void {
     this.#scratch = scratch;
+    this.#known = untouched;
     for (const folder of changed) this.#add(folder);
+  }
+
+  /** The folders in which nothing changed since their release was installed, by their paths relative to the root. */
+  get untouched(): FolderStamps {
+    return new Map([...this.#known].filter(([path]) => !this.#made.has(join(this.#root, path))));
   }
 
   /** The folders with entries that are not on the disk yet, the release's own last. */

@@ -2,37 +2,38 @@ import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError, RefusedError } from "../core/errors.ts";
 import {
-  findEntry,
   IMMUTABLE_FILE_MODE,
   makeReadableFolder,
   PRIVATE_MODE,
   removeIfThere,
   removeTree,
   setMode,
-  writeAllSync,
 } from "../core/files.ts";
-import { type FileDigest, FileHasher, loadSha256Of, type Sha256, writeAll } from "../core/hash.ts";
+import { type FileDigest, loadSha256Of, type Sha256 } from "../core/hash.ts";
 import { syncFiles } from "../core/sync_files.ts";
-import type { ReleaseFile } from "../release/manifest.ts";
-import { WriteBack } from "../core/write_back.ts";
-import { type HeldFile, HeldFiles } from "./held_files.ts";
+import type { ReleaseChanges } from "../release/changes.ts";
+import type { Manifest, ReleaseFile } from "../release/manifest.ts";
+import type { ReleaseIndex } from "../release/release_index.ts";
+import { HeldFiles } from "./held_files.ts";
 import { linkFile } from "./link_file.ts";
 import { requireSpace } from "./require_space.ts";
+import { Turns } from "../core/turns.ts";
 import { Working } from "../core/working.ts";
+import { rememberFolders } from "./folder_stamps.ts";
+import { isIndexed, KeptFiles, unchangedFiles } from "./kept_files.ts";
 import type { StagedFile } from "./staged_file.ts";
+import { createSmallFile, stampOfWritten, SYNCS_LATER } from "./small_file.ts";
 import { StagedFolders } from "./staged_folders.ts";
 import { type SpareFiles, takeSpare } from "./spare.ts";
-import { type FileStamp, stampOf } from "./stat_cache.ts";
+import { type FileStamp, stampOf, StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 import { giveUp, UnfinishedFiles } from "./unfinished.ts";
+import { writeHashed } from "./write_hashed.ts";
 
 export type { StagedFile };
 
 /** Checks the bytes of a small file while they are in memory. */
 export type SmallFileCheck = (path: string, content: Uint8Array, sha256: Sha256) => Promise<void>;
-
-/** Windows syncs only files that are open for writing. */
-const SYNCS_LATER = Deno.build.os !== "windows";
 
 /**
  * The scratch folder in which a run assembles a release. Files are hashed while they are written, and made read-only. A
@@ -48,6 +49,9 @@ export class Staging implements AsyncDisposable {
   readonly #folders: StagedFolders;
   readonly #held: HeldFiles;
   readonly #unfinished: UnfinishedFiles;
+  readonly #index: ReleaseIndex | undefined;
+  /** The files of the active release that stay where they are. */
+  #kept: KeptFiles | undefined;
   /** The spare folder's files, among which are those of the release. */
   #spare: SpareFiles | undefined;
   /** The small files that are not on the disk yet. */
@@ -55,9 +59,14 @@ export class Staging implements AsyncDisposable {
   #sha256Of: ((bytes: Uint8Array) => Sha256) | undefined;
   #checkSmall: SmallFileCheck | undefined;
 
-  /** Creates the run's folder in `staging/`. */
-  constructor(context: Context, store: Store, runId: string) {
+  /**
+   * Creates the run's folder in `staging/`.
+   *
+   * @param index knows the files of the active release
+   */
+  constructor(context: Context, store: Store, runId: string, index?: ReleaseIndex) {
     this.#context = context;
+    this.#index = index;
     this.#store = store;
     this.#held = new HeldFiles(context, store);
     this.#unfinished = new UnfinishedFiles(context, store);
@@ -92,32 +101,65 @@ export class Staging implements AsyncDisposable {
    * {@link removeLeftovers} after everything is.
    *
    * @param paths all files of the release, each once
+   * @param since how they differ from those of the active release, if that is known
    */
-  async takeSpare(paths: Iterable<string>): Promise<void> {
-    this.#spare = await takeSpare(this.#context, this.#store, this.dir, join(this.#root, "folder"), paths);
+  async takeSpare(paths: Iterable<string>, since?: ReleaseChanges): Promise<void> {
+    const scratch = join(this.#root, "folder");
+    this.#spare = await takeSpare(this.#context, this.#store, this.dir, scratch, paths, since);
     if (this.#spare !== undefined) this.#folders.reuse(this.#spare);
+  }
+
+  /** Stages the files of the active release that did not change, unless they are damaged. */
+  async keepUnchanged(since: ReleaseChanges): Promise<void> {
+    const cache = this.#held.cacheOf(since.active.digest);
+    this.#kept = this.#spare && await KeptFiles.find(this.#index, since, cache, this.dir);
+    const turns = new Turns(this.#context);
+    for (const { path, sha256 } of unchangedFiles(since)) {
+      if (this.#kept?.entryOf(path) !== undefined) continue;
+      await turns.next();
+      await this.link(path, sha256);
+    }
+  }
+
+  /** Remembers the stamps of the files and folders of this release, which was just installed. */
+  remember({ digest, files }: Manifest): void {
+    const paths = files.map(({ path }) => path);
+    if (this.#kept === undefined) StatCache.replaceOfRelease(this.#store, digest, this.files);
+    else StatCache.deriveOfRelease(this.#store, digest, this.#kept.cache, paths, this.#files);
+    if (!isIndexed(this.#index, paths.length)) return;
+    rememberFolders(this.#store, digest, paths, this.#folders.untouched, this.#context.clock);
   }
 
   /** Removes the files of the folder that were wanted, but not staged. */
   removeLeftovers(paths: Iterable<string>): void {
     if (this.#spare === undefined) return;
-    for (const path of paths) if (this.#isSpare(path) && !this.#files.has(path)) this.#place(path);
+    for (const path of paths) if (!this.has(path) && this.#isSpare(path)) this.#place(path);
     this.#spare = undefined;
   }
 
-  /** Whether the spare folder had a file at this path. It may have been replaced since. */
+  /** Whether the spare folder may have had a file at this path. It may have been replaced since. */
   #isSpare(path: string): boolean {
-    return this.#spare?.missing.has(path) === false;
+    return this.#spare?.mayHave(path) === true;
   }
 
-  /** The files that are staged so far. */
+  /** The files that are staged so far, without those that {@link keeps} names. */
   get files(): readonly StagedFile[] {
     return [...this.#files.values()];
   }
 
+  /** Whether a file is one of the active release that stayed where it was, with this entry in its manifest. */
+  keeps(file: ReleaseFile): boolean {
+    return this.#kept?.entryOf(file.path) === file;
+  }
+
   /** Returns a staged file by its path. */
   find(path: string): StagedFile | undefined {
-    return this.#files.get(path);
+    return this.#files.get(path) ?? this.#kept?.find(path);
+  }
+
+  /** Whether a file is staged. */
+  has(path: string): boolean {
+    return this.#files.has(path) || this.#kept?.entryOf(path) !== undefined;
   }
 
   /**
@@ -129,7 +171,7 @@ export class Staging implements AsyncDisposable {
   async link(path: string, sha256: Sha256): Promise<boolean> {
     const held = this.#held.find(sha256, path);
     if (held === undefined) return await this.#takeUnfinished(path, sha256);
-    const kept = this.#findKept(path, held);
+    const kept = this.#isSpare(path) ? this.#held.stampOfSame(`${this.dir}/${path}`, held) : undefined;
     if (kept !== undefined) return this.#addLinked(path, held.file, kept);
     const stamp = await this.#held.stampOfIntact(held);
     if (stamp === undefined) return false;
@@ -151,13 +193,6 @@ export class Staging implements AsyncDisposable {
     const chunks = contentChunks === undefined ? {} : { contentChunks };
     this.#files.set(path, { path, bytes, sha256, how: "linked", stamp, ...chunks });
     return true;
-  }
-
-  /** Returns the stamp of a file of the spare folder that is a file of an installed release, and intact. */
-  #findKept(path: string, { file, cache }: HeldFile): FileStamp | undefined {
-    if (!this.#isSpare(path)) return undefined;
-    const info = findEntry(this.#store.fs, `${this.dir}/${path}`);
-    return info?.isFile === true && cache.find(file.path, info) === file.sha256 ? stampOf(info) : undefined;
   }
 
   /** Stages a second path with the content of a staged file, by a hard link where the disk has them. */
@@ -207,33 +242,18 @@ export class Staging implements AsyncDisposable {
   async writeSmall(path: string, content: Uint8Array): Promise<StagedFile> {
     this.#sha256Of ??= await loadSha256Of();
     const sha256 = this.#sha256Of(content);
-    const staged = await this.link(path, sha256)
-      ? this.#require(path)
-      : this.#writeSmall(path, content, sha256);
+    const linked = await this.link(path, sha256) ? this.find(path) : undefined;
+    const staged = linked ?? this.#writeSmall(path, this.#place(path), content, sha256);
     await this.#checkSmall?.(path, content, sha256);
     return staged;
   }
 
-  #writeSmall(path: string, content: Uint8Array, sha256: Sha256): StagedFile {
+  #writeSmall(path: string, target: string, content: Uint8Array, sha256: Sha256): StagedFile {
     const { fs } = this.#store;
-    const target = this.#place(path);
     try {
-      this.#create(target, content);
-      // For an open file, the runtime resolves its whole path, in five times the time.
-      const info = fs.lstatSync(target);
-      // The umask may have removed permissions.
-      if (((info.mode ?? IMMUTABLE_FILE_MODE) & 0o777) !== IMMUTABLE_FILE_MODE) {
-        setMode(fs, target, IMMUTABLE_FILE_MODE);
-      }
-      const staged: StagedFile = {
-        path,
-        bytes: content.length,
-        sha256,
-        how: "written",
-        stamp: stampOf(info),
-      };
+      createSmallFile(fs, target, content);
+      const staged = this.#written(path, target, { bytes: content.length, sha256 });
       this.#files.set(path, staged);
-      if (SYNCS_LATER) this.#unsynced.push(path);
       return staged;
     } catch (error) {
       removeIfThere(fs, target);
@@ -241,10 +261,11 @@ export class Staging implements AsyncDisposable {
     }
   }
 
-  #create(target: string, content: Uint8Array): void {
-    using file = this.#store.fs.openSync(target, { write: true, createNew: true, mode: IMMUTABLE_FILE_MODE });
-    writeAllSync(file, content);
-    if (!SYNCS_LATER) file.syncSync();
+  /** Returns a small file that was just written. */
+  #written(path: string, target: string, digest: FileDigest): StagedFile {
+    const stamp = stampOfWritten(this.#store.fs, target, digest.bytes, path);
+    if (SYNCS_LATER) this.#unsynced.push(path);
+    return { path, ...digest, how: "written", stamp };
   }
 
   /**
@@ -263,12 +284,6 @@ export class Staging implements AsyncDisposable {
     this.#folders.noteSynced();
   }
 
-  #require(path: string): StagedFile {
-    const staged = this.#files.get(path);
-    if (staged === undefined) throw new TypeError(`${path} is not staged`);
-    return staged;
-  }
-
   /**
    * Writes a file, hashed in the same pass; it is read-only and on the disk when this resolves. If the store turns out to
    * have the content already, the file is linked, so that no content is kept twice.
@@ -281,17 +296,8 @@ export class Staging implements AsyncDisposable {
     const target = this.#place(path);
     try {
       using file = await fs.open(target, { write: true, createNew: true, mode: PRIVATE_MODE });
-      await using writeBack = new WriteBack(fs, target);
-      const hasher = await FileHasher.create();
-      for await (const piece of content) {
-        this.#context.signal.throwIfAborted();
-        const written = writeAll(file, piece);
-        hasher.update(piece);
-        await written;
-        writeBack.wrote(piece.length);
-      }
-      await writeBack.finish();
-      return await this.#keep(path, target, file, hasher.digest());
+      const digest = await writeHashed(this.#context, file, target, content);
+      return await this.#keep(path, target, file, digest);
     } catch (error) {
       // Another attempt of the carrier may write it again.
       if (this.#files.get(path) === undefined) removeIfThere(fs, target);
@@ -342,7 +348,7 @@ export class Staging implements AsyncDisposable {
 
   /** Returns where a file goes, and creates its folders. @throws {RefusedError} if the path was staged before */
   #place(path: string): string {
-    if (this.#files.has(path)) {
+    if (this.has(path)) {
       throw new RefusedError(`Cannot stage ${path} twice`, { code: "DUPLICATE_PATH" });
     }
     const target = join(this.dir, path);

@@ -76,6 +76,7 @@ export const STATE_ENTRIES = {
   "passed_releases.json": file("the next pull checks unchanged models again"),
   "passed_models.json": file("the next publish checks unchanged models again"),
   "folder_index": folder("the next publish checks every file"),
+  "release_index": folder("the next pull examines every file one by one"),
   "stat_cache": folder("files are hashed again"),
   "answers.json": file("GitHub answers one request in full"),
   "starts.json": file("a source may be requested earlier than its least interval"),

@@ -448,3 +448,33 @@ Deno.test({
     assert.deepEqual(new Set(lines.map((line) => line.slice(0, 2))), new Set(["-4", "-6"]));
   },
 });
+
+Deno.test("a pull of one change lists no unchanged folder of the commit, and one of a change without its manifest is refused", async () => {
+  using dir = memoryDir();
+  const registry = bareRepository(join(dir.path, "registry.git"));
+  const [trainer, bot] = [machine(dir.path, "trainer", registry), machine(dir.path, "bot", registry)];
+  const set = { "BTC/a.npy": "a", "ETH/b.npy": "b", "LTC/c.npy": "c" };
+  const pulled = async (files: Readonly<Record<string, string>>) => {
+    writeFiles(trainer.modelsDir, files);
+    await publishFrom(testContext(), trainer);
+    const listed: string[] = [];
+    const spawn: typeof isolatedSpawn = (request) => {
+      if (request.args.some((arg) => arg === "models/")) {
+        listed.push(request.args.find((arg) => /-tree$/.test(arg)) ?? "");
+      }
+      return isolatedSpawn(request);
+    };
+    await pullTo(testContext({ spawn }), bot);
+    assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
+    return listed;
+  };
+  assert.deepEqual(await pulled(set), ["ls-tree"]);
+  assert.deepEqual(await pulled({ "ETH/b.npy": "other" }), ["diff-tree"]);
+  assert.deepEqual(await pulled({ "ETH/b.npy": "b", "NEW/d.npy": "d" }), ["diff-tree"]);
+  const hand = clone(registry, join(dir.path, "hand"));
+  writeFiles(hand, { "models/LTC/c.npy": "changed by hand" });
+  commitAll(hand);
+  git(hand, "push", "--quiet");
+  await assert.rejects(pullTo(testContext(), bot), { code: "DIGEST_MISMATCH" });
+  assert.deepEqual(readFiles(bot.modelsDir), { ...set, "NEW/d.npy": "d" });
+});

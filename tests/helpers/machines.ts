@@ -133,12 +133,16 @@ export async function withdrawFrom(
   });
 }
 
+/** The options of {@link pullTo}. */
+export type PullToOptions =
+  & Partial<PullOptions>
+  & Partial<Pick<GitSourceOptions, "resetToRemote" | "allowDirtyWorktree" | "indexedFilesMin">>;
+
 /** Pulls to a machine like `model-sync pull`. */
 export async function pullTo(
   context: Context,
   to: Machine,
-  options: Partial<PullOptions> & Partial<Pick<GitSourceOptions, "resetToRemote" | "allowDirtyWorktree">> =
-    {},
+  options: PullToOptions = {},
 ): Promise<PullReport> {
   const store = storeOf(context, to);
   return await recordedRun(context, store, { command: "pull", lock: "store", sinks: [] }, async (run) => {
@@ -173,10 +177,18 @@ export async function planPullTo(
 
 function sourceOptions(
   { registry }: Machine,
-  { allowDirtyWorktree = false, allowDowngrade = false, resetToRemote = false }: Partial<GitSourceOptions> =
-    {},
+  { allowDirtyWorktree = false, allowDowngrade = false, resetToRemote = false, indexedFilesMin }: Partial<
+    GitSourceOptions
+  > = {},
 ) {
-  return { registry, subdir: "models", allowDirtyWorktree, allowDowngrade, resetToRemote };
+  return {
+    registry,
+    subdir: "models",
+    allowDirtyWorktree,
+    allowDowngrade,
+    resetToRemote,
+    indexedFilesMin,
+  };
 }
 
 /** Rolls a machine back like `model-sync rollback`. */
@@ -234,7 +246,7 @@ type Files = Readonly<Record<string, string>>;
 export async function pulledReleases(
   root: string,
   sets: readonly Files[],
-  options: Partial<PullOptions> & { readonly bot?: Machine } = {},
+  options: PullToOptions & { readonly bot?: Machine } = {},
 ): Promise<{ readonly trainer: Machine; readonly bot: Machine }> {
   const registry = bareRepository(join(root, "registry.git"));
   const trainer = machine(root, "trainer", registry);

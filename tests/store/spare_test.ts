@@ -1,11 +1,22 @@
 import assert from "node:assert/strict";
 import { basename, dirname, join } from "node:path";
+import { type Clock, systemClock } from "../../lib/core/clock.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { activeManifest, readPointer } from "../../lib/store/pointers.ts";
 import { listReleaseNames, releaseDir } from "../../lib/store/releases.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { osError } from "../helpers/fake_fs.ts";
-import { type Machine, publishFiles, pulledReleases, pullTo, storeOf } from "../helpers/machines.ts";
+import {
+  type Machine,
+  publishFiles,
+  pulledReleases,
+  pullTo,
+  type PullToOptions,
+  registryOf,
+  rollBack,
+  storeOf,
+} from "../helpers/machines.ts";
+import { git } from "../helpers/test_git.ts";
 import { memoryDir, readFiles, type TempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -41,11 +52,50 @@ function* walk(folder: string, prefix: string): Generator<string> {
   }
 }
 
+/** Of the bot: an hour later, so that nothing on the disk has changed just now. */
+const LATER: Clock = { ...systemClock, now: () => new Date(Date.now() + 3_600_000) };
+
+const INDEXED = { keep: 1, indexedFilesMin: 1 };
+
+/** Pulls releases to a bot one after the other. It knows the folders of its spare folder, and has an index of its files. */
+async function pulledWithIndex(
+  dir: TempDir,
+  sets: readonly Readonly<Record<string, string>>[],
+): Promise<{ readonly trainer: Machine; readonly bot: Machine }> {
+  const { trainer, bot } = await pulledReleases(dir.path, []);
+  for (const set of sets) {
+    await publishFiles(trainer, set);
+    await pullTo(testContext({ clock: LATER }), bot, INDEXED);
+  }
+  return { trainer, bot };
+}
+
+/** As {@link botWithSpare}, with an index. */
+async function botWithIndex(dir: TempDir): Promise<{ readonly trainer: Machine; readonly bot: Machine }> {
+  return await pulledWithIndex(dir, ["1", "2", "3", "4", "5"].map(release));
+}
+
 /** Pulls, and returns the steps that changed the disk. */
-async function stepsOfPull(bot: Machine): Promise<string[]> {
+async function stepsOfPull(bot: Machine, options: PullToOptions = { keep: 1 }): Promise<string[]> {
   const steps: string[] = [];
-  await pullTo(testContext({ fs: countingFs((step) => void steps.push(step)) }), bot, { keep: 1 });
+  await pullTo(testContext({ fs: countingFs((step) => void steps.push(step)) }), bot, options);
   return steps;
+}
+
+/** Pulls, and returns the files and folders of staging that were examined or listed, relative to the release. */
+async function examinedByPull(bot: Machine): Promise<string[]> {
+  const seen: string[] = [];
+  const note = (path: string | URL) => {
+    const [, inside] = /\/staging\/[^/]+\/files\/(.+)$/.exec(String(path)) ?? [];
+    if (inside !== undefined) seen.push(inside);
+  };
+  const fs = {
+    ...Deno,
+    lstatSync: (path: string | URL) => (note(path), Deno.lstatSync(path)),
+    readDirSync: (path: string | URL) => (note(path), Deno.readDirSync(path)),
+  };
+  await pullTo(testContext({ fs }), bot, INDEXED);
+  return seen;
 }
 
 Deno.test("a removed release leaves the folders of which the active release links all files, too", async () => {
@@ -140,33 +190,90 @@ Deno.test("whatever a pull changes in the spare folder is on the disk before its
   assert.deepEqual(left, [[], []]);
 });
 
-Deno.test("nothing in the spare folder is trusted: only files of the active release stay in it", async () => {
+Deno.test("with an index, a pull examines no unchanged file and lists no unchanged folder itself", async () => {
   using dir = memoryDir();
-  const { trainer, bot } = await botWithSpare(dir);
-  const [spare, models] = [spareOf(bot), Deno.realPathSync(bot.modelsDir)];
-  for (const path of ["BTC/a.npy", "BTC/b.npy", "XRP", "LTC/e.npy", "ADA"]) {
-    Deno.removeSync(join(spare, path), { recursive: true });
+  const { trainer, bot } = await botWithIndex(dir);
+  await publishFiles(trainer, release("6"));
+  const examined = await examinedByPull(bot);
+  assert.deepEqual(examined.filter((path) => /\.npy$/.test(path) && !path.startsWith("SOL/")), []);
+  for (const folder of ["ADA", "BTC", "ETH", "ETH/deep", "LTC", "XRP"]) {
+    assert.equal(examined.filter((path) => path === folder).length, 1, folder);
   }
-  writeFiles(spare, {
-    "BTC/a.npy": "x",
-    "BTC/mine.txt": "mine",
-    "MINE/mine.txt": "mine",
-    "LTC/e.npy/mine.txt": "mine",
-    "ADA": "mine",
-  });
-  Deno.symlinkSync(join(models, "BTC/b.npy"), join(spare, "BTC/b.npy"));
-  Deno.symlinkSync(join(models, "XRP"), join(spare, "XRP"));
-  Deno.mkdirSync(join(spare, "EMPTY/EMPTY"), { recursive: true });
-  Deno.chmodSync(join(spare, "ETH"), 0o777);
-  await publishFiles(trainer, release("5"));
-  await stepsOfPull(bot);
-  assert.deepEqual(readFiles(bot.modelsDir), release("5"));
-  assert.deepEqual(entriesOf(bot.modelsDir), entriesOf(trainer.modelsDir));
-  for (const path of entriesOf(bot.modelsDir)) {
-    const info = Deno.lstatSync(join(bot.modelsDir, path));
-    assert.equal((info.mode ?? 0) & 0o777, info.isDirectory ? 0o755 : 0o444, path);
+  assert.deepEqual(readFiles(bot.modelsDir), release("6"));
+  await pullTo(testContext(), bot, { force: true });
+  assert.deepEqual(readFiles(bot.modelsDir), release("6"));
+});
+
+Deno.test("with an index, too, a pull removes, adds and moves files as its release says", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await botWithIndex(dir);
+  const next = {
+    "BTC/a.npy": "a",
+    "LTC/e.npy": "other",
+    "ETH/deep": "a file now",
+    "b.npy": "b",
+    "NEW/x.npy": "new",
+  };
+  const sets = [next, release("7"), { ...release("7"), "BTC/c.npy": "c" }, release("8")];
+  for (const set of sets) {
+    await publishFiles(trainer, set);
+    await stepsOfPull(bot, INDEXED);
+    assert.deepEqual(readFiles(bot.modelsDir), set);
+    assert.deepEqual(entriesOf(bot.modelsDir), entriesOf(trainer.modelsDir));
   }
 });
+
+Deno.test("an unchanged folder of the spare folder keeps no file that the active release lacks after a rollback", async () => {
+  using dir = memoryDir();
+  const other = (text: string) => ({ "BTC/a.npy": "a", "SOL/changed.npy": text });
+  const sets = [release("1"), release("2"), other("3"), release("4")];
+  const { trainer, bot } = await pulledWithIndex(dir, sets);
+  const context = testContext();
+  const store = storeOf(context, bot);
+  await rollBack(context, bot);
+  const active = activeManifest(store);
+  const [[source, seen] = assert.fail()] = Object.entries(JSON.parse(Deno.readTextFileSync(store.revisions)));
+  assert.ok(active !== undefined && typeof seen === "object");
+  const revision = git(registryOf(trainer), "rev-parse", "main~1");
+  Deno.writeTextFileSync(
+    store.revisions,
+    JSON.stringify({ [source]: { ...seen, revision, digest: active.digest } }),
+  );
+  assert.ok(readFiles(store.spare)["ADA/f.npy"] !== undefined);
+  await publishFiles(trainer, other("5"));
+  await stepsOfPull(bot, INDEXED);
+  assert.deepEqual(readFiles(bot.modelsDir), other("5"));
+});
+
+for (const prepare of [botWithSpare, botWithIndex]) {
+  Deno.test(`nothing in the spare folder is trusted: only files of the active release stay in it (${prepare.name})`, async () => {
+    using dir = memoryDir();
+    const { trainer, bot } = await prepare(dir);
+    const [spare, models] = [spareOf(bot), Deno.realPathSync(bot.modelsDir)];
+    for (const path of ["BTC/a.npy", "BTC/b.npy", "XRP", "LTC/e.npy", "ADA"]) {
+      Deno.removeSync(join(spare, path), { recursive: true });
+    }
+    writeFiles(spare, {
+      "BTC/a.npy": "x",
+      "BTC/mine.txt": "mine",
+      "MINE/mine.txt": "mine",
+      "LTC/e.npy/mine.txt": "mine",
+      "ADA": "mine",
+    });
+    Deno.symlinkSync(join(models, "BTC/b.npy"), join(spare, "BTC/b.npy"));
+    Deno.symlinkSync(join(models, "XRP"), join(spare, "XRP"));
+    Deno.mkdirSync(join(spare, "EMPTY/EMPTY"), { recursive: true });
+    Deno.chmodSync(join(spare, "ETH"), 0o777);
+    await publishFiles(trainer, release("6"));
+    await stepsOfPull(bot, INDEXED);
+    assert.deepEqual(readFiles(bot.modelsDir), release("6"));
+    assert.deepEqual(entriesOf(bot.modelsDir), entriesOf(trainer.modelsDir));
+    for (const path of entriesOf(bot.modelsDir)) {
+      const info = Deno.lstatSync(join(bot.modelsDir, path));
+      assert.equal((info.mode ?? 0) & 0o777, info.isDirectory ? 0o755 : 0o444, path);
+    }
+  });
+}
 
 Deno.test("a link in the place of the spare folder is not followed", async () => {
   using dir = memoryDir();
@@ -200,16 +307,18 @@ Deno.test("a link in the place of the spare folder is removed with a warning, an
   assert.deepEqual(readFiles(spareOf(bot)), KEPT);
 });
 
-Deno.test("a damaged file that the spare folder and the active release share is downloaded again", async () => {
-  using dir = memoryDir();
-  const { trainer, bot } = await botWithSpare(dir);
-  const shared = join(spareOf(bot), "BTC/a.npy");
-  Deno.chmodSync(shared, 0o644);
-  Deno.writeTextFileSync(shared, "damaged");
-  await publishFiles(trainer, release("5"));
-  await stepsOfPull(bot);
-  assert.deepEqual(readFiles(bot.modelsDir), release("5"));
-});
+for (const prepare of [botWithSpare, botWithIndex]) {
+  Deno.test(`a damaged file that the spare folder and the active release share is downloaded again (${prepare.name})`, async () => {
+    using dir = memoryDir();
+    const { trainer, bot } = await prepare(dir);
+    const shared = join(spareOf(bot), "BTC/a.npy");
+    Deno.chmodSync(shared, 0o644);
+    Deno.writeTextFileSync(shared, "b");
+    await publishFiles(trainer, release("6"));
+    await stepsOfPull(bot, INDEXED);
+    assert.deepEqual(readFiles(bot.modelsDir), release("6"));
+  });
+}
 
 Deno.test("a spare folder that cannot be used costs links, not the pull", async () => {
   using dir = memoryDir();

@@ -1,0 +1,51 @@
+import type { Git } from "../git/git.ts";
+import type { ObjectId } from "../git/object_id.ts";
+import { type ModelTreeChanges, readTreeChanges } from "../git/tree_changes.ts";
+import { changesSince, type ReleaseChanges } from "../release/changes.ts";
+import { shareEntries } from "../release/manifest.ts";
+import { activeManifest } from "../store/pointers.ts";
+import { findRevision } from "../store/revisions.ts";
+import type { Store } from "../store/store.ts";
+import type { ManifestClaim } from "./carrier.ts";
+import type { ClaimBlobs } from "./git_manifest.ts";
+
+/** A commit, compared with that of the active release. */
+export interface ComparedCommit {
+  readonly claim: ManifestClaim;
+  readonly since: ReleaseChanges;
+  /** The objects of the files that changed. */
+  readonly blobs: ReadonlyMap<string, ObjectId>;
+}
+
+/**
+ * Compares a commit with that of the active release, if that was pulled from the same source: then only what changed is
+ * listed.
+ *
+ * @param readClaim reads the commit's manifest
+ * @returns `undefined` if the whole commit has to be listed, also if its manifest lists other changes
+ */
+export async function compareWithActive(
+  store: Store,
+  { git, commit, subdir }: { readonly git: Git; readonly commit: ObjectId; readonly subdir: string },
+  source: string,
+  readClaim: (blobs: ClaimBlobs) => Promise<ManifestClaim>,
+): Promise<ComparedCommit | undefined> {
+  const active = activeManifest(store);
+  const seen = findRevision(store, source);
+  if (active === undefined || seen?.digest !== active.digest || seen.otherWriter !== undefined) {
+    return undefined;
+  }
+  const changes = await readTreeChanges(git, seen.revision, commit, subdir);
+  if (changes === undefined) return undefined;
+  const read = await readClaim(changes);
+  const claim = { ...read, manifest: shareEntries(read.manifest, active.files) };
+  const since = changesSince(active, claim.manifest.files);
+  return isSameChange(since, changes) ? { claim, since, blobs: changes.written } : undefined;
+}
+
+/** Whether a manifest and the commit's files differ in the same files from those of another commit. */
+function isSameChange({ changed, removed }: ReleaseChanges, inCommit: ModelTreeChanges): boolean {
+  return changed.size === inCommit.written.size && removed.size === inCommit.removed.size &&
+    [...changed].every((path) => inCommit.written.has(path)) &&
+    [...removed].every((path) => inCommit.removed.has(path));
+}

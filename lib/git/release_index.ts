@@ -1,0 +1,130 @@
+import { join } from "node:path";
+import * as z from "zod";
+import type { Context } from "../core/context.ts";
+import { findEntry, removeTree, replaceFile } from "../core/files.ts";
+import { readAt } from "../core/read_at.ts";
+import { StateFile } from "../core/state_file.ts";
+import { Digest } from "../release/manifest.ts";
+import type { FileOwner, IndexedFile, ReleaseIndex } from "../release/release_index.ts";
+import { listChangedFiles } from "./index_changes.ts";
+import { encodeIndex, INDEX_CHECKSUM_BYTES, type IndexEntry } from "./index_file.ts";
+
+const Remembered = z.object({
+  schema: z.literal(1),
+  release: Digest,
+  /** The checksum of the index that belongs to this file. */
+  checksum: z.string(),
+  /** The files that the index does not describe as they are. */
+  unsure: z.array(z.string()),
+});
+type Remembered = z.infer<typeof Remembered>;
+
+/** Git starts in the time in which Deno examines as many files. */
+const FILES_MIN = 1000;
+
+/** With more of them, a new index takes less time than their examination in each pull. */
+const UNSURE_MAX = 1000;
+
+/** How long a file must be unchanged: git may compare whole seconds only, and some disks store even seconds only. */
+const SETTLED_MS = 2_500;
+
+/**
+ * Remembers the active release as a git index without a repository. The index is written once for many releases: the files
+ * that changed since then are listed beside it.
+ */
+export class GitReleaseIndex implements ReleaseIndex {
+  readonly filesMin: number;
+  readonly #context: Context;
+  readonly #dir: string;
+
+  /** @param stateDir the store; the index is in its folder `release_index` */
+  constructor(context: Context, stateDir: string, filesMin = FILES_MIN) {
+    this.#context = context;
+    this.filesMin = filesMin;
+    this.#dir = join(stateDir, "release_index");
+  }
+
+  async findUnsure(release: Digest, folder: string): Promise<ReadonlySet<string> | undefined> {
+    const remembered = this.#read();
+    if (remembered?.release !== release) return undefined;
+    const changed = await listChangedFiles(this.#context, {
+      root: folder,
+      gitDir: this.#dir,
+      index: this.#indexPath,
+      // It changes with each link to a file.
+      trustsCtime: false,
+    });
+    for (const path of remembered.unsure) changed?.add(path);
+    return changed;
+  }
+
+  follow(before: Digest, release: Digest, changed: ReadonlySet<string>): boolean {
+    const remembered = this.#read();
+    if (remembered?.release !== before) return false;
+    const unsure = [...new Set([...remembered.unsure, ...changed])];
+    if (unsure.length > UNSURE_MAX) return false;
+    this.#remembered.replace({ ...remembered, release, unsure });
+    return true;
+  }
+
+  async replace(release: Digest, files: readonly IndexedFile[], owner: FileOwner): Promise<void> {
+    const { fs, clock } = this.#context;
+    const now = clock.now().getTime();
+    const unsure = files.filter(({ mtimeMs }) => Math.abs(now - mtimeMs) < SETTLED_MS).map(({ path }) =>
+      path
+    );
+    // Git indexes on Windows have no inodes.
+    if (Deno.build.os === "windows" || unsure.length > UNSURE_MAX) return;
+    await removeTree(fs, this.#dir);
+    for (const name of ["objects", "refs"]) fs.mkdirSync(join(this.#dir, name), { recursive: true });
+    replaceFile(fs, join(this.#dir, "HEAD"), "ref: refs/heads/none\n");
+    const { bytes, checksum } = await encodeIndex({
+      *[Symbol.iterator]() {
+        for (const file of files) yield entryOf(file, owner);
+      },
+    });
+    replaceFile(fs, this.#indexPath, bytes);
+    this.#remembered.replace({ schema: 1, release, checksum, unsure });
+  }
+
+  /** Returns what belongs to the existing index; `undefined` if there is none, or if it is damaged. */
+  #read(): Remembered | undefined {
+    const read = this.#remembered.read();
+    return read.kind === "found" && read.value.checksum === this.#readChecksum() ? read.value : undefined;
+  }
+
+  #readChecksum(): string | undefined {
+    const { fs } = this.#context;
+    const info = findEntry(fs, this.#indexPath);
+    if (info?.isFile !== true || info.size < INDEX_CHECKSUM_BYTES) return undefined;
+    using file = fs.openSync(this.#indexPath, { read: true });
+    return readAt(file, info.size - INDEX_CHECKSUM_BYTES, INDEX_CHECKSUM_BYTES).toHex();
+  }
+
+  get #indexPath(): string {
+    return join(this.#dir, "index");
+  }
+
+  get #remembered(): StateFile<Remembered> {
+    return new StateFile<Remembered>(this.#context.fs, join(this.#dir, "release.json"), Remembered);
+  }
+}
+
+function entryOf(
+  { path, mtimeMs, ctimeMs, size, inode, sha256 }: IndexedFile,
+  { dev, uid, gid }: FileOwner,
+): IndexEntry {
+  return {
+    path,
+    mtimeMs,
+    ctimeMs,
+    device: dev,
+    inode,
+    isExecutable: false,
+    uid: uid ?? 0,
+    gid: gid ?? 0,
+    size,
+    // Git compares the object's name only when it reads the file, which it does not do here. Any other name works.
+    object: sha256.slice(0, 40),
+  };
+}

@@ -1,0 +1,36 @@
+import type { EntryTimes } from "./scan_folder.ts";
+import type { Digest } from "./manifest.ts";
+
+/** A file of a release, as it is on the disk. */
+export interface IndexedFile extends EntryTimes {
+  readonly path: string;
+  readonly size: number;
+  readonly inode: number;
+  readonly sha256: string;
+}
+
+/** What all files of a release have in common. */
+export type FileOwner = Pick<Deno.FileInfo, "dev" | "uid" | "gid">;
+
+/**
+ * Remembers how the files of the active release are on the disk. A pull then examines only those that changed. The memory
+ * only saves time: it can be deleted.
+ */
+export interface ReleaseIndex {
+  /** Fewer files are examined one by one in less time. */
+  readonly filesMin: number;
+  /**
+   * Returns the paths of the files that may not be in a folder as they are in a release; `undefined` if that release is not
+   * the remembered one.
+   */
+  findUnsure(release: Digest, folder: string): Promise<ReadonlySet<string> | undefined>;
+  /**
+   * Remembers a release instead of the one before it.
+   *
+   * @param changed the paths of the files that only the new release has, or with another content
+   * @returns whether it did: not if another release is remembered, or if too many files changed since the index was written
+   */
+  follow(before: Digest, release: Digest, changed: ReadonlySet<string>): boolean;
+  /** Remembers a release. @param files in the order of their paths' bytes */
+  replace(release: Digest, files: readonly IndexedFile[], owner: FileOwner): Promise<void>;
+}

@@ -1,0 +1,98 @@
+import type { Sha256 } from "../core/hash.ts";
+import { SHA256_DIGITS } from "../core/sha256_column.ts";
+import type { StatColumns } from "./stat_columns.ts";
+
+/** What identifies the present content of a file without reading it. */
+export interface FileStamp {
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+  readonly inode: number;
+}
+
+/** A file with its digest, when it was hashed. */
+export interface StampedFile {
+  readonly stamp: FileStamp;
+  readonly sha256: Sha256;
+}
+
+/**
+ * Returns the columns of a list of files, of which most are copied from other columns in few pieces.
+ *
+ * @param rowOf returns the row of a path in the other columns
+ * @param changes the files that are not copied
+ */
+export function joinColumns(
+  base: StatColumns,
+  rowOf: (path: string) => number | undefined,
+  paths: readonly string[],
+  changes: ReadonlyMap<string, StampedFile>,
+): StatColumns {
+  const columns = emptyColumns(paths);
+  const sha256s: string[] = [];
+  for (const part of partsOf(rowOf, paths, changes)) {
+    sha256s.push("file" in part ? setRow(columns, part) : copyRows(base, columns, part));
+  }
+  return { ...columns, sha256s: sha256s.join("") };
+}
+
+/** Rows that follow each other in both columns are one part. */
+function* partsOf(
+  rowOf: (path: string) => number | undefined,
+  paths: readonly string[],
+  changes: ReadonlyMap<string, StampedFile>,
+): Generator<RowRun | ChangedRow> {
+  let run: RowRun | undefined;
+  for (const [row, path] of paths.entries()) {
+    const file = changes.get(path);
+    const from = file === undefined ? rowOf(path) : undefined;
+    if (run !== undefined && from === run.from + run.count) {
+      run.count++;
+      continue;
+    }
+    if (run !== undefined) yield run;
+    run = from === undefined ? undefined : { row, from, count: 1 };
+    if (file !== undefined) yield { row, file };
+  }
+  if (run !== undefined) yield run;
+}
+
+/** A file's row in new columns. */
+interface ChangedRow {
+  readonly row: number;
+  readonly file: StampedFile;
+}
+
+/** Rows that are copied from other columns. */
+interface RowRun {
+  readonly row: number;
+  readonly from: number;
+  count: number;
+}
+
+/** Returns the columns of files of which nothing but the paths is known. */
+export function emptyColumns(paths: readonly string[]): Omit<StatColumns, "sha256s"> {
+  const column = () => new Float64Array(paths.length);
+  return { paths, sizes: column(), mtimesMs: column(), ctimesMs: column(), inodes: column() };
+}
+
+/** @returns its digest */
+function setRow(columns: Omit<StatColumns, "sha256s">, { row, file: { stamp, sha256 } }: ChangedRow): Sha256 {
+  columns.sizes[row] = stamp.size;
+  columns.mtimesMs[row] = stamp.mtimeMs;
+  columns.ctimesMs[row] = stamp.ctimeMs;
+  columns.inodes[row] = stamp.inode;
+  return sha256;
+}
+
+/** @returns their digests */
+function copyRows(
+  base: StatColumns,
+  columns: Omit<StatColumns, "sha256s">,
+  { row, from, count }: RowRun,
+): string {
+  for (const name of ["sizes", "mtimesMs", "ctimesMs", "inodes"] as const) {
+    columns[name].set(base[name].subarray(from, from + count), row);
+  }
+  return base.sha256s.slice(from * SHA256_DIGITS, (from + count) * SHA256_DIGITS);
+}

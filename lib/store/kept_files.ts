@@ -1,0 +1,64 @@
+import { PathLookup } from "../core/path_lookup.ts";
+import type { ReleaseChanges } from "../release/changes.ts";
+import type { ReleaseFile } from "../release/manifest.ts";
+import type { ReleaseIndex } from "../release/release_index.ts";
+import type { StagedFile } from "./staged_file.ts";
+import type { StatCache } from "./stat_cache.ts";
+
+/**
+ * The files of the active release that stay where they are in the spare folder. They are not listed one by one: of 50,000,
+ * a list takes 20 MB.
+ */
+export class KeptFiles {
+  /** The stamps and digests of the active release's files. */
+  readonly cache: StatCache;
+  readonly #entries: PathLookup<ReleaseFile>;
+  readonly #others: ReadonlySet<string>;
+
+  /**
+   * Finds the files that stay in a folder, which was the spare folder.
+   *
+   * @param cache of the active release
+   * @returns `undefined` if each file has to be examined
+   */
+  static async find(
+    index: ReleaseIndex | undefined,
+    { active: { digest, files }, changed, removed }: ReleaseChanges,
+    cache: StatCache,
+    folder: string,
+  ): Promise<KeptFiles | undefined> {
+    if (!isIndexed(index, files.length) || cache.listed.paths.length !== files.length) return undefined;
+    const unsure = await index?.findUnsure(digest, folder);
+    return unsure && new KeptFiles(files, cache, new Set([...changed, ...removed, ...unsure]));
+  }
+
+  private constructor(files: readonly ReleaseFile[], cache: StatCache, others: ReadonlySet<string>) {
+    this.#entries = new PathLookup(files);
+    this.cache = cache;
+    this.#others = others;
+  }
+
+  /** Returns the active release's entry of a file that stays. */
+  entryOf(path: string): ReleaseFile | undefined {
+    return this.#others.has(path) ? undefined : this.#entries.get(path);
+  }
+
+  find(path: string): StagedFile | undefined {
+    const entry = this.entryOf(path);
+    const stamp = entry && this.cache.stampOf(path);
+    if (entry === undefined || stamp === undefined) return undefined;
+    const { size: bytes, sha256, contentChunks } = entry;
+    const chunks = contentChunks === undefined ? {} : { contentChunks };
+    return { path, bytes, sha256, how: "linked", stamp, ...chunks };
+  }
+}
+
+/** Whether a release of so many files is indexed. */
+export function isIndexed(index: ReleaseIndex | undefined, fileCount: number): boolean {
+  return index !== undefined && fileCount >= index.filesMin;
+}
+
+/** Returns the active release's entries of the files that did not change. */
+export function unchangedFiles({ active, changed, removed }: ReleaseChanges): readonly ReleaseFile[] {
+  return active.files.filter(({ path }) => !changed.has(path) && !removed.has(path));
+}
