@@ -98,6 +98,7 @@ export class GitSource implements Source {
     const { registry: settings, owner, scratch, subdir } = this.#options;
     const registry = await Registry.open(this.#context, settings, {
       clone: "blobless",
+      asksAtOnce: true,
       ...(owner === "unlocked" ? { owner, scratch } : { owner }),
     });
     this.#registry = registry;

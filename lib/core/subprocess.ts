@@ -22,6 +22,11 @@ export interface ProcessRequest {
   /** The child is stopped after this time. What its reader does with a piece of its output takes none of it. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /**
+   * The program starts no others, or none that outlives it. It then stays in the group of this process, which takes half
+   * of the time: a group of its own requires a copy of the page tables.
+   */
+  readonly isAlone?: boolean;
   /** Called with standard error as it arrives, for progress. */
   readonly onStderr?: (text: string) => void;
 }
@@ -69,7 +74,8 @@ const HAS_PROCESS_GROUPS = Deno.build.os !== "windows";
  *
  * @throws {UsageError} if there is no such program
  */
-export const spawnProcess: SpawnProcess = (request) => spawn(request, HAS_PROCESS_GROUPS);
+export const spawnProcess: SpawnProcess = (request) =>
+  spawn(request, HAS_PROCESS_GROUPS && request.isAlone !== true);
 
 /**
  * As {@link spawnProcess}, in the group of this process: only the program itself is stopped. It starts in two

@@ -66,9 +66,12 @@ export async function readFacts(
   const [result, config] = await settleAll([
     git.attempt(
       ["rev-parse", "--path-format=absolute", "--git-dir", "--git-path", "objects", "--is-bare-repository"],
-      { action },
+      { action, isAlone: true },
     ),
-    git.attempt(["config", "--list", "-z", "--show-scope"], { action: "read the clone's configuration" }),
+    git.attempt(["config", "--list", "-z", "--show-scope"], {
+      action: "read the clone's configuration",
+      isAlone: true,
+    }),
   ]);
   const failed = [result, config].find(({ code }) => code !== 0);
   if (failed !== undefined) {

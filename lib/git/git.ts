@@ -109,6 +109,8 @@ export interface CallOptions {
   readonly label?: string;
   /** Git runs a program of the user's: disk errors in its output are not errors of our disk. */
   readonly isOfUser?: boolean;
+  /** Whether git starts no other program, or none that outlives it. */
+  readonly isAlone?: boolean;
   /** Whether git prints the heads of its HTTP requests, from which the pause that a server requests is read. */
   readonly isTraced?: boolean;
 }
@@ -240,6 +242,7 @@ export class Git {
       timeoutMs: this.#timeoutOf(call),
       signal: AbortSignal.any([this.#context.signal, refused.signal]),
       onStderr,
+      isAlone: call.isAlone === true,
       ...(call.stdin === undefined ? {} : { stdin: call.stdin }),
     };
   }

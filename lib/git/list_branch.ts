@@ -11,6 +11,8 @@ export interface BranchQuery {
   readonly gitDir: string;
   readonly remote: string;
   readonly branch: string;
+  /** The newest commit, if the remote was asked before. */
+  readonly early: ObjectId | undefined;
   readonly isHttp: boolean;
   readonly signInAtOnce: SignInAtOnce | undefined;
   /** Whether the query may note something in the git folder. */
@@ -50,7 +52,8 @@ const NOT_THIS_WAY =
  * transports, where each query is one connection.
  */
 export async function listBranch(fs: FileSystem, query: BranchQuery): Promise<BranchAnswer> {
-  const { signInAtOnce } = query;
+  const { early, signInAtOnce } = query;
+  if (early !== undefined) return { exit: { code: 0, stderr: "" }, tip: early, isSignedIn: false };
   if (signInAtOnce !== undefined) {
     const answer = await ask(fs, query, query.git.with(signInAtOnce));
     if (answer.exit.code === 0) return { ...answer, isSignedIn: true };
@@ -91,10 +94,18 @@ async function listAll(git: Git, remote: string, call: CallOptions): Promise<Lis
   }
 }
 
-/** Patterns of ls-remote also match the ends of other names. */
 function answerOf({ exit, lines }: Listed, name: string): BranchAnswer {
-  const tip = lines.map((line) => line.split("\t")).find(([, listed]) => listed === name)?.[0];
-  return { exit, tip, isSignedIn: false };
+  return { exit, tip: tipIn(lines, name), isSignedIn: false };
+}
+
+/** Returns the commit of a reference in the output of `git ls-remote`. */
+export function findTip(output: Uint8Array, name: string): ObjectId | undefined {
+  return tipIn(linesOf(output), name);
+}
+
+/** Patterns of ls-remote also match the ends of other names. */
+function tipIn(lines: readonly string[], name: string): ObjectId | undefined {
+  return lines.map((line) => line.split("\t")).find(([, listed]) => listed === name)?.[0];
 }
 
 function linesOf(output: Uint8Array): string[] {

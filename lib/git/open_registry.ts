@@ -8,9 +8,10 @@ import { removeForeignAttributes } from "./attributes.ts";
 import { askRemoteUrl, openClone, sweepOutdated, USE_AS_REGISTRY } from "./clone.ts";
 import type { CloneFacts } from "./clone_facts.ts";
 import { lockClone, removeStaleLocks } from "./clone_locks.ts";
+import { EarlyTip } from "./early_tip.ts";
 import { Git } from "./git.ts";
 import { OWN_GIT, PLAIN_GIT } from "./git_options.ts";
-import type { ObjectFormat } from "./object_id.ts";
+import type { ObjectFormat, ObjectId } from "./object_id.ts";
 import type { CloneKind } from "./own_config.ts";
 import { type RegistrySettings, withoutLogin } from "./registry_settings.ts";
 import { remoteAccess, type SignInAtOnce } from "./remote_access.ts";
@@ -29,6 +30,8 @@ export type RegistryUse =
     readonly isPublish?: boolean;
     /** Damage found by an earlier attempt: a clone of our own is recreated. */
     readonly damage?: string;
+    /** The run asks for the remote's newest commit as soon as the clone is open. */
+    readonly asksAtOnce?: boolean;
     /** The registry's object format: a clone of our own with another one is recreated. */
     readonly format?: ObjectFormat;
   }
@@ -57,6 +60,8 @@ export interface RegistryParts {
   readonly settings: RegistrySettings;
   /** Why a run that changes nothing uses a temporary clone instead of the clone of our own. */
   readonly setAside: string | undefined;
+  /** The remote's newest commit, if it was asked for while the clone was examined. */
+  readonly tip: ObjectId | undefined;
   readonly lock: Disposable;
 }
 
@@ -71,8 +76,25 @@ export async function openRegistryParts(
   configured: RegistrySettings,
   use: RegistryUse,
 ): Promise<RegistryParts> {
-  using resources = new DisposableStack();
   const settings = withoutLogin(configured);
+  const early = use.asksAtOnce === true && use.owner !== "unlocked"
+    ? EarlyTip.begin(context, settings)
+    : undefined;
+  let parts: Omit<RegistryParts, "tip">;
+  try {
+    parts = await openParts(context, settings, use);
+  } finally {
+    await early?.end();
+  }
+  return { ...parts, tip: await early?.of(parts.facts) };
+}
+
+async function openParts(
+  context: Context,
+  settings: RegistrySettings,
+  use: RegistryUse,
+): Promise<Omit<RegistryParts, "tip">> {
+  using resources = new DisposableStack();
   const { git: bare, facts, setAside } = await openClone(context, settings, {
     kind: use.clone,
     scratch: use.owner === "unlocked" ? use.scratch : undefined,

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { loadedBy, moduleGraph } from "../../configs/install/module_graph.ts";
 import { SOURCE_ROOT } from "../../lib/core/source_root.ts";
 import { spawnInOurGroup } from "../../lib/core/subprocess.ts";
 import { configuredPair } from "../helpers/machines.ts";
 import { PROJECT, runCli } from "../helpers/run_cli.ts";
-import { GIT_ENV } from "../helpers/test_git.ts";
+import { git, GIT_ENV } from "../helpers/test_git.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
 /** The addresses of the modules that a command loads before it runs. */
@@ -21,7 +22,7 @@ function loadedFirst(command: string): string[] {
 /** Sections of the configuration that every command parses, and what they are made of. */
 const SECTIONS = ["kinds.ts", "schedule.ts"];
 
-for (const [command, filesMax] of [["status", 125], ["pull", 240]] as const) {
+for (const [command, filesMax] of [["status", 125], ["pull", 265]] as const) {
   Deno.test(`${command} loads few modules at its start: of Node none but node:path, which a bundle replaces`, () => {
     const loaded = loadedFirst(command);
     const own = loaded.filter((address) => address.startsWith(SOURCE_ROOT));
@@ -45,23 +46,70 @@ for (const [command, filesMax] of [["status", 125], ["pull", 240]] as const) {
   });
 }
 
-Deno.test("an unchanged pull starts three programs, and status none", async () => {
+/** Returns a world for the bot, and the programs that a command has started in it since the last look. */
+function watchedWorld(bot: string, env: Readonly<Record<string, string>> = {}) {
+  const requests: Parameters<typeof spawnInOurGroup>[0][] = [];
+  const spawn: typeof spawnInOurGroup = (request) => {
+    requests.push(request);
+    return spawnInOurGroup({
+      ...request,
+      cwd: request.cwd ?? bot,
+      env: { ...GIT_ENV, ...request.env, ...env },
+    });
+  };
+  const started = () =>
+    requests.splice(0).map(({ command, args }) =>
+      `${command} ${args.find((word) => /^[a-z]+(?:-[a-z]+)*$/.test(word))}`
+    );
+  return { world: { spawn }, requests, started };
+}
+
+Deno.test("an unchanged pull starts three programs at once, of which none outlives it, and status none", async () => {
   using dir = tempDir();
   const { trainer, bot } = configuredPair(dir.path);
   writeFiles(trainer, { "models/a.json": "{}" });
   assert.equal((await runCli("publish", [], { cwd: trainer })).code, 0);
   assert.equal((await runCli("pull", [], { cwd: bot })).code, 0);
-  const started: string[] = [];
-  const world = {
-    spawn: (request: Parameters<typeof spawnInOurGroup>[0]) => {
-      const words = request.args.filter((word) => /^[a-z]+(?:-[a-z]+)*$/.test(word));
-      started.push(`${request.command} ${words[0]}`);
-      return spawnInOurGroup({ ...request, cwd: request.cwd ?? bot, env: { ...GIT_ENV, ...request.env } });
-    },
-  };
+  const { world, requests, started } = watchedWorld(bot);
   const { code, stdout } = await runCli("pull", [], { cwd: bot, world });
   assert.deepEqual([code, /unchanged/.test(stdout)], [0, true]);
-  assert.deepEqual(started.splice(0), ["git rev-parse", "git config", "git ls-remote"]);
+  // Outside of every repository: nothing has looked at the clone's configuration yet, which may name programs.
+  const [query] = requests;
+  assert.equal(query?.args[query.args.indexOf("-C") + 1], join(bot, ".model-sync"));
+  assert.deepEqual(requests.map(({ isAlone }) => isAlone), [true, true, true]);
+  assert.deepEqual(started(), ["git ls-remote", "git rev-parse", "git config"]);
   assert.equal((await runCli("status", [], { cwd: bot, world })).code, 0);
-  assert.deepEqual(started, []);
+  assert.deepEqual(started(), []);
+});
+
+Deno.test("the answer of a registry that was asked early counts only if git would have asked the same", async () => {
+  using dir = tempDir();
+  const { trainer, bot, registry } = configuredPair(dir.path);
+  writeFiles(trainer, { "models/a.json": "{}" });
+  assert.equal((await runCli("publish", [], { cwd: trainer })).code, 0);
+  assert.equal((await runCli("pull", [], { cwd: bot })).code, 0);
+  const mirror = join(dir.path, "mirror.git");
+  git(dir.path, "clone", "--quiet", "--bare", registry, mirror);
+  writeFiles(trainer, { "models/a.json": "[]" });
+  const published = await runCli("publish", ["--json"], { cwd: trainer });
+  // The user's git is configured to read the mirror, which has the earlier release.
+  const rewritten = watchedWorld(bot, {
+    GIT_CONFIG_COUNT: "1",
+    GIT_CONFIG_KEY_0: `url.${mirror}.insteadOf`,
+    GIT_CONFIG_VALUE_0: registry,
+  });
+  const unchanged = await runCli("pull", ["--json"], { cwd: bot, world: rewritten.world });
+  assert.equal(JSON.parse(unchanged.stdout).outcome, "unchanged", unchanged.stderr);
+  assert.deepEqual(rewritten.started().slice(3, 5), ["git remote", "git ls-remote"]);
+  // A query that fails is repeated as git asks it.
+  const { world, started } = watchedWorld(bot);
+  let isFirst = true;
+  const spawn: typeof spawnInOurGroup = (request) => {
+    const args = isFirst ? ["--no-such-option", ...request.args] : request.args;
+    isFirst = false;
+    return world.spawn({ ...request, args });
+  };
+  const pulled = await runCli("pull", ["--json"], { cwd: bot, world: { spawn } });
+  assert.equal(JSON.parse(pulled.stdout).release, JSON.parse(published.stdout).release, pulled.stderr);
+  assert.equal(started().filter((program) => program === "git ls-remote").length, 2);
 });
