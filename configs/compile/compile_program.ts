@@ -10,6 +10,7 @@ import type { Build } from "./compile_options.ts";
 import type { CompileTools } from "./compile_tools.ts";
 import { programEntries, wholeLock } from "../install/program_packages.ts";
 import { userPackages } from "../install/user_packages.ts";
+import { packedRuntime } from "./packed_runtime.ts";
 import { needlessFiles } from "./needless_files.ts";
 import { hostTarget } from "./targets.ts";
 
@@ -31,6 +32,7 @@ export async function compileOptions({ project, deno, run }: CompileTools): Prom
   for (const entry of [main, onnx]) await ask("cache", "-q", "--unstable-npm-lazy-caching", ...entry);
   // The other packages are in the bundle.
   const info = await ask("info", "-q", "--json", ...onnx);
+  const packages = userPackages([info]);
   return [
     // Everything is cached now. Without the option, Deno would download the packages of the tests, 400 MB.
     ...["--cached-only", "--no-check", "--no-prompt", "--unstable-npm-lazy-caching", "-P=model-sync"],
@@ -41,7 +43,8 @@ export async function compileOptions({ project, deno, run }: CompileTools): Prom
     ...["--include", join(project, "web/static")],
     ...["--include", ORT_PACKAGE, "--lock", writeLock(project)],
     ...packedCommit(project),
-    ...needlessFiles(userPackages([info])).flatMap((path) => ["--exclude", path]),
+    ...needlessFiles(packages).flatMap((path) => ["--exclude", path]),
+    ...packedRuntime(project, packages),
   ];
 }
 

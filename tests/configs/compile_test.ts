@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { brotliDecompressSync } from "node:zlib";
+import { PACKED_WASM } from "../../lib/validators/onnx/ort_package.ts";
+import { packedRuntime } from "../../configs/compile/packed_runtime.ts";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { compile } from "../../configs/compile.ts";
@@ -255,6 +258,19 @@ Deno.test("an executable contains only the files of a package that the program l
       "types",
     ].map((path) => join(dir.path, path)),
   );
+});
+
+Deno.test("an executable contains the runtime's WebAssembly compressed, in the place of the package's file", () => {
+  using dir = tempDir();
+  const localPath = join(dir.path, "onnxruntime-web");
+  const wasm = join(localPath, "dist/ort-wasm-simd-threaded.wasm");
+  writeFiles(dir.path, { "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm": "code ".repeat(1_000) });
+  const [, path = "", ...rest] = packedRuntime(dir.path, [{ name: "onnxruntime-web", localPath }]);
+  assert.deepEqual([path, rest], [join(dir.path, PACKED_WASM), ["--exclude", wasm]]);
+  const packed = Deno.readFileSync(path);
+  assert.ok(packed.length < 100);
+  assert.deepEqual(new Uint8Array(brotliDecompressSync(packed)), Deno.readFileSync(wasm));
+  assert.deepEqual(packedRuntime(dir.path, [{ name: "onnxruntime-web", localPath: undefined }]), []);
 });
 
 Deno.test("the size report adds up what deno compile lists, by package, and the rest is the runtime", () => {

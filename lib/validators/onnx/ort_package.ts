@@ -4,3 +4,6 @@
  * and this one has 146 MB.
  */
 export const ORT_PACKAGE = "npm:onnxruntime-web@1.30.0";
+
+/** Where an executable has the runtime's WebAssembly, compressed, in the place of the package's file. */
+export const PACKED_WASM = "dist/ort.wasm.br";

@@ -1,6 +1,9 @@
 import type { InferenceSession, Tensor } from "onnxruntime-common";
+import { fileURLToPath } from "node:url";
 import { cleanLine } from "../../core/clean_text.ts";
-import { ORT_PACKAGE } from "./ort_package.ts";
+import { findEntry } from "../../core/files.ts";
+import { SOURCE_ROOT } from "../../core/source_root.ts";
+import { ORT_PACKAGE, PACKED_WASM } from "./ort_package.ts";
 import type { Loadable } from "./try_protocol.ts";
 import { NUMBER_TYPES } from "./value_info.ts";
 
@@ -63,6 +66,8 @@ export async function loadModel({ location, external }: Loadable): Promise<OrtSe
   // Further threads would be workers, without a gain here.
   runtime.env.wasm.numThreads = 1;
   runtime.env.logLevel = "error";
+  const wasm = Deno.build.standalone ? await unpackedWasm() : undefined;
+  if (wasm !== undefined) runtime.env.wasm.wasmBinary = wasm;
   const session = await create(location, {
     executionProviders: ["wasm"],
     logSeverityLevel: 3,
@@ -72,6 +77,14 @@ export async function loadModel({ location, external }: Loadable): Promise<OrtSe
     .filter((output) => output.isTensor && TAKEN_TYPES.has(output.type))
     .map(({ name }) => name);
   return { outputs, run: async (feeds) => await session.run(feeds, outputs) };
+}
+
+/** Returns the runtime's WebAssembly from the executable. */
+async function unpackedWasm(): Promise<Uint8Array | undefined> {
+  const packed = new URL(PACKED_WASM, SOURCE_ROOT);
+  if (findEntry(Deno, fileURLToPath(packed)) === undefined) return undefined;
+  const { brotliDecompressSync } = await import("node:zlib");
+  return brotliDecompressSync(Deno.readFileSync(packed));
 }
 
 async function create(location: string, options: InferenceSession.SessionOptions): Promise<InferenceSession> {
