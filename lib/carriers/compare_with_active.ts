@@ -2,7 +2,7 @@ import type { Git } from "../git/git.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import { type ModelTreeChanges, readTreeChanges } from "../git/tree_changes.ts";
 import { changesSince, type ReleaseChanges } from "../release/changes.ts";
-import { shareEntries } from "../release/manifest.ts";
+import type { ReleaseFile } from "../release/manifest.ts";
 import { activeManifest } from "../store/pointers.ts";
 import { findRevision } from "../store/revisions.ts";
 import type { Store } from "../store/store.ts";
@@ -21,14 +21,14 @@ export interface ComparedCommit {
  * Compares a commit with that of the active release, if that was pulled from the same source: then only what changed is
  * listed.
  *
- * @param readClaim reads the commit's manifest
+ * @param readClaim reads the commit's manifest, which shares its entries with the known ones
  * @returns `undefined` if the whole commit has to be listed, also if its manifest lists other changes
  */
 export async function compareWithActive(
   store: Store,
   { git, commit, subdir }: { readonly git: Git; readonly commit: ObjectId; readonly subdir: string },
   source: string,
-  readClaim: (blobs: ClaimBlobs) => Promise<ManifestClaim>,
+  readClaim: (blobs: ClaimBlobs, known: readonly ReleaseFile[]) => Promise<ManifestClaim>,
 ): Promise<ComparedCommit | undefined> {
   const active = activeManifest(store);
   const seen = findRevision(store, source);
@@ -37,8 +37,7 @@ export async function compareWithActive(
   }
   const changes = await readTreeChanges(git, seen.revision, commit, subdir);
   if (changes === undefined) return undefined;
-  const read = await readClaim(changes);
-  const claim = { ...read, manifest: shareEntries(read.manifest, active.files) };
+  const claim = await readClaim(changes, active.files);
   const since = changesSince(active, claim.manifest.files);
   return isSameChange(since, changes) ? { claim, since, blobs: changes.written } : undefined;
 }

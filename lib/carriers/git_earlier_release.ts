@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { ModelSyncError } from "../core/errors.ts";
-import { fetchBlobs } from "../git/blobs.ts";
+import { fetchBlobs, readSmallBlob } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";
@@ -84,5 +84,6 @@ export async function fetchClaim(
   await fetchBlobs(registry, blobs, git);
   const { manifestBlob, signatureBlob } = tree;
   if (manifestBlob === undefined) return undefined;
-  return await readClaim(git, { manifestBlob, signatureBlob }, commit, subdir);
+  const place = { blobs: { manifestBlob, signatureBlob }, commit, subdir };
+  return await readClaim((id, file) => readSmallBlob(git, id, file), place);
 }

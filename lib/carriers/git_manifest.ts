@@ -1,9 +1,9 @@
 import type { Context } from "../core/context.ts";
-import { RefusedError } from "../core/errors.ts";
+import { FailedError, ModelSyncError, RefusedError } from "../core/errors.ts";
 import { PathLookup } from "../core/path_lookup.ts";
 import { readSmallBlob } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
-import type { ObjectId } from "../git/object_id.ts";
+import { BlobHasher, objectFormatOf, type ObjectId } from "../git/object_id.ts";
 import { manifestPathOf, signaturePathOf, type TreeFile } from "../git/tree.ts";
 import type { ClaimProblem, ManifestClaim, Offer } from "./carrier.ts";
 import type { BlobMemory } from "../store/blob_memory.ts";
@@ -22,24 +22,54 @@ export interface ClaimBlobs {
   readonly signatureBlob: ObjectId | undefined;
 }
 
+/** Where a commit's manifest is. */
+export interface ClaimPlace {
+  readonly blobs: ClaimBlobs;
+  readonly commit: ObjectId;
+  readonly subdir: string;
+  /** Files of a manifest that was checked before. */
+  readonly known?: readonly ReleaseFile[] | undefined;
+}
+
+/** Returns the content of a git object, within the limits of the file. */
+type ReadBlob = (id: ObjectId, file: RegistryFile) => Promise<Uint8Array>;
+
 /**
- * Reads the manifest of a commit and the signature beside it. Both must be fetched.
+ * Reads the manifest of a commit and the signature beside it.
  *
  * @throws {RefusedError} codes `MANIFEST_INVALID`, `SIGNATURE_INVALID`
  */
 export async function readClaim(
-  git: Git,
-  { manifestBlob, signatureBlob }: ClaimBlobs,
-  commit: ObjectId,
-  subdir: string,
+  read: ReadBlob,
+  { blobs: { manifestBlob, signatureBlob }, commit, subdir, known }: ClaimPlace,
 ): Promise<ManifestClaim> {
   const nameOf = (path: string) => `${path} of commit ${commit.slice(0, 12)}`;
   const name = nameOf(manifestPathOf(subdir));
-  const text = new TextDecoder().decode(await readSmallBlob(git, manifestBlob, manifestFile(name)));
-  const manifest = await parseManifest(text, name);
+  const text = new TextDecoder().decode(await read(manifestBlob, manifestFile(name)));
+  const manifest = await parseManifest(text, name, known);
   if (signatureBlob === undefined) return { manifest, text };
-  const signature = await readSmallBlob(git, signatureBlob, signatureFile(nameOf(signaturePathOf(subdir))));
+  const signature = await read(signatureBlob, signatureFile(nameOf(signaturePathOf(subdir))));
   return { manifest, text, signature: new TextDecoder().decode(signature) };
+}
+
+/**
+ * As {@link readClaim}, with git that does not compare objects with their names.
+ *
+ * @returns `undefined` if the manifest cannot be used: what is fetched may be sound, or the error says more
+ */
+export async function findSoundClaim(git: Git, place: ClaimPlace): Promise<ManifestClaim | undefined> {
+  try {
+    return await readClaim(async (id, file) => {
+      const bytes = await readSmallBlob(git, id, file);
+      const hasher = await BlobHasher.create(objectFormatOf(id), bytes.length);
+      hasher.update(bytes);
+      if (hasher.id() === id) return bytes;
+      throw new FailedError(`Cannot read object ${id}: its content has another name`, { code: "GIT_OBJECT" });
+    }, place);
+  } catch (error) {
+    if (error instanceof ModelSyncError) return undefined;
+    throw error;
+  }
 }
 
 /**

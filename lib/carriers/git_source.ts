@@ -1,3 +1,4 @@
+import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import { removeTree } from "../core/files.ts";
 import type { LockOwner } from "../core/lock.ts";
@@ -6,12 +7,13 @@ import { Turns } from "../core/turns.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../store/blob_memory.ts";
 import { diverged, missingBranch, refuseDirty } from "../git/branch.ts";
-import { dropScratchObjects, withScratchObjects } from "../git/blobs.ts";
+import { dropScratchObjects, readSmallBlob, withScratchObjects } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import { settleJournal } from "../git/journal.ts";
 import { ofRemote } from "../git/clone_damage.ts";
 import { hasLfs } from "../git/lfs.ts";
-import { readInPlace } from "../git/local_remote.ts";
+import { areNearlyAll } from "../git/find_missing.ts";
+import { LocalRemote } from "../git/local_remote.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import type { Relation } from "../git/commits.ts";
 import { GitReleaseIndex } from "../git/release_index.ts";
@@ -20,17 +22,24 @@ import type { RegistrySettings } from "../git/registry_settings.ts";
 import { leftOutOf, type ModelTree, readModelTree, releaseFilesOf, type TreeFile } from "../git/tree.ts";
 import { reportClutter } from "../release/clutter.ts";
 import { findForeignChange } from "../git/other_writer.ts";
+import type { ReleaseFile } from "../release/manifest.ts";
 import type { ReleaseIndex } from "../release/release_index.ts";
 import type { Staging } from "../store/staging.ts";
 import { findPublished } from "../store/published.ts";
 import type { Store } from "../store/store.ts";
 import { publishTarget } from "./git_publish_base.ts";
-import { type ClaimBlobs, findClaimProblem, offeredFiles, readClaim } from "./git_manifest.ts";
+import {
+  type ClaimBlobs,
+  findClaimProblem,
+  findSoundClaim,
+  offeredFiles,
+  readClaim,
+} from "./git_manifest.ts";
 import { type ComparedCommit, compareWithActive } from "./compare_with_active.ts";
 import { moveBranch } from "./move_branch.ts";
 import type { LfsParts } from "./lfs_parts.ts";
 import { behindPublisher, lookUpOf, setBack } from "./git_set_back.ts";
-import { type BlobPlace, stageBlobs, sumSizes } from "./stage_git_blobs.ts";
+import { type BlobPlace, rememberBlobs, stageBlobs, sumSizes } from "./stage_git_blobs.ts";
 import type { ManifestClaim, Offer, OfferedFile, OtherWriter, Revision, Source } from "./carrier.ts";
 
 export interface GitSourceOptions {
@@ -52,9 +61,6 @@ export interface GitSourceOptions {
   readonly indexedFilesMin?: number | undefined;
 }
 
-/** Fewer files are fetched by name in no time. */
-const FOLDER_FILES_MIN = 256;
-
 /** An inspected commit, and how to read its files. */
 interface Opened {
   readonly registry: Registry;
@@ -62,6 +68,8 @@ interface Opened {
   /** Reads the objects of the clone and of the scratch folder. */
   readonly git: Git;
   readonly relation: Relation | undefined;
+  /** The remote, for a clone without files. */
+  readonly local: LocalRemote | undefined;
   /** Returns the files of the commit, which are listed once. */
   readonly readTree: () => Promise<ModelTree>;
 }
@@ -152,25 +160,30 @@ export class GitSource implements Source {
   }
 
   async #open(registry: Registry, revision: Revision): Promise<Opened> {
-    await registry.requireHistory();
-    await this.#refuseDirtyWorktree(registry);
-    const git = withScratchObjects(registry, this.#context.fs, this.#options.scratch);
     const { branch } = this.#options.registry;
-    const ours = await registry.findCommit(`refs/heads/${branch}`);
+    const [ours, present] = await settleAll([
+      registry.findCommit(`refs/heads/${branch}`),
+      registry.findCommit(revision.id),
+      registry.requireHistory(),
+      this.#refuseDirtyWorktree(registry),
+    ]);
+    const git = withScratchObjects(registry, this.#context.fs, this.#options.scratch);
     if (this.#options.owner === "unlocked") await registry.peekCommit(git, revision.id);
-    else if (ours !== revision.id && await registry.findCommit(revision.id) === undefined) {
+    else if (ours !== revision.id && present === undefined) {
       await registry.fetchCommit(revision.id, ours);
     }
     const relation = await this.#relate(registry, git, ours, revision.id);
     let tree: Promise<ModelTree> | undefined;
     const readTree = () => tree ??= readModelTree(git, revision.id, this.#options.subdir);
-    return { registry, commit: revision.id, git, relation, readTree };
+    const local = registry.hasNoFiles ? new LocalRemote(registry) : undefined;
+    return { registry, commit: revision.id, git, relation, local, readTree };
   }
 
   async #compare(opened: Opened, revision: Revision): Promise<ComparedCommit | undefined> {
     if (this.#store === undefined) return undefined;
     const place = { ...opened, subdir: this.#options.subdir };
-    const read = (blobs: ClaimBlobs) => this.#readClaim(opened, revision, blobs);
+    const read = (blobs: ClaimBlobs, known: readonly ReleaseFile[]) =>
+      this.#readClaim(opened, revision, blobs, known);
     return await compareWithActive(this.#store, place, revision.source, read);
   }
 
@@ -207,7 +220,8 @@ export class GitSource implements Source {
       throw isInPlace ? ofRemote(error, registry.objectsDir) : error;
     }
     await dropScratchObjects(this.#context.fs, this.#options.scratch);
-    this.#rememberBlobs(files, staging, offer, isInPlace);
+    // Git has not compared objects in place with their names: only the manifest shows which are sound.
+    rememberBlobs(this.#memory, staging, offer, files, isInPlace ? offer.claim?.manifest.files : undefined);
   }
 
   /** Returns the files to stage, some of which may be staged already. The whole commit is listed only if it has to be. */
@@ -220,7 +234,7 @@ export class GitSource implements Source {
     return releaseFilesOf(await opened.readTree(), offer.claim?.manifest);
   }
 
-  /** Returns how git reads these objects: in a registry on this disk if they are many, else fetched. */
+  /** Returns how git reads these objects: in a registry on this disk, else fetched. */
   async #makeReadable(
     opened: Opened,
     offer: Offer,
@@ -228,11 +242,9 @@ export class GitSource implements Source {
     ids: readonly ObjectId[],
     bytes: number,
   ): Promise<Pick<BlobPlace, "git" | "action">> {
-    const { registry, git } = opened;
+    const { registry, git, local } = opened;
     // Only the manifest's digests then show whether an object is damaged.
-    const inPlace = offer.claim !== undefined && isFolderFetch(opened, ids, offer.files.length)
-      ? await readInPlace(registry, git, ids)
-      : undefined;
+    const inPlace = offer.claim === undefined ? undefined : await local?.read(git, ids);
     if (inPlace !== undefined) {
       await staging.requireSpace(bytes);
       return { git: inPlace, action: `read files from ${redactUrls(registry.remoteUrl.url)}` };
@@ -299,10 +311,21 @@ export class GitSource implements Source {
       findPublished(this.#store, publishTarget(registry, this.#options.subdir)) !== undefined;
   }
 
-  async #readClaim(opened: Opened, revision: Revision, blobs: ClaimBlobs): Promise<ManifestClaim> {
+  /** @param known the files of the active release, which were checked before */
+  async #readClaim(
+    opened: Opened,
+    { id: commit }: Revision,
+    blobs: ClaimBlobs,
+    known?: readonly ReleaseFile[],
+  ): Promise<ManifestClaim> {
+    const { git, local } = opened;
+    const place = { blobs, commit, subdir: this.#options.subdir, known };
     const ids = [blobs.manifestBlob, blobs.signatureBlob].filter((id) => id !== undefined);
+    const inPlace = await local?.read(git, ids);
+    const found = inPlace && await findSoundClaim(inPlace, place);
+    if (found !== undefined) return found;
     await this.#fetchBlobs(opened, ids, 0);
-    return await readClaim(opened.git, blobs, revision.id, this.#options.subdir);
+    return await readClaim((id, file) => readSmallBlob(git, id, file), place);
   }
 
   async #findOtherWriter(
@@ -326,31 +349,8 @@ export class GitSource implements Source {
     const { registry, git, commit } = opened;
     const missing = await registry.findMissing(git, commit, ids);
     if (missing.length === 0) return;
-    if (isFolderFetch(opened, missing, fileCount)) {
+    if (registry.hasNoFiles && areNearlyAll(missing, fileCount)) {
       await registry.fetchFolder(git, commit, this.#options.subdir);
     } else await registry.fetchObjects(git, missing);
   }
-
-  /** @param isInPlace git has not compared the objects with their names: only the manifest shows which are sound */
-  #rememberBlobs(
-    files: readonly TreeFile[],
-    staging: Staging,
-    { claim, files: all }: Offer,
-    isInPlace: boolean,
-  ): void {
-    if (this.#memory === undefined) return;
-    const entries = isInPlace && claim !== undefined ? new PathLookup(claim.manifest.files) : undefined;
-    for (const file of files) {
-      const sha256 = staging.find(file.path)?.sha256;
-      // A damaged object must not be refused after it is repaired.
-      const isSound = entries === undefined || entries.get(file.path)?.sha256 === sha256;
-      if (sha256 !== undefined && isSound) this.#memory.remember(file.blob, sha256);
-    }
-    this.#memory.save(all.length, () => staging.openHolds());
-  }
-}
-
-/** Whether a clone without files lacks nearly all files of a commit, and many. */
-function isFolderFetch({ registry }: Opened, missing: readonly ObjectId[], fileCount: number): boolean {
-  return registry.hasNoFiles && missing.length > FOLDER_FILES_MIN && missing.length > fileCount * 0.9;
 }

@@ -1,4 +1,5 @@
 import type { Context } from "../core/context.ts";
+import { PathLookup } from "../core/path_lookup.ts";
 import { RefusedError } from "../core/errors.ts";
 import { type Blob, collectBlob, readBlobs } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
@@ -9,7 +10,9 @@ import type { Registry } from "../git/registry.ts";
 import type { TreeFile } from "../git/tree.ts";
 import { type LfsPointer, parsePointer } from "../release/lfs_pointer.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
+import type { BlobMemory } from "../store/blob_memory.ts";
 import type { Staging } from "../store/staging.ts";
+import type { Offer } from "./carrier.ts";
 import type { LfsParts } from "./lfs_parts.ts";
 
 /** Files up to this size are held in memory while they are written. */
@@ -126,4 +129,27 @@ export function sumSizes(
   let bytes = 0;
   for (const [file] of wanted.values()) bytes += claimed.get(file?.path ?? "")?.size ?? 0;
   return bytes;
+}
+
+/**
+ * Remembers the digests of staged objects.
+ *
+ * @param claimed what the manifest says of the files: only objects that match it are remembered. A damaged one must not be
+ * refused after it is repaired
+ */
+export function rememberBlobs(
+  memory: BlobMemory | undefined,
+  staging: Staging,
+  offer: Pick<Offer, "files">,
+  files: readonly TreeFile[],
+  claimed: readonly ReleaseFile[] | undefined,
+): void {
+  if (memory === undefined) return;
+  const entries = claimed && new PathLookup(claimed);
+  for (const { path, blob } of files) {
+    const sha256 = staging.find(path)?.sha256;
+    const isSound = entries === undefined || entries.get(path)?.sha256 === sha256;
+    if (sha256 !== undefined && isSound) memory.remember(blob, sha256);
+  }
+  memory.save(offer.files.length, () => staging.openHolds());
 }

@@ -1,4 +1,6 @@
-/** A path that is not the next one is looked for among this many before the list is indexed: files were removed. */
+import { compareUtf8 } from "./portable_path.ts";
+
+/** A path that is not the next one is looked for among this many first: files were removed. */
 const AHEAD_MAX = 8;
 
 /**
@@ -19,8 +21,8 @@ export class PathLookup<Entry extends { readonly path: string }> {
   get(path: string): Entry | undefined {
     if (this.#index !== undefined) return this.#index.get(path);
     // From the start again, if the list is gone through once more.
-    const next = this.#findFrom(this.#next, path) ?? this.#findFrom(0, path);
-    if (next !== undefined) return next;
+    const entry = this.#findFrom(this.#next, path) ?? this.#findFrom(0, path) ?? this.#findSorted(path);
+    if (entry !== undefined) return entry;
     this.#index = new Map(this.#entries.map((entry) => [entry.path, entry]));
     return this.#index.get(path);
   }
@@ -31,6 +33,22 @@ export class PathLookup<Entry extends { readonly path: string }> {
       if (entry?.path !== path) continue;
       this.#next = at + 1;
       return entry;
+    }
+    return undefined;
+  }
+
+  /** Finds an entry where it is if the list is in the order of paths. */
+  #findSorted(path: string): Entry | undefined {
+    let [start, end] = [0, this.#entries.length];
+    while (start < end) {
+      const middle = (start + end) >>> 1;
+      const entry = this.#entries[middle];
+      if (entry?.path === path) {
+        this.#next = middle + 1;
+        return entry;
+      }
+      if (entry !== undefined && compareUtf8(entry.path, path) < 0) start = middle + 1;
+      else end = middle;
     }
     return undefined;
   }

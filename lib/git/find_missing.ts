@@ -29,3 +29,11 @@ export async function findMissingAmong(git: Git, ids: readonly ObjectId[]): Prom
   );
   return ids.filter((id) => missing.has(id));
 }
+
+/** Fewer files are fetched by name in no time. */
+const FOLDER_FILES_MIN = 256;
+
+/** Whether nearly all files of a folder are missing, and many: then it is fetched as a whole. */
+export function areNearlyAll(missing: readonly ObjectId[], fileCount: number): boolean {
+  return missing.length > FOLDER_FILES_MIN && missing.length > fileCount * 0.9;
+}

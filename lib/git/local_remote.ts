@@ -5,21 +5,28 @@ import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
 import type { RemoteUrl } from "./remote_url.ts";
 
-/**
- * Returns git that also reads the objects of a remote on this disk, if that has all of these: they need not be fetched.
- * Git does not compare them with their names then. `undefined` for any other remote.
- *
- * @param git of the scratch folder
- */
-export async function readInPlace(
-  registry: Pick<Registry, "git" | "objectsDir" | "remoteUrl">,
-  git: Git,
-  ids: readonly ObjectId[],
-): Promise<Git | undefined> {
-  const objects = await findObjects(registry.git, registry.remoteUrl);
-  if (objects === undefined) return undefined;
-  const reading = alsoReading(git, [registry.objectsDir, objects]);
-  return (await findMissingAmong(reading, ids)).length === 0 ? reading : undefined;
+/** Reads objects of a remote on this disk where they are. */
+export class LocalRemote {
+  readonly #registry: Pick<Registry, "git" | "objectsDir" | "remoteUrl">;
+  #objects: Promise<string | undefined> | undefined;
+
+  constructor(registry: Pick<Registry, "git" | "objectsDir" | "remoteUrl">) {
+    this.#registry = registry;
+  }
+
+  /**
+   * Returns git that also reads the objects of the remote, if that is on this disk and has all of these: they need not be
+   * fetched. Git does not compare them with their names then. `undefined` for any other remote.
+   *
+   * @param git of the scratch folder
+   */
+  async read(git: Git, ids: readonly ObjectId[]): Promise<Git | undefined> {
+    const { git: own, objectsDir, remoteUrl } = this.#registry;
+    const objects = await (this.#objects ??= findObjects(own, remoteUrl));
+    if (objects === undefined) return undefined;
+    const reading = alsoReading(git, [objectsDir, objects]);
+    return (await findMissingAmong(reading, ids)).length === 0 ? reading : undefined;
+  }
 }
 
 /** Returns the folder of objects of a remote on this disk; `undefined` if it is elsewhere, or git refuses to use it. */

@@ -67,18 +67,26 @@ function modelFiles(dir: string, manifest: Manifest): ModelFile[] {
   return manifest.files.map((file) => new FileOfFolder(dir, file));
 }
 
-/** A file whose location is computed when it is opened: of many files, the locations would take most of the memory. */
+/** A file of which nothing is computed before it is used: the locations of many files would take most of the memory. */
 class FileOfFolder implements ModelFile {
   readonly #dir: string;
-  readonly path: string;
-  readonly size: number;
-  readonly sha256: Sha256;
+  readonly #entry: ReleaseFile;
 
-  constructor(dir: string, { path, size, sha256 }: ReleaseFile) {
+  constructor(dir: string, entry: ReleaseFile) {
     this.#dir = dir;
-    this.path = path;
-    this.size = size;
-    this.sha256 = sha256;
+    this.#entry = entry;
+  }
+
+  get path(): string {
+    return this.#entry.path;
+  }
+
+  get size(): number {
+    return this.#entry.size;
+  }
+
+  get sha256(): Sha256 {
+    return this.#entry.sha256;
   }
 
   get location(): string {

@@ -7,6 +7,7 @@ import { RefusedError } from "../core/errors.ts";
 import { jsonText } from "../core/json.ts";
 import { compareUtf8, findPathCollision, portablePathProblem } from "../core/portable_path.ts";
 import { UNCOMPILED } from "../core/zod_options.ts";
+import { shareKnown } from "./share_known.ts";
 import { type DigestedFile, sortedLines } from "./digest_lines.ts";
 
 /** The manifest's file name: beside the model folder in a repository or an archive, never inside it. */
@@ -188,11 +189,20 @@ function isSameFileList(files: readonly DigestedFile[], others: readonly Digeste
  * Parses a manifest from a carrier, and checks everything in it: shape, paths, chunks, digest.
  *
  * @param where named in errors: `model-sync.json of commit 1a2b3c4`
+ * @param known the files of a manifest that was checked before: their paths are not checked again. The manifest shares
+ * equal entries with it
  * @throws {RefusedError} code `MANIFEST_INVALID`
  */
-export async function parseManifest(text: string, where: string): Promise<Manifest> {
-  const manifest = readManifest(text, where);
-  const problem = manifestProblem(manifest) ?? await digestProblem(manifest);
+export async function parseManifest(
+  text: string,
+  where: string,
+  known: readonly ReleaseFile[] = [],
+): Promise<Manifest> {
+  const parsed = readManifest(text, where);
+  const { files, others, hasNewPaths } = shareKnown(parsed.files, known);
+  const manifest = { ...parsed, files };
+  const problem = (hasNewPaths ? fileListProblem(files.map(({ path }) => path)) : undefined) ??
+    chunksProblem(others) ?? await digestProblem(manifest);
   if (problem !== undefined) throw invalid(where, problem);
   return manifest;
 }
@@ -204,20 +214,7 @@ export async function parseManifest(text: string, where: string): Promise<Manife
  * @param known in the order of paths, as in every manifest
  */
 export function shareEntries(manifest: Manifest, known: readonly ReleaseFile[]): Manifest {
-  let at = 0;
-  const files = manifest.files.map((file) => {
-    for (let other = known[at]; other !== undefined; other = known[++at]) {
-      if (other.path === file.path) return isSameEntry(other, file) ? other : file;
-      if (compareUtf8(other.path, file.path) > 0) return file;
-    }
-    return file;
-  });
-  return { ...manifest, files };
-}
-
-function isSameEntry(a: ReleaseFile, b: ReleaseFile): boolean {
-  return a.path === b.path && a.size === b.size && a.sha256 === b.sha256 &&
-    a.contentChunks === b.contentChunks;
+  return { ...manifest, files: shareKnown(manifest.files, known).files };
 }
 
 /**
@@ -295,12 +292,10 @@ export function fileListProblem(paths: readonly string[]): string | undefined {
   return `the paths ${quote(collision.first)} and ${quote(collision.second)} ${collision.reason}`;
 }
 
-function manifestProblem(manifest: Manifest): string | undefined {
-  const problem = fileListProblem(manifest.files.map((file) => file.path));
-  if (problem !== undefined) return problem;
-  for (const { path, size, contentChunks } of manifest.files) {
-    const chunksProblem = contentChunks === undefined ? undefined : chunkListProblem(contentChunks, size);
-    if (chunksProblem !== undefined) return `the chunk list of ${path} ${chunksProblem}`;
+function chunksProblem(files: readonly ReleaseFile[]): string | undefined {
+  for (const { path, size, contentChunks } of files) {
+    const problem = contentChunks === undefined ? undefined : chunkListProblem(contentChunks, size);
+    if (problem !== undefined) return `the chunk list of ${path} ${problem}`;
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
 import { Pool } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import type { Sha256 } from "../core/hash.ts";
+import { PathLookup } from "../core/path_lookup.ts";
 import { readAt } from "../core/read_at.ts";
 import { Turns } from "../core/turns.ts";
 import { Working } from "../core/working.ts";
@@ -36,7 +37,7 @@ export class FileChecks {
   readonly #checkers: readonly Checker[];
   readonly #sideBySide: number;
   readonly #memory: TrialMemory;
-  readonly #active: ReadonlyMap<string, ModelFile>;
+  readonly #active: PathLookup<ModelFile>;
   /** The files that are not checked yet, by their paths. */
   readonly #pending: Map<string, ModelFile>;
   readonly #refused = new Map<ModelFile, InvalidModelError>();
@@ -53,8 +54,8 @@ export class FileChecks {
     this.#checkers = checkers;
     this.#sideBySide = Math.min(cores, SIDE_BY_SIDE_MAX);
     this.#memory = new TrialMemory(this.#sideBySide);
-    this.#active = byPath(request.active?.files ?? []);
-    this.#pending = byPath(uncheckedFiles(request, checkers));
+    this.#active = new PathLookup(request.active?.files ?? []);
+    this.#pending = byPath(uncheckedFiles(request, this.#active, checkers));
   }
 
   /**
@@ -120,21 +121,37 @@ function byPath(files: readonly ModelFile[]): Map<string, ModelFile> {
 
 /** Returns the files that may have to pass a check: of many that passed before, few or none. */
 function uncheckedFiles(
-  { files, passed }: Pick<ValidationRequest, "files" | "passed">,
+  request: ValidationRequest,
+  active: PathLookup<ModelFile>,
   checkers: readonly Checker[],
 ): readonly ModelFile[] {
-  if (passed === undefined) return files;
-  const asked = checkers.filter((checker) => !passesAgain(checker, passed.hasSameRules));
+  const { files, passed } = request;
+  const passedEnds = passed && endsAsked(checkers, passed.hasSameRules);
+  const activeEnds = hasActivePassed(request)
+    ? endsAsked(checkers, request.activePassed === "same-rules")
+    : undefined;
+  const isUnnamed = (file: ModelFile, ends: readonly string[]) => {
+    const name = file.path.toLowerCase();
+    return !ends.some((end) => name.endsWith(end));
+  };
+  if (passedEnds === undefined && activeEnds === undefined) return files;
+  return files.filter((file) => {
+    if (passedEnds !== undefined && passed?.has(file) === true && isUnnamed(file, passedEnds)) return false;
+    if (activeEnds === undefined || active.get(file.path)?.sha256 !== file.sha256) return true;
+    return !isUnnamed(file, activeEnds);
+  });
+}
+
+/**
+ * Returns the extensions of the formats that are checked again in files that passed before; `undefined` if the content
+ * decides.
+ */
+function endsAsked(checkers: readonly Checker[], hasSameRules: boolean): readonly string[] | undefined {
+  const asked = checkers.filter((checker) => !passesAgain(checker, hasSameRules));
   const isByContent = asked.some(({ looksLike, endsLike }) =>
     looksLike !== undefined || endsLike !== undefined
   );
-  if (isByContent) return files;
-  const ends = asked.flatMap(({ extensions }) => extensions);
-  return files.filter((file) => {
-    if (!passed.has(file)) return true;
-    const name = file.path.toLowerCase();
-    return ends.some((end) => name.endsWith(end));
-  });
+  return isByContent ? undefined : asked.flatMap(({ extensions }) => extensions);
 }
 
 /** Whether a file that passed before passes without a check. */

@@ -8,7 +8,7 @@ import { WHOLE_DISK_FILES_MIN } from "../../lib/core/sync_files.ts";
 import { countingSpawn } from "../helpers/counting_fs.ts";
 import { type Machine, machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
-import { testContext } from "../helpers/test_context.ts";
+import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { git, gitWithInput } from "../helpers/test_git.ts";
 
 /** A registry with a release of many files. */
@@ -112,4 +112,40 @@ Deno.test("a registry on this disk whose object had the content of another one i
   Deno.writeFileSync(damaged, good);
   await pullTo(testContext(), bot);
   assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
+});
+
+Deno.test("a pull of one change from a registry on this disk fetches the commit only, and the files of a wrong manifest object", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const path = registryOf(trainer);
+  const bot = machine(dir.path, "bot", path);
+  await pullTo(testContext(), bot);
+  const pulled = async (content: string) => {
+    writeFiles(trainer.modelsDir, { "ETH/rf.joblib": content });
+    await publishFrom(testContext(), trainer);
+    let fetches = 0;
+    const spawn: SpawnProcess = (request) => {
+      if (request.args.includes("fetch")) fetches++;
+      return isolatedSpawn(request);
+    };
+    return async () => {
+      await pullTo(testContext({ spawn }), bot);
+      assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
+      return fetches;
+    };
+  };
+  assert.equal(await (await pulled("second"))(), 1);
+  const pull = await pulled("third");
+  await unpackAll(path);
+  const [wrong = "", other = ""] = ["main:model-sync.json", "main~1:model-sync.json"].map((name) => {
+    const id = git(path, "rev-parse", name);
+    return join(path, "objects", id.slice(0, 2), id.slice(2));
+  });
+  const good = Deno.readFileSync(wrong);
+  Deno.chmodSync(wrong, 0o600);
+  Deno.writeFileSync(wrong, Deno.readFileSync(other));
+  await assert.rejects(pull(), ModelSyncError);
+  Deno.writeFileSync(wrong, good);
+  await pull();
 });

@@ -43,6 +43,50 @@ Deno.test("parseManifest() returns the manifest that formatManifest() wrote", as
   }));
 });
 
+Deno.test("parseManifest() refuses with a known manifest what it refuses without one", async () => {
+  const file = (path: string, sha256 = "a".repeat(64)) => ({ path, size: 1, sha256 });
+  const details = { sequence: 1, createdAt: "2026-11-29T12:00:00Z", origin: { carrier: "git" } } as const;
+  const known = [file("a"), file("b"), file("d")];
+  const lists = [
+    known,
+    [file("a"), file("b", "b".repeat(64)), file("d")],
+    [file("b")],
+    [file("d"), file("a")],
+    [file("a"), file("a"), file("b")],
+    [file("a"), file("B"), file("b"), file("d")],
+    [file("a"), file("b"), file("b/c"), file("d")],
+    [file("a"), file("../b"), file("d")],
+  ];
+  const outcomes: string[] = [];
+  for (const files of lists) {
+    const digest = await releaseDigest(files);
+    const text = formatManifest({ schema: 1, digest, ...details, files });
+    const parsed = async (others: typeof known) => {
+      try {
+        return await parseManifest(text, "it", others);
+      } catch (error) {
+        return String(error);
+      }
+    };
+    const alone = await parsed([]);
+    assert.deepEqual(await parsed(known), alone);
+    outcomes.push(typeof alone === "string" ? "refused" : "parsed");
+    await assert.rejects(parseManifest(text.replace(digest, `sha256:${"0".repeat(64)}`), "it", known), {
+      code: "MANIFEST_INVALID",
+    });
+  }
+  assert.deepEqual(outcomes.map((outcome) => outcome === "parsed"), [
+    true,
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
+});
+
 Deno.test("shareEntries() changes nothing but the identity of equal entries, whatever the other manifest lists", async () => {
   const listed = fc.tuple(files, fc.array(fc.tuple(fc.nat(), fc.constantFrom("keep", "change", "remove"))));
   await fc.assert(fc.asyncProperty(listed, async ([list, edits]) => {
