@@ -344,7 +344,8 @@ export class Registry implements Disposable {
       ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal"],
       { action: `read the worktree of ${this.git.repoDir}` },
     );
-    const status = parseStatus(new TextDecoder().decode(output));
+    // A clone of our own needs no files: an earlier version may have checked out some of them.
+    const status = parseStatus(new TextDecoder().decode(output), !this.isOwn);
     // If a branch's reference is damaged, git shows the branch as one without commits, and every file as new.
     if (status.branch === "(unknown)") this.#refuse("the branch that is checked out cannot be read");
     // A user's clone may be on a new branch. In a clone of our own, only this program checks out branches.

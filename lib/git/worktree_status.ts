@@ -10,8 +10,13 @@ export interface WorktreeStatus {
   readonly dirty: readonly string[];
 }
 
+/** A file that is in the index, but not in the worktree. */
+const MISSING = "1 .D ";
+
 /**
  * Reads `git status --porcelain=v2 --branch -z` (git-status(1), "Porcelain Format Version 2").
+ *
+ * @param countsMissing whether files that are only missing from the worktree differ from the commit
  *
  * @example
  * ```ts
@@ -21,7 +26,7 @@ export interface WorktreeStatus {
  * assert.deepEqual(status, { head: undefined, branch: "main", dirty: ["new.txt"] });
  * ```
  */
-export function parseStatus(output: string): WorktreeStatus {
+export function parseStatus(output: string, countsMissing: boolean = true): WorktreeStatus {
   let head: string | undefined;
   let branch: string | undefined;
   const dirty: string[] = [];
@@ -32,8 +37,9 @@ export function parseStatus(output: string): WorktreeStatus {
       head = nameOrUndefined(field.slice("# branch.oid ".length), "(initial)");
     } else if (field.startsWith("# branch.head ")) {
       branch = nameOrUndefined(field.slice("# branch.head ".length), "(detached)");
-    } else if (field.startsWith("1 ")) dirty.push(field.split(" ").slice(8).join(" "));
-    else if (field.startsWith("2 ")) {
+    } else if (field.startsWith("1 ")) {
+      if (countsMissing || !field.startsWith(MISSING)) dirty.push(field.split(" ").slice(8).join(" "));
+    } else if (field.startsWith("2 ")) {
       dirty.push(field.split(" ").slice(9).join(" "));
       // A rename's old path follows in a separate field.
       index++;

@@ -46,6 +46,23 @@ Deno.test("publish() removes the worktree of a clone that an earlier version mad
   assert.equal(git(repoDir, "status", "--porcelain"), "");
 });
 
+Deno.test("publish() removes the worktree that an earlier version, started in between, showed in part", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const { repoDir } = trainer.registry;
+  git(repoDir, "config", "core.sparseCheckout", "false");
+  Deno.removeSync(join(repoDir, ".git/index"));
+  git(repoDir, "read-tree", "HEAD");
+  git(repoDir, "checkout", "--", "model-sync.json");
+  assert.match(git(repoDir, "status", "--porcelain"), /D models\//);
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "unchanged");
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+  assert.deepEqual(shown(repoDir), []);
+  assert.equal(git(repoDir, "status", "--porcelain"), "");
+});
+
 Deno.test("publish() shows its hooks all files of the new commit, also in a clone of its own", async (t) => {
   for (const hook of ["pre-commit", "commit-msg", "pre-push"]) {
     await t.step(hook, async () => {
