@@ -7,7 +7,6 @@ import { Working } from "../core/working.ts";
 import { ACCESS_HINT, gitError } from "./git_error.ts";
 import { parseMoved, REFUSED_LOGIN } from "./git_words.ts";
 import { HTTP_TRACE, withoutTrace } from "./http_trace.ts";
-import { LfsTrace } from "./lfs_trace.ts";
 
 /** The oldest tested git. Version 2.31 added the options and partial clones that model-sync uses. */
 export const GIT_VERSION_MIN = "2.31";
@@ -111,6 +110,8 @@ export interface CallOptions {
   readonly isOfUser?: boolean;
   /** Whether git starts no other program, or none that outlives it. */
   readonly isAlone?: boolean;
+  /** Called with standard error as it arrives. Ends the call with the returned error. */
+  readonly watch?: (text: string) => Error | undefined;
   /** Whether git prints the heads of its HTTP requests, from which the pause that a server requests is read. */
   readonly isTraced?: boolean;
 }
@@ -220,14 +221,13 @@ export class Git {
   #request(args: readonly string[], call: CallOptions, working?: Working) {
     const refused = new AbortController();
     let refusals = 0;
-    const trace = new LfsTrace(call.action);
     const onStderr = (text: string) => {
       const moved = parseMoved(text);
       if (moved !== undefined) working?.report(moved, undefined);
       refusals += text.split(REFUSED_LOGIN).length - 1;
       if (refusals >= REFUSED_LOGINS_MAX) refused.abort(this.explain(refusedLogin(call.action)));
-      const wait = trace.read(text);
-      if (wait !== undefined) refused.abort(wait);
+      const failure = call.watch?.(text);
+      if (failure !== undefined) refused.abort(failure);
     };
     const config = [...CONFIG, ...this.#options.config ?? []].flatMap((setting) => ["-c", setting]);
     return {

@@ -12,7 +12,6 @@ import type { ProcessExit } from "../core/subprocess.ts";
 import { moveFile } from "./copy_files.ts";
 import type { Git, GitOptions } from "./git.ts";
 import { lfsMissing } from "./git_error.ts";
-import { lfsError } from "./lfs_error.ts";
 import type { ObjectId } from "./object_id.ts";
 import { entryOf, readAgain } from "./read_again.ts";
 import type { Registry } from "./registry.ts";
@@ -30,6 +29,12 @@ export const LARGE_FILE_BYTES_WARN = 50 * 1024 * 1024;
 export async function hasLfs(registry: Registry): Promise<boolean> {
   const result = await registry.git.attempt(["lfs", "version"], { action: "check for git-lfs" });
   return result.code === 0;
+}
+
+/** Loaded only for a transfer: a pull without one starts faster without it. */
+async function openTrace(action: string) {
+  const { LfsTrace } = await import("./lfs_trace.ts");
+  return new LfsTrace(action);
 }
 
 /** Options for git-lfs calls: {@link lfsError} reads the status of each answer from the trace. */
@@ -60,8 +65,10 @@ export async function pushLfs(
     config: contents === "pushed" ? ["lfs.allowincompletepush=true"] : [],
   });
   const action = `push Git LFS files to ${redactUrls(registry.remoteUrl.url)}`;
+  const trace = await openTrace(action);
   const result = await git.attempt(["lfs", "push", remote, branch], {
     action,
+    watch: (text) => trace.read(text),
     label: "git lfs push",
     transfer: true,
   });
@@ -101,8 +108,10 @@ export async function* readLfsContent(
     // The user may have set this variable for manual clones.
     env: { GIT_LFS_SKIP_SMUDGE: "0" },
   });
+  const trace = await openTrace(action);
   const process = git.start(["lfs", "smudge", "--", path], {
     action,
+    watch: (text) => trace.read(text),
     label: "git lfs smudge",
     stdin: formatPointer(pointer),
   });
@@ -130,6 +139,7 @@ async function lfsFailure(
   exit: ProcessExit,
   path?: string,
 ): Promise<Error> {
+  const { lfsError } = await import("./lfs_error.ts");
   const error = git.explain(lfsError(action, exit.stderr, git.error(action, exit), path));
   if (registry.isOwn && error instanceof AuthenticationError) await forgetAccess(registry);
   return error;
