@@ -70,7 +70,9 @@ export const GENERAL = {
   keep: z.number().int().min(2).max(10_000).default(5).register(DOCS, {
     description: "How many releases the store keeps after a pull. You can roll back to each of them.",
   }),
-  time_zone: z.string().refine(isTimeZone, { error: "is not a time zone such as Europe/Paris or UTC" })
+  time_zone: z.string().refine(isTimeZone, {
+    error: "is not a time zone such as Europe/Paris or UTC; an abbreviation such as CST stands for several",
+  })
     .optional()
     .register(DOCS, {
       description: "The time zone of all schedules. Default: the time zone of the machine.",

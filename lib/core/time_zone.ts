@@ -8,9 +8,19 @@ const MINUTE_MS = 60_000;
 /** The names of zones and offsets that Intl accepts. Temporal also accepts whole dates. */
 const ZONE_NAME = /^(?:[a-z][\w+/-]*|[+-]\d\d(?::?\d\d)?)$/i;
 
-/** Returns whether the system knows a time zone of this name. */
+/**
+ * The names of three letters in the IANA database. Intl also accepts abbreviations that stand for several zones, and takes
+ * AST for the time of Alaska and IST for that of India. Temporal refuses them.
+ */
+const THREE_LETTERS = /^(?:CET|EET|EST|GMT|HST|MET|MST|PRC|ROC|ROK|UCT|UTC|WET)$/i;
+
+/** Names that Intl accepts and Temporal refuses: no zone, and zones that the database no longer has. */
+const NO_ZONE = /^(?:Factory$|SystemV\/)/i;
+
+/** Returns whether a name is a time zone of the IANA database that the system knows, or an offset. */
 export function isTimeZone(name: string): boolean {
-  if (!ZONE_NAME.test(name)) return false;
+  if (!ZONE_NAME.test(name) || NO_ZONE.test(name)) return false;
+  if (/^[a-z]{3}$/i.test(name) && !THREE_LETTERS.test(name)) return false;
   try {
     zoneName(name);
     return true;

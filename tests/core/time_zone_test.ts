@@ -30,6 +30,17 @@ Deno.test("isTimeZone() knows names of zones and offsets, and refuses whole date
   assert.equal(zoneName("europe/paris"), "Europe/Paris");
 });
 
+Deno.test("isTimeZone() refuses abbreviations that stand for several zones, and knows those of the IANA database", () => {
+  for (const name of ["ACT", "AST", "CTT", "cst", "IST", "BST", "PST", "Factory", "SystemV/AST4"]) {
+    assert.ok(!isTimeZone(name), name);
+  }
+  for (
+    const name of ["UTC", "GMT", "est", "MST", "HST", "CET", "EET", "MET", "WET", "PRC", "ROC", "ROK", "UCT"]
+  ) {
+    assert.ok(isTimeZone(name), name);
+  }
+});
+
 Deno.test("wallTime() shows what clocks show, across a change of clocks", () => {
   const shown = ["2026-03-29T00:59:59Z", "2026-03-29T01:00:00Z"].map((time) =>
     wallTime(new Date(time), "Europe/Paris")
