@@ -308,6 +308,22 @@ Deno.test("a link in the place of the spare folder is removed with a warning, an
 });
 
 for (const prepare of [botWithSpare, botWithIndex]) {
+  Deno.test(`a file whose name is not UTF-8 does not get into a release with the spare folder (${prepare.name})`, async () => {
+    using dir = memoryDir();
+    const { trainer, bot } = await prepare(dir);
+    const shell = (script: string, folder: string) =>
+      new TextDecoder("latin1").decode(
+        new Deno.Command("sh", { args: ["-c", script, "sh", folder] }).outputSync().stdout,
+      );
+    shell(`cd "$1/BTC" && touch "$(printf 'stray\\377')"`, spareOf(bot));
+    await publishFiles(trainer, release("6"));
+    await stepsOfPull(bot, INDEXED);
+    assert.deepEqual(readFiles(bot.modelsDir), release("6"));
+    assert.equal(shell('ls "$1/BTC"', bot.modelsDir), "a.npy\nb.npy\n");
+  });
+}
+
+for (const prepare of [botWithSpare, botWithIndex]) {
   Deno.test(`a damaged file that the spare folder and the active release share is downloaded again (${prepare.name})`, async () => {
     using dir = memoryDir();
     const { trainer, bot } = await prepare(dir);
