@@ -4,6 +4,7 @@ import { DiskError, diskError, osErrorCode } from "../core/errors.ts";
 import {
   type FileSystem,
   findEntry,
+  ifFound,
   IMMUTABLE_FILE_MODE,
   removeIfThere,
   removeTree,
@@ -22,7 +23,7 @@ function unfinishedDir(store: Store): string {
 /**
  * Moves the files of a folder of staging to where the next pull finds them. Nothing trusts them: {@link UnfinishedFiles}
  * hashes each one. Links to files of installed releases stay, and so does everything that is not a file. Ignores a failure
- * of the disk: it costs only another download.
+ * of the system: it costs only another download.
  */
 export function keepUnfinished(store: Store, dir: string): void {
   // Windows syncs no file that is read-only already.
@@ -30,15 +31,16 @@ export function keepUnfinished(store: Store, dir: string): void {
   try {
     moveFiles(store.fs, dir, unfinishedDir(store));
   } catch (error) {
-    const failure = diskError(error, "keep the files of an unfinished pull");
-    if (!(failure instanceof DiskError)) throw failure;
+    if (osErrorCode(error) === undefined) throw error;
   }
 }
 
 function moveFiles(fs: FileSystem, from: string, to: string): void {
   for (const path of filesBelow(fs, from)) {
     const source = `${from}/${path}`;
-    if ((fs.lstatSync(source).nlink ?? 1) > 1) continue;
+    // A name that is not UTF-8 is listed, but not found.
+    const info = findEntry(fs, source);
+    if (info === undefined || (info.nlink ?? 1) > 1) continue;
     const target = `${to}/${path}`;
     makeFolder(fs, dirname(target), to);
     fs.renameSync(source, target);
@@ -65,9 +67,21 @@ export async function giveUp(store: Store, dir: string, error: unknown): Promise
 
 /** Yields the paths of the files in a folder and the folders in it, without following links. */
 function* filesBelow(fs: FileSystem, dir: string, prefix = ""): Generator<string> {
-  for (const { name, isFile, isDirectory } of Array.from(fs.readDirSync(join(dir, prefix)))) {
+  const entries = ifFound(() => Array.from(fs.readDirSync(join(dir, prefix)))) ?? [];
+  for (const { name, isFile, isDirectory } of entries) {
     if (isDirectory) yield* filesBelow(fs, dir, `${prefix}${name}/`);
     else if (isFile) yield prefix + name;
+  }
+}
+
+/** Returns the files that can be listed. */
+function listUnfinished(store: Store): string[] {
+  const dir = unfinishedDir(store);
+  try {
+    return findEntry(store.fs, dir)?.isDirectory === true ? [...filesBelow(store.fs, dir)] : [];
+  } catch (error) {
+    if (osErrorCode(error) === undefined) throw error;
+    return [];
   }
 }
 
@@ -124,9 +138,6 @@ export class UnfinishedFiles {
 
   #list(): Set<string> {
     if (this.#paths !== undefined) return this.#paths;
-    const { fs } = this.#store;
-    const dir = unfinishedDir(this.#store);
-    const isThere = findEntry(fs, dir)?.isDirectory === true;
-    return this.#paths = new Set(isThere ? filesBelow(fs, dir) : []);
+    return this.#paths = new Set(listUnfinished(this.#store));
   }
 }

@@ -139,8 +139,10 @@ Deno.test("a pull requests no file again that an earlier one had received before
   Deno.chmodSync(join(unfinished, damaged), 0o600);
   Deno.writeTextFileSync(join(unfinished, damaged), "other bytes");
   const report = await pull();
-  const others = Object.keys({ ...manyFiles(20), ...large }).filter((path) => !kept.includes(path));
-  assert.deepEqual([report.files, contents()], [21, [...others, damaged].sort()]);
+  const others = Object.keys(manyFiles(20)).filter((path) => !kept.includes(path));
+  // The download of the large one may have been interrupted, and is then continued.
+  const asked = contents().filter((path) => path !== "large.bin" || kept.includes(path));
+  assert.deepEqual([report.files, asked], [21, [...others, damaged].sort()]);
   const { "large.bin": _large, ...small } = readFiles(bench.bot);
   assert.deepEqual(small, manyFiles(20));
   assert.equal(findEntry(Deno, unfinished), undefined);
@@ -174,6 +176,12 @@ Deno.test("a pull requests no file again that a killed one had received, and tak
   writeFiles(join(bench.path, "other"), { "linked.bin": "linked" });
   writeFiles(left, { "a/whole.bin": "whole", "a/torn.bin": "to" });
   Deno.symlinkSync(join(bench.path, "other"), join(left, "b"));
+  // Names that are not UTF-8 are listed, but cannot be opened.
+  const name = "$(printf 'stray\\377')";
+  const made = new Deno.Command("sh", {
+    args: ["-c", `mkdir "$1/${name}" && touch "$1/a/${name}"`, "sh", left],
+  });
+  assert.ok(made.outputSync().success);
   Deno.symlinkSync(join(bench.path, "other"), join(store.partials, "unfinished"));
   await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
   assert.deepEqual(readFiles(bench.bot), files);
