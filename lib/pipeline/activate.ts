@@ -15,7 +15,6 @@ import {
   restoreQuarantine,
   wasRolledBack,
 } from "../store/quarantine.ts";
-import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { presentModels, refuseTrainedFolder, trainedModels } from "./trained_folder.ts";
 import type { ValidRelease } from "./checked_release.ts";
@@ -135,6 +134,7 @@ async function adoptRealFolder(
     context.log.info(
       `copying the present ${store.modelsDir} as a release, so that a rollback can activate it`,
     );
+    const { Staging } = await import("../store/staging.ts");
     await using staging = new Staging(context, store, `${run.runId}-adopted`);
     await adoptByCopy(context, store, staging);
   }

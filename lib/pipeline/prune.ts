@@ -14,7 +14,6 @@ import { judgedCanary, openCanary } from "../canary/find_canary.ts";
 import { removeFolderStamps } from "../store/folder_stamps.ts";
 import { removeSpare, retireRelease } from "../store/spare.ts";
 import { StatCache } from "../store/stat_cache.ts";
-import { dropUnfinished } from "../store/unfinished.ts";
 import type { Store } from "../store/store.ts";
 import { wholeManifests } from "../store/whole_manifests.ts";
 
@@ -82,6 +81,7 @@ function namedByIntent(store: Store): (Digest | null)[] {
 /** Removes the releases of a plan, the spare folder, and the files of unfinished pulls. */
 export async function pruneReleases(context: Context, store: Store, plan: PrunePlan): Promise<void> {
   await removeSpare(store);
+  const { dropUnfinished } = await import("../store/unfinished.ts");
   await dropUnfinished(store);
   await removeEach(context, store, plan, removeRelease);
 }

@@ -16,7 +16,7 @@ import { checkMirrorFolder } from "../store/mirror_scratch.ts";
 import { activeManifest, readPointer } from "../store/pointers.ts";
 import type { RecordedWriter } from "../store/recorded_writer.ts";
 import { findRevision, findRevisionOf, isFromElsewhere } from "../store/revisions.ts";
-import { Staging } from "../store/staging.ts";
+import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { CurrentRun } from "./current_run.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
@@ -213,7 +213,7 @@ async function pullOffered(
 
   refuseTrainedFolder(store, choice);
   if (choice.mode === "mirror") await checkMirrorFolder(context, store, offer.files);
-  await using staging = new Staging(context, store, run.runId, source.index);
+  await using staging = await openStaging(context, store, run.runId, source.index);
   const openChecks = (manifest: Manifest) =>
     openValidation(context, store, staging.dir, manifest, active, safeguards);
   const { release, validation } = await run.step(
@@ -285,6 +285,12 @@ function describeRepair(digest: Digest, files: number): string {
 }
 
 const NOTHING_NEW = { outcome: "unchanged", changed: 0, writtenBytes: 0 } as const;
+
+/** Loaded only for a new release: an unchanged pull starts faster without it. */
+async function openStaging(context: Context, store: Store, runId: string, index: Source["index"]) {
+  const { Staging } = await import("../store/staging.ts");
+  return new Staging(context, store, runId, index);
+}
 
 function writtenBytesOf({ files }: Staging): number {
   return files.reduce((sum, { how, bytes }) => how === "written" ? sum + bytes : sum, 0);

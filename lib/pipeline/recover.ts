@@ -14,7 +14,6 @@ import { sweepPartials } from "../store/partials.ts";
 import { liftQuarantine, wasRolledBack } from "../store/quarantine.ts";
 import { removePartialReleases } from "../store/releases.ts";
 import { SPARE_BYTES } from "../store/require_space.ts";
-import { keepUnfinished } from "../store/unfinished.ts";
 import type { Store } from "../store/store.ts";
 import { settleActivation } from "./activate.ts";
 
@@ -62,6 +61,7 @@ export async function recover(
 async function clearStaging(context: Context, store: Store): Promise<void> {
   const left = Array.from(store.fs.readDirSync(store.staging), ({ name }) => join(store.staging, name));
   if (left.length === 0) return;
+  const { keepUnfinished } = await import("../store/unfinished.ts");
   const free = await context.freeBytes(store.root) ?? Infinity;
   for (const folder of left) {
     if (free > SPARE_BYTES) keepUnfinished(store, join(folder, "files"));
