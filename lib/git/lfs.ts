@@ -3,7 +3,7 @@ import { readListed } from "../core/changed_file.ts";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError, FailedError } from "../core/errors.ts";
 import { findEntry, removeIfThere } from "../core/files.ts";
-import { copyAndHash, type Sha256 } from "../core/hash.ts";
+import { copyAndHash, hashFile, type Sha256 } from "../core/hash.ts";
 import { redactUrls } from "../core/secret.ts";
 import { formatPointer, type LfsPointer } from "../release/lfs_pointer.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
@@ -164,7 +164,7 @@ export async function findLfsFolder(registry: Registry): Promise<string> {
 }
 
 /**
- * Copies a model into git-lfs's folder of objects, unless it is there, and returns its entry in the manifest.
+ * Copies a model into git-lfs's folder of objects, unless it is there intact, and returns its entry in the manifest.
  *
  * @param folder as {@link findLfsFolder} returns it
  * @param temporary a path on the clone's file system
@@ -179,7 +179,7 @@ export async function storeLfsObject(
 ): Promise<ReleaseFile> {
   const path = lfsObjectPath(folder, file.sha256);
   const options = { signal, isForManifest: true, onBytes: (piece: Uint8Array) => onBytes(piece.length) };
-  if (findEntry(fs, path)?.size === file.size) return await readAgain({ fs, signal }, file, options);
+  if (await isIntact({ fs, signal }, path, file)) return await readAgain({ fs, signal }, file, options);
   removeIfThere(fs, temporary);
   const digest = await readListed(file.path, () => copyAndHash(fs, file.location, temporary, options));
   const release = entryOf(file, digest);
@@ -189,6 +189,17 @@ export async function storeLfsObject(
   fs.mkdirSync(parts, { recursive: true });
   await moveFile({ fs, signal }, temporary, path, join(parts, "model-sync-"));
   return release;
+}
+
+/** Whether an object has its content: a power cut may leave one of the right size with other bytes. */
+async function isIntact(
+  { fs, signal }: Pick<Context, "fs" | "signal">,
+  path: string,
+  { size, sha256 }: SetFile,
+): Promise<boolean> {
+  const info = findEntry(fs, path);
+  if (info?.isFile !== true || info.size !== size) return false;
+  return (await hashFile(fs, path, { signal })).sha256 === sha256;
 }
 
 /** Syncs the objects of files to the disk. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
 import type { SpawnProcess } from "../../lib/core/subprocess.ts";
+import { sha256Hex } from "../../lib/core/hash.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import {
   machine,
@@ -154,6 +155,26 @@ testWithLfs("pull() refuses a Git LFS object that does not match its pointer", a
     wrong(/Git LFS returned SHA-256 .*, its pointer says/),
   );
 });
+
+testWithLfs(
+  "publish() sends no object of Git LFS that a power cut left in the clone with other bytes",
+  async () => {
+    using dir = memoryDir();
+    const trainer = newTrainer(dir.path);
+    await publishFrom(testContext(), trainer, { lfs: "always" });
+    const sha256 = await sha256Hex("two");
+    const objects = join(dir.path, "trainer/registry/.git/lfs/objects");
+    assert.ok(Object.keys(readFiles(objects)).length > 0);
+    for (const content of ["\0\0\0", "two"]) {
+      writeFiles(objects, { [`${sha256.slice(0, 2)}/${sha256.slice(2, 4)}/${sha256}`]: content });
+      writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two", "notes.txt": content });
+      await publishFrom(testContext(), trainer, { lfs: "always" });
+      const bot = machine(dir.path, "bot", registryOf(trainer));
+      await pullTo(testContext(), bot);
+      assert.equal(readFiles(bot.modelsDir)["BTC/rf.joblib"], "two");
+    }
+  },
+);
 
 testWithLfs(
   "publish() checks unchanged models again when the setting for Git LFS changes",
