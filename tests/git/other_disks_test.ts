@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { moveFile } from "../../lib/git/copy_files.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
+import { osError } from "../helpers/fake_fs.ts";
 import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { foreignDir, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -47,4 +50,36 @@ Deno.test("publish() publishes from a clone whose objects or Git LFS storage are
       assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
     });
   }
+});
+
+Deno.test("a file for which another disk has no room stays, and nothing of it is on that disk", async () => {
+  for (const failing of ["write", "sync", "rename"]) {
+    using dir = memoryDir();
+    const [from, to, temporary] = [join(dir.path, "mine"), join(dir.path, "theirs"), join(dir.path, "part-")];
+    writeFiles(dir.path, { mine: "new", theirs: "old" });
+    const fs = countingFs((step) => {
+      if (step.startsWith(`rename ${from} `)) throw osError("EXDEV");
+      if (step.startsWith(`${failing} ${temporary}`)) throw osError("ENOSPC");
+    });
+    await assert.rejects(moveFile(testContext({ fs }), from, to, temporary), { code: "ENOSPC" }, failing);
+    assert.deepEqual(readFiles(dir.path), { mine: "new", theirs: "old" }, failing);
+  }
+});
+
+Deno.test("a file that replaces one on another disk is on that disk before it has the name, and then gone here", async () => {
+  using dir = memoryDir();
+  const [from, to, temporary] = [join(dir.path, "mine"), join(dir.path, "theirs"), join(dir.path, "part-")];
+  writeFiles(dir.path, { mine: "new", theirs: "old" });
+  const steps: string[] = [];
+  const fs = countingFs((step) => {
+    if (step.startsWith(`rename ${from} `)) throw osError("EXDEV");
+    steps.push(step.slice(0, step.indexOf(" ")));
+  });
+  await moveFile(testContext({ fs }), from, to, temporary);
+  assert.deepEqual(readFiles(dir.path), { theirs: "new" });
+  assert.deepEqual(steps.filter((step) => ["sync", "rename", "remove"].includes(step)), [
+    "sync",
+    "rename",
+    "remove",
+  ]);
 });
