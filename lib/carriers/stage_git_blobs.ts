@@ -72,7 +72,7 @@ async function writeSmallFile(
   content: Uint8Array,
 ): Promise<void> {
   const pointer = parsePointer(content);
-  if (pointer === undefined) await staging.writeSmall(file.path, content);
+  if (pointer === undefined) await staging.writeOfMany(file.path, content);
   else await writeLfsFile(context, place, staging, file, pointer);
 }
 
@@ -147,7 +147,7 @@ export function rememberBlobs(
   if (memory === undefined) return;
   const entries = claimed && new PathLookup(claimed);
   for (const { path, blob } of files) {
-    const sha256 = staging.find(path)?.sha256;
+    const sha256 = staging.digestOf(path)?.sha256;
     const isSound = entries === undefined || entries.get(path)?.sha256 === sha256;
     if (sha256 !== undefined && isSound) memory.remember(blob, sha256);
   }

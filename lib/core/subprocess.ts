@@ -17,8 +17,11 @@ export interface ProcessRequest {
   readonly cwd?: string;
   /** Added to the inherited environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Written to the child's standard input, which is then closed. Without it, standard input is empty. */
-  readonly stdin?: string | Uint8Array<ArrayBuffer>;
+  /**
+   * Written to the child's standard input, which is then closed. Without it, standard input is empty. The next piece is
+   * requested when the child's pipe has the last one.
+   */
+  readonly stdin?: string | Uint8Array<ArrayBuffer> | AsyncIterable<Uint8Array>;
   /** The child is stopped after this time. What its reader does with a piece of its output takes none of it. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -270,9 +273,10 @@ function isFolder(path: string): boolean {
 async function feed(child: Deno.ChildProcess, request: ProcessRequest): Promise<void> {
   if (request.stdin === undefined) return;
   const bytes = typeof request.stdin === "string" ? new TextEncoder().encode(request.stdin) : request.stdin;
+  const pieces = bytes instanceof Uint8Array ? [bytes] : bytes;
   const writer = child.stdin.getWriter();
   try {
-    await writer.write(bytes);
+    for await (const piece of pieces) await writer.write(piece);
     await writer.close();
   } catch (error) {
     // The child may end without reading all of its input. Its exit code is the answer.

@@ -62,6 +62,7 @@ async function fill(source: Source, offer: Offer, staging: Staging): Promise<voi
   try {
     if (offer.since !== undefined) await staging.keepUnchanged(offer.since);
     await source.stage(offer, staging);
+    await staging.settle();
   } catch (error) {
     await staging.giveUp(error);
     throw error;

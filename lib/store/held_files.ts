@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { findEntry } from "../core/files.ts";
 import { isChunked, type Sha256 } from "../core/hash.ts";
 import { findSha256, sha256At } from "../core/sha256_column.ts";
 import type { Digest, ReleaseFile } from "../release/manifest.ts";
+import { linkFile } from "./link_file.ts";
 import { readPointer } from "./pointers.ts";
 import { checkFile } from "./release_files.ts";
 import { findRelease, hasReleaseDir, listReleaseNames, releaseDir } from "./releases.ts";
@@ -78,6 +80,27 @@ export class HeldFiles {
     if (cache.find(file.path, info) === file.sha256) return stampOf(info);
     const problem = await checkFile(this.#context, { dir, cache }, file, "stat");
     return problem === undefined ? stampOf(info) : undefined;
+  }
+
+  /** Returns where an intact file with this content is. */
+  async pathOfIntact(sha256: Sha256, path?: string): Promise<string | undefined> {
+    const held = this.find(sha256, path);
+    if (held === undefined || await this.stampOfIntact(held) === undefined) return undefined;
+    return join(held.dir, held.file.path);
+  }
+
+  /**
+   * Replaces a file by a link to an intact one with this content. Returns whether there is one, and the disk has links.
+   *
+   * @param path of the replaced file, as in a release
+   * @param scratch an unused path, where the link is created
+   */
+  async linkOver(target: string, sha256: Sha256, path: string, scratch: string): Promise<boolean> {
+    const source = await this.pathOfIntact(sha256, path);
+    const { fs } = this.#store;
+    if (source === undefined || !linkFile(fs, source, scratch, `write ${path} into the store`)) return false;
+    fs.renameSync(scratch, target);
+    return true;
   }
 
   /** Saves the digests of files that had to be hashed. */

@@ -1,25 +1,59 @@
-import { DiskError } from "../core/errors.ts";
-import { type FileSystem, findEntry, IMMUTABLE_FILE_MODE, setMode, writeAllSync } from "../core/files.ts";
+import { DiskError, diskError } from "../core/errors.ts";
+import {
+  type FileSystem,
+  findEntry,
+  IMMUTABLE_FILE_MODE,
+  removeIfThere,
+  setMode,
+  writeAllSync,
+} from "../core/files.ts";
 import { plural } from "../core/format.ts";
-import { type FileStamp, stampOf } from "./stat_cache.ts";
+import type { Sha256 } from "../core/hash.ts";
+import type { StagedFile } from "./staged_file.ts";
+import { stampOf } from "./stat_cache.ts";
 
 /** Windows syncs only files that are open for writing. */
 export const SYNCS_LATER = Deno.build.os !== "windows";
 
-/** Creates a read-only file. Where {@link SYNCS_LATER}, it is not on the disk yet. */
-export function createSmallFile(fs: FileSystem, target: string, content: Uint8Array): void {
+/** Where a small file belongs in its release, and its digest. */
+export interface SmallFile {
+  readonly path: string;
+  readonly sha256: Sha256;
+}
+
+/**
+ * Creates a read-only file. Where {@link SYNCS_LATER}, it is not on the disk yet. After a failure, there is no file.
+ *
+ * @throws {DiskError}
+ */
+export function createSmallFile(
+  fs: FileSystem,
+  target: string,
+  content: Uint8Array,
+  file: SmallFile,
+): StagedFile {
+  try {
+    create(fs, target, content);
+    return writtenFile(fs, target, content.length, file);
+  } catch (error) {
+    removeIfThere(fs, target);
+    throw diskError(error, `write ${file.path} into the store`);
+  }
+}
+
+function create(fs: FileSystem, target: string, content: Uint8Array): void {
   using file = fs.openSync(target, { write: true, createNew: true, mode: IMMUTABLE_FILE_MODE });
   writeAllSync(file, content);
   if (!SYNCS_LATER) file.syncSync();
 }
 
-/**
- * Returns the stamp of a file that was just written, which is read-only then.
- *
- * @param path named in errors
- * @throws {DiskError} if it has another size
- */
-export function stampOfWritten(fs: FileSystem, target: string, bytes: number, path: string): FileStamp {
+/** Returns a file that was just written, which is read-only then. @throws {DiskError} if it has another size */
+export function writtenFile(
+  fs: FileSystem,
+  target: string,
+  bytes: number,
+  { path, sha256 }: SmallFile,
+): StagedFile {
   // For an open file, the runtime resolves its whole path, in five times the time.
   const info = findEntry(fs, target);
   if (info?.isFile !== true || info.size !== bytes) {
@@ -33,5 +67,5 @@ export function stampOfWritten(fs: FileSystem, target: string, bytes: number, pa
   if (((info.mode ?? IMMUTABLE_FILE_MODE) & 0o777) !== IMMUTABLE_FILE_MODE) {
     setMode(fs, target, IMMUTABLE_FILE_MODE);
   }
-  return stampOf(info);
+  return { path, bytes, sha256, how: "written", stamp: stampOf(info) };
 }

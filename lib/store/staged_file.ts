@@ -1,4 +1,4 @@
-import type { FileDigest } from "../core/hash.ts";
+import type { FileDigest, Sha256 } from "../core/hash.ts";
 import type { FileStamp } from "./stat_cache.ts";
 
 /** A file in staging, with the digest that was computed while it was written. */
@@ -8,3 +8,6 @@ export interface StagedFile extends FileDigest {
   readonly how: "written" | "linked";
   readonly stamp: FileStamp;
 }
+
+/** Checks the bytes of a small file while they are in memory. */
+export type SmallFileCheck = (path: string, content: Uint8Array, sha256: Sha256) => Promise<void>;

@@ -16,13 +16,14 @@ import type { Manifest, ReleaseFile } from "../release/manifest.ts";
 import type { ReleaseIndex } from "../release/release_index.ts";
 import { HeldFiles } from "./held_files.ts";
 import { linkFile } from "./link_file.ts";
+import { ManyFiles } from "./many_files.ts";
 import { requireSpace } from "./require_space.ts";
 import { Turns } from "../core/turns.ts";
 import { Working } from "../core/working.ts";
 import { rememberFolders } from "./folder_stamps.ts";
 import { isIndexed, KeptFiles, unchangedFiles } from "./kept_files.ts";
-import type { StagedFile } from "./staged_file.ts";
-import { createSmallFile, stampOfWritten, SYNCS_LATER } from "./small_file.ts";
+import type { SmallFileCheck, StagedFile } from "./staged_file.ts";
+import { createSmallFile, SYNCS_LATER } from "./small_file.ts";
 import { StagedFolders } from "./staged_folders.ts";
 import { type SpareFiles, takeSpare } from "./spare.ts";
 import { type FileStamp, stampOf, StatCache } from "./stat_cache.ts";
@@ -30,10 +31,7 @@ import type { Store } from "./store.ts";
 import { giveUp, UnfinishedFiles } from "./unfinished.ts";
 import { writeHashed } from "./write_hashed.ts";
 
-export type { StagedFile };
-
-/** Checks the bytes of a small file while they are in memory. */
-export type SmallFileCheck = (path: string, content: Uint8Array, sha256: Sha256) => Promise<void>;
+export type { SmallFileCheck, StagedFile };
 
 /**
  * The scratch folder in which a run assembles a release. Files are hashed while they are written, and made read-only. A
@@ -47,6 +45,7 @@ export class Staging implements AsyncDisposable {
   readonly #root: string;
   readonly #files = new Map<string, StagedFile>();
   readonly #folders: StagedFolders;
+  readonly #many: ManyFiles;
   readonly #held: HeldFiles;
   readonly #unfinished: UnfinishedFiles;
   readonly #index: ReleaseIndex | undefined;
@@ -78,16 +77,19 @@ export class Staging implements AsyncDisposable {
       throw diskError(error, `create the staging folder ${this.#root}`);
     }
     this.#folders = new StagedFolders(store.fs, this.dir);
+    this.#many = new ManyFiles(context, store.fs, this.dir);
   }
 
   /** Removes the run's folder. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#held.save();
+    await this.#many[Symbol.asyncDispose]();
     await removeTree(this.#store.fs, this.#root);
   }
 
   /** As {@link giveUp}. */
   async giveUp(error: unknown): Promise<void> {
+    await this.#many[Symbol.asyncDispose]();
     await giveUp(this.#store, this.dir, error);
   }
 
@@ -142,14 +144,20 @@ export class Staging implements AsyncDisposable {
     return this.#spare?.mayHave(path) === true;
   }
 
-  /** The files that are staged so far, without those that {@link keeps} names. */
+  /** The files that are staged so far, without those that {@link keeps} names. Not before {@link settle}. */
   get files(): readonly StagedFile[] {
+    if (this.#many.sent.size > 0) throw new TypeError("files before settle()");
     return [...this.#files.values()];
   }
 
   /** Whether a file is one of the active release that stayed where it was, with this entry in its manifest. */
   keeps(file: ReleaseFile): boolean {
     return this.#kept?.entryOf(file.path) === file;
+  }
+
+  /** Returns the digest of a staged file, which may still be on its way to the disk. */
+  digestOf(path: string): FileDigest | undefined {
+    return this.#many.sent.get(path) ?? this.find(path);
   }
 
   /** Returns a staged file by its path. */
@@ -159,7 +167,7 @@ export class Staging implements AsyncDisposable {
 
   /** Whether a file is staged. */
   has(path: string): boolean {
-    return this.#files.has(path) || this.#kept?.entryOf(path) !== undefined;
+    return this.#files.has(path) || this.#many.sent.has(path) || this.#kept?.entryOf(path) !== undefined;
   }
 
   /**
@@ -184,8 +192,7 @@ export class Staging implements AsyncDisposable {
   async #takeUnfinished(path: string, sha256: Sha256): Promise<boolean> {
     const taken = await this.#unfinished.take(path, sha256, () => this.#place(path));
     if (taken === undefined) return false;
-    this.#files.set(path, taken);
-    this.#unsynced.push(path);
+    this.#addWritten(taken);
     return true;
   }
 
@@ -199,24 +206,22 @@ export class Staging implements AsyncDisposable {
   async linkStaged(path: string, staged: StagedFile): Promise<void> {
     const source = join(this.dir, staged.path);
     const target = this.#place(path);
-    if (linkFile(this.#store.fs, source, target, `link ${path} to ${staged.path} in the store`)) {
-      this.#files.set(path, { ...staged, path });
-      return;
-    }
-    const opened = await this.#store.fs.open(source, { read: true });
-    await this.write(path, opened.readable);
+    const isLinked = linkFile(this.#store.fs, source, target, `link ${path} to ${staged.path} in the store`);
+    if (isLinked) this.#files.set(path, { ...staged, path });
+    else await this.write(path, (await this.#store.fs.open(source, { read: true })).readable);
   }
 
   /** Returns the path of an intact file of an installed release with this content; `undefined` if there is none. */
   async findHeld(sha256: Sha256): Promise<string | undefined> {
-    const held = this.#held.find(sha256);
-    if (held === undefined || await this.#held.stampOfIntact(held) === undefined) return undefined;
-    return join(held.dir, held.file.path);
+    return await this.#held.pathOfIntact(sha256);
   }
 
   /** Returns what says whether a staged file or one of an installed release has a content. */
   openHolds(): (sha256: Sha256) => boolean {
-    const staged = new Set(this.files.map((file) => file.sha256));
+    const staged = new Set<Sha256>();
+    for (const files of [this.#files, this.#many.sent]) {
+      for (const { sha256 } of files.values()) staged.add(sha256);
+    }
     return (sha256) => staged.has(sha256) || this.#held.holds(sha256);
   }
 
@@ -240,32 +245,37 @@ export class Staging implements AsyncDisposable {
    * so that no content is kept twice.
    */
   async writeSmall(path: string, content: Uint8Array): Promise<StagedFile> {
-    this.#sha256Of ??= await loadSha256Of();
-    const sha256 = this.#sha256Of(content);
+    const sha256 = await this.#hash(content);
     const linked = await this.link(path, sha256) ? this.find(path) : undefined;
-    const staged = linked ?? this.#writeSmall(path, this.#place(path), content, sha256);
+    const create = () => createSmallFile(this.#store.fs, this.#place(path), content, { path, sha256 });
+    const staged = linked ?? this.#addWritten(create());
     await this.#checkSmall?.(path, content, sha256);
     return staged;
   }
 
-  #writeSmall(path: string, target: string, content: Uint8Array, sha256: Sha256): StagedFile {
-    const { fs } = this.#store;
-    try {
-      createSmallFile(fs, target, content);
-      const staged = this.#written(path, target, { bytes: content.length, sha256 });
-      this.#files.set(path, staged);
-      return staged;
-    } catch (error) {
-      removeIfThere(fs, target);
-      throw diskError(error, `write ${path} into the store`);
+  /** As {@link writeSmall}, for one of many files: they are there after {@link settle}. Not for concurrent calls. */
+  async writeOfMany(path: string, content: Uint8Array): Promise<void> {
+    const sha256 = await this.#hash(content);
+    if (!await this.link(path, sha256)) {
+      const written = await this.#many.write(this.#place(path), content, { path, sha256 });
+      if (written !== undefined) this.#addWritten(written);
     }
+    await this.#checkSmall?.(path, content, sha256);
   }
 
-  /** Returns a small file that was just written. */
-  #written(path: string, target: string, digest: FileDigest): StagedFile {
-    const stamp = stampOfWritten(this.#store.fs, target, digest.bytes, path);
-    if (SYNCS_LATER) this.#unsynced.push(path);
-    return { path, ...digest, how: "written", stamp };
+  /** Waits until all files are written. @throws {DiskError} */
+  async settle(): Promise<void> {
+    for await (const written of this.#many.arrive()) this.#addWritten(written);
+  }
+
+  async #hash(content: Uint8Array): Promise<Sha256> {
+    return (this.#sha256Of ??= await loadSha256Of())(content);
+  }
+
+  #addWritten(staged: StagedFile): StagedFile {
+    this.#files.set(staged.path, staged);
+    if (SYNCS_LATER) this.#unsynced.push(staged.path);
+    return staged;
   }
 
   /**
@@ -324,7 +334,8 @@ export class Staging implements AsyncDisposable {
   /** Adds the file at its place; replaces it by a link if an installed release has the same content. */
   async #keep(path: string, target: string, file: Deno.FsFile, digest: FileDigest): Promise<StagedFile> {
     const { fs } = this.#store;
-    const isLinked = await this.#replaceByHeld(path, target, digest.sha256);
+    // Not beside the target, where another file of the release may have any name.
+    const isLinked = await this.#held.linkOver(target, digest.sha256, path, join(this.#root, "held"));
     if (!isLinked) {
       setMode(fs, target, IMMUTABLE_FILE_MODE);
       await file.sync();
@@ -333,17 +344,6 @@ export class Staging implements AsyncDisposable {
     const staged: StagedFile = { path, ...digest, how, stamp: stampOf(fs.lstatSync(target)) };
     this.#files.set(path, staged);
     return staged;
-  }
-
-  async #replaceByHeld(path: string, target: string, sha256: Sha256): Promise<boolean> {
-    const held = this.#held.find(sha256, path);
-    if (held === undefined || await this.#held.stampOfIntact(held) === undefined) return false;
-    // Not beside the target, where another file of the release may have any name.
-    const link = join(this.#root, "held");
-    const source = join(held.dir, held.file.path);
-    if (!linkFile(this.#store.fs, source, link, `write ${path} into the store`)) return false;
-    this.#store.fs.renameSync(link, target);
-    return true;
   }
 
   /** Returns where a file goes, and creates its folders. @throws {RefusedError} if the path was staged before */

@@ -28,6 +28,29 @@ Deno.test("runProcess() transfers megabytes in both directions without a deadloc
   assert.equal(result.stderr.length, 64 * 1024);
 });
 
+Deno.test("runProcess() requests the next piece of input when the program has the last one, and none after its end", async () => {
+  const sent: number[] = [];
+  let hasStopped = false;
+  async function* pieces(count: number) {
+    const piece = new Uint8Array(100_000);
+    try {
+      for (let index = 0; index < count; index++) {
+        sent.push(index);
+        yield piece.fill(index);
+      }
+    } finally {
+      hasStopped = true;
+    }
+  }
+  const { stdout } = await runProcess(spawnProcess, shell("cat", { stdin: pieces(5) }));
+  assert.deepEqual(stdout, Uint8Array.from({ length: 500_000 }, (_, at) => Math.floor(at / 100_000)));
+  assert.deepEqual(sent.splice(0), [0, 1, 2, 3, 4]);
+  hasStopped = false;
+  const { code } = await runProcess(spawnProcess, shell("head -c 1; exit 3", { stdin: pieces(1000) }));
+  assert.equal(code, 3);
+  assert.ok(hasStopped && sent.length < 1000);
+});
+
 Deno.test("runProcess() names the missing program or folder", async () => {
   await assert.rejects(runProcess(spawnProcess, request({ command: "no-such-program-here" })), {
     code: "PROGRAM_MISSING",

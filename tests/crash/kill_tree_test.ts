@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { machine, pullTo } from "../helpers/machines.ts";
+import { findEntry } from "../../lib/core/files.ts";
+import { BULK_FILES_MIN } from "../../lib/store/many_files.ts";
+import { machine, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { type CliResult, spawnCli } from "../helpers/run_cli.ts";
-import { checkpoint, noise, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { checkpoint, noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository, git } from "../helpers/test_git.ts";
 import { makeProgram } from "../helpers/make_program.ts";
@@ -47,7 +49,6 @@ const PUBLISH_MOMENTS: readonly Moment[] = [
 
 const PULL_MOMENTS: readonly Moment[] = [
   { at: "fetch", when: "after" },
-  { at: "--stdin", when: "during", sign: "bot/.model-sync/staging/*/objects/pack/tmp_*" },
   { at: "cat-file", when: "during", sign: "bot/.model-sync/staging/*/files/*" },
   { at: "update-ref", when: "before" },
   { at: "update-ref", when: "after" },
@@ -177,6 +178,50 @@ Deno.test({
       ageLocks(join(dir.path, "bot/.model-sync/registry/.git"));
       await run(dir.path, "pull");
       assert.equal(versionOf(join(dir.path, "bot/models")), 2, JSON.stringify(moment));
+    }
+  },
+});
+
+/** Replaces tar, and kills its caller: with a part of the files on the disk, or while tar still reads. */
+const DEADLY_TAR = `#!/bin/sh
+[ "$1" = --version ] && exec "$REAL_TAR" "$@"
+[ "$KILL_WHEN" = during ] && head -c 20000 | "$REAL_TAR" "$@"
+kill -KILL "$PPID"
+exec "$REAL_TAR" "$@"
+`;
+
+const isLinux = Deno.build.os === "linux";
+
+Deno.test({
+  name:
+    `a first pull that is killed while tar writes many files shows none of them, and the next pull succeeds${
+      isLinux ? "" : " (skipped: not on this system)"
+    }`,
+  ignore: !isLinux,
+  fn: async () => {
+    using dir = tempDir();
+    const trainer = machine(dir.path, "trainer", bareRepository(join(dir.path, "registry.git")));
+    const files = Object.fromEntries(
+      Array.from({ length: BULK_FILES_MIN + 50 }, (_, index) => [`d${index % 3}/${index}`, `${index}`]),
+    );
+    writeFiles(trainer.modelsDir, files);
+    await publishFrom(testContext(), trainer);
+    const config = `model_sync: {repo_url: ${JSON.stringify(registryOf(trainer))}}\n`;
+    writeFiles(join(dir.path, "bin"), { tar: DEADLY_TAR });
+    makeProgram(join(dir.path, "bin/tar"));
+    const [realTar] = ["/usr/bin/tar", "/bin/tar"].filter((path) => findEntry(Deno, path) !== undefined);
+    for (const when of ["during", "before"]) {
+      const cwd = join(dir.path, `bot ${when}`);
+      writeFiles(cwd, { "configs/bot.yaml": config });
+      const PATH = `${join(dir.path, "bin")}:${Deno.env.get("PATH")}`;
+      const env = { PATH, REAL_TAR: realTar ?? "", KILL_WHEN: when };
+      const killed = await spawnCli("pull", [], { cwd, entry: "script", env });
+      assert.equal(killed.code, 128 + 9, when);
+      assert.equal(findEntry(Deno, join(cwd, "models")), undefined, when);
+      const next = await spawnCli("pull", [], { cwd, entry: "script" });
+      assert.equal(next.code, 0, next.stderr);
+      assert.deepEqual(readFiles(join(cwd, "models")), readFiles(trainer.modelsDir));
+      assert.deepEqual([...Deno.readDirSync(join(cwd, ".model-sync/staging"))], []);
     }
   },
 });
