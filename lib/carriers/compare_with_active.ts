@@ -2,8 +2,9 @@ import type { Git } from "../git/git.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import { type ModelTreeChanges, readTreeChanges } from "../git/tree_changes.ts";
 import { changesSince, type ReleaseChanges } from "../release/changes.ts";
-import type { ReleaseFile } from "../release/manifest.ts";
-import { activeManifest } from "../store/pointers.ts";
+import type { KnownManifest } from "../release/manifest.ts";
+import { readPointer } from "../store/pointers.ts";
+import { findRelease } from "../store/releases.ts";
 import { findRevision } from "../store/revisions.ts";
 import type { Store } from "../store/store.ts";
 import type { ManifestClaim } from "./carrier.ts";
@@ -28,17 +29,17 @@ export async function compareWithActive(
   store: Store,
   { git, commit, subdir }: { readonly git: Git; readonly commit: ObjectId; readonly subdir: string },
   source: string,
-  readClaim: (blobs: ClaimBlobs, known: readonly ReleaseFile[]) => Promise<ManifestClaim>,
+  readClaim: (blobs: ClaimBlobs, known: KnownManifest) => Promise<ManifestClaim>,
 ): Promise<ComparedCommit | undefined> {
-  const active = activeManifest(store);
+  const current = readPointer(store, "current");
+  const active = current && findRelease(store, current);
   const seen = findRevision(store, source);
-  if (active === undefined || seen?.digest !== active.digest || seen.otherWriter !== undefined) {
-    return undefined;
-  }
+  if (active === undefined || seen === undefined) return undefined;
+  if (seen.digest !== current || seen.otherWriter !== undefined) return undefined;
   const changes = await readTreeChanges(git, seen.revision, commit, subdir);
   if (changes === undefined) return undefined;
-  const claim = await readClaim(changes, active.files);
-  const since = changesSince(active, claim.manifest.files);
+  const claim = await readClaim(changes, active);
+  const since = changesSince(active.manifest, claim.manifest.files);
   return isSameChange(since, changes) ? { claim, since, blobs: changes.written } : undefined;
 }
 

@@ -8,6 +8,7 @@ import { manifestPathOf, signaturePathOf, type TreeFile } from "../git/tree.ts";
 import type { ClaimProblem, ManifestClaim, Offer } from "./carrier.ts";
 import type { BlobMemory } from "../store/blob_memory.ts";
 import {
+  type KnownManifest,
   type Manifest,
   parseManifest,
   readManifest,
@@ -27,8 +28,8 @@ export interface ClaimPlace {
   readonly blobs: ClaimBlobs;
   readonly commit: ObjectId;
   readonly subdir: string;
-  /** Files of a manifest that was checked before. */
-  readonly known?: readonly ReleaseFile[] | undefined;
+  /** A manifest that was checked before. */
+  readonly known?: KnownManifest | undefined;
 }
 
 /** Returns the content of a git object, within the limits of the file. */

@@ -22,7 +22,7 @@ import type { RegistrySettings } from "../git/registry_settings.ts";
 import { leftOutOf, type ModelTree, readModelTree, releaseFilesOf, type TreeFile } from "../git/tree.ts";
 import { reportClutter } from "../release/clutter.ts";
 import { findForeignChange } from "../git/other_writer.ts";
-import type { ReleaseFile } from "../release/manifest.ts";
+import type { KnownManifest } from "../release/manifest.ts";
 import type { ReleaseIndex } from "../release/release_index.ts";
 import type { Staging } from "../store/staging.ts";
 import { findPublished } from "../store/published.ts";
@@ -182,8 +182,7 @@ export class GitSource implements Source {
   async #compare(opened: Opened, revision: Revision): Promise<ComparedCommit | undefined> {
     if (this.#store === undefined) return undefined;
     const place = { ...opened, subdir: this.#options.subdir };
-    const read = (blobs: ClaimBlobs, known: readonly ReleaseFile[]) =>
-      this.#readClaim(opened, revision, blobs, known);
+    const read = (blobs: ClaimBlobs, known: KnownManifest) => this.#readClaim(opened, revision, blobs, known);
     return await compareWithActive(this.#store, place, revision.source, read);
   }
 
@@ -311,12 +310,12 @@ export class GitSource implements Source {
       findPublished(this.#store, publishTarget(registry, this.#options.subdir)) !== undefined;
   }
 
-  /** @param known the files of the active release, which were checked before */
+  /** @param known the manifest of the active release, which was checked before */
   async #readClaim(
     opened: Opened,
     { id: commit }: Revision,
     blobs: ClaimBlobs,
-    known?: readonly ReleaseFile[],
+    known?: KnownManifest,
   ): Promise<ManifestClaim> {
     const { git, local } = opened;
     const place = { blobs, commit, subdir: this.#options.subdir, known };

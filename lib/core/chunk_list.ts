@@ -143,3 +143,16 @@ function fromBase64(text: string): string | undefined {
     throw error;
   }
 }
+
+/** Returns what is wrong with the first bad chunk list of these files; `undefined` if all are good. */
+export function chunkListsProblem(
+  files: Iterable<
+    { readonly path: string; readonly size: number; readonly contentChunks?: string | undefined }
+  >,
+): string | undefined {
+  for (const { path, size, contentChunks } of files) {
+    const problem = contentChunks === undefined ? undefined : chunkListProblem(contentChunks, size);
+    if (problem !== undefined) return `the chunk list of ${path} ${problem}`;
+  }
+  return undefined;
+}

@@ -2,12 +2,13 @@ import { quote } from "../core/quote.ts";
 import * as z from "zod";
 import { cleanLine } from "../core/clean_text.ts";
 import { type FileDigest, sha256Hex } from "../core/hash.ts";
-import { chunkListProblem } from "../core/chunk_list.ts";
+import { chunkListsProblem } from "../core/chunk_list.ts";
 import { RefusedError } from "../core/errors.ts";
 import { jsonText } from "../core/json.ts";
 import { compareUtf8, findPathCollision, portablePathProblem } from "../core/portable_path.ts";
 import { UNCOMPILED } from "../core/zod_options.ts";
 import { shareKnown } from "./share_known.ts";
+import { spliceFiles } from "./splice_manifest.ts";
 import { type DigestedFile, sortedLines } from "./digest_lines.ts";
 
 /** The manifest's file name: beside the model folder in a repository or an archive, never inside it. */
@@ -189,22 +190,49 @@ function isSameFileList(files: readonly DigestedFile[], others: readonly Digeste
  * Parses a manifest from a carrier, and checks everything in it: shape, paths, chunks, digest.
  *
  * @param where named in errors: `model-sync.json of commit 1a2b3c4`
- * @param known the files of a manifest that was checked before: their paths are not checked again. The manifest shares
- * equal entries with it
+ * @param known a manifest that was checked before: what it has, too, is not checked again. The manifest shares equal
+ * entries with it
  * @throws {RefusedError} code `MANIFEST_INVALID`
  */
-export async function parseManifest(
-  text: string,
-  where: string,
-  known: readonly ReleaseFile[] = [],
-): Promise<Manifest> {
-  const parsed = readManifest(text, where);
-  const { files, others, hasNewPaths } = shareKnown(parsed.files, known);
-  const manifest = { ...parsed, files };
-  const problem = (hasNewPaths ? fileListProblem(files.map(({ path }) => path)) : undefined) ??
-    chunksProblem(others) ?? await digestProblem(manifest);
+export async function parseManifest(text: string, where: string, known?: KnownManifest): Promise<Manifest> {
+  const spliced = known && await splice(text, known);
+  if (spliced !== undefined) return spliced;
+  const manifest = readManifest(text, where);
+  const problem = fileListProblem(manifest.files.map(({ path }) => path)) ??
+    chunkListsProblem(manifest.files) ?? await digestProblem(manifest);
   if (problem !== undefined) throw invalid(where, problem);
-  return manifest;
+  return known === undefined ? manifest : shareEntries(manifest, known.manifest.files);
+}
+
+/** A manifest, and the text that it was parsed from. */
+export interface KnownManifest {
+  readonly manifest: Manifest;
+  readonly text: string;
+}
+
+/** Returns the manifest with few new lines; `undefined` if all lines have to be parsed, also to say what is wrong. */
+async function splice(text: string, known: KnownManifest): Promise<Manifest | undefined> {
+  try {
+    const { files: knownFiles } = known.manifest;
+    const spliced = spliceFiles(text, { text: known.text, files: knownFiles }, parsePlainFile);
+    if (spliced === undefined) return undefined;
+    const { files, others, hasNewPaths, rest } = spliced;
+    const manifest = { ...readManifest(rest, "the manifest"), files };
+    const problem = (hasNewPaths ? fileListProblem(files.map(({ path }) => path)) : undefined) ??
+      chunkListsProblem(others) ?? await digestProblem(manifest);
+    return problem === undefined ? manifest : undefined;
+  } catch (error) {
+    if (error instanceof RefusedError) return undefined;
+    throw error;
+  }
+}
+
+/** @throws {RefusedError} */
+function parsePlainFile(line: string): ReleaseFile {
+  const files = parseJson(`[${line}]`, "the manifest");
+  const [file] = isPlainFileList(files) ? files : [];
+  if (file === undefined) throw invalid("the manifest", `it has the line ${shorten(line)}`);
+  return file;
 }
 
 /**
@@ -290,14 +318,6 @@ export function fileListProblem(paths: readonly string[]): string | undefined {
   const collision = findPathCollision(paths);
   if (collision === undefined) return undefined;
   return `the paths ${quote(collision.first)} and ${quote(collision.second)} ${collision.reason}`;
-}
-
-function chunksProblem(files: readonly ReleaseFile[]): string | undefined {
-  for (const { path, size, contentChunks } of files) {
-    const problem = contentChunks === undefined ? undefined : chunkListProblem(contentChunks, size);
-    if (problem !== undefined) return `the chunk list of ${path} ${problem}`;
-  }
-  return undefined;
 }
 
 async function digestProblem(manifest: Manifest): Promise<string | undefined> {

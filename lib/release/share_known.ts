@@ -46,6 +46,7 @@ function isBefore(known: Entry | undefined, file: Entry): boolean {
   return known !== undefined && compareUtf8(known.path, file.path) < 0;
 }
 
-function isSameEntry(a: Entry, b: Entry): boolean {
+/** Whether two entries of the same path are equal. */
+export function isSameEntry(a: Entry, b: Entry): boolean {
   return a.size === b.size && a.sha256 === b.sha256 && a.contentChunks === b.contentChunks;
 }

@@ -4,6 +4,8 @@ import { formatManifest } from "../../lib/release/format_manifest.ts";
 import {
   createManifest,
   fileListProblem,
+  type KnownManifest,
+  type Manifest,
   parseManifest,
   readManifest,
   RELEASE_FILES_MAX,
@@ -43,48 +45,81 @@ Deno.test("parseManifest() returns the manifest that formatManifest() wrote", as
   }));
 });
 
-Deno.test("parseManifest() refuses with a known manifest what it refuses without one", async () => {
+Deno.test("parseManifest() returns and refuses with a known manifest what it does without one", async () => {
   const file = (path: string, sha256 = "a".repeat(64)) => ({ path, size: 1, sha256 });
-  const details = { sequence: 1, createdAt: "2026-11-29T12:00:00Z", origin: { carrier: "git" } } as const;
-  const known = [file("a"), file("b"), file("d")];
-  const lists = [
-    known,
+  const of = async (files: readonly ReleaseFile[]): Promise<Manifest> => {
+    const digest = await releaseDigest(files);
+    return { schema: 1, digest, ...details, files: [...files] };
+  };
+  const manifest = await of([file("a"), file("b"), file("d")]);
+  const known = { manifest, text: formatManifest(manifest) };
+  const good = [
+    manifest.files,
     [file("a"), file("b", "b".repeat(64)), file("d")],
     [file("b")],
+    [file("a"), file("b")],
+    [file("0"), file("a"), file("b"), file("c"), file("d"), file("e")],
     [file("d"), file("a")],
+    [file("a"), { ...file("b"), size: 2 }, file('c"'), file("é")],
+  ];
+  const bad = [
     [file("a"), file("a"), file("b")],
     [file("a"), file("B"), file("b"), file("d")],
     [file("a"), file("b"), file("b/c"), file("d")],
     [file("a"), file("../b"), file("d")],
   ];
-  const outcomes: string[] = [];
-  for (const files of lists) {
-    const digest = await releaseDigest(files);
-    const text = formatManifest({ schema: 1, digest, ...details, files });
-    const parsed = async (others: typeof known) => {
-      try {
-        return await parseManifest(text, "it", others);
-      } catch (error) {
-        return String(error);
-      }
-    };
-    const alone = await parsed([]);
-    assert.deepEqual(await parsed(known), alone);
-    outcomes.push(typeof alone === "string" ? "refused" : "parsed");
-    await assert.rejects(parseManifest(text.replace(digest, `sha256:${"0".repeat(64)}`), "it", known), {
-      code: "MANIFEST_INVALID",
-    });
+  const wrongDigest = `sha256:${"0".repeat(64)}`;
+  for (const [index, files] of [...good, ...bad].entries()) {
+    const next = await of(files);
+    const text = formatManifest(next);
+    const texts = [text, JSON.stringify(next), text.replace("  ]", '  ], "more": [\n  ]'), `${text}\n`];
+    for (const text of texts) {
+      const outcome = async (known?: KnownManifest) => await parseManifest(text, "it", known).catch(String);
+      const alone = await outcome();
+      assert.deepEqual(await outcome(known), alone);
+      assert.equal(typeof alone, index < good.length && !text.includes('c\\"') ? "object" : "string", text);
+    }
+    for (
+      const damaged of [
+        text.replace(next.digest, wrongDigest),
+        text.replace('"size":1', '"size":-1'),
+        text.replace(",\n  ]", "\n  ]").replace("},\n", "}\n"),
+        text.replace(/\}\n {2}\]/, "},\n  ]"),
+      ]
+    ) {
+      const outcome = async (known?: KnownManifest) =>
+        await parseManifest(damaged, "it", known).catch(String);
+      assert.deepEqual(await outcome(known), await outcome());
+    }
   }
-  assert.deepEqual(outcomes.map((outcome) => outcome === "parsed"), [
-    true,
-    true,
-    true,
-    true,
-    false,
-    false,
-    false,
-    false,
-  ]);
+});
+
+Deno.test("parseManifest() shares what few differing lines leave of a known manifest, and parses only these lines", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      files,
+      fc.array(fc.tuple(fc.nat(), fc.constantFrom("change", "remove", "add"))),
+      async (list, edits) => {
+        const manifest = await createManifest(list, details);
+        const known = { manifest, text: formatManifest(manifest) };
+        const edited = manifest.files.flatMap((file, index) => {
+          const edit = edits.find(([at]) => at % list.length === index)?.[1];
+          if (edit === "remove" && index > 0) return [];
+          return edit === "add"
+            ? [file, { ...file, path: `${file.path}.more` }]
+            : [edit === "change" ? { ...file, size: file.size + 1 } : file];
+        });
+        const next = await createManifest(edited, { ...details, sequence: 2 });
+        const parsed = await parseManifest(formatManifest(next), "it", known);
+        assert.deepEqual(parsed, await parseManifest(formatManifest(next), "it"));
+        const before = new Set(manifest.files);
+        assert.equal(
+          parsed.files.filter((file) => before.has(file)).length,
+          edited.filter((file) => before.has(file)).length,
+        );
+      },
+    ),
+  );
 });
 
 Deno.test("shareEntries() changes nothing but the identity of equal entries, whatever the other manifest lists", async () => {
