@@ -6,7 +6,7 @@ import type { Git } from "./git.ts";
 import { bloblessFetch } from "./git_options.ts";
 
 /**
- * A git process that outlives its run keeps writing, and ends after a minute without bytes (`http.lowSpeedTime`). A
+ * A git process that outlives its run keeps writing, and ends after ten minutes without bytes (`http.lowSpeedTime`). A
  * file that is older than this is abandoned.
  */
 const ABANDONED_AFTER_MS = 60 * 60 * 1000;

@@ -27,7 +27,8 @@ export const BIG_FILE_BYTES = 8 * 1024 * 1024;
 /**
  * Options of every call. Models do not compress, so zlib and deltas are off. Large files are streamed and packs are
  * mapped in small windows, which limits memory. Git must not convert bytes (`autocrlf`), prompt, start a background
- * `gc`, or sign with a key that needs a passphrase. A transfer below 1000 bytes/s for a minute is aborted.
+ * `gc`, or sign with a key that needs a passphrase. A call that gets less than 1000 bytes/s is aborted after
+ * {@link ANSWER_SEC} or {@link PACK_SEC}.
  */
 const CONFIG = [
   "core.compression=0",
@@ -52,7 +53,6 @@ const CONFIG = [
   "fetch.recurseSubmodules=false",
   "protocol.version=2",
   "http.lowSpeedLimit=1000",
-  "http.lowSpeedTime=60",
   "advice.detachedHead=false",
   // As `git lfs install` sets them, which the user may not have run. They apply to LFS paths only.
   "filter.lfs.process=git-lfs filter-process",
@@ -60,6 +60,16 @@ const CONFIG = [
   "filter.lfs.smudge=git-lfs smudge -- %f",
   "filter.lfs.required=true",
 ];
+
+/** A server that is asked for references answers at once. */
+const ANSWER_SEC = 60;
+
+/**
+ * A server prepares a pack almost in silence: its signs of life are a byte a second. It looks for deltas between models
+ * that it stores as loose objects, as it does after a push of fewer than 100: a gigabyte takes a minute on two idle
+ * processors. It also unpacks a push in silence.
+ */
+const PACK_SEC = 600;
 
 /**
  * No prompts, English messages. Git does not fetch missing objects by itself: each fetch would trigger others. Git
@@ -229,7 +239,8 @@ export class Git {
       const failure = call.watch?.(text);
       if (failure !== undefined) refused.abort(failure);
     };
-    const config = [...CONFIG, ...this.#options.config ?? []].flatMap((setting) => ["-c", setting]);
+    const patience = `http.lowSpeedTime=${call.transfer === true ? PACK_SEC : ANSWER_SEC}`;
+    const config = [...CONFIG, patience, ...this.#options.config ?? []].flatMap((setting) => ["-c", setting]);
     return {
       ...this.#commandLine(["-C", this.repoDir, ...config, ...args]),
       title: titleOf(args),

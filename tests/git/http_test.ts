@@ -308,6 +308,28 @@ testWithLfs("Git LFS goes both ways over HTTP with the token", async () => {
   });
 });
 
+Deno.test("git waits ten minutes for a server that prepares or unpacks a pack, and one for an answer", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot } = world(dir.path);
+  await using _server = server;
+  const waits = new Map<string, Set<string>>();
+  const context = testContext({
+    spawn: (request) => {
+      const command = request.args.find((arg) => ["fetch", "push", "ls-remote"].includes(arg));
+      const seconds = request.args.findLast((arg) => arg.startsWith("http.lowSpeedTime=")) ?? "none";
+      if (command !== undefined) waits.set(command, (waits.get(command) ?? new Set()).add(seconds));
+      return isolatedSpawn(request);
+    },
+  });
+  await publishFrom(context, trainer);
+  await pullTo(context, bot);
+  assert.deepEqual(Object.fromEntries(waits), {
+    "ls-remote": new Set(["http.lowSpeedTime=60"]),
+    push: new Set(["http.lowSpeedTime=600"]),
+    fetch: new Set(["http.lowSpeedTime=600"]),
+  });
+});
+
 Deno.test("a client that goes away in the middle of its request does not end the git server", async () => {
   using dir = tempDir();
   const { server } = world(dir.path);
