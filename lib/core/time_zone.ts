@@ -17,6 +17,9 @@ const THREE_LETTERS = /^(?:CET|EET|EST|GMT|HST|MET|MST|PRC|ROC|ROK|UCT|UTC|WET)$
 /** Names that Intl accepts and Temporal refuses: no zone, and zones that the database no longer has. */
 const NO_ZONE = /^(?:Factory$|SystemV\/)/i;
 
+/** The runtime's name for the zone of an empty `TZ`, which is UTC. */
+const UNKNOWN_ZONE = "Etc/Unknown";
+
 /** Returns whether a name is a time zone of the IANA database that the system knows, or an offset. */
 export function isTimeZone(name: string): boolean {
   if (!ZONE_NAME.test(name) || NO_ZONE.test(name)) return false;
@@ -37,6 +40,11 @@ export function isTimeZone(name: string): boolean {
  * @throws {RangeError} for a name that the system does not know
  */
 export function zoneName(timeZone: string | undefined): string {
+  const name = runtimeName(timeZone);
+  return name === UNKNOWN_ZONE ? "UTC" : name;
+}
+
+function runtimeName(timeZone: string | undefined): string {
   if (typeof Temporal === "undefined") {
     return new Intl.DateTimeFormat("en", { timeZone }).resolvedOptions().timeZone;
   }

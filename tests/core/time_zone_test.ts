@@ -47,3 +47,12 @@ Deno.test("wallTime() shows what clocks show, across a change of clocks", () => 
   );
   assert.deepEqual(shown, ["2026-03-29 01:59:59", "2026-03-29 03:00:00"]);
 });
+
+Deno.test("an empty TZ is UTC", () => {
+  const module = new URL("../../lib/core/time_zone.ts", import.meta.url).href;
+  const { stdout } = new Deno.Command(Deno.execPath(), {
+    args: ["eval", `import { zoneName } from ${JSON.stringify(module)}; console.log(zoneName(undefined));`],
+    env: { TZ: "" },
+  }).outputSync();
+  assert.equal(new TextDecoder().decode(stdout), "UTC\n");
+});
