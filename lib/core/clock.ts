@@ -30,19 +30,28 @@ export const systemClock: Clock = {
   },
   every(periodMs, work) {
     let timer: ReturnType<typeof setInterval> | undefined;
-    let isOver = false;
-    // Deno loads timers with the first one, in five milliseconds. A program that the caller starts first runs meanwhile.
-    queueMicrotask(() => {
-      if (!isOver) timer = setInterval(work, periodMs);
+    const first = onceAfter(periodMs, () => {
+      timer = setInterval(work, periodMs);
+      work();
     });
     return {
       [Symbol.dispose]: () => {
-        isOver = true;
+        first[Symbol.dispose]();
         if (timer !== undefined) clearInterval(timer);
       },
     };
   },
 };
+
+/**
+ * Calls `work` after a time, unless the result is disposed of before. For times that rarely pass: Deno loads timers with
+ * the first one, which takes three milliseconds, and has these without.
+ */
+export function onceAfter(durationMs: number, work: () => void): Disposable {
+  const due = AbortSignal.timeout(Math.ceil(durationMs));
+  due.addEventListener("abort", work, { once: true });
+  return { [Symbol.dispose]: () => due.removeEventListener("abort", work) };
+}
 
 /**
  * Returns a date as `2026-11-21T00:00:07Z`: ISO 8601 in UTC to the second, the format of manifests, commits and

@@ -56,8 +56,10 @@ function held(file: Deno.FsFile, path: string, owner: LockOwner, clock: Clock): 
     since: isoSeconds(clock.now()),
   };
   try {
-    file.truncateSync();
-    file.writeSync(new TextEncoder().encode(JSON.stringify(text)));
+    const bytes = new TextEncoder().encode(JSON.stringify(text));
+    file.writeSync(bytes);
+    // Only then: some file systems write a file to the disk that was emptied before.
+    if (file.statSync().size > bytes.length) file.truncateSync(bytes.length);
   } catch (error) {
     const failure = diskError(error, `write the lock ${path}`);
     // The text only serves the message, and `prune` must work on a full disk.

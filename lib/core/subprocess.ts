@@ -122,8 +122,7 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
   const onAbort = () => end(request.signal.reason);
   request.signal.addEventListener("abort", onAbort, { once: true });
   const limit = new TimeLimit(request.timeoutMs, () => end(timeoutError(request)));
-  // Later, because Deno loads timers with the first one: several programs can start before.
-  queueMicrotask(() => limit.start());
+  limit.start();
 
   const exit = (async () => {
     try {
@@ -138,7 +137,7 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
     } finally {
       hasEnded = true;
       limit[Symbol.dispose]();
-      clearTimeout(graceTimer);
+      if (graceTimer !== undefined) clearTimeout(graceTimer);
       request.signal.removeEventListener("abort", onAbort);
     }
   })();

@@ -1,3 +1,5 @@
+import { onceAfter } from "./clock.ts";
+
 /** The runtime's timers, or those of a test. */
 export interface Timers {
   nowMs(): number;
@@ -8,8 +10,8 @@ export interface Timers {
 const REAL_TIMERS: Timers = {
   nowMs: () => performance.now(),
   callLater(call, afterMs) {
-    const timer = setTimeout(call, afterMs);
-    return () => clearTimeout(timer);
+    const later = onceAfter(afterMs, call);
+    return () => later[Symbol.dispose]();
   },
 };
 

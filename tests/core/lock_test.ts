@@ -57,3 +57,12 @@ Deno.test("a folder in the place of a lock is an error that names the path to mo
     hint: `move ${path} away and run again`,
   });
 });
+
+Deno.test("a lock file names its holder alone, also after one with a longer name", async () => {
+  using dir = tempDir();
+  const path = join(dir.path, "lock");
+  for (const command of ["references-sync", "pull", "publish"]) {
+    using _lock = await acquireLock(Deno, path, { command, host: "bot" }, systemClock);
+    assert.equal(JSON.parse(Deno.readTextFileSync(path)).command, command);
+  }
+});
