@@ -320,7 +320,7 @@ export class GitSource implements Source {
     const { git, local } = opened;
     const place = { blobs, commit, subdir: this.#options.subdir, known };
     const ids = [blobs.manifestBlob, blobs.signatureBlob].filter((id) => id !== undefined);
-    const inPlace = await local?.read(git, ids);
+    const inPlace = await local?.open(git);
     const found = inPlace && await findSoundClaim(inPlace, place);
     if (found !== undefined) return found;
     await this.#fetchBlobs(opened, ids, 0);

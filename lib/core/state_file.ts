@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { osErrorCode } from "./errors.ts";
 import { type FileSystem, findText, replaceFile, STATE_BYTES_MAX, UnusableFileError } from "./files.ts";
+import { replaceUnsynced } from "./replace_unsynced.ts";
 import { clearWay, removeState } from "./set_aside.ts";
 import { UNCOMPILED } from "./zod_options.ts";
 
@@ -16,6 +17,8 @@ export interface StateFileOptions {
   readonly mode?: number;
   /** Whether the JSON is indented, for people who open the file. */
   readonly isIndented?: boolean;
+  /** Whether the file only saves time: it is not synced, because after a power cut its loss does no harm. */
+  readonly isUnsynced?: boolean;
   /** A larger file counts as damaged. Default: {@link STATE_BYTES_MAX}. */
   readonly bytesMax?: number;
 }
@@ -48,9 +51,11 @@ export class StateFile<Value> {
 
   /** Replaces the file durably, and whatever has taken its place. After a crash, the old or the new content is there. */
   replace(value: Value): void {
-    const { mode, isIndented = false } = this.#options;
+    const { mode, isIndented = false, isUnsynced = false } = this.#options;
+    const text = `${JSON.stringify(value, undefined, isIndented ? 2 : 0)}\n`;
     clearWay(this.#fs, this.path);
-    replaceFile(this.#fs, this.path, `${JSON.stringify(value, undefined, isIndented ? 2 : 0)}\n`, mode);
+    if (isUnsynced) replaceUnsynced(this.#fs, this.path, text);
+    else replaceFile(this.#fs, this.path, text, mode);
   }
 
   /** Removes the file, or whatever has taken its place. */

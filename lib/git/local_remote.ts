@@ -15,17 +15,21 @@ export class LocalRemote {
   }
 
   /**
-   * Returns git that also reads the objects of the remote, if that is on this disk and has all of these: they need not be
-   * fetched. Git does not compare them with their names then. `undefined` for any other remote.
+   * Returns git that also reads the objects of the remote, if that is on this disk: they need not be fetched. Git does not
+   * compare them with their names then. `undefined` for any other remote.
    *
    * @param git of the scratch folder
    */
-  async read(git: Git, ids: readonly ObjectId[]): Promise<Git | undefined> {
+  async open(git: Git): Promise<Git | undefined> {
     const { git: own, objectsDir, remoteUrl } = this.#registry;
     const objects = await (this.#objects ??= findObjects(own, remoteUrl));
-    if (objects === undefined) return undefined;
-    const reading = alsoReading(git, [objectsDir, objects]);
-    return (await findMissingAmong(reading, ids)).length === 0 ? reading : undefined;
+    return objects === undefined ? undefined : alsoReading(git, [objectsDir, objects]);
+  }
+
+  /** As {@link open}, but `undefined` if one of these objects is missing. */
+  async read(git: Git, ids: readonly ObjectId[]): Promise<Git | undefined> {
+    const reading = await this.open(git);
+    return reading && (await findMissingAmong(reading, ids)).length === 0 ? reading : undefined;
   }
 }
 

@@ -28,7 +28,7 @@ const Stored = z.object({
 const OF_SPARE = "spare";
 
 function fileOf({ fs, statCache }: Store, name: string): StateFile<z.infer<typeof Stored>> {
-  return new StateFile(fs, join(statCache, `${name}.folders.json`), Stored);
+  return new StateFile(fs, join(statCache, `${name}.folders.json`), Stored, { isUnsynced: true });
 }
 
 /** Returns the stamp of a folder that consumers may enter; `undefined` for anything else. */

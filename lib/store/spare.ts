@@ -47,9 +47,8 @@ function fillSpare(store: Store, digest: Digest): void {
   const { fs } = store;
   const active = readPointer(store, "current");
   if (active === undefined || findEntry(fs, store.spare) !== undefined) return;
-  const own = StatCache.ofRelease(store, digest);
-  const others = own.pathsOfOthers(StatCache.ofRelease(store, active));
-  if (others.length === own.listed.paths.length) return;
+  const { paths: others, count } = StatCache.filesOfOthers(store, digest, active);
+  if (others.length === count) return;
   const dir = releaseDir(store, digest);
   if (findEntry(fs, dir)?.isDirectory !== true) return;
   // It becomes the spare folder when it is on the disk. What a killed run leaves in staging is removed.

@@ -10,7 +10,14 @@ import type { DigestCache } from "../release/model_set.ts";
 import { type FileStat, timesOf } from "../release/scan_folder.ts";
 import { releaseDirName } from "./releases.ts";
 import { emptyColumns, type FileStamp, joinColumns, type StampedFile } from "./join_columns.ts";
-import { decodeColumns, encodeColumns, findDigestRow, type StatColumns } from "./stat_columns.ts";
+import {
+  decodeColumns,
+  encodeColumns,
+  findDigestRow,
+  findOtherInodes,
+  type OtherRows,
+  type StatColumns,
+} from "./stat_columns.ts";
 import type { Store } from "./store.ts";
 
 export type { FileStamp };
@@ -113,6 +120,17 @@ export class StatCache implements DigestCache {
     );
   }
 
+  /** Returns the files of a release that are not certainly the same files on the disk in another release. */
+  static filesOfOthers(store: Store, digest: Digest, release: Digest): OtherRows {
+    const [ownBytes, otherBytes] = [digest, release].map((one) => readBytes(store, one));
+    const rows = ownBytes && otherBytes && findOtherInodes(ownBytes, otherBytes);
+    if (rows !== undefined) return rows;
+    const [own, other] = [StatCache.ofRelease(store, digest), StatCache.ofRelease(store, release)];
+    const { paths, inodes } = own.listed;
+    const isOther = (path: string, row: number) => inodes[row] === 0 || other.#inodeOf(path) !== inodes[row];
+    return { paths: paths.filter(isOther), count: paths.length };
+  }
+
   /** Removes the cache of a removed release. */
   static removeOfRelease(store: Store, digest: Digest): void {
     removeState(store.fs, cachePath(store, releaseDirName(digest)));
@@ -156,12 +174,6 @@ export class StatCache implements DigestCache {
   /** The files on the disk's list, each with its digest when it was hashed. */
   get listed(): StatColumns {
     return this.#columns ?? NOTHING_LISTED;
-  }
-
-  /** Returns the paths of the files that are not certainly the same files on the disk in another release. */
-  pathsOfOthers(release: StatCache): string[] {
-    const { paths = [], inodes = [] } = this.#columns ?? {};
-    return paths.filter((path, row) => inodes[row] === 0 || release.#inodeOf(path) !== inodes[row]);
   }
 
   /** Remembers a digest, unless the file was written so recently that a later write could show the same time. */
@@ -252,6 +264,15 @@ function readColumns(store: Store, path: string): StatColumns | undefined {
     store.warn(
       `${path} cannot be read and is rebuilt: ${error instanceof Error ? error.message : String(error)}`,
     );
+    return undefined;
+  }
+}
+
+/** Returns the bytes of a release's cache. Damage shows when they are decoded. */
+function readBytes(store: Store, digest: Digest): Uint8Array | undefined {
+  try {
+    return findBytes(store.fs, cachePath(store, releaseDirName(digest)));
+  } catch {
     return undefined;
   }
 }

@@ -103,3 +103,60 @@ export function findDigestRow(
 function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
+
+/** The rows of a file that are not those of another one. */
+export interface OtherRows {
+  readonly paths: readonly string[];
+  /** The number of all rows. */
+  readonly count: number;
+}
+
+/**
+ * Returns the rows that have no inode, or not the one of the same row in another file; `undefined` if the files do not list
+ * the same paths in the same order. Both are as {@link encodeColumns} writes them. Nothing is decoded but the paths of these
+ * rows.
+ */
+export function findOtherInodes(own: Uint8Array, other: Uint8Array): OtherRows | undefined {
+  const [one, two] = [numbersOf(own), numbersOf(other)];
+  if (one === undefined || two === undefined || one.count !== two.count) return undefined;
+  if (!isSame(one.names, two.names)) return undefined;
+  const rows = new Set<number>();
+  for (const [row, inode] of one.inodes.entries()) {
+    if (inode === 0 || inode !== two.inodes[row]) rows.add(row);
+  }
+  const paths = rows.size === 0 ? [] : new TextDecoder().decode(one.names).split("\0");
+  return { paths: paths.filter((_, row) => rows.has(row)), count: one.count };
+}
+
+/** Returns the inodes and the names of a file; `undefined` if it is damaged. */
+function numbersOf(
+  bytes: Uint8Array,
+): { readonly count: number; readonly inodes: Float64Array; readonly names: Uint8Array } | undefined {
+  const size = Float64Array.BYTES_PER_ELEMENT;
+  if (bytes.byteOffset % size !== 0 || bytes.length < HEADER_NUMBERS * size) return undefined;
+  const [magic, format, count = 0, nameBytes = 0] = new Float64Array(
+    bytes.buffer,
+    bytes.byteOffset,
+    HEADER_NUMBERS,
+  );
+  if (magic !== MAGIC || format !== FORMAT || !isCount(count) || !isCount(nameBytes)) return undefined;
+  const start = (HEADER_NUMBERS + count * FILE_NUMBERS) * size + count * SHA256_DIGITS;
+  if (start + nameBytes !== bytes.length) return undefined;
+  const inodesAt = bytes.byteOffset + (HEADER_NUMBERS + count * (FILE_NUMBERS - 1)) * size;
+  return {
+    count,
+    inodes: new Float64Array(bytes.buffer, inodesAt, count),
+    names: bytes.subarray(start),
+  };
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  const words = one.length >>> 2;
+  const [oneWords, otherWords] = [one, other].map(({ buffer, byteOffset }) =>
+    new Uint32Array(buffer, byteOffset, words)
+  );
+  for (let word = 0; word < words; word++) if (oneWords?.[word] !== otherWords?.[word]) return false;
+  for (let at = words * 4; at < one.length; at++) if (one[at] !== other[at]) return false;
+  return true;
+}

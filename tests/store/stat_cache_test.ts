@@ -6,7 +6,12 @@ import { createManifest, type ReleaseFile } from "../../lib/release/manifest.ts"
 import { type ModelSet, readModelSet } from "../../lib/release/model_set.ts";
 import { type CheckDepth, checkFiles } from "../../lib/store/release_files.ts";
 import { stampOf, StatCache } from "../../lib/store/stat_cache.ts";
-import { decodeColumns, encodeColumns, findDigestRow } from "../../lib/store/stat_columns.ts";
+import {
+  decodeColumns,
+  encodeColumns,
+  findDigestRow,
+  findOtherInodes,
+} from "../../lib/store/stat_columns.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { ageFiles, memoryDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -358,4 +363,34 @@ Deno.test("a check says what is wrong with each file, and an unreadable disk is 
   ]);
   isBroken = true;
   await assert.rejects(check("content"), { code: "DISK", exitCode: 7, message: /^Cannot read .*changed: / });
+});
+
+Deno.test("findOtherInodes() finds what other inodes at the same paths are, and nothing in lists of other paths or damage", () => {
+  const columns = (inodes: readonly number[], paths = ["a", "b/c", "é"]) => {
+    const column = () => new Float64Array(paths.length);
+    const sha256s = "a".repeat(64 * paths.length);
+    return encodeColumns({
+      paths,
+      sizes: column(),
+      mtimesMs: column(),
+      ctimesMs: column(),
+      inodes: Float64Array.from(inodes),
+      sha256s,
+    });
+  };
+  const own = columns([1, 2, 3]);
+  assert.deepEqual(findOtherInodes(own, columns([1, 2, 3])), { paths: [], count: 3 });
+  assert.deepEqual(findOtherInodes(own, columns([1, 9, 9])), { paths: ["b/c", "é"], count: 3 });
+  assert.deepEqual(findOtherInodes(columns([0, 2, 3]), columns([0, 2, 3])), { paths: ["a"], count: 3 });
+  for (
+    const other of [
+      columns([1, 2, 3], ["a", "b/d", "é"]),
+      columns([1, 2], ["a", "b/c"]),
+      own.slice(1),
+      own.slice(0, -1),
+    ]
+  ) {
+    assert.equal(findOtherInodes(own, other), undefined);
+    assert.equal(findOtherInodes(other, own), undefined);
+  }
 });
