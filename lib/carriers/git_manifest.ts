@@ -158,6 +158,8 @@ export function offeredFiles(
   const claimed = new PathLookup(claim?.manifest.files ?? []);
   return files.map(({ path, blob }) => {
     const file = claimed.get(path);
-    return { path, sha256: memory?.find(blob) ?? file?.sha256, size: file?.size };
+    const sha256 = memory?.find(blob) ?? file?.sha256;
+    // For many files, another object of each takes memory.
+    return file !== undefined && file.sha256 === sha256 ? file : { path, sha256, size: file?.size };
   });
 }

@@ -7,7 +7,7 @@ import { Turns } from "../core/turns.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../store/blob_memory.ts";
 import { diverged, missingBranch, refuseDirty } from "../git/branch.ts";
-import { dropScratchObjects, readSmallBlob, withScratchObjects } from "../git/blobs.ts";
+import { dropScratchObjects, MissingObjectError, readSmallBlob, withScratchObjects } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import { settleJournal } from "../git/journal.ts";
 import { ofRemote } from "../git/clone_damage.ts";
@@ -39,7 +39,7 @@ import { type ComparedCommit, compareWithActive } from "./compare_with_active.ts
 import { moveBranch } from "./move_branch.ts";
 import type { LfsParts } from "./lfs_parts.ts";
 import { behindPublisher, lookUpOf, setBack } from "./git_set_back.ts";
-import { type BlobPlace, rememberBlobs, stageBlobs, sumSizes } from "./stage_git_blobs.ts";
+import { type BlobPlace, byObject, rememberBlobs, stageBlobs, type WantedFiles } from "./stage_git_blobs.ts";
 import type { ManifestClaim, Offer, OfferedFile, OtherWriter, Revision, Source } from "./carrier.ts";
 
 export interface GitSourceOptions {
@@ -190,10 +190,11 @@ export class GitSource implements Source {
     await this.#withReplacing((registry) => this.#stage(registry, offer, staging));
   }
 
-  async #stage(registry: Registry, offer: Offer, staging: Staging): Promise<void> {
+  /** @param isFetched whether the objects are fetched also from a remote on this disk */
+  async #stage(registry: Registry, offer: Offer, staging: Staging, isFetched = false): Promise<void> {
     const opened = this.#opened ??= await this.#open(registry, offer.revision);
-    const claimed = new PathLookup(offer.claim?.manifest.files ?? []);
-    const wanted = new Map<ObjectId, TreeFile[]>();
+    const claimed = offer.claim?.manifest.files ?? [];
+    const wanted: TreeFile[] = [];
     const files = await this.#listFiles(opened, offer, staging);
     const turns = new Turns(this.#context);
     for (const file of files) {
@@ -201,26 +202,29 @@ export class GitSource implements Source {
       if (staging.has(file.path)) continue;
       const known = this.#memory?.find(file.blob);
       if (known !== undefined && await staging.link(file.path, known)) continue;
-      wanted.set(file.blob, [...wanted.get(file.blob) ?? [], file]);
+      wanted.push(file);
     }
-    const bytes = sumSizes(wanted, claimed);
-    const reading = await this.#makeReadable(opened, offer, staging, [...wanted.keys()], bytes);
+    const objects = byObject(wanted, claimed);
+    const local = isFetched ? undefined : opened.local;
+    const reading = await this.#makeReadable({ ...opened, local }, offer, staging, objects);
     const place = {
       ...opened,
       ...reading,
       hasLfs: () => this.#hasLfs ??= hasLfs(registry),
       openLfsParts: () => this.#lfsParts ??= this.#openLfsParts(registry),
-      claimed,
+      claimed: new PathLookup(claimed),
     };
     const isInPlace = reading.action !== undefined;
     try {
-      await stageBlobs(this.#context, place, staging, wanted, bytes);
+      await stageBlobs(this.#context, place, staging, objects);
     } catch (error) {
-      throw isInPlace ? ofRemote(error, registry.objectsDir) : error;
+      if (!isInPlace) throw error;
+      if (!(error instanceof MissingObjectError)) throw ofRemote(error, registry.objectsDir);
+      return await this.#stage(registry, offer, staging, true);
     }
     await dropScratchObjects(this.#context.fs, this.#options.scratch);
     // Git has not compared objects in place with their names: only the manifest shows which are sound.
-    rememberBlobs(this.#memory, staging, offer, files, isInPlace ? offer.claim?.manifest.files : undefined);
+    rememberBlobs(this.#memory, staging, offer, files, isInPlace || isFetched ? claimed : undefined);
   }
 
   /** Returns the files to stage, some of which may be staged already. The whole commit is listed only if it has to be. */
@@ -238,12 +242,11 @@ export class GitSource implements Source {
     opened: Opened,
     offer: Offer,
     staging: Staging,
-    ids: readonly ObjectId[],
-    bytes: number,
+    { ids, bytes }: WantedFiles,
   ): Promise<Pick<BlobPlace, "git" | "action">> {
     const { registry, git, local } = opened;
     // Only the manifest's digests then show whether an object is damaged.
-    const inPlace = offer.claim === undefined ? undefined : await local?.read(git, ids);
+    const inPlace = offer.claim === undefined ? undefined : await local?.open(git);
     if (inPlace !== undefined) {
       await staging.requireSpace(bytes);
       return { git: inPlace, action: `read files from ${redactUrls(registry.remoteUrl.url)}` };

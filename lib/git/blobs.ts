@@ -57,6 +57,13 @@ export interface Blob {
   readonly whole: Uint8Array | undefined;
 }
 
+/** Git does not have an object. */
+export class MissingObjectError extends FailedError {
+  constructor(action: string, id: ObjectId) {
+    super(`Cannot ${action}: git answers ${quote(`${id} missing`)} for ${id}`, { code: "GIT_OBJECT" });
+  }
+}
+
 /**
  * Streams blobs in the order of `ids`. All of them must be in a folder that git reads.
  *
@@ -69,13 +76,14 @@ export async function* readBlobs(
 ): AsyncGenerator<Blob> {
   for await (const { name: id, header, reader, explain } of askForObjects(git, ids, action)) {
     const bytes = /^[0-9a-f]{40,64} blob (\d+)$/.exec(header)?.[1];
-    const other = /^[0-9a-f]{40,64} (tree|commit|tag) \d+$/.exec(header)?.[1];
-    if (other !== undefined) {
+    const other = bytes === undefined && /^[0-9a-f]{40,64} (tree|commit|tag) \d+$/.exec(header)?.[1];
+    if (typeof other === "string") {
       throw new RefusedError(`Cannot ${action}: object ${id} is a ${other}, not a file`, {
         code: "REGISTRY_UNFIT",
         hint: "publish the release again; the active release is untouched",
       });
     }
+    if (header === `${id} missing`) throw new MissingObjectError(action, id);
     if (bytes === undefined) {
       throw new FailedError(`Cannot ${action}: git answers ${quote(header)} for ${id}`, {
         code: "GIT_OBJECT",

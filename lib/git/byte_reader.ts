@@ -25,7 +25,8 @@ export class ByteReader {
     while (true) {
       const end = this.#rest.indexOf(NEWLINE);
       if (end !== -1) {
-        line += this.#decoder.decode(this.#rest.subarray(0, end));
+        // After each object of git. The decoder takes longer than the rest.
+        if (end > 0) line += this.#decoder.decode(this.#rest.subarray(0, end));
         this.#rest = this.#rest.subarray(end + 1);
         return line;
       }

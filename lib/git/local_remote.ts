@@ -1,7 +1,5 @@
 import { alsoReading } from "./blobs.ts";
-import { findMissingAmong } from "./find_missing.ts";
 import type { Git } from "./git.ts";
-import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
 import type { RemoteUrl } from "./remote_url.ts";
 
@@ -24,12 +22,6 @@ export class LocalRemote {
     const { git: own, objectsDir, remoteUrl } = this.#registry;
     const objects = await (this.#objects ??= findObjects(own, remoteUrl));
     return objects === undefined ? undefined : alsoReading(git, [objectsDir, objects]);
-  }
-
-  /** As {@link open}, but `undefined` if one of these objects is missing. */
-  async read(git: Git, ids: readonly ObjectId[]): Promise<Git | undefined> {
-    const reading = await this.open(git);
-    return reading && (await findMissingAmong(reading, ids)).length === 0 ? reading : undefined;
   }
 }
 

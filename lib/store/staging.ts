@@ -218,10 +218,8 @@ export class Staging implements AsyncDisposable {
 
   /** Returns what says whether a staged file or one of an installed release has a content. */
   openHolds(): (sha256: Sha256) => boolean {
-    const staged = new Set<Sha256>();
-    for (const files of [this.#files, this.#many.sent]) {
-      for (const { sha256 } of files.values()) staged.add(sha256);
-    }
+    const files = [...this.#files.values(), ...this.#many.sent.values()];
+    const staged = new Set(files.map(({ sha256 }) => sha256));
     return (sha256) => staged.has(sha256) || this.#held.holds(sha256);
   }
 
@@ -254,8 +252,10 @@ export class Staging implements AsyncDisposable {
   }
 
   /** As {@link writeSmall}, for one of many files: they are there after {@link settle}. Not for concurrent calls. */
-  async writeOfMany(path: string, content: Uint8Array): Promise<void> {
-    const sha256 = await this.#hash(content);
+  async writeOfMany(path: string, content: Uint8Array, claimed?: Sha256): Promise<void> {
+    const hashed = await this.#hash(content);
+    // The manifest's text of the same digest saves memory.
+    const sha256 = hashed === claimed ? claimed : hashed;
     if (!await this.link(path, sha256)) {
       const written = await this.#many.write(this.#place(path), content, { path, sha256 });
       if (written !== undefined) this.#addWritten(written);

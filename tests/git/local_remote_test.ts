@@ -149,3 +149,25 @@ Deno.test("a pull of one change from a registry on this disk fetches the commit 
   Deno.writeFileSync(wrong, good);
   await pull();
 });
+
+Deno.test("a registry on this disk that loses an object while it is read is fetched from, and no file is staged twice", async () => {
+  using dir = memoryDir();
+  const trainer = await publishMany(dir.path);
+  const path = registryOf(trainer);
+  await unpackAll(path);
+  const id = git(path, "rev-parse", "main:models/d5/77.json");
+  const object = join(path, "objects", id.slice(0, 2), id.slice(2));
+  const bot = machine(dir.path, "bot", path);
+  const steps: string[] = [];
+  const spawn: SpawnProcess = (request) => {
+    const isRead = request.args.includes("--batch") && String(request.stdin).includes(id);
+    const isFetch = request.args.includes("fetch") && steps.length > 0;
+    if (isRead && steps.length === 0) Deno.renameSync(object, `${object}.away`);
+    if (isFetch) Deno.renameSync(`${object}.away`, object);
+    if (isRead || isFetch) steps.push(isFetch ? "fetch" : "read");
+    return countingSpawn(() => {})(request);
+  };
+  await pullTo(testContext({ spawn }), bot);
+  assert.deepEqual(steps, ["read", "fetch", "read"]);
+  assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
+});
