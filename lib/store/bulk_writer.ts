@@ -28,6 +28,8 @@ const FAULTS = [
   ["Read-only file system", "EROFS"],
   ["Input/output error", "EIO"],
   ["File too large", "EFBIG"],
+  // Tar gives no reason for a write that ends early. A full disk takes the beginning of a file.
+  ["Wrote only", "ENOSPC"],
 ] as const;
 
 /**
@@ -174,7 +176,7 @@ async function hasGnuTar({ spawn, signal }: Pick<Context, "spawn" | "signal">): 
 function tarError({ code, stderr }: ProcessExit): unknown {
   const action = "write files into the store";
   const [line = ""] = stderr.trim().split("\n");
-  const fault = FAULTS.find(([words]) => line.includes(words));
+  const fault = FAULTS.find(([words]) => stderr.includes(words));
   const cause = new Error(line === "" ? `tar ended with exit code ${code}` : messageOf(new Error(line)));
   if (fault !== undefined) return diskError(Object.assign(cause, { code: fault[1] }), action);
   return new FailedError(`Cannot ${action}: ${cause.message}`, {

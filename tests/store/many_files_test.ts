@@ -8,7 +8,8 @@ import { stampOf } from "../../lib/store/stat_cache.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
-import { memoryDir, noise, readFiles, writeFiles } from "../helpers/temp_dir.ts";
+import { mountObstacle, tmpfsAt } from "../helpers/small_disk.ts";
+import { memoryDir, noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 
 const isLinux = Deno.build.os === "linux";
@@ -157,6 +158,7 @@ Deno.test({
         code: "DISK",
         exitCode: 7,
       }],
+      ["echo 'tar: d0/1: Wrote only 4096 of 5000 bytes' >&2; exit 2", { code: "DISK", exitCode: 7 }],
       ["echo 'tar: d0: Cannot open: Permission denied' >&2; exit 2", { code: "TAR_FAILED", exitCode: 1 }],
       ["kill -9 $$", { code: "TAR_FAILED", exitCode: 1, message: /tar ended with exit code 137$/ }],
       // It says that it has written what it has not.
@@ -239,5 +241,29 @@ Deno.test({
     assert.deepEqual(readFiles(bot.modelsDir), before);
     await pullTo(testContext(), bot);
     assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
+  },
+});
+
+const obstacle = isLinux ? mountObstacle("tmpfs") : "not on this system";
+
+Deno.test({
+  name: `where the disk is full while tar writes, the staging says so${
+    obstacle === undefined ? "" : ` (skipped: ${obstacle})`
+  }`,
+  ignore: obstacle !== undefined,
+  fn: async () => {
+    // At the beginning of a file, and in the middle of one.
+    for (const bytes of [4096, 5000]) {
+      using dir = tempDir();
+      using disk = tmpfsAt(join(dir.path, "disk"), "size=4m");
+      const store = openStore(Deno, { modelsDir: join(disk.path, "models") });
+      const work = async () => {
+        await using staging = new Staging(testContext(), store, "run");
+        for (const path of pathsOf(1500)) await staging.writeOfMany(path, new Uint8Array(bytes));
+        await staging.settle();
+      };
+      await assert.rejects(work(), { code: "DISK", exitCode: 7, message: /the disk is full$/ });
+      assert.deepEqual([...Deno.readDirSync(store.staging)], []);
+    }
   },
 });
