@@ -116,7 +116,7 @@ async function writeSynced(
       if (digest.bytes !== size || source.statSync().size !== size) throw changedFile(path);
       return digest;
     };
-    digests.push({ path, ...await readListed(path, add) });
+    digests.push({ path, ...await readListed(fs, { path, location }, add) });
   }
   const texts = await trailer?.(digests) ?? [];
   checkPaths(target, [...files, ...texts].map(({ path }) => path));

@@ -204,7 +204,7 @@ async function isStoredAs(context: Context, file: SetFile, blob: ObjectId): Prom
   if (blob === await blobIdOf(format, formatPointer({ sha256: file.sha256, bytes: file.size }))) return true;
   const hasher = await BlobHasher.create(format, file.size);
   const options = { signal: context.signal, onBytes: (piece: Uint8Array) => hasher.update(piece) };
-  await readListed(file.path, () => hashFile(context.fs, file.location, options));
+  await readListed(context.fs, file, () => hashFile(context.fs, file.location, options));
   return blob === hasher.id();
 }
 

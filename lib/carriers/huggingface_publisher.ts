@@ -272,7 +272,8 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     const { path, size, sha256 } = file;
     if (!isChunked(size)) return file;
     const { signal, fs } = this.#context;
-    const digest = await readListed(path, () => hashFile(fs, location, { signal, isForManifest: true }));
+    const read = () => hashFile(fs, location, { signal, isForManifest: true });
+    const digest = await readListed(fs, { path, location }, read);
     if (digest.sha256 !== sha256) throw changedFile(path);
     return releaseFile(path, digest);
   }

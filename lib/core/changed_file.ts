@@ -1,4 +1,5 @@
 import { FailedError, osErrorCode } from "./errors.ts";
+import type { FileSystem } from "./files.ts";
 
 /** Returns the error for a file that changes while it is published, whatever the carrier. */
 export function changedFile(path: string): FailedError {
@@ -16,13 +17,26 @@ export function isGone(error: unknown): boolean {
   return GONE.includes(osErrorCode(error) ?? "");
 }
 
+/** A file that was listed for a publish. */
+interface ListedFile {
+  readonly path: string;
+  /** Its path on this machine. */
+  readonly location: string;
+}
+
 /**
  * Returns what `read` returns, which reads a file that was listed for a publish.
  *
  * @throws {FailedError} code `MODELS_CHANGING` if the file is no file any more
  */
-export async function readListed<Result>(path: string, read: () => Promise<Result>): Promise<Result> {
+export async function readListed<Result>(
+  fs: Pick<FileSystem, "statSync">,
+  { path, location }: ListedFile,
+  read: () => Promise<Result>,
+): Promise<Result> {
   try {
+    // A named pipe would wait for its writer: opening it would never end.
+    if (!fs.statSync(location).isFile) throw changedFile(path);
     return await read();
   } catch (error) {
     throw isGone(error) ? changedFile(path) : error;

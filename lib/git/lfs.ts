@@ -181,7 +181,7 @@ export async function storeLfsObject(
   const options = { signal, isForManifest: true, onBytes: (piece: Uint8Array) => onBytes(piece.length) };
   if (await isIntact({ fs, signal }, path, file)) return await readAgain({ fs, signal }, file, options);
   removeIfThere(fs, temporary);
-  const digest = await readListed(file.path, () => copyAndHash(fs, file.location, temporary, options));
+  const digest = await readListed(fs, file, () => copyAndHash(fs, file.location, temporary, options));
   const release = entryOf(file, digest);
   fs.mkdirSync(dirname(path), { recursive: true });
   // `lfs.storage` may be on another disk. Git-lfs removes old files from this folder.

@@ -22,7 +22,7 @@ export async function readAgain(
   options: Omit<HashOptions, "signal">,
 ): Promise<ReleaseFile> {
   const read = () => hashFile(fs, file.location, { signal, ...options });
-  return entryOf(file, await readListed(file.path, read));
+  return entryOf(file, await readListed(fs, file, read));
 }
 
 /** Returns the manifest's entry of a file from its digest now. @throws {FailedError} code `MODELS_CHANGING` */

@@ -99,7 +99,7 @@ async function isSame(
   if (listed.size !== file.size) return false;
   const known = listed.sha256 ?? findContent(listed.blob);
   if (known !== undefined) return known === file.sha256;
-  return await readListed(file.path, () => gitBlobId(fs, file.location, signal)) === listed.blob;
+  return await readListed(fs, file, () => gitBlobId(fs, file.location, signal)) === listed.blob;
 }
 
 /** Returns the rules for the names of the files in an upload. */

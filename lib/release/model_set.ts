@@ -240,7 +240,7 @@ async function readFile(
       if (file.info.size < POINTER_BYTES_MAX) isPointer = parsePointer(piece) !== undefined;
     },
   };
-  const digest = await readListed(file.path, () => hashFile(context.fs, file.location, options));
+  const digest = await readListed(context.fs, file, () => hashFile(context.fs, file.location, options));
   if (scanner.found !== undefined) throw secretFound(file.path, scanner.found);
   if (isPointer) {
     throw new RefusedError(`Cannot make a release of ${file.path}: it is a Git LFS pointer, not a model`, {

@@ -214,6 +214,24 @@ Deno.test("publish() that fails while copying deletes its copies at once", async
   );
 });
 
+Deno.test("publish() does not wait for a named pipe that replaces a model after the scan", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  writeFiles(trainer.modelsDir, { "BTC/metadata.json": "copied", "BTC/rf.joblib": "read" });
+  const model = join(trainer.modelsDir, "BTC/rf.joblib");
+  const changing = testContext({
+    spawn: (request) => {
+      if (request.args.includes("cat-file") && Deno.lstatSync(model).isFile) {
+        Deno.removeSync(model);
+        assert.ok(new Deno.Command("mkfifo", { args: [model] }).outputSync().success);
+      }
+      return isolatedSpawn(request);
+    },
+  });
+  await assert.rejects(publishFrom(changing, trainer), { code: "MODELS_CHANGING" });
+});
+
 Deno.test("publish() leaves a user's worktree unchanged at whatever step it is interrupted", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
