@@ -14,10 +14,10 @@ export function deltaOf(
   { ownText, attributes }: PublishBase,
   lfsPaths: readonly string[],
 ): ModelDelta | undefined {
-  const { since, files } = set;
+  const { since } = set;
   if (ownText === undefined || since?.digest !== ownText.manifest.digest) return undefined;
   if (lfsPaths.length > 0 || withLfsPaths(attributes, []) !== attributes) return undefined;
-  const changed = files.filter(({ path }) => since.changed.has(path));
+  const changed = since.seen.filter(({ path }) => since.changed.has(path));
   return { text: ownText, changed, removed: since.removed };
 }
 

@@ -27,7 +27,7 @@ import type { Registry } from "./registry.ts";
 import type { StagedEntry } from "./stage_models.ts";
 import { manifestPathOf, signaturePathOf } from "./tree.ts";
 import { deleteGivenUpPacks, placePack } from "./unpushed_packs.ts";
-import { showTree, WHOLE_WORKTREE } from "./worktree.ts";
+import { showTree, stageChanges, WHOLE_WORKTREE } from "./worktree.ts";
 
 /** Returns the text of the signature of a release: of its files in `folder`, and of its manifest's text. */
 export interface CommitSigner {
@@ -159,18 +159,20 @@ async function writeCommit(
     );
   }
   await draft.replace([...draft.gone, ...oldSignature, ...written]);
-  const [tree] = await settleAll([
+  const [tree, isStaged] = await settleAll([
     draft.write([`${subdir}/`, ...beside], () => expected(written)),
+    draft.changes !== undefined && stageChanges(context, registry, draft.changes),
     placePack(context, registry, scratchOf(registry), pack),
   ]);
-  await showTree(context, registry, {
-    head,
-    tree,
-    changes: draft.changes,
-    paths: writtenPaths(subdir),
-    written: written.map(({ path }) => path),
-    removed: [...draft.gone, ...oldSignature].map(({ path }) => path),
-  });
+  if (!isStaged) {
+    await showTree(context, registry, {
+      head,
+      tree,
+      paths: writtenPaths(subdir),
+      written: written.map(({ path }) => path),
+      removed: [...draft.gone, ...oldSignature].map(({ path }) => path),
+    });
+  }
   const message = publishMessage(change.message, set.digest, change.details.sequence);
   await askCommitHooks(context, registry, {
     tree,

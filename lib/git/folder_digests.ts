@@ -1,5 +1,5 @@
 import type { ReleaseFile } from "../release/manifest.ts";
-import type { RememberedFiles } from "../release/rescan_folder.ts";
+import type { DigestColumns } from "./remembered_rows.ts";
 
 const DIGEST_BYTES = 32;
 const FILE_BYTES = Float64Array.BYTES_PER_ELEMENT + DIGEST_BYTES;
@@ -20,12 +20,17 @@ export async function decodeDigests(
   bytes: Uint8Array<ArrayBuffer>,
   count: number,
   checksum: string,
-): Promise<Omit<RememberedFiles, "paths"> | undefined> {
+): Promise<DigestColumns | undefined> {
   if (bytes.length !== count * FILE_BYTES || await checksumOf(bytes) !== checksum) return undefined;
   // A copy is aligned, which the array of numbers needs.
   const { buffer } = bytes.slice();
   const sizes = new Float64Array(buffer, 0, count);
-  return { sizes, sha256s: bytes.subarray(sizes.byteLength).toHex() };
+  const digests = bytes.subarray(sizes.byteLength);
+  return {
+    sizes,
+    sha256s: digests.toHex(),
+    bytes: new DataView(digests.buffer, digests.byteOffset, digests.byteLength),
+  };
 }
 
 async function checksumOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {

@@ -7,7 +7,7 @@ import { readAt } from "../core/read_at.ts";
 import { VERSION } from "../core/version.ts";
 import { Digest } from "../release/manifest.ts";
 import type { FolderMemory, ModelSet } from "../release/model_set.ts";
-import type { FolderChanges, RememberedFiles, RescannedFiles } from "../release/rescan_folder.ts";
+import type { FolderChanges, RescannedFiles } from "../release/rescan_folder.ts";
 import {
   type EntryTimes,
   type FolderStat,
@@ -18,6 +18,7 @@ import {
 } from "../release/scan_folder.ts";
 import { decodeDigests, encodeDigests } from "./folder_digests.ts";
 import { listChangedFiles } from "./index_changes.ts";
+import { RememberedRows } from "./remembered_rows.ts";
 import { encodeIndex, INDEX_CHECKSUM_BYTES, type IndexEntry, IndexRows } from "./index_file.ts";
 
 const Remembered = z.object({
@@ -48,12 +49,6 @@ const SETTLED_MS = 2_500;
 /** The time of an entry that changed a moment ago. It never matches, so the entry is examined again. */
 const CHANGING = 0;
 
-/** The remembered files, and their entries in the index. */
-interface Rows {
-  readonly index: IndexRows;
-  readonly files: RememberedFiles;
-}
-
 /**
  * Remembers a folder of models as a git index without a repository, so that git finds the files that changed: it examines
  * 50,000 files in a quarter of the time that Deno needs. Sizes and digests are in a file beside the index. The memory only
@@ -63,7 +58,7 @@ export class FolderIndex implements FolderMemory {
   readonly #context: Context;
   readonly #dir: string;
   /** What {@link findChanges} has read, until it is replaced. */
-  #rows: Rows | undefined;
+  #rows: RememberedRows | undefined;
   /** When {@link findChanges} was called: before the folder was listed. */
   #listedMs: number | undefined;
 
@@ -93,8 +88,7 @@ export class FolderIndex implements FolderMemory {
     const files = await listing;
     if (files === undefined) return undefined;
     const readFiles = async () => {
-      this.#rows = await this.#readRows(remembered);
-      return this.#rows?.files;
+      return this.#rows = await this.#readRows(remembered);
     };
     return { root, remembered: { digest, files: count, bytes }, files, folders, folderStats, readFiles };
   }
@@ -145,13 +139,13 @@ export class FolderIndex implements FolderMemory {
   /** Returns the remembered files with their entries in the index; `undefined` for damage. */
   async #readRows(
     { checksum, digestsChecksum }: Remembered,
-  ): Promise<Rows | undefined> {
+  ): Promise<RememberedRows | undefined> {
     const { fs } = this.#context;
     const index = await IndexRows.parse(fs.readFileSync(this.#indexPath), checksum);
     const bytes = this.#readDigests();
     if (index === undefined || bytes === undefined) return undefined;
     const columns = await decodeDigests(bytes, index.count, digestsChecksum);
-    return columns === undefined ? undefined : { index, files: { ...columns, paths: index.paths() } };
+    return columns === undefined ? undefined : new RememberedRows(index, columns);
   }
 
   /** Returns the bytes of sizes and digests; `undefined` if they are missing, or no file. */

@@ -104,9 +104,11 @@ export class IndexRows {
   readonly #bytes: Uint8Array;
   /** Where each entry begins, and where the last one ends. */
   readonly #offsets: Uint32Array;
+  readonly #view: DataView;
 
   private constructor(bytes: Uint8Array, offsets: Uint32Array) {
     this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#offsets = offsets;
   }
 
@@ -141,15 +143,20 @@ export class IndexRows {
     return this.#bytes.subarray(this.#offsets[row], this.#offsets[end]);
   }
 
+  /** Returns the bytes of the path in a row. */
+  pathBytes(row: number): Uint8Array {
+    const start = (this.#offsets[row] ?? 0) + FIXED_BYTES;
+    return this.#bytes.subarray(start, start + nameLength(this.#bytes, this.#view, start - FIXED_BYTES));
+  }
+
   /** Returns the paths of all rows. One text that is split is five times as fast as one text for each. */
   paths(): string[] {
-    const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
     const names = new Uint8Array(this.#bytes.length);
     let length = 0;
     for (let row = 0; row < this.count; row++) {
       const start = this.#offsets[row] ?? 0;
       // With the NUL at its end.
-      const end = start + FIXED_BYTES + nameLength(this.#bytes, view, start) + 1;
+      const end = start + FIXED_BYTES + nameLength(this.#bytes, this.#view, start) + 1;
       names.set(this.#bytes.subarray(start + FIXED_BYTES, end), length);
       length += end - start - FIXED_BYTES;
     }

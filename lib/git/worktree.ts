@@ -15,8 +15,6 @@ export interface WorktreeChange {
   /** The commit that is checked out; `undefined` on a branch without commits. */
   readonly head: ObjectId | undefined;
   readonly tree: ObjectId;
-  /** All differences, if they are known. */
-  readonly changes: readonly StagedEntry[] | undefined;
   /** All paths that may differ, relative to the repository. */
   readonly paths: readonly string[];
   readonly written: readonly string[];
@@ -32,11 +30,8 @@ export async function showTree(
   registry: Registry,
   change: WorktreeChange,
 ): Promise<void> {
-  const { head, tree, changes, paths, written, removed } = change;
+  const { head, tree, paths, written, removed } = change;
   if (registry.isOwn) {
-    if (changes !== undefined && mayStage(context, registry, changes)) {
-      return await stageOwn(registry.git, changes);
-    }
     const from = head === undefined ? [] : [head];
     return void await readTree(registry.git, ["-m", "-u", ...from, tree]);
   }
@@ -53,17 +48,34 @@ const STAGED_CHARS_MAX = 10_000;
 /** The characters beside a path: its mode, git's name for its content, options. */
 const CHARS_BESIDE = 100;
 
+/**
+ * Does the work of {@link showTree} in a clone of our own without files, if few entries differ: in a third of the time, and
+ * before the tree and its files exist.
+ *
+ * @param changes all differences
+ * @returns whether it is done
+ */
+export async function stageChanges(
+  context: Context,
+  registry: Registry,
+  changes: readonly StagedEntry[],
+): Promise<boolean> {
+  if (!mayStage(context, registry, changes)) return false;
+  await stageOwn(registry.git, changes);
+  return true;
+}
+
 /** Whether changes are few and the worktree has no file, which only a change of the whole index would remove. */
 function mayStage({ fs }: Context, registry: Registry, changes: readonly StagedEntry[]): boolean {
   const chars = changes.reduce((sum, { path }) => sum + path.length + CHARS_BESIDE, 0);
   // Git would take such a removed path for an option.
   const isOption = changes.some(({ path }) => path.startsWith("-"));
-  if (chars > STAGED_CHARS_MAX || isOption || !registry.hasWorktree) return false;
+  if (chars > STAGED_CHARS_MAX || isOption || !registry.isOwn || !registry.hasWorktree) return false;
   for (const { name } of fs.readDirSync(registry.git.repoDir)) if (name !== ".git") return false;
   return true;
 }
 
-/** Changes entries of the index of a clone of our own, which takes a third of the time of another whole tree. */
+/** Changes entries of the index, and marks them as files that are not in the worktree. */
 async function stageOwn(git: Git, changes: readonly StagedEntry[]): Promise<void> {
   const removals = changes.filter(isRemoval);
   const entries = changes.filter((change) => !isRemoval(change));

@@ -1,7 +1,8 @@
 import type { Publication, Publisher } from "../carriers/carrier.ts";
 import type { ValidateSettings } from "../config/sections/validate.ts";
+import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
-import { messageOf, UsageError } from "../core/errors.ts";
+import { DiskError, diskError, messageOf, UsageError } from "../core/errors.ts";
 import { type Carrier, type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
 import {
   findChangedFiles,
@@ -61,27 +62,13 @@ export async function publish<Result extends Publication>(
   context: Context,
   store: Store,
   run: Steps,
-  { memory, open, names, listsChunks = false, validate }: Publishing<Result>,
+  publishing: Publishing<Result>,
 ): Promise<PublishReport & { readonly publication: Result }> {
-  const { modelsDir } = store;
-  const list = () => findModelFiles(context, modelsDir, names);
-  const listAfter = async (changes: FolderChanges) =>
-    await findChangedFiles(context, modelsDir, changes) ?? list();
-  const read = (found: Found) =>
-    readModels(context, store, found, { memory, listsChunks, keepsInfos: listsChunks });
-  const readFolder = async (named: FoundFiles | undefined): Promise<ReadFolder> => {
-    // The list of many files is larger than all that is known of them afterwards: nothing keeps it.
-    const listed = named !== undefined ? { found: named } : await run.step("list", async () => {
-      const changes = await memory.findChanges(modelsDir);
-      if (changes === undefined) return { found: list() };
-      return isUnchanged(changes) ? { unchanged: changes } : { found: await listAfter(changes) };
-    });
-    if (listed.found === undefined) return { unchanged: listed.unchanged };
-    return { models: await run.step("read", () => read(listed.found)) };
-  };
+  const { open, names, validate } = publishing;
+  const folder = new FolderReader(context, store, publishing);
   // Names that the target does not take are refused before its server is asked.
-  const named = names && await run.step("list", () => Promise.resolve(list()));
-  const [reading, opening] = await Promise.allSettled([readFolder(named), run.step("open", open)]);
+  const named = names && await run.step("list", () => folder.list());
+  const [reading, opening] = await Promise.allSettled([folder.read(run, named), run.step("open", open)]);
   using publisher = opening.status === "fulfilled" ? opening.value : undefined;
   if (reading.status === "rejected") throw reading.reason;
   if (publisher === undefined) {
@@ -92,17 +79,105 @@ export async function publish<Result extends Publication>(
   if (unchanged !== undefined && known !== undefined) {
     return reportOf(context, publisher, unchanged.remembered, known);
   }
-  const models = reading.value.models ??
-    await read(unchanged === undefined ? list() : await listAfter(unchanged));
+  const { models, remember } = reading.value.read ?? await folder.readAfter(unchanged);
   if (validate !== undefined && publisher.findPublished(models.digest) === undefined) {
     await run.step("validate", () => refuseInvalidOnce(context, store, models, validate));
   }
-  const publication = await run.step("publish", () => publisher.publish(models));
+  const [publication] = await settleAll([
+    run.step("publish", () => publisher.publish(models)),
+    remember(),
+  ]);
   const { digest, files } = models;
   if (publication.outcome === "published") {
     keepFiles(context, store, models);
   }
   return reportOf(context, publisher, { digest, files: files.length, bytes: totalBytes(files) }, publication);
+}
+
+/** What was read, or what is known of a folder that did not change. */
+interface ReadFolder {
+  readonly read?: ReadModels;
+  readonly unchanged?: FolderChanges;
+}
+
+interface ReadModels {
+  readonly models: ModelSet;
+  /** Completes the memory of the folder, which only saves time: while git sends the models, if few of them changed. */
+  readonly remember: () => Promise<void>;
+}
+
+/**
+ * Reads the model folder of a publish. The list of many files is larger than all that is known of them afterwards: nothing
+ * keeps it, unless most of its entries are those of the model set.
+ */
+class FolderReader {
+  readonly #context: Context;
+  readonly #store: Store;
+  readonly #memory: FolderMemory;
+  readonly #names: NameRules | undefined;
+  readonly #options: HashingOptions;
+
+  constructor(
+    context: Context,
+    store: Store,
+    { memory, names, listsChunks = false }: Pick<Publishing<Publication>, "memory" | "names" | "listsChunks">,
+  ) {
+    this.#context = context;
+    this.#store = store;
+    this.#memory = memory;
+    this.#names = names;
+    this.#options = { listsChunks, keepsInfos: listsChunks };
+  }
+
+  list(): FoundFiles {
+    return findModelFiles(this.#context, this.#store.modelsDir, this.#names);
+  }
+
+  /** Reads the files, unless none of them changed. @param named the list of files, if there is one */
+  async read(run: Steps, named: FoundFiles | undefined): Promise<ReadFolder> {
+    const listed = named ?? await run.step("list", () => this.#listChanges());
+    if ("folderStats" in listed) return { unchanged: listed };
+    return { read: await run.step("read", () => this.#readListed(listed)) };
+  }
+
+  /** Reads the files of a folder that did not change, but is not what the target holds. */
+  async readAfter(unchanged: FolderChanges | undefined): Promise<ReadModels> {
+    return await this.#readListed(unchanged === undefined ? this.list() : await this.#listAfter(unchanged));
+  }
+
+  /** Returns the list of files, or what is known of them if none changed. */
+  async #listChanges(): Promise<Found | FolderChanges> {
+    const changes = await this.#memory.findChanges(this.#store.modelsDir);
+    if (changes === undefined) return this.list();
+    return isUnchanged(changes) ? changes : await this.#listAfter(changes);
+  }
+
+  async #listAfter(changes: FolderChanges): Promise<Found> {
+    return await findChangedFiles(this.#context, this.#store.modelsDir, changes) ?? this.list();
+  }
+
+  async #readListed(found: Found): Promise<ReadModels> {
+    const seenBytes = found.files.reduce((sum, file) => "info" in file ? sum + file.info.size : sum, 0);
+    if ("base" in found && seenBytes <= UNCACHED_BYTES_MAX) {
+      const { modelsDir } = this.#store;
+      const models = await hashModelFiles(this.#context, modelsDir, found, NO_CACHE, this.#options);
+      return { models, remember: () => this.#rememberLater(found, models) };
+    }
+    const models = await hashWithCache(this.#context, this.#store, found, this.#options);
+    await this.#memory.remember(found, models);
+    return { models, remember: () => Promise.resolve() };
+  }
+
+  /** The models may have been sent: a failure of the disk costs only the time of another reading. */
+  async #rememberLater(found: Found, models: ModelSet): Promise<void> {
+    try {
+      await this.#memory.remember(found, models);
+    } catch (error) {
+      const failure = diskError(error, "remember the model folder");
+      if (!(failure instanceof DiskError)) throw failure;
+      this.#context.log.debug(failure.message);
+    }
+  }
 }
 
 /** Keeps the file list. The publish has succeeded, even if the disk has no room for the list. */
@@ -116,31 +191,11 @@ function keepFiles({ log }: Context, store: Store, { digest, files }: ModelSet):
 
 type Found = FoundFiles | RescannedFiles;
 
-/** The model set in the folder, or what is known of a folder that did not change. */
-interface ReadFolder {
-  readonly models?: ModelSet;
-  readonly unchanged?: FolderChanges;
-}
-
 /**
  * If fewer bytes may have changed, they are hashed. Reading and writing the digests of all files in the cache would take
  * longer.
  */
 const UNCACHED_BYTES_MAX = 32 * 1024 * 1024;
-
-async function readModels(
-  context: Context,
-  store: Store,
-  found: Found,
-  { memory, ...options }: HashingOptions & { readonly memory: FolderMemory },
-): Promise<ModelSet> {
-  const seenBytes = found.files.reduce((sum, file) => "info" in file ? sum + file.info.size : sum, 0);
-  const set = "base" in found && seenBytes <= UNCACHED_BYTES_MAX
-    ? await hashModelFiles(context, store.modelsDir, found, NO_CACHE, options)
-    : await hashWithCache(context, store, found, options);
-  await memory.remember(found, set);
-  return set;
-}
 
 /** The cache of many files is not needed any more when this returns. */
 async function hashWithCache(

@@ -1,4 +1,5 @@
-import { sortUtf8 } from "../core/portable_path.ts";
+import { FileHasher, type Sha256 } from "../core/hash.ts";
+import { compareUtf8 } from "../core/portable_path.ts";
 
 /** The facts about a file that the digest of its release covers. */
 export interface DigestedFile {
@@ -13,44 +14,78 @@ const PREFIX_DIGITS = 8;
 /** More rows than any list has: a prefix and a row are one exact number. */
 const ROWS_MAX = 2 ** 21;
 
-/**
- * Returns the line of each file, `<sha256>  <size>  <path>\n`, sorted by their bytes. Most are sorted by the beginnings of
- * their digests, as numbers, which takes a fifth of the time.
- */
-export function sortedLines(files: readonly DigestedFile[]): string[] {
-  const keys = sortKeys(files);
-  if (keys === undefined) return sortUtf8(files.map(lineOf));
-  keys.sort();
-  const lines: string[] = [];
-  for (let start = 0; start < keys.length;) {
-    const prefix = prefixOf(keys[start]);
-    let end = start + 1;
-    while (end < keys.length && prefixOf(keys[end]) === prefix) end++;
-    if (end === start + 1) {
-      lines.push(lineOf(files[(keys[start] ?? 0) % ROWS_MAX]));
-    } else {
-      const alike = Array.from(keys.subarray(start, end), (key) => lineOf(files[key % ROWS_MAX]));
-      lines.push(...sortUtf8(alike));
-    }
-    start = end;
+/** The lines of a piece of text: the text of all lines of many files would be in memory twice. */
+const PIECE_LINES = 1024;
+
+/** Returns the SHA-256 of the lines of the files, `<sha256>  <size>  <path>\n`, sorted by their bytes. */
+export async function hashLines(files: readonly DigestedFile[]): Promise<Sha256> {
+  const hasher = await FileHasher.create();
+  const encoder = new TextEncoder();
+  const rows = Array.from(files.keys());
+  const lineAt = (row: number) => lineOf(files[row]);
+  const sorted = sortRows(rows, (row) => prefixOf(files[row]?.sha256 ?? ""), lineAt);
+  for (let start = 0; start < sorted.length; start += PIECE_LINES) {
+    let text = "";
+    for (const row of sorted.slice(start, start + PIECE_LINES)) text += lineAt(row);
+    hasher.update(encoder.encode(text));
   }
-  return lines;
+  return hasher.digest().sha256;
 }
 
-/** Returns the number of each file by which it is sorted; `undefined` if they are no digests, or too many. */
-function sortKeys(files: readonly DigestedFile[]): Float64Array | undefined {
-  if (files.length > ROWS_MAX) return undefined;
-  const keys = new Float64Array(files.length);
-  for (const [row, { sha256 }] of files.entries()) {
-    let prefix = 0;
-    for (let index = 0; index < PREFIX_DIGITS; index++) {
-      const digit = digitOf(sha256.charCodeAt(index));
-      if (digit === undefined) return undefined;
-      prefix = prefix * 16 + digit;
-    }
-    keys[row] = prefix * ROWS_MAX + row;
+/**
+ * Returns the rows of files in the order of their lines. Most are sorted by the beginnings of their digests, as numbers,
+ * which takes a fifth of the time.
+ *
+ * @param prefixAt returns the first 32 bits of the digest in a row; `undefined` if it is no digest
+ */
+export function sortRows(
+  rows: readonly number[],
+  prefixAt: (row: number) => number | undefined,
+  lineAt: (row: number) => string,
+): readonly number[] {
+  const keys = sortKeys(rows, prefixAt);
+  if (keys === undefined) return sortByLine(rows, lineAt);
+  keys.sort();
+  const sorted: number[] = [];
+  for (let start = 0; start < keys.length;) {
+    const prefix = prefixIn(keys[start]);
+    let end = start + 1;
+    while (end < keys.length && prefixIn(keys[end]) === prefix) end++;
+    if (end === start + 1) sorted.push(rowOf(keys[start]));
+    else sorted.push(...sortByLine(Array.from(keys.subarray(start, end), rowOf), lineAt));
+    start = end;
+  }
+  return sorted;
+}
+
+function sortByLine(rows: readonly number[], lineAt: (row: number) => string): number[] {
+  return rows.map((row) => ({ row, line: lineAt(row) }))
+    .sort((a, b) => compareUtf8(a.line, b.line)).map(({ row }) => row);
+}
+
+/** Returns the number of each row by which it is sorted; `undefined` if they have no digests, or are too many. */
+function sortKeys(
+  rows: readonly number[],
+  prefixAt: (row: number) => number | undefined,
+): Float64Array | undefined {
+  const keys = new Float64Array(rows.length);
+  for (const [at, row] of rows.entries()) {
+    const prefix = prefixAt(row);
+    if (prefix === undefined || row >= ROWS_MAX) return undefined;
+    keys[at] = prefix * ROWS_MAX + row;
   }
   return keys;
+}
+
+/** Returns the first 32 bits of a digest; `undefined` for a text that is none. */
+export function prefixOf(sha256: string): number | undefined {
+  let prefix = 0;
+  for (let index = 0; index < PREFIX_DIGITS; index++) {
+    const digit = digitOf(sha256.charCodeAt(index));
+    if (digit === undefined) return undefined;
+    prefix = prefix * 16 + digit;
+  }
+  return prefix;
 }
 
 /** Returns the value of a digit in lower case, whose order is that of its character. */
@@ -59,10 +94,14 @@ function digitOf(code: number): number | undefined {
   return code >= 97 && code <= 102 ? code - 87 : undefined;
 }
 
-function prefixOf(key: number | undefined): number {
+function prefixIn(key: number | undefined): number {
   return Math.floor((key ?? 0) / ROWS_MAX);
 }
 
-function lineOf(file: DigestedFile | undefined): string {
+function rowOf(key: number | undefined): number {
+  return (key ?? 0) % ROWS_MAX;
+}
+
+export function lineOf(file: DigestedFile | undefined): string {
   return file === undefined ? "" : `${file.sha256}  ${file.size}  ${file.path}\n`;
 }

@@ -1,7 +1,7 @@
 import { quote } from "../core/quote.ts";
 import * as z from "zod";
 import { cleanLine } from "../core/clean_text.ts";
-import { type FileDigest, sha256Hex } from "../core/hash.ts";
+import type { FileDigest } from "../core/hash.ts";
 import { chunkListsProblem } from "../core/chunk_list.ts";
 import { RefusedError } from "../core/errors.ts";
 import { jsonText } from "../core/json.ts";
@@ -9,7 +9,7 @@ import { compareUtf8, findPathCollision, portablePathProblem } from "../core/por
 import { UNCOMPILED } from "../core/zod_options.ts";
 import { shareKnown } from "./share_known.ts";
 import { spliceFiles } from "./splice_manifest.ts";
-import { type DigestedFile, sortedLines } from "./digest_lines.ts";
+import { type DigestedFile, hashLines } from "./digest_lines.ts";
 
 /** The manifest's file name: beside the model folder in a repository or an archive, never inside it. */
 export const MANIFEST_NAME = "model-sync.json";
@@ -128,7 +128,7 @@ export type Manifest = Readonly<z.infer<typeof Manifest>>;
  * ```
  */
 export async function releaseDigest(files: Iterable<DigestedFile>): Promise<Digest> {
-  return `sha256:${await sha256Hex(sortedLines([...files]).join(""))}`;
+  return `sha256:${await hashLines([...files])}`;
 }
 
 /** Returns the manifest's entry of a hashed file. */

@@ -53,14 +53,16 @@ export interface SetChanges {
   readonly added: readonly string[];
   /** Its files that are gone. */
   readonly removed: readonly string[];
+  /** The files that were read again: those of {@link changed}, and others that only looked changed. */
+  readonly seen: readonly SetFile[];
 }
 
 /** Remembers the digests of files. */
 export interface DigestCache {
   find(path: string, info: FileStat): Sha256 | undefined;
   remember(path: string, info: FileStat, sha256: Sha256, clock: Clock): void;
-  /** Forgets all other paths. */
-  keepOnly(paths: ReadonlySet<string>): void;
+  /** Forgets all other files. */
+  keepOnly(files: readonly { readonly path: string }[]): void;
 }
 
 /** Remembers nothing, for a dry run before the first run. */
@@ -167,34 +169,39 @@ export async function hashModelFiles(
   const infos = new Map<string, FileStat>();
   const changed = new Set<string>();
   const added: string[] = [];
+  const seen: SetFile[] = [];
   let doneBytes = 0;
   const totalBytes = found.files.reduce((sum, file) => sum + sizeOf(file), 0);
   const show = (bytes: number) => context.log.progress("hashing", bytes, totalBytes);
   const turns = new Turns(context);
   for (const file of found.files) {
-    const { path, location } = file;
     const before = doneBytes;
     doneBytes += sizeOf(file);
     if (!("info" in file)) {
-      files.push({ path, size: file.size, sha256: file.sha256, location });
+      files.push(file);
       continue;
     }
+    const { path, location } = file;
     await turns.next();
     const known = cache.find(path, file.info);
     const digest = known === undefined
       ? await readFile(context, file, cache, { listsChunks, onRead: (bytes) => show(before + bytes) })
       : { bytes: file.info.size, sha256: known };
-    files.push({ ...releaseFile(path, digest), location });
+    const read = { ...releaseFile(path, digest), location };
+    files.push(read);
+    if ("before" in file) seen.push(read);
     if (keepsInfos) infos.set(path, file.info);
     if ("before" in file && file.before !== digest.sha256) changed.add(path);
     if ("before" in file && file.before === undefined) added.push(path);
     show(doneBytes);
   }
-  const digest = await releaseDigest(files);
+  const digest = "base" in found
+    ? await found.remembered.digestWith(found.dropped, seen)
+    : await releaseDigest(files);
   const since = "base" in found
-    ? { digest: found.base.remembered.digest, changed, added, removed: found.removed }
+    ? { digest: found.base.remembered.digest, changed, added, removed: found.removed, seen }
     : undefined;
-  cache.keepOnly(new Set(files.map((file) => file.path)));
+  cache.keepOnly(files);
   const set = { dir, digest, files, infos, since };
   await memory?.remember(found, set);
   return set;

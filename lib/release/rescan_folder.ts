@@ -2,10 +2,10 @@ import { sep } from "node:path";
 import { changedFile } from "../core/changed_file.ts";
 import { type FileSystem, findEntry } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
-import { compareUtf8, portablePathProblem, sortUtf8 } from "../core/portable_path.ts";
+import { portablePathProblem, sortUtf8 } from "../core/portable_path.ts";
 import { quote } from "../core/quote.ts";
-import { sha256At } from "../core/sha256_column.ts";
 import { isClutter } from "./clutter.ts";
+import type { DigestedFile } from "./digest_lines.ts";
 import { type Digest, fileListProblem } from "./manifest.ts";
 import { type FolderStat, folderStatOf, type FoundFile, statOf, unfit } from "./scan_folder.ts";
 
@@ -16,12 +16,23 @@ export interface RememberedFolder {
   readonly bytes: number;
 }
 
-/** The files of a folder when it was last read: row `i` of each list belongs to `paths[i]`. In manifest order. */
+/** Where a path is in a list, or where it would be. */
+export interface RowPlace {
+  readonly row: number;
+  readonly isTaken: boolean;
+}
+
+/** The files of a folder when it was last read, by their rows in manifest order. */
 export interface RememberedFiles {
-  readonly paths: readonly string[];
-  readonly sizes: Float64Array;
-  /** 64 hexadecimal digits a file, one after the other. */
-  readonly sha256s: string;
+  readonly count: number;
+  pathAt(row: number): string;
+  /** Returns the paths of all rows, which takes the time of some hundred single ones. */
+  paths(): readonly string[];
+  sizeAt(row: number): number;
+  sha256At(row: number): Sha256;
+  placeOf(path: string): RowPlace;
+  /** Returns the name of a release of these files without some rows, and with other files. */
+  digestWith(dropped: ReadonlySet<number>, others: readonly DigestedFile[]): Promise<Digest>;
 }
 
 /** How a folder differs from what it was when it was last read. */
@@ -44,26 +55,51 @@ export function isUnchanged({ files, folders }: FolderChanges): boolean {
   return files.size === 0 && folders.size === 0;
 }
 
-/** A file that did not change since the folder was last read. */
-export interface KnownFile {
-  readonly path: string;
-  readonly location: string;
-  readonly size: number;
-  readonly sha256: Sha256;
+/** A file that did not change since the folder was last read. What it says is made when it is asked for. */
+export class KnownFile implements DigestedFile {
+  readonly #files: RememberedFiles;
+  readonly #root: string;
   /** Its place in the list of the remembered files. */
   readonly row: number;
+
+  constructor(files: RememberedFiles, root: string, row: number) {
+    this.#files = files;
+    this.#root = root;
+    this.row = row;
+  }
+
+  get path(): string {
+    return this.#files.paths()[this.row] ?? "";
+  }
+
+  get location(): string {
+    return locationOf(this.#root, this.path);
+  }
+
+  get size(): number {
+    return this.#files.sizeAt(this.row);
+  }
+
+  get sha256(): Sha256 {
+    return this.#files.sha256At(this.row);
+  }
 }
 
 /** A file that may have changed, or is new. */
 export interface SeenFile extends FoundFile {
   /** Its digest when the folder was last read. */
   readonly before: Sha256 | undefined;
+  /** Its place in the list of the remembered files, or where it would be. */
+  readonly place: RowPlace;
 }
 
 /** The content of a folder, of which most is known. */
 export interface RescannedFiles {
   readonly root: string;
   readonly base: FolderChanges;
+  readonly remembered: RememberedFiles;
+  /** The rows of the remembered files that changed or are gone. */
+  readonly dropped: ReadonlySet<number>;
   /** In manifest order, without housekeeping files. */
   readonly files: readonly (KnownFile | SeenFile)[];
   /** The remembered files that are gone. */
@@ -84,44 +120,69 @@ export async function rescanFolder(fs: FileSystem, base: FolderChanges): Promise
   const listing = listFolders(fs, base);
   if (remembered === undefined || listing === undefined) return undefined;
   const { root } = base;
-  const { paths, sizes, sha256s } = remembered;
-  const files: (KnownFile | SeenFile)[] = [];
+  const dropped = new Set<number>();
   const removed: string[] = [];
-  for (const [row, path] of paths.entries()) {
-    const listed = listing.files.size === 0 ? undefined : listing.files.get(folderOf(path));
-    // The rest of a listing is new.
-    if (listed !== undefined && !listed.delete(path)) {
+  const seen: SeenFile[] = [];
+  for (const path of candidatesOf(base, remembered, listing)) {
+    const place = remembered.placeOf(path);
+    const listed = listing.files.get(folderOf(path));
+    const info = listed?.has(path) === false ? undefined : findEntry(fs, locationOf(root, path));
+    if (place.isTaken) dropped.add(place.row);
+    if (info === undefined && place.isTaken) {
+      if (listed?.has(path) === true) throw changedFile(path);
       removed.push(path);
       continue;
     }
-    const location = locationOf(root, path);
-    const sha256 = sha256At(sha256s, row);
-    if (!base.files.has(path)) {
-      files.push({ path, location, size: sizes[row] ?? 0, sha256, row });
-      continue;
-    }
-    const info = findEntry(fs, location);
-    if (info === undefined && listed !== undefined) throw changedFile(path);
-    if (info === undefined) {
-      removed.push(path);
-      continue;
-    }
-    if (!info.isFile) return undefined;
-    files.push({ path, location, info: statOf(info), before: sha256 });
-  }
-  const added = [...listing.files.values()].flatMap((names) => [...names]);
-  for (const path of added) {
-    const location = locationOf(root, path);
-    const info = findEntry(fs, location);
     if (info?.isFile !== true) return undefined;
-    files.push({ path, location, info: statOf(info), before: undefined });
+    const before = place.isTaken ? remembered.sha256At(place.row) : undefined;
+    seen.push({ path, location: locationOf(root, path), info: statOf(info), before, place });
   }
-  if (added.length > 0) {
-    files.sort((a, b) => compareUtf8(a.path, b.path));
+  const files = mergeFiles(remembered, root, dropped, seen);
+  if (seen.some(({ before }) => before === undefined)) {
     const problem = fileListProblem(files.map(({ path }) => path));
     if (problem !== undefined) throw unfit(root, problem);
   }
-  return { root, base, files, removed, clutter: sortUtf8(listing.clutter), folders: listing.folders };
+  const { folders } = listing;
+  return { root, base, remembered, dropped, files, removed, clutter: sortUtf8(listing.clutter), folders };
+}
+
+/**
+ * Returns the paths that may have changed: those of the memory, the new ones in folders that changed, and the remembered ones
+ * there that are gone.
+ */
+function candidatesOf(
+  { files, folders }: FolderChanges,
+  remembered: RememberedFiles,
+  listing: Listing,
+): string[] {
+  const candidates = new Set(files);
+  for (const [folder, names] of listing.files) {
+    for (const path of names) if (!remembered.placeOf(path).isTaken) candidates.add(path);
+    if (!folders.has(folder)) continue;
+    const begin = folder === "" ? "" : `${folder}/`;
+    for (let { row } = remembered.placeOf(begin); row < remembered.count; row++) {
+      const path = remembered.pathAt(row);
+      if (!path.startsWith(begin)) break;
+      if (folderOf(path) === folder && !names.has(path)) candidates.add(path);
+    }
+  }
+  return sortUtf8([...candidates]);
+}
+
+/** Returns the remembered files without the dropped ones, and the seen ones in their places. */
+function mergeFiles(
+  remembered: RememberedFiles,
+  root: string,
+  dropped: ReadonlySet<number>,
+  seen: readonly SeenFile[],
+): (KnownFile | SeenFile)[] {
+  const files: (KnownFile | SeenFile)[] = [];
+  let next = 0;
+  for (let row = 0; row <= remembered.count; row++) {
+    for (let file = seen[next]; file?.place.row === row; file = seen[++next]) files.push(file);
+    if (row < remembered.count && !dropped.has(row)) files.push(new KnownFile(remembered, root, row));
+  }
+  return files;
 }
 
 /** What is in the folders that changed, and in new folders below them. */

@@ -192,7 +192,8 @@ export class StatCache implements DigestCache {
   }
 
   /** Forgets all other paths. */
-  keepOnly(paths: ReadonlySet<string>): void {
+  keepOnly(files: readonly { readonly path: string }[]): void {
+    const paths = new Set(files.map(({ path }) => path));
     for (const path of [...this.#columns?.paths ?? [], ...this.#changes.keys()]) {
       if (!paths.has(path)) this.forget(path);
     }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../lib/core/clock.ts";
+import { DiskError } from "../../lib/core/errors.ts";
+import { FolderIndex } from "../../lib/git/folder_index.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { publish } from "../../lib/pipeline/publish.ts";
 import type { Publication, Publisher } from "../../lib/carriers/carrier.ts";
@@ -109,6 +111,28 @@ Deno.test("a publish keeps the list of the files that it published, and an uncha
   assert.deepEqual(await listed([first.release]), first);
   fillModels(trainer.modelsDir, { "c.json": "{}" });
   assert.deepEqual((await listed([])).paths, ["c.json"]);
+});
+
+Deno.test("a publish of few changes succeeds although the disk has no room for the memory of the folder", async () => {
+  using dir = memoryDir();
+  const trainer = machine(dir.path, "trainer", "unused");
+  writeFiles(trainer.modelsDir, { "a.onnx": "one", "b.onnx": "two" });
+  const index = new FolderIndex(testContext(), dir.path);
+  await publishIn(trainer, memoryPublisher([]), { memory: index });
+  writeFiles(trainer.modelsDir, { "c.onnx": "three" });
+  const full = new DiskError("Cannot write: the disk is full", { code: "DISK_FULL" });
+  const memory: FolderMemory = {
+    findChanges: (folder) => index.findChanges(folder),
+    remember: () => Promise.reject(full),
+  };
+  const target = memoryPublisher([]);
+  const { report } = await publishIn(trainer, target, { memory });
+  assert.partialDeepStrictEqual(report, { outcome: "published", files: 3 });
+  assert.deepEqual(target.published.map(({ files }) => files.map(({ path }) => path)), [[
+    "a.onnx",
+    "b.onnx",
+    "c.onnx",
+  ]]);
 });
 
 Deno.test("a publish reads only models that changed, and none of a remembered folder that the registry holds already", async () => {

@@ -147,7 +147,7 @@ Deno.test("a publish opens only files that changed since a set that passed, with
     await refuseInvalid(context, store, { ...await read(), since }, settings);
     return new Set(opened.filter((name) => name.endsWith(".pkl")));
   };
-  const since = { digest, changed: new Set(["b.pkl"]), added: [], removed: [] };
+  const since = { digest, changed: new Set(["b.pkl"]), added: [], removed: [], seen: [] };
   assert.deepEqual(await check(since), new Set(["b.pkl"]));
   const all = new Set(["a.pkl", "b.pkl", "c.pkl"]);
   const stricter = { ...validate, pickle: { ...validate.pickle, allow: ["other.module.Name"] } };

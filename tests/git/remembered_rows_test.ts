@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { compareUtf8 } from "../../lib/core/portable_path.ts";
+import { decodeDigests, encodeDigests } from "../../lib/git/folder_digests.ts";
+import { encodeIndex, type IndexEntry, IndexRows } from "../../lib/git/index_file.ts";
+import { RememberedRows } from "../../lib/git/remembered_rows.ts";
+import { releaseDigest } from "../../lib/release/manifest.ts";
+
+/** Names whose order differs by bytes and by characters, and one that is longer than a piece that is hashed. */
+const PATHS = [
+  "a",
+  "a.b",
+  "a/b",
+  "a0",
+  "b/\u00e9",
+  "b/\uffff",
+  "b/\ud83d\ude00",
+  "z",
+  `long/${"x".repeat(70_000)}`,
+];
+/** Digests of which some begin alike, or are the same. */
+const SHA256S = ["0", "1", "f"].flatMap((last) =>
+  ["00000000", "89abcdef"].map((first) => first + last.repeat(56))
+);
+
+const FILE = fc.record({ size: fc.nat(), sha256: fc.constantFrom(...SHA256S) });
+const FILES = fc.dictionary(fc.constantFrom(...PATHS), FILE).map((entries) =>
+  Object.entries(entries).map(([path, file]) => ({ path, ...file })).sort((a, b) =>
+    compareUtf8(a.path, b.path)
+  )
+);
+
+const TIMES = { mtimeMs: 1, ctimeMs: 1, device: 1, inode: 1, isExecutable: false, uid: 0, gid: 0 };
+const entryOf = (file: { path: string; size: number; sha256: string }): IndexEntry => ({
+  ...TIMES,
+  path: file.path,
+  size: file.size,
+  object: file.sha256.slice(0, 40),
+});
+
+Deno.test("RememberedRows finds paths, and computes the name of a release as from a list of its files", async () => {
+  await fc.assert(
+    fc.asyncProperty(FILES, FILES, async (before, after) => {
+      const index = await encodeIndex(before.map(entryOf));
+      const digests = await encodeDigests(before);
+      const rows = await IndexRows.parse(index.bytes.slice(), index.checksum);
+      const columns = await decodeDigests(digests.bytes.slice(), before.length, digests.checksum);
+      assert.ok(rows && columns);
+      const remembered = new RememberedRows(rows, columns);
+      assert.deepEqual(remembered.paths(), before.map(({ path }) => path));
+      for (const path of PATHS) {
+        const row = before.findIndex((file) => compareUtf8(file.path, path) >= 0);
+        const place = { row: row === -1 ? before.length : row, isTaken: before[row]?.path === path };
+        assert.deepEqual(remembered.placeOf(path), place);
+      }
+      // Every other row is replaced by the files that come after.
+      const dropped = new Set(Array.from(before.keys()).filter((row) => row % 2 === 0));
+      const kept = before.filter((_, row) => !dropped.has(row));
+      const others = after.filter(({ path }) => !kept.some((file) => file.path === path));
+      assert.equal(await remembered.digestWith(dropped, others), await releaseDigest([...kept, ...others]));
+    }),
+    { numRuns: 50 },
+  );
+});
