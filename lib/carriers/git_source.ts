@@ -172,10 +172,10 @@ export class GitSource implements Source {
     else if (ours !== revision.id && present === undefined) {
       await registry.fetchCommit(revision.id, ours);
     }
-    const relation = await this.#relate(registry, git, ours, revision.id);
+    const local = registry.hasNoFiles ? new LocalRemote(registry) : undefined;
+    const [relation] = await settleAll([this.#relate(registry, git, ours, revision.id), local?.open(git)]);
     let tree: Promise<ModelTree> | undefined;
     const readTree = () => tree ??= readModelTree(git, revision.id, this.#options.subdir);
-    const local = registry.hasNoFiles ? new LocalRemote(registry) : undefined;
     return { registry, commit: revision.id, git, relation, local, readTree };
   }
 

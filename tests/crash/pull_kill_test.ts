@@ -53,7 +53,7 @@ Deno.test("a pull killed at any step since it takes the spare folder leaves a wh
     for (const text of ["one", "two", "three", "four"]) {
       writeFiles(world.trainer.modelsDir, { "BTC/rf.bin": text });
       await publishFrom(testContext(), world.trainer);
-      await pullTo(testContext(), world.bot, { keep: 1 });
+      await pullTo(testContext(), world.bot, { keep: 1, indexedFilesMin: 1 });
     }
     await publishV2(world);
   }, async (world) => {

@@ -11,7 +11,8 @@ export const VICTIM_COMMANDS = {
   publish: (context: Context, root: string) =>
     publishFrom(context, trainerAt(root), { seal: fixedKey().seal() }),
   pull: (context: Context, root: string) => pullTo(context, botAt(root)),
-  "pull-to-spare": (context: Context, root: string) => pullTo(context, botAt(root), { keep: 1 }),
+  "pull-to-spare": (context: Context, root: string) =>
+    pullTo(context, botAt(root), { keep: 1, indexedFilesMin: 1 }),
   "pull-mirror": (context: Context, root: string) => pullTo(context, botAt(root), { activation: "mirror" }),
   "pull-signed": (context: Context, root: string) =>
     pullTo(context, botAt(root), { signatures: fixedKey().required }),

@@ -114,7 +114,7 @@ Deno.test("a registry on this disk whose object had the content of another one i
   assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
 });
 
-Deno.test("a pull of one change from a registry on this disk fetches the commit only, and the files of a wrong manifest object", async () => {
+Deno.test("a pull of one change from a registry on this disk starts 14 programs, fetches the commit only, and no wrong manifest object", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -124,18 +124,19 @@ Deno.test("a pull of one change from a registry on this disk fetches the commit 
   const pulled = async (content: string) => {
     writeFiles(trainer.modelsDir, { "ETH/rf.joblib": content });
     await publishFrom(testContext(), trainer);
-    let fetches = 0;
+    let [programs, fetches] = [0, 0];
     const spawn: SpawnProcess = (request) => {
+      programs++;
       if (request.args.includes("fetch")) fetches++;
       return isolatedSpawn(request);
     };
     return async () => {
       await pullTo(testContext({ spawn }), bot);
       assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
-      return fetches;
+      return { programs, fetches };
     };
   };
-  assert.equal(await (await pulled("second"))(), 1);
+  assert.deepEqual(await (await pulled("second"))(), { programs: 14, fetches: 1 });
   const pull = await pulled("third");
   await unpackAll(path);
   const [wrong = "", other = ""] = ["main:model-sync.json", "main~1:model-sync.json"].map((name) => {

@@ -476,3 +476,23 @@ Deno.test("a failed pull keeps every release that a rollback can activate", asyn
   );
   assert.deepEqual(readFiles(releaseDir(store, active.digest)), release("4"));
 });
+
+Deno.test("a full disk that takes no index, nor what is known of folders, costs the next pull only time", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await botWithIndex(dir);
+  Deno.removeSync(join(storeOf(testContext(), bot).root, "release_index"), { recursive: true });
+  let faults = 0;
+  const fs = countingFs((step) => {
+    if (!/^(open|mkdir) .*(release_index|folders\.json)/.test(step)) return;
+    faults++;
+    throw osError("ENOSPC");
+  });
+  for (const text of ["6", "7"]) {
+    await publishFiles(trainer, release(text));
+    const context = testContext({ fs, clock: LATER });
+    await pullTo(context, bot, INDEXED);
+    assert.deepEqual(readFiles(bot.modelsDir), release(text));
+    assert.deepEqual(context.log.lines.filter((line) => line.startsWith("warn")), []);
+  }
+  assert.ok(faults >= 4, String(faults));
+});
