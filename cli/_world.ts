@@ -111,12 +111,13 @@ export const processWorld: World = {
 };
 
 /**
- * Ends the process of a finished command. Deno stores the compiled code of the modules that it loaded in the next turn
- * of its event loop, which a command that waits for nothing would never reach: each start would compile them again.
+ * Ends the process of a finished command. Deno stores the compiled code of the modules that it loaded at the end of the
+ * next turn of its event loop, which a command that waits for nothing would never reach: each start would compile them
+ * again. The second write waits for that end, as the first one may be done when the turn begins.
  */
 export async function endProcess(code: number): Promise<never> {
   try {
-    await Deno.stdout.write(new Uint8Array());
+    for (let turn = 0; turn < 2; turn++) await Deno.stdout.write(new Uint8Array());
   } catch {
     // The reader of the output is gone. The turn of the loop was taken.
   }

@@ -194,7 +194,9 @@ async function checkLauncher(world: InstallWorld, { home }: Places, text: string
   await using folder = new TemporaryFolder(Deno, "install");
   try {
     replaceFile(Deno, candidate, text, 0o755);
-    for (const args of [["--help"], ["doctor"], ...FREQUENT.map((command) => [command, "--help"])]) {
+    const frequent = FREQUENT.map((command) => [command, "--help"]);
+    // Twice: on a busy machine, a command may end before Deno has stored its compiled code.
+    for (const args of [["--help"], ["doctor"], ...frequent, ...frequent]) {
       const { success, stdout, stderr } = await world.run(candidate, args, { cwd: folder.path, env: {} });
       if (success) continue;
       throw new FailedError(`Cannot run model-sync ${args.join(" ")}: ${`${stdout}\n${stderr}`.trim()}`, {

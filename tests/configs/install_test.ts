@@ -443,7 +443,7 @@ Deno.test("an install that follows a killed one ends like a first one, and unins
       change();
     });
   }
-  assert.equal(killed.length, 33);
+  assert.equal(killed.length, 39);
   for (const [step, restore] of killed.entries()) {
     restore();
     assert.deepEqual(await install(), first, `${step}`);
