@@ -21,6 +21,9 @@ const WRITE_TIMEOUT_MS = 7 * 24 * 60 * 60_000;
 /** Its messages are parsed, and a user's options must not change what it does. */
 const ENV = { LC_ALL: "C", LANGUAGE: "", TAR_OPTIONS: "" };
 
+/** The beginning of tar's own lines. Others are the system's, about a library that it cannot load, for example. */
+const SAID_BY_TAR = /^(?:\S*\/)?tar: /m;
+
 /** The system's words in tar's messages, and their error names. */
 const FAULTS = [
   ["No space left on device", "ENOSPC"],
@@ -69,7 +72,7 @@ export class BulkWriter implements AsyncDisposable {
       stdin: this.#pieces,
       timeoutMs: WRITE_TIMEOUT_MS,
       signal: AbortSignal.any([signal, this.#stop.signal]),
-      onStderr: () => void (this.#hasComplained = true),
+      onStderr: (text) => void (this.#hasComplained ||= SAID_BY_TAR.test(text)),
     });
     this.#exit.catch(() => {}).finally(() => this.#pieces.close());
   }
@@ -175,9 +178,11 @@ async function hasGnuTar({ spawn, signal }: Pick<Context, "spawn" | "signal">): 
 
 function tarError({ code, stderr }: ProcessExit): unknown {
   const action = "write files into the store";
-  const [line = ""] = stderr.trim().split("\n");
+  const line = stderr.split("\n").find((line) => SAID_BY_TAR.test(line));
   const fault = FAULTS.find(([words]) => stderr.includes(words));
-  const cause = new Error(line === "" ? `tar ended with exit code ${code}` : messageOf(new Error(line)));
+  const cause = new Error(
+    line === undefined ? `tar ended with exit code ${code}` : messageOf(new Error(line)),
+  );
   if (fault !== undefined) return diskError(Object.assign(cause, { code: fault[1] }), action);
   return new FailedError(`Cannot ${action}: ${cause.message}`, {
     code: "TAR_FAILED",

@@ -125,6 +125,22 @@ Deno.test("options of the user do not change what tar writes", async () => {
   });
 });
 
+Deno.test("what the system says while tar starts is no failure of tar, and not the reason of one", async () => {
+  const noise = "echo 'ERROR: ld.so: object x from LD_PRELOAD cannot be preloaded: ignored.' >&2";
+  using dir = memoryDir();
+  await stageMany(dir.path, { spawn: script(`${noise}; exec tar "$@"`), paths: pathsOf(1000) }, (staging) => {
+    assert.equal(Object.keys(readFiles(staging.dir)).length, 1000);
+    return Promise.resolve();
+  });
+  if (!isLinux) return;
+  using other = memoryDir();
+  const denied = script(`${noise}; echo '/bin/tar: d0/1: Cannot open: Permission denied' >&2; exit 2`);
+  await assert.rejects(stageMany(other.path, { spawn: denied }, () => Promise.resolve()), {
+    code: "TAR_FAILED",
+    message: "Cannot write files into the store: /bin/tar: d0/1: Cannot open: Permission denied",
+  });
+});
+
 Deno.test("without GNU tar, the pull writes all files itself", async () => {
   const replies = ["echo 'bsdtar 3.7.2 - libarchive 3.7.2'", "echo 'tar (busybox) 1.36.1'", "exit 1"];
   const spawns: SpawnProcess[] = replies.map((reply) => (request) =>
