@@ -73,9 +73,14 @@ export async function encodeIndex(
     else offset += encodeEntry(entry, bytes, view, offset, encoder);
   }
   copyRun();
-  const checksum = new Uint8Array(await crypto.subtle.digest("SHA-1", bytes.subarray(0, length)));
-  bytes.set(checksum, length);
-  return { bytes, checksum: checksum.toHex() };
+  const checksum = await indexChecksum(bytes.subarray(0, length));
+  bytes.subarray(length).setFromHex(checksum);
+  return { bytes, checksum };
+}
+
+/** Returns the checksum at the end of an index: that of the bytes before it. */
+export async function indexChecksum(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-1", bytes)).toHex();
 }
 
 const ASCII = /^[\0-\x7f]*$/;
@@ -116,8 +121,7 @@ export class IndexRows {
   static async parse(bytes: Uint8Array<ArrayBuffer>, checksum: string): Promise<IndexRows | undefined> {
     const end = bytes.length - INDEX_CHECKSUM_BYTES;
     if (end < HEADER_BYTES) return undefined;
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-1", bytes.subarray(0, end)));
-    if (digest.toHex() !== checksum) return undefined;
+    if (await indexChecksum(bytes.subarray(0, end)) !== checksum) return undefined;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const offsets = new Uint32Array(view.getUint32(8) + 1);
     let offset = HEADER_BYTES;

@@ -226,6 +226,21 @@ Deno.test("with an index, too, a pull removes, adds and moves files as its relea
   }
 });
 
+Deno.test("a damaged index costs time, not a file of the release", async () => {
+  using dir = memoryDir();
+  const more = (text: string) => ({ ...release(text), "SOL/same.npy": "same" });
+  const { trainer, bot } = await pulledWithIndex(dir, ["1", "2", "3", "4"].map(more));
+  const path = join(storeOf(testContext(), bot).root, "release_index/index");
+  const index = Deno.readFileSync(path);
+  const at = new TextDecoder("latin1").decode(index).indexOf("SOL/same.npy");
+  index[at + 7] = "f".charCodeAt(0);
+  Deno.writeFileSync(path, index);
+  await publishFiles(trainer, more("5"));
+  await stepsOfPull(bot, INDEXED);
+  assert.deepEqual(readFiles(bot.modelsDir), more("5"));
+  assert.notDeepEqual(Deno.readFileSync(path), index);
+});
+
 Deno.test("an unchanged folder of the spare folder keeps no file that the active release lacks after a rollback", async () => {
   using dir = memoryDir();
   const other = (text: string) => ({ "BTC/a.npy": "a", "SOL/changed.npy": text });
