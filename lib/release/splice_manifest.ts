@@ -78,6 +78,13 @@ export function spliceFiles<File extends DigestedFile>(
     hasNewPaths ||= order < 0;
     at = end;
   }
+  for (; from < other.end; row++) {
+    const end = lineEnd(known.text, from, other.end);
+    if (end === undefined) return undefined;
+    from = end;
+  }
+  // Else the lines were not those of the list, but of another one in the text.
+  if (row !== known.files.length) return undefined;
   const rest = others.length > 0 ? others : files.slice(0, 1);
   const lines = rest.map((file) => `    ${JSON.stringify(file)}`).join(",\n");
   return { files, others, hasNewPaths, rest: `${text.slice(0, own.start)}${lines}\n${AFTER_FILES}` };

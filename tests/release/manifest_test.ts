@@ -94,6 +94,32 @@ Deno.test("parseManifest() returns and refuses with a known manifest what it doe
   }
 });
 
+Deno.test("parseManifest() takes no file for a line that a known manifest has elsewhere than in its list of files", async () => {
+  const file = (path: string, text: string) => ({ path, size: 1, sha256: text.repeat(64) });
+  const manifest = await createManifest([file("a", "a"), file("b", "b")], details);
+  const lines = (files: readonly ReleaseFile[]) =>
+    files.map((entry) => `    ${JSON.stringify(entry)}`).join(",\n");
+  const others = [file("a", "c"), file("b", "d")];
+  const list = `"files": [\n${lines([...others, file("f", "f")])}\n  ]`;
+  const inner = `"more": {\n  "a": 1,\n  ${list}}`;
+  const texts = [
+    formatManifest(manifest).replace('"files"', `${inner},\n  "files"`),
+    formatManifest(manifest).replace('"files"', `${list},\n  "files"`),
+    `${JSON.stringify(manifest).slice(0, -1)},${inner}, "last": [\n    1\n  ]\n}\n`,
+  ];
+  const more = file("e", "e");
+  const { digest } = await createManifest([...manifest.files, more], details);
+  const text = formatManifest({ ...manifest, digest, files: [...others, more] });
+  for (const known of texts) {
+    assert.deepEqual(readManifest(known, "it").files, manifest.files);
+    await assert.rejects(
+      parseManifest(text, "it", { manifest, text: known }),
+      { code: "MANIFEST_INVALID" },
+      known,
+    );
+  }
+});
+
 Deno.test("parseManifest() shares what few differing lines leave of a known manifest, and parses only these lines", async () => {
   await fc.assert(
     fc.asyncProperty(
