@@ -348,6 +348,8 @@ for (const prepare of [botWithSpare, botWithIndex]) {
     const shared = join(spareOf(bot), "BTC/a.npy");
     Deno.chmodSync(shared, 0o644);
     Deno.writeTextFileSync(shared, "b");
+    // An hour later, as the bot's clock says: git may compare whole seconds only.
+    Deno.utimeSync(shared, LATER.now(), LATER.now());
     await publishFiles(trainer, release("6"));
     await stepsOfPull(bot, INDEXED);
     assert.deepEqual(readFiles(bot.modelsDir), release("6"));
