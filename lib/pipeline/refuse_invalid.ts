@@ -9,7 +9,7 @@ import { findPassedRules, rememberPassed } from "../store/passed_releases.ts";
 import type { Store } from "../store/store.ts";
 import type { PassedFiles } from "../validators/checker.ts";
 import { InvalidModelError } from "../validators/invalid_model.ts";
-import { rulesNameOf } from "../validators/rules_name.ts";
+import { comparePassed, rulesNameOf } from "../validators/rules_name.ts";
 
 /**
  * Validates models before they are published, with the checks of a pull without an active release. The operator's own
@@ -72,16 +72,20 @@ async function check(
 
 /** Returns the models that did not change since a set that passed; `undefined` if no such set is known. */
 function findPassedBefore(store: Store, { since }: ModelSet, rules: string): PassedFiles | undefined {
-  const passedRules = since && findPassedRules(store, since.digest);
-  if (since === undefined || passedRules === undefined) return undefined;
-  return { has: ({ path }) => !since.changed.has(path), hasSameRules: passedRules === rules };
+  if (since === undefined) return undefined;
+  return passedFiles(findPassedRules(store, since.digest), rules, ({ path }) => !since.changed.has(path));
 }
 
 function findPassedList(store: Store, rules: string): PassedFiles | undefined {
   const passed = findPassedModels(store);
-  if (passed === undefined) return undefined;
-  return {
-    has: ({ path, sha256 }) => passed.files.get(path) === sha256,
-    hasSameRules: passed.rules === rules,
-  };
+  return passedFiles(passed?.rules, rules, ({ path, sha256 }) => passed?.files.get(path) === sha256);
+}
+
+function passedFiles(
+  passed: string | undefined,
+  present: string,
+  has: PassedFiles["has"],
+): PassedFiles | undefined {
+  const compared = comparePassed(passed, present);
+  return compared === "unknown" ? undefined : { has, hasSameRules: compared === "same-rules" };
 }

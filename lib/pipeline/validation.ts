@@ -33,7 +33,7 @@ export async function openValidation(
   // The active release has passed the checks, or an operator activated it.
   if (settings?.enabled !== true || active?.digest === manifest.digest) return undefined;
   // Loaded only for a changed release: an unchanged pull starts faster without it.
-  const [{ FileChecks }, { rulesNameOf }] = await Promise.all([
+  const [{ FileChecks }, { comparePassed, rulesNameOf }] = await Promise.all([
     import("../validators/file_checks.ts"),
     import("../validators/rules_name.ts"),
   ]);
@@ -47,20 +47,10 @@ export async function openValidation(
       dir: releaseDir(store, active.digest),
       files: modelFiles(releaseDir(store, active.digest), active),
     },
-    activePassed: activePassed(store, active, rules),
+    activePassed: comparePassed(active && findPassedRules(store, active.digest), rules),
     settings,
   };
   return { request, rules, checks: new FileChecks(context, request) };
-}
-
-function activePassed(
-  store: Store,
-  active: Manifest | undefined,
-  rules: string,
-): ValidationRequest["activePassed"] {
-  const passed = active && findPassedRules(store, active.digest);
-  if (passed === undefined) return "unknown";
-  return passed === rules ? "same-rules" : "other-rules";
 }
 
 function modelFiles(dir: string, manifest: Manifest): ModelFile[] {

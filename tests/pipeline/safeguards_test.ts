@@ -25,10 +25,11 @@ import { listReleases, releaseDir } from "../../lib/store/releases.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { learnWithdrawals } from "../../lib/store/withdrawals.ts";
 import { type Digest, shortDigest } from "../../lib/release/manifest.ts";
-import { fillModels } from "../contract/carrier_contract.ts";
+import { type Files, fillModels } from "../contract/carrier_contract.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import { FLOAT, input, model, node, output } from "../helpers/onnx_bytes.ts";
 import { memoryDir, type TempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository } from "../helpers/test_git.ts";
@@ -88,7 +89,7 @@ class World implements Disposable {
     }
   }
 
-  async publish(files: Record<string, string>): Promise<Digest> {
+  async publish(files: Files): Promise<Digest> {
     fillModels(this.trainer.modelsDir, files);
     const { release } = await publishFrom(this.context, this.trainer);
     return release;
@@ -221,6 +222,17 @@ Deno.test("a file of a release that was activated without checks has not passed 
   await assert.rejects(world.pull(checked), { code: "VALIDATION_FAILED", message: /a\.json/ });
   const good = await world.publish({ "a.json": "{}", "b.json": "{}" });
   assert.equal((await world.pull(checked)).release, good);
+});
+
+Deno.test("a model of which only the structure was checked is loaded when the setting no longer lists it", async () => {
+  using world = new World();
+  const foreign = model(node("Unknown", ["x"], ["y"]), input("x", FLOAT, [1]), output("y", FLOAT, [1]));
+  const checks = (patterns: readonly string[]) =>
+    safeguards({ validate: { onnx: { structure_only: patterns } } });
+  await world.publish({ "m.onnx": foreign });
+  await world.pull(checks(["*.onnx"]));
+  await world.publish({ "m.onnx": foreign, "b.json": "2" });
+  await assert.rejects(world.pull(checks([])), { code: "VALIDATION_FAILED", message: /m\.onnx/ });
 });
 
 Deno.test("consumers are notified of every activation and every rollback", async () => {

@@ -10,6 +10,7 @@ import { refuseInvalid, refuseInvalidOnce } from "../../lib/pipeline/refuse_inva
 import { NO_CACHE, readModelSet, type SetChanges } from "../../lib/release/model_set.ts";
 import { rememberPassedModels } from "../../lib/store/passed_models.ts";
 import { openStore } from "../../lib/store/store.ts";
+import { FLOAT, input, model, node, output } from "../helpers/onnx_bytes.ts";
 import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -154,4 +155,20 @@ Deno.test("a publish opens only files that changed since a set that passed, with
   assert.deepEqual(await check(since, stricter), all);
   const unknown = `sha256:${"0".repeat(64)}` as const;
   assert.deepEqual(await check({ ...since, digest: unknown }), all);
+});
+
+Deno.test("a publish loads a model of which only the structure was checked before, when no setting lists it", async () => {
+  using dir = memoryDir();
+  const context = testContext();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  const foreign = model(node("Unknown", ["x"], ["y"]), input("x", FLOAT, [1]), output("y", FLOAT, [1]));
+  writeFiles(store.modelsDir, { "m.onnx": foreign });
+  const set = await readModelSet(context, store.modelsDir, NO_CACHE);
+  const { validate } = ModelSync.parse({}).activation;
+  const lenient = { ...validate, onnx: { ...validate.onnx, structure_only: ["*.onnx"] } };
+  await refuseInvalidOnce(context, store, set, lenient);
+  const refused = { code: "VALIDATION_FAILED", message: /m\.onnx/ };
+  await assert.rejects(refuseInvalid(context, store, set, validate), refused);
+  const since = { digest: set.digest, changed: new Set<string>(), added: [], removed: [], seen: [] };
+  await assert.rejects(refuseInvalid(context, store, { ...set, since }, validate), refused);
 });
