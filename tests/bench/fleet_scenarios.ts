@@ -41,6 +41,8 @@ export async function gitFleet(bench: Workbench): Promise<void> {
   const bare = bareRepository(join(bench.dir, "repositories/registry.git"));
   git(bare, "config", "http.receivepack", "true");
   git(bare, "config", "uploadpack.allowFilter", "true");
+  // As the guide of the git registry says: otherwise the server compares all models with each other for a first pull.
+  git(bare, "config", "receive.unpackLimit", "1");
   await using server = startGitServer({ root: join(bench.dir, "repositories"), token: TOKEN });
   await using host = new CountingHost(server.origin);
   const repo_url = `${host.origin}/registry.git`;
