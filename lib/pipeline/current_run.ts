@@ -46,7 +46,7 @@ export class CurrentRun implements IntentRun {
   readonly #context: Pick<Context, "clock">;
   readonly #startedMs: number;
   readonly #steps: RunStep[] = [];
-  #onStep: (name: StepName) => void = () => {};
+  readonly #listeners: ((name: StepName) => void)[] = [];
 
   constructor(context: Pick<Context, "clock">, command: string) {
     this.#context = context;
@@ -68,13 +68,13 @@ export class CurrentRun implements IntentRun {
 
   /** Calls `listener` when a step begins. */
   onStep(listener: (name: StepName) => void): void {
-    this.#onStep = listener;
+    this.#listeners.push(listener);
   }
 
   /** Does a step of the run and records its duration, also if it throws. */
   async step<Result>(name: StepName, work: () => Result | Promise<Result>): Promise<Result> {
     const startMs = this.elapsedMs;
-    this.#onStep(name);
+    for (const listener of this.#listeners) listener(name);
     try {
       return await work();
     } finally {

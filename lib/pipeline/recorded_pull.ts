@@ -2,6 +2,7 @@ import type { CanaryState } from "../canary/canary_state.ts";
 import { canaryFault, openCanary } from "../canary/find_canary.ts";
 import type { Source } from "../carriers/carrier.ts";
 import { givesSection, type LoadedConfig } from "../config/load.ts";
+import type { Context } from "../core/context.ts";
 import { messageOf, RefusedError } from "../core/errors.ts";
 import type { OtherWriterSetting } from "../config/choices.ts";
 import { totalBytes } from "../release/manifest.ts";
@@ -10,6 +11,7 @@ import { isUnused, removeUnused } from "../store/unused_store.ts";
 import type { IntentRun } from "../store/intent.ts";
 import { planMode } from "../store/model_folder.ts";
 import { openStore, type Store } from "../store/store.ts";
+import type { CurrentRun } from "./current_run.ts";
 import { awaitVerdict } from "./await_verdict.ts";
 import { signaturePolicy } from "./configured_signing.ts";
 import { pull, type PullReport } from "./pull.ts";
@@ -104,12 +106,15 @@ export async function recordedPull<Pulled extends Source>(
       answered?.(store, run);
       return { ...pulled, details: details?.(source, pulled) ?? {} };
     },
-    prepare === undefined ? {} : {
-      prepare: async (run, observed) => {
-        // A pull that would be refused must not pay for a training first.
-        refuseTrainedFolder(store, { mode: planMode(store, mode), adopts: choices.adopts });
-        return await prepare(run, observed);
-      },
+    {
+      asksFirst: true,
+      ...(prepare === undefined ? {} : {
+        prepare: async (run: CurrentRun, observed: Context) => {
+          // A pull that would be refused must not pay for a training first.
+          refuseTrainedFolder(store, { mode: planMode(store, mode), adopts: choices.adopts });
+          return await prepare(run, observed);
+        },
+      }),
     },
   );
   if (waitsForCanary) await awaitVerdict(context, store, settings);

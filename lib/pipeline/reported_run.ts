@@ -23,7 +23,7 @@ export async function reportedRun<Report extends RunReport>(
   store: Store,
   command: string,
   work: (run: CurrentRun, context: Context) => Promise<Report>,
-  options: Partial<Pick<RunOptions, "lock" | "prepare">> = {},
+  options: Partial<Pick<RunOptions, "lock" | "prepare" | "asksFirst">> = {},
 ): Promise<Timed<Report>> {
   const sinks = await openSinks(settings, store);
   return await recordedRun(context, store, { command, lock: "store", waitsForLock, ...options, sinks }, work);

@@ -10,6 +10,7 @@ import {
   ModelSyncError,
 } from "../core/errors.ts";
 import { ownerHint } from "../core/file_owner.ts";
+import { findEntry } from "../core/files.ts";
 import { systemFault } from "../core/system_fault.ts";
 import { PUBLISHING_COMMANDS } from "../store/history.ts";
 import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";
@@ -41,6 +42,11 @@ export interface RunOptions {
   readonly sinks: readonly RunSink[];
   /** Whether the run waits for its lock instead of failing: in a daemon, no operator would try again. */
   readonly waitsForLock?: boolean;
+  /**
+   * Whether the run first only asks whether there is work. It then announces itself with the first step after `resolve`:
+   * until then, its mark shows that it was killed.
+   */
+  readonly asksFirst?: boolean;
   /**
    * Work before the lock is taken, such as waiting for a training on another machine. Returns its failure if `work`
    * throws that: the run reports it, too, if it cannot take the lock.
@@ -79,7 +85,7 @@ export async function recordedRun<Report extends RunReport>(
 async function markedRun<Report extends RunReport>(
   context: Context,
   store: Store,
-  { lock, prepare, waitsForLock = false }: RunOptions,
+  { lock, prepare, waitsForLock = false, asksFirst = false }: RunOptions,
   recorder: RunRecorder,
   work: (run: CurrentRun, context: Context) => Promise<Report>,
 ): Promise<Timed<Report>> {
@@ -107,7 +113,7 @@ async function markedRun<Report extends RunReport>(
   using _held = held;
   const body = () => work(run, observed);
   return lock === "store"
-    ? await settledRun(context, store, recorder, body)
+    ? await settledRun(context, store, recorder, body, asksFirst)
     : await besideRun(context, store, recorder, body);
 }
 
@@ -117,10 +123,13 @@ async function settledRun<Report extends RunReport>(
   store: Store,
   recorder: RunRecorder,
   work: () => Promise<Report>,
+  asksFirst: boolean,
 ): Promise<Timed<Report>> {
   const { run } = recorder;
   try {
     const isSettled = await settleEarlier(context, store, run);
+    if (isSettled && asksFirst) announceLater(context, store, run);
+    else if (isSettled) announce(context, store, run);
     const report = await work();
     // The work is done, even if the disk has no room for the record.
     writeIfRoom(context, store, "record this run", () => recorder.success(report));
@@ -177,7 +186,7 @@ function ofAnotherOwner({ message, code, cause }: ModelSyncError, store: Store):
 /** Commands that free space. They keep the releases of an unfinished run, so they need not settle it first. */
 const FREEING: readonly string[] = ["prune"];
 
-/** Settles a killed run, and announces this one. @returns whether the killed run is settled */
+/** Settles and records a killed run. @returns whether that is done; `true` also if there is none */
 async function settleEarlier(context: Context, store: Store, run: IntentRun): Promise<boolean> {
   const recovery = await recover(context, store, run.command).catch((error) => {
     const failure = diskError(error, "settle an earlier run");
@@ -186,12 +195,34 @@ async function settleEarlier(context: Context, store: Store, run: IntentRun): Pr
     return "unsettled" as const;
   });
   if (recovery === "unsettled") return false;
+  if (recovery !== undefined) {
+    writeIfRoom(
+      context,
+      store,
+      "record a run that was killed",
+      () => recordRecovery(context, store, recovery),
+    );
+  }
+  return true;
+}
+
+/** Announces a run, unless it has announced a change, or a killed run could not be recorded. */
+function announce(context: Context, store: Store, { runId, command, startedAt }: IntentRun): void {
+  if (findEntry(store.fs, store.intent) !== undefined) return;
   // Nothing has changed yet, and a prune must be possible on a full disk.
   writeIfRoom(context, store, "announce this run", () => {
-    if (recovery !== undefined) recordRecovery(context, store, recovery);
-    writeIntent(store, { ...run, phase: "preparing" });
+    writeIntent(store, { runId, command, startedAt, phase: "preparing" });
   });
-  return true;
+}
+
+/** Announces the run with its first step after `resolve`. */
+function announceLater(context: Context, store: Store, run: CurrentRun): void {
+  let isDone = false;
+  run.onStep((step) => {
+    if (isDone || step === "resolve") return;
+    isDone = true;
+    announce(context, store, run);
+  });
 }
 
 /** Settles and records a run that threw. If it cannot be settled, its intent stays for the next run. */

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { CleanString } from "../core/clean_string.ts";
-import { syncFolder } from "../core/files.ts";
+import { findEntry, syncFolder } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";
 import { Digest } from "../release/manifest.ts";
 import { QuarantineEntry } from "./quarantine.ts";
@@ -51,8 +51,9 @@ export function readIntent(store: Store): Intent | undefined {
   return { phase: "preparing", runId: "unknown", command: "unknown", startedAt: "1970-01-01T00:00:00Z" };
 }
 
-/** Removes the intent durably. */
+/** Removes the intent durably, if there is one. */
 export function clearIntent(store: Store): void {
+  if (findEntry(store.fs, store.intent) === undefined) return;
   intentFile(store).remove();
   syncFolder(store.fs, store.root);
 }

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { loadedBy, moduleGraph } from "../../configs/install/module_graph.ts";
+import type { FileSystem } from "../../lib/core/files.ts";
 import { SOURCE_ROOT } from "../../lib/core/source_root.ts";
 import { spawnInOurGroup } from "../../lib/core/subprocess.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
+import { rootedFs } from "../helpers/fake_fs.ts";
 import { configuredPair } from "../helpers/machines.ts";
 import { PROJECT, runCli } from "../helpers/run_cli.ts";
 import { git, GIT_ENV } from "../helpers/test_git.ts";
@@ -101,6 +104,26 @@ Deno.test("an unchanged pull starts three programs at once, of which none outliv
   assert.deepEqual(started(), ["git ls-remote", "git rev-parse", "git config"]);
   assert.equal((await runCli("status", [], { cwd: bot, world })).code, 0);
   assert.deepEqual(started(), []);
+});
+
+Deno.test("an unchanged pull waits for one write to the disk: that of its line of history", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = configuredPair(dir.path);
+  writeFiles(trainer, { "models/a.json": "{}" });
+  assert.equal((await runCli("publish", [], { cwd: trainer })).code, 0);
+  assert.equal((await runCli("pull", [], { cwd: bot })).code, 0);
+  const steps: string[] = [];
+  const counting = countingFs((step) => steps.push(step));
+  const at = (path: string | URL) => typeof path === "string" ? resolve(bot, path) : path;
+  const fs: FileSystem = {
+    ...rootedFs(bot),
+    open: (path, options) => counting.open(at(path), options),
+    openSync: (path, options) => counting.openSync(at(path), options),
+  };
+  const { code, stdout } = await runCli("pull", [], { cwd: bot, world: { fs } });
+  assert.deepEqual([code, /unchanged/.test(stdout)], [0, true]);
+  const synced = steps.filter((step) => /^sync/.test(step));
+  assert.deepEqual(synced, [`syncSync ${join(bot, ".model-sync/history.jsonl")}`]);
 });
 
 Deno.test("the answer of a registry that was asked early counts only if git would have asked the same", async () => {

@@ -205,6 +205,29 @@ Deno.test("a run announces itself while it works, and a run that cannot announce
   assert.deepEqual(recorded(store), ["pull X", "pull KILLED", "pull X", "pull"]);
 });
 
+Deno.test("a run that asks first announces itself with the step after its query, but not over the announcement of a change", async () => {
+  const moving = {
+    phase: "activating",
+    mode: "symlink",
+    from: null,
+    to: DIGEST,
+    previousBefore: null,
+  } as const;
+  for (const announced of ["preparing", "activating"] as const) {
+    using dir = tempDir();
+    const store = storeIn(dir);
+    const options = { command: "pull", lock: "store", sinks: [], asksFirst: true } as const;
+    await recordedRun(testContext(), store, options, async (run) => {
+      await run.step("resolve", () => assert.equal(readIntent(store), undefined));
+      if (announced === "activating") writeIntent(store, { ...run, ...moving });
+      await run.step("inspect", () => assert.equal(readIntent(store)?.phase, announced));
+      await run.step("stage", () => assert.equal(readIntent(store)?.runId, run.runId));
+      return { outcome: "activated" };
+    });
+    assert.equal(readIntent(store), undefined);
+  }
+});
+
 Deno.test("a run removes what killed runs left, and nothing that a pull continues or a pointer names", async () => {
   using dir = tempDir();
   const { bot } = await pulledReleases(dir.path, [{ "a.bin": "one" }]);
