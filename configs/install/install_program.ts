@@ -66,8 +66,7 @@ export async function install(world: InstallWorld, prefix: string, isDryRun: boo
   const registry = await fetchPackages(world, runtime, cache);
   const program = await addBundle(world, plan, registry);
   const launcher = launcherText(world, plan, registry, program);
-  if (program === undefined) await checkLauncher(world, places, launcher);
-  foldCaches(cache);
+  if (program === undefined) await checkLauncher(world, plan, launcher);
   const replaced = findText(Deno, places.launcher) ?? "";
   replaceFile(Deno, places.launcher, launcher, 0o755);
   await removeStale(places, [runtime, cache, ...program === undefined ? [] : [program]], replaced);
@@ -85,7 +84,7 @@ async function addBundle(world: InstallWorld, plan: Plan, registry: string): Pro
   let problem = await bundleProgram(world, { runtime, cache, program, stamp, repair });
   if (problem === undefined) {
     try {
-      await checkLauncher(world, places, launcherText(world, plan, registry, program));
+      await checkLauncher(world, plan, launcherText(world, plan, registry, program));
       return program;
     } catch (error) {
       if (!(error instanceof FailedError)) throw error;
@@ -189,21 +188,29 @@ function installerLine(
  * Runs the new launcher in an empty folder, which also fills Deno's caches of compiled code: a user of a service may not
  * write them.
  */
-async function checkLauncher(world: InstallWorld, { home }: Places, text: string): Promise<void> {
+async function checkLauncher(
+  world: InstallWorld,
+  { places: { home }, cache }: Pick<Plan, "places" | "cache">,
+  text: string,
+): Promise<void> {
   const candidate = join(home, world.os === "windows" ? "launcher-new.cmd" : "launcher-new");
   await using folder = new TemporaryFolder(Deno, "install");
+  const check = async (args: readonly string[]) => {
+    const { success, stdout, stderr } = await world.run(candidate, args, { cwd: folder.path, env: {} });
+    if (success) return;
+    throw new FailedError(`Cannot run model-sync ${args.join(" ")}: ${`${stdout}\n${stderr}`.trim()}`, {
+      code: "INSTALL_CHECK",
+      hint: "the launcher was not replaced; correct what failed, and run the install again",
+    });
+  };
   try {
     replaceFile(Deno, candidate, text, 0o755);
     const frequent = FREQUENT.map((command) => [command, "--help"]);
     // Twice: on a busy machine, a command may end before Deno has stored its compiled code.
-    for (const args of [["--help"], ["doctor"], ...frequent, ...frequent]) {
-      const { success, stdout, stderr } = await world.run(candidate, args, { cwd: folder.path, env: {} });
-      if (success) continue;
-      throw new FailedError(`Cannot run model-sync ${args.join(" ")}: ${`${stdout}\n${stderr}`.trim()}`, {
-        code: "INSTALL_CHECK",
-        hint: "the launcher was not replaced; correct what failed, and run the install again",
-      });
-    }
+    for (const args of [["--help"], ["doctor"], ...frequent, ...frequent]) await check(args);
+    foldCaches(cache);
+    // A user who may not write the caches can read them only beside their logs. Deno leaves new ones, which are empty.
+    await check(["status", "--help"]);
   } finally {
     removeIfThere(Deno, candidate);
   }
