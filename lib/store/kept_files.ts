@@ -43,6 +43,12 @@ export class KeptFiles {
     return this.#others.has(path) ? undefined : this.#entries.get(path);
   }
 
+  /** Whether a file stays. Its entry may list other chunks than the active release's. */
+  has({ path, size, sha256 }: ReleaseFile): boolean {
+    const entry = this.entryOf(path);
+    return entry?.sha256 === sha256 && entry.size === size;
+  }
+
   find(path: string): StagedFile | undefined {
     const entry = this.entryOf(path);
     const stamp = entry && this.cache.stampOf(path);

@@ -150,9 +150,9 @@ export class Staging implements AsyncDisposable {
     return [...this.#files.values()];
   }
 
-  /** Whether a file is one of the active release that stayed where it was, with this entry in its manifest. */
+  /** Whether a file of the active release stayed where it was, with this size and digest. */
   keeps(file: ReleaseFile): boolean {
-    return this.#kept?.entryOf(file.path) === file;
+    return this.#kept?.has(file) === true;
   }
 
   /** Returns the digest of a staged file, which may still be on its way to the disk. */

@@ -356,6 +356,27 @@ for (const prepare of [botWithSpare, botWithIndex]) {
   });
 }
 
+for (const prepare of [botWithSpare, botWithIndex]) {
+  Deno.test(`an unchanged file whose entry has other chunks stays where it is (${prepare.name})`, async () => {
+    using dir = memoryDir();
+    const { trainer, bot } = await prepare(dir);
+    await publishFiles(trainer, release("6"));
+    const clone = join(dir.path, "clone");
+    git(dir.path, "clone", "-q", registryOf(trainer), clone);
+    const manifest = join(clone, "model-sync.json");
+    const text = Deno.readTextFileSync(manifest);
+    const line = /("path":"BTC\/a\.npy".*?")\}/;
+    Deno.writeTextFileSync(manifest, text.replace(line, '$1,"contentChunks":"of a later version:1"}'));
+    git(clone, "commit", "-qam", "chunks");
+    git(clone, "push", "-q");
+    const steps = await stepsOfPull(bot, INDEXED);
+    assert.deepEqual(readFiles(bot.modelsDir), release("6"));
+    assert.deepEqual(steps.filter((step) => step.includes("BTC/a.npy")), []);
+    const stored = storeOf(testContext(), bot);
+    assert.match(JSON.stringify(activeManifest(stored)), /of a later version:1/);
+  });
+}
+
 Deno.test("a spare folder that cannot be used costs links, not the pull", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await botWithSpare(dir);
