@@ -198,8 +198,21 @@ export function makeWay(fs: FileSystem, root: string, target: string): void {
   fs.mkdirSync(dirname(target), { recursive: true });
 }
 
+/** How often a removal is tried: a program that a killed run started may create files for another moment. */
+const REMOVALS_MAX = 3;
+
 /** Removes a folder with its content, including read-only folders, if it exists. */
 export async function removeTree(fs: FileSystem, path: string): Promise<void> {
+  for (let left = REMOVALS_MAX; left > 0; left--) {
+    try {
+      return await removeFound(fs, path);
+    } catch (error) {
+      if (left === 1 || osErrorCode(error) !== "ENOTEMPTY") throw error;
+    }
+  }
+}
+
+async function removeFound(fs: FileSystem, path: string): Promise<void> {
   try {
     await fs.remove(path, { recursive: true });
   } catch (error) {

@@ -33,3 +33,18 @@ Deno.test("removeTree() reports other denied paths", async () => {
   const denied = () => Promise.reject(new Deno.errors.PermissionDenied("Permission denied"));
   await assert.rejects(removeTree({ ...Deno, remove: denied }, dir.path), Deno.errors.PermissionDenied);
 });
+
+Deno.test("removeTree() removes what a program of a killed run still creates in the folder", async () => {
+  using dir = tempDir();
+  const root = join(dir.path, "staging");
+  writeFiles(root, { "a": "a" });
+  let attempts = 0;
+  const remove: typeof Deno.remove = async (path, options) => {
+    if (attempts++ === 1) return await Deno.remove(path, options);
+    throw Object.assign(new Error("Directory not empty (os error 39)"), { code: "ENOTEMPTY" });
+  };
+  await removeTree({ ...Deno, remove }, root);
+  assert.deepEqual([...Deno.readDirSync(dir.path)], []);
+  attempts = 2; // No attempt succeeds any more.
+  await assert.rejects(removeTree({ ...Deno, remove }, root), { code: "ENOTEMPTY" });
+});
