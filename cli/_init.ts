@@ -3,9 +3,10 @@ import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
 import { jsonSchema } from "../lib/config/keys.ts";
 import { type Answers, LIFE_NAMES, type LifeName, lifeSettings, LIVES } from "../lib/config/lives.ts";
 import { renderShort, SCHEMA_FILE } from "../lib/config/starter.ts";
-import { UsageError } from "../lib/core/errors.ts";
+import { diskError, UsageError } from "../lib/core/errors.ts";
 import { type FileSystem, findEntry, replaceFile } from "../lib/core/files.ts";
 import { isGitPath } from "../lib/core/local_path.ts";
+import { systemFault } from "../lib/core/system_fault.ts";
 import type { CommandFlags } from "./_command.ts";
 import { choiceOperand } from "./_arguments.ts";
 import { choiceOption, type Operands, type Options, switchOption, textOption } from "./_declaration.ts";
@@ -186,13 +187,23 @@ async function refuseHidingAppsettings(
   );
 }
 
-/** Writes a configuration file and, if it is missing, the schema beside it. @returns the paths of what was written */
+/**
+ * Writes a configuration file and, if it is missing, the schema beside it.
+ *
+ * @returns the paths of what was written
+ * @throws {DiskError} naming the configuration file
+ */
 export function writeConfig(fs: FileSystem, { file, text }: PlannedFile, force: boolean): string[] {
-  fs.mkdirSync(dirname(file), { recursive: true });
   const schema = join(dirname(file), SCHEMA_FILE);
-  const writesSchema = force || findEntry(fs, schema) === undefined;
-  if (writesSchema) replaceFile(fs, schema, `${JSON.stringify(jsonSchema(), undefined, 2)}\n`);
-  // Last: a command that is killed before can be run again.
-  replaceFile(fs, file, text);
-  return writesSchema ? [file, schema] : [file];
+  try {
+    fs.mkdirSync(dirname(file), { recursive: true });
+    const writesSchema = force || findEntry(fs, schema) === undefined;
+    if (writesSchema) replaceFile(fs, schema, `${JSON.stringify(jsonSchema(), undefined, 2)}\n`);
+    // Last: a command that is killed before can be run again.
+    replaceFile(fs, file, text);
+    return writesSchema ? [file, schema] : [file];
+  } catch (error) {
+    const action = `write ${file}`;
+    throw systemFault(diskError(error, action), action);
+  }
 }

@@ -62,7 +62,9 @@ const CUT_WORD = /^\S{0,4096}(?=\s)/;
 /**
  * The largest captured outputs are lists of files: 200,000 paths of 300 bytes. A larger output is a bug or an attack.
  */
-const STDOUT_BYTES_MAX = 64 * 1024 * 1024;
+export const STDOUT_BYTES_MAX = 64 * 1024 * 1024;
+
+const TOO_LARGE = "OUTPUT_TOO_LARGE";
 
 /** The time for clean-up between SIGTERM and SIGKILL. Git removes its lock files in milliseconds. */
 const KILL_GRACE_MS = 5_000;
@@ -226,14 +228,17 @@ export async function runProcess(
     if (size > STDOUT_BYTES_MAX) {
       throw new FailedError(
         `Cannot use the output of ${describe(request)}: it is longer than ${STDOUT_BYTES_MAX} bytes`,
-        {
-          code: "OUTPUT_TOO_LARGE",
-        },
+        { code: TOO_LARGE },
       );
     }
     chunks.push(chunk.slice());
   }
   return { ...await process.exit, stdout: concatenate(chunks, size) };
+}
+
+/** Whether {@link runProcess} failed because of an output of more than {@link STDOUT_BYTES_MAX}. */
+export function isOutputTooLarge(error: unknown): boolean {
+  return error instanceof FailedError && error.code === TOO_LARGE;
 }
 
 function start(request: ProcessRequest, ownGroup: boolean): Deno.ChildProcess {

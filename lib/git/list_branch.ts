@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { FailedError } from "../core/errors.ts";
 import { type FileSystem, findEntry, replaceFile } from "../core/files.ts";
+import { isOutputTooLarge } from "../core/subprocess.ts";
 import type { CallOptions, Git, GitExit } from "./git.ts";
 import type { ObjectId } from "./object_id.ts";
 import type { SignInAtOnce } from "./remote_access.ts";
@@ -89,7 +89,7 @@ async function listAll(git: Git, remote: string, call: CallOptions): Promise<Lis
     const result = await git.attempt(["ls-remote", remote], call);
     return { exit: result, lines: linesOf(result.stdout) };
   } catch (error) {
-    if (error instanceof FailedError && error.code === "OUTPUT_TOO_LARGE") return undefined;
+    if (isOutputTooLarge(error)) return undefined;
     throw error;
   }
 }

@@ -7,6 +7,7 @@ import { jsonSchema } from "../../lib/config/keys.ts";
 import { LIFE_NAMES, type LifeName } from "../../lib/config/lives.ts";
 import { renderStarter } from "../../lib/config/starter.ts";
 import { HubServer } from "../../fakes/hub_server.ts";
+import { readOnlyFs, rootedFs } from "../helpers/fake_fs.ts";
 import { type CliResult, runCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository, git } from "../helpers/test_git.ts";
@@ -395,4 +396,13 @@ Deno.test("init for a machine that trains on RunPod names the set-up of the work
     stdout,
     /\nthe endpoint's worker is another machine; to set it up: model-sync init runpod-worker\nnext: /,
   );
+});
+
+Deno.test("init on a full disk names the file that it could not write", async () => {
+  using dir = tempDir();
+  const world = { fs: readOnlyFs(rootedFs(dir.path), "ENOSPC") };
+  const args = ["init", "huggingface", "--repo-id", "you/models"];
+  const { code, stderr } = await runCli("config", args, { cwd: dir.path, world });
+  assert.equal(code, 7, stderr);
+  assert.match(stderr, /Cannot write .*configs\/bot\.yaml: /);
 });

@@ -1,5 +1,7 @@
 import { decodeUtf8 } from "../../core/decode_utf8.ts";
 import { RefusedError } from "../../core/errors.ts";
+import { formatBytes } from "../../core/format.ts";
+import { isOutputTooLarge, STDOUT_BYTES_MAX } from "../../core/subprocess.ts";
 import { findMissing } from "../../git/find_missing.ts";
 import type { Git } from "../../git/git.ts";
 import { BLOBLESS, bloblessFetch } from "../../git/git_options.ts";
@@ -76,26 +78,38 @@ export async function fetchFiles(
 /**
  * Returns the texts of files at the root of a commit. Missing files are left out.
  *
- * @throws {RefusedError} code `REFERENCE_FILE_UNFIT` for a file that is not UTF-8, or not a plain file
+ * @throws {RefusedError} code `REFERENCE_FILE_UNFIT` for a file that is not UTF-8, too large, or not a plain file
  */
 export async function readTexts(
   files: CommitFiles,
   commit: ObjectId,
   paths: readonly string[],
 ): Promise<FileTexts> {
-  const { git, name, remote } = files;
+  const { git, remote } = files;
   const entries = await listEntries(files, commit, paths);
   const ids = [...entries.values()].map(({ id }) => id);
   const missing = remote === undefined ? [] : await findMissing(git, commit, ids);
   await fetchObjects(files, missing);
   const texts = new Map<string, string>();
   for (const [path, { id }] of entries) {
-    const bytes = await git.bytes(["cat-file", "blob", id], { action: `read ${path} of ${name}` });
-    const text = decodeUtf8(bytes);
-    if (text === undefined) throw unfit(name, path, "is not UTF-8 text");
-    texts.set(path, text);
+    texts.set(path, await readText(files, path, id));
   }
   return texts;
+}
+
+async function readText({ git, name }: CommitFiles, path: string, id: ObjectId): Promise<string> {
+  const text = decodeUtf8(await readBytes());
+  if (text === undefined) throw unfit(name, path, "is not UTF-8 text");
+  return text;
+
+  async function readBytes(): Promise<Uint8Array> {
+    try {
+      return await git.bytes(["cat-file", "blob", id], { action: `read ${path} of ${name}` });
+    } catch (error) {
+      if (!isOutputTooLarge(error)) throw error;
+      throw unfit(name, path, `is longer than ${formatBytes(STDOUT_BYTES_MAX)}`);
+    }
+  }
 }
 
 /** Returns the difference between two commits as a patch, whatever the repository's attributes say about diffs. */
