@@ -2,7 +2,7 @@ import { quote } from "../core/quote.ts";
 import { sep } from "node:path";
 import { isGone } from "../core/changed_file.ts";
 import { RefusedError } from "../core/errors.ts";
-import { type FileSystem, ifFound } from "../core/files.ts";
+import type { FileSystem } from "../core/files.ts";
 import { fileListProblem } from "./manifest.ts";
 import { compareUtf8, portablePathProblem, sortUtf8 } from "../core/portable_path.ts";
 import { isClutter } from "./clutter.ts";
@@ -133,12 +133,22 @@ function followLink(
   root: string,
 ): string {
   if (links === "refuse") throw unfit(root, `${path} is a symbolic link`);
-  const target = ifFound(() => fs.realPathSync(link));
+  const target = realPathOf(fs, link);
   if (target === undefined) throw unfit(root, `the link ${path} leads nowhere`);
   if (target !== realRoot && !target.startsWith(realRoot + sep)) {
     throw unfit(root, `the link ${path} leaves the folder, to ${target}`);
   }
   return target;
+}
+
+/** Returns where a link leads; `undefined` if that is nowhere, also for a circle of links. */
+function realPathOf(fs: FileSystem, link: string): string | undefined {
+  try {
+    return fs.realPathSync(link);
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
 }
 
 /** Returns the error for a folder that cannot be a release. */

@@ -79,6 +79,7 @@ Deno.test("publish() follows links inside the folder and refuses links that leav
   const bad: readonly (readonly [name: string, target: string, problem: RegExp])[] = [
     ["out", "/etc/hostname", /the link out leaves the folder, to \/etc\/hostname$/],
     ["dangling", "nothing", /the link dangling leads nowhere$/],
+    ["itself", "itself", /the link itself leads nowhere$/],
     ["circle", ".", /the link circle leads back to a folder that holds it$/],
     ["BTC/circle", ".", /the link BTC\/circle leads back to a folder that holds it$/],
   ];
