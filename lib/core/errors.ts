@@ -176,3 +176,12 @@ export function diskError(error: unknown, action: string): unknown {
     hint: "free disk space or repair the disk, then run again",
   });
 }
+
+/** Writes what only saves time later: a failure of the disk is ignored. */
+export function ifDiskTakes(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    if (!(diskError(error, "write") instanceof DiskError)) throw error;
+  }
+}

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { ifDiskTakes } from "../core/errors.ts";
 import { findText, replaceFile } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { clearWay } from "../core/set_aside.ts";
@@ -47,7 +48,7 @@ export class BlobMemory {
   }
 
   /**
-   * Saves the entries, if there are new ones. Once most of them are of other contents than those of the files, the ones
+   * Saves the entries, if there are new ones and the disk takes them. Once most of them are of other contents than those of the files, the ones
    * that are not useful are forgotten, which keeps the file small.
    *
    * @param count the number of the files
@@ -64,9 +65,12 @@ export class BlobMemory {
   }
 
   #replaceText(text: string): void {
+    const { fs } = this.#store;
     const path = MEMORY.path(this.#store);
-    clearWay(this.#store.fs, path);
-    replaceFile(this.#store.fs, path, text);
+    ifDiskTakes(() => {
+      clearWay(fs, path);
+      replaceFile(fs, path, text);
+    });
     this.#text = BlobText.of(text);
     this.#known = undefined;
   }
@@ -75,7 +79,7 @@ export class BlobMemory {
     const all = new Map([...this.#all, ...this.#added].filter(([, sha256]) => isUseful(sha256)));
     this.#known = all;
     this.#text = undefined;
-    MEMORY.replace(this.#store, { schema: 1, blobs: [...all.keys()], sha256s: [...all.values()] });
+    MEMORY.remember(this.#store, { schema: 1, blobs: [...all.keys()], sha256s: [...all.values()] });
   }
 
   get #all(): Map<string, Sha256> {

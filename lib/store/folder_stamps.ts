@@ -1,7 +1,7 @@
 import { join, posix } from "node:path";
 import * as z from "zod";
 import type { Clock } from "../core/clock.ts";
-import { DiskError, diskError } from "../core/errors.ts";
+import { ifDiskTakes } from "../core/errors.ts";
 import { findEntry, READABLE_FOLDER_MODE } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";
 import { Digest } from "../release/manifest.ts";
@@ -55,7 +55,7 @@ export function rememberFolders(
     const { mtimeMs, inode } = kept.get(folder) ?? findStamp(store, digest, folder, clock) ?? NEVER;
     return [folder, mtimeMs, inode] satisfies [string, number, number];
   });
-  ifRoom(() => fileOf(store, releaseDirName(digest)).replace({ release: digest, folders }));
+  ifDiskTakes(() => fileOf(store, releaseDirName(digest)).replace({ release: digest, folders }));
 }
 
 /** Matches no folder: names in it may change within the resolution of its time. */
@@ -90,7 +90,7 @@ export function foldersAbove(paths: Iterable<string>): ReadonlySet<string> {
 export function moveStampsToSpare(store: Store, digest: Digest, active: Digest): void {
   const read = fileOf(store, releaseDirName(digest)).read();
   if (read.kind !== "found") return fileOf(store, OF_SPARE).remove();
-  ifRoom(() => fileOf(store, OF_SPARE).replace({ ...read.value, release: active }));
+  ifDiskTakes(() => fileOf(store, OF_SPARE).replace({ ...read.value, release: active }));
 }
 
 /** Returns the stamps of the spare folder's folders; none if they are unknown, or of which a release lacks files. */
@@ -103,13 +103,4 @@ export function spareStamps(store: Store, release: Digest): FolderStamps {
 /** Removes the stamps of a removed release. */
 export function removeFolderStamps(store: Store, digest: Digest): void {
   fileOf(store, releaseDirName(digest)).remove();
-}
-
-function ifRoom(write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    const failure = diskError(error, "remember the folders of a release");
-    if (!(failure instanceof DiskError)) throw failure;
-  }
 }

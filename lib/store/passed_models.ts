@@ -46,5 +46,5 @@ export function rememberPassedModels(
   files: readonly Pick<ReleaseFile, "path" | "sha256">[],
 ): void {
   const lines = files.map(({ path, sha256 }) => `${sha256} ${path}`).join("\n");
-  PASSED.remember(store, { schema: 1, rules, files: lines }, "remember the checks");
+  PASSED.remember(store, { schema: 1, rules, files: lines });
 }

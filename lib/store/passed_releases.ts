@@ -29,5 +29,5 @@ export function findPassedRules(store: Store, digest: Digest): string | undefine
 export function rememberPassed(store: Store, digest: Digest, rules: string): void {
   const others = PASSED.find(store)?.releases.filter((release) => release.digest !== digest) ?? [];
   const releases = [...others, { digest, rules }].slice(-RELEASES_MAX);
-  PASSED.remember(store, { schema: 1, releases }, "remember the checks");
+  PASSED.remember(store, { schema: 1, releases });
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type * as z from "zod";
-import { DiskError, diskError } from "../core/errors.ts";
+import { ifDiskTakes } from "../core/errors.ts";
 import { StateFile, type StateFileOptions } from "../core/state_file.ts";
 import { whileLocked } from "../core/while_locked.ts";
 import { type RebuiltName, type StateFolder, warnOfDamage } from "./state_entries.ts";
@@ -33,18 +33,9 @@ export class RebuiltFile<Value> {
     this.#file(folder).replace(value);
   }
 
-  /**
-   * As {@link replace}, for a memory that only saves time: a failure of the disk is ignored.
-   *
-   * @param action completes "Cannot …" in the error that is ignored
-   */
-  remember(folder: StateFolder, value: Value, action: string): void {
-    try {
-      this.replace(folder, value);
-    } catch (error) {
-      const failure = diskError(error, action);
-      if (!(failure instanceof DiskError)) throw failure;
-    }
+  /** As {@link replace}, for a memory that only saves time: a failure of the disk is ignored. */
+  remember(folder: StateFolder, value: Value): void {
+    ifDiskTakes(() => this.replace(folder, value));
   }
 
   remove(folder: StateFolder): void {

@@ -29,5 +29,5 @@ export function wholeManifests(store: Store): ReadonlyMap<Digest, string> {
 export function rememberWhole(store: Store, digest: Digest, identity: string): void {
   const others = WHOLE.find(store)?.manifests.filter((manifest) => manifest.digest !== digest) ?? [];
   const manifests = [...others, { digest, identity }].slice(-MANIFESTS_MAX);
-  WHOLE.remember(store, { schema: 1, manifests }, "remember the manifest");
+  WHOLE.remember(store, { schema: 1, manifests });
 }

@@ -5,8 +5,10 @@ import { sha256Hex } from "../../lib/core/hash.ts";
 import { HeldFiles } from "../../lib/store/held_files.ts";
 import { BlobMemory } from "../../lib/store/blob_memory.ts";
 import { activeManifest } from "../../lib/store/pointers.ts";
-import { pulledReleases, storeOf } from "../helpers/machines.ts";
-import { memoryDir } from "../helpers/temp_dir.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
+import { osError } from "../helpers/fake_fs.ts";
+import { publishFiles, pulledReleases, pullTo, storeOf } from "../helpers/machines.ts";
+import { memoryDir, readFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 const KEPT = { "a.npy": "kept" };
@@ -105,4 +107,22 @@ Deno.test("a few digests of git objects are found and added without parsing the 
   for (const part of ["0".repeat(39) + "a", "a".repeat(40), "0".repeat(12)]) {
     assert.equal(new BlobMemory(store).find(part), undefined);
   }
+});
+
+Deno.test("a disk that takes no digests of git objects costs the next pull only time", async () => {
+  using dir = memoryDir();
+  const faults: string[] = [];
+  const fs = countingFs((step) => {
+    if (!/^open .*git_blobs\.json/.test(step)) return;
+    faults.push(step);
+    throw osError("ENOSPC");
+  });
+  const { trainer, bot } = await pulledReleases(dir.path, [KEPT]);
+  await publishFiles(trainer, { ...KEPT, "b.npy": "few" });
+  await pullTo(testContext({ fs }), bot);
+  const many = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`${index}.npy`, `${index}`]));
+  await publishFiles(trainer, { ...KEPT, ...many });
+  await pullTo(testContext({ fs }), bot);
+  assert.deepEqual(readFiles(bot.modelsDir), { ...KEPT, ...many });
+  assert.equal(faults.length, 2);
 });
