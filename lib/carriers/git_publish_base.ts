@@ -1,12 +1,13 @@
 import type { Context } from "../core/context.ts";
 import { VERSION } from "../core/version.ts";
 import { ATTRIBUTES, ATTRIBUTES_BYTES_MAX } from "../git/attributes.ts";
+import { CloneDamagedError } from "../git/clone_damage.ts";
 import type { Git } from "../git/git.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobHasher, objectFormatOf, type ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";
 import { type FoundPath, readPaths, textOf } from "../git/read_paths.ts";
-import { manifestPathOf, signaturePathOf } from "../git/tree.ts";
+import { listTree, manifestPathOf, signaturePathOf } from "../git/tree.ts";
 import { ManifestText } from "../release/manifest_text.ts";
 import { type Manifest, MANIFEST_BYTES_MAX } from "../release/manifest.ts";
 import { SIGNATURE_BYTES_MAX } from "../release/registry_file.ts";
@@ -60,8 +61,13 @@ export async function readPublishBase(
     ...(seal === undefined ? [] : [{ path: signaturePathOf(subdir), bytesMax: SIGNATURE_BYTES_MAX }]),
   ]);
   const attributes = attributesText(attributesFile, head);
-  // A registry of the original scripts has no manifest. If this machine published to it, the manifest was lost.
-  if (found === undefined) return { ...nothing, attributes, isDamaged: published !== undefined };
+  if (found === undefined) {
+    // Git answers the same for a manifest that it has lost: the sequence would begin again.
+    const [listed] = await listTree(git, head, [path]);
+    if (listed !== undefined) throw new CloneDamagedError(git.repoDir, `object ${listed.blob} is missing`);
+    // A registry of the original scripts has no manifest. If this machine published to it, the manifest was lost.
+    return { ...nothing, attributes, isDamaged: published !== undefined };
+  }
   const where = `${path} of commit ${head.slice(0, 12)}`;
   const isOfLastPublish = published?.checked === true && published.head === head;
   const ownText = isOfLastPublish ? await readOwnText(found, published) : undefined;

@@ -4,6 +4,7 @@ import { FailedError } from "../core/errors.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
 import { quote } from "../core/quote.ts";
 import { askForObjects } from "./cat_file.ts";
+import { CloneDamagedError } from "./clone_damage.ts";
 import type { Git } from "./git.ts";
 import { type ObjectFormat, objectFormatOf, type ObjectId } from "./object_id.ts";
 import { converted, isRemoval, type StagedEntry } from "./stage_models.ts";
@@ -39,15 +40,25 @@ export class TreeEdit {
    *
    * @param folders as {@link foldersAbove} returns them
    * @returns `undefined` if one of them has a name that is not UTF-8
+   * @throws {CloneDamagedError} the commit has one of them, but git does not
    */
   static async read(git: Git, commit: ObjectId, folders: readonly string[]): Promise<TreeEdit | undefined> {
     const read = new Map<string, Map<string, Entry>>();
     const names = folders.map((folder) => folder === "" ? `${commit}^{tree}` : `${commit}:${folder}`);
+    const absent: string[] = [];
     let row = 0;
     for await (const tree of readTrees(git, names)) {
+      if (tree === undefined) absent.push(folders[row] ?? "");
       const entries = tree === undefined ? new Map() : parseTreeObject(tree, objectFormatOf(commit));
       if (entries === undefined) return undefined;
       read.set(folders[row++] ?? "", entries);
+    }
+    // Git answers the same for a folder that it has lost: the new commit would lack all other files of that folder.
+    const lost = absent.find((folder) =>
+      folder === "" || read.get(folderAbove(folder))?.get(posix.basename(folder))?.mode === FOLDER
+    );
+    if (lost !== undefined) {
+      throw new CloneDamagedError(git.repoDir, `the folder ${quote(lost)} of commit ${commit} is missing`);
     }
     return new TreeEdit(git, objectFormatOf(commit), read);
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { FILE_DAMAGES, INDEX_DAMAGES, OBJECT_DAMAGES } from "../helpers/clone_damages.ts";
+import { FILE_DAMAGES, INDEX_DAMAGES, OBJECT_DAMAGES, unpack } from "../helpers/clone_damages.ts";
 import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -36,6 +36,24 @@ Deno.test("publish() publishes the next release whatever is damaged in its own c
   }
   await pullTo(testContext(), bot);
   assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
+});
+
+Deno.test("publish() clones again if its clone has lost a folder of models or the manifest", async (test) => {
+  for (const lost of ["models/BTC", "models", "model-sync.json"]) {
+    await test.step(lost, async () => {
+      using dir = memoryDir();
+      const trainer = newTrainer(dir.path);
+      writeFiles(trainer.modelsDir, { "BTC/other.joblib": "kept" });
+      await publishFrom(testContext(), trainer);
+      Deno.removeSync(await unpack(join(trainer.registry.repoDir, ".git"), `HEAD:${lost}`));
+      // As on a machine that has lost its store.
+      if (lost === "model-sync.json") Deno.removeSync(join(dir.path, "trainer/.model-sync/published.json"));
+      writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+      assert.equal((await publishFrom(testContext(), trainer)).sequence, 2);
+      const published = git(registryOf(trainer), "ls-tree", "-r", "--name-only", "main:models").split("\n");
+      assert.deepEqual(published.sort(), Object.keys(readFiles(trainer.modelsDir)).sort());
+    });
+  }
 });
 
 Deno.test("publish() keeps a release whose push failed, although its clone was damaged since", async () => {

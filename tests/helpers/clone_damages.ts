@@ -44,8 +44,8 @@ function replaceByPipe(path: string): void {
 
 const GARBAGE = noise(200, 3);
 
-/** Unpacks the packs to loose objects, and returns the file of HEAD's commit. */
-async function unpack(gitDir: string): Promise<string> {
+/** Unpacks the packs to loose objects, and returns the file of one of them. */
+export async function unpack(gitDir: string, object = "HEAD"): Promise<string> {
   const [dir, moved] = [join(gitDir, "objects/pack"), join(gitDir, "moved")];
   Deno.renameSync(dir, moved);
   Deno.mkdirSync(dir);
@@ -53,8 +53,8 @@ async function unpack(gitDir: string): Promise<string> {
     await gitWithInput(gitDir, Deno.readFileSync(join(moved, name)), "unpack-objects", "-q");
   }
   Deno.removeSync(moved, { recursive: true });
-  const head = git(gitDir, "rev-parse", "HEAD");
-  return join(gitDir, "objects", head.slice(0, 2), head.slice(2));
+  const id = git(gitDir, "rev-parse", object);
+  return join(gitDir, "objects", id.slice(0, 2), id.slice(2));
 }
 
 /** Damages to the objects of a clone. */
