@@ -82,6 +82,7 @@ export class FolderIndex implements FolderMemory {
       root,
       gitDir: this.#dir,
       index: this.#indexPath,
+      checksum: remembered.checksum,
       trustsCtime: true,
     });
     const folders = this.#listChangedFolders(root, folderStats);

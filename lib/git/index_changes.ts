@@ -1,5 +1,8 @@
+import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
+import type { FileSystem } from "../core/files.ts";
 import { Git } from "./git.ts";
+import { INDEX_CHECKSUM_BYTES, indexChecksum } from "./index_file.ts";
 
 /** Settings that override the user's configuration, so that git checks files strictly and runs no other program. */
 const STRICT = [
@@ -17,17 +20,19 @@ export interface IndexedFolder {
   /** A repository without commits. */
   readonly gitDir: string;
   readonly index: string;
+  /** The checksum that the index had when it was written. */
+  readonly checksum: string;
   /** Whether a file counts as changed if only its ctime did. */
   readonly trustsCtime: boolean;
 }
 
 /**
- * Returns the indexed files that are gone or look changed; `undefined` if git cannot read the index. Git examines 50,000
- * files in a quarter of the time that Deno needs.
+ * Returns the indexed files that are gone or look changed; `undefined` if the index is damaged. Git examines 50,000 files
+ * in a quarter of the time that Deno needs.
  */
 export async function listChangedFiles(
   context: Context,
-  { root, gitDir, index, trustsCtime }: IndexedFolder,
+  { root, gitDir, index, checksum, trustsCtime }: IndexedFolder,
 ): Promise<Set<string> | undefined> {
   const git = new Git(context, {
     repoDir: root,
@@ -36,9 +41,18 @@ export async function listChangedFiles(
     config: [...STRICT, `core.trustctime=${trustsCtime}`],
   });
   // This plumbing command compares times and sizes only, unlike `git diff`.
-  const { code, stdout } = await git.attempt(["diff-files", "--name-only", "-z"], {
-    action: `check ${root} for changes`,
-  });
-  if (code !== 0) return undefined;
+  const listing = git.attempt(["diff-files", "--name-only", "-z"], { action: `check ${root} for changes` });
+  const [{ code, stdout }, isIntact] = await settleAll([listing, isIndexIntact(context.fs, index, checksum)]);
+  if (code !== 0 || !isIntact) return undefined;
   return new Set(new TextDecoder().decode(stdout).split("\0").filter((path) => path !== ""));
+}
+
+/** Git does not compare the index with its checksum. A file whose entry is damaged might not be examined. */
+async function isIndexIntact(
+  fs: Pick<FileSystem, "readFileSync">,
+  index: string,
+  checksum: string,
+): Promise<boolean> {
+  const bytes = fs.readFileSync(index);
+  return await indexChecksum(bytes.subarray(0, -INDEX_CHECKSUM_BYTES)) === checksum;
 }

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import * as z from "zod";
-import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import { findEntry, removeTree, replaceFile } from "../core/files.ts";
 import { readAt } from "../core/read_at.ts";
@@ -8,7 +7,7 @@ import { StateFile } from "../core/state_file.ts";
 import { Digest } from "../release/manifest.ts";
 import type { FileOwner, IndexedFile, ReleaseIndex } from "../release/release_index.ts";
 import { listChangedFiles } from "./index_changes.ts";
-import { encodeIndex, INDEX_CHECKSUM_BYTES, indexChecksum, type IndexEntry } from "./index_file.ts";
+import { encodeIndex, INDEX_CHECKSUM_BYTES, type IndexEntry } from "./index_file.ts";
 
 const Remembered = z.object({
   schema: z.literal(1),
@@ -48,19 +47,19 @@ export class GitReleaseIndex implements ReleaseIndex {
   async findUnsure(release: Digest, folder: string): Promise<ReadonlySet<string> | undefined> {
     const remembered = this.#read();
     if (remembered?.release !== release) return undefined;
-    const listing = listChangedFiles(this.#context, {
+    const changed = await listChangedFiles(this.#context, {
       root: folder,
       gitDir: this.#dir,
       index: this.#indexPath,
+      checksum: remembered.checksum,
       // It changes with each link to a file.
       trustsCtime: false,
     });
-    const [changed, isIntact] = await settleAll([listing, this.#isIntact(remembered)]);
-    if (!isIntact) {
+    if (changed === undefined) {
       this.#remembered.remove();
       return undefined;
     }
-    for (const path of remembered.unsure) changed?.add(path);
+    for (const path of remembered.unsure) changed.add(path);
     return changed;
   }
 
@@ -97,12 +96,6 @@ export class GitReleaseIndex implements ReleaseIndex {
   #read(): Remembered | undefined {
     const read = this.#remembered.read();
     return read.kind === "found" && read.value.checksum === this.#readChecksum() ? read.value : undefined;
-  }
-
-  /** Git does not compare the index with its checksum. A file whose entry is damaged would not be examined. */
-  async #isIntact({ checksum }: Remembered): Promise<boolean> {
-    const bytes = this.#context.fs.readFileSync(this.#indexPath);
-    return await indexChecksum(bytes.subarray(0, -INDEX_CHECKSUM_BYTES)) === checksum;
   }
 
   #readChecksum(): string | undefined {
