@@ -165,7 +165,7 @@ class FolderReader {
     }
     const models = await hashWithCache(this.#context, this.#store, found, this.#options);
     await this.#memory.remember(found, models);
-    return { models, remember: () => Promise.resolve() };
+    return { models, remember: ALREADY_REMEMBERED };
   }
 
   /** The models may have been sent: a failure of the disk costs only the time of another reading. */
@@ -190,6 +190,9 @@ function keepFiles({ log }: Context, store: Store, { digest, files }: ModelSet):
 }
 
 type Found = FoundFiles | RescannedFiles;
+
+/** A function made where the list of files is known would keep the list of many files until the end of the publish. */
+const ALREADY_REMEMBERED = () => Promise.resolve();
 
 /**
  * If fewer bytes may have changed, they are hashed. Reading and writing the digests of all files in the cache would take
