@@ -194,8 +194,8 @@ export class StatCache implements DigestCache {
   /** Forgets all other paths. */
   keepOnly(files: readonly { readonly path: string }[]): void {
     const paths = new Set(files.map(({ path }) => path));
-    for (const path of [...this.#columns?.paths ?? [], ...this.#changes.keys()]) {
-      if (!paths.has(path)) this.forget(path);
+    for (const known of [this.#columns?.paths ?? [], this.#changes.keys()]) {
+      for (const path of known) if (!paths.has(path)) this.forget(path);
     }
   }
 
@@ -232,15 +232,11 @@ export class StatCache implements DigestCache {
     return row;
   }
 
-  #entries(): Map<string, Entry> {
-    const entries = new Map<string, Entry>();
-    for (const [row, path] of this.#columns?.paths.entries() ?? []) {
-      if (this.#columns !== undefined && !this.#changes.has(path)) {
-        entries.set(path, entryOf(this.#columns, row));
-      }
+  *#entries(): Generator<readonly [path: string, entry: Entry]> {
+    for (const [row, path] of this.listed.paths.entries()) {
+      if (!this.#changes.has(path)) yield [path, entryOf(this.listed, row)];
     }
-    for (const [path, entry] of this.#changes) if (entry !== undefined) entries.set(path, entry);
-    return entries;
+    for (const [path, entry] of this.#changes) if (entry !== undefined) yield [path, entry];
   }
 }
 
@@ -302,14 +298,28 @@ export function isSettled(info: FileStat | Deno.FileInfo, clock: Clock): boolean
   return Math.abs(clock.now().getTime() - mtimeMs) >= settledMs;
 }
 
-function toColumns(entries: ReadonlyMap<string, Entry>): StatColumns {
-  const rows = [...entries.values()];
+/** @param entries are not kept: those of many files take more memory than the columns */
+function toColumns(entries: Iterable<readonly [path: string, entry: Entry]>): StatColumns {
+  const paths: string[] = [];
+  const sha256s: string[] = [];
+  const sizes: number[] = [];
+  const mtimesMs: number[] = [];
+  const ctimesMs: number[] = [];
+  const inodes: number[] = [];
+  for (const [path, entry] of entries) {
+    paths.push(path);
+    sha256s.push(entry.sha256);
+    sizes.push(entry.size);
+    mtimesMs.push(entry.mtimeMs);
+    ctimesMs.push(entry.ctimeMs);
+    inodes.push(entry.inode);
+  }
   return {
-    paths: [...entries.keys()],
-    sizes: Float64Array.from(rows, (row) => row.size),
-    mtimesMs: Float64Array.from(rows, (row) => row.mtimeMs),
-    ctimesMs: Float64Array.from(rows, (row) => row.ctimeMs),
-    inodes: Float64Array.from(rows, (row) => row.inode),
-    sha256s: rows.map((row) => row.sha256).join(""),
+    paths,
+    sizes: new Float64Array(sizes),
+    mtimesMs: new Float64Array(mtimesMs),
+    ctimesMs: new Float64Array(ctimesMs),
+    inodes: new Float64Array(inodes),
+    sha256s: sha256s.join(""),
   };
 }

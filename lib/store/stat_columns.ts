@@ -25,19 +25,21 @@ const FILE_NUMBERS = 4;
 /** Encodes the columns. Numbers have the machine's byte order: a cache is not moved between machines. */
 export function encodeColumns(columns: StatColumns): Uint8Array {
   const { paths, sizes, mtimesMs, ctimesMs, inodes } = columns;
-  const digits = new TextEncoder().encode(columns.sha256s);
-  const names = new TextEncoder().encode(paths.join("\0"));
-  const numbers = new Float64Array(HEADER_NUMBERS + paths.length * FILE_NUMBERS);
+  const encoder = new TextEncoder();
+  const names = encoder.encode(paths.join("\0"));
+  const numberCount = HEADER_NUMBERS + paths.length * FILE_NUMBERS;
+  const digitsAt = numberCount * Float64Array.BYTES_PER_ELEMENT;
+  const namesAt = digitsAt + paths.length * SHA256_DIGITS;
+  const bytes = new Uint8Array(namesAt + names.length);
+  const numbers = new Float64Array(bytes.buffer, 0, numberCount);
   numbers.set([MAGIC, FORMAT, paths.length, names.length]);
   let offset = HEADER_NUMBERS;
   for (const column of [sizes, mtimesMs, ctimesMs, inodes]) {
     numbers.set(column, offset);
     offset += column.length;
   }
-  const bytes = new Uint8Array(numbers.byteLength + digits.length + names.length);
-  bytes.set(new Uint8Array(numbers.buffer));
-  bytes.set(digits, numbers.byteLength);
-  bytes.set(names, numbers.byteLength + digits.length);
+  encoder.encodeInto(columns.sha256s, bytes.subarray(digitsAt, namesAt));
+  bytes.set(names, namesAt);
   return bytes;
 }
 
