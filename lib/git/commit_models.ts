@@ -4,7 +4,7 @@ import type { Context } from "../core/context.ts";
 import { settleAll } from "../core/concurrency.ts";
 import { removeTree } from "../core/files.ts";
 import { Working } from "../core/working.ts";
-import { formatManifest } from "../release/format_manifest.ts";
+import { formatManifest, formatPieces } from "../release/format_manifest.ts";
 import {
   createManifest,
   type Manifest,
@@ -21,7 +21,7 @@ import { closeJournal, openJournal, scratchOf, takeBack } from "./journal.ts";
 import { findLfsFolder, syncLfsObjects } from "./lfs.ts";
 import { divideModels, findChanges, type ModelChanges, type ModelDelta } from "./model_changes.ts";
 import type { ObjectFormat, ObjectId } from "./object_id.ts";
-import { packModels } from "./pack_models.ts";
+import { packModels, type TextPieces } from "./pack_models.ts";
 import type { CommittedFile } from "./read_again.ts";
 import type { Registry } from "./registry.ts";
 import type { StagedEntry } from "./stage_models.ts";
@@ -273,16 +273,17 @@ async function describeRelease(
   { subdir, set, signer, details, delta }: ModelCommit,
   kept: () => readonly ReleaseFile[],
   written: readonly CommittedFile[],
-): Promise<ReadonlyMap<string, string>> {
+): Promise<ReadonlyMap<string, TextPieces>> {
+  const encoder = new TextEncoder();
   if (delta !== undefined && signer === undefined) {
     const text = delta.text.change(set.digest, details, written, delta.removed);
-    return new Map([[manifestPathOf(subdir), text]]);
+    return new Map([[manifestPathOf(subdir), [encoder.encode(text)]]]);
   }
   const manifest = await createManifest([...kept(), ...written], details, set);
   if (manifest.digest !== set.digest) throw changedFile(set.dir);
-  const text = formatManifest(manifest);
-  const signature = await signer?.sign(manifest, text, posix.basename(subdir));
-  const texts = new Map([[manifestPathOf(subdir), text]]);
-  if (signature !== undefined) texts.set(signaturePathOf(subdir), signature);
-  return texts;
+  const pieces = Array.from(formatPieces(manifest), (piece) => encoder.encode(piece));
+  const texts = new Map([[manifestPathOf(subdir), pieces]]);
+  if (signer === undefined) return texts;
+  const signature = await signer.sign(manifest, formatManifest(manifest), posix.basename(subdir));
+  return texts.set(signaturePathOf(subdir), [encoder.encode(signature)]);
 }

@@ -28,13 +28,15 @@ export interface PackPlan {
   /** The number of texts that {@link describe} returns. */
   readonly textCount: number;
   /** Returns the texts that describe the models, such as the manifest, by path. They are in the pack, too. */
-  readonly describe: (files: readonly CommittedFile[]) => Promise<ReadonlyMap<string, string>>;
+  readonly describe: (files: readonly CommittedFile[]) => Promise<ReadonlyMap<string, TextPieces>>;
 }
+
+/** A text in UTF-8. That of many files is in memory once, in pieces. */
+export type TextPieces = readonly Uint8Array[];
 
 /** A text in the pack. */
 export interface PackedText {
   readonly path: string;
-  readonly text: string;
   /** In bytes. */
   readonly size: number;
   readonly blob: ObjectId;
@@ -79,7 +81,9 @@ export async function packModels(context: Context, plan: PackPlan): Promise<Pack
       committed.push(added);
     }
     const texts: PackedText[] = [];
-    for (const [path, text] of await plan.describe(committed)) texts.push(await addText(pack, path, text));
+    for (const [path, pieces] of await plan.describe(committed)) {
+      texts.push(await addText(pack, path, pieces));
+    }
     return { files: committed, texts, pack: await pack.finish() };
   } catch (error) {
     throw diskError(error, `write models into ${scratch}`);
@@ -101,7 +105,7 @@ async function addFile(
 ): Promise<CommittedFile> {
   if (lfsFolder !== undefined && inLfs.has(file.path)) {
     const release = await storeLfsObject(context, lfsFolder, join(scratch, "lfs"), file, onBytes);
-    const { blob } = await addText(pack, file.path, pointerTo(file));
+    const { blob } = await addText(pack, file.path, [new TextEncoder().encode(pointerTo(file))]);
     return { ...release, blob };
   }
   const blob = pack.begin(file.size);
@@ -117,14 +121,16 @@ async function addFile(
   return { ...release, blob: blob.end() };
 }
 
-async function addText(pack: PackWriter, path: string, text: string): Promise<PackedText> {
-  const bytes = new TextEncoder().encode(text);
-  const blob = pack.begin(bytes.length);
-  for (let start = 0; start < bytes.length; start += TEXT_PIECE_BYTES) {
-    await pack.ready();
-    blob.update(bytes.subarray(start, start + TEXT_PIECE_BYTES));
+async function addText(pack: PackWriter, path: string, pieces: TextPieces): Promise<PackedText> {
+  const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const blob = pack.begin(size);
+  for (const piece of pieces) {
+    for (let start = 0; start < piece.length; start += TEXT_PIECE_BYTES) {
+      await pack.ready();
+      blob.update(piece.subarray(start, start + TEXT_PIECE_BYTES));
+    }
   }
-  return { path, text, size: bytes.length, blob: blob.end() };
+  return { path, size, blob: blob.end() };
 }
 
 /** Returns git's name for the pointer to a file in Git LFS. */

@@ -4,8 +4,21 @@ import type { Manifest, ReleaseFile } from "./manifest.ts";
  * Returns the text of a manifest: one line for each file and each withdrawal, for readable diffs in a registry that
  * compress well.
  */
-export function formatManifest({ files, ...head }: Manifest): string {
-  return `${formatHead(head)},\n${lineList("files", files.map(formatFile))}\n}\n`;
+export function formatManifest(manifest: Manifest): string {
+  return [...formatPieces(manifest)].join("");
+}
+
+/** The lines of a piece of text: the lines of many files would be in memory twice. */
+const PIECE_LINES = 1024;
+
+/** Yields the text of {@link formatManifest} in pieces. */
+export function* formatPieces({ files, ...head }: Manifest): Generator<string> {
+  yield `${formatHead(head)},\n${listStart("files")}`;
+  for (let start = 0; start < files.length; start += PIECE_LINES) {
+    const lines = files.slice(start, start + PIECE_LINES).map(formatFile).join(LINE_BREAK);
+    yield start === 0 ? lines : `${LINE_BREAK}${lines}`;
+  }
+  yield `${LIST_END}\n}\n`;
 }
 
 /** Returns the beginning of the text of a manifest: all but the list of its files. */
@@ -23,6 +36,13 @@ export function formatFile({ path, size, sha256, contentChunks }: ReleaseFile): 
   );
 }
 
+const LINE_BREAK = ",\n    ";
+const LIST_END = "\n  ]";
+
+function listStart(key: string): string {
+  return `  "${key}": [\n    `;
+}
+
 function lineList(key: string, values: readonly string[]): string {
-  return `  "${key}": [\n    ${values.join(",\n    ")}\n  ]`;
+  return `${listStart(key)}${values.join(LINE_BREAK)}${LIST_END}`;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { formatManifest } from "../../lib/release/format_manifest.ts";
+import { formatManifest, formatPieces } from "../../lib/release/format_manifest.ts";
 import {
   createManifest,
   fileListProblem,
@@ -43,6 +43,18 @@ Deno.test("parseManifest() returns the manifest that formatManifest() wrote", as
     assert.deepEqual(await parseManifest(formatManifest(manifest), "test"), manifest);
     assert.deepEqual(readManifest(formatManifest(manifest), "test"), manifest);
   }));
+});
+
+Deno.test("formatPieces() yields a manifest of many files in pieces of few, one line for each file", async () => {
+  const list = Array.from(
+    { length: 3_000 },
+    (_, index) => ({ path: `${index}.npy`, size: index, sha256: SHA }),
+  );
+  const manifest = await createManifest(list, details);
+  const pieces = [...formatPieces(manifest)];
+  assert.deepEqual(readManifest(pieces.join(""), "test"), manifest);
+  assert.equal(pieces.join("").match(/^ {4}{"path":.*},?$/gm)?.length, 3_000);
+  assert.ok(pieces.length > 3);
 });
 
 Deno.test("parseManifest() returns and refuses with a known manifest what it does without one", async () => {
