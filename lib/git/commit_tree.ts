@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
+import { encodePieces } from "../core/encode_pieces.ts";
 import { removeIfThere } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { parsePointer, POINTER_BYTES_MAX } from "../release/lfs_pointer.ts";
@@ -68,7 +69,7 @@ export class CommitIndex {
     const ordered = [...entries.filter(isRemoval), ...entries.filter((entry) => !isRemoval(entry))];
     await this.git.bytes(["update-index", "--add", "--replace", "-z", "--index-info"], {
       action: this.#action,
-      stdin: ordered.map(({ mode, blob, path }) => `${mode} ${blob}\t${path}\0`).join(""),
+      stdin: encodePieces(linesOf(ordered)),
     });
   }
 
@@ -76,6 +77,11 @@ export class CommitIndex {
     // A blobless clone does not have the blobs of files that did not change.
     return await this.git.text(["write-tree", "--missing-ok"], { action: this.#action });
   }
+}
+
+/** Yields the input of `git update-index -z --index-info`. */
+function* linesOf(entries: readonly StagedEntry[]): Generator<string> {
+  for (const { mode, blob, path } of entries) yield `${mode} ${blob}\t${path}\0`;
 }
 
 /** Writes a text as a blob, and returns its name. */

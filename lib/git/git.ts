@@ -109,7 +109,7 @@ export interface GitOptions {
 export interface CallOptions {
   /** Completes "Cannot …" in the error: `read the branch main`. */
   readonly action: string;
-  readonly stdin?: string;
+  readonly stdin?: string | AsyncIterable<Uint8Array>;
   /** Whether the call copies files or uses the network, so that the transfer's time limit applies. */
   readonly transfer?: boolean;
   /** Whether the call waits for one answer of a remote, so that its time limit applies. */

@@ -1,4 +1,5 @@
 import { FailedError } from "../core/errors.ts";
+import { encodePieces } from "../core/encode_pieces.ts";
 import type { Git } from "./git.ts";
 import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
@@ -28,14 +29,16 @@ export async function removeMarks(registry: Registry, paths: readonly string[]):
   });
   const marked = output.split("\0").filter((line) => line !== "" && !line.startsWith("H "));
   if (marked.length === 0) return;
-  const stdin = joined(marked.map((line) => line.slice("H ".length)));
+  const names = marked.map((line) => line.slice("H ".length));
   for (const mark of ["--no-assume-unchanged", "--no-skip-worktree"]) {
+    const stdin = encodePieces(ended(names));
     await registry.git.bytes(["update-index", mark, "-z", "--stdin"], { action, stdin });
   }
 }
 
-function joined(paths: readonly string[]): string {
-  return paths.map((path) => `${path}\0`).join("");
+/** Yields each path with the NUL after it. */
+function* ended(paths: Iterable<string>): Generator<string> {
+  for (const path of paths) yield `${path}\0`;
 }
 
 /**
@@ -48,7 +51,12 @@ function joined(paths: readonly string[]): string {
  */
 export async function findInLfs(git: Git, subdir: string, paths: readonly string[]): Promise<Set<string>> {
   const inLfs = new Set<string>();
-  const inRepository = paths.map((path) => `${subdir}/${path}`);
+  if (paths.length === 0) return inLfs;
+  const inRepository = {
+    *[Symbol.iterator]() {
+      for (const path of paths) yield `${subdir}/${path}`;
+    },
+  };
   for (const [path, filter] of await filtersOf(git, inRepository, ["--cached"])) {
     if (filter === "lfs") inLfs.add(path.slice(subdir.length + 1));
     else if (!["unspecified", "unset"].includes(filter)) {
@@ -66,27 +74,34 @@ export async function findInLfs(git: Git, subdir: string, paths: readonly string
 
 /** Whether attributes of any file put one of these paths into Git LFS. */
 export async function isAnyInLfs(registry: Registry, paths: readonly string[]): Promise<boolean> {
-  return (await filtersOf(registry.git, paths, [])).some(([, filter]) => filter === "lfs");
+  if (paths.length === 0) return false;
+  for (const [, filter] of await filtersOf(registry.git, paths, [])) if (filter === "lfs") return true;
+  return false;
 }
 
-/** Returns the filter that attributes set for each path: `lfs`, `unspecified` … */
+/** Returns the filter that attributes set for each path, `lfs`, `unspecified` …, without a list of those of many files. */
 async function filtersOf(
   git: Git,
-  paths: readonly string[],
+  paths: Iterable<string>,
   options: readonly string[],
-): Promise<[path: string, filter: string][]> {
-  if (paths.length === 0) return [];
+): Promise<Iterable<[path: string, filter: string]>> {
   const output = await git.text(["check-attr", ...options, "-z", "--stdin", "filter"], {
     action: `look for filters in ${git.repoDir}`,
-    stdin: joined(paths),
+    stdin: encodePieces(ended(paths)),
   });
-  const fields = output.split("\0");
-  const filters: [string, string][] = [];
-  for (let index = 0; index + 2 < fields.length; index += 3) {
-    const [path = "", , filter = ""] = fields.slice(index, index + 3);
-    filters.push([path, filter]);
+  return parseFilters(output);
+}
+
+/** Each answer is a path, the attribute's name and its value, each with a NUL after it. */
+function* parseFilters(output: string): Generator<[path: string, filter: string]> {
+  for (let start = 0; start < output.length;) {
+    const pathEnd = output.indexOf("\0", start);
+    const nameEnd = output.indexOf("\0", pathEnd + 1);
+    const end = output.indexOf("\0", nameEnd + 1);
+    if (pathEnd === -1 || nameEnd === -1 || end === -1) return;
+    yield [output.slice(start, pathEnd), output.slice(nameEnd + 1, end)];
+    start = end + 1;
   }
-  return filters;
 }
 
 /** The places of attributes, for hints. */

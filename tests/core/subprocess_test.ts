@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { encodePieces } from "../../lib/core/encode_pieces.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { type ProcessRequest, runProcess, spawnProcess } from "../../lib/core/subprocess.ts";
 import { TimeLimit, type Timers } from "../../lib/core/time_limit.ts";
@@ -206,4 +207,14 @@ Deno.test("runProcess() stops a program that prints more than the limit", async 
   const script = `echo $$ > ${dir.path}/pid; head -c 67108865 /dev/zero; exec sleep 61`;
   await assert.rejects(runProcess(spawnProcess, shell(script)), { code: "OUTPUT_TOO_LARGE" });
   assert.equal(isRunning(Deno.readTextFileSync(`${dir.path}/pid`).trim()), false);
+});
+
+Deno.test("encodePieces() yields all texts in order, in pieces of which none holds many of them", async () => {
+  const texts = Array.from({ length: 30_000 }, (_, index) => `models/é_${index}\0`);
+  const pieces = await Array.fromAsync(encodePieces(texts));
+  const { stdout } = await runProcess(spawnProcess, shell("cat", { stdin: encodePieces(texts) }));
+  assert.equal(new TextDecoder().decode(stdout), texts.join(""));
+  assert.equal(pieces.reduce((sum, piece) => sum + piece.length, 0), stdout.length);
+  assert.ok(Math.max(...pieces.map((piece) => piece.length)) < 256 * 1024);
+  assert.deepEqual(await Array.fromAsync(encodePieces([])), []);
 });
