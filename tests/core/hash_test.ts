@@ -30,6 +30,27 @@ Deno.test("hashFile() and copyAndHash() return the digest of files of any size",
   }
 });
 
+Deno.test("hashFile() reads small files one after the other into one buffer, and files at once into several", async () => {
+  using dir = tempDir();
+  const paths = ["a", "b", "c"].map((name) => `${dir.path}/${name}`);
+  for (const path of paths) Deno.writeTextFileSync(path, path);
+  const buffers = new Set<ArrayBufferLike>();
+  for (const path of paths) {
+    await hashFile(Deno, path, { signal, onBytes: ({ buffer }) => void buffers.add(buffer) });
+  }
+  assert.equal(buffers.size, 1);
+  const texts = paths.map(async (path) => {
+    let text = "";
+    const onBytes = async (piece: Uint8Array) => {
+      await new Promise((resolve) => setTimeout(resolve));
+      text = new TextDecoder().decode(piece);
+    };
+    await hashFile(Deno, path, { signal, onBytes });
+    return text;
+  });
+  assert.deepEqual(await Promise.all(texts), paths);
+});
+
 Deno.test("copyAndHash() never overwrites", async () => {
   using dir = tempDir();
   Deno.writeTextFileSync(`${dir.path}/a`, "a");
