@@ -63,10 +63,10 @@ export class GitReleaseIndex implements ReleaseIndex {
     return changed;
   }
 
-  follow(before: Digest, release: Digest, changed: ReadonlySet<string>): boolean {
+  follow(before: Digest, release: Digest, others: readonly string[]): boolean {
     const remembered = this.#read();
     if (remembered?.release !== before) return false;
-    const unsure = [...new Set([...remembered.unsure, ...changed])];
+    const unsure = [...new Set([...remembered.unsure, ...others])];
     if (unsure.length > UNSURE_MAX) return false;
     this.#remembered.replace({ ...remembered, release, unsure });
     return true;

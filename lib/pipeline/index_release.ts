@@ -1,11 +1,12 @@
+import type { Offer } from "../carriers/carrier.ts";
 import { DiskError, diskError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
 import { sha256At } from "../core/sha256_column.ts";
-import type { ReleaseChanges } from "../release/changes.ts";
 import type { Manifest } from "../release/manifest.ts";
 import type { IndexedFile, ReleaseIndex } from "../release/release_index.ts";
 import { releaseDir } from "../store/releases.ts";
+import type { StagedFile } from "../store/staged_file.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
 
@@ -13,18 +14,21 @@ import type { Store } from "../store/store.ts";
  * Indexes the active release, if the next pull can use that: if there is a spare folder. Ignores a failure of the disk: the
  * next pull only takes longer.
  *
- * @param since how the release differs from the one that it replaced, if that is known
+ * @param offer of this release
+ * @param staged its files, without those of the replaced release that stayed where they were
  */
 export async function indexRelease(
   store: Store,
   index: ReleaseIndex | undefined,
   { digest, files: { length } }: Manifest,
-  since: ReleaseChanges | undefined,
+  { since }: Pick<Offer, "since">,
+  staged: readonly StagedFile[],
 ): Promise<void> {
   if (index === undefined || length < index.filesMin) return;
   if (findEntry(store.fs, store.spare) === undefined) return;
   try {
-    if (since !== undefined && index.follow(since.active.digest, digest, since.changed)) return;
+    const others = staged.map(({ path }) => path);
+    if (since !== undefined && index.follow(since.active.digest, digest, others)) return;
     const files = filesOf(StatCache.ofRelease(store, digest));
     const owner = findEntry(store.fs, `${releaseDir(store, digest)}/${files[0]?.path}`);
     if (owner !== undefined) await index.replace(digest, files, owner);

@@ -237,7 +237,7 @@ async function pullOffered(
   const otherWriter = accepted && recordedWriter(accepted.writer);
   rememberPulled(context, store, revision, release.manifest, unchanged, otherWriter);
   await tidyUp(context, store, unchanged ? undefined : options.keep);
-  if (!unchanged) await indexRelease(store, source.index, release.manifest, offer.since);
+  if (!unchanged) await indexRelease(store, source.index, release.manifest, offer, staging.files);
   return report(store, source, revision.id, release.manifest, {
     outcome: unchanged ? "unchanged" : "activated",
     changed: repaired > 0

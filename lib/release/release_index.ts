@@ -27,10 +27,11 @@ export interface ReleaseIndex {
   /**
    * Remembers a release instead of the one before it.
    *
-   * @param changed the paths of the files that only the new release has, or with another content
+   * @param others the paths of the files that are not the same files on the disk as in the release before: what the index says
+   * of such a file may be true of the older file only
    * @returns whether it did: not if another release is remembered, or if too many files changed since the index was written
    */
-  follow(before: Digest, release: Digest, changed: ReadonlySet<string>): boolean;
+  follow(before: Digest, release: Digest, others: readonly string[]): boolean;
   /** Remembers a release. @param files in the order of their paths' bytes */
   replace(release: Digest, files: readonly IndexedFile[], owner: FileOwner): Promise<void>;
 }

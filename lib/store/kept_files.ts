@@ -18,7 +18,7 @@ export class KeptFiles {
   /**
    * Finds the files that stay in a folder, which was the spare folder.
    *
-   * @param cache of the active release
+   * @param cache of the active release. A digest that it has forgotten, or found changed, is not trusted
    * @returns `undefined` if each file has to be examined
    */
   static async find(
@@ -27,9 +27,11 @@ export class KeptFiles {
     cache: StatCache,
     folder: string,
   ): Promise<KeptFiles | undefined> {
-    if (!isIndexed(index, files.length) || cache.listed.paths.length !== files.length) return undefined;
-    const unsure = await index?.findUnsure(digest, folder);
-    return unsure && new KeptFiles(files, cache, new Set([...changed, ...removed, ...unsure]));
+    const unsure = isIndexed(index, files.length) ? await index?.findUnsure(digest, folder) : undefined;
+    if (unsure === undefined) return undefined;
+    const others = new Set([...changed, ...removed, ...unsure]);
+    for (const { path, sha256 } of files) if (!cache.hadDigest(path, sha256)) others.add(path);
+    return new KeptFiles(files, cache, others);
   }
 
   private constructor(files: readonly ReleaseFile[], cache: StatCache, others: ReadonlySet<string>) {

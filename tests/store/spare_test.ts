@@ -377,6 +377,48 @@ for (const prepare of [botWithSpare, botWithIndex]) {
   });
 }
 
+/** Changes a byte of a file of the active release. Its size and its time stay the same. Returns where it is. */
+function damageUnseen(bot: Machine): string {
+  const damaged = join(Deno.realPathSync(bot.modelsDir), "BTC/a.npy");
+  const { mtime } = Deno.statSync(damaged);
+  assert.ok(mtime !== null);
+  Deno.chmodSync(damaged, 0o644);
+  Deno.writeTextFileSync(damaged, "b");
+  Deno.utimeSync(damaged, mtime, mtime);
+  return damaged;
+}
+
+for (const prepare of [botWithSpare, botWithIndex]) {
+  Deno.test(`damage that an unfinished \`pull --force\` found is repaired by the next pull (${prepare.name})`, async () => {
+    using dir = memoryDir();
+    const { bot } = await prepare(dir);
+    const damaged = damageUnseen(bot);
+    const fs = countingFs((step) => {
+      if (/^mkdir .*\/staging\/.*\/files$/.test(step)) throw osError("EIO");
+    });
+    const failing = pullTo(testContext({ fs, clock: LATER }), bot, { ...INDEXED, force: true });
+    await assert.rejects(failing, { code: "DISK" });
+    assert.ok(readFiles(spareOf(bot))["BTC/a.npy"] !== undefined);
+    await pullTo(testContext({ clock: LATER }), bot, INDEXED);
+    assert.equal(Deno.readTextFileSync(damaged), "a");
+  });
+}
+
+for (const prepare of [botWithSpare, botWithIndex]) {
+  Deno.test(`\`pull --force\` downloads a file again of which only the bytes show the damage, and no later pull uses it (${prepare.name})`, async () => {
+    using dir = memoryDir();
+    const { trainer, bot } = await prepare(dir);
+    const damaged = damageUnseen(bot);
+    await pullTo(testContext({ clock: LATER }), bot, { ...INDEXED, force: true });
+    assert.equal(Deno.readTextFileSync(damaged), "a");
+    for (const text of ["6", "7", "8"]) {
+      await publishFiles(trainer, release(text));
+      await pullTo(testContext({ clock: LATER }), bot, INDEXED);
+      assert.deepEqual(readFiles(bot.modelsDir), release(text));
+    }
+  });
+}
+
 Deno.test("a spare folder that cannot be used costs links, not the pull", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await botWithSpare(dir);
