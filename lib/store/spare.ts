@@ -179,23 +179,38 @@ class WantedFiles {
   readonly #scratch: string;
   readonly #known: FolderStamps;
   /** The names of the known folders in each folder. */
-  readonly #inside: ReadonlyMap<string, readonly string[]>;
+  readonly #inside = new Map<string, string[]>();
 
   constructor(fs: FileSystem, scratch: string, wanted: Iterable<string>, known: FolderStamps) {
     this.#fs = fs;
     this.#scratch = scratch;
     this.missing = new Set(wanted);
     this.#known = known;
-    const named = [...known.keys()].filter((folder) => folder !== "");
-    this.#inside = Map.groupBy(named, folderOf);
+    for (const folder of known.keys()) {
+      if (folder === "") continue;
+      const above = folderOf(folder);
+      const names = this.#inside.get(above) ?? [];
+      names.push(folder.slice(folder.lastIndexOf("/") + 1));
+      this.#inside.set(above, names);
+    }
   }
 
   collect(folder: string, prefix: string): Left {
-    const entries = this.#listEntries(folder, prefix);
-    const lefts = entries.map((entry) => this.#collectEntry(entry, folder, prefix));
     const path = prefix.slice(0, -1);
-    if (lefts.every((left) => left === "all") && this.untouched.has(path)) return "all";
-    if (this.untouched.delete(path)) return this.collect(folder, prefix);
+    const known = this.#findKnown(folder, path);
+    // All files of a folder that did not change are wanted: only its folders are examined.
+    const inside = new Map<string, Left>();
+    for (const name of known === undefined ? [] : this.#inside.get(path) ?? []) {
+      inside.set(name, this.#collectEntry({ name, isFile: false, isDirectory: true }, folder, prefix));
+    }
+    const lefts = [...inside.values()];
+    if (known !== undefined && lefts.every((left) => left === "all")) {
+      this.untouched.set(path, known);
+      return "all";
+    }
+    for (const entry of Array.from(this.#fs.readDirSync(folder))) {
+      if (!inside.has(entry.name)) lefts.push(this.#collectEntry(entry, folder, prefix));
+    }
     if (lefts.every((left) => left === "nothing")) return "nothing";
     setMode(this.#fs, folder, READABLE_FOLDER_MODE);
     if (lefts.every((left) => left === "all")) return "all";
@@ -205,18 +220,11 @@ class WantedFiles {
     return "some";
   }
 
-  /** Returns the entries of a folder; of one that did not change only its folders, since all its files are wanted. */
-  #listEntries(folder: string, prefix: string): Pick<Deno.DirEntry, "name" | "isFile" | "isDirectory">[] {
-    const path = prefix.slice(0, -1);
+  /** Returns the stamp of a folder that is as it was when its release was installed. */
+  #findKnown(folder: string, path: string): FolderStamp | undefined {
     const known = this.#known.get(path);
     const present = known && stampOfFolder(findEntry(this.#fs, folder));
-    if (known === undefined || present?.inode !== known.inode || present.mtimeMs !== known.mtimeMs) {
-      return Array.from(this.#fs.readDirSync(folder));
-    }
-    this.untouched.set(path, known);
-    return (this.#inside.get(path) ?? []).map((inside) => {
-      return { name: inside.slice(prefix.length), isFile: false, isDirectory: true };
-    });
+    return present?.inode === known?.inode && present?.mtimeMs === known?.mtimeMs ? known : undefined;
   }
 
   #collectEntry(

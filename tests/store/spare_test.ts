@@ -419,6 +419,18 @@ for (const prepare of [botWithSpare, botWithIndex]) {
   });
 }
 
+for (const prepare of [botWithSpare, botWithIndex]) {
+  Deno.test(`a stray file in a folder of a folder leaves the files beside it in the spare folder (${prepare.name})`, async () => {
+    using dir = memoryDir();
+    const { trainer, bot } = await prepare(dir);
+    writeFiles(spareOf(bot), { "ETH/deep/notes.txt": "mine" });
+    await publishFiles(trainer, release("6"));
+    const steps = await stepsOfPull(bot, INDEXED);
+    assert.deepEqual(readFiles(bot.modelsDir), release("6"));
+    assert.deepEqual(steps.filter((step) => /^link .*ETH/.test(step)), []);
+  });
+}
+
 Deno.test("a spare folder that cannot be used costs links, not the pull", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await botWithSpare(dir);
