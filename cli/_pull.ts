@@ -1,12 +1,7 @@
 import type { Source } from "../lib/carriers/carrier.ts";
 import { RefusedError } from "../lib/core/errors.ts";
 import { TemporaryFolder } from "../lib/core/folders.ts";
-import {
-  type PlannedFolder,
-  type PlannedRollback,
-  planPull,
-  type PullPlan,
-} from "../lib/pipeline/plan_pull.ts";
+import type { PlannedFolder, PlannedRollback, PullPlan } from "../lib/pipeline/plan_pull.ts";
 import { type CanaryState, UNREADABLE_HINT } from "../lib/canary/canary_state.ts";
 import {
   type EndedPull,
@@ -16,7 +11,6 @@ import {
   type PullSummary,
   recordedPull,
 } from "../lib/pipeline/recorded_pull.ts";
-import { trainedModelsBeforePull } from "../lib/pipeline/trained_folder.ts";
 import type { Timed } from "../lib/pipeline/run_report.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
@@ -89,6 +83,7 @@ async function mayAdopt(session: Session, store: Store, flags: PullingFlags): Pr
   if (flags.adopt === true) return true;
   // A daemon never waits for an answer.
   if (waitsForLock || !output.canAsk) return false;
+  const { trainedModelsBeforePull } = await import("../lib/pipeline/trained_folder.ts");
   const sign = trainedModelsBeforePull(store, settings.activation.mode);
   if (sign === undefined) return false;
   output.note([
@@ -139,6 +134,7 @@ export async function previewPulling(
   const place = store ?? placeOf(context.fs, location);
   await using scratch = new TemporaryFolder(context.fs, "dry-run");
   await using source = await open(store, scratch.path);
+  const { planPull } = await import("../lib/pipeline/plan_pull.ts");
   const plan = await planPull(context, store, source, {
     ...choices(session, flags),
     signatures: await signaturePolicy(context, settings.signing),

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { GitSource, type GitSourceOptions } from "../lib/carriers/git_source.ts";
+import { GitSource } from "../lib/carriers/git_source.ts";
+import type { GitSourceOptions } from "../lib/carriers/git_source_options.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
 import { parseRemoteUrl } from "../lib/git/remote_url.ts";
 import { stateDirOf, type Store } from "../lib/store/store.ts";

@@ -8,7 +8,6 @@ import { StateFile } from "../core/state_file.ts";
 import type { Git } from "./git.ts";
 import type { Registry } from "./registry.ts";
 import { syncWorktree } from "./sync_clone.ts";
-import { restorePaths } from "./worktree.ts";
 import type { WorktreeStatus } from "./worktree_status.ts";
 
 /**
@@ -163,6 +162,7 @@ async function restoreWritten(
   });
   const present = result.code === 0 ? new TextDecoder().decode(result.stdout).trim() : undefined;
   if (present !== (head ?? undefined)) return false;
+  const { restorePaths } = await import("./worktree.ts");
   await restorePaths(context, registry, git, present, paths);
   return true;
 }

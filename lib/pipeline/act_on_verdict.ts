@@ -3,7 +3,6 @@ import { concludeCanary } from "../canary/settle_canary.ts";
 import type { Context } from "../core/context.ts";
 import { activeManifest } from "../store/pointers.ts";
 import type { Store } from "../store/store.ts";
-import { rollBackFailed } from "./automatic_rollback.ts";
 import type { SwapOptions } from "./safeguards.ts";
 
 /**
@@ -18,6 +17,7 @@ export async function actOnVerdict(context: Context, store: Store, options: Swap
   const failed = activeManifest(store);
   const isBad = canary.status === "degraded" || canary.status === "aborted";
   if (!isBad || failed?.digest !== canary.digest) return concludeCanary(context, canaryPath(store), canary);
+  const { rollBackFailed } = await import("./automatic_rollback.ts");
   const error = await rollBackFailed(context, store, {
     failed,
     to: canary.previous,

@@ -12,14 +12,13 @@ import type { IntentRun } from "../store/intent.ts";
 import { planMode } from "../store/model_folder.ts";
 import { openStore, type Store } from "../store/store.ts";
 import type { CurrentRun } from "./current_run.ts";
-import { awaitVerdict } from "./await_verdict.ts";
 import { signaturePolicy } from "./configured_signing.ts";
-import { pull, type PullReport } from "./pull.ts";
+import { pull } from "./pull.ts";
+import type { PullReport } from "./pull_report.ts";
 import { type CommandScope, reportedRun } from "./reported_run.ts";
 import type { RunOptions } from "./run.ts";
 import { RolledBackError, type Timed } from "./run_report.ts";
 import { safeguardsOf } from "./safeguards.ts";
-import { refuseTrainedFolder } from "./trained_folder.ts";
 
 /** How a command pulls from its carrier. */
 export interface PullCommand<Pulled extends Source> {
@@ -110,6 +109,7 @@ export async function recordedPull<Pulled extends Source>(
       asksFirst: true,
       ...(prepare === undefined ? {} : {
         prepare: async (run: CurrentRun, observed: Context) => {
+          const { refuseTrainedFolder } = await import("./trained_folder.ts");
           // A pull that would be refused must not pay for a training first.
           refuseTrainedFolder(store, { mode: planMode(store, mode), adopts: choices.adopts });
           return await prepare(run, observed);
@@ -117,7 +117,10 @@ export async function recordedPull<Pulled extends Source>(
       }),
     },
   );
-  if (waitsForCanary) await awaitVerdict(context, store, settings);
+  if (waitsForCanary) {
+    const { awaitVerdict } = await import("./await_verdict.ts");
+    await awaitVerdict(context, store, settings);
+  }
   return { report, details: added, canary: openCanary(store), canaryFault: canaryFault(store) };
 }
 

@@ -3,9 +3,8 @@ import type { Context } from "../core/context.ts";
 import { DiskError, diskError, RefusedError } from "../core/errors.ts";
 import { removeTree } from "../core/files.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
-import { settleAdoption } from "../store/adopt.ts";
 import { type Intent, readIntent } from "../store/intent.ts";
-import { abandonMirror } from "../store/mirror.ts";
+import { abandonMirror } from "../store/mirror_journal.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { clearDamagedPrevious, readPointer, relinkPointers } from "../store/pointers.ts";
 import { restoreCurrent } from "../store/restore_current.ts";
@@ -15,7 +14,6 @@ import { liftQuarantine, wasRolledBack } from "../store/quarantine.ts";
 import { removePartialReleases } from "../store/releases.ts";
 import { SPARE_BYTES } from "../store/require_space.ts";
 import type { Store } from "../store/store.ts";
-import { settleActivation } from "./activate.ts";
 
 /** An unfinished run that recovery settled, and the release that is active afterwards. */
 export interface Recovery {
@@ -118,11 +116,15 @@ export async function settle(
   switch (intent.phase) {
     case "preparing":
       return "undone";
-    case "adopting":
+    case "adopting": {
+      const { settleAdoption } = await import("../store/adopt.ts");
       return settleAdoption(store, intent.runId, intent.digest, intent.from ?? undefined)
         ? "finished"
         : "undone";
-    case "activating":
+    }
+    case "activating": {
+      const { settleActivation } = await import("./activate.ts");
       return await settleActivation(context, store, intent);
+    }
   }
 }

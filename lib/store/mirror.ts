@@ -1,30 +1,17 @@
 import { join } from "node:path";
-import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { findEntry, makeReadableFolder, removeTree, syncFolder, syncFolders } from "../core/files.ts";
 import type { Digest, Manifest } from "../release/manifest.ts";
+import { abandonMirror, MIRROR_JOURNAL, type MirrorJournal } from "./mirror_journal.ts";
 import { planMirror } from "./mirror_plan.ts";
 import { MirrorPreparation } from "./mirror_preparation.ts";
-import {
-  mirrorError,
-  mirrorScratch,
-  requireMirrorRoom,
-  roomOf,
-  sweepMirrorScratch,
-} from "./mirror_scratch.ts";
-import { doStep, MirrorStep, removeEmptied, syncTouched, undoStep } from "./mirror_step.ts";
+import { mirrorError, mirrorScratch, requireMirrorRoom, roomOf } from "./mirror_scratch.ts";
+import { doStep, removeEmptied, syncTouched, undoStep } from "./mirror_step.ts";
 import { findRelease } from "./releases.ts";
 import { withReserve } from "./reserve.ts";
 import { stampOf, StatCache } from "./stat_cache.ts";
-import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
-
-const Journal = z.lazy(() => z.object({ runId: z.string(), steps: z.array(MirrorStep).readonly() }));
-/** The renames that are left once the new files are on the disk; in reverse order, they undo the mirroring. */
-type MirrorJournal = Readonly<z.infer<typeof Journal>>;
-
-const JOURNAL = new RebuiltFile<MirrorJournal>("mirror.json", Journal);
 
 /**
  * Copies a release's new files into the scratch folder in the model folder, and writes down the renames that put them in
@@ -60,7 +47,7 @@ export async function prepareMirror(
       .make(plan);
     syncFolders(fs, mirrorScratch(store));
     syncFolder(fs, modelsDir);
-    withReserve(store, () => JOURNAL.replace(store, { runId, steps }));
+    withReserve(store, () => MIRROR_JOURNAL.replace(store, { runId, steps }));
   } catch (error) {
     await abandonMirror(store);
     throw mirrorError(error, store);
@@ -105,15 +92,6 @@ export async function undoMirror(store: Store, runId: string): Promise<boolean> 
   return journal !== undefined;
 }
 
-/** Drops a prepared mirroring: the journal first, because without it no file is moved any more. */
-export async function abandonMirror(store: Store): Promise<void> {
-  if (findEntry(store.fs, JOURNAL.path(store)) !== undefined) {
-    JOURNAL.remove(store);
-    syncFolder(store.fs, store.root);
-  }
-  await sweepMirrorScratch(store);
-}
-
 /** Saves the digests of the files that were just put in place, so that the next check need not hash them. */
 export function rememberMirrored(store: Store, { files }: Manifest, placed: readonly string[]): void {
   const paths = new Set(placed);
@@ -128,7 +106,7 @@ export function rememberMirrored(store: Store, { files }: Manifest, placed: read
 
 /** Returns the journal of this run. The journal of another run is obsolete. */
 function readJournal(store: Store, runId: string): MirrorJournal | undefined {
-  const journal = JOURNAL.find(store);
+  const journal = MIRROR_JOURNAL.find(store);
   return journal?.runId === runId ? journal : undefined;
 }
 

@@ -1,7 +1,9 @@
 import type { Offer, Revision, Source } from "../../lib/carriers/carrier.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { FileHasher } from "../../lib/core/hash.ts";
-import { pull, type PullOptions, type PullReport } from "../../lib/pipeline/pull.ts";
+import { pull } from "../../lib/pipeline/pull.ts";
+import type { PullOptions } from "../../lib/pipeline/pull_options.ts";
+import type { PullReport } from "../../lib/pipeline/pull_report.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import type { Timed } from "../../lib/pipeline/run_report.ts";
 import { formatManifest } from "../../lib/release/format_manifest.ts";

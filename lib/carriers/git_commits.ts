@@ -1,0 +1,304 @@
+import { settleAll } from "../core/concurrency.ts";
+import type { Context } from "../core/context.ts";
+import { PathLookup } from "../core/path_lookup.ts";
+import { Turns } from "../core/turns.ts";
+import { redactUrls } from "../core/secret.ts";
+import { BlobMemory } from "../store/blob_memory.ts";
+import { diverged, refuseDirty } from "../git/branch.ts";
+import { dropScratchObjects, MissingObjectError, readSmallBlob, withScratchObjects } from "../git/blobs.ts";
+import type { Git } from "../git/git.ts";
+import { ofRemote } from "../git/clone_damage.ts";
+import { hasLfs } from "../git/lfs.ts";
+import { areNearlyAll } from "../git/find_missing.ts";
+import { LocalRemote } from "../git/local_remote.ts";
+import type { ObjectId } from "../git/object_id.ts";
+import type { Relation } from "../git/commits.ts";
+import type { Registry } from "../git/registry.ts";
+import { leftOutOf, type ModelTree, readModelTree, releaseFilesOf, type TreeFile } from "../git/tree.ts";
+import { reportClutter } from "../release/clutter.ts";
+import { findForeignChange } from "../git/other_writer.ts";
+import type { KnownManifest } from "../release/manifest.ts";
+import type { Staging } from "../store/staging.ts";
+import { findPublished } from "../store/published.ts";
+import type { Store } from "../store/store.ts";
+import { publishTarget } from "./git_publish_base.ts";
+import {
+  type ClaimBlobs,
+  findClaimProblem,
+  findSoundClaim,
+  offeredFiles,
+  readClaim,
+} from "./git_manifest.ts";
+import { type ComparedCommit, compareWithActive } from "./compare_with_active.ts";
+import { moveBranch } from "./move_branch.ts";
+import type { LfsParts } from "./lfs_parts.ts";
+import { behindPublisher, lookUpOf, setBack } from "./git_set_back.ts";
+import { type BlobPlace, byObject, rememberBlobs, stageBlobs, type WantedFiles } from "./stage_git_blobs.ts";
+import type { ManifestClaim, Offer, OfferedFile, OtherWriter, Revision, Source } from "./carrier.ts";
+
+import type { GitSourceOptions } from "./git_source_options.ts";
+import type { PulledClone } from "./pulled_clone.ts";
+
+/** An inspected commit, and how to read its files. */
+interface Opened {
+  readonly registry: Registry;
+  readonly commit: ObjectId;
+  /** Reads the objects of the clone and of the scratch folder. */
+  readonly git: Git;
+  readonly relation: Relation | undefined;
+  /** The remote, for a clone without files. */
+  readonly local: LocalRemote | undefined;
+  /** Returns the files of the commit, which are listed once. */
+  readonly readTree: () => Promise<ModelTree>;
+}
+
+/** Reads the commits of a git registry: file by file, directly from git's objects, so that no filter changes bytes. */
+export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> {
+  readonly #context: Context;
+  readonly #options: GitSourceOptions;
+  readonly #store: Store | undefined;
+  readonly #clone: PulledClone;
+  readonly #memory: BlobMemory | undefined;
+  #opened: Opened | undefined;
+  #compared: ComparedCommit | undefined;
+  #lfsParts: Promise<LfsParts | undefined> | undefined;
+  #hasLfs: Promise<boolean> | undefined;
+
+  constructor(context: Context, options: GitSourceOptions, store: Store | undefined, clone: PulledClone) {
+    this.#context = context;
+    this.#options = options;
+    this.#store = store;
+    this.#clone = clone;
+    this.#memory = store === undefined ? undefined : new BlobMemory(store);
+  }
+
+  async inspect(revision: Revision): Promise<Offer> {
+    return await this.#withReplacing(async (registry) => {
+      const opened = this.#opened = await this.#open(registry, revision);
+      const compared = this.#compared = await this.#compare(opened, revision);
+      if (compared !== undefined) {
+        const { claim, since } = compared;
+        const findOtherWriter = () => this.#findOtherWriter(revision, claim);
+        return { revision, claim, files: claim.manifest.files, since, findOtherWriter };
+      }
+      const tree = await opened.readTree();
+      const { manifestBlob, signatureBlob } = tree;
+      const claim = manifestBlob === undefined
+        ? undefined
+        : await this.#readClaim(opened, revision, { manifestBlob, signatureBlob });
+      const own = releaseFilesOf(tree, claim?.manifest);
+      reportClutter(this.#context.log, `commit ${revision.id.slice(0, 12)}`, leftOutOf(tree, own));
+      const files = offeredFiles(own, claim, this.#memory);
+      if (claim === undefined) return { revision, claim, files };
+      const problem = findClaimProblem(files, claim.manifest.files);
+      const findOtherWriter = () => this.#findOtherWriter(revision, claim);
+      return { revision, claim, files, problem, findOtherWriter };
+    });
+  }
+
+  /** As {@link PulledClone.withReplacing}. Nothing that was read from a replaced clone is used. */
+  async #withReplacing<Result>(work: (registry: Registry) => Promise<Result>): Promise<Result> {
+    return await this.#clone.withReplacing(work, () => {
+      this.#opened = undefined;
+      this.#compared = undefined;
+      this.#lfsParts = undefined;
+    });
+  }
+
+  async #open(registry: Registry, revision: Revision): Promise<Opened> {
+    const { branch } = this.#options.registry;
+    const [ours, present] = await settleAll([
+      registry.findCommit(`refs/heads/${branch}`),
+      registry.findCommit(revision.id),
+      registry.requireHistory(),
+      this.#refuseDirtyWorktree(registry),
+    ]);
+    const git = withScratchObjects(registry, this.#context.fs, this.#options.scratch);
+    if (this.#options.owner === "unlocked") await registry.peekCommit(git, revision.id);
+    else if (ours !== revision.id && present === undefined) {
+      await registry.fetchCommit(revision.id, ours);
+    }
+    const local = registry.hasNoFiles ? new LocalRemote(registry) : undefined;
+    const [relation] = await settleAll([this.#relate(registry, git, ours, revision.id), local?.open(git)]);
+    let tree: Promise<ModelTree> | undefined;
+    const readTree = () => tree ??= readModelTree(git, revision.id, this.#options.subdir);
+    return { registry, commit: revision.id, git, relation, local, readTree };
+  }
+
+  async #compare(opened: Opened, revision: Revision): Promise<ComparedCommit | undefined> {
+    if (this.#store === undefined) return undefined;
+    const place = { ...opened, subdir: this.#options.subdir };
+    const read = (blobs: ClaimBlobs, known: KnownManifest) => this.#readClaim(opened, revision, blobs, known);
+    return await compareWithActive(this.#store, place, revision.source, read);
+  }
+
+  async stage(offer: Offer, staging: Staging): Promise<void> {
+    await this.#withReplacing((registry) => this.#stage(registry, offer, staging));
+  }
+
+  /** @param isFetched whether the objects are fetched also from a remote on this disk */
+  async #stage(registry: Registry, offer: Offer, staging: Staging, isFetched = false): Promise<void> {
+    const opened = this.#opened ??= await this.#open(registry, offer.revision);
+    const claimed = offer.claim?.manifest.files ?? [];
+    const wanted: TreeFile[] = [];
+    const files = await this.#listFiles(opened, offer, staging);
+    const turns = new Turns(this.#context);
+    for (const file of files) {
+      await turns.next();
+      if (staging.has(file.path)) continue;
+      const known = this.#memory?.find(file.blob);
+      if (known !== undefined && await staging.link(file.path, known)) continue;
+      wanted.push(file);
+    }
+    const objects = byObject(wanted, claimed);
+    const local = isFetched ? undefined : opened.local;
+    const reading = await this.#makeReadable({ ...opened, local }, offer, staging, objects);
+    const place = {
+      ...opened,
+      ...reading,
+      hasLfs: () => this.#hasLfs ??= hasLfs(registry),
+      openLfsParts: () => this.#lfsParts ??= this.#openLfsParts(registry),
+      claimed: new PathLookup(claimed),
+    };
+    const isInPlace = reading.action !== undefined;
+    try {
+      await stageBlobs(this.#context, place, staging, objects);
+    } catch (error) {
+      if (!isInPlace) throw error;
+      if (!(error instanceof MissingObjectError)) throw ofRemote(error, registry.objectsDir);
+      return await this.#stage(registry, offer, staging, true);
+    }
+    await dropScratchObjects(this.#context.fs, this.#options.scratch);
+    // Git has not compared objects in place with their names: only the manifest shows which are sound.
+    rememberBlobs(this.#memory, staging, offer, files, isInPlace || isFetched ? claimed : undefined);
+  }
+
+  /** Returns the files to stage, some of which may be staged already. The whole commit is listed only if it has to be. */
+  async #listFiles(opened: Opened, offer: Offer, staging: Staging): Promise<readonly TreeFile[]> {
+    const blobs = offer.since === undefined ? undefined : this.#compared?.blobs;
+    const isKept = ({ path }: OfferedFile) => blobs?.has(path) === true || staging.has(path);
+    if (blobs !== undefined && offer.files.every(isKept)) {
+      return Array.from(blobs, ([path, blob]) => ({ path, blob }));
+    }
+    return releaseFilesOf(await opened.readTree(), offer.claim?.manifest);
+  }
+
+  /** Returns how git reads these objects: in a registry on this disk, else fetched. */
+  async #makeReadable(
+    opened: Opened,
+    offer: Offer,
+    staging: Staging,
+    { ids, bytes }: WantedFiles,
+  ): Promise<Pick<BlobPlace, "git" | "action">> {
+    const { registry, git, local } = opened;
+    // Only the manifest's digests then show whether an object is damaged.
+    const inPlace = offer.claim === undefined ? undefined : await local?.open(git);
+    if (inPlace !== undefined) {
+      await staging.requireSpace(bytes);
+      return { git: inPlace, action: `read files from ${redactUrls(registry.remoteUrl.url)}` };
+    }
+    // Each file is on the disk twice: as git's object and as the staged file.
+    await staging.requireSpace(bytes * 2);
+    await this.#fetchBlobs(opened, ids, offer.files.length);
+    return { git };
+  }
+
+  /** Loads the code only if there is a large file in Git LFS. */
+  async #openLfsParts(registry: Registry): Promise<LfsParts | undefined> {
+    if (this.#store === undefined) return undefined;
+    const { LfsParts } = await import("./lfs_parts.ts");
+    return new LfsParts(this.#context, registry, this.#store);
+  }
+
+  async accept(offer: Offer): Promise<void> {
+    await this.#withReplacing((registry) => this.#accept(registry, offer));
+    await this.#clone.registry.sync();
+  }
+
+  async #accept(registry: Registry, offer: Offer): Promise<void> {
+    const { relation } = this.#opened ??= await this.#open(registry, offer.revision);
+    const { resetToRemote } = this.#options;
+    await moveBranch(this.#context, registry, { commit: offer.revision.id, relation, resetToRemote });
+  }
+
+  async #refuseDirtyWorktree(registry: Registry): Promise<void> {
+    if (!registry.hasWorktree || this.#options.allowDirtyWorktree) return;
+    refuseDirty(registry, (await registry.status()).dirty);
+  }
+
+  /** Returns how the clone's branch relates to the remote's. @throws {RefusedError} if that is not a fast-forward */
+  async #relate(
+    registry: Registry,
+    git: Git,
+    ours: ObjectId | undefined,
+    tip: ObjectId,
+  ): Promise<Relation | undefined> {
+    const { branch } = this.#options.registry;
+    if (ours === undefined) return undefined;
+    const relation = await registry.relation(git, ours, tip);
+    if (relation === "diverged" && !this.#options.resetToRemote) {
+      throw diverged(registry, ours, tip, this.#isLookUp ? lookUpOf(branch) : undefined);
+    }
+    // No one commits in a clone of our own: a remote that is older than the last pull was set back.
+    if (
+      relation === "ahead" && registry.isOwn && !this.#options.allowDowngrade && !this.#options.resetToRemote
+    ) {
+      throw this.#isLookUp && this.#hasPublished(registry)
+        ? behindPublisher(registry, ours, tip)
+        : setBack(this.#isLookUp ? lookUpOf(branch) : `pull ${branch}`, ours, tip);
+    }
+    return relation;
+  }
+
+  get #isLookUp(): boolean {
+    return this.#options.purpose === "look-up";
+  }
+
+  #hasPublished(registry: Registry): boolean {
+    return this.#store !== undefined &&
+      findPublished(this.#store, publishTarget(registry, this.#options.subdir)) !== undefined;
+  }
+
+  /** @param known the manifest of the active release, which was checked before */
+  async #readClaim(
+    opened: Opened,
+    { id: commit }: Revision,
+    blobs: ClaimBlobs,
+    known?: KnownManifest,
+  ): Promise<ManifestClaim> {
+    const { git, local } = opened;
+    const place = { blobs, commit, subdir: this.#options.subdir, known };
+    const ids = [blobs.manifestBlob, blobs.signatureBlob].filter((id) => id !== undefined);
+    const inPlace = await local?.open(git);
+    const found = inPlace && await findSoundClaim(inPlace, place);
+    if (found !== undefined) return found;
+    await this.#fetchBlobs(opened, ids, 0);
+    return await readClaim((id, file) => readSmallBlob(git, id, file), place);
+  }
+
+  async #findOtherWriter(
+    revision: Revision,
+    { manifest }: ManifestClaim,
+  ): Promise<OtherWriter | undefined> {
+    const change = await this.#withReplacing(async (registry) => {
+      const { git, commit: tip, readTree } = this.#opened ??= await this.#open(registry, revision);
+      const { scratch, subdir } = this.#options;
+      const files = releaseFilesOf(await readTree(), manifest);
+      return await findForeignChange(this.#context, { registry, git, scratch, subdir, tip, files }, manifest);
+    });
+    if (change === undefined) return undefined;
+    const tree = await this.#opened?.readTree();
+    const files = offeredFiles(tree?.files ?? [], undefined, this.#memory);
+    return { ...change, revision: change.commit, files };
+  }
+
+  /** @param fileCount the number of the commit's files */
+  async #fetchBlobs(opened: Opened, ids: readonly ObjectId[], fileCount: number): Promise<void> {
+    const { registry, git, commit } = opened;
+    const missing = await registry.findMissing(git, commit, ids);
+    if (missing.length === 0) return;
+    if (registry.hasNoFiles && areNearlyAll(missing, fileCount)) {
+      await registry.fetchFolder(git, commit, this.#options.subdir);
+    } else await registry.fetchObjects(git, missing);
+  }
+}
