@@ -1,6 +1,6 @@
 /**
- * Hands pieces of bytes to one reader, such as the standard input of a program, without a queue: whoever puts a piece
- * knows when the reader is done with it.
+ * Hands pieces of bytes to one reader, for example the standard input of a program, without a queue: the writer of a piece
+ * learns when the reader is done with it.
  */
 export class HandedPieces implements AsyncIterable<Uint8Array> {
   #next = Promise.withResolvers<Uint8Array | undefined>();

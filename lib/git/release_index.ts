@@ -14,7 +14,7 @@ const Remembered = z.object({
   release: Digest,
   /** The checksum of the index that belongs to this file. */
   checksum: z.string(),
-  /** The files that the index does not describe as they are. */
+  /** The files that changed after the index was written, or a moment before. */
   unsure: z.array(z.string()),
 });
 type Remembered = z.infer<typeof Remembered>;

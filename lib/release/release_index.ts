@@ -1,7 +1,7 @@
 import type { EntryTimes } from "./scan_folder.ts";
 import type { Digest } from "./manifest.ts";
 
-/** A file of a release, as it is on the disk. */
+/** What a file of a release has on the disk. */
 export interface IndexedFile extends EntryTimes {
   readonly path: string;
   readonly size: number;
@@ -20,15 +20,15 @@ export interface ReleaseIndex {
   /** Fewer files are examined one by one in less time. */
   readonly filesMin: number;
   /**
-   * Returns the paths of the files that may not be in a folder as they are in a release; `undefined` if that release is not
-   * the remembered one.
+   * Returns the paths of the files of a release that a folder may lack, or have with another content; `undefined` if that
+   * release is not the remembered one.
    */
   findUnsure(release: Digest, folder: string): Promise<ReadonlySet<string> | undefined>;
   /**
    * Remembers a release instead of the one before it.
    *
-   * @param others the paths of the files that are not the same files on the disk as in the release before: what the index says
-   * of such a file may be true of the older file only
+   * @param others the paths of the files that are other files on the disk than in the release before. The index may
+   * describe the older file
    * @returns whether it did: not if another release is remembered, or if too many files changed since the index was written
    */
   follow(before: Digest, release: Digest, others: readonly string[]): boolean;

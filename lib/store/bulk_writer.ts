@@ -145,7 +145,7 @@ export class BulkWriter implements AsyncDisposable {
   /** Hands the buffer to tar, and goes on with the other one as soon as tar has read it. */
   async #flush(): Promise<void> {
     await this.#read;
-    // After an error, it would go on with the next file.
+    // After an error, tar would go on with the next file.
     if (this.#pieces.isClosed || this.#hasComplained) await this.#fail();
     this.#read = this.#pieces.put(this.#buffer.subarray(0, this.#filled));
     [this.#buffer, this.#spare] = [this.#spare, this.#buffer];

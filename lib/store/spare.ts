@@ -173,7 +173,7 @@ class WantedFiles {
   readonly missing: Set<string>;
   /** Relative to the folder. */
   readonly changed: string[] = [];
-  /** The folders that are as they were: all their files are wanted. */
+  /** The unchanged folders: all their files are wanted. */
   readonly untouched = new Map<string, FolderStamp>();
   readonly #fs: FileSystem;
   readonly #scratch: string;
@@ -220,7 +220,7 @@ class WantedFiles {
     return "some";
   }
 
-  /** Returns the stamp of a folder that is as it was when its release was installed. */
+  /** Returns the stamp of a folder that is unchanged since its release was installed. */
   #findKnown(folder: string, path: string): FolderStamp | undefined {
     const known = this.#known.get(path);
     const present = known && stampOfFolder(findEntry(this.#fs, folder));
