@@ -3,7 +3,6 @@ import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { findBytes, findEntry, ifFound, removeTree, replaceFile, UnusableFileError } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";
-import { readAt } from "../core/read_at.ts";
 import { VERSION } from "../core/version.ts";
 import { Digest } from "../release/manifest.ts";
 import type { FolderMemory, ModelSet } from "../release/model_set.ts";
@@ -19,7 +18,7 @@ import {
 import { decodeDigests, encodeDigests } from "./folder_digests.ts";
 import { listChangedFiles } from "./index_changes.ts";
 import { RememberedRows } from "./remembered_rows.ts";
-import { encodeIndex, INDEX_CHECKSUM_BYTES, type IndexEntry, IndexRows } from "./index_file.ts";
+import { encodeIndex, type IndexEntry, IndexRows } from "./index_file.ts";
 
 const Remembered = z.object({
   /** Another version may have other rules for names, which apply to folders that did not change, too. */
@@ -70,7 +69,8 @@ export class FolderIndex implements FolderMemory {
 
   async findChanges(dir: string): Promise<FolderChanges | undefined> {
     this.#listedMs = this.#nowMs;
-    const remembered = this.#read();
+    const read = this.#remembered.read();
+    const remembered = read.kind === "found" ? read.value : undefined;
     if (remembered === undefined || remembered.root !== ifFound(() => this.#context.fs.realPathSync(dir))) {
       return undefined;
     }
@@ -183,20 +183,6 @@ export class FolderIndex implements FolderMemory {
 
   get #remembered(): StateFile<Remembered> {
     return new StateFile<Remembered>(this.#context.fs, join(this.#dir, "folder.json"), Remembered);
-  }
-
-  /** Returns what belongs to the existing index; `undefined` if a run was killed between writing the two files. */
-  #read(): Remembered | undefined {
-    const read = this.#remembered.read();
-    return read.kind === "found" && read.value.checksum === this.#readChecksum() ? read.value : undefined;
-  }
-
-  #readChecksum(): string | undefined {
-    const { fs } = this.#context;
-    const info = findEntry(fs, this.#indexPath);
-    if (info?.isFile !== true || info.size < INDEX_CHECKSUM_BYTES) return undefined;
-    using file = fs.openSync(this.#indexPath, { read: true });
-    return readAt(file, info.size - INDEX_CHECKSUM_BYTES, INDEX_CHECKSUM_BYTES).toHex();
   }
 
   #listChangedFolders(root: string, folderStats: ReadonlyMap<string, FolderStat>): Set<string> {

@@ -1,6 +1,6 @@
 import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
-import type { FileSystem } from "../core/files.ts";
+import { type FileSystem, findEntry } from "../core/files.ts";
 import { Git } from "./git.ts";
 import { INDEX_CHECKSUM_BYTES, indexChecksum } from "./index_file.ts";
 
@@ -27,13 +27,14 @@ export interface IndexedFolder {
 }
 
 /**
- * Returns the indexed files that are gone or look changed; `undefined` if the index is damaged. Git examines 50,000 files
- * in a quarter of the time that Deno needs.
+ * Returns the indexed files that are gone or look changed; `undefined` if the index is missing, damaged or another one.
+ * Git examines 50,000 files in a quarter of the time that Deno needs.
  */
 export async function listChangedFiles(
   context: Context,
   { root, gitDir, index, checksum, trustsCtime }: IndexedFolder,
 ): Promise<Set<string> | undefined> {
+  if (findEntry(context.fs, index)?.isFile !== true) return undefined;
   const git = new Git(context, {
     repoDir: root,
     transferTimeoutMs: 0,

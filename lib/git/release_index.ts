@@ -1,13 +1,12 @@
 import { join } from "node:path";
 import * as z from "zod";
 import type { Context } from "../core/context.ts";
-import { findEntry, removeTree, replaceFile } from "../core/files.ts";
-import { readAt } from "../core/read_at.ts";
+import { removeTree, replaceFile } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";
 import { Digest } from "../release/manifest.ts";
 import type { FileOwner, IndexedFile, ReleaseIndex } from "../release/release_index.ts";
 import { listChangedFiles } from "./index_changes.ts";
-import { encodeIndex, INDEX_CHECKSUM_BYTES, type IndexEntry } from "./index_file.ts";
+import { encodeIndex, type IndexEntry } from "./index_file.ts";
 
 const Remembered = z.object({
   schema: z.literal(1),
@@ -92,18 +91,9 @@ export class GitReleaseIndex implements ReleaseIndex {
     this.#remembered.replace({ schema: 1, release, checksum, unsure });
   }
 
-  /** Returns what belongs to the existing index; `undefined` if there is none, or if it is damaged. */
   #read(): Remembered | undefined {
     const read = this.#remembered.read();
-    return read.kind === "found" && read.value.checksum === this.#readChecksum() ? read.value : undefined;
-  }
-
-  #readChecksum(): string | undefined {
-    const { fs } = this.#context;
-    const info = findEntry(fs, this.#indexPath);
-    if (info?.isFile !== true || info.size < INDEX_CHECKSUM_BYTES) return undefined;
-    using file = fs.openSync(this.#indexPath, { read: true });
-    return readAt(file, info.size - INDEX_CHECKSUM_BYTES, INDEX_CHECKSUM_BYTES).toHex();
+    return read.kind === "found" ? read.value : undefined;
   }
 
   get #indexPath(): string {
