@@ -30,6 +30,13 @@ async function isCurrent(command: string): Promise<boolean> {
   }
 }
 
+/** Reports a file of the bundle that the disk or a hand damaged. */
+function reportDamage(error: unknown): void {
+  const [reason] = (error instanceof Error ? error.message : String(error)).split("\n", 1);
+  const again = `To restore it, run in ${ROOT}: ${readBeside("install_again.txt")}`;
+  writeLine(Deno.stderr, `model-sync: cannot load its bundle, ${reason}; starting from source. ${again}`);
+}
+
 type Main = Pick<typeof import("./main.ts"), "start">;
 
 /** Runs the command line of the process, and ends it. @param loadBundled loads the program of the bundle */
@@ -37,7 +44,10 @@ export async function startBundle(loadBundled: () => Promise<Main>): Promise<voi
   // Not a literal in import(): the bundler would put the source into the bundle once more.
   const source = `${SOURCE_ROOT}cli/main.ts`;
   const { start }: Partial<Main> = await isCurrent(Deno.args[0] ?? "")
-    ? await loadBundled()
+    ? await loadBundled().catch(async (error: unknown) => {
+      reportDamage(error);
+      return await import(source);
+    })
     : await import(source);
   // The operator may have checked out a commit whose main.ts starts by itself only.
   if (start === undefined) {

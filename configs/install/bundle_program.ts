@@ -97,7 +97,8 @@ async function writeBundle(
     const own = join(folder, name);
     const imports = map(name, { [`${root}cli/_entries.ts`]: pathToFileURL(entries).href });
     await run(bundleArgs(imports, own, pathToFileURL(entry).href), { DENO_DIR: cache });
-    await mergeChunks(own, `${name}.js`, async (merged, outdir, external) => {
+    const clone = { main: root + MAIN, folder: world.clone, repair };
+    await mergeChunks(own, `${name}.js`, clone, async (merged, outdir, external) => {
       await run(mergeArgs(pathToFileURL(join(own, merged)).href, outdir, external), { DENO_DIR: cache });
     });
     Deno.mkdirSync(join(own, "sources"));

@@ -7,6 +7,15 @@ export const RUN_FILE = "run.js";
 /** The file with all that a command loads at its start. */
 const START_FILE = "start.js";
 
+/** The clone of a bundle. */
+export interface BundledClone {
+  /** The address of `cli/main.ts`. */
+  readonly main: string;
+  readonly folder: string;
+  /** The command line that installs again. */
+  readonly repair: string;
+}
+
 /**
  * Merges the files of a bundle that are loaded at its start into one: the bundler writes a file for each set of modules
  * that `import()` may load later, too, and each file costs a start a fifth of a millisecond. What is loaded later finds
@@ -14,12 +23,14 @@ const START_FILE = "start.js";
  *
  * @param folder of the bundle
  * @param entry its entry, which exports the function `run`
+ * @param clone what starts if the merged file cannot be loaded
  * @param bundle writes a bundle of an entry in the folder into another folder, without the files that are named external
  * @throws {Error} if the files are not as the bundler writes them
  */
 export async function mergeChunks(
   folder: string,
   entry: string,
+  clone: BundledClone,
   bundle: (entry: string, outdir: string, external: readonly string[]) => Promise<void>,
 ): Promise<void> {
   const texts = new Map(
@@ -47,10 +58,26 @@ export async function mergeChunks(
     Deno.writeTextFileSync(join(folder, name), `export { ${list} } from "./${START_FILE}";\n`);
   }
   // A file of its own: what is loaded later would wait for the end of the file that runs the command.
-  Deno.writeTextFileSync(
-    join(folder, RUN_FILE),
-    `import { run } from "./${START_FILE}";\nawait run();\n`,
-  );
+  Deno.writeTextFileSync(join(folder, RUN_FILE), runText(clone));
+}
+
+/** Returns a file that runs the merged one; the source, with a warning, if the disk or a hand damaged that one. */
+function runText({ main, folder, repair }: BundledClone): string {
+  const advice = `; starting from source. To restore it, run in ${folder}: ${repair}\n`;
+  return `const load = async () => {
+  try {
+    return (await import("./${START_FILE}")).run;
+  } catch (error) {
+    const [reason] = String(error?.message ?? error).split("\\n", 1);
+    const text = "model-sync: cannot load its bundle, " + reason + ${JSON.stringify(advice)};
+    Deno.stderr.writeSync(new TextEncoder().encode(text));
+    const source = ${JSON.stringify(main)};
+    return (await import(source)).start;
+  }
+};
+const run = await load();
+await run();
+`;
 }
 
 /** Returns the names of the files that are loaded before an entry runs, with its own. */

@@ -257,10 +257,27 @@ async function assertFollowsSource(prefix: string, launcher: string, project: st
   }
   Deno.writeTextFileSync(sources, lines);
   for (const [entry, printed] of [["status/run.js", "B"], ["bundled.js", ""]] as const) {
+    if (entry === "bundled.js") await assertStartsDamaged(folder, mains, launcher, project);
     Deno.removeSync(join(folder, entry));
     const { code, stderr } = await output(launcher, ["status"], project, OFFLINE);
     assert.deepEqual([code, stderr], [0, printed], `without ${entry}`);
   }
+}
+
+/** Asserts that a command starts from source, and reports it, if a file of the bundle of all commands is damaged. */
+async function assertStartsDamaged(
+  folder: string,
+  names: readonly string[],
+  launcher: string,
+  project: string,
+): Promise<void> {
+  for (const name of names) Deno.writeTextFileSync(join(folder, name), "\0");
+  const { code, stderr } = await output(launcher, ["status"], project, OFFLINE);
+  assert.equal(code, 0);
+  assert.match(
+    stderr,
+    /^model-sync: cannot load its bundle, \S.*; starting from source\. To restore it, run in /,
+  );
 }
 
 Deno.test("the advice for the PATH names a file that the operator's shell reads", () => {
@@ -548,7 +565,12 @@ Deno.test("the files that a bundle loads at its start become one, which holds ea
     "later-C.js":
       'import "./chunk-B.js";\nimport {\n  count\n} from "./chunk-A.js";\nvar seen = () => count;\nexport {\n  seen\n};\n',
   });
-  await mergeChunks(dir.path, "entry.js", async (entry, outdir, external) => {
+  const clone = {
+    main: pathToFileURL(join(dir.path, "main.js")).href,
+    folder: "/a clone",
+    repair: "deno task install",
+  };
+  await mergeChunks(dir.path, "entry.js", clone, async (entry, outdir, external) => {
     assert.deepEqual(external, ["./later-C.js"]);
     const args = mergeArgs(pathToFileURL(join(dir.path, entry)).href, outdir, external);
     const { success, stderr } = await output(Deno.execPath(), args, dir.path, { DENO_NO_UPDATE_CHECK: "1" });
@@ -563,9 +585,23 @@ Deno.test("the files that a bundle loads at its start become one, which holds ea
   ]);
   const { run } = await import(pathToFileURL(join(dir.path, "start.js")).href);
   assert.deepEqual(await run(), [2, 2]);
+  // Files that a disk cut short, overwrote with zeros, or lost: the source starts.
+  writeFiles(dir.path, { "main.js": 'export const start = () => console.log("source");\n' });
+  const start = Deno.readTextFileSync(join(dir.path, "start.js"));
+  for (const damaged of [start.slice(0, -20), "\0".repeat(start.length), undefined]) {
+    if (damaged === undefined) Deno.removeSync(join(dir.path, "start.js"));
+    else writeFiles(dir.path, { "start.js": damaged });
+    const args = ["run", "--no-config", "--allow-read", join(dir.path, "run.js")];
+    const { code, stdout, stderr } = await output(Deno.execPath(), args, dir.path, { NO_COLOR: "1" });
+    assert.deepEqual([code, stdout], [0, "source\n"], stderr);
+    assert.match(
+      stderr,
+      /^model-sync: cannot load its bundle, \S.*; starting from source\. To restore it, run in \/a clone: deno task install\n$/,
+    );
+  }
   for (const odd of ["export default 1;\n", "export const one = 1;\n", 'export * from "./chunk-A.js";\n']) {
     writeFiles(dir.path, { "entry.js": 'import "./odd.js";\nexport {\n  run\n};\n', "odd.js": odd });
-    await assert.rejects(mergeChunks(dir.path, "entry.js", () => assert.fail()), {
+    await assert.rejects(mergeChunks(dir.path, "entry.js", clone, () => assert.fail()), {
       message: "the bundler wrote other exports than a list into odd.js",
     });
   }
