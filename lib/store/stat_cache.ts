@@ -209,7 +209,8 @@ export class StatCache implements DigestCache {
   /** Writes the cache if it changed. Ignores a failure of the disk: the cache only saves time. */
   save(): void {
     if (!this.#isChanged) return;
-    this.#isChanged = !writeColumns(this.#fs, this.#path, toColumns(this.#entries()));
+    const columns = toColumns(this.#entries(), this.listed.paths.length + this.#changes.size);
+    this.#isChanged = !writeColumns(this.#fs, this.#path, columns);
   }
 
   #change(path: string, entry: Entry | undefined): void {
@@ -305,28 +306,34 @@ export function isSettled(info: FileStat | Deno.FileInfo, clock: Clock): boolean
   return Math.abs(clock.now().getTime() - mtimeMs) >= settledMs;
 }
 
-/** @param entries are not kept: those of many files take more memory than the columns */
-function toColumns(entries: Iterable<readonly [path: string, entry: Entry]>): StatColumns {
+/**
+ * @param entries are not kept: those of many files take more memory than the columns
+ * @param rowsMax the most entries: growing columns would be in memory several times
+ */
+function toColumns(
+  entries: Iterable<readonly [path: string, entry: Entry]>,
+  rowsMax: number,
+): StatColumns {
   const paths: string[] = [];
   const sha256s: string[] = [];
-  const sizes: number[] = [];
-  const mtimesMs: number[] = [];
-  const ctimesMs: number[] = [];
-  const inodes: number[] = [];
+  const sizes = new Float64Array(rowsMax);
+  const mtimesMs = new Float64Array(rowsMax);
+  const ctimesMs = new Float64Array(rowsMax);
+  const inodes = new Float64Array(rowsMax);
   for (const [path, entry] of entries) {
-    paths.push(path);
+    const row = paths.push(path) - 1;
     sha256s.push(entry.sha256);
-    sizes.push(entry.size);
-    mtimesMs.push(entry.mtimeMs);
-    ctimesMs.push(entry.ctimeMs);
-    inodes.push(entry.inode);
+    sizes[row] = entry.size;
+    mtimesMs[row] = entry.mtimeMs;
+    ctimesMs[row] = entry.ctimeMs;
+    inodes[row] = entry.inode;
   }
   return {
     paths,
-    sizes: new Float64Array(sizes),
-    mtimesMs: new Float64Array(mtimesMs),
-    ctimesMs: new Float64Array(ctimesMs),
-    inodes: new Float64Array(inodes),
+    sizes: sizes.subarray(0, paths.length),
+    mtimesMs: mtimesMs.subarray(0, paths.length),
+    ctimesMs: ctimesMs.subarray(0, paths.length),
+    inodes: inodes.subarray(0, paths.length),
     sha256s: sha256s.join(""),
   };
 }
