@@ -21,6 +21,8 @@ export type FolderStamps = ReadonlyMap<string, FolderStamp>;
 const Stored = z.object({
   /** The release whose files they hold. */
   release: Digest,
+  /** How many files the folders hold. */
+  files: z.number(),
   folders: z.array(z.tuple([z.string(), z.number(), z.number()])),
 });
 
@@ -47,7 +49,7 @@ export function stampOfFolder(info: Deno.FileInfo | undefined): FolderStamp | un
 export function rememberFolders(
   store: Store,
   digest: Digest,
-  paths: Iterable<string>,
+  paths: readonly string[],
   kept: FolderStamps,
   clock: Clock,
 ): void {
@@ -55,7 +57,9 @@ export function rememberFolders(
     const { mtimeMs, inode } = kept.get(folder) ?? findStamp(store, digest, folder, clock) ?? NEVER;
     return [folder, mtimeMs, inode] satisfies [string, number, number];
   });
-  ifDiskTakes(() => fileOf(store, releaseDirName(digest)).replace({ release: digest, folders }));
+  ifDiskTakes(() =>
+    fileOf(store, releaseDirName(digest)).replace({ release: digest, files: paths.length, folders })
+  );
 }
 
 /** Matches no folder: names in it may change within the resolution of its time. */
@@ -86,10 +90,12 @@ export function foldersAbove(paths: Iterable<string>): ReadonlySet<string> {
  * Makes the stamps of a removed release those of the spare folder, into which its folders were moved.
  *
  * @param active the release that has all files of these folders, too
+ * @param files how many files of the removed release were compared with it. With fewer than all, a folder may hold others:
+ * then the stamps are removed
  */
-export function moveStampsToSpare(store: Store, digest: Digest, active: Digest): void {
+export function moveStampsToSpare(store: Store, digest: Digest, active: Digest, files: number): void {
   const read = fileOf(store, releaseDirName(digest)).read();
-  if (read.kind !== "found") return fileOf(store, OF_SPARE).remove();
+  if (read.kind !== "found" || read.value.files !== files) return fileOf(store, OF_SPARE).remove();
   ifDiskTakes(() => fileOf(store, OF_SPARE).replace({ ...read.value, release: active }));
 }
 

@@ -55,7 +55,7 @@ function fillSpare(store: Store, digest: Digest): void {
   const filled = join(store.staging, "spare");
   moveFolders(fs, dir, filled, "", foldersAbove(others));
   fs.renameSync(filled, store.spare);
-  moveStampsToSpare(store, digest, active);
+  moveStampsToSpare(store, digest, active, count);
 }
 
 /**

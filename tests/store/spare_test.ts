@@ -5,6 +5,7 @@ import { type Clock, systemClock } from "../../lib/core/clock.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { activeManifest, readPointer } from "../../lib/store/pointers.ts";
 import { listReleaseNames, releaseDir } from "../../lib/store/releases.ts";
+import { StatCache } from "../../lib/store/stat_cache.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { osError } from "../helpers/fake_fs.ts";
 import {
@@ -432,6 +433,24 @@ for (const prepare of [botWithSpare, botWithIndex]) {
     assert.deepEqual(steps.filter((step) => /^link .*ETH/.test(step)), []);
   });
 }
+
+Deno.test("a file that only the removed release has does not get into a release, also if its stat cache lacks the file", async () => {
+  using dir = memoryDir();
+  const older = (text: string) => ({ ...release(text), "ETH/deep/old.npy": "old" });
+  const sets = [older("1"), older("2"), older("3"), older("4"), release("5")];
+  const { trainer, bot } = await pulledWithIndex(dir, sets);
+  const store = storeOf(testContext(), bot);
+  const previous = readPointer(store, "previous");
+  assert.ok(previous !== undefined);
+  const cache = StatCache.ofRelease(store, previous);
+  cache.forget("ETH/deep/old.npy");
+  cache.save();
+  for (const text of ["6", "7", "8"]) {
+    await publishFiles(trainer, release(text));
+    await stepsOfPull(bot, INDEXED);
+    assert.deepEqual(readFiles(bot.modelsDir), release(text));
+  }
+});
 
 Deno.test("a spare folder that cannot be used costs links, not the pull", async () => {
   using dir = memoryDir();
