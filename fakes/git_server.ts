@@ -36,6 +36,7 @@ export interface GitServerOptions {
 export function startGitServer(options: GitServerOptions): GitServer {
   const requests: GitServer["requests"] = [];
   const lfsObjects: GitServer["lfsObjects"] = new Map();
+  const running = new Set<() => Promise<void>>();
   const state: Pick<GitServer, "intercept" | "lfsSentBytes"> = {
     intercept: () => undefined,
     lfsSentBytes: 0,
@@ -60,7 +61,7 @@ export function startGitServer(options: GitServerOptions): GitServer {
       state.lfsSentBytes += Number(answer.headers.get("content-length") ?? 0);
       return answer;
     }
-    return await answerGit(request, pathname, search, options.root);
+    return await answerGit(request, pathname, search, options.root, running);
   });
   return {
     origin: `http://127.0.0.1:${server.addr.port}`,
@@ -78,7 +79,10 @@ export function startGitServer(options: GitServerOptions): GitServer {
     set lfsSentBytes(value) {
       state.lfsSentBytes = value;
     },
-    [Symbol.asyncDispose]: () => server.shutdown(),
+    async [Symbol.asyncDispose]() {
+      await server.shutdown();
+      for (const stop of running) await stop();
+    },
   };
 }
 
@@ -96,8 +100,18 @@ function authOf(request: Request, token: GitServerOptions["token"]): "right" | "
   return isRight ? "right" : "wrong";
 }
 
-/** Runs git's own CGI program (git-http-backend(1)). */
-async function answerGit(request: Request, path: string, search: string, root: string): Promise<Response> {
+/**
+ * Runs git's own CGI program (git-http-backend(1)).
+ *
+ * @param running gets a function that waits for the program if no one has read its answer
+ */
+async function answerGit(
+  request: Request,
+  path: string,
+  search: string,
+  root: string,
+  running: Set<() => Promise<void>>,
+): Promise<Response> {
   const child = new Deno.Command("git", {
     args: ["http-backend"],
     env: {
@@ -121,6 +135,11 @@ async function answerGit(request: Request, path: string, search: string, root: s
   // A client may go away before it has sent everything. A failure that nothing awaits would end the process.
   const ended = Promise.allSettled([sent, child.status]);
   const reader = new ByteReader(child.stdout);
+  const stop = async () => {
+    await ended;
+    await reader.cancel();
+  };
+  running.add(stop);
   const headers = new Headers();
   let status = 200;
   for (
@@ -137,6 +156,7 @@ async function answerGit(request: Request, path: string, search: string, root: s
       for await (const piece of reader.readAll()) controller.enqueue(piece.slice());
       await ended;
       controller.close();
+      running.delete(stop);
     },
   });
   return new Response(body, { status, headers });

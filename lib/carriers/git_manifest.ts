@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { FailedError, ModelSyncError, RefusedError } from "../core/errors.ts";
+import { DiskError, FailedError, ModelSyncError, RefusedError } from "../core/errors.ts";
 import { PathLookup } from "../core/path_lookup.ts";
 import { readSmallBlob } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
@@ -57,6 +57,7 @@ export async function readClaim(
  * As {@link readClaim}, with git that does not compare objects with their names.
  *
  * @returns `undefined` if the manifest cannot be used: what is fetched may be sound, or the error says more
+ * @throws {DiskError}
  */
 export async function findSoundClaim(git: Git, place: ClaimPlace): Promise<ManifestClaim | undefined> {
   try {
@@ -68,8 +69,8 @@ export async function findSoundClaim(git: Git, place: ClaimPlace): Promise<Manif
       throw new FailedError(`Cannot read object ${id}: its content has another name`, { code: "GIT_OBJECT" });
     }, place);
   } catch (error) {
-    if (error instanceof ModelSyncError) return undefined;
-    throw error;
+    if (!(error instanceof ModelSyncError) || error instanceof DiskError) throw error;
+    return undefined;
   }
 }
 
