@@ -18,14 +18,16 @@ export interface TarHeader {
   readonly block: Uint8Array;
 }
 
-const CHECKSUM = { from: 148, to: 156 };
+/** The field of the checksum, which counts as spaces in it. */
+export const TAR_CHECKSUM = { from: 148, to: 156 };
 
 /** Returns whether a block's checksum is right. Nothing else is common to all dialects of tar. */
 export function isTarHeader(block: Uint8Array): boolean {
-  const written = octal(block.subarray(CHECKSUM.from, CHECKSUM.to));
+  const written = octal(block.subarray(TAR_CHECKSUM.from, TAR_CHECKSUM.to));
   let sum = 0;
-  // The checksum field counts as spaces.
-  for (const [at, byte] of block.entries()) sum += at >= CHECKSUM.from && at < CHECKSUM.to ? 0x20 : byte;
+  for (const [at, byte] of block.entries()) {
+    sum += at >= TAR_CHECKSUM.from && at < TAR_CHECKSUM.to ? 0x20 : byte;
+  }
   return written === sum;
 }
 

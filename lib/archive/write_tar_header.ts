@@ -1,11 +1,10 @@
-import { TAR_BLOCK_BYTES } from "./tar_header.ts";
+import { TAR_BLOCK_BYTES, TAR_CHECKSUM } from "./tar_header.ts";
 
 // Layout: POSIX.1-2017, pax, "ustar Interchange Format".
 
 /** The field of the name. Longer names need a prefix or a header of their own. */
 const NAME_BYTES_MAX = 100;
 const SIZE = { at: 124, digits: 11 };
-const CHECKSUM = { at: 148, bytes: 8 };
 
 const encoder = new TextEncoder();
 
@@ -21,7 +20,7 @@ export class TarHeaderWriter {
     for (const [at, digits] of [[108, 7], [116, 7], [136, 11]] as const) {
       encoder.encodeInto(octal(0, digits), block.subarray(at));
     }
-    block.fill(0x20, CHECKSUM.at, CHECKSUM.at + CHECKSUM.bytes);
+    block.fill(0x20, TAR_CHECKSUM.from, TAR_CHECKSUM.to);
     encoder.encodeInto("0", block.subarray(156));
     encoder.encodeInto("ustar\x0000", block.subarray(257));
     this.#common = block;
@@ -38,7 +37,7 @@ export class TarHeaderWriter {
     const { read } = encoder.encodeInto(path, block.subarray(0, NAME_BYTES_MAX));
     if (read < path.length) return undefined;
     encoder.encodeInto(octal(bytes, SIZE.digits), block.subarray(SIZE.at));
-    encoder.encodeInto(`${octal(sumOf(block), 6)}\0`, block.subarray(CHECKSUM.at));
+    encoder.encodeInto(`${octal(sumOf(block), 6)}\0`, block.subarray(TAR_CHECKSUM.from));
     return block;
   }
 }

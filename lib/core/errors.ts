@@ -182,6 +182,11 @@ export function ifDiskTakes(write: () => void): void {
   try {
     write();
   } catch (error) {
-    if (!(diskError(error, "write") instanceof DiskError)) throw error;
+    ignoreDiskError(error);
   }
+}
+
+/** Throws every error but those of the disk. */
+export function ignoreDiskError(error: unknown): void {
+  if (!(diskError(error, "write") instanceof DiskError)) throw error;
 }

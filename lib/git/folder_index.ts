@@ -16,7 +16,7 @@ import {
   timesOf,
 } from "../release/scan_folder.ts";
 import { decodeDigests, encodeDigests } from "./folder_digests.ts";
-import { listChangedFiles } from "./index_changes.ts";
+import { createIndexFolder, listChangedFiles } from "./index_changes.ts";
 import { RememberedRows } from "./remembered_rows.ts";
 import { encodeIndex, type IndexEntry, IndexRows } from "./index_file.ts";
 
@@ -105,9 +105,7 @@ export class FolderIndex implements FolderMemory {
     this.#rows = undefined;
     // A damaged entry must not make the publish fail: the whole folder is recreated.
     if (!this.#isSound()) await removeTree(fs, this.#dir);
-    for (const folder of ["objects", "refs"]) fs.mkdirSync(join(this.#dir, folder), { recursive: true });
-    const head = join(this.#dir, "HEAD");
-    if (findEntry(fs, head) === undefined) replaceFile(fs, head, "ref: refs/heads/none\n");
+    createIndexFolder(fs, this.#dir);
     const now = this.#nowMs;
     const span = { beginMs: Math.min(now, this.#listedMs ?? now), endMs: now };
     // Many entries are larger than the index: they are made one by one.

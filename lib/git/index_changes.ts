@@ -1,6 +1,7 @@
+import { join } from "node:path";
 import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
-import { type FileSystem, findEntry } from "../core/files.ts";
+import { type FileSystem, findEntry, replaceFile } from "../core/files.ts";
 import { Git } from "./git.ts";
 import { INDEX_CHECKSUM_BYTES, indexChecksum } from "./index_file.ts";
 
@@ -12,6 +13,13 @@ const STRICT = [
   "core.fsmonitor=false",
   "core.preloadIndex=true",
 ];
+
+/** Creates what git needs beside an index, to take a folder for a repository. Keeps what is there. */
+export function createIndexFolder(fs: FileSystem, dir: string): void {
+  for (const name of ["objects", "refs"]) fs.mkdirSync(join(dir, name), { recursive: true });
+  const head = join(dir, "HEAD");
+  if (findEntry(fs, head) === undefined) replaceFile(fs, head, "ref: refs/heads/none\n");
+}
 
 /** A folder, and the index that describes it. */
 export interface IndexedFolder {

@@ -5,7 +5,7 @@ import { removeTree, replaceFile } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";
 import { Digest } from "../release/manifest.ts";
 import type { FileOwner, IndexedFile, ReleaseIndex } from "../release/release_index.ts";
-import { listChangedFiles } from "./index_changes.ts";
+import { createIndexFolder, listChangedFiles } from "./index_changes.ts";
 import { encodeIndex, type IndexEntry } from "./index_file.ts";
 
 const Remembered = z.object({
@@ -74,14 +74,12 @@ export class GitReleaseIndex implements ReleaseIndex {
   async replace(release: Digest, files: readonly IndexedFile[], owner: FileOwner): Promise<void> {
     const { fs, clock } = this.#context;
     const now = clock.now().getTime();
-    const unsure = files.filter(({ mtimeMs }) => Math.abs(now - mtimeMs) < SETTLED_MS).map(({ path }) =>
-      path
-    );
+    const unsettled = files.filter(({ mtimeMs }) => Math.abs(now - mtimeMs) < SETTLED_MS);
+    const unsure = unsettled.map(({ path }) => path);
     // Git indexes on Windows have no inodes.
     if (Deno.build.os === "windows" || unsure.length > UNSURE_MAX) return;
     await removeTree(fs, this.#dir);
-    for (const name of ["objects", "refs"]) fs.mkdirSync(join(this.#dir, name), { recursive: true });
-    replaceFile(fs, join(this.#dir, "HEAD"), "ref: refs/heads/none\n");
+    createIndexFolder(fs, this.#dir);
     const { bytes, checksum } = await encodeIndex({
       *[Symbol.iterator]() {
         for (const file of files) yield entryOf(file, owner);

@@ -68,7 +68,7 @@ export async function stageChanges(
 /** Whether changes are few and the worktree has no file, which only a change of the whole index would remove. */
 function mayStage({ fs }: Context, registry: Registry, changes: readonly StagedEntry[]): boolean {
   const chars = changes.reduce((sum, { path }) => sum + path.length + CHARS_BESIDE, 0);
-  // Git would take such a removed path for an option.
+  // Git takes a removed path that begins like an option for one.
   const isOption = changes.some(({ path }) => path.startsWith("-"));
   if (chars > STAGED_CHARS_MAX || isOption || !registry.isOwn || !registry.hasWorktree) return false;
   for (const { name } of fs.readDirSync(registry.git.repoDir)) if (name !== ".git") return false;

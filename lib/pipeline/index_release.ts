@@ -1,5 +1,5 @@
 import type { Offer } from "../carriers/carrier.ts";
-import { DiskError, diskError } from "../core/errors.ts";
+import { ignoreDiskError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
 import { sha256At } from "../core/sha256_column.ts";
@@ -33,8 +33,7 @@ export async function indexRelease(
     const owner = findEntry(store.fs, `${releaseDir(store, digest)}/${files[0]?.path}`);
     if (owner !== undefined) await index.replace(digest, files, owner);
   } catch (error) {
-    const failure = diskError(error, `index release ${digest}`);
-    if (!(failure instanceof DiskError)) throw failure;
+    ignoreDiskError(error);
   }
 }
 

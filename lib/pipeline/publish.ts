@@ -94,7 +94,7 @@ export async function publish<Result extends Publication>(
   return reportOf(context, publisher, { digest, files: files.length, bytes: totalBytes(files) }, publication);
 }
 
-/** What was read, or what is known of a folder that did not change. */
+/** The models of a folder that was read, or the changes of one that was not. */
 interface ReadFolder {
   readonly read?: ReadModels;
   readonly unchanged?: FolderChanges;

@@ -190,8 +190,8 @@ function isSameFileList(files: readonly DigestedFile[], others: readonly Digeste
  * Parses a manifest from a carrier, and checks everything in it: shape, paths, chunks, digest.
  *
  * @param where named in errors: `model-sync.json of commit 1a2b3c4`
- * @param known a manifest that was checked before: what it has, too, is not checked again. The manifest shares equal
- * entries with it
+ * @param known a manifest that was checked before. Entries that both have are not checked again, and are the same
+ * objects
  * @throws {RefusedError} code `MANIFEST_INVALID`
  */
 export async function parseManifest(text: string, where: string, known?: KnownManifest): Promise<Manifest> {

@@ -55,7 +55,7 @@ export function isUnchanged({ files, folders }: FolderChanges): boolean {
   return files.size === 0 && folders.size === 0;
 }
 
-/** A file that did not change since the folder was last read. What it says is made when it is asked for. */
+/** A file that did not change since the folder was last read. Its properties are computed when they are read. */
 export class KnownFile implements DigestedFile {
   readonly #files: RememberedFiles;
   readonly #root: string;

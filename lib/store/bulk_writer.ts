@@ -1,3 +1,4 @@
+import { TAR_BLOCK_BYTES } from "../archive/tar_header.ts";
 import { TarHeaderWriter } from "../archive/write_tar_header.ts";
 import type { Context } from "../core/context.ts";
 import { diskError, FailedError, messageOf, ModelSyncError } from "../core/errors.ts";
@@ -8,9 +9,8 @@ import { type ProcessExit, type ProcessRequest, runProcess } from "../core/subpr
 /** Four pipes full. Larger pieces do not save time. */
 const PIECE_BYTES = 256 * 1024;
 
-/** The unit of a tar, of which two empty ones end it. */
-const BLOCK_BYTES = 512;
-const ZEROS = new Uint8Array(2 * BLOCK_BYTES);
+/** Two empty blocks end a tar. */
+const ZEROS = new Uint8Array(2 * TAR_BLOCK_BYTES);
 
 /** It prints its version in milliseconds. */
 const VERSION_TIMEOUT_MS = 10_000;
@@ -102,7 +102,7 @@ export class BulkWriter implements AsyncDisposable {
     if (header === undefined) return false;
     await this.#append(header);
     await this.#append(content);
-    await this.#append(ZEROS.subarray(0, -content.length & (BLOCK_BYTES - 1)));
+    await this.#append(ZEROS.subarray(0, -content.length & (TAR_BLOCK_BYTES - 1)));
     return true;
   }
 

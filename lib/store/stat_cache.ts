@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
-import { DiskError, diskError } from "../core/errors.ts";
+import { DiskError, diskError, ignoreDiskError } from "../core/errors.ts";
 import { type FileSystem, findBytes, findEntry, replaceFile } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { SHA256_DIGITS, sha256At } from "../core/sha256_column.ts";
@@ -289,8 +289,7 @@ function writeColumns(fs: FileSystem, path: string, columns: StatColumns): boole
     replaceFile(fs, path, encodeColumns(columns));
     return true;
   } catch (error) {
-    const failure = diskError(error, `write ${path}`);
-    if (!(failure instanceof DiskError)) throw failure;
+    ignoreDiskError(error);
     return false;
   }
 }

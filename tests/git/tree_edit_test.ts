@@ -147,7 +147,7 @@ Deno.test("publish() of changes in many folders and of few writes the same tree"
   assert.equal(git(registryOf(trainer), "rev-parse", "main:models"), many);
 });
 
-Deno.test("publish() of one changed file keeps the others if somebody has sorted the manifest in another way", async () => {
+Deno.test("publish() of one changed file keeps the others in a manifest that a person has sorted in another way", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
@@ -163,7 +163,7 @@ Deno.test("publish() of one changed file keeps the others if somebody has sorted
   assert.deepEqual(names.split("\n"), ["BTC/metadata.json", "BTC/rf.joblib", "ETH/rf.joblib"]);
 });
 
-Deno.test("publish() of one changed file replaces a file or a folder that somebody put in the place of the signature", async () => {
+Deno.test("publish() of one changed file replaces a file or a folder in the place of the signature", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);

@@ -31,6 +31,15 @@ const KEPT = {
   "XRP/d.npy": "d",
 };
 
+/** A release in which files of the spare folder are removed, added and moved, and a file replaces a folder. */
+const REARRANGED = {
+  "BTC/a.npy": "a",
+  "LTC/e.npy": "other",
+  "ETH/deep": "a file now",
+  "b.npy": "b",
+  "NEW/x.npy": "new",
+};
+
 const release = (text: string) => ({ ...KEPT, "SOL/changed.npy": text });
 
 /** A bot whose store keeps three releases, and the folder of the one before as the spare folder. */
@@ -128,16 +137,9 @@ Deno.test("a pull assembles its release in the spare folder: unchanged files are
 Deno.test("a pull removes, adds and moves files in the spare folder as its release says", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await botWithSpare(dir);
-  const next = {
-    "BTC/a.npy": "a",
-    "LTC/e.npy": "other",
-    "ETH/deep": "a file now",
-    "b.npy": "b",
-    "NEW/x.npy": "new",
-  };
-  await publishFiles(trainer, next);
+  await publishFiles(trainer, REARRANGED);
   await stepsOfPull(bot);
-  assert.deepEqual(readFiles(bot.modelsDir), next);
+  assert.deepEqual(readFiles(bot.modelsDir), REARRANGED);
   assert.deepEqual(entriesOf(bot.modelsDir), entriesOf(trainer.modelsDir));
 });
 
@@ -213,14 +215,7 @@ Deno.test("with an index, a pull examines no unchanged file and lists no unchang
 Deno.test("with an index, too, a pull removes, adds and moves files as its release says", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await botWithIndex(dir);
-  const next = {
-    "BTC/a.npy": "a",
-    "LTC/e.npy": "other",
-    "ETH/deep": "a file now",
-    "b.npy": "b",
-    "NEW/x.npy": "new",
-  };
-  const sets = [next, release("7"), { ...release("7"), "BTC/c.npy": "c" }, release("8")];
+  const sets = [REARRANGED, release("7"), { ...release("7"), "BTC/c.npy": "c" }, release("8")];
   for (const set of sets) {
     await publishFiles(trainer, set);
     await stepsOfPull(bot, INDEXED);

@@ -102,7 +102,7 @@ function startsWith(head: Uint8Array, magic: readonly number[]): boolean {
  * may be cut off.
  */
 export function isPlainText(head: Uint8Array): boolean {
-  // Most binary files contain such a byte, and an error of the decoder takes longer than a search for it.
+  // Most binary files contain a control character. Searching for one takes less time than an error of the decoder.
   if (head.some(isControl)) return false;
   try {
     return !CONTROL.test(new TextDecoder("utf-8", { fatal: true }).decode(head, { stream: true }));
