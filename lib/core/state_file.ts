@@ -19,6 +19,11 @@ export interface StateFileOptions {
   readonly isIndented?: boolean;
   /** Whether the file only saves time: it is not synced, because after a power cut its loss does no harm. */
   readonly isUnsynced?: boolean;
+  /**
+   * Whether a line with a checksum follows, so that a damaged byte is noticed even if the content stays valid. For files that
+   * name what need not be examined.
+   */
+  readonly hasChecksum?: boolean;
   /** A larger file counts as damaged. Default: {@link STATE_BYTES_MAX}. */
   readonly bytesMax?: number;
 }
@@ -43,7 +48,7 @@ export class StateFile<Value> {
       const text = findText(this.#fs, this.path, this.#options.bytesMax ?? STATE_BYTES_MAX);
       return text === undefined
         ? { kind: "none" }
-        : { kind: "found", value: this.#schema.parse(JSON.parse(text), UNCOMPILED) };
+        : { kind: "found", value: this.#schema.parse(JSON.parse(this.#contentOf(text)), UNCOMPILED) };
     } catch (error) {
       return { kind: "damaged", reason: reasonOf(error) };
     }
@@ -52,16 +57,32 @@ export class StateFile<Value> {
   /** Replaces the file durably, and whatever has taken its place. After a crash, the old or the new content is there. */
   replace(value: Value): void {
     const { mode, isIndented = false, isUnsynced = false } = this.#options;
-    const text = `${JSON.stringify(value, undefined, isIndented ? 2 : 0)}\n`;
+    const content = `${JSON.stringify(value, undefined, isIndented ? 2 : 0)}\n`;
+    const text = this.#options.hasChecksum === true ? content + checksumLine(content) : content;
     clearWay(this.#fs, this.path);
     if (isUnsynced) replaceUnsynced(this.#fs, this.path, text);
     else replaceFile(this.#fs, this.path, text, mode);
+  }
+
+  /** Returns the text without its checksum. @throws {UnusableFileError} if that is wrong */
+  #contentOf(text: string): string {
+    if (this.#options.hasChecksum !== true) return text;
+    const content = text.slice(0, text.lastIndexOf("\n", text.length - 2) + 1);
+    if (content + checksumLine(content) === text) return content;
+    throw new UnusableFileError(this.path, "it does not match its checksum");
   }
 
   /** Removes the file, or whatever has taken its place. */
   remove(): void {
     removeState(this.#fs, this.path);
   }
+}
+
+/** Returns the 32-bit FNV-1a hash of a text, as a line. It differs for any two texts that differ in one character. */
+function checksumLine(text: string): string {
+  let hash = 0x811c_9dc5;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x0100_0193);
+  return `${(hash >>> 0).toString(16).padStart(8, "0")}\n`;
 }
 
 function reasonOf(error: unknown): string {

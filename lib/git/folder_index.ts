@@ -180,7 +180,9 @@ export class FolderIndex implements FolderMemory {
   }
 
   get #remembered(): StateFile<Remembered> {
-    return new StateFile<Remembered>(this.#context.fs, join(this.#dir, "folder.json"), Remembered);
+    return new StateFile<Remembered>(this.#context.fs, join(this.#dir, "folder.json"), Remembered, {
+      hasChecksum: true,
+    });
   }
 
   #listChangedFolders(root: string, folderStats: ReadonlyMap<string, FolderStat>): Set<string> {

@@ -101,6 +101,7 @@ export class GitReleaseIndex implements ReleaseIndex {
   get #remembered(): StateFile<Remembered> {
     return new StateFile<Remembered>(this.#context.fs, join(this.#dir, "release.json"), Remembered, {
       isUnsynced: true,
+      hasChecksum: true,
     });
   }
 }

@@ -30,7 +30,10 @@ const Stored = z.object({
 const OF_SPARE = "spare";
 
 function fileOf({ fs, statCache }: Store, name: string): StateFile<z.infer<typeof Stored>> {
-  return new StateFile(fs, join(statCache, `${name}.folders.json`), Stored, { isUnsynced: true });
+  return new StateFile(fs, join(statCache, `${name}.folders.json`), Stored, {
+    isUnsynced: true,
+    hasChecksum: true,
+  });
 }
 
 /** Returns the stamp of a folder that consumers may enter; `undefined` for anything else. */

@@ -46,3 +46,18 @@ Deno.test("a state file whose place cannot be freed is an error that names what 
   fileIn(dir.path).replace(["new"]);
   assert.deepEqual([...Deno.readDirSync(`${path}.damaged`)].map(({ name }) => name), ["mine"]);
 });
+
+Deno.test("a state file with a checksum is damaged by any other character, and by the loss of its end", () => {
+  using dir = tempDir();
+  const file = new StateFile(Deno, join(dir.path, "state.json"), z.array(z.string()), { hasChecksum: true });
+  file.replace(["é", "b"]);
+  assert.deepEqual(file.read(), { kind: "found", value: ["é", "b"] });
+  const bytes = Deno.readFileSync(file.path);
+  const damaged = { kind: "damaged", reason: "it does not match its checksum" };
+  for (const at of bytes.keys()) {
+    Deno.writeFileSync(file.path, bytes.with(at, (bytes[at] ?? 0) ^ 1));
+    assert.deepEqual(file.read(), damaged, `byte ${at}`);
+    Deno.writeFileSync(file.path, bytes.subarray(0, at));
+    assert.deepEqual(file.read(), damaged, `${at} bytes`);
+  }
+});

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { spawnSync } from "node:child_process";
+import * as z from "zod";
 import { FolderIndex } from "../../lib/git/folder_index.ts";
 import { encodeIndex, type IndexEntry } from "../../lib/git/index_file.ts";
 import type { FileSystem } from "../../lib/core/files.ts";
+import { StateFile } from "../../lib/core/state_file.ts";
 import {
   findChangedFiles,
   findModelFiles,
@@ -199,8 +201,10 @@ Deno.test({
       "half an index": (state) => Deno.truncateSync(`${state}/index`, 60),
       "torn notes": (state) => Deno.truncateSync(`${state}/folder.json`, 40),
       "the notes of another version, whose rules for names may differ": (state) => {
-        const notes = JSON.parse(Deno.readTextFileSync(`${state}/folder.json`));
-        Deno.writeTextFileSync(`${state}/folder.json`, JSON.stringify({ ...notes, version: "0.0.1" }));
+        const notes = new StateFile(Deno, `${state}/folder.json`, z.looseObject({}), { hasChecksum: true });
+        const read = notes.read();
+        assert.ok(read.kind === "found");
+        notes.replace({ ...read.value, version: "0.0.1" });
       },
       "no HEAD": (state) => Deno.removeSync(`${state}/HEAD`),
     };
@@ -212,6 +216,21 @@ Deno.test({
       damage(`${dir.path}/state/folder_index`, `${otherDir.path}/state/folder_index`);
       assert.equal(await findUnchanged(memory, models), undefined, what);
     }
+  },
+});
+
+Deno.test({
+  name:
+    "FolderIndex does not trust notes in which a byte of a folder's path is damaged: its new files would not be found",
+  ignore: !HAS_MEMORY,
+  async fn() {
+    using dir = memoryDir();
+    const { models, memory } = await remembered(dir.path);
+    const path = `${dir.path}/state/folder_index/folder.json`;
+    const notes = Deno.readTextFileSync(path);
+    Deno.writeTextFileSync(path, notes.replace('["b",', '["c",'));
+    assert.notEqual(Deno.readTextFileSync(path), notes);
+    assert.equal(await memory.findChanges(models), undefined);
   },
 });
 

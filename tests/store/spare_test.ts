@@ -239,6 +239,20 @@ Deno.test("a damaged index costs time, not a file of the release", async () => {
   assert.notDeepEqual(Deno.readFileSync(path), index);
 });
 
+Deno.test("a damaged path in the notes of the index costs time, not a file of the release", async () => {
+  using dir = memoryDir();
+  const sets = [...["1", "2", "3", "4"].map(release), { ...release("5"), "SOL/added.npy": "added" }];
+  const { trainer, bot } = await pulledWithIndex(dir, sets);
+  const path = join(storeOf(testContext(), bot).root, "release_index/release.json");
+  const notes = Deno.readTextFileSync(path);
+  Deno.writeTextFileSync(path, notes.replace("SOL/added.npy", "SOL/adder.npy"));
+  assert.notEqual(Deno.readTextFileSync(path), notes);
+  const next = { ...release("6"), "SOL/added.npy": "added" };
+  await publishFiles(trainer, next);
+  await stepsOfPull(bot, INDEXED);
+  assert.deepEqual(readFiles(bot.modelsDir), next);
+});
+
 Deno.test("an unchanged folder of the spare folder keeps no file that the active release lacks after a rollback", async () => {
   using dir = memoryDir();
   const other = (text: string) => ({ "BTC/a.npy": "a", "SOL/changed.npy": text });
