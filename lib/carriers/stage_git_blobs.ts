@@ -11,12 +11,10 @@ import type { TreeFile } from "../git/tree.ts";
 import { type LfsPointer, parsePointer } from "../release/lfs_pointer.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import type { BlobMemory } from "../store/blob_memory.ts";
+import { SMALL_FILE_BYTES_MAX } from "../store/small_file.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Offer } from "./carrier.ts";
 import type { LfsParts } from "./lfs_parts.ts";
-
-/** Files up to this size are held in memory while they are written. */
-const SMALL_FILE_BYTES_MAX = 1024 * 1024;
 
 /** Where git objects are read from. */
 export interface BlobPlace {

@@ -12,6 +12,9 @@ import type { Sha256 } from "../core/hash.ts";
 import type { StagedFile } from "./staged_file.ts";
 import { stampOf } from "./stat_cache.ts";
 
+/** A larger file is never in memory as a whole, and never written by another program. */
+export const SMALL_FILE_BYTES_MAX = 1024 * 1024;
+
 /** Windows syncs only files that are open for writing. */
 export const SYNCS_LATER = Deno.build.os !== "windows";
 

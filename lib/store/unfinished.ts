@@ -10,7 +10,8 @@ import {
   removeTree,
   setMode,
 } from "../core/files.ts";
-import { type FileDigest, hashFile, type Sha256 } from "../core/hash.ts";
+import { hashFile, loadSha256Of, type Sha256 } from "../core/hash.ts";
+import { createSmallFile, SMALL_FILE_BYTES_MAX, type SmallFile } from "./small_file.ts";
 import type { StagedFile } from "./staged_file.ts";
 import { stampOf } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
@@ -74,6 +75,16 @@ function* filesBelow(fs: FileSystem, dir: string, prefix = ""): Generator<string
   }
 }
 
+/** Returns the result of `read`; `undefined` if the system refuses. */
+async function ifReadable<T>(read: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (osErrorCode(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
 /** Returns the files that can be listed. */
 function listUnfinished(store: Store): string[] {
   const dir = unfinishedDir(store);
@@ -102,20 +113,41 @@ export class UnfinishedFiles {
   }
 
   /**
-   * Moves the file at a path into staging if its bytes have this digest. It is not on the disk yet. Removes a file with
-   * other bytes.
+   * Stages the file at a path if its bytes have this digest, and removes it here. It is not on the disk yet.
    *
-   * @param place returns where the file goes; called only if it is moved
+   * @param place returns where the file goes; called only if it is staged
    */
   async take(path: string, sha256: Sha256, place: () => string): Promise<StagedFile | undefined> {
     if (!this.#list().delete(path)) return undefined;
     const { fs } = this.#store;
     const location = `${unfinishedDir(this.#store)}/${path}`;
-    const digest = await this.#hash(location);
-    if (digest?.sha256 !== sha256) {
-      removeIfThere(fs, location);
-      return undefined;
-    }
+    const isSmall = (findEntry(fs, location)?.size ?? 0) <= SMALL_FILE_BYTES_MAX;
+    const file = { path, sha256 };
+    const staged = isSmall
+      ? await this.#copy(location, file, place)
+      : await this.#move(location, file, place);
+    removeIfThere(fs, location);
+    return staged;
+  }
+
+  /** A program that a killed run started may still write into a small file: the release gets the bytes that are hashed. */
+  async #copy(location: string, file: SmallFile, place: () => string): Promise<StagedFile | undefined> {
+    const { fs } = this.#store;
+    const sha256Of = await loadSha256Of();
+    const content = await ifReadable(() => fs.readFileSync(location));
+    if (content === undefined || sha256Of(content) !== file.sha256) return undefined;
+    return createSmallFile(fs, place(), content, file);
+  }
+
+  async #move(
+    location: string,
+    { path, sha256 }: SmallFile,
+    place: () => string,
+  ): Promise<StagedFile | undefined> {
+    const { fs } = this.#store;
+    const { signal } = this.#context;
+    const digest = await ifReadable(() => hashFile(fs, location, { signal }));
+    if (digest?.sha256 !== sha256) return undefined;
     const target = place();
     try {
       fs.renameSync(location, target);
@@ -123,16 +155,6 @@ export class UnfinishedFiles {
       return { path, ...digest, how: "written", stamp: stampOf(fs.lstatSync(target)) };
     } catch (error) {
       throw diskError(error, `move ${path} into the store`);
-    }
-  }
-
-  /** Returns the digest of a file; `undefined` if it cannot be read. */
-  async #hash(location: string): Promise<FileDigest | undefined> {
-    try {
-      return await hashFile(this.#store.fs, location, { signal: this.#context.signal });
-    } catch (error) {
-      if (osErrorCode(error) === undefined) throw error;
-      return undefined;
     }
   }
 

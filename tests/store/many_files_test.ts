@@ -6,6 +6,7 @@ import { BULK_FILES_MIN } from "../../lib/store/many_files.ts";
 import { Staging } from "../../lib/store/staging.ts";
 import { stampOf } from "../../lib/store/stat_cache.ts";
 import { openStore } from "../../lib/store/store.ts";
+import { keepUnfinished } from "../../lib/store/unfinished.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { mountObstacle, tmpfsAt } from "../helpers/small_disk.ts";
@@ -234,6 +235,20 @@ Deno.test({
       assert.deepEqual([...Deno.readDirSync(store.staging)], []);
     }
   },
+});
+
+Deno.test("what a program of a killed run still writes into its file does not get into the next release", async () => {
+  using dir = memoryDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  const killed = join(store.staging, "killed/files");
+  writeFiles(killed, { "d0/begun.npy": "begun" });
+  using orphan = Deno.openSync(join(killed, "d0/begun.npy"), { append: true });
+  keepUnfinished(store, killed);
+  await using staging = new Staging(testContext(), store, "run");
+  assert.equal(await staging.link("d0/begun.npy", await sha256Hex("begun")), true);
+  orphan.writeSync(new TextEncoder().encode(", and more"));
+  assert.deepEqual(readFiles(staging.dir), { "d0/begun.npy": "begun" });
+  assert.deepEqual(readFiles(store.partials), {});
 });
 
 Deno.test({
