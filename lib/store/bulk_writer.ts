@@ -1,8 +1,9 @@
+import { join } from "node:path";
 import { TAR_BLOCK_BYTES } from "../archive/tar_header.ts";
 import { TarHeaderWriter } from "../archive/write_tar_header.ts";
 import type { Context } from "../core/context.ts";
-import { diskError, FailedError, messageOf, ModelSyncError } from "../core/errors.ts";
-import { IMMUTABLE_FILE_MODE } from "../core/files.ts";
+import { DiskError, diskError, FailedError, messageOf, ModelSyncError, osErrorCode } from "../core/errors.ts";
+import { type FileSystem, findText, IMMUTABLE_FILE_MODE } from "../core/files.ts";
 import { HandedPieces } from "../core/handed_pieces.ts";
 import { type ProcessExit, type ProcessRequest, runProcess } from "../core/subprocess.ts";
 
@@ -12,8 +13,10 @@ const PIECE_BYTES = 256 * 1024;
 /** Two empty blocks end a tar. */
 const ZEROS = new Uint8Array(2 * TAR_BLOCK_BYTES);
 
-/** It prints its version in milliseconds. */
-const VERSION_TIMEOUT_MS = 10_000;
+/** It prints its version, and writes one file, in milliseconds. */
+const TRIAL_TIMEOUT_MS = 10_000;
+
+const TRIAL_TEXT = "GNU tar may write here";
 
 /** It waits for the carrier, whose own limits end a transfer sooner. */
 const WRITE_TIMEOUT_MS = 7 * 24 * 60 * 60_000;
@@ -51,7 +54,11 @@ export class BulkWriter implements AsyncDisposable {
   #read: Promise<void> = Promise.resolve();
   #hasComplained = false;
 
-  private constructor({ spawn, signal }: Pick<Context, "spawn" | "signal">, dir: string) {
+  private constructor(
+    { spawn, signal }: Pick<Context, "spawn" | "signal">,
+    dir: string,
+    timeoutMs = WRITE_TIMEOUT_MS,
+  ) {
     this.#exit = runProcess(spawn, {
       command: "tar",
       args: [
@@ -70,7 +77,7 @@ export class BulkWriter implements AsyncDisposable {
       title: "tar",
       env: ENV,
       stdin: this.#pieces,
-      timeoutMs: WRITE_TIMEOUT_MS,
+      timeoutMs,
       signal: AbortSignal.any([signal, this.#stop.signal]),
       onStderr: (text) => void (this.#hasComplained ||= SAID_BY_TAR.test(text)),
     });
@@ -78,15 +85,44 @@ export class BulkWriter implements AsyncDisposable {
   }
 
   /**
-   * Returns a writer; `undefined` where GNU tar is not installed.
+   * Returns a writer; `undefined` where GNU tar is not installed, or does not work. It writes one file for that beside the
+   * folder.
    *
    * @param dir an existing folder
+   * @throws {DiskError}
    */
   static async open(
-    context: Pick<Context, "spawn" | "signal">,
+    context: Pick<Context, "spawn" | "signal" | "log">,
+    fs: FileSystem,
     dir: string,
   ): Promise<BulkWriter | undefined> {
-    return await hasGnuTar(context) ? new BulkWriter(context, dir) : undefined;
+    if (!await hasGnuTar(context)) return undefined;
+    const problem = await BulkWriter.#tryTar(context, fs, `${dir}.trial`);
+    if (problem === undefined) return new BulkWriter(context, dir);
+    context.log.warn(`tar is installed, but does not work: ${problem}. Files are written without it`);
+    return undefined;
+  }
+
+  /** Returns why tar cannot write a file: a security module does not allow it, for example. */
+  static async #tryTar(
+    context: Pick<Context, "spawn" | "signal">,
+    fs: FileSystem,
+    dir: string,
+  ): Promise<string | undefined> {
+    try {
+      fs.mkdirSync(dir);
+      await using writer = new BulkWriter(context, dir, TRIAL_TIMEOUT_MS);
+      await writer.add("trial", new TextEncoder().encode(TRIAL_TEXT));
+      await writer.finish();
+      return findText(fs, join(dir, "trial")) === TRIAL_TEXT ? undefined : "its file is missing or wrong";
+    } catch (error) {
+      context.signal.throwIfAborted();
+      if (error instanceof DiskError) throw error;
+      if (error instanceof ModelSyncError) {
+        return error.cause instanceof TarError ? error.cause.message : error.message;
+      }
+      throw diskError(error, `create ${dir}`);
+    }
   }
 
   /**
@@ -163,7 +199,7 @@ async function hasGnuTar({ spawn, signal }: Pick<Context, "spawn" | "signal">): 
     command: "tar",
     args: ["--version"],
     env: ENV,
-    timeoutMs: VERSION_TIMEOUT_MS,
+    timeoutMs: TRIAL_TIMEOUT_MS,
     signal,
   };
   try {
@@ -171,21 +207,26 @@ async function hasGnuTar({ spawn, signal }: Pick<Context, "spawn" | "signal">): 
     return code === 0 && new TextDecoder().decode(stdout).startsWith("tar (GNU tar)");
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof ModelSyncError) return false;
+    // The system may not let this user start it.
+    if (error instanceof ModelSyncError || osErrorCode(error) !== undefined) return false;
     throw error;
   }
 }
+
+/** What tar says about a failure, in one line. */
+class TarError extends Error {}
 
 function tarError({ code, stderr }: ProcessExit): unknown {
   const action = "write files into the store";
   const line = stderr.split("\n").find((line) => SAID_BY_TAR.test(line));
   const fault = FAULTS.find(([words]) => stderr.includes(words));
-  const cause = new Error(
+  const cause = new TarError(
     line === undefined ? `tar ended with exit code ${code}` : messageOf(new Error(line)),
   );
   if (fault !== undefined) return diskError(Object.assign(cause, { code: fault[1] }), action);
   return new FailedError(`Cannot ${action}: ${cause.message}`, {
     code: "TAR_FAILED",
+    cause,
     hint: "run again; the active release is untouched",
   });
 }

@@ -11,7 +11,7 @@ export const BULK_FILES_MIN = 256;
 
 /** Writes small files of a release: if they are many, in a second process. */
 export class ManyFiles implements AsyncDisposable {
-  readonly #context: Pick<Context, "spawn" | "signal">;
+  readonly #context: Pick<Context, "spawn" | "signal" | "log">;
   readonly #fs: FileSystem;
   readonly #dir: string;
   readonly #sent = new Map<string, FileDigest>();
@@ -19,7 +19,7 @@ export class ManyFiles implements AsyncDisposable {
   #writer: BulkWriter | undefined;
 
   /** @param dir the release's folder, which exists */
-  constructor(context: Pick<Context, "spawn" | "signal">, fs: FileSystem, dir: string) {
+  constructor(context: Pick<Context, "spawn" | "signal" | "log">, fs: FileSystem, dir: string) {
     this.#context = context;
     this.#fs = fs;
     this.#dir = dir;
@@ -35,7 +35,7 @@ export class ManyFiles implements AsyncDisposable {
   async write(target: string, content: Uint8Array, file: SmallFile): Promise<StagedFile | undefined> {
     if (++this.#count === BULK_FILES_MIN && Deno.build.os === "linux") {
       const { BulkWriter } = await import("./bulk_writer.ts");
-      this.#writer = await BulkWriter.open(this.#context, this.#dir);
+      this.#writer = await BulkWriter.open(this.#context, this.#fs, this.#dir);
     }
     const { path, sha256 } = file;
     if (await this.#writer?.add(path, content) !== true) {

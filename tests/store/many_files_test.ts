@@ -8,10 +8,11 @@ import { stampOf } from "../../lib/store/stat_cache.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { keepUnfinished } from "../../lib/store/unfinished.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
+import { osError } from "../helpers/fake_fs.ts";
 import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { mountObstacle, tmpfsAt } from "../helpers/small_disk.ts";
 import { memoryDir, noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
+import { isolatedSpawn, type RecordedLog, testContext } from "../helpers/test_context.ts";
 
 const isLinux = Deno.build.os === "linux";
 
@@ -27,18 +28,25 @@ function contentOf(path: string): Uint8Array {
   return new TextEncoder().encode(`weights of ${path}`);
 }
 
-/** Starts the real tar to ask for its version, and this request to write files. */
+/** Starts the real tar to ask for its version and for the trial, and this request to write files. */
 function writingWith(change: (request: ProcessRequest) => ProcessRequest): SpawnProcess {
+  return extractingWith((request) => request.args.some(isTrial) ? request : change(request));
+}
+
+/** Starts the real tar to ask for its version, and this request for the trial and to write files. */
+function extractingWith(change: (request: ProcessRequest) => ProcessRequest): SpawnProcess {
   return (request) => isolatedSpawn(request.args.includes("--extract") ? change(request) : request);
 }
 
+function isTrial(argument: string): boolean {
+  return /^--directory=.*\.trial$/.test(argument);
+}
+
 /** Runs a shell script in the place of tar. */
-function script(text: string): SpawnProcess {
-  return writingWith((request) => ({
-    ...request,
-    command: "sh",
-    args: ["-c", text, "tar", ...request.args],
-  }));
+const script = (text: string) => writingWith(runScript(text));
+
+function runScript(text: string): (request: ProcessRequest) => ProcessRequest {
+  return (request) => ({ ...request, command: "sh", args: ["-c", text, "tar", ...request.args] });
 }
 
 /** Stages many files, in a world with these programs. */
@@ -50,15 +58,17 @@ async function stageMany(
     readonly signal?: AbortSignal;
   },
   check: (staging: Staging, opened: readonly string[]) => Promise<void>,
-): Promise<void> {
+): Promise<RecordedLog> {
   const opened: string[] = [];
   const fs = countingFs((step) => void (step.startsWith("open ") && opened.push(step)));
   const store = openStore(fs, { modelsDir: join(root, "models") });
   opened.length = 0;
-  await using staging = new Staging(testContext({ fs, spawn, signal }), store, "run");
+  const context = testContext({ fs, spawn, signal });
+  await using staging = new Staging(context, store, "run");
   for (const path of paths) await staging.writeOfMany(path, contentOf(path));
   await staging.settle();
   await check(staging, opened);
+  return context.log;
 }
 
 Deno.test(`from the 256th file of many on, tar writes them: whole, read-only, and stamped${onLinux}`, async () => {
@@ -148,6 +158,12 @@ Deno.test("without GNU tar, the pull writes all files itself", async () => {
     isolatedSpawn({ ...request, command: "sh", args: ["-c", reply] })
   );
   spawns.push((request) => isolatedSpawn({ ...request, command: "no-such-program-here" }));
+  // The system does not let this user start it, and a file that is no program.
+  for (const code of ["EACCES", "ENOEXEC"]) {
+    spawns.push(() => {
+      throw osError(code);
+    });
+  }
   for (const spawn of spawns) {
     using dir = memoryDir();
     await stageMany(dir.path, { spawn }, (staging, opened) => {
@@ -155,6 +171,26 @@ Deno.test("without GNU tar, the pull writes all files itself", async () => {
       assert.equal(Object.keys(readFiles(staging.dir)).length, BULK_FILES_MIN + 9);
       return Promise.resolve();
     });
+  }
+});
+
+Deno.test("where GNU tar is installed and never works, the pull writes all files itself, with a warning", async () => {
+  const broken = {
+    "tar: /x.trial: Cannot open: Permission denied":
+      "echo 'tar: /x.trial: Cannot open: Permission denied' >&2; exit 2",
+    "tar ended with exit code 159": "kill -31 $$",
+    "tar ended with exit code 127": "echo 'error while loading shared libraries' >&2; exit 127",
+    "its file is missing or wrong": "exec cat >/dev/null",
+  };
+  for (const [reason, text] of Object.entries(broken)) {
+    using dir = memoryDir();
+    const log = await stageMany(dir.path, { spawn: extractingWith(runScript(text)) }, (staging, opened) => {
+      assert.equal(opened.length, BULK_FILES_MIN + 9, reason);
+      assert.equal(Object.keys(readFiles(staging.dir)).length, BULK_FILES_MIN + 9, reason);
+      return Promise.resolve();
+    });
+    const warning = `warn tar is installed, but does not work: ${reason}. Files are written without it`;
+    if (isLinux) assert.deepEqual(log.lines, [warning]);
   }
 });
 
@@ -195,7 +231,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: `a program that disappears after it gave its version fails the staging${onLinux}`,
+  name: `a program that disappears after its trial fails the staging${onLinux}`,
   ignore: !isLinux,
   fn: async () => {
     using dir = memoryDir();
