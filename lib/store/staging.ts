@@ -251,10 +251,7 @@ export class Staging implements AsyncDisposable {
     return staged;
   }
 
-  /**
-   * As {@link writeSmall}, for one of many files of at most {@link SMALL_FILE_BYTES_MAX}: they are there after
-   * {@link settle}. Not for concurrent calls.
-   */
+  /** As {@link writeSmall}, for one of many files: they are there after {@link settle}. Not for concurrent calls. */
   async writeOfMany(path: string, content: Uint8Array, claimed?: Sha256): Promise<void> {
     const hashed = await this.#hash(content);
     // The manifest's text of the same digest saves memory.

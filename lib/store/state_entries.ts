@@ -25,32 +25,29 @@ type StateEntry =
 /** An entry that is dropped, with a warning that names the cost, and recreated. */
 interface RebuiltEntry {
   readonly onDamage: "rebuild";
-  /** `own folder`: a link to a folder is wrong, because the folder's content is moved and removed. */
+  /** `own folder`: a link to a folder is wrong, because whatever is in the folder is moved or removed. */
   readonly kind: "file" | "folder" | "own folder" | "link";
   readonly cost: string;
 }
 
 const file = (cost: string): RebuiltEntry => ({ onDamage: "rebuild", kind: "file", cost });
 const folder = (cost: string): RebuiltEntry => ({ onDamage: "rebuild", kind: "folder", cost });
+const ownFolder = (cost: string): RebuiltEntry => ({ onDamage: "rebuild", kind: "own folder", cost });
 
 /** Every entry that this program creates in a store, and what its damage means. */
 export const STATE_ENTRIES = {
   "store.json": { onDamage: "refuse", reason: "the store may belong to another model folder" },
   "lock": file("nothing: the lock is the operating system's"),
   "intent.json": { onDamage: "assume", meaning: "a run was killed before it changed a pointer" },
-  "staging": folder("what a killed run left there"),
+  "staging": ownFolder("what a killed run left there"),
   "releases": folder("every release: the next pull downloads the newest again"),
-  "spare": {
-    onDamage: "rebuild",
-    kind: "own folder",
-    cost: "the next pull links every unchanged file again",
-  },
+  "spare": ownFolder("the next pull links every unchanged file again"),
   "current": {
     onDamage: "assume",
     meaning: "what the newest run on record says is active; without one, commands that need it stop",
   },
   "mirror.json": file("the next run compares every file of the model folder with the active release"),
-  "reserve": folder("a rollback may fail on a full disk until the next run"),
+  "reserve": ownFolder("a rollback may fail on a full disk until the next run"),
   "previous": {
     onDamage: "rebuild",
     kind: "link",
@@ -77,10 +74,10 @@ export const STATE_ENTRIES = {
   "passed_models.json": file("the next publish checks unchanged models again"),
   "folder_index": folder("the next publish checks every file"),
   "release_index": folder("the next pull examines every file one by one"),
-  "stat_cache": folder("files are hashed again"),
+  "stat_cache": ownFolder("files are hashed again"),
   "answers.json": file("GitHub answers one request in full"),
   "starts.json": file("a source may be requested earlier than its least interval"),
-  "partials": folder("downloads that broke start over"),
+  "partials": ownFolder("downloads that broke start over"),
   "runpod_jobs.json": file("a RunPod job that was started is not continued: look for it in RunPod's console"),
   "runpod.lock": file("nothing: the lock is the operating system's"),
   "archived.json": file("the sequence of the next archive is the time alone"),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { FileSystem } from "../../lib/core/files.ts";
+import { type FileSystem, findEntry, removeIfThere } from "../../lib/core/files.ts";
 import { formatManifest } from "../../lib/release/format_manifest.ts";
 import { createManifest } from "../../lib/release/manifest.ts";
 import { chooseMode, planMode } from "../../lib/store/model_folder.ts";
@@ -304,6 +304,26 @@ Deno.test("a damaged store.json is rebuilt with a warning if the model folder is
   openStore(Deno, { modelsDir }, log);
   assert.deepEqual(log.lines, [`warn ${path} is damaged and is rebuilt: it is not JSON`]);
   assert.equal(Deno.readTextFileSync(path), `{"schema":1,"modelsDir":"../models"}\n`);
+});
+
+Deno.test("links in the place of folders whose content runs remove are removed, and nothing to which they lead", () => {
+  using dir = tempDir();
+  const location = { modelsDir: join(dir.path, "models") };
+  const { root } = openStore(Deno, location);
+  const names = ["partials", "reserve", "spare", "staging", "stat_cache"];
+  for (const name of names) {
+    writeFiles(dir.path, { [`foreign/${name}`]: "kept" });
+    removeIfThere(Deno, join(root, name));
+    Deno.symlinkSync(join(dir.path, "foreign"), join(root, name));
+  }
+  const log = recordedLog();
+  openStore(Deno, location, log);
+  for (const name of names) {
+    assert.notEqual(findEntry(Deno, join(root, name))?.isSymlink, true, name);
+    const warning = `warn ${join(root, name)} was a link, not a folder, and is rebuilt. Lost: `;
+    assert.equal(log.lines.filter((line) => line.startsWith(warning)).length, 1, name);
+  }
+  assert.deepEqual(Object.keys(readFiles(join(dir.path, "foreign"))), names);
 });
 
 Deno.test("entries of a wrong kind are set aside with a warning that names the loss; links to the right kind and other entries stay", () => {
