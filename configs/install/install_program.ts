@@ -11,7 +11,8 @@ import {
   replaceFile,
 } from "../../lib/core/files.ts";
 import { listFolder, TemporaryFolder } from "../../lib/core/folders.ts";
-import { sha256Hex } from "../../lib/core/hash.ts";
+import { neverAborted } from "../../lib/core/context.ts";
+import { hashFile, sha256Hex } from "../../lib/core/hash.ts";
 import { shellWord } from "../../lib/core/quote.ts";
 import { bundleProgram, FREQUENT } from "./bundle_program.ts";
 import { commandFlags } from "./command_flags.ts";
@@ -62,7 +63,7 @@ export async function install(world: InstallWorld, prefix: string, isDryRun: boo
   using _lock = await lockInstallation(places, "install");
   // First, so that after a kill or a failure the next install and uninstall know the created folders.
   replaceFile(Deno, places.record, `${JSON.stringify(wanted, null, 2)}\n`, 0o644);
-  addRuntime(world.execPath, runtime);
+  await addRuntime(world.execPath, runtime);
   const registry = await fetchPackages(world, runtime, cache);
   const program = await addBundle(world, plan, registry);
   const launcher = launcherText(world, plan, registry, program);
@@ -138,8 +139,8 @@ function commitOf(clone: string): string | undefined {
 }
 
 /** Gives the installation a Deno of its own: npm may clean its cache at any time, and other users may not enter it. */
-function addRuntime(from: string, to: string): void {
-  if (findEntry(Deno, to)?.size === Deno.statSync(from).size) return;
+async function addRuntime(from: string, to: string): Promise<void> {
+  if (await hasSameBytes(from, to)) return;
   const scratch = join(dirname(to), "deno-new");
   try {
     linkOrCopy(from, scratch, 0o755);
@@ -147,6 +148,16 @@ function addRuntime(from: string, to: string): void {
   } finally {
     removeIfThere(Deno, scratch);
   }
+}
+
+async function hasSameBytes(file: string, other: string): Promise<boolean> {
+  const [info, found] = [Deno.statSync(file), findEntry(Deno, other)];
+  if (found?.isFile !== true || found.size !== info.size) return false;
+  if (info.ino !== null && found.ino === info.ino && found.dev === info.dev) return true;
+  const [digest, ofOther] = await Promise.all(
+    [file, other].map((path) => hashFile(Deno, path, { signal: neverAborted() })),
+  );
+  return digest?.sha256 === ofOther?.sha256;
 }
 
 function launcherText(

@@ -493,6 +493,31 @@ Deno.test("an install that follows a killed one ends like a first one, and unins
   assert.equal(findEntry(Deno, prefix), undefined, "without another install");
 });
 
+Deno.test("an install replaces a damaged Deno of the installation, also one of the right size, and keeps an intact copy", async () => {
+  using dir = tempDir();
+  const prefix = join(dir.path, "own");
+  const execPath = join(dir.path, "some deno");
+  writeFiles(dir.path, { "some deno": "the runtime" });
+  if (!IS_WINDOWS) makeProgram(execPath);
+  const install = async () => {
+    const { code } = await runInstaller(["install", "--prefix", prefix], {}, (_, args) => {
+      standForBundler(args);
+      return Promise.resolve({ success: true, stdout: INFO, stderr: "" });
+    }, { execPath });
+    assert.equal(code, 0);
+  };
+  await install();
+  const runtime = join(prefix, `lib/model-sync/deno-${Deno.version.deno}${IS_WINDOWS ? ".exe" : ""}`);
+  for (const [text, isKept] of [["the rontime", false], ["the runtime", true]] as const) {
+    Deno.removeSync(runtime);
+    Deno.writeTextFileSync(runtime, text);
+    const { ino } = Deno.statSync(runtime);
+    await install();
+    assert.equal(Deno.readTextFileSync(runtime), "the runtime");
+    if (!IS_WINDOWS) assert.equal(Deno.statSync(runtime).ino === ino, isKept, text);
+  }
+});
+
 Deno.test("an install that cannot download the packages names the cause in one line, and what to do", async () => {
   using dir = tempDir();
   const stderr = "error: Failed caching npm package 'zod@4.6.7'\n    0: error sending request\n" +
