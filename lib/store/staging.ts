@@ -126,8 +126,7 @@ export class Staging implements AsyncDisposable {
   /** Remembers the stamps of the files and folders of this release, which was just installed. */
   remember({ digest, files }: Manifest): void {
     const paths = files.map(({ path }) => path);
-    if (this.#kept === undefined) StatCache.replaceOfRelease(this.#store, digest, this.files);
-    else StatCache.deriveOfRelease(this.#store, digest, this.#kept.cache, paths, this.#files);
+    StatCache.replaceOfRelease(this.#store, digest, paths, this.#files, this.#kept?.cache);
     if (!isIndexed(this.#index, paths.length)) return;
     rememberFolders(this.#store, digest, paths, this.#folders.untouched, this.#context.clock);
   }

@@ -86,38 +86,21 @@ export class StatCache implements DigestCache {
   /**
    * Replaces the cache of a release that was just installed. The renames have kept the stamps of its files. Ignores a
    * failure of the disk, as {@link save}.
-   */
-  static replaceOfRelease(store: Store, digest: Digest, files: readonly CachedFile[]): void {
-    writeColumns(store.fs, cachePath(store, releaseDirName(digest)), {
-      paths: files.map(({ path }) => path),
-      sizes: Float64Array.from(files, ({ stamp }) => stamp.size),
-      mtimesMs: Float64Array.from(files, ({ stamp }) => stamp.mtimeMs),
-      ctimesMs: Float64Array.from(files, ({ stamp }) => stamp.ctimeMs),
-      inodes: Float64Array.from(files, ({ stamp }) => stamp.inode),
-      sha256s: files.map(({ sha256 }) => sha256).join(""),
-    });
-  }
-
-  /**
-   * As {@link replaceOfRelease}, for a release of which most files are those of another one.
    *
-   * @param base of the other release
-   * @param paths of all files
-   * @param changes the files that are not those of the other release
+   * @param paths of all files, in the order of the manifest: two lists of the same paths are compared without reading them
+   * @param files those that are not the ones of `base`
+   * @param base the cache of another release, most of whose files this release has, too
    */
-  static deriveOfRelease(
+  static replaceOfRelease(
     store: Store,
     digest: Digest,
-    base: StatCache,
     paths: readonly string[],
-    changes: ReadonlyMap<string, CachedFile>,
+    files: ReadonlyMap<string, CachedFile>,
+    base?: StatCache,
   ): void {
-    const rowOf = (path: string) => base.#columns && base.#findRow(base.#columns, path);
-    writeColumns(
-      store.fs,
-      cachePath(store, releaseDirName(digest)),
-      joinColumns(base.listed, rowOf, paths, changes),
-    );
+    const rowOf = (path: string) => base && base.#rowOf(path);
+    const columns = joinColumns(base?.listed ?? NOTHING_LISTED, rowOf, paths, files);
+    writeColumns(store.fs, cachePath(store, releaseDirName(digest)), columns);
   }
 
   /** Returns the files of a release that are not certainly the same files on the disk in another release. */
@@ -230,6 +213,10 @@ export class StatCache implements DigestCache {
     if (this.#columns === undefined || this.#changes.has(path)) return this.#find(path)?.inode;
     const row = this.#findRow(this.#columns, path);
     return row === undefined ? undefined : this.#columns.inodes[row];
+  }
+
+  #rowOf(path: string): number | undefined {
+    return this.#columns && this.#findRow(this.#columns, path);
   }
 
   #findRow({ paths }: StatColumns, path: string): number | undefined {

@@ -198,6 +198,16 @@ Deno.test("whatever a pull changes in the spare folder is on the disk before its
   assert.deepEqual(left, [[], []]);
 });
 
+Deno.test("stat caches list the files as the manifests do, so that those of two releases are compared as bytes", async () => {
+  using dir = memoryDir();
+  const { bot } = await botWithSpare(dir);
+  const store = storeOf(testContext(), bot);
+  for (const digest of listReleaseNames(store)) {
+    const { paths } = StatCache.ofRelease(store, digest).listed;
+    assert.deepEqual(paths, Object.keys(release("")).sort());
+  }
+});
+
 Deno.test("with an index, a pull examines no unchanged file and lists no unchanged folder itself", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await botWithIndex(dir);
