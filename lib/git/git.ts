@@ -4,16 +4,18 @@ import { AuthenticationError, DiskError, ModelSyncError } from "../core/errors.t
 import { redact, type Secret } from "../core/secret.ts";
 import { type ProcessExit, type RunningProcess, runProcess } from "../core/subprocess.ts";
 import { Working } from "../core/working.ts";
-import { ACCESS_HINT, gitError } from "./git_error.ts";
+import { ACCESS_HINT, GIT_KILLED, gitError } from "./git_error.ts";
 import { parseMoved, REFUSED_LOGIN } from "./git_words.ts";
 import { HTTP_TRACE, withoutTrace } from "./http_trace.ts";
 
 /** The oldest tested git. Version 2.31 added the options and partial clones that model-sync uses. */
 export const GIT_VERSION_MIN = "2.31";
 
-/** The exit code of git after a SIGBUS on Linux: a memory-mapped file cannot be read. Git prints nothing then. */
-const BUS_ERROR = 128 + 7;
-const BUS_ERROR_TEXT = "git died of a bus error: Input/output error";
+/** The exit codes of a git that a signal ended: 128 and its number. Git itself ends with 129 at most. */
+const SIGNALLED = { first: 130, last: 128 + 31 };
+
+/** The number of SIGBUS on Linux: a memory-mapped file cannot be read. */
+const BUS_ERROR = 7;
 
 /** Git gives up after one refused login. A call sends at most two such requests: a push, and its hook. */
 const REFUSED_LOGINS_MAX = 3;
@@ -176,10 +178,11 @@ export class Git {
   }
 
   /**
-   * Runs git and returns its exit, for callers that expect a non-zero exit. A failing disk is thrown: otherwise git
-   * would seem to say that a branch or setting does not exist.
+   * Runs git and returns its exit, for callers that expect a non-zero exit. A failing disk and a killed git are thrown:
+   * otherwise git would seem to say that a branch or setting does not exist.
    *
    * @throws {DiskError} when git reports a failing disk
+   * @throws {FailedError} `GIT_KILLED`
    */
   async attempt(
     args: readonly string[],
@@ -192,7 +195,7 @@ export class Git {
       : ended;
     if (result.code === 0 || call.isOfUser === true) return result;
     const error = this.error(call.action, result);
-    if (error instanceof DiskError && error.code === "DISK") throw error;
+    if (error.code === GIT_KILLED || (error instanceof DiskError && error.code === "DISK")) throw error;
     return result;
   }
 
@@ -214,7 +217,8 @@ export class Git {
 
   /** Returns the error for a failed call, without secrets. */
   error(action: string, exit: GitExit): ModelSyncError {
-    const stderr = exit.code === BUS_ERROR ? `${exit.stderr}\nfatal: ${BUS_ERROR_TEXT}` : exit.stderr;
+    const isSignalled = exit.code >= SIGNALLED.first && exit.code <= SIGNALLED.last;
+    const stderr = isSignalled ? `${exit.stderr}\nfatal: ${deathBy(exit.code - 128)}` : exit.stderr;
     const said = redact(stderr, this.#options.secrets ?? []);
     return this.explain(gitError(action, said, this.repoDir, exit.retryAfterMs));
   }
@@ -295,4 +299,11 @@ function refusedLogin(action: string): AuthenticationError {
     code: "GIT_AUTHENTICATION",
     hint: ACCESS_HINT,
   });
+}
+
+/** Git prints nothing when a signal ends it. */
+function deathBy(signal: number): string {
+  return signal === BUS_ERROR
+    ? "git died of a bus error: Input/output error"
+    : `git died of signal ${signal}`;
 }

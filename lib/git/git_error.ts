@@ -26,6 +26,9 @@ const GIT_CONFIG = "GIT_CONFIG";
 /** Error code: git refuses a repository because another user owns it. */
 export const GIT_OWNERSHIP = "GIT_OWNERSHIP";
 
+/** Error code: a signal ended git or one of its processes. */
+export const GIT_KILLED = "GIT_KILLED";
+
 const LFS_HINT =
   "install it: apt install git-lfs, brew install git-lfs, or https://git-lfs.com; where it is installed, add its " +
   `folder ${PATH_HINT}`;
@@ -164,6 +167,15 @@ const DIAGNOSES: readonly Diagnosis[] = [
       new DiskError(message, {
         code: "DISK",
         hint: "free disk space or repair the disk, then run again",
+      }),
+  },
+  {
+    pattern: /died of signal \d+/,
+    isLocal: true,
+    toError: (message) =>
+      new FailedError(message, {
+        code: GIT_KILLED,
+        hint: "check the system's log for the cause: out of memory, a restart, kill; then run again",
       }),
   },
   {

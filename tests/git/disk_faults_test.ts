@@ -155,6 +155,25 @@ Deno.test("a git that dies of a bus error is a disk fault, not an answer", async
   });
 });
 
+Deno.test("a git that was killed has not answered, and its error says where to look for the cause", async () => {
+  using dir = memoryDir();
+  const context = testContext({
+    spawn: (request) => isolatedSpawn({ ...request, command: "sh", args: ["-c", "kill -9 $$"] }),
+  });
+  const git = new Git(context, { repoDir: dir.path, transferTimeoutMs: 60_000 });
+  const hint = "check the system's log for the cause: out of memory, a restart, kill; then run again";
+  await assert.rejects(git.attempt(["config", "--get", "x.y"], { action: "read x.y" }), {
+    exitCode: 1,
+    message: "Cannot read x.y: git died of signal 9",
+    hint,
+  });
+  const ofItsChild = gitError(
+    "fetch",
+    "error: index-pack died of signal 9\nfatal: fetch-pack: invalid index-pack output",
+  );
+  assert.equal(ofItsChild.hint, hint);
+});
+
 Deno.test("a reference that cannot be read from the disk is exit code 7, not a missing branch", async () => {
   using dir = memoryDir();
   const { trainer, bot } = await world(dir.path);
