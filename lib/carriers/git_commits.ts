@@ -165,7 +165,7 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
       await stageBlobs(this.#context, place, staging, objects);
     } catch (error) {
       if (!isInPlace) throw error;
-      if (!(error instanceof MissingObjectError)) throw ofRemote(error, registry.objectsDir);
+      if (!(error instanceof MissingObjectError)) throw ofRemote(error, registry);
       return await this.#stage(registry, offer, staging, true);
     }
     await dropScratchObjects(this.#context.fs, this.#options.scratch);

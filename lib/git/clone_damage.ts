@@ -1,11 +1,19 @@
 import type { Hash } from "node:crypto";
 import { join } from "node:path";
-import { DiskError, diskError, FailedError, ModelSyncError, osErrorCode } from "../core/errors.ts";
+import {
+  DiskError,
+  diskError,
+  FailedError,
+  ModelSyncError,
+  osErrorCode,
+  UnreachableError,
+} from "../core/errors.ts";
 import { formatBytes } from "../core/format.ts";
 import { oneLine } from "../core/quote.ts";
 import { type FileSystem, findEntry } from "../core/files.ts";
 import type { Git } from "./git.ts";
 import { readGitWords } from "./git_words.ts";
+import type { RemoteUrl } from "./remote_url.ts";
 import type { WorktreeStatus } from "./worktree_status.ts";
 
 /** A clone that git cannot work with. */
@@ -222,17 +230,30 @@ export async function damageBehind(error: unknown, clone: CheckedClone): Promise
   return UNEXPLAINED.includes(error.code) ? await findDamage(clone) : undefined;
 }
 
+/** What git says of a pack that it receives, and not of one in a clone. */
+const RECEIVED = /pack has bad object at offset|pack is corrupted|bad pack header/;
+
 /**
  * Returns an error of reading from the remote. Damaged objects are those of the remote, unless git names a file of the clone.
- *
- * @param objectsDir of the clone
+ * A pack may also be damaged on its way: another attempt may succeed.
  */
-export function ofRemote(error: unknown, objectsDir: string): unknown {
+export function ofRemote(
+  error: unknown,
+  { objectsDir, remoteUrl }: { readonly objectsDir: string; readonly remoteUrl: RemoteUrl },
+): unknown {
   if (!(error instanceof FailedError) || error.code !== "GIT_DAMAGED") return error;
   if (
     ["(stored in .git/objects/", `(stored in ${objectsDir}/`].some((place) => error.message.includes(place))
   ) {
     return error;
+  }
+  if (!remoteUrl.isLocal && RECEIVED.test(error.message)) {
+    return new UnreachableError(error.message, {
+      code: "GIT_UNREACHABLE",
+      cause: error,
+      hint:
+        "run again; if it fails again, check the registry's repository with git fsck, and the network's proxies",
+    });
   }
   return new FailedError(error.message, { code: "GIT_FAILED", cause: error });
 }

@@ -323,7 +323,7 @@ export class Registry implements Disposable {
       );
     } catch (error) {
       // The damage may be on the remote: the clone is checked separately.
-      throw ofRemote(error, this.objectsDir);
+      throw ofRemote(error, this);
     }
   }
 

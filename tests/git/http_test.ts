@@ -270,6 +270,43 @@ Deno.test("a server that breaks off leaves the old release active, and the next 
   assert.equal((await pullTo(testContext(), bot)).outcome, "activated");
 });
 
+Deno.test("a pack that is damaged on its way is a failure of the network, which a daemon retries: exit code 4", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot } = world(dir.path);
+  await using _server = server;
+  await publishFrom(testContext(), trainer);
+  await pullTo(testContext(), bot);
+  writeFiles(trainer.modelsDir, { "BTC/rf.onnx": noise(4_000, 1) });
+  await publishFrom(testContext(), trainer);
+  await using sound = startGitServer({ root: join(dir.path, "repositories"), token: TOKEN });
+  // In its version, and in an object.
+  for (const offset of [7, 2_000]) {
+    server.intercept = async (request, path) => {
+      const { method, headers } = request;
+      const body = method === "POST" ? await request.arrayBuffer() : null;
+      const answer = await fetch(`${sound.origin}${path}${new URL(request.url).search}`, {
+        method,
+        headers,
+        body,
+      });
+      const bytes = new Uint8Array(await answer.arrayBuffer());
+      const pack = new TextDecoder("latin1").decode(bytes).indexOf("PACK");
+      const isOfModel = pack !== -1 && bytes.length > 4_000;
+      const sent = isOfModel ? bytes.with(pack + offset, (bytes[pack + offset] ?? 0) ^ 1) : bytes;
+      return new Response(sent, { status: answer.status, headers: answer.headers });
+    };
+    await assert.rejects(pullTo(testContext(), bot), {
+      exitCode: 4,
+      code: "GIT_UNREACHABLE",
+      retryable: true,
+    });
+    assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "BTC/rf.onnx")), "one");
+  }
+  server.intercept = () => undefined;
+  await pullTo(testContext(), bot);
+  assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
+});
+
 Deno.test("a pull from a server that never answers stops as soon as it is asked to", async () => {
   using dir = tempDir();
   const { server, trainer, bot } = world(dir.path);

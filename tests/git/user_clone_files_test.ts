@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { checkRegistry } from "../../lib/doctor/git_checks.ts";
 import { ofRemote } from "../../lib/git/clone_damage.ts";
+import { parseRemoteUrl } from "../../lib/git/remote_url.ts";
 import { gitError } from "../../lib/git/git_error.ts";
 import { damage } from "../helpers/damage.ts";
 import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
@@ -57,7 +58,8 @@ Deno.test("a damaged object in a fetch error is the clone's if it names its path
   const codeOf = (place: string) => {
     const words =
       `error: unable to unpack ${name} header\nfatal: loose object ${name} (stored in ${place}) is corrupt`;
-    const error = ofRemote(gitError("fetch main", words), "/clone/.git/objects");
+    const remoteUrl = parseRemoteUrl("/registry.git");
+    const error = ofRemote(gitError("fetch main", words), { objectsDir: "/clone/.git/objects", remoteUrl });
     return error instanceof ModelSyncError ? error.code : undefined;
   };
   const file = `${name.slice(0, 2)}/${name.slice(2)}`;
