@@ -7,6 +7,7 @@ import { redactUrls } from "../core/secret.ts";
 import { BlobHasher, objectFormatOf, type ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";
 import { type FoundPath, readPaths, textOf } from "../git/read_paths.ts";
+import { parseTreeObject } from "../git/tree_edit.ts";
 import { listTree, manifestPathOf, signaturePathOf } from "../git/tree.ts";
 import { ManifestText } from "../release/manifest_text.ts";
 import { type Manifest, MANIFEST_BYTES_MAX } from "../release/manifest.ts";
@@ -29,6 +30,9 @@ export interface PublishBase {
   /** The text of the `.gitattributes` of the repository; empty if there are none. */
   readonly attributes: string;
 }
+
+/** The tree object of a folder with some 10,000 files: a registry has its files in a folder of it. */
+const ROOT_BYTES_MAX = 1024 * 1024;
 
 /** The folder of the models in the registry, and how their releases are signed. */
 export interface PublishPlace {
@@ -53,13 +57,15 @@ export async function readPublishBase(
   if (head === undefined) return { ...nothing, isDamaged: false };
   const { subdir, seal } = place;
   const path = manifestPathOf(subdir);
-  const [found, tree, attributesFile, signature] = await readPaths(git, head, [
+  const [found, tree, attributesFile, root, signature] = await readPaths(git, head, [
     { path, bytesMax: MANIFEST_BYTES_MAX },
     { path: subdir, bytesMax: 0 },
     { path: ATTRIBUTES, bytesMax: ATTRIBUTES_BYTES_MAX },
+    { path: "", bytesMax: ROOT_BYTES_MAX },
     // Without a seal, nothing compares it.
     ...(seal === undefined ? [] : [{ path: signaturePathOf(subdir), bytesMax: SIGNATURE_BYTES_MAX }]),
   ]);
+  if (attributesFile === undefined) refuseLostAttributes(git, root);
   const attributes = attributesText(attributesFile, head);
   if (found === undefined) {
     // Git answers the same for a manifest that it has lost: the sequence would begin again.
@@ -117,6 +123,13 @@ async function readSealOf(
     text,
     await readSignatureToReplace((file) => signature && textOf(signature, file)),
   );
+}
+
+/** Git answers the same for attributes that it has lost as for none: those of other programs would be removed. */
+function refuseLostAttributes(git: Git, root: FoundPath | undefined): void {
+  const entries = root?.content && parseTreeObject(root.content, objectFormatOf(root.id));
+  const lost = entries?.get(ATTRIBUTES);
+  if (lost !== undefined) throw new CloneDamagedError(git.repoDir, `object ${lost.id} is missing`);
 }
 
 function attributesText(found: FoundPath | undefined, commit: ObjectId): string {

@@ -11,12 +11,13 @@ export interface FoundPath {
   readonly isFile: boolean;
   /** Its size in bytes. */
   readonly bytes: number;
-  /** The bytes of a small file; `undefined` for a folder, and for a file that exceeds the limit. */
+  /** The bytes of a small file, or git's tree object of a folder; `undefined` for one that exceeds the limit. */
   readonly content: Uint8Array | undefined;
 }
 
-/** A path of a commit, and the largest file there that is kept in memory. */
+/** A path of a commit, and the largest file or tree object there that is kept in memory. */
 export interface SoughtPath {
+  /** Empty for the commit's root. */
   readonly path: string;
   readonly bytesMax: number;
 }
@@ -40,7 +41,7 @@ export async function readPaths(
     }
     const bytes = Number(size);
     const isFile = kind === "blob";
-    const isKept = isFile && bytes <= (paths[found.length]?.bytesMax ?? 0);
+    const isKept = bytes <= (paths[found.length]?.bytesMax ?? 0);
     // A part of git's stream, which is valid until the next answer.
     const content = isKept ? (await reader.collect(bytes)).slice() : undefined;
     if (!isKept) { for await (const _piece of reader.readBytes(bytes)); }

@@ -235,7 +235,7 @@ function wrongAnswer(git: Git, answer: string): FailedError {
 }
 
 /** Returns the entries of a tree object by name; `undefined` if a name is not UTF-8. */
-function parseTreeObject(
+export function parseTreeObject(
   tree: Uint8Array,
   format: ObjectFormat,
 ): Map<string, Entry> | undefined {

@@ -4,7 +4,7 @@ import { FILE_DAMAGES, INDEX_DAMAGES, OBJECT_DAMAGES, unpack } from "../helpers/
 import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { git } from "../helpers/test_git.ts";
+import { clone, commitAll, git } from "../helpers/test_git.ts";
 import { makeProgram } from "../helpers/make_program.ts";
 
 Deno.test("publish() publishes the next release whatever is damaged in its own clone", async (test) => {
@@ -38,18 +38,24 @@ Deno.test("publish() publishes the next release whatever is damaged in its own c
   assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
 });
 
-Deno.test("publish() clones again if its clone has lost a folder of models or the manifest", async (test) => {
-  for (const lost of ["models/BTC", "models", "model-sync.json"]) {
+Deno.test("publish() clones again if its clone has lost a folder of models, the manifest or .gitattributes", async (test) => {
+  for (const lost of ["models/BTC", "models", "model-sync.json", ".gitattributes"]) {
     await test.step(lost, async () => {
       using dir = memoryDir();
       const trainer = newTrainer(dir.path);
       writeFiles(trainer.modelsDir, { "BTC/other.joblib": "kept" });
+      const other = clone(registryOf(trainer), join(dir.path, "other"));
+      writeFiles(other, { ".gitattributes": "docs/*.png filter=lfs diff=lfs merge=lfs -text\n" });
+      commitAll(other);
+      git(other, "push", "-q", "origin", "HEAD:main");
       await publishFrom(testContext(), trainer);
       Deno.removeSync(await unpack(join(trainer.registry.repoDir, ".git"), `HEAD:${lost}`));
       // As on a machine that has lost its store.
       if (lost === "model-sync.json") Deno.removeSync(join(dir.path, "trainer/.model-sync/published.json"));
       writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
-      assert.equal((await publishFrom(testContext(), trainer)).sequence, 2);
+      const context = testContext();
+      assert.equal((await publishFrom(context, trainer)).sequence, 2);
+      assert.ok(context.log.lines.some((line) => / is damaged \(.+\); cloning it again$/.test(line)), lost);
       const published = git(registryOf(trainer), "ls-tree", "-r", "--name-only", "main:models").split("\n");
       assert.deepEqual(published.sort(), Object.keys(readFiles(trainer.modelsDir)).sort());
     });
