@@ -275,10 +275,10 @@ async function describeRelease(
   written: readonly CommittedFile[],
 ): Promise<ReadonlyMap<string, TextPieces>> {
   const encoder = new TextEncoder();
-  if (delta !== undefined && signer === undefined) {
-    const text = delta.text.change(set.digest, details, written, delta.removed);
-    return new Map([[manifestPathOf(subdir), [encoder.encode(text)]]]);
-  }
+  const text = signer === undefined
+    ? delta?.text.change(set.digest, details, written, delta.removed)
+    : undefined;
+  if (text !== undefined) return new Map([[manifestPathOf(subdir), [encoder.encode(text)]]]);
   const manifest = await createManifest([...kept(), ...written], details, set);
   if (manifest.digest !== set.digest) throw changedFile(set.dir);
   const pieces = Array.from(formatPieces(manifest), (piece) => encoder.encode(piece));

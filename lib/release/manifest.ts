@@ -21,7 +21,7 @@ export const RELEASE_FILES_MAX = 200_000;
 export const MANIFEST_BYTES_MAX = 64 * 1024 * 1024;
 
 /** The most characters of all chunk lists of a manifest: 300 GiB of models. The rest of it is far below its limit then. */
-const CHUNK_LISTS_CHARS_MAX = 32 * 1024 * 1024;
+export const CHUNK_LISTS_CHARS_MAX = 32 * 1024 * 1024;
 
 /**
  * The highest sequence. Publishing never counts so far, so a person must have written it. It is below 2^53, so that

@@ -4,6 +4,7 @@ import { compareUtf8 } from "../core/portable_path.ts";
 import { UNCOMPILED } from "../core/zod_options.ts";
 import { formatFile, formatHead } from "./format_manifest.ts";
 import {
+  CHUNK_LISTS_CHARS_MAX,
   type Digest,
   type Manifest,
   type ManifestDetails,
@@ -54,13 +55,14 @@ export class ManifestText {
    *
    * @param files added and modified ones
    * @param removed paths of the list
+   * @returns `undefined` if chunk lists may have to be left out of a text of this length
    */
   change(
     digest: Digest,
     details: ManifestDetails,
     files: readonly ReleaseFile[],
     removed: readonly string[],
-  ): string {
+  ): string | undefined {
     const entries = new Map<string, ReleaseFile | undefined>(removed.map((path) => [path, undefined]));
     for (const file of files) entries.set(file.path, file);
     const parts: string[] = [];
@@ -73,6 +75,7 @@ export class ManifestText {
     }
     parts.push(this.#lines.slice(done));
     const lines = parts.join("");
+    if (lines.length > CHUNK_LISTS_CHARS_MAX) return undefined;
     const head = formatHead(manifestHead(digest, details));
     return head + BEFORE_FILES + lines.slice(0, -BETWEEN_FILES.length) + AFTER_FILES;
   }

@@ -78,3 +78,19 @@ Deno.test("ManifestText reads no text of another form, such as one that a person
     assert.equal(ManifestText.read(other), undefined);
   }
 });
+
+Deno.test("ManifestText replaces no lines if the whole manifest would leave out a list of chunks", async () => {
+  const file = (path: string) => ({
+    path,
+    size: 1,
+    sha256: "0".repeat(64),
+    contentChunks: "A".repeat(17 << 20),
+  });
+  const [a, b] = [file("a"), file("b")];
+  const before = await createManifest([a], details(1));
+  const text = ManifestText.read(formatManifest(before));
+  const whole = await createManifest([a, b], details(2));
+  assert.ok(formatManifest(whole).length < 32 << 20);
+  assert.ok(text !== undefined && text.change(whole.digest, details(2), [b], []) === undefined);
+  assert.equal(text.change(before.digest, details(2), [a], [])?.length, formatManifest(before).length);
+});
