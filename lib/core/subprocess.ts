@@ -69,6 +69,12 @@ const TOO_LARGE = "OUTPUT_TOO_LARGE";
 /** The time for clean-up between SIGTERM and SIGKILL. Git removes its lock files in milliseconds. */
 const KILL_GRACE_MS = 5_000;
 
+/**
+ * How long the error output of a program may stay open after its end. What it leaves behind may keep it open for long, as
+ * old versions of ssh do with ControlPersist. The last words of the program itself arrive in milliseconds.
+ */
+const LAST_WORDS_MS = 2_000;
+
 /** On Windows, a process group would only keep Ctrl-C from the program. */
 const HAS_PROCESS_GROUPS = Deno.build.os !== "windows";
 
@@ -126,11 +132,16 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
   const limit = new TimeLimit(request.timeoutMs, () => end(timeoutError(request)));
   limit.start();
 
+  const stderr = child.stderr.getReader({ mode: "byob" });
+  let lastWordsTimer: ReturnType<typeof setTimeout> | undefined;
   const exit = (async () => {
     try {
+      child.status.then(() => {
+        if (!hasEnded) lastWordsTimer = setTimeout(() => stderr.cancel(), LAST_WORDS_MS);
+      });
       const ended = Promise.all([
         child.status,
-        readTail(readPipe(child.stderr, cut), request.onStderr),
+        readTail(readPipe(stderr, cut), request.onStderr),
         feed(child, request),
       ]);
       const [status, tail] = await Promise.race([ended, cut.promise]);
@@ -139,7 +150,7 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
     } finally {
       hasEnded = true;
       limit[Symbol.dispose]();
-      if (graceTimer !== undefined) clearTimeout(graceTimer);
+      for (const timer of [graceTimer, lastWordsTimer]) if (timer !== undefined) clearTimeout(timer);
       request.signal.removeEventListener("abort", onAbort);
     }
   })();
@@ -149,7 +160,7 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
     end(new Error(`${describe(request)} was stopped: its output is not needed any more`));
     await exit.catch(() => {});
   };
-  return { stdout: readOutput(readPipe(child.stdout, cut), limit, leave), exit };
+  return { stdout: readOutput(readPipe(child.stdout.getReader({ mode: "byob" }), cut), limit, leave), exit };
 }
 
 /** Yields the same pieces, and pauses the limit while the reader has one. A reader that leaves early waits for `leave`. */
@@ -190,10 +201,9 @@ const PIPE_BUFFER_BYTES = 64 * 1024;
  * even if it closed the pipe first. Leaving the loop early closes the pipe.
  */
 async function* readPipe(
-  pipe: ReadableStream<Uint8Array<ArrayBuffer>>,
+  reader: ReadableStreamBYOBReader,
   cut: Cut,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const reader = pipe.getReader({ mode: "byob" });
   cut.pipes.add(reader);
   let buffer = new ArrayBuffer(PIPE_BUFFER_BYTES);
   try {

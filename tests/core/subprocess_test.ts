@@ -139,6 +139,14 @@ Deno.test("runProcess() stops a program at its timeout, with its children", asyn
   assert.ok(ends(helper));
 });
 
+Deno.test("runProcess() does not wait for a program that the started one leaves behind with its error output, as ssh does", async () => {
+  using dir = tempDir();
+  const script = `sleep 61 >/dev/null & echo $! > ${dir.path}/helper; echo out; echo said >&2; exit 3`;
+  const { code, stdout, stderr } = await runProcess(spawnProcess, shell(script));
+  Deno.kill(Number(Deno.readTextFileSync(`${dir.path}/helper`)));
+  assert.deepEqual([code, new TextDecoder().decode(stdout), stderr], [3, "out\n", "said\n"]);
+});
+
 Deno.test("runProcess() redacts secrets of the command line in its errors", async () => {
   const leaky = { args: ["-c", "sleep 61; train --token hunter2", "x", "--token", "hunter2"], timeoutMs: 50 };
   await assert.rejects(runProcess(spawnProcess, request(leaky)), {
