@@ -67,11 +67,18 @@ export async function restoreRelease(
   if (now.signature !== undefined && seal?.signer === undefined) throw unsigned(settings);
   const held = await readSeal(seal, now.manifest, now.text ?? "", now.signature);
   const withdrawals = mergeWithdrawals(ownWithdrawals(seal, held, now.manifest), known);
-  const isGood = async ({ manifest, text = "", signature }: PublishedTarget) =>
-    findWithdrawn(withdrawals, manifest.digest) === undefined &&
-    await isTrusted({ manifest, text, signature });
+  let damage: RefusedError | undefined;
+  const isGood = async (target: PublishedTarget) => {
+    const { manifest, text = "", signature } = target;
+    if (findWithdrawn(withdrawals, manifest.digest) !== undefined) return false;
+    if (!await isTrusted({ manifest, text, signature })) return false;
+    const found = await damageOf(hub, layout, now, target);
+    if (found !== undefined) context.log.warn(`${found.message}; trying an older release`);
+    damage ??= found;
+    return found === undefined;
+  };
   const before = await findBefore(context, hub, layout, now, isGood);
-  if (before === undefined) throw nothingBefore(settings);
+  if (before === undefined) throw damage ?? nothingBefore(settings);
   const time = context.clock.now();
   const manifest = await createManifest(before.manifest.files, {
     sequence: Math.max(now.manifest.sequence, before.manifest.sequence) + 1,
@@ -204,6 +211,22 @@ async function restoredFiles(
     );
   }
   return lines;
+}
+
+/** Returns the error for a small file of the older release that has other bytes than its manifest lists. */
+async function damageOf(
+  hub: Hub,
+  layout: RepoLayout,
+  now: UploadTarget,
+  before: PublishedTarget,
+): Promise<RefusedError | undefined> {
+  try {
+    await restoredFiles(hub, layout, now, before);
+    return undefined;
+  } catch (error) {
+    if (error instanceof RefusedError && error.code === "DIGEST_MISMATCH") return error;
+    throw error;
+  }
 }
 
 /** Returns the bytes of a small file. @throws {RefusedError} code `DIGEST_MISMATCH` if the manifest lists others */

@@ -173,6 +173,22 @@ Deno.test("restoreRelease() commits a small file only with the bytes that the ma
   assert.equal(server.files(REPO)["config.json"], V1["config.json"]);
 });
 
+Deno.test("restoreRelease() skips a release with a small file of other bytes, and restores the one before", async () => {
+  await using bench = new HubBench();
+  const { context, server } = bench;
+  fillModels(bench.trainer, V1);
+  const first = await uploadFrom(context, bench.trainer, publisherOptions(server));
+  fillModels(bench.trainer, { ...V1, "config.json": '{"v": 5}' });
+  await uploadFrom(context, bench.trainer, publisherOptions(server));
+  fillModels(bench.trainer, V2);
+  const bad = await uploadFrom(context, bench.trainer, publisherOptions(server));
+  server.fail(/config\.json$/, { kind: "corrupt" }, { kind: "corrupt" });
+  const restored = await restoreRelease(context, hubOf(server), WHOLE_REPO, { ...ANY, failed: bad.release });
+  assert.equal(restored.release, first.release);
+  assert.equal(server.files(REPO)["config.json"], V1["config.json"]);
+  assert.ok(context.log.lines.some((line) => /config\.json .*; trying an older release$/.test(line)));
+});
+
 Deno.test("restoreRelease() skips a commit that lacks files of its manifest", async () => {
   await using bench = new HubBench();
   const { context, server } = bench;
