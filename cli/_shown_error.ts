@@ -1,5 +1,5 @@
 import { cleanLines } from "../lib/core/clean_text.ts";
-import { EXIT, messageOf, ModelSyncError } from "../lib/core/errors.ts";
+import { EXIT, messageOf, ModelSyncError, osErrorCode } from "../lib/core/errors.ts";
 import { systemFault } from "../lib/core/system_fault.ts";
 
 /** An error as a command shows it. */
@@ -19,9 +19,17 @@ export function describeError(thrown: unknown): ShownError {
   return {
     message: `unexpected: ${messageOf(error)}`,
     code: "UNEXPECTED",
-    hint: "this is a bug in model-sync: please report it with the lines below",
+    hint: isUnloadable(error)
+      ? "a file of the program is damaged or missing: install model-sync again; if that does not help, report it with " +
+        "the lines below"
+      : "this is a bug in model-sync: please report it with the lines below",
     exitCode: EXIT.failed,
     fields: {},
     stack: error instanceof Error ? cleanLines(error.stack ?? "") : undefined,
   };
+}
+
+/** Whether the runtime could not load a module, which a command loads where it needs it. */
+function isUnloadable(error: unknown): boolean {
+  return error instanceof SyntaxError || osErrorCode(error) === "ERR_MODULE_NOT_FOUND";
 }

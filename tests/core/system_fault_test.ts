@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import {
   DiskError,
   EXIT,
@@ -12,7 +13,7 @@ import {
 import { systemFault } from "../../lib/core/system_fault.ts";
 import { Output } from "../../cli/_output.ts";
 import { processWorld } from "../../cli/_world.ts";
-import { tempDir } from "../helpers/temp_dir.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { osError } from "../helpers/fake_fs.ts";
 
 const KINDS = {
@@ -158,4 +159,19 @@ Deno.test("a folder that the runtime opens only to programs with every permissio
   assert.ok(error instanceof UsageError);
   assert.equal(error.message, 'Cannot continue: Requires all access to "/dev/shm/models"');
   assert.match(error.hint ?? "", /\/dev, \/proc and \/sys.*mount a tmpfs/);
+});
+
+Deno.test("a file of the program that is damaged or missing is no bug: the hint is to install again", async () => {
+  using dir = tempDir();
+  const files = { "zeros.js": "\0\0", "cut.js": "export const run = " };
+  writeFiles(dir.path, files);
+  for (const name of [...Object.keys(files), "missing.js"]) {
+    const failure: unknown = await import(pathToFileURL(join(dir.path, name)).href).catch((error: unknown) =>
+      error
+    );
+    assert.match(
+      shownFor(failure).text,
+      /\nnext: +a file of the program is damaged or missing: install model-sync again/,
+    );
+  }
 });
