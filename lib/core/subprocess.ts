@@ -1,3 +1,4 @@
+import { onceAfter } from "./clock.ts";
 import { FailedError, UsageError } from "./errors.ts";
 import { formatDuration } from "./format.ts";
 import { redactArguments } from "./redact_arguments.ts";
@@ -133,11 +134,11 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
   limit.start();
 
   const stderr = child.stderr.getReader({ mode: "byob" });
-  let lastWordsTimer: ReturnType<typeof setTimeout> | undefined;
+  let lastWords: Disposable | undefined;
   const exit = (async () => {
     try {
       child.status.then(() => {
-        if (!hasEnded) lastWordsTimer = setTimeout(() => stderr.cancel(), LAST_WORDS_MS);
+        if (!hasEnded) lastWords = onceAfter(LAST_WORDS_MS, () => stderr.cancel());
       });
       const ended = Promise.all([
         child.status,
@@ -150,7 +151,8 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
     } finally {
       hasEnded = true;
       limit[Symbol.dispose]();
-      for (const timer of [graceTimer, lastWordsTimer]) if (timer !== undefined) clearTimeout(timer);
+      lastWords?.[Symbol.dispose]();
+      if (graceTimer !== undefined) clearTimeout(graceTimer);
       request.signal.removeEventListener("abort", onAbort);
     }
   })();
