@@ -22,14 +22,14 @@ export interface ComparedCommit {
  * Compares a commit with that of the active release, if that was pulled from the same source: then only what changed is
  * listed.
  *
- * @param readClaim reads the commit's manifest, which shares its entries with the known ones
+ * @param readClaim reads the commit's manifest, which shares its entries with the known ones; `undefined` if it cannot
  * @returns `undefined` if the whole commit has to be listed, also if its manifest lists other changes
  */
 export async function compareWithActive(
   store: Store,
   { git, commit, subdir }: { readonly git: Git; readonly commit: ObjectId; readonly subdir: string },
   source: string,
-  readClaim: (blobs: ClaimBlobs, known: KnownManifest) => Promise<ManifestClaim>,
+  readClaim: (blobs: ClaimBlobs, known: KnownManifest) => Promise<ManifestClaim | undefined>,
 ): Promise<ComparedCommit | undefined> {
   const current = readPointer(store, "current");
   const active = current && findRelease(store, current);
@@ -39,6 +39,7 @@ export async function compareWithActive(
   const changes = await readTreeChanges(git, seen.revision, commit, subdir);
   if (changes === undefined) return undefined;
   const claim = await readClaim(changes, active);
+  if (claim === undefined) return undefined;
   const since = changesSince(active.manifest, claim.manifest.files);
   return isSameChange(since, changes) ? { claim, since, blobs: changes.written } : undefined;
 }

@@ -1,5 +1,6 @@
 import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
+import { DiskError, ModelSyncError } from "../core/errors.ts";
 import { PathLookup } from "../core/path_lookup.ts";
 import { Turns } from "../core/turns.ts";
 import { redactUrls } from "../core/secret.ts";
@@ -39,15 +40,26 @@ import type { ManifestClaim, Offer, OfferedFile, OtherWriter, Revision, Source }
 import type { GitSourceOptions } from "./git_source_options.ts";
 import type { PulledClone } from "./pulled_clone.ts";
 
-/** An inspected commit, and how to read its files. */
-interface Opened {
+/** A clone in which a commit is read. */
+interface Reading {
   readonly registry: Registry;
   readonly commit: ObjectId;
   /** Reads the objects of the clone and of the scratch folder. */
   readonly git: Git;
-  readonly relation: Relation | undefined;
   /** The remote, for a clone without files. */
   readonly local: LocalRemote | undefined;
+}
+
+/** A clone that may not have the commit yet. */
+interface FoundClone extends Reading {
+  readonly isPresent: boolean;
+  /** The newest commit of the clone's branch. */
+  readonly ours: ObjectId | undefined;
+}
+
+/** An inspected commit, and how to read its files. */
+interface Opened extends Reading {
+  readonly relation: Relation | undefined;
   /** Returns the files of the commit, which are listed once. */
   readonly readTree: () => Promise<ModelTree>;
 }
@@ -74,8 +86,10 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
 
   async inspect(revision: Revision): Promise<Offer> {
     return await this.#withReplacing(async (registry) => {
-      const opened = this.#opened = await this.#open(registry, revision);
-      const compared = this.#compared = await this.#compare(opened, revision);
+      const found = await this.#find(registry, revision);
+      const [opened, early] = await settleAll([this.#fetch(found), this.#compareInPlace(found, revision)]);
+      this.#opened = opened;
+      const compared = this.#compared = early ?? await this.#compare(opened, revision);
       if (compared !== undefined) {
         const { claim, since } = compared;
         const findOtherWriter = () => this.#findOtherWriter(revision, claim);
@@ -106,23 +120,29 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
   }
 
   async #open(registry: Registry, revision: Revision): Promise<Opened> {
-    const { branch } = this.#options.registry;
+    return await this.#fetch(await this.#find(registry, revision));
+  }
+
+  async #find(registry: Registry, { id: commit }: Revision): Promise<FoundClone> {
     const [ours, present] = await settleAll([
-      registry.findCommit(`refs/heads/${branch}`),
-      registry.findCommit(revision.id),
+      registry.findCommit(`refs/heads/${this.#options.registry.branch}`),
+      registry.findCommit(commit),
       registry.requireHistory(),
       this.#refuseDirtyWorktree(registry),
     ]);
     const git = withScratchObjects(registry, this.#context.fs, this.#options.scratch);
-    if (this.#options.owner === "unlocked") await registry.peekCommit(git, revision.id);
-    else if (ours !== revision.id && present === undefined) {
-      await registry.fetchCommit(revision.id, ours);
-    }
     const local = registry.hasNoFiles ? new LocalRemote(registry) : undefined;
-    const [relation] = await settleAll([this.#relate(registry, git, ours, revision.id), local?.open(git)]);
+    return { registry, commit, git, local, ours, isPresent: present !== undefined };
+  }
+
+  async #fetch({ ours, isPresent, ...found }: FoundClone): Promise<Opened> {
+    const { registry, commit, git } = found;
+    if (this.#options.owner === "unlocked") await registry.peekCommit(git, commit);
+    else if (ours !== commit && !isPresent) await registry.fetchCommit(commit, ours);
+    const relation = await this.#relate(registry, git, ours, commit);
     let tree: Promise<ModelTree> | undefined;
-    const readTree = () => tree ??= readModelTree(git, revision.id, this.#options.subdir);
-    return { registry, commit: revision.id, git, relation, local, readTree };
+    const readTree = () => tree ??= readModelTree(git, commit, this.#options.subdir);
+    return { ...found, relation, readTree };
   }
 
   async #compare(opened: Opened, revision: Revision): Promise<ComparedCommit | undefined> {
@@ -130,6 +150,28 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
     const place = { ...opened, subdir: this.#options.subdir };
     const read = (blobs: ClaimBlobs, known: KnownManifest) => this.#readClaim(opened, revision, blobs, known);
     return await compareWithActive(this.#store, place, revision.source, read);
+  }
+
+  /**
+   * As {@link #compare}, while git fetches the commit: in a remote on this disk, it can be read before.
+   *
+   * @returns `undefined` also if it cannot be read there: the fetch finds out why
+   */
+  async #compareInPlace(
+    { git, commit, local }: FoundClone,
+    { source }: Revision,
+  ): Promise<ComparedCommit | undefined> {
+    const inPlace = await local?.open(git);
+    if (this.#store === undefined || inPlace === undefined) return undefined;
+    const place = { commit, subdir: this.#options.subdir };
+    const read = (blobs: ClaimBlobs, known: KnownManifest) =>
+      findSoundClaim(inPlace, { ...place, blobs, known });
+    try {
+      return await compareWithActive(this.#store, { ...place, git: inPlace }, source, read);
+    } catch (error) {
+      if (!(error instanceof ModelSyncError) || error instanceof DiskError) throw error;
+      return undefined;
+    }
   }
 
   async stage(offer: Offer, staging: Staging): Promise<void> {

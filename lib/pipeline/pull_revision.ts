@@ -1,7 +1,9 @@
 import type { Offer, Revision, Source } from "../carriers/carrier.ts";
+import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
 import { type Digest, type Manifest, shareEntries, shortDigest } from "../release/manifest.ts";
+import { examineSpare } from "../store/kept_files.ts";
 import { checkMirrorFolder } from "../store/mirror_scratch.ts";
 import { sweepPartials } from "../store/partials.ts";
 import { activeManifest } from "../store/pointers.ts";
@@ -45,7 +47,10 @@ export async function pullRevision(
   const { run, choice, safeguards } = swapping;
   context.log.info(`inspecting revision ${revision.id.slice(0, 12)}`);
   const inspect = async () => await checkOffer(context, await source.inspect(revision), options);
-  const { offer: inspected, accepted, signer } = await run.step("inspect", inspect);
+  const [{ offer: inspected, accepted, signer }, examinedSpare] = await settleAll([
+    run.step("inspect", inspect),
+    examineSpare(store, source.index),
+  ]);
   learnFrom(context, store, accepted?.manifest ?? inspected.claim?.manifest);
   await leave();
   const active = activeManifest(store);
@@ -65,7 +70,7 @@ export async function pullRevision(
     openValidation(context, store, staging.dir, manifest, active, safeguards);
   const { release, validation } = await run.step(
     "stage",
-    () => stage(context, source, offer, staging, { ...options, openChecks }),
+    () => stage(context, source, offer, staging, { ...options, openChecks, examinedSpare }),
   );
   checkKept(offer, accepted, staging.files);
   if (offer.claim === undefined) refuse(release.manifest);

@@ -2,6 +2,7 @@ import type { Offer, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { plural } from "../core/format.ts";
 import type { Manifest } from "../release/manifest.ts";
+import type { ExaminedSpare } from "../store/kept_files.ts";
 import type { Staging } from "../store/staging.ts";
 import { explainMismatch, type TrustOptions } from "./check_offer.ts";
 import { VerifiedRelease } from "./checked_release.ts";
@@ -10,6 +11,7 @@ import type { Validation } from "./validation.ts";
 export interface StageOptions extends TrustOptions {
   /** Returns the validation of the release with this manifest; `undefined` if there is none to do. */
   readonly openChecks: (manifest: Manifest) => Promise<Validation | undefined>;
+  readonly examinedSpare?: ExaminedSpare | undefined;
 }
 
 /** A staged release whose files match its manifest, with the validation that is still to be completed. */
@@ -29,11 +31,11 @@ export async function stage(
   source: Source,
   offer: Offer,
   staging: Staging,
-  { openChecks, ...options }: StageOptions,
+  { openChecks, examinedSpare, ...options }: StageOptions,
 ): Promise<StagedRelease> {
   context.log.info(`staging ${plural(offer.files.length, "file")}`);
   if (offer.claim === undefined) {
-    await fill(source, offer, staging);
+    await fill(source, offer, staging, examinedSpare);
     const release = await VerifiedRelease.ofUnclaimed(staging, {
       carrier: source.carrier,
       revision: offer.revision.id,
@@ -47,7 +49,7 @@ export async function stage(
   if (validation !== undefined) {
     staging.checkSmallFiles((path, bytes, sha256) => validation.checks.checkBytes(path, bytes, sha256));
   }
-  await fill(source, offer, staging);
+  await fill(source, offer, staging, examinedSpare);
   try {
     return { release: VerifiedRelease.ofStaged(staging, offer.claim), validation };
   } catch (error) {
@@ -56,11 +58,16 @@ export async function stage(
 }
 
 /** Stages all files, in the folder of a removed release if there is one. */
-async function fill(source: Source, offer: Offer, staging: Staging): Promise<void> {
+async function fill(
+  source: Source,
+  offer: Offer,
+  staging: Staging,
+  examined: ExaminedSpare | undefined,
+): Promise<void> {
   const paths = offer.files.map(({ path }) => path);
   await staging.takeSpare(paths, offer.since);
   try {
-    if (offer.since !== undefined) await staging.keepUnchanged(offer.since);
+    if (offer.since !== undefined) await staging.keepUnchanged(offer.since, examined);
     await source.stage(offer, staging);
     await staging.settle();
   } catch (error) {

@@ -1,9 +1,35 @@
 import { PathLookup } from "../core/path_lookup.ts";
+import { findEntry } from "../core/files.ts";
 import type { ReleaseChanges } from "../release/changes.ts";
-import type { ReleaseFile } from "../release/manifest.ts";
+import type { Digest, ReleaseFile } from "../release/manifest.ts";
 import type { ReleaseIndex } from "../release/release_index.ts";
+import { readPointer } from "./pointers.ts";
 import type { StagedFile } from "./staged_file.ts";
 import type { StatCache } from "./stat_cache.ts";
+import type { Store } from "./store.ts";
+
+/** What is known of the spare folder's files. */
+export interface ExaminedSpare {
+  readonly release: Digest;
+  /** The paths of the files of this release that the folder may lack, or have with another content. */
+  readonly unsure: ReadonlySet<string>;
+}
+
+/**
+ * Compares the spare folder with the active release. It needs only the index of that release, so a pull does it while it
+ * asks for the new one.
+ *
+ * @returns `undefined` without a spare folder, or if each of its files has to be examined
+ */
+export async function examineSpare(
+  store: Store,
+  index: ReleaseIndex | undefined,
+): Promise<ExaminedSpare | undefined> {
+  if (index === undefined || findEntry(store.fs, store.spare)?.isDirectory !== true) return undefined;
+  const release = readPointer(store, "current");
+  const unsure = release && await index.findUnsure(release, store.spare);
+  return release && unsure && { release, unsure };
+}
 
 /**
  * The files of the active release that stay where they are in the spare folder. They are not listed one by one: of 50,000,
@@ -16,20 +42,19 @@ export class KeptFiles {
   readonly #others: ReadonlySet<string>;
 
   /**
-   * Finds the files that stay in a folder, which was the spare folder.
+   * Finds the files that stay in what was the spare folder.
    *
    * @param cache of the active release. A digest that it has forgotten, or found changed, is not trusted
    * @returns `undefined` if each file has to be examined
    */
-  static async find(
-    index: ReleaseIndex | undefined,
+  static find(
+    examined: ExaminedSpare | undefined,
     { active: { digest, files }, changed, removed }: ReleaseChanges,
     cache: StatCache,
-    folder: string,
-  ): Promise<KeptFiles | undefined> {
-    const unsure = isIndexed(index, files.length) ? await index?.findUnsure(digest, folder) : undefined;
-    if (unsure === undefined) return undefined;
-    const others = new Set([...changed, ...removed, ...unsure]);
+  ): KeptFiles | undefined {
+    // A pull may have rolled back from the release that was compared.
+    if (examined?.release !== digest) return undefined;
+    const others = new Set([...changed, ...removed, ...examined.unsure]);
     for (const { path, sha256 } of files) if (!cache.hadDigest(path, sha256)) others.add(path);
     return new KeptFiles(files, cache, others);
   }

@@ -21,7 +21,7 @@ import { requireSpace } from "./require_space.ts";
 import { Turns } from "../core/turns.ts";
 import { Working } from "../core/working.ts";
 import { rememberFolders } from "./folder_stamps.ts";
-import { isIndexed, KeptFiles, unchangedFiles } from "./kept_files.ts";
+import { type ExaminedSpare, isIndexed, KeptFiles, unchangedFiles } from "./kept_files.ts";
 import type { SmallFileCheck, StagedFile } from "./staged_file.ts";
 import { createSmallFile, SYNCS_LATER } from "./small_file.ts";
 import { StagedFolders } from "./staged_folders.ts";
@@ -111,10 +111,14 @@ export class Staging implements AsyncDisposable {
     if (this.#spare !== undefined) this.#folders.reuse(this.#spare);
   }
 
-  /** Stages the files of the active release that did not change, unless they are damaged. */
-  async keepUnchanged(since: ReleaseChanges): Promise<void> {
+  /**
+   * Stages the files of the active release that did not change, unless they are damaged.
+   *
+   * @param examined what is known of the spare folder from before {@link takeSpare}
+   */
+  async keepUnchanged(since: ReleaseChanges, examined?: ExaminedSpare): Promise<void> {
     const cache = this.#held.cacheOf(since.active.digest);
-    this.#kept = this.#spare && await KeptFiles.find(this.#index, since, cache, this.dir);
+    this.#kept = this.#spare && KeptFiles.find(examined, since, cache);
     const turns = new Turns(this.#context);
     for (const { path, sha256 } of unchangedFiles(since)) {
       if (this.#kept?.entryOf(path) !== undefined) continue;
