@@ -35,7 +35,7 @@ import { moveBranch } from "./move_branch.ts";
 import type { LfsParts } from "./lfs_parts.ts";
 import { behindPublisher, lookUpOf, setBack } from "./git_set_back.ts";
 import { type BlobPlace, byObject, rememberBlobs, stageBlobs, type WantedFiles } from "./stage_git_blobs.ts";
-import type { ManifestClaim, Offer, OfferedFile, OtherWriter, Revision, Source } from "./carrier.ts";
+import type { ManifestClaim, Offer, OtherWriter, Revision, Source } from "./carrier.ts";
 
 import type { GitSourceOptions } from "./git_source_options.ts";
 import type { PulledClone } from "./pulled_clone.ts";
@@ -218,8 +218,7 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
   /** Returns the files to stage, some of which may be staged already. The whole commit is listed only if it has to be. */
   async #listFiles(opened: Opened, offer: Offer, staging: Staging): Promise<readonly TreeFile[]> {
     const blobs = offer.since === undefined ? undefined : this.#compared?.blobs;
-    const isKept = ({ path }: OfferedFile) => blobs?.has(path) === true || staging.has(path);
-    if (blobs !== undefined && offer.files.every(isKept)) {
+    if (blobs !== undefined && staging.lacking(offer.files).every(({ path }) => blobs.has(path))) {
       return Array.from(blobs, ([path, blob]) => ({ path, blob }));
     }
     return releaseFilesOf(await opened.readTree(), offer.claim?.manifest);

@@ -93,13 +93,17 @@ export async function pullRevision(
   if (!unchanged) await indexRelease(store, source.index, release.manifest, offer, staging.files);
   return pullReport(store, source, revision.id, release.manifest, {
     outcome: unchanged ? "unchanged" : "activated",
-    changed: repaired > 0
-      ? repaired
-      : countChanges(compareFiles(active?.files ?? [], release.manifest.files)),
+    changed: repaired > 0 ? repaired : countChangesOf(offer, active, release.manifest),
     writtenBytes: writtenBytesOf(staging),
     otherWriter,
     signer,
   });
+}
+
+/** Returns how many files differ from those of the release that was active. */
+function countChangesOf({ since }: Offer, active: Manifest | undefined, { files }: Manifest): number {
+  if (since !== undefined && since.active === active) return since.changed.size + since.removed.size;
+  return countChanges(compareFiles(active?.files ?? [], files));
 }
 
 function describeRepair(digest: Digest, files: number): string {
@@ -112,7 +116,8 @@ function writtenBytesOf({ files }: Staging): number {
 
 /** Returns the offer with a manifest that shares its entries with that of the active release, which saves memory. */
 function sharingEntries(offer: Offer, active: Manifest | undefined): Offer {
-  if (offer.claim === undefined || active === undefined) return offer;
+  // A source that compared the release with the active one shares them already.
+  if (offer.claim === undefined || active === undefined || offer.since?.active === active) return offer;
   return { ...offer, claim: { ...offer.claim, manifest: shareEntries(offer.claim.manifest, active.files) } };
 }
 

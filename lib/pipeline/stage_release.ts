@@ -64,8 +64,7 @@ async function fill(
   staging: Staging,
   examined: ExaminedSpare | undefined,
 ): Promise<void> {
-  const paths = offer.files.map(({ path }) => path);
-  await staging.takeSpare(paths, offer.since);
+  await staging.takeSpare(offer.files, offer.since);
   try {
     if (offer.since !== undefined) await staging.keepUnchanged(offer.since, examined);
     await source.stage(offer, staging);
@@ -74,5 +73,5 @@ async function fill(
     await staging.giveUp(error);
     throw error;
   }
-  staging.removeLeftovers(paths);
+  staging.removeLeftovers(offer.files);
 }

@@ -39,6 +39,7 @@ export class KeptFiles {
   /** The stamps and digests of the active release's files. */
   readonly cache: StatCache;
   readonly #entries: PathLookup<ReleaseFile>;
+  /** The paths of the other files of both releases. */
   readonly #others: ReadonlySet<string>;
 
   /**
@@ -70,6 +71,11 @@ export class KeptFiles {
     return this.#others.has(path) ? undefined : this.#entries.get(path);
   }
 
+  /** Returns the files of a list, of either release, that do not stay: few of very many. */
+  without<File extends { readonly path: string }>(files: readonly File[]): readonly File[] {
+    return files.filter(({ path }) => this.#others.has(path));
+  }
+
   /** Whether a file stays. Its entry may list other chunks than the active release's. */
   has({ path, size, sha256 }: ReleaseFile): boolean {
     const entry = this.entryOf(path);
@@ -89,9 +95,4 @@ export class KeptFiles {
 /** Whether a release of so many files is indexed. */
 export function isIndexed(index: ReleaseIndex | undefined, fileCount: number): boolean {
   return index !== undefined && fileCount >= index.filesMin;
-}
-
-/** Returns the active release's entries of the files that did not change. */
-export function unchangedFiles({ active, changed, removed }: ReleaseChanges): readonly ReleaseFile[] {
-  return active.files.filter(({ path }) => !changed.has(path) && !removed.has(path));
 }

@@ -122,7 +122,7 @@ export interface SpareFiles {
  * again.
  *
  * @param scratch where {@link renewFolder} may create a folder
- * @param wanted paths relative to `dir`
+ * @param wanted with paths relative to `dir`
  * @param since how the wanted files differ from those of the active release; `undefined` if that is unknown: then each folder
  * is listed, also one that did not change
  * @returns `undefined` without a spare folder
@@ -132,7 +132,7 @@ export async function takeSpare(
   store: Store,
   dir: string,
   scratch: string,
-  wanted: Iterable<string>,
+  wanted: readonly WantedFile[],
   since: ReleaseChanges | undefined,
 ): Promise<SpareFiles | undefined> {
   const { fs, spare } = store;
@@ -143,9 +143,9 @@ export async function takeSpare(
     const known = since === undefined ? new Map() : knownFolders(store, since);
     const files = new WantedFiles(fs, scratch, wanted, known);
     files.collect(dir, "");
-    const { missing, untouched } = files;
+    const { untouched } = files;
     return {
-      mayHave: (path) => !missing.has(path) || untouched.has(folderOf(path)),
+      mayHave: (path) => files.mayHaveFound(path) || untouched.has(folderOf(path)),
       changed: files.changed.map((folder) => join(dir, folder)),
       untouched,
       scratch,
@@ -164,13 +164,19 @@ function knownFolders(store: Store, { active, removed }: ReleaseChanges): Folder
   return new Map([...spareStamps(store, active.digest)].filter(([folder]) => !others.has(folder)));
 }
 
+/** A file of a release. */
+interface WantedFile {
+  readonly path: string;
+}
+
 /** What is left of an entry of a folder. */
 type Left = "all" | "some" | "nothing";
 
 /** Finds the wanted files of a folder, and removes everything else: other files, links, pipes and empty folders. */
 class WantedFiles {
-  /** The wanted files that were not found in the folders that were listed. */
-  readonly missing: Set<string>;
+  readonly #wanted: readonly WantedFile[];
+  /** The wanted files that were not found; `undefined` as long as no listed folder had a file. */
+  #missing: Set<string> | undefined;
   /** Relative to the folder. */
   readonly changed: string[] = [];
   /** The unchanged folders: all their files are wanted. */
@@ -181,10 +187,10 @@ class WantedFiles {
   /** The names of the known folders in each folder. */
   readonly #inside = new Map<string, string[]>();
 
-  constructor(fs: FileSystem, scratch: string, wanted: Iterable<string>, known: FolderStamps) {
+  constructor(fs: FileSystem, scratch: string, wanted: readonly WantedFile[], known: FolderStamps) {
     this.#fs = fs;
     this.#scratch = scratch;
-    this.missing = new Set(wanted);
+    this.#wanted = wanted;
     this.#known = known;
     for (const folder of known.keys()) {
       if (folder === "") continue;
@@ -193,6 +199,16 @@ class WantedFiles {
       names.push(folder.slice(folder.lastIndexOf("/") + 1));
       this.#inside.set(above, names);
     }
+  }
+
+  /** Whether a wanted file may have been in a folder that was listed. */
+  mayHaveFound(path: string): boolean {
+    return this.#missing?.has(path) === false;
+  }
+
+  #take(path: string): boolean {
+    this.#missing ??= new Set(this.#wanted.map(({ path }) => path));
+    return this.#missing.delete(path);
   }
 
   collect(folder: string, prefix: string): Left {
@@ -236,7 +252,7 @@ class WantedFiles {
     if (isDirectory) {
       const left = this.collect(location, `${path}/`);
       if (left !== "nothing") return left;
-    } else if (isFile && this.missing.delete(path)) return "all";
+    } else if (isFile && this.#take(path)) return "all";
     this.#fs.removeSync(location);
     return "nothing";
   }

@@ -21,7 +21,7 @@ import { requireSpace } from "./require_space.ts";
 import { Turns } from "../core/turns.ts";
 import { Working } from "../core/working.ts";
 import { rememberFolders } from "./folder_stamps.ts";
-import { type ExaminedSpare, isIndexed, KeptFiles, unchangedFiles } from "./kept_files.ts";
+import { type ExaminedSpare, isIndexed, KeptFiles } from "./kept_files.ts";
 import type { SmallFileCheck, StagedFile } from "./staged_file.ts";
 import { createSmallFile, SYNCS_LATER } from "./small_file.ts";
 import { StagedFolders } from "./staged_folders.ts";
@@ -58,11 +58,7 @@ export class Staging implements AsyncDisposable {
   #sha256Of: ((bytes: Uint8Array) => Sha256) | undefined;
   #checkSmall: SmallFileCheck | undefined;
 
-  /**
-   * Creates the run's folder in `staging/`.
-   *
-   * @param index knows the files of the active release
-   */
+  /** Creates the run's folder in `staging/`. @param index knows the files of the active release */
   constructor(context: Context, store: Store, runId: string, index?: ReleaseIndex) {
     this.#context = context;
     this.#index = index;
@@ -102,29 +98,30 @@ export class Staging implements AsyncDisposable {
    * Assembles the release in the folder of a removed one, if the store keeps one. Call it before anything is staged, and
    * {@link removeLeftovers} after everything is.
    *
-   * @param paths all files of the release, each once
+   * @param files all of the release, each once
    * @param since how they differ from those of the active release, if that is known
    */
-  async takeSpare(paths: Iterable<string>, since?: ReleaseChanges): Promise<void> {
+  async takeSpare(files: readonly { readonly path: string }[], since?: ReleaseChanges): Promise<void> {
     const scratch = join(this.#root, "folder");
-    this.#spare = await takeSpare(this.#context, this.#store, this.dir, scratch, paths, since);
+    this.#spare = await takeSpare(this.#context, this.#store, this.dir, scratch, files, since);
     if (this.#spare !== undefined) this.#folders.reuse(this.#spare);
   }
 
-  /**
-   * Stages the files of the active release that did not change, unless they are damaged.
-   *
-   * @param examined what is known of the spare folder from before {@link takeSpare}
-   */
+  /** Stages the unchanged files of the active release that are intact. @param examined the spare folder, untouched */
   async keepUnchanged(since: ReleaseChanges, examined?: ExaminedSpare): Promise<void> {
-    const cache = this.#held.cacheOf(since.active.digest);
-    this.#kept = this.#spare && KeptFiles.find(examined, since, cache);
+    this.#kept = this.#spare && KeptFiles.find(examined, since, this.#held.cacheOf(since.active.digest));
+    const { active, changed, removed } = since;
     const turns = new Turns(this.#context);
-    for (const { path, sha256 } of unchangedFiles(since)) {
-      if (this.#kept?.entryOf(path) !== undefined) continue;
+    for (const { path, sha256 } of this.lacking(active.files)) {
+      if (changed.has(path) || removed.has(path)) continue;
       await turns.next();
       await this.link(path, sha256);
     }
+  }
+
+  /** Returns which files of the release, or of the active one, are not staged. */
+  lacking<File extends { readonly path: string }>(files: readonly File[]): readonly File[] {
+    return (this.#kept?.without(files) ?? files).filter(({ path }) => !this.has(path));
   }
 
   /** Remembers the stamps of the files and folders of this release, which was just installed. */
@@ -135,10 +132,10 @@ export class Staging implements AsyncDisposable {
     rememberFolders(this.#store, digest, paths, this.#folders.untouched, this.#context.clock);
   }
 
-  /** Removes the files of the folder that were wanted, but not staged. */
-  removeLeftovers(paths: Iterable<string>): void {
+  /** Removes the files of the release that the folder had, but that were not staged. @param files all of the release */
+  removeLeftovers(files: readonly { readonly path: string }[]): void {
     if (this.#spare === undefined) return;
-    for (const path of paths) if (!this.has(path) && this.#isSpare(path)) this.#place(path);
+    for (const { path } of this.lacking(files)) if (this.#isSpare(path)) this.#place(path);
     this.#spare = undefined;
   }
 
