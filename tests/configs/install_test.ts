@@ -578,12 +578,12 @@ Deno.test("a copy of a package replaces what a killed copy left", async () => {
   assert.equal(Deno.readTextFileSync(join(localPath, "index.js")), "code");
 });
 
-Deno.test("the files that a bundle loads at its start become one, which holds each module once", async () => {
+Deno.test("the files that a bundle loads at its start become one in ASCII, which holds each module once", async () => {
   using dir = tempDir();
   writeFiles(dir.path, {
     "entry.js": 'import {\n  count,\n  next as next2\n} from "./chunk-A.js";\nimport "./chunk-B.js";\n' +
       "var run = async () => {\n  next2();\n" +
-      '  return [count, (await import("./later-C.js")).seen()];\n};\nexport {\n  run\n};\n',
+      '  return [count, (await import("./later-C.js")).seen(), /^[²😀]$/u.exec(`\${"😀"}`)?.[0]];\n};\nexport {\n  run\n};\n',
     "chunk-A.js":
       "var value = 1;\nfunction next() {\n  value++;\n}\nexport {\n  value as count,\n  next\n};\n",
     "chunk-B.js": "globalThis.name ??= undefined;\n",
@@ -609,10 +609,11 @@ Deno.test("the files that a bundle loads at its start become one, which holds ea
     "start.js",
   ]);
   const { run } = await import(pathToFileURL(join(dir.path, "start.js")).href);
-  assert.deepEqual(await run(), [2, 2]);
+  assert.deepEqual(await run(), [2, 2, "😀"]);
   // Files that a disk cut short, overwrote with zeros, or lost: the source starts.
   writeFiles(dir.path, { "main.js": 'export const start = () => console.log("source");\n' });
   const start = Deno.readTextFileSync(join(dir.path, "start.js"));
+  assert.doesNotMatch(start, /[\u0080-\uffff]/);
   for (const damaged of [start.slice(0, -20), "\0".repeat(start.length), undefined]) {
     if (damaged === undefined) Deno.removeSync(join(dir.path, "start.js"));
     else writeFiles(dir.path, { "start.js": damaged });
