@@ -1,18 +1,22 @@
 import type { Context } from "../core/context.ts";
 import { removeTree } from "../core/files.ts";
 import { redactUrls } from "../core/secret.ts";
-import { settleJournal } from "../git/journal.ts";
+import { askEarly, type EarlyTip } from "../git/early_tip.ts";
+import type { ObjectId } from "../git/object_id.ts";
 import { GitReleaseIndex } from "../git/release_index.ts";
-import { Registry } from "../git/registry.ts";
 import type { ReleaseIndex } from "../release/release_index.ts";
 import type { Staging } from "../store/staging.ts";
+import { findRevision } from "../store/revisions.ts";
 import type { Store } from "../store/store.ts";
 import type { Offer, Revision, Source } from "./carrier.ts";
 import type { GitCommits } from "./git_commits.ts";
 import type { GitSourceOptions } from "./git_source_options.ts";
-import { PulledClone } from "./pulled_clone.ts";
+import type { PulledClone } from "./pulled_clone.ts";
 
-/** Pulls from a git repository, with a shallow fetch. */
+/**
+ * Pulls from a git repository, with a shallow fetch. What reads the clone is loaded only where the clone is needed: not
+ * for a registry on this disk that has nothing new.
+ */
 export class GitSource implements Source {
   readonly carrier = "git";
   readonly index: ReleaseIndex | undefined;
@@ -20,7 +24,7 @@ export class GitSource implements Source {
   readonly #options: GitSourceOptions;
   readonly #store: Store | undefined;
   #clone: PulledClone | undefined;
-  #commits: Promise<GitCommits> | undefined;
+  #commits: GitCommits | undefined;
 
   /** @param store remembers digests of git objects; `undefined` in a dry run before the first pull */
   constructor(context: Context, options: GitSourceOptions, store: Store | undefined) {
@@ -36,23 +40,23 @@ export class GitSource implements Source {
   }
 
   async resolve(): Promise<Revision> {
-    const { registry: settings, owner, scratch, subdir } = this.#options;
-    const registry = await Registry.open(this.#context, settings, {
-      clone: "blobless",
-      asksAtOnce: true,
-      ...(owner === "unlocked" ? { owner, scratch } : { owner }),
-    });
-    const clone = this.#clone = new PulledClone(registry);
-    const tip = await clone.withReplacing(async (registry) => {
-      if (owner !== "unlocked") await settleJournal(this.#context, registry);
-      this.#context.log.info(`asking ${redactUrls(registry.remoteUrl.url)} for ${settings.branch}`);
-      return await registry.remoteTip();
+    const { registry: settings, owner } = this.#options;
+    const early = owner === "unlocked" ? undefined : await askEarly(this.#context, settings);
+    const known = early && this.#revision(early.tip, early.address);
+    // The clone is not needed, and its code not loaded: it has nothing new to fetch.
+    if (known !== undefined && this.#isSeen(known)) return known;
+    const clone = await this.#openClone(early);
+    const { registry, tip } = await clone.withReplacing(async (registry) => {
+      if (early === undefined) {
+        this.#context.log.info(`asking ${redactUrls(registry.remoteUrl.url)} for ${settings.branch}`);
+      }
+      return { registry, tip: await registry.remoteTip() };
     });
     if (tip === undefined) {
       const { missingBranch } = await import("../git/branch.ts");
       throw missingBranch(registry);
     }
-    return { id: tip, source: `git ${redactUrls(registry.remoteUrl.url)} ${settings.branch} ${subdir}` };
+    return this.#revision(tip, registry.remoteUrl.url);
   }
 
   async inspect(revision: Revision): Promise<Offer> {
@@ -67,12 +71,25 @@ export class GitSource implements Source {
     await (await this.#openCommits()).accept(offer);
   }
 
-  /** Loads the code only for a new revision: an unchanged pull starts faster without it. */
+  #revision(tip: ObjectId, address: string): Revision {
+    const { registry: { branch }, subdir } = this.#options;
+    return { id: tip, source: `git ${redactUrls(address)} ${branch} ${subdir}` };
+  }
+
+  #isSeen({ id, source }: Revision): boolean {
+    return this.#store !== undefined && findRevision(this.#store, source)?.revision === id;
+  }
+
+  async #openClone(early?: EarlyTip): Promise<PulledClone> {
+    const { PulledClone } = await import("./pulled_clone.ts");
+    const clone = this.#clone = await PulledClone.open(this.#context, this.#options, early);
+    if (this.#options.owner !== "unlocked") await clone.settle(this.#context);
+    return clone;
+  }
+
   async #openCommits(): Promise<GitCommits> {
-    const clone = this.#clone;
-    if (clone === undefined) throw new TypeError("inspect(), stage() or accept() before resolve()");
-    return await (this.#commits ??= import("./git_commits.ts").then(({ GitCommits }) =>
-      new GitCommits(this.#context, this.#options, this.#store, clone)
-    ));
+    const clone = this.#clone ?? await this.#openClone();
+    const { GitCommits } = await import("./git_commits.ts");
+    return this.#commits ??= new GitCommits(this.#context, this.#options, this.#store, clone);
   }
 }

@@ -1,11 +1,30 @@
-import type { Registry } from "../git/registry.ts";
+import type { Context } from "../core/context.ts";
+import type { EarlyTip } from "../git/early_tip.ts";
+import { settleJournal } from "../git/journal.ts";
+import { Registry } from "../git/registry.ts";
+import type { GitSourceOptions } from "./git_source_options.ts";
 
 /** The clone that a pull reads. */
 export class PulledClone {
   #registry: Registry;
 
-  constructor(registry: Registry) {
+  private constructor(registry: Registry) {
     this.#registry = registry;
+  }
+
+  /** Opens the clone, and creates it if there is none. @param early the newest commit, if the registry was asked before */
+  static async open(
+    context: Context,
+    { registry, owner, scratch }: GitSourceOptions,
+    early: EarlyTip | undefined,
+  ): Promise<PulledClone> {
+    const use = owner === "unlocked" ? { owner, scratch } : { owner };
+    return new PulledClone(await Registry.open(context, registry, { clone: "blobless", early, ...use }));
+  }
+
+  /** Undoes a killed run's changes of the worktree. Called before anything else reads it. */
+  async settle(context: Context): Promise<void> {
+    await this.withReplacing((registry) => settleJournal(context, registry));
   }
 
   /** The clone, or the one that has replaced it. */

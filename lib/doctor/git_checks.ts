@@ -115,7 +115,7 @@ async function checkClone(registry: Registry): Promise<CloneCheck> {
   const { repoDir } = registry.settings;
   const problem = registry.setAside;
   if (problem !== undefined) {
-    const check = warn(name, `${repoDir}: ${problem}`, "nothing: the next pull or publish fixes it");
+    const check = warn(name, `${repoDir}: ${problem}`, "nothing: the next run that needs it fixes it");
     return { check, isDamaged: false };
   }
   if (registry.git.repoDir !== repoDir) {
@@ -127,7 +127,7 @@ async function checkClone(registry: Registry): Promise<CloneCheck> {
     ? warn(
       name,
       `${repoDir}: it is damaged: ${damage}`,
-      "nothing: the next pull or publish clones it again",
+      "nothing: the next run that needs it clones it again",
     )
     : failed(name, new CloneDamagedError(repoDir, damage));
   return { check, isDamaged: true };

@@ -8,7 +8,7 @@ import { removeForeignAttributes } from "./attributes.ts";
 import { askRemoteUrl, openClone, sweepOutdated, USE_AS_REGISTRY } from "./clone.ts";
 import type { CloneFacts } from "./clone_facts.ts";
 import { lockClone, removeStaleLocks } from "./clone_locks.ts";
-import { EarlyTip } from "./early_tip.ts";
+import type { EarlyTip } from "./early_tip.ts";
 import { Git } from "./git.ts";
 import { OWN_GIT, PLAIN_GIT } from "./git_options.ts";
 import type { ObjectFormat, ObjectId } from "./object_id.ts";
@@ -30,8 +30,8 @@ export type RegistryUse =
     readonly isPublish?: boolean;
     /** Damage found by an earlier attempt: a clone of our own is recreated. */
     readonly damage?: string;
-    /** The run asks for the remote's newest commit as soon as the clone is open. */
-    readonly asksAtOnce?: boolean;
+    /** The remote's newest commit, if it was asked for before. */
+    readonly early?: EarlyTip | undefined;
     /** The registry's object format: a clone of our own with another one is recreated. */
     readonly format?: ObjectFormat;
   }
@@ -60,7 +60,7 @@ export interface RegistryParts {
   readonly settings: RegistrySettings;
   /** Why a run that changes nothing uses a temporary clone instead of the clone of our own. */
   readonly setAside: string | undefined;
-  /** The remote's newest commit, if it was asked for while the clone was examined. */
+  /** The remote's newest commit, if it was asked for before, and git would ask the same remote now. */
   readonly tip: ObjectId | undefined;
   readonly lock: Disposable;
 }
@@ -77,23 +77,6 @@ export async function openRegistryParts(
   use: RegistryUse,
 ): Promise<RegistryParts> {
   const settings = withoutLogin(configured);
-  const early = use.asksAtOnce === true && use.owner !== "unlocked"
-    ? EarlyTip.begin(context, settings)
-    : undefined;
-  let parts: Omit<RegistryParts, "tip">;
-  try {
-    parts = await openParts(context, settings, use);
-  } finally {
-    await early?.end();
-  }
-  return { ...parts, tip: await early?.of(parts.facts) };
-}
-
-async function openParts(
-  context: Context,
-  settings: RegistrySettings,
-  use: RegistryUse,
-): Promise<Omit<RegistryParts, "tip">> {
   using resources = new DisposableStack();
   const { git: bare, facts, setAside } = await openClone(context, settings, {
     kind: use.clone,
@@ -120,7 +103,8 @@ async function openParts(
   const { signInAtOnce, ...access } = await remoteAccess(context, bare, { ...remoteUrl, aliases }, settings);
   const hookGit = bare.with(access).with({ env: { ...optional, ...lazy }, umask });
   const git = hookGit.with(facts.isOwn ? OWN_GIT : use.isPublish === true ? PLAIN_GIT : {});
-  return { git, hookGit, facts, remoteUrl, signInAtOnce, settings, setAside, lock: resources.move() };
+  const tip = facts.isOwn && facts.remoteUrl === use.early?.address ? use.early?.tip : undefined;
+  return { git, hookGit, facts, remoteUrl, signInAtOnce, settings, setAside, tip, lock: resources.move() };
 }
 
 function bareRegistry(repoDir: string): UsageError {

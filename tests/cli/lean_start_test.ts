@@ -25,7 +25,7 @@ function loadedFirst(command: string): string[] {
 /** Sections of the configuration that every command parses, and what they are made of. */
 const SECTIONS = ["kinds.ts", "schedule.ts"];
 
-for (const [command, filesMax] of [["status", 130], ["pull", 205]] as const) {
+for (const [command, filesMax] of [["status", 130], ["pull", 185]] as const) {
   Deno.test(`${command} loads few modules at its start: of Node none but node:path, which a bundle replaces`, () => {
     const loaded = loadedFirst(command);
     const own = loaded.filter((address) => address.startsWith(SOURCE_ROOT));
@@ -85,7 +85,7 @@ function watchTimers(): Disposable & { readonly used: readonly string[] } {
   };
 }
 
-Deno.test("an unchanged pull starts three programs at once, of which none outlives it, and no timer; status no program", async () => {
+Deno.test("an unchanged pull starts one program, which does not outlive it, and no timer; status no program", async () => {
   using dir = tempDir();
   const { trainer, bot } = configuredPair(dir.path);
   writeFiles(trainer, { "models/a.json": "{}" });
@@ -97,11 +97,11 @@ Deno.test("an unchanged pull starts three programs at once, of which none outliv
     const { code, stdout } = await runCli("pull", [], { cwd: bot, world });
     assert.deepEqual([code, /unchanged/.test(stdout), timers.used], [0, true, []]);
   }
-  // Outside of every repository: nothing has looked at the clone's configuration yet, which may name programs.
+  // Outside of every repository: nothing has looked at the clone's configuration, which may name programs.
   const [query] = requests;
   assert.equal(query?.args[query.args.indexOf("-C") + 1], join(bot, ".model-sync"));
-  assert.deepEqual(requests.map(({ isAlone }) => isAlone), [true, true, true]);
-  assert.deepEqual(started(), ["git ls-remote", "git rev-parse", "git config"]);
+  assert.deepEqual(requests.map(({ isAlone }) => isAlone), [true]);
+  assert.deepEqual(started(), ["git ls-remote"]);
   assert.equal((await runCli("status", [], { cwd: bot, world })).code, 0);
   assert.deepEqual(started(), []);
 });
@@ -126,16 +126,20 @@ Deno.test("an unchanged pull waits for one write to the disk: that of its line o
   assert.deepEqual(synced, [`syncSync ${join(bot, ".model-sync/history.jsonl")}`]);
 });
 
-Deno.test("the answer of a registry that was asked early counts only if git would have asked the same", async () => {
+Deno.test("a registry that was asked before the clone was opened is asked again if git rewrites its address, or failed", async () => {
   using dir = tempDir();
   const { trainer, bot, registry } = configuredPair(dir.path);
-  writeFiles(trainer, { "models/a.json": "{}" });
-  assert.equal((await runCli("publish", [], { cwd: trainer })).code, 0);
+  const publish = async (text: string) => {
+    writeFiles(trainer, { "models/a.json": text });
+    const { code, stdout } = await runCli("publish", ["--json"], { cwd: trainer });
+    assert.equal(code, 0);
+    return JSON.parse(stdout).release;
+  };
+  await publish("{}");
   assert.equal((await runCli("pull", [], { cwd: bot })).code, 0);
   const mirror = join(dir.path, "mirror.git");
-  git(dir.path, "clone", "--quiet", "--bare", registry, mirror);
-  writeFiles(trainer, { "models/a.json": "[]" });
-  const published = await runCli("publish", ["--json"], { cwd: trainer });
+  git(dir.path, "clone", "--quiet", "--mirror", registry, mirror);
+  const second = await publish("[]");
   // The user's git is configured to read the mirror, which has the earlier release.
   const rewritten = watchedWorld(bot, {
     GIT_CONFIG_COUNT: "1",
@@ -144,8 +148,19 @@ Deno.test("the answer of a registry that was asked early counts only if git woul
   });
   const unchanged = await runCli("pull", ["--json"], { cwd: bot, world: rewritten.world });
   assert.equal(JSON.parse(unchanged.stdout).outcome, "unchanged", unchanged.stderr);
-  assert.deepEqual(rewritten.started().slice(3, 5), ["git remote", "git ls-remote"]);
+  assert.deepEqual(rewritten.started(), ["git ls-remote"]);
+  git(mirror, "fetch", "--quiet");
+  const changed = await runCli("pull", ["--json"], { cwd: bot, world: rewritten.world });
+  assert.equal(JSON.parse(changed.stdout).release, second, changed.stderr);
+  assert.deepEqual(rewritten.started().slice(0, 5), [
+    "git ls-remote",
+    "git rev-parse",
+    "git config",
+    "git remote",
+    "git ls-remote",
+  ]);
   // A query that fails is repeated as git asks it.
+  const third = await publish("[1]");
   const { world, started } = watchedWorld(bot);
   let isFirst = true;
   const spawn: typeof spawnInOurGroup = (request) => {
@@ -154,6 +169,26 @@ Deno.test("the answer of a registry that was asked early counts only if git woul
     return world.spawn({ ...request, args });
   };
   const pulled = await runCli("pull", ["--json"], { cwd: bot, world: { spawn } });
-  assert.equal(JSON.parse(pulled.stdout).release, JSON.parse(published.stdout).release, pulled.stderr);
+  assert.equal(JSON.parse(pulled.stdout).release, third, pulled.stderr);
   assert.equal(started().filter((program) => program === "git ls-remote").length, 2);
+});
+
+Deno.test("a pull without news does not look at the clone: one that is damaged is replaced when it is needed; one that is lost, at once", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = configuredPair(dir.path);
+  writeFiles(trainer, { "models/a.json": "{}" });
+  assert.equal((await runCli("publish", [], { cwd: trainer })).code, 0);
+  assert.equal((await runCli("pull", [], { cwd: bot })).code, 0);
+  const clone = join(bot, ".model-sync/registry");
+  Deno.writeTextFileSync(join(clone, ".git/HEAD"), "no reference");
+  assert.match((await runCli("pull", [], { cwd: bot })).stdout, /unchanged/);
+  const forced = await runCli("pull", ["--force"], { cwd: bot });
+  assert.deepEqual(
+    [forced.code, /is damaged .*cloning it again/.test(forced.stderr)],
+    [0, true],
+    forced.stderr,
+  );
+  Deno.removeSync(clone, { recursive: true });
+  assert.match((await runCli("pull", [], { cwd: bot })).stdout, /unchanged/);
+  assert.match(Deno.readTextFileSync(join(clone, ".git/HEAD")), /main/);
 });
