@@ -24,7 +24,11 @@ export async function* askForObjects(
   action: string,
 ): AsyncGenerator<ObjectAnswer> {
   if (names.length === 0) return;
-  const process = git.start(["cat-file", "--batch", "--buffer"], { action, stdin: `${names.join("\n")}\n` });
+  const process = git.start(["cat-file", "--batch", "--buffer"], {
+    action,
+    stdin: `${names.join("\n")}\n`,
+    isAlone: true,
+  });
   const reader = new ByteReader(process.stdout);
   const explain = async (error: unknown) => {
     const exit = await process.exit;

@@ -70,6 +70,7 @@ export class CommitIndex {
     await this.git.bytes(["update-index", "--add", "--replace", "-z", "--index-info"], {
       action: this.#action,
       stdin: encodePieces(linesOf(ordered)),
+      isAlone: true,
     });
   }
 
@@ -188,7 +189,11 @@ export async function createCommit(
   const action = `commit to ${registry.git.repoDir}`;
   const git = registry.git.with({ config: missingIdentity((key) => registry.isConfigured(key), host) });
   const parents = parent === undefined ? [] : ["-p", parent];
-  return await git.text(["commit-tree", tree, ...parents, "-F", "-"], { action, stdin: message });
+  return await git.text(["commit-tree", tree, ...parents, "-F", "-"], {
+    action,
+    stdin: message,
+    isAlone: true,
+  });
 }
 
 /** Commits a tree to the branch, on top of the commit that was checked. The worktree is not involved. */
@@ -199,6 +204,9 @@ export async function commitTree(registry: Registry, commit: NewCommit): Promise
   const before = parent ?? "0".repeat(made.length);
   const [subject = ""] = message.split("\n");
   const branch = `refs/heads/${registry.settings.branch}`;
-  await registry.git.bytes(["update-ref", "-m", `commit: ${subject}`, branch, made, before], { action });
+  await registry.git.bytes(["update-ref", "-m", `commit: ${subject}`, branch, made, before], {
+    action,
+    isAlone: true,
+  });
   return made;
 }

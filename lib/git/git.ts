@@ -106,6 +106,8 @@ export interface GitOptions {
   readonly accessHint?: string | undefined;
   /** Replaces this process's umask; see `strict_umask.ts`. */
   readonly umask?: string | undefined;
+  /** Whether git may fetch missing objects by itself, in a process that has to be stopped, too. */
+  readonly mayFetch?: boolean;
 }
 
 export interface CallOptions {
@@ -149,10 +151,11 @@ export class Git {
   }
 
   /** Returns the same repository with additional options. */
-  with(more: Pick<GitOptions, "env" | "config" | "secrets" | "accessHint" | "umask">): Git {
+  with(more: Pick<GitOptions, "env" | "config" | "secrets" | "accessHint" | "umask" | "mayFetch">): Git {
     return new Git(this.#context, {
       ...this.#options,
       umask: more.umask ?? this.#options.umask,
+      mayFetch: more.mayFetch ?? this.#options.mayFetch ?? false,
       accessHint: more.accessHint ?? this.#options.accessHint,
       env: { ...this.#options.env, ...more.env },
       config: [...this.#options.config ?? [], ...more.config ?? []],
@@ -257,7 +260,7 @@ export class Git {
       timeoutMs: this.#timeoutOf(call),
       signal: AbortSignal.any([this.#context.signal, refused.signal]),
       onStderr,
-      isAlone: call.isAlone === true,
+      isAlone: call.isAlone === true && this.#options.mayFetch !== true,
       ...(call.stdin === undefined ? {} : { stdin: call.stdin }),
     };
   }

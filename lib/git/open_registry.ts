@@ -101,7 +101,7 @@ export async function openRegistryParts(
   const lazy: Record<string, string> = facts.isLazy && !facts.isOwn ? { GIT_NO_LAZY_FETCH: "0" } : {};
   const aliases = remoteUrl.login === undefined ? [] : [address, facts.configuredUrl ?? address];
   const { signInAtOnce, ...access } = await remoteAccess(context, bare, { ...remoteUrl, aliases }, settings);
-  const hookGit = bare.with(access).with({ env: { ...optional, ...lazy }, umask });
+  const hookGit = bare.with(access).with({ env: { ...optional, ...lazy }, umask, mayFetch: facts.isLazy });
   const git = hookGit.with(facts.isOwn ? OWN_GIT : use.isPublish === true ? PLAIN_GIT : {});
   const tip = facts.isOwn && facts.remoteUrl === use.early?.address ? use.early?.tip : undefined;
   return { git, hookGit, facts, remoteUrl, signInAtOnce, settings, setAside, tip, lock: resources.move() };

@@ -143,7 +143,7 @@ async function readLog(git: Git, args: readonly string[]): Promise<LoggedCommit[
     .join("%x00");
   const output = await git.with({ config: ["log.showSignature=false", "log.follow=false"] }).text(
     ["--literal-pathspecs", "log", "-z", "--no-color", "--no-renames", `--format=${format}%x00`, ...args],
-    { action: "read the history of the models" },
+    { action: "read the history of the models", isAlone: true },
   );
   const fields = output.split("\0");
   const commits: LoggedCommit[] = [];

@@ -144,6 +144,7 @@ export class TreeEdit {
       action: `write a commit to ${this.#git.repoDir}`,
       // An empty entry ends a tree.
       stdin: folders.map((folder) => `${this.#listing(folder)}\0`).join(""),
+      isAlone: true,
     });
     const made = output.split("\n");
     const other = folders.findIndex((_, row) => made[row] !== ids[row]);

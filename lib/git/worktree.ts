@@ -91,7 +91,7 @@ async function stageOwn(git: Git, changes: readonly StagedEntry[]): Promise<void
     "--skip-worktree",
     "--",
     ...paths,
-  ], callOf(git));
+  ], { ...callOf(git), isAlone: true });
 }
 
 /**
