@@ -56,12 +56,21 @@ export async function syncWorktree(context: Context, clone: LockedClone): Promis
 
 /** Syncs files of a worktree or of a clone, and their folders. */
 export async function syncFiles(context: Context, root: string, paths: readonly string[]): Promise<void> {
-  const { fs } = context;
+  await syncEntries(context, root, paths, foldersOf(root, paths));
+}
+
+/** Those that another program has removed meanwhile are left out. */
+async function syncEntries(
+  context: Context,
+  root: string,
+  files: readonly string[],
+  folders: Iterable<string>,
+): Promise<void> {
   try {
-    const files = paths.filter((path) => findEntry(fs, path)?.isFile === true);
     // Objects are read-only, and Windows syncs only files that are open for writing.
-    if (Deno.build.os !== "windows") await syncEach(uninterrupted(context), files, PARALLEL_SYNCS_MAX);
-    for (const folder of foldersOf(root, files)) syncFolder(fs, folder);
+    const present = files.filter((path) => findEntry(context.fs, path)?.isFile === true);
+    if (Deno.build.os !== "windows") await syncEach(uninterrupted(context), present, PARALLEL_SYNCS_MAX);
+    for (const folder of folders) ifFound(() => syncFolder(context.fs, folder));
   } catch (error) {
     throw diskError(error, `write ${root} to the disk`);
   }
@@ -83,12 +92,13 @@ async function syncTree(context: Context, root: string, sinceMs: number): Promis
   const files: string[] = [];
   const folders: string[] = [];
   collect(context.fs, root, sinceMs, files, folders);
-  await syncFiles(context, root, files);
-  // A folder from which only names were removed is not among the folders of the files.
-  for (const folder of folders) ifFound(() => syncFolder(context.fs, folder));
+  await syncEntries(context, root, files, folders);
 }
 
-/** Collects files and folders that changed since. Folders of objects are read only if they changed. */
+/**
+ * Collects files and folders that changed since. Folders of objects are read only if they changed. A folder in which no name
+ * changed need not be synced.
+ */
 function collect(fs: FileSystem, folder: string, sinceMs: number, files: string[], folders: string[]): void {
   const isChanged = isNewer(findEntry(fs, folder), sinceMs);
   if (isChanged) folders.push(folder);
