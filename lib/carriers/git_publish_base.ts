@@ -106,7 +106,7 @@ async function readOwnText(
   const hasher = await BlobHasher.create(objectFormatOf(id), content.length);
   hasher.update(content);
   if (hasher.id() !== id) return undefined;
-  const text = ManifestText.read(new TextDecoder().decode(content));
+  const text = ManifestText.read(content);
   return text?.manifest.digest === digest ? text : undefined;
 }
 

@@ -132,7 +132,7 @@ async function writeCommit(
   const draft = await draftTree(context, registry, {
     subdir,
     head,
-    files: set.files,
+    files: () => set.files,
     compared: compare,
     gone: base === undefined ? undefined : gone,
     beside,
@@ -274,13 +274,13 @@ async function describeRelease(
   kept: () => readonly ReleaseFile[],
   written: readonly CommittedFile[],
 ): Promise<ReadonlyMap<string, TextPieces>> {
-  const encoder = new TextEncoder();
   const text = signer === undefined
     ? delta?.text.change(set.digest, details, written, delta.removed)
     : undefined;
-  if (text !== undefined) return new Map([[manifestPathOf(subdir), [encoder.encode(text)]]]);
+  if (text !== undefined) return new Map([[manifestPathOf(subdir), text]]);
   const manifest = await createManifest([...kept(), ...written], details, set);
   if (manifest.digest !== set.digest) throw changedFile(set.dir);
+  const encoder = new TextEncoder();
   const pieces = Array.from(formatPieces(manifest), (piece) => encoder.encode(piece));
   const texts = new Map([[manifestPathOf(subdir), pieces]]);
   if (signer === undefined) return texts;

@@ -1,6 +1,6 @@
 import type * as z from "zod";
+import { compareBytes } from "../core/compare_bytes.ts";
 import { parseJson } from "../core/json.ts";
-import { compareUtf8 } from "../core/portable_path.ts";
 import { UNCOMPILED } from "../core/zod_options.ts";
 import { formatFile, formatHead } from "./format_manifest.ts";
 import {
@@ -14,44 +14,48 @@ import {
   type ReleaseFile,
 } from "./manifest.ts";
 
-/** What {@link formatManifest} writes around the lines of the files. */
-const BEFORE_FILES = ',\n  "files": [\n';
-const BETWEEN_FILES = ",\n";
-const AFTER_FILES = "\n  ]\n}\n";
+const encoder = new TextEncoder();
+
+/** What `formatManifest` writes around the lines of the files. */
+const BEFORE_FILES = encoder.encode(',\n  "files": [\n');
+const BETWEEN_FILES = encoder.encode(",\n");
+const AFTER_FILES = encoder.encode("\n  ]\n}\n");
+const LINE_BREAK = 10;
 
 /**
- * The text of a manifest that {@link formatManifest} wrote. Of many files, few change: their lines are replaced, and the
- * others are neither parsed nor written again.
+ * The text of a manifest that `formatManifest` wrote, as bytes. Of many files, few change: their lines are replaced, and the
+ * others are neither parsed, nor copied, nor written again.
  */
 export class ManifestText {
   /** What it says. The list of files is parsed when it is needed. */
   readonly manifest: Manifest;
-  /** The lines of the files, each with {@link BETWEEN_FILES} at its end. */
-  readonly #lines: string;
+  /** The lines of the files, with {@link BETWEEN_FILES} between them. */
+  readonly #lines: Uint8Array;
 
-  private constructor(text: string, head: z.infer<typeof ManifestHead>, lines: string) {
+  private constructor(text: Uint8Array, head: z.infer<typeof ManifestHead>, lines: Uint8Array) {
     let files: Manifest["files"] | undefined;
     this.manifest = {
       ...head,
       get files() {
-        return files ??= readManifest(text, "a manifest that was read before").files;
+        return files ??=
+          readManifest(new TextDecoder().decode(text), "a manifest that was read before").files;
       },
     };
     this.#lines = lines;
   }
 
   /** @returns `undefined` for a text of another form */
-  static read(text: string): ManifestText | undefined {
-    const start = text.indexOf(BEFORE_FILES);
-    if (start === -1 || !text.endsWith(AFTER_FILES)) return undefined;
-    const head = ManifestHead.safeParse(parseJson(`${text.slice(0, start)}\n}`), UNCOMPILED).data;
-    if (head === undefined) return undefined;
-    const lines = text.slice(start + BEFORE_FILES.length, -AFTER_FILES.length);
-    return new ManifestText(text, head, lines + BETWEEN_FILES);
+  static read(text: Uint8Array): ManifestText | undefined {
+    const start = findFiles(text);
+    const end = text.length - AFTER_FILES.length;
+    if (start === undefined || compareBytes(text.subarray(end), AFTER_FILES) !== 0) return undefined;
+    const before = new TextDecoder().decode(text.subarray(0, start - BEFORE_FILES.length));
+    const head = ManifestHead.safeParse(parseJson(`${before}\n}`), UNCOMPILED).data;
+    return head === undefined ? undefined : new ManifestText(text, head, text.subarray(start, end));
   }
 
   /**
-   * Returns the text that {@link formatManifest} would return after a change of some files.
+   * Returns the text that `formatManifest` would return after a change of some files, in parts.
    *
    * @param files added and modified ones
    * @param removed paths of the list
@@ -62,33 +66,42 @@ export class ManifestText {
     details: ManifestDetails,
     files: readonly ReleaseFile[],
     removed: readonly string[],
-  ): string | undefined {
-    const entries = new Map<string, ReleaseFile | undefined>(removed.map((path) => [path, undefined]));
-    for (const file of files) entries.set(file.path, file);
-    const parts: string[] = [];
+  ): Uint8Array[] | undefined {
+    const changes = [
+      ...files.map((file) => ({ path: encoder.encode(file.path), line: `    ${formatFile(file)}` })),
+      ...removed.map((path) => ({ path: encoder.encode(path), line: undefined })),
+    ].sort((a, b) => compareBytes(a.path, b.path));
+    const lines: Uint8Array[] = [];
     let done = 0;
-    for (const [path, file] of [...entries].sort(([a], [b]) => compareUtf8(a, b))) {
+    for (const { path, line } of changes) {
       const { start, end } = this.#find(path, done);
-      parts.push(this.#lines.slice(done, start));
-      if (file !== undefined) parts.push("    ", formatFile(file), BETWEEN_FILES);
+      lines.push(this.#linesBetween(done, start));
+      if (line !== undefined) lines.push(encoder.encode(line));
       done = end;
     }
-    parts.push(this.#lines.slice(done));
-    const lines = parts.join("");
-    if (lines.length > CHUNK_LISTS_CHARS_MAX) return undefined;
-    const head = formatHead(manifestHead(digest, details));
-    return head + BEFORE_FILES + lines.slice(0, -BETWEEN_FILES.length) + AFTER_FILES;
+    lines.push(this.#linesBetween(done, this.#lines.length));
+    const parts = lines.filter((part) => part.length > 0)
+      .flatMap((part, row) => row === 0 ? [part] : [BETWEEN_FILES, part]);
+    if (parts.reduce((bytes, part) => bytes + part.length, 0) > CHUNK_LISTS_CHARS_MAX) return undefined;
+    return [encoder.encode(formatHead(manifestHead(digest, details))), BEFORE_FILES, ...parts, AFTER_FILES];
+  }
+
+  /** Returns whole lines, without {@link BETWEEN_FILES} at their end. */
+  #linesBetween(start: number, end: number): Uint8Array {
+    const isLast = end === this.#lines.length;
+    return this.#lines.subarray(start, isLast ? end : Math.max(start, end - BETWEEN_FILES.length));
   }
 
   /** Returns where the line of a path is; where it would be, if the list does not have it. */
-  #find(path: string, from: number): { readonly start: number; readonly end: number } {
+  #find(path: Uint8Array, from: number): { readonly start: number; readonly end: number } {
     let low = from;
     let high = this.#lines.length;
     while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      const start = Math.max(low, this.#lines.lastIndexOf("\n", middle - 1) + 1);
-      const end = this.#lines.indexOf("\n", start) + 1;
-      const order = compareUtf8(pathOf(this.#lines.slice(start, end)), path);
+      const middle = (low + high) >> 1;
+      const start = Math.max(low, this.#lines.lastIndexOf(LINE_BREAK, middle - 1) + 1);
+      const next = this.#lines.indexOf(LINE_BREAK, start) + 1;
+      const end = next === 0 ? this.#lines.length : next;
+      const order = compareBytes(pathOf(this.#lines.subarray(start, end)), path);
       if (order === 0) return { start, end };
       if (order < 0) low = end;
       else high = start;
@@ -97,8 +110,17 @@ export class ManifestText {
   }
 }
 
+/** Returns where the first line of a file begins. A line break in a JSON text is never part of a string. */
+function findFiles(text: Uint8Array): number | undefined {
+  for (let at = text.indexOf(LINE_BREAK); at !== -1; at = text.indexOf(LINE_BREAK, at + 1)) {
+    const start = at - 1 + BEFORE_FILES.length;
+    if (compareBytes(text.subarray(at - 1, start), BEFORE_FILES) === 0) return start;
+  }
+  return undefined;
+}
+
 /** Returns the path of a line: the first field that {@link formatFile} writes. */
-function pathOf(line: string): string {
-  const [, text = '""'] = /^ *\{"path":("(?:[^"\\]|\\.)*")/.exec(line) ?? [];
-  return String(JSON.parse(text));
+function pathOf(line: Uint8Array): Uint8Array {
+  const [, text = '""'] = /^ *\{"path":("(?:[^"\\]|\\.)*")/.exec(new TextDecoder().decode(line)) ?? [];
+  return encoder.encode(String(JSON.parse(text)));
 }
