@@ -30,6 +30,7 @@ export async function chooseLfsPaths(
   set: ModelSet,
   setting: LfsSetting,
 ): Promise<string[]> {
+  if (setting !== "always" && set.totals.sizeMax <= LARGE_FILE_BYTES_WARN) return [];
   const large = set.files.filter((file) => file.size > LARGE_FILE_BYTES_MAX);
   const chosen = setting === "always" ? set.files : setting === "auto" ? large : [];
   for (const file of set.files) {

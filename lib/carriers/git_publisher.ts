@@ -275,7 +275,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       sequence,
       changed: countChanges(changes),
       removed: changes.removed.length,
-      sentBytes: changedBytes(changes, set.files),
+      sentBytes: changedBytes(changes, delta?.changed ?? set.files),
       previous: manifest?.digest,
     };
     return { publication, hasNewLfs, names: committed };

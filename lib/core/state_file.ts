@@ -60,7 +60,7 @@ export class StateFile<Value> {
     const content = `${JSON.stringify(value, undefined, isIndented ? 2 : 0)}\n`;
     const text = this.#options.hasChecksum === true ? content + checksumLine(content) : content;
     clearWay(this.#fs, this.path);
-    if (isUnsynced) replaceUnsynced(this.#fs, this.path, text);
+    if (isUnsynced) replaceUnsynced(this.#fs, this.path, [new TextEncoder().encode(text)]);
     else replaceFile(this.#fs, this.path, text, mode);
   }
 

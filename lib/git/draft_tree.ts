@@ -54,8 +54,8 @@ export interface DraftPlan {
   readonly subdir: string;
   /** The parent commit. */
   readonly head: ObjectId | undefined;
-  /** All files of the set, relative to the model folder. */
-  readonly files: readonly RelativePath[];
+  /** Returns all files of the set, relative to the model folder. */
+  readonly files: () => readonly RelativePath[];
   /** Those that may differ from the parent commit. */
   readonly compared: readonly RelativePath[];
   /** The files of the parent commit that the set does not have; `undefined` if they are not known. */
@@ -110,7 +110,7 @@ class IndexedDraft implements DraftTree {
     const index = await CommitIndex.create(context, registry, head);
     await index.replace(attributes);
     const entries = head === undefined ? [] : await listTree(registry.git, head, [`${subdir}/`]);
-    const paths = new Set(files.map(({ path }) => path));
+    const paths = new Set(files().map(({ path }) => path));
     const blobs = new Map<string, ObjectId>();
     const gone: StagedEntry[] = [];
     for (const entry of entries) {

@@ -1,12 +1,14 @@
 import { join } from "node:path";
 import * as z from "zod";
 import type { Context } from "../core/context.ts";
-import { findBytes, findEntry, ifFound, removeTree, replaceFile, UnusableFileError } from "../core/files.ts";
+import { findBytes, findEntry, ifFound, removeTree, UnusableFileError } from "../core/files.ts";
+import { replaceUnsynced } from "../core/replace_unsynced.ts";
 import { StateFile } from "../core/state_file.ts";
 import { VERSION } from "../core/version.ts";
 import { Digest } from "../release/manifest.ts";
 import type { FolderMemory, ModelSet } from "../release/model_set.ts";
-import type { FolderChanges, RescannedFiles } from "../release/rescan_folder.ts";
+import { sortedLines } from "../release/digest_lines.ts";
+import { type FolderChanges, mergeRows, type RescannedFiles } from "../release/rescan_folder.ts";
 import {
   type EntryTimes,
   type FolderStat,
@@ -15,22 +17,21 @@ import {
   type FoundFiles,
   timesOf,
 } from "../release/scan_folder.ts";
-import { decodeDigests, encodeDigests } from "./folder_digests.ts";
+import { SortedLines } from "../release/sorted_lines.ts";
 import { createIndexFolder, listChangedFiles } from "./index_changes.ts";
+import { type CopiedEntries, encodeIndex, type IndexEntry, IndexRows } from "./index_file.ts";
 import { RememberedRows } from "./remembered_rows.ts";
-import { encodeIndex, type IndexEntry, IndexRows } from "./index_file.ts";
 
 const Remembered = z.object({
   /** Another version may have other rules for names, which apply to folders that did not change, too. */
   version: z.literal(VERSION),
   /** The checksum of the index that belongs to this file. */
   checksum: z.string(),
-  /** The checksum of the sizes and digests. */
-  digestsChecksum: z.string(),
   root: z.string(),
   digest: Digest,
   files: z.number(),
   bytes: z.number(),
+  sizeMax: z.number(),
   /**
    * When each folder last changed: its path, mtime and ctime in milliseconds, {@link CHANGING} for both if just then; and
    * its inode: folders that were made at the same time may change places with their parents.
@@ -50,8 +51,8 @@ const CHANGING = 0;
 
 /**
  * Remembers a folder of models as a git index without a repository, so that git finds the files that changed: it examines
- * 50,000 files in a quarter of the time that Deno needs. Sizes and digests are in a file beside the index. The memory only
- * saves time: it can be deleted.
+ * 50,000 files in a quarter of the time that Deno needs. The lines from which the release has its digest are in a file beside
+ * the index. Nothing is synced, and each file is checked when it is read: the memory only saves time, and can be deleted.
  */
 export class FolderIndex implements FolderMemory {
   readonly #context: Context;
@@ -74,7 +75,7 @@ export class FolderIndex implements FolderMemory {
     if (remembered === undefined || remembered.root !== ifFound(() => this.#context.fs.realPathSync(dir))) {
       return undefined;
     }
-    const { root, digest, files: count, bytes } = remembered;
+    const { root, digest, files: count, bytes, sizeMax } = remembered;
     const folderStats = new Map(
       remembered.folders.map(([path, mtimeMs, ctimeMs, inode]) => [path, { mtimeMs, ctimeMs, inode }]),
     );
@@ -86,12 +87,13 @@ export class FolderIndex implements FolderMemory {
       trustsCtime: true,
     });
     const folders = this.#listChangedFolders(root, folderStats);
-    const files = await listing;
-    if (files === undefined) return undefined;
+    const listed = await listing;
+    if (listed === undefined) return undefined;
     const readFiles = async () => {
-      return this.#rows = await this.#readRows(remembered);
+      return this.#rows = await this.#readRows(listed.index, digest);
     };
-    return { root, remembered: { digest, files: count, bytes }, files, folders, folderStats, readFiles };
+    const known = { digest, files: count, bytes, sizeMax };
+    return { root, remembered: known, files: listed.changed, folders, folderStats, readFiles };
   }
 
   async remember(found: FoundFiles | RescannedFiles, set: ModelSet): Promise<void> {
@@ -101,33 +103,28 @@ export class FolderIndex implements FolderMemory {
       await removeTree(fs, this.#dir);
       return;
     }
-    const before = this.#rows?.index;
+    const before = this.#rows;
     this.#rows = undefined;
     // A damaged entry must not make the publish fail: the whole folder is recreated.
     if (!this.#isSound()) await removeTree(fs, this.#dir);
     createIndexFolder(fs, this.#dir);
     const now = this.#nowMs;
     const span = { beginMs: Math.min(now, this.#listedMs ?? now), endMs: now };
-    // Many entries are larger than the index: they are made one by one.
-    const entries = {
-      *[Symbol.iterator]() {
-        for (const [row, file] of found.files.entries()) {
-          yield "row" in file ? file : entryOf(file, set.files[row]?.sha256 ?? "", span);
-        }
-      },
-    };
-    const index = await encodeIndex(entries, before);
-    const digests = await encodeDigests(set.files);
-    replaceFile(fs, this.#indexPath, index.bytes);
-    replaceFile(fs, this.#digestsPath, digests.bytes);
+    const isChange = "base" in found;
+    const index = await encodeIndex({
+      [Symbol.iterator]: () => isChange ? changedEntries(found, set, span) : entriesOf(found, set, span),
+    }, before?.index);
+    const lines = isChange && before !== undefined
+      ? before.linesWith(found.dropped, set.since?.seen ?? [])
+      : sortedLines(set.files);
+    replaceUnsynced(fs, this.#indexPath, [index.bytes]);
+    replaceUnsynced(fs, this.#linesPath, lines);
     this.#remembered.replace({
       version: VERSION,
       checksum: index.checksum,
-      digestsChecksum: digests.checksum,
       root: found.root,
       digest: set.digest,
-      files: set.files.length,
-      bytes: set.files.reduce((sum, file) => sum + file.size, 0),
+      ...set.totals,
       folders: Array.from(found.folders, ([path, stat]) => {
         const { mtimeMs, ctimeMs } = settled(stat, span);
         return [path, mtimeMs, ctimeMs, stat.inode];
@@ -135,22 +132,18 @@ export class FolderIndex implements FolderMemory {
     });
   }
 
-  /** Returns the remembered files with their entries in the index; `undefined` for damage. */
-  async #readRows(
-    { checksum, digestsChecksum }: Remembered,
-  ): Promise<RememberedRows | undefined> {
-    const { fs } = this.#context;
-    const index = await IndexRows.parse(fs.readFileSync(this.#indexPath), checksum);
-    const bytes = this.#readDigests();
-    if (index === undefined || bytes === undefined) return undefined;
-    const columns = await decodeDigests(bytes, index.count, digestsChecksum);
-    return columns === undefined ? undefined : new RememberedRows(index, columns);
+  /** Returns the remembered files; `undefined` for damage. */
+  async #readRows(bytes: Uint8Array, digest: Digest): Promise<RememberedRows | undefined> {
+    const index = IndexRows.parse(bytes);
+    const text = this.#readLines();
+    const lines = text && await SortedLines.read(text, digest);
+    return index === undefined || lines === undefined ? undefined : new RememberedRows(index, lines);
   }
 
-  /** Returns the bytes of sizes and digests; `undefined` if they are missing, or no file. */
-  #readDigests(): Uint8Array<ArrayBuffer> | undefined {
+  /** Returns the lines of the release; `undefined` if they are missing, or no file. */
+  #readLines(): Uint8Array<ArrayBuffer> | undefined {
     try {
-      return findBytes(this.#context.fs, this.#digestsPath);
+      return findBytes(this.#context.fs, this.#linesPath);
     } catch (error) {
       if (error instanceof UnusableFileError) return undefined;
       throw error;
@@ -175,13 +168,14 @@ export class FolderIndex implements FolderMemory {
     return join(this.#dir, "index");
   }
 
-  get #digestsPath(): string {
+  get #linesPath(): string {
     return join(this.#dir, "digests");
   }
 
   get #remembered(): StateFile<Remembered> {
     return new StateFile<Remembered>(this.#context.fs, join(this.#dir, "folder.json"), Remembered, {
       hasChecksum: true,
+      isUnsynced: true,
     });
   }
 
@@ -200,6 +194,23 @@ export class FolderIndex implements FolderMemory {
 interface ReadingSpan {
   readonly beginMs: number;
   readonly endMs: number;
+}
+
+/** Many entries are larger than the index: they are made one by one. */
+function* entriesOf(found: FoundFiles, { files }: ModelSet, span: ReadingSpan): Generator<IndexEntry> {
+  for (const [row, file] of found.files.entries()) yield entryOf(file, files[row]?.sha256 ?? "", span);
+}
+
+function* changedEntries(
+  found: RescannedFiles,
+  { since }: ModelSet,
+  span: ReadingSpan,
+): Generator<IndexEntry | CopiedEntries> {
+  for (const part of mergeRows(found)) {
+    const file = typeof part === "number" ? found.seen[part] : undefined;
+    if (typeof part !== "number") yield part;
+    else if (file !== undefined) yield entryOf(file, since?.seen[part]?.sha256 ?? "", span);
+  }
 }
 
 function entryOf({ path, info }: FoundFile, sha256: string, span: ReadingSpan): IndexEntry {

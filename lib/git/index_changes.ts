@@ -34,14 +34,22 @@ export interface IndexedFolder {
   readonly trustsCtime: boolean;
 }
 
+/** How a folder differs from the index that describes it. */
+export interface IndexChanges {
+  /** The indexed files that are gone or look changed. */
+  readonly changed: Set<string>;
+  /** The index, which has its checksum. */
+  readonly index: Uint8Array;
+}
+
 /**
- * Returns the indexed files that are gone or look changed; `undefined` if the index is missing, damaged or another one.
- * Git examines 50,000 files in a quarter of the time that Deno needs.
+ * Compares a folder with its index; `undefined` if the index is missing, damaged or another one. Git examines 50,000 files
+ * in a quarter of the time that Deno needs.
  */
 export async function listChangedFiles(
   context: Context,
   { root, gitDir, index, checksum, trustsCtime }: IndexedFolder,
-): Promise<Set<string> | undefined> {
+): Promise<IndexChanges | undefined> {
   if (findEntry(context.fs, index)?.isFile !== true) return undefined;
   const git = new Git(context, {
     repoDir: root,
@@ -50,18 +58,22 @@ export async function listChangedFiles(
     config: [...STRICT, `core.trustctime=${trustsCtime}`],
   });
   // This plumbing command compares times and sizes only, unlike `git diff`.
-  const listing = git.attempt(["diff-files", "--name-only", "-z"], { action: `check ${root} for changes` });
-  const [{ code, stdout }, isIntact] = await settleAll([listing, isIndexIntact(context.fs, index, checksum)]);
-  if (code !== 0 || !isIntact) return undefined;
-  return new Set(new TextDecoder().decode(stdout).split("\0").filter((path) => path !== ""));
+  const listing = git.attempt(["diff-files", "--name-only", "-z"], {
+    action: `check ${root} for changes`,
+    isAlone: true,
+  });
+  const [{ code, stdout }, bytes] = await settleAll([listing, readIntact(context.fs, index, checksum)]);
+  if (code !== 0 || bytes === undefined) return undefined;
+  const changed = new Set(new TextDecoder().decode(stdout).split("\0").filter((path) => path !== ""));
+  return { changed, index: bytes };
 }
 
 /** Git does not compare the index with its checksum. A file whose entry is damaged might not be examined. */
-async function isIndexIntact(
+async function readIntact(
   fs: Pick<FileSystem, "readFileSync">,
   index: string,
   checksum: string,
-): Promise<boolean> {
+): Promise<Uint8Array | undefined> {
   const bytes = fs.readFileSync(index);
-  return await indexChecksum(bytes.subarray(0, -INDEX_CHECKSUM_BYTES)) === checksum;
+  return await indexChecksum(bytes.subarray(0, -INDEX_CHECKSUM_BYTES)) === checksum ? bytes : undefined;
 }

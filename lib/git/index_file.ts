@@ -18,6 +18,7 @@ const VERSION = 2;
 const HEADER_BYTES = 12;
 const FIXED_BYTES = 62;
 const OBJECT_AT = 40;
+const OBJECT_BYTES = 20;
 const ALIGNMENT = 8;
 const NAME_LENGTH_MAX = 0xfff;
 const REGULAR_FILE = 0o100644;
@@ -27,9 +28,10 @@ export const INDEX_CHECKSUM_BYTES = 20;
 /** Git treats an empty file with any other name as changed. */
 const EMPTY_OBJECT = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
 
-/** An entry of another index that is copied unchanged. */
-export interface CopiedEntry {
+/** Entries of another index that are copied unchanged: from a row to the one before `end`. */
+export interface CopiedEntries {
   readonly row: number;
+  readonly end: number;
 }
 
 /**
@@ -39,15 +41,16 @@ export interface CopiedEntry {
  * @param from has the copied entries
  */
 export async function encodeIndex(
-  entries: Iterable<IndexEntry | CopiedEntry>,
+  entries: Iterable<IndexEntry | CopiedEntries>,
   from?: IndexRows,
 ): Promise<{ readonly bytes: Uint8Array; readonly checksum: string }> {
   const encoder = new TextEncoder();
   let count = 0;
   let length = HEADER_BYTES;
   for (const entry of entries) {
-    count++;
-    length += "row" in entry ? from?.entryBytes(entry.row) ?? 0 : entryBytes(utf8Length(entry.path, encoder));
+    const copied = "row" in entry ? from?.entries(entry) : undefined;
+    count += "row" in entry ? entry.end - entry.row : 1;
+    length += "row" in entry ? copied?.length ?? 0 : entryBytes(utf8Length(entry.path, encoder));
   }
   const bytes = new Uint8Array(length + INDEX_CHECKSUM_BYTES);
   const view = new DataView(bytes.buffer);
@@ -55,24 +58,13 @@ export async function encodeIndex(
   view.setUint32(4, VERSION);
   view.setUint32(8, count);
   let offset = HEADER_BYTES;
-  // Copied entries that follow each other are one part.
-  const run = { start: 0, end: 0 };
-  const copyRun = () => {
-    const part = from?.entries(run.start, run.end) ?? new Uint8Array();
-    bytes.set(part, offset);
-    offset += part.length;
-  };
   for (const entry of entries) {
-    if ("row" in entry && entry.row === run.end) {
-      run.end++;
-      continue;
-    }
-    copyRun();
-    run.start = run.end = "row" in entry ? entry.row : 0;
-    if ("row" in entry) run.end++;
-    else offset += encodeEntry(entry, bytes, view, offset, encoder);
+    if ("row" in entry) {
+      const copied = from?.entries(entry) ?? new Uint8Array();
+      bytes.set(copied, offset);
+      offset += copied.length;
+    } else offset += encodeEntry(entry, bytes, view, offset, encoder);
   }
-  copyRun();
   const checksum = await indexChecksum(bytes.subarray(0, length));
   bytes.subarray(length).setFromHex(checksum);
   return { bytes, checksum };
@@ -117,11 +109,13 @@ export class IndexRows {
     this.#offsets = offsets;
   }
 
-  /** @returns `undefined` if the bytes do not have this checksum, or are no such index */
-  static async parse(bytes: Uint8Array<ArrayBuffer>, checksum: string): Promise<IndexRows | undefined> {
+  /**
+   * @param bytes with the checksum that the index had when it was written
+   * @returns `undefined` if they are no such index
+   */
+  static parse(bytes: Uint8Array): IndexRows | undefined {
     const end = bytes.length - INDEX_CHECKSUM_BYTES;
     if (end < HEADER_BYTES) return undefined;
-    if (await indexChecksum(bytes.subarray(0, end)) !== checksum) return undefined;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const offsets = new Uint32Array(view.getUint32(8) + 1);
     let offset = HEADER_BYTES;
@@ -137,20 +131,33 @@ export class IndexRows {
     return this.#offsets.length - 1;
   }
 
-  /** The length of an entry. */
-  entryBytes(row: number): number {
-    return (this.#offsets[row + 1] ?? 0) - (this.#offsets[row] ?? 0);
+  /** Returns the bytes of some entries. */
+  entries({ row, end }: CopiedEntries): Uint8Array {
+    return this.#bytes.subarray(this.#offsets[row], this.#offsets[end]);
   }
 
-  /** Returns the bytes of the entries from a row to the one before `end`. */
-  entries(row: number, end: number): Uint8Array {
-    return this.#bytes.subarray(this.#offsets[row], this.#offsets[end]);
+  /** Returns the name of the object in a row; `undefined` for an empty file. */
+  objectAt(row: number): string | undefined {
+    const start = (this.#offsets[row] ?? 0) + OBJECT_AT;
+    const object = this.#bytes.subarray(start, start + OBJECT_BYTES).toHex();
+    return object === EMPTY_OBJECT ? undefined : object;
   }
 
   /** Returns the bytes of the path in a row. */
   pathBytes(row: number): Uint8Array {
     const start = (this.#offsets[row] ?? 0) + FIXED_BYTES;
     return this.#bytes.subarray(start, start + nameLength(this.#bytes, this.#view, start - FIXED_BYTES));
+  }
+
+  /** Returns the rows of the paths that end like one of these texts in lower case, which are ASCII. */
+  rowsEnding(ends: readonly string[]): number[] {
+    const rows: number[] = [];
+    const endings = ends.map((end) => new TextEncoder().encode(end));
+    for (let row = 0; row < this.count; row++) {
+      const path = this.pathBytes(row);
+      if (endings.some((end) => endsLike(path, end))) rows.push(row);
+    }
+    return rows;
   }
 
   /** Returns the paths of all rows. One text that is split is five times as fast as one text for each. */
@@ -167,6 +174,19 @@ export class IndexRows {
     return new TextDecoder().decode(names.subarray(0, length)).split("\0").slice(0, this.count);
   }
 }
+
+/** Whether bytes end like others, which are in lower case. */
+function endsLike(bytes: Uint8Array, end: Uint8Array): boolean {
+  for (let at = 1; at <= end.length; at++) {
+    const byte = bytes[bytes.length - at] ?? 0;
+    const lower = byte >= UPPER_A && byte <= UPPER_Z ? byte + 32 : byte;
+    if (lower !== end[end.length - at]) return false;
+  }
+  return true;
+}
+
+const UPPER_A = 65;
+const UPPER_Z = 90;
 
 /** Long names end with the first NUL. */
 function nameLength(bytes: Uint8Array, view: DataView, offset: number): number {

@@ -46,7 +46,7 @@ export class GitReleaseIndex implements ReleaseIndex {
   async findUnsure(release: Digest, folder: string): Promise<ReadonlySet<string> | undefined> {
     const remembered = this.#read();
     if (remembered?.release !== release) return undefined;
-    const changed = await listChangedFiles(this.#context, {
+    const changes = await listChangedFiles(this.#context, {
       root: folder,
       gitDir: this.#dir,
       index: this.#indexPath,
@@ -54,12 +54,12 @@ export class GitReleaseIndex implements ReleaseIndex {
       // It changes with each link to a file.
       trustsCtime: false,
     });
-    if (changed === undefined) {
+    if (changes === undefined) {
       this.#remembered.remove();
       return undefined;
     }
-    for (const path of remembered.unsure) changed.add(path);
-    return changed;
+    for (const path of remembered.unsure) changes.changed.add(path);
+    return changes.changed;
   }
 
   follow(before: Digest, release: Digest, others: readonly string[]): boolean {

@@ -1,34 +1,24 @@
 import { compareBytes } from "../core/compare_bytes.ts";
-import { FileHasher, type Sha256 } from "../core/hash.ts";
-import { SHA256_DIGITS, sha256At } from "../core/sha256_column.ts";
-import { type DigestedFile, lineOf, prefixOf, sortRows } from "../release/digest_lines.ts";
+import type { DigestedFile } from "../release/digest_lines.ts";
 import type { Digest } from "../release/manifest.ts";
 import type { RememberedFiles, RowPlace } from "../release/rescan_folder.ts";
+import { hashParts, type SortedLines } from "../release/sorted_lines.ts";
 import type { IndexRows } from "./index_file.ts";
 
-const DIGEST_BYTES = SHA256_DIGITS / 2;
-/** The bytes that are hashed at once. */
-const PIECE_BYTES = 64 * 1024;
-const NEWLINE = Uint8Array.of(10);
+const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/** The sizes and digests of the files in an index: row `i` of each column belongs to entry `i`. */
-export interface DigestColumns {
-  readonly sizes: Float64Array;
-  /** {@link SHA256_DIGITS} hexadecimal digits a file, one after the other. */
-  readonly sha256s: string;
-  /** The same digests as bytes. */
-  readonly bytes: DataView;
-}
-
-/** The remembered files of a folder, as columns: an object for each of many files would cost more than the files that changed. */
+/**
+ * The remembered files of a folder: an index with their paths, and the lines with their digests. An object for each of many
+ * files would cost more than the files that changed.
+ */
 export class RememberedRows implements RememberedFiles {
   readonly index: IndexRows;
-  readonly #columns: DigestColumns;
-  #paths: readonly string[] | undefined;
+  readonly #lines: SortedLines;
 
-  constructor(index: IndexRows, columns: DigestColumns) {
+  /** @param index its objects have names that begin as the digests of the files */
+  constructor(index: IndexRows, lines: SortedLines) {
     this.index = index;
-    this.#columns = columns;
+    this.#lines = lines;
   }
 
   get count(): number {
@@ -39,16 +29,22 @@ export class RememberedRows implements RememberedFiles {
     return new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.index.pathBytes(row));
   }
 
-  sizeAt(row: number): number {
-    return this.#columns.sizes[row] ?? 0;
-  }
-
-  sha256At(row: number): Sha256 {
-    return sha256At(this.#columns.sha256s, row);
+  fileAt(row: number): DigestedFile {
+    const path = this.pathAt(row);
+    return required(this.#lines.find(path, this.index.objectAt(row) ?? EMPTY_SHA256), path);
   }
 
   paths(): readonly string[] {
-    return this.#paths ??= this.index.paths();
+    return this.index.paths();
+  }
+
+  files(): readonly DigestedFile[] {
+    const byPath = new Map(this.#lines.files().map((file) => [file.path, file]));
+    return this.paths().map((path) => required(byPath.get(path), path));
+  }
+
+  rowsEnding(ends: readonly string[]): readonly number[] {
+    return this.index.rowsEnding(ends);
   }
 
   placeOf(path: string): RowPlace {
@@ -65,65 +61,18 @@ export class RememberedRows implements RememberedFiles {
     return { row: low, isTaken: false };
   }
 
-  async digestWith(dropped: ReadonlySet<number>, others: readonly DigestedFile[]): Promise<Digest> {
-    const { count } = this;
-    const rows: number[] = [];
-    for (let row = 0; row < count + others.length; row++) if (!dropped.has(row)) rows.push(row);
-    const { bytes, sha256s } = this.#columns;
-    const prefixAt = (row: number) =>
-      row < count ? bytes.getUint32(row * DIGEST_BYTES) : prefixOf(others[row - count]?.sha256 ?? "");
-    const lineAt = (row: number) => lineOf(others[row - count] ?? this.#fileAt(row));
-    const encoder = new TextEncoder();
-    const digits = encoder.encode(sha256s);
-    const lines = new LineHasher(await FileHasher.create());
-    for (const row of sortRows(rows, prefixAt, lineAt)) {
-      if (row >= count) lines.add(encoder.encode(lineAt(row)));
-      else {
-        const sha256 = digits.subarray(row * SHA256_DIGITS, (row + 1) * SHA256_DIGITS);
-        lines.addParts(sha256, `  ${this.sizeAt(row)}  `, this.index.pathBytes(row));
-      }
-    }
-    return `sha256:${lines.finish()}`;
+  async digestWith(dropped: Iterable<number>, others: readonly DigestedFile[]): Promise<Digest> {
+    return `sha256:${await hashParts(this.linesWith(dropped, others))}`;
   }
 
-  #fileAt(row: number): DigestedFile {
-    return { path: this.pathAt(row), size: this.sizeAt(row), sha256: this.sha256At(row) };
+  /** Returns the lines of {@link digestWith}, in parts. */
+  linesWith(dropped: Iterable<number>, others: readonly DigestedFile[]): Uint8Array[] {
+    return this.#lines.change(Array.from(dropped, (row) => this.fileAt(row)), others);
   }
 }
 
-/** Hashes lines in large pieces. */
-class LineHasher {
-  readonly #hasher: FileHasher;
-  readonly #encoder = new TextEncoder();
-  readonly #piece = new Uint8Array(PIECE_BYTES);
-  #length = 0;
-
-  constructor(hasher: FileHasher) {
-    this.#hasher = hasher;
-  }
-
-  add(bytes: Uint8Array): void {
-    if (this.#length + bytes.length > PIECE_BYTES) this.#flush();
-    if (bytes.length > PIECE_BYTES) return this.#hasher.update(bytes);
-    this.#piece.set(bytes, this.#length);
-    this.#length += bytes.length;
-  }
-
-  addParts(sha256: Uint8Array, size: string, path: Uint8Array): void {
-    this.add(sha256);
-    if (this.#length + size.length > PIECE_BYTES) this.#flush();
-    this.#length += this.#encoder.encodeInto(size, this.#piece.subarray(this.#length)).written;
-    this.add(path);
-    this.add(NEWLINE);
-  }
-
-  finish(): Sha256 {
-    this.#flush();
-    return this.#hasher.digest().sha256;
-  }
-
-  #flush(): void {
-    this.#hasher.update(this.#piece.subarray(0, this.#length));
-    this.#length = 0;
-  }
+/** The checksum of the index and the digest of the lines were written together. */
+function required(file: DigestedFile | undefined, path: string): DigestedFile {
+  if (file === undefined) throw new TypeError(`the index lists ${path}, which has no digest`);
+  return file;
 }

@@ -22,7 +22,7 @@ import {
 } from "../release/rescan_folder.ts";
 import type { FoundFiles } from "../release/scan_folder.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
-import { keepPublishedFiles } from "../store/published_files.ts";
+import { keepPublishedFiles, KEPT_FILES_MAX } from "../store/published_files.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
 import type { Steps } from "./current_run.ts";
@@ -87,11 +87,10 @@ export async function publish<Result extends Publication>(
     run.step("publish", () => publisher.publish(models)),
     remember(),
   ]);
-  const { digest, files } = models;
   if (publication.outcome === "published") {
     keepFiles(context, store, models);
   }
-  return reportOf(context, publisher, { digest, files: files.length, bytes: totalBytes(files) }, publication);
+  return reportOf(context, publisher, { digest: models.digest, ...models.totals }, publication);
 }
 
 /** The models of a folder that was read, or the changes of one that was not. */
@@ -157,8 +156,7 @@ class FolderReader {
   }
 
   async #readListed(found: Found): Promise<ReadModels> {
-    const seenBytes = found.files.reduce((sum, file) => "info" in file ? sum + file.info.size : sum, 0);
-    if ("base" in found && seenBytes <= UNCACHED_BYTES_MAX) {
+    if ("base" in found && totalBytes(found.seen.map(({ info }) => info)) <= UNCACHED_BYTES_MAX) {
       const { modelsDir } = this.#store;
       const models = await hashModelFiles(this.#context, modelsDir, found, NO_CACHE, this.#options);
       return { models, remember: () => this.#rememberLater(found, models) };
@@ -181,9 +179,10 @@ class FolderReader {
 }
 
 /** Keeps the file list. The publish has succeeded, even if the disk has no room for the list. */
-function keepFiles({ log }: Context, store: Store, { digest, files }: ModelSet): void {
+function keepFiles({ log }: Context, store: Store, models: ModelSet): void {
   try {
-    keepPublishedFiles(store, { digest, files });
+    const files = models.firstFiles(KEPT_FILES_MAX);
+    keepPublishedFiles(store, { digest: models.digest, files }, models.totals);
   } catch (error) {
     log.debug(`the release will be reported without its files: ${messageOf(error)}`);
   }
@@ -216,7 +215,7 @@ async function hashWithCache(
 function reportOf<Result extends Publication>(
   context: Context,
   { carrier }: Publisher<Result>,
-  { digest, files, bytes }: RememberedFolder,
+  { digest, files, bytes }: Omit<RememberedFolder, "sizeMax">,
   publication: Result,
 ): PublishReport & { readonly publication: Result } {
   const { outcome, sequence, changed, sentBytes, previous, signer, commit } = publication;

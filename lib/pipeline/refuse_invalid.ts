@@ -49,13 +49,15 @@ async function check(
   set: ModelSet,
   { settings, rules }: { readonly settings: ValidateSettings; readonly rules: string },
 ): Promise<void> {
-  const { dir, digest, files } = set;
+  const { dir, digest } = set;
   // Loaded only for changed models: an unchanged publish starts faster without it.
   const { validateRelease } = await import("../validators/validate_release.ts");
   try {
     await validateRelease(context, {
       dir,
-      files,
+      get files() {
+        return set.files;
+      },
       digest,
       createdAt: isoSeconds(context.clock.now()),
       active: undefined,
@@ -65,7 +67,7 @@ async function check(
   } catch (error) {
     if (error instanceof InvalidModelError) throw error.atPublisher();
     if (!isGone(error)) throw error;
-    const gone = files.find(({ location }) => findEntry(context.fs, location)?.isFile !== true);
+    const gone = set.files.find(({ location }) => findEntry(context.fs, location)?.isFile !== true);
     throw changedFile(gone?.path ?? dir);
   }
 }
@@ -73,7 +75,13 @@ async function check(
 /** Returns the models that did not change since a set that passed; `undefined` if no such set is known. */
 function findPassedBefore(store: Store, { since }: ModelSet, rules: string): PassedFiles | undefined {
   if (since === undefined) return undefined;
-  return passedFiles(findPassedRules(store, since.digest), rules, ({ path }) => !since.changed.has(path));
+  const passed = passedFiles(
+    findPassedRules(store, since.digest),
+    rules,
+    ({ path }) => !since.changed.has(path),
+  );
+  const files = since.seen.filter(({ path }) => since.changed.has(path));
+  return passed && { ...passed, others: { files, findEnding: since.findEnding } };
 }
 
 function findPassedList(store: Store, rules: string): PassedFiles | undefined {

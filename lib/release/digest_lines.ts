@@ -17,19 +17,23 @@ const ROWS_MAX = 2 ** 21;
 /** The lines of a piece of text: the text of all lines of many files would be in memory twice. */
 const PIECE_LINES = 1024;
 
-/** Returns the SHA-256 of the lines of the files, `<sha256>  <size>  <path>\n`, sorted by their bytes. */
+/** Returns the SHA-256 of the lines of the files: of {@link sortedLines}. */
 export async function hashLines(files: readonly DigestedFile[]): Promise<Sha256> {
   const hasher = await FileHasher.create();
+  for (const piece of sortedLines(files)) hasher.update(piece);
+  return hasher.digest().sha256;
+}
+
+/** Yields the lines of the files in pieces: `<sha256>  <size>  <path>\n`, sorted by their bytes. */
+export function* sortedLines(files: readonly DigestedFile[]): Generator<Uint8Array> {
   const encoder = new TextEncoder();
-  const rows = Array.from(files.keys());
   const lineAt = (row: number) => lineOf(files[row]);
-  const sorted = sortRows(rows, (row) => prefixOf(files[row]?.sha256 ?? ""), lineAt);
+  const sorted = sortRows(Array.from(files.keys()), (row) => prefixOf(files[row]?.sha256 ?? ""), lineAt);
   for (let start = 0; start < sorted.length; start += PIECE_LINES) {
     let text = "";
     for (const row of sorted.slice(start, start + PIECE_LINES)) text += lineAt(row);
-    hasher.update(encoder.encode(text));
+    yield encoder.encode(text);
   }
-  return hasher.digest().sha256;
 }
 
 /**
@@ -38,7 +42,7 @@ export async function hashLines(files: readonly DigestedFile[]): Promise<Sha256>
  *
  * @param prefixAt returns the first 32 bits of the digest in a row; `undefined` if it is no digest
  */
-export function sortRows(
+function sortRows(
   rows: readonly number[],
   prefixAt: (row: number) => number | undefined,
   lineAt: (row: number) => string,
@@ -78,7 +82,7 @@ function sortKeys(
 }
 
 /** Returns the first 32 bits of a digest; `undefined` for a text that is none. */
-export function prefixOf(sha256: string): number | undefined {
+function prefixOf(sha256: string): number | undefined {
   let prefix = 0;
   for (let index = 0; index < PREFIX_DIGITS; index++) {
     const digit = digitOf(sha256.charCodeAt(index));

@@ -7,7 +7,7 @@ import { oneLine } from "../core/quote.ts";
 import type { Sha256 } from "../core/hash.ts";
 
 /** The file that describes the model beside it. */
-const METADATA_NAME = "metadata.json";
+export const METADATA_NAME = "metadata.json";
 
 /** Descriptions have some kilobytes. A larger file is data of another kind. */
 const METADATA_BYTES_MAX = 4 * 1024 * 1024;

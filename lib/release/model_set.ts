@@ -4,11 +4,21 @@ import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { ifFound } from "../core/files.ts";
 import { type FileDigest, hashFile, type Sha256 } from "../core/hash.ts";
+import { endsLike } from "../core/path_ends.ts";
 import { Turns } from "../core/turns.ts";
 import { parsePointer, POINTER_BYTES_MAX } from "./lfs_pointer.ts";
-import { type Digest, releaseDigest, type ReleaseFile, releaseFile } from "./manifest.ts";
+import { type Digest, releaseDigest, type ReleaseFile, releaseFile, totalBytes } from "./manifest.ts";
+import type { DigestedFile } from "./digest_lines.ts";
 import { reportClutter } from "./clutter.ts";
-import { type FolderChanges, type KnownFile, rescanFolder, type RescannedFiles } from "./rescan_folder.ts";
+import {
+  countFiles,
+  type FolderChanges,
+  locationOf,
+  mergeFiles,
+  mergeRows,
+  rescanFolder,
+  type RescannedFiles,
+} from "./rescan_folder.ts";
 import { type FileStat, type FoundFile, type FoundFiles, scanFolder } from "./scan_folder.ts";
 import { secretInName, SecretScanner } from "./secret_scan.ts";
 
@@ -36,11 +46,23 @@ export interface SetFile extends ReleaseFile {
 export interface ModelSet {
   readonly dir: string;
   readonly digest: Digest;
+  /** Listed when they are needed, if only some of many were read. */
   readonly files: readonly SetFile[];
+  readonly totals: SetTotals;
+  /** Returns the first files. */
+  firstFiles(count: number): SetFile[];
   /** What the file system told about each file before it was read, by path, for a publisher that asked for it. */
   readonly infos: ReadonlyMap<string, FileStat>;
   /** How it differs from the set that was read before; `undefined` if that is unknown. */
   readonly since: SetChanges | undefined;
+}
+
+/** What is known of the files of a set before they are listed. */
+export interface SetTotals {
+  readonly files: number;
+  readonly bytes: number;
+  /** No file is larger. */
+  readonly sizeMax: number;
 }
 
 /** The difference from an earlier set. */
@@ -55,6 +77,8 @@ export interface SetChanges {
   readonly removed: readonly string[];
   /** The files that were read again: those of {@link changed}, and others that only looked changed. */
   readonly seen: readonly SetFile[];
+  /** Returns the files that end like one of these texts in lower case. */
+  findEnding(ends: readonly string[]): SetFile[];
 }
 
 /** Remembers the digests of files. */
@@ -62,7 +86,7 @@ export interface DigestCache {
   find(path: string, info: FileStat): Sha256 | undefined;
   remember(path: string, info: FileStat, sha256: Sha256, clock: Clock): void;
   /** Forgets all other files. */
-  keepOnly(files: readonly { readonly path: string }[]): void;
+  keepOnly(set: Pick<ModelSet, "files">): void;
 }
 
 /** Remembers nothing, for a dry run before the first run. */
@@ -109,7 +133,7 @@ export function findModelFiles(context: Context, dir: string, names: NameRules =
   const found = scanFolder(context.fs, dir, "follow", changedFile);
   reportClutter(context.log, dir, found.clutter);
   const files = found.files.filter((file) => names.isWanted(file.path));
-  if (files.length === 0) throw nothingFound(dir, found);
+  if (files.length === 0) throw nothingFound(dir, found.files.length > 0);
   refuseSecretNames(files);
   names.refuseTaken(dir, files.map(({ path }) => path));
   return { ...found, files };
@@ -129,8 +153,8 @@ export async function findChangedFiles(
   const found = await rescanFolder(context.fs, changes);
   if (found === undefined) return undefined;
   reportClutter(context.log, dir, found.clutter);
-  if (found.files.length === 0) throw nothingFound(dir, found);
-  refuseSecretNames(found.files.filter((file) => "info" in file));
+  if (countFiles(found) === 0) throw nothingFound(dir, false);
+  refuseSecretNames(found.seen);
   return found;
 }
 
@@ -163,56 +187,106 @@ export async function hashModelFiles(
   dir: string,
   found: FoundFiles | RescannedFiles,
   cache: DigestCache,
-  { memory, listsChunks = false, keepsInfos = true }: HashingOptions = {},
+  options: HashingOptions = {},
 ): Promise<ModelSet> {
-  const files: SetFile[] = [];
-  const infos = new Map<string, FileStat>();
-  const changed = new Set<string>();
-  const added: string[] = [];
-  const seen: SetFile[] = [];
-  let doneBytes = 0;
-  const totalBytes = found.files.reduce((sum, file) => sum + sizeOf(file), 0);
-  const show = (bytes: number) => context.log.progress("hashing", bytes, totalBytes);
-  const turns = new Turns(context);
-  for (const file of found.files) {
-    const before = doneBytes;
-    doneBytes += sizeOf(file);
-    if (!("info" in file)) {
-      files.push(file);
-      continue;
-    }
-    const { path, location } = file;
-    await turns.next();
-    const known = cache.find(path, file.info);
-    const digest = known === undefined
-      ? await readFile(context, file, cache, { listsChunks, onRead: (bytes) => show(before + bytes) })
-      : { bytes: file.info.size, sha256: known };
-    const read = { ...releaseFile(path, digest), location };
-    files.push(read);
-    if ("before" in file) seen.push(read);
-    if (keepsInfos) infos.set(path, file.info);
-    if ("before" in file && file.before !== digest.sha256) changed.add(path);
-    if ("before" in file && file.before === undefined) added.push(path);
-    show(doneBytes);
-  }
-  const digest = "base" in found
-    ? await found.remembered.digestWith(found.dropped, seen)
-    : await releaseDigest(files);
-  const since = "base" in found
-    ? { digest: found.base.remembered.digest, changed, added, removed: found.removed, seen }
-    : undefined;
-  cache.keepOnly(files);
-  const set = { dir, digest, files, infos, since };
-  await memory?.remember(found, set);
+  const read = await readFiles(context, "base" in found ? found.seen : found.files, cache, options);
+  const set = "base" in found ? await changedSet(dir, found, read) : await wholeSet(dir, read);
+  cache.keepOnly(set);
+  await options.memory?.remember(found, set);
   return set;
 }
 
-function sizeOf(file: FoundFile | KnownFile): number {
-  return "info" in file ? file.info.size : file.size;
+/** Files that were read, and what the file system told about them before. */
+type ReadFiles = Pick<ModelSet, "files" | "infos">;
+
+async function readFiles(
+  context: Context,
+  found: readonly FoundFile[],
+  cache: DigestCache,
+  { listsChunks = false, keepsInfos = true }: HashingOptions,
+): Promise<ReadFiles> {
+  const files: SetFile[] = [];
+  const infos = new Map<string, FileStat>();
+  let doneBytes = 0;
+  const foundBytes = totalBytes(found.map(({ info }) => info));
+  const show = (bytes: number) => context.log.progress("hashing", bytes, foundBytes);
+  const turns = new Turns(context);
+  for (const file of found) {
+    const before = doneBytes;
+    const { path, location, info } = file;
+    doneBytes += info.size;
+    await turns.next();
+    const known = cache.find(path, info);
+    const digest = known === undefined
+      ? await readFile(context, file, cache, { listsChunks, onRead: (bytes) => show(before + bytes) })
+      : { bytes: info.size, sha256: known };
+    files.push({ ...releaseFile(path, digest), location });
+    if (keepsInfos) infos.set(path, info);
+    show(doneBytes);
+  }
+  return { files, infos };
 }
 
-function nothingFound(dir: string, { files }: Pick<FoundFiles | RescannedFiles, "files">): RefusedError {
-  const what = files.length === 0 ? "it contains no files" : "the patterns exclude every file in it";
+async function wholeSet(dir: string, { files, infos }: ReadFiles): Promise<ModelSet> {
+  const digest = await releaseDigest(files);
+  const firstFiles = (count: number) => files.slice(0, count);
+  return { dir, digest, files, totals: totalsOf(files), firstFiles, infos, since: undefined };
+}
+
+/** Returns the set of a folder of which most is known. Its files are listed only if they are needed. */
+async function changedSet(dir: string, found: RescannedFiles, read: ReadFiles): Promise<ModelSet> {
+  const { remembered, root, base, dropped, seen, removed } = found;
+  const located = (file: DigestedFile) => ({ ...file, location: locationOf(root, file.path) });
+  const isChanged = ({ sha256 }: SetFile, row: number) => seen[row]?.before !== sha256;
+  const gone = totalBytes(Array.from(dropped, (row) => remembered.fileAt(row)));
+  const own = totalsOf(read.files);
+  let files: readonly SetFile[] | undefined;
+  return {
+    dir,
+    digest: await remembered.digestWith(dropped, read.files),
+    get files() {
+      return files ??= mergeFiles(found, remembered.files().map(located), read.files);
+    },
+    totals: {
+      files: countFiles(found),
+      bytes: base.remembered.bytes - gone + own.bytes,
+      sizeMax: Math.max(base.remembered.sizeMax, own.sizeMax),
+    },
+    firstFiles(count) {
+      const first: SetFile[] = [];
+      for (const part of mergeRows(found)) {
+        if (typeof part === "number") first.push(...read.files.slice(part, part + 1));
+        else {
+          const end = Math.min(part.end, part.row + count - first.length);
+          for (let { row } = part; row < end; row++) first.push(located(remembered.fileAt(row)));
+        }
+        if (first.length >= count) break;
+      }
+      return first;
+    },
+    infos: read.infos,
+    since: {
+      digest: base.remembered.digest,
+      changed: new Set(read.files.filter(isChanged).map(({ path }) => path)),
+      added: seen.filter(({ before }) => before === undefined).map(({ path }) => path),
+      removed,
+      seen: read.files,
+      findEnding(ends) {
+        const rows = remembered.rowsEnding(ends).filter((row) => !dropped.has(row));
+        const others = rows.map((row) => located(remembered.fileAt(row)));
+        return [...others, ...read.files.filter(({ path }) => endsLike(path, ends))];
+      },
+    },
+  };
+}
+
+function totalsOf(files: readonly SetFile[]): SetTotals {
+  const sizeMax = files.reduce((max, { size }) => Math.max(max, size), 0);
+  return { files: files.length, bytes: totalBytes(files), sizeMax };
+}
+
+function nothingFound(dir: string, hasOthers: boolean): RefusedError {
+  const what = hasOthers ? "the patterns exclude every file in it" : "it contains no files";
   return new RefusedError(`Cannot make a release of ${dir}: ${what}`, {
     code: "MODELS_EMPTY",
     hint: "train into it first; an empty release would remove the models from every consumer",

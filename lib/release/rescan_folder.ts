@@ -14,6 +14,8 @@ export interface RememberedFolder {
   readonly digest: Digest;
   readonly files: number;
   readonly bytes: number;
+  /** No file is larger. */
+  readonly sizeMax: number;
 }
 
 /** Where a path is in a list, or where it would be. */
@@ -26,13 +28,16 @@ export interface RowPlace {
 export interface RememberedFiles {
   readonly count: number;
   pathAt(row: number): string;
+  fileAt(row: number): DigestedFile;
   /** Returns the paths of all rows, which takes the time of some hundred single ones. */
   paths(): readonly string[];
-  sizeAt(row: number): number;
-  sha256At(row: number): Sha256;
+  /** Returns all files, which takes the time of some hundred single ones. */
+  files(): readonly DigestedFile[];
+  /** Returns the rows of the paths that end like one of these texts in lower case. */
+  rowsEnding(ends: readonly string[]): readonly number[];
   placeOf(path: string): RowPlace;
   /** Returns the name of a release of these files without some rows, and with other files. */
-  digestWith(dropped: ReadonlySet<number>, others: readonly DigestedFile[]): Promise<Digest>;
+  digestWith(dropped: Iterable<number>, others: readonly DigestedFile[]): Promise<Digest>;
 }
 
 /** How a folder differs from what it was when it was last read. */
@@ -55,36 +60,6 @@ export function isUnchanged({ files, folders }: FolderChanges): boolean {
   return files.size === 0 && folders.size === 0;
 }
 
-/** A file that did not change since the folder was last read. Its properties are computed when they are read. */
-export class KnownFile implements DigestedFile {
-  readonly #files: RememberedFiles;
-  readonly #root: string;
-  /** Its place in the list of the remembered files. */
-  readonly row: number;
-
-  constructor(files: RememberedFiles, root: string, row: number) {
-    this.#files = files;
-    this.#root = root;
-    this.row = row;
-  }
-
-  get path(): string {
-    return this.#files.paths()[this.row] ?? "";
-  }
-
-  get location(): string {
-    return locationOf(this.#root, this.path);
-  }
-
-  get size(): number {
-    return this.#files.sizeAt(this.row);
-  }
-
-  get sha256(): Sha256 {
-    return this.#files.sha256At(this.row);
-  }
-}
-
 /** A file that may have changed, or is new. */
 export interface SeenFile extends FoundFile {
   /** Its digest when the folder was last read. */
@@ -93,20 +68,63 @@ export interface SeenFile extends FoundFile {
   readonly place: RowPlace;
 }
 
+/** Remembered files that follow each other: from a row to the one before `end`. */
+export interface KeptRows {
+  readonly row: number;
+  readonly end: number;
+}
+
 /** The content of a folder, of which most is known. */
 export interface RescannedFiles {
   readonly root: string;
   readonly base: FolderChanges;
   readonly remembered: RememberedFiles;
-  /** The rows of the remembered files that changed or are gone. */
+  /** The rows of the remembered files that changed or are gone, in their order. */
   readonly dropped: ReadonlySet<number>;
-  /** In manifest order, without housekeeping files. */
-  readonly files: readonly (KnownFile | SeenFile)[];
+  /** The files that may have changed, in manifest order, without housekeeping files. */
+  readonly seen: readonly SeenFile[];
   /** The remembered files that are gone. */
   readonly removed: readonly string[];
   /** Housekeeping files in the folders that were read. */
   readonly clutter: readonly string[];
   readonly folders: ReadonlyMap<string, FolderStat>;
+}
+
+/** Returns the number of files in a folder. */
+export function countFiles({ remembered, dropped, seen }: RescannedFiles): number {
+  return remembered.count - dropped.size + seen.length;
+}
+
+type MergedFiles = Pick<RescannedFiles, "remembered" | "dropped" | "seen">;
+
+/** Yields the remembered files that are still there, and for each file that was seen its number, in manifest order. */
+export function* mergeRows({ remembered, dropped, seen }: MergedFiles): Generator<KeptRows | number> {
+  const stops = new Set([...dropped, ...seen.map(({ place }) => place.row), remembered.count]);
+  let [row, next] = [0, 0];
+  for (const stop of [...stops].sort((a, b) => a - b)) {
+    if (row < stop) yield { row, end: stop };
+    while (seen[next]?.place.row === stop) yield next++;
+    row = dropped.has(stop) ? stop + 1 : stop;
+  }
+}
+
+/**
+ * Returns the list of all files.
+ *
+ * @param remembered of all rows
+ * @param seen of all files that were seen
+ */
+export function mergeFiles<File>(
+  found: MergedFiles,
+  remembered: readonly File[],
+  seen: readonly File[],
+): File[] {
+  const files: File[] = [];
+  for (const part of mergeRows(found)) {
+    const own = typeof part === "number" ? seen.slice(part, part + 1) : remembered.slice(part.row, part.end);
+    for (const file of own) files.push(file);
+  }
+  return files;
 }
 
 /**
@@ -134,16 +152,16 @@ export async function rescanFolder(fs: FileSystem, base: FolderChanges): Promise
       continue;
     }
     if (info?.isFile !== true) return undefined;
-    const before = place.isTaken ? remembered.sha256At(place.row) : undefined;
+    const before = place.isTaken ? remembered.fileAt(place.row).sha256 : undefined;
     seen.push({ path, location: locationOf(root, path), info: statOf(info), before, place });
   }
-  const files = mergeFiles(remembered, root, dropped, seen);
   if (seen.some(({ before }) => before === undefined)) {
-    const problem = fileListProblem(files.map(({ path }) => path));
+    const paths = mergeFiles({ remembered, dropped, seen }, remembered.paths(), seen.map(({ path }) => path));
+    const problem = fileListProblem(paths);
     if (problem !== undefined) throw unfit(root, problem);
   }
   const { folders } = listing;
-  return { root, base, remembered, dropped, files, removed, clutter: sortUtf8(listing.clutter), folders };
+  return { root, base, remembered, dropped, seen, removed, clutter: sortUtf8(listing.clutter), folders };
 }
 
 /**
@@ -167,22 +185,6 @@ function candidatesOf(
     }
   }
   return sortUtf8([...candidates]);
-}
-
-/** Returns the remembered files without the dropped ones, and the seen ones in their places. */
-function mergeFiles(
-  remembered: RememberedFiles,
-  root: string,
-  dropped: ReadonlySet<number>,
-  seen: readonly SeenFile[],
-): (KnownFile | SeenFile)[] {
-  const files: (KnownFile | SeenFile)[] = [];
-  let next = 0;
-  for (let row = 0; row <= remembered.count; row++) {
-    for (let file = seen[next]; file?.place.row === row; file = seen[++next]) files.push(file);
-    if (row < remembered.count && !dropped.has(row)) files.push(new KnownFile(remembered, root, row));
-  }
-  return files;
 }
 
 /** What is in the folders that changed, and in new folders below them. */
@@ -233,6 +235,7 @@ function folderOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
-function locationOf(root: string, path: string): string {
+/** Returns the path of a file on this machine. */
+export function locationOf(root: string, path: string): string {
   return path === "" ? root : `${root}${sep}${sep === "/" ? path : path.replaceAll("/", sep)}`;
 }

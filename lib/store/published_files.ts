@@ -12,7 +12,7 @@ import type { Store } from "./store.ts";
  */
 
 /** The number of files that a report lists. */
-const KEPT_FILES_MAX = 2_000;
+export const KEPT_FILES_MAX = 2_000;
 
 /** One publish a day while the dashboard is offline for a month, and some more. */
 const LISTS_MAX = 40;
@@ -44,15 +44,21 @@ export function listPublishedFiles(store: Store): Digest[] {
   });
 }
 
-/** Keeps the files of a release that was just published, and drops the oldest lists beyond the bounds. */
+/**
+ * Keeps the files of a release that was just published, and drops the oldest lists beyond the bounds.
+ *
+ * @param files at least the first {@link KEPT_FILES_MAX}
+ * @param totals those of all files
+ */
 export function keepPublishedFiles(
   store: Store,
   { digest, files }: { readonly digest: Digest; readonly files: readonly ReleaseFile[] },
+  totals = { files: files.length, bytes: totalBytes(files) },
 ): void {
   const kept: PublishedFiles = {
     digest,
-    filesTotal: files.length,
-    bytes: totalBytes(files),
+    filesTotal: totals.files,
+    bytes: totals.bytes,
     files: files.slice(0, KEPT_FILES_MAX).map(({ path, size, sha256 }) => ({ path, size, sha256 })),
   };
   store.fs.mkdirSync(folderOf(store), { recursive: true });

@@ -182,7 +182,7 @@ export class StatCache implements DigestCache {
   }
 
   /** Forgets all other paths. */
-  keepOnly(files: readonly { readonly path: string }[]): void {
+  keepOnly({ files }: { readonly files: readonly { readonly path: string }[] }): void {
     const paths = new Set(files.map(({ path }) => path));
     for (const known of [this.#columns?.paths ?? [], this.#changes.keys()]) {
       for (const path of known) if (!paths.has(path)) this.forget(path);

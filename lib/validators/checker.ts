@@ -10,6 +10,15 @@ export interface PassedFiles {
   has(file: Pick<ModelFile, "path" | "sha256">): boolean;
   /** Whether they passed under the present rules. */
   readonly hasSameRules: boolean;
+  /** The files of the present release that it does not have, if they are known without a comparison. */
+  readonly others?: OtherFiles;
+}
+
+/** The few files that changed in a release of many, and those of all its files that have to be found by their names. */
+export interface OtherFiles {
+  readonly files: readonly ModelFile[];
+  /** Returns the files of the present release whose paths end like one of these texts in lower case. */
+  findEnding(ends: readonly string[]): readonly ModelFile[];
 }
 
 /** A staged and verified release that is to be activated. */

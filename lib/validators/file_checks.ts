@@ -1,6 +1,7 @@
 import { Pool } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import type { Sha256 } from "../core/hash.ts";
+import { endsLike } from "../core/path_ends.ts";
 import { PathLookup } from "../core/path_lookup.ts";
 import { readAt } from "../core/read_at.ts";
 import { Turns } from "../core/turns.ts";
@@ -125,17 +126,19 @@ function uncheckedFiles(
   active: PathLookup<ModelFile>,
   checkers: readonly Checker[],
 ): readonly ModelFile[] {
-  const { files, passed } = request;
+  const { passed } = request;
   const passedEnds = passed && endsAsked(checkers, passed.hasSameRules);
   const activeEnds = hasActivePassed(request)
     ? endsAsked(checkers, request.activePassed === "same-rules")
     : undefined;
-  const isUnnamed = (file: ModelFile, ends: readonly string[]) => {
-    const name = file.path.toLowerCase();
-    return !ends.some((end) => name.endsWith(end));
-  };
-  if (passedEnds === undefined && activeEnds === undefined) return files;
-  return files.filter((file) => {
+  const isUnnamed = (file: ModelFile, ends: readonly string[]) => !endsLike(file.path, ends);
+  if (passedEnds !== undefined && activeEnds === undefined && passed?.others !== undefined) {
+    const others = passed.others.files;
+    const named = passedEnds.length === 0 ? [] : passed.others.findEnding(passedEnds);
+    return [...others, ...named.filter((file) => passed.has(file))];
+  }
+  if (passedEnds === undefined && activeEnds === undefined) return request.files;
+  return request.files.filter((file) => {
     if (passedEnds !== undefined && passed?.has(file) === true && isUnnamed(file, passedEnds)) return false;
     if (activeEnds === undefined || active.get(file.path)?.sha256 !== file.sha256) return true;
     return !isUnnamed(file, activeEnds);
@@ -174,8 +177,7 @@ function chooseCheckers(job: CheckJob, checkers: readonly Checker[]): ChosenChec
     (isOfPassed && request.passed?.hasSameRules === true);
   const hasPassed = (checker: Checker) => (isOfActive || isOfPassed) && passesAgain(checker, hasSameRules);
   const asked = checkers.filter((checker) => !hasPassed(checker));
-  const name = file.path.toLowerCase();
-  const isNamed = (checker: Checker) => checker.extensions.some((end) => name.endsWith(end));
+  const isNamed = (checker: Checker) => endsLike(file.path, checker.extensions);
   if (asked.every(({ looksLike, endsLike }) => looksLike === undefined && endsLike === undefined)) {
     return { job, checkers: asked.filter(isNamed) };
   }

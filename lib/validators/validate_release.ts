@@ -1,6 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { plural } from "../core/format.ts";
-import { CHECKSUM_HINT, findWrongChecksum, isMetadata } from "../release/metadata_checksum.ts";
+import { CHECKSUM_HINT, findWrongChecksum, isMetadata, METADATA_NAME } from "../release/metadata_checksum.ts";
 import type { ValidationRequest } from "./checker.ts";
 import { runCustomCommand } from "./custom_command.ts";
 import { FileChecks } from "./file_checks.ts";
@@ -22,12 +21,12 @@ export async function validateRelease(
   request: ValidationRequest,
   checks?: FileChecks,
 ): Promise<void> {
-  const { settings, files, dir, digest, active } = request;
+  const { settings, dir, digest, active } = request;
   if (!settings.enabled) return;
-  applyRules(settings, { ...request, active: active?.files }, context.clock.now());
+  applyRules(settings, request, active?.files, context.clock.now());
   refuseWrongMetadata(context, request);
   await (checks ?? new FileChecks(context, request)).finish();
-  context.log.debug(`validated ${plural(files.length, "file")} of ${digest}`);
+  context.log.debug(`validated the files of ${digest}`);
   if (settings.validate_command === undefined) return;
   await runCustomCommand(context, {
     command: settings.validate_command,
@@ -38,8 +37,13 @@ export async function validateRelease(
   });
 }
 
-function refuseWrongMetadata(context: Context, { dir, files }: ValidationRequest): void {
-  if (!files.some(isMetadata)) return;
+function refuseWrongMetadata(context: Context, request: ValidationRequest): void {
+  const others = request.passed?.others;
+  const isDescribed = others === undefined
+    ? request.files.some(isMetadata)
+    : others.findEnding([METADATA_NAME]).some(isMetadata);
+  if (!isDescribed) return;
+  const { dir, files } = request;
   const measured = files.map(({ path, size, sha256 }) => ({ path, bytes: size, sha256 }));
   const wrong = findWrongChecksum(context.fs, dir, measured);
   if (wrong !== undefined) throw new InvalidModelError(wrong.path, wrong.problem, { hint: CHECKSUM_HINT });

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { compareUtf8 } from "../../lib/core/portable_path.ts";
-import { decodeDigests, encodeDigests } from "../../lib/git/folder_digests.ts";
 import { encodeIndex, type IndexEntry, IndexRows } from "../../lib/git/index_file.ts";
 import { RememberedRows } from "../../lib/git/remembered_rows.ts";
+import { sortedLines } from "../../lib/release/digest_lines.ts";
 import { releaseDigest } from "../../lib/release/manifest.ts";
+import { SortedLines } from "../../lib/release/sorted_lines.ts";
 
 /** Names whose order differs by bytes and by characters, and one that is longer than a piece that is hashed. */
 const PATHS = [
@@ -23,7 +24,14 @@ const SHA256S = ["0", "1", "f"].flatMap((last) =>
   ["00000000", "89abcdef"].map((first) => first + last.repeat(56))
 );
 
-const FILE = fc.record({ size: fc.nat(), sha256: fc.constantFrom(...SHA256S) });
+const EMPTY = { size: 0, sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" };
+const FILE = fc.oneof(
+  {
+    weight: 9,
+    arbitrary: fc.record({ size: fc.nat().map((size) => size + 1), sha256: fc.constantFrom(...SHA256S) }),
+  },
+  { weight: 1, arbitrary: fc.constant(EMPTY) },
+);
 const FILES = fc.dictionary(fc.constantFrom(...PATHS), FILE).map((entries) =>
   Object.entries(entries).map(([path, file]) => ({ path, ...file })).sort((a, b) =>
     compareUtf8(a.path, b.path)
@@ -42,11 +50,13 @@ Deno.test("RememberedRows finds paths, and computes the name of a release as fro
   await fc.assert(
     fc.asyncProperty(FILES, FILES, async (before, after) => {
       const index = await encodeIndex(before.map(entryOf));
-      const digests = await encodeDigests(before);
-      const rows = await IndexRows.parse(index.bytes.slice(), index.checksum);
-      const columns = await decodeDigests(digests.bytes.slice(), before.length, digests.checksum);
-      assert.ok(rows && columns);
-      const remembered = new RememberedRows(rows, columns);
+      const bytes = await new Blob(Array.from(sortedLines(before), (piece) => piece.slice())).bytes();
+      const rows = IndexRows.parse(index.bytes.slice());
+      const lines = await SortedLines.read(bytes, await releaseDigest(before));
+      assert.ok(rows && lines);
+      const remembered = new RememberedRows(rows, lines);
+      assert.deepEqual(remembered.files(), before);
+      assert.deepEqual(Array.from(before.keys(), (row) => remembered.fileAt(row)), before);
       assert.deepEqual(remembered.paths(), before.map(({ path }) => path));
       for (const path of PATHS) {
         const row = before.findIndex((file) => compareUtf8(file.path, path) >= 0);

@@ -148,7 +148,7 @@ Deno.test("a publish reads only models that changed, and none of a remembered fo
   const digest = first.report.release;
   const changes: FolderChanges = {
     root: trainer.modelsDir,
-    remembered: { digest, files: 20, bytes: 30 },
+    remembered: { digest, files: 20, bytes: 30, sizeMax: 5 },
     files: new Set(),
     folders: new Set(),
     folderStats: new Map(),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { endsLike } from "../../lib/core/path_ends.ts";
 import { basename, join } from "node:path";
 import {
   findPublishedFiles,
@@ -148,7 +149,8 @@ Deno.test("a publish opens only files that changed since a set that passed, with
     await refuseInvalid(context, store, { ...await read(), since }, settings);
     return new Set(opened.filter((name) => name.endsWith(".pkl")));
   };
-  const since = { digest, changed: new Set(["b.pkl"]), added: [], removed: [], seen: [] };
+  const seen = (await read()).files.filter(({ path }) => path === "b.pkl");
+  const since = { digest, changed: new Set(["b.pkl"]), added: [], removed: [], seen, findEnding: () => [] };
   assert.deepEqual(await check(since), new Set(["b.pkl"]));
   const all = new Set(["a.pkl", "b.pkl", "c.pkl"]);
   const stricter = { ...validate, pickle: { ...validate.pickle, allow: ["other.module.Name"] } };
@@ -169,6 +171,14 @@ Deno.test("a publish loads a model of which only the structure was checked befor
   await refuseInvalidOnce(context, store, set, lenient);
   const refused = { code: "VALIDATION_FAILED", message: /m\.onnx/ };
   await assert.rejects(refuseInvalid(context, store, set, validate), refused);
-  const since = { digest: set.digest, changed: new Set<string>(), added: [], removed: [], seen: [] };
+  const findEnding = (ends: readonly string[]) => set.files.filter(({ path }) => endsLike(path, ends));
+  const since = {
+    digest: set.digest,
+    changed: new Set<string>(),
+    added: [],
+    removed: [],
+    seen: [],
+    findEnding,
+  };
   await assert.rejects(refuseInvalid(context, store, { ...set, since }, validate), refused);
 });
