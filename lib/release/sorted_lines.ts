@@ -24,9 +24,8 @@ export class SortedLines {
   }
 
   /** @returns `undefined` if the bytes are not the lines of this release */
-  static async read(bytes: Uint8Array<ArrayBuffer>, digest: Digest): Promise<SortedLines | undefined> {
-    const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
-    return `sha256:${sha256}` === digest ? new SortedLines(bytes) : undefined;
+  static async read(bytes: Uint8Array, digest: Digest): Promise<SortedLines | undefined> {
+    return `sha256:${await hashParts([bytes])}` === digest ? new SortedLines(bytes) : undefined;
   }
 
   /**
@@ -78,8 +77,9 @@ export class SortedLines {
     let high = this.#bytes.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      const start = Math.max(low, this.#bytes.lastIndexOf(NEWLINE, middle - 1) + 1);
-      if (compareBytes(this.#bytes.subarray(start, start + bytes.length), bytes) >= 0) high = start;
+      let start = middle;
+      while (start > low && this.#bytes[start - 1] !== NEWLINE) start--;
+      if (compareAt(this.#bytes, start, bytes) >= 0) high = start;
       else low = this.#bytes.indexOf(NEWLINE, middle) + 1;
     }
     return low;
@@ -99,6 +99,15 @@ export class SortedLines {
       sha256: line.slice(0, SHA256_DIGITS),
     };
   }
+}
+
+/** Compares bytes at a place of a text with others: as many as there are of the latter. */
+function compareAt(text: Uint8Array, start: number, bytes: Uint8Array): number {
+  for (let index = 0; index < bytes.length; index++) {
+    const difference = (text[start + index] ?? -1) - (bytes[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
 }
 
 /** Returns the SHA-256 of parts of a text, one after the other. */

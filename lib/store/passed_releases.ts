@@ -15,6 +15,7 @@ const PASSED = new RebuiltFile(
       releases: z.array(z.object({ digest: Digest, rules: z.string() })),
     })
   ),
+  { isUnsynced: true },
 );
 
 /** Returns the rules under which every file of a release passed the checks; `undefined` if that is unknown. */

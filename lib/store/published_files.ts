@@ -91,5 +91,6 @@ function folderOf({ root }: Pick<Store, "root">): string {
 
 function listFile(store: Store, digest: Digest): StateFile<PublishedFiles> {
   const path = join(folderOf(store), `${digest.slice("sha256:".length)}.json`);
-  return new StateFile<PublishedFiles>(store.fs, path, PublishedFiles);
+  // After a power cut, the report of a release may lack its files.
+  return new StateFile<PublishedFiles>(store.fs, path, PublishedFiles, { isUnsynced: true });
 }
