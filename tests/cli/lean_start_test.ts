@@ -192,3 +192,32 @@ Deno.test("a pull without news does not look at the clone: one that is damaged i
   assert.match((await runCli("pull", [], { cwd: bot })).stdout, /unchanged/);
   assert.match(Deno.readTextFileSync(join(clone, ".git/HEAD")), /main/);
 });
+
+Deno.test("a publish syncs no file and no folder of its clone twice after the push, and no memory that checks itself", async () => {
+  using dir = tempDir();
+  const { trainer } = configuredPair(dir.path);
+  writeFiles(trainer, { "models/a.json": "{}", "models/b/c.json": "{}" });
+  assert.equal((await runCli("publish", [], { cwd: trainer })).code, 0);
+  writeFiles(trainer, { "models/a.json": "[]" });
+  const steps: string[] = [];
+  const counting = countingFs((step) => steps.push(step));
+  const at = (path: string | URL) => typeof path === "string" ? resolve(trainer, path) : path;
+  const fs: FileSystem = {
+    ...rootedFs(trainer),
+    open: (path, options) => counting.open(at(path), options),
+    openSync: (path, options) => counting.openSync(at(path), options),
+  };
+  const { code, stdout } = await runCli("publish", [], { cwd: trainer, world: { fs } });
+  assert.deepEqual([code, /published/.test(stdout)], [0, true]);
+  const synced = steps.flatMap((step) => /^sync(?:Sync)? (.*)$/.exec(step)?.[1] ?? []);
+  const store = join(trainer, ".model-sync");
+  const clone = join(store, "registry/.git");
+  // After the push, the references are synced, too.
+  const afterPush = synced.slice(synced.lastIndexOf(join(clone, "model-sync.lock")) + 1)
+    .filter((path) => path.startsWith(clone));
+  assert.ok(afterPush.includes(join(clone, "refs/remotes/origin")));
+  assert.equal(new Set(afterPush).size, afterPush.length, afterPush.join("\n"));
+  for (const name of ["folder_index", "passed_releases.json", "published_files"]) {
+    assert.deepEqual(synced.filter((path) => path.startsWith(join(store, name))), [], name);
+  }
+});

@@ -309,6 +309,41 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a publish knows what it needs of the files that did not change without a list of them",
+  ignore: !HAS_MEMORY,
+  async fn() {
+    for (const [what, change] of Object.entries(CHANGES)) {
+      using dir = memoryDir();
+      const { models, memory } = await remembered(dir.path);
+      const context = testContext({ clock: LATER });
+      change(models);
+      const changes = await memory.findChanges(models);
+      assert.ok(changes, what);
+      const readFiles = async () => {
+        const files = await changes.readFiles();
+        assert.ok(files, what);
+        return Object.assign(files, { files: () => assert.fail(`${what}: all files are listed`) });
+      };
+      const found = await findChangedFiles(context, models, { ...changes, readFiles });
+      assert.ok(found, what);
+      const set = await hashModelFiles(context, models, found, NO_CACHE, { memory });
+      const whole = await readModelSet(context, models, NO_CACHE);
+      assert.deepEqual(
+        [set.digest, set.totals.files, set.totals.bytes],
+        [whole.digest, whole.totals.files, whole.totals.bytes],
+        what,
+      );
+      assert.ok(set.totals.sizeMax >= whole.totals.sizeMax, what);
+      for (const count of [1, 2, 9]) assert.deepEqual(set.firstFiles(count), whole.firstFiles(count), what);
+      for (const end of [".onnx", "b/c.onnx", ".json", "c"]) {
+        const ending = set.since?.findEnding([end]).sort((a, b) => compareUtf8(a.path, b.path));
+        assert.deepEqual(ending, whole.files.filter(({ path }) => path.endsWith(end)), what);
+      }
+    }
+  },
+});
+
+Deno.test({
   name: "FolderIndex reads the files of a folder only from the whole lines of its release",
   ignore: !HAS_MEMORY,
   async fn() {
