@@ -100,7 +100,7 @@ export class GitPublisher implements Publisher<GitPublication> {
    * @throws {UsageError} code `WORKTREE_DIRTY`
    */
   static async open(context: Context, store: Store, options: GitPublisherOptions): Promise<GitPublisher> {
-    const use = { owner: options.owner, clone: "whole", isPublish: true, asksAtOnce: true } as const;
+    const use = { owner: options.owner, clone: "whole", isPublish: true } as const;
     let registry = await Registry.open(context, options.registry, use);
     try {
       const branch = await takeOverClone(context, registry, options).catch(async (error: unknown) => {
@@ -146,6 +146,7 @@ export class GitPublisher implements Publisher<GitPublication> {
         commit,
         tip,
         contents: unpushed || hasNewLfs ? "new" : "none",
+        modelBytes: unpushed ? undefined : publication.sentBytes,
       });
       if (refusal === undefined) {
         await this.#remember(set, publication.sequence, commit, names);

@@ -66,6 +66,41 @@ Deno.test("publish() and pull() work over HTTP with a token that appears in the 
   for (const text of [...seen, ...context.log.lines]) assert.ok(!text.includes(TOKEN), text);
 });
 
+Deno.test("a publish over HTTP sends the changed lines of the manifest, unless many bytes of models changed", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot } = world(dir.path);
+  await using _server = server;
+  const sent: number[] = [];
+  server.intercept = (request, path) => {
+    if (request.method === "POST" && path.endsWith("/git-receive-pack")) {
+      sent.push(Number(request.headers.get("content-length")));
+    }
+    return undefined;
+  };
+  const windows: (string | undefined)[] = [];
+  const context = testContext({
+    spawn: (request) => {
+      const set = request.args.findLast((arg) => arg.startsWith("pack.window="));
+      if (request.args.includes("push")) windows.push(set);
+      return isolatedSpawn(request);
+    },
+  });
+  const models = Array.from({ length: 300 }, (_, number) => [`m${number}.json`, `{"number": ${number}}`]);
+  writeFiles(trainer.modelsDir, Object.fromEntries(models));
+  await publishFrom(context, trainer);
+  writeFiles(trainer.modelsDir, { "m7.json": "{}" });
+  await publishFrom(context, trainer);
+  const [whole = 0, changed = 0] = sent;
+  assert.ok(whole > 30_000 && changed < 4_000, `${whole} bytes, then ${changed}`);
+  await pullTo(context, bot);
+  assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "m7.json")), "{}");
+  // A first publish has nothing from which it could differ.
+  assert.deepEqual(windows, ["pack.window=0", "pack.window=2"]);
+  writeFiles(trainer.modelsDir, { "large.bin": new Uint8Array(9 << 20) });
+  await publishFrom(context, trainer);
+  assert.equal(windows.at(-1), "pack.window=0");
+});
+
 Deno.test("a pull over HTTP without a token, or with a wrong one, ends with exit code 3 and does not prompt", async () => {
   using dir = tempDir();
   const { server, trainer } = world(dir.path);
