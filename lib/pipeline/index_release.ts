@@ -41,7 +41,7 @@ export async function indexRelease(
 function filesOf(
   { listed: { paths, sizes, mtimesMs, ctimesMs, inodes, sha256s } }: StatCache,
 ): IndexedFile[] {
-  const files = paths.map((path, row) => ({
+  const files = paths.list().map((path, row) => ({
     path,
     size: sizes[row] ?? 0,
     mtimeMs: mtimesMs[row] ?? 0,

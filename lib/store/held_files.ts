@@ -155,7 +155,7 @@ class HeldRelease {
     if (isIndexed || !this.#isListed) return (this.#index ??= this.#createIndex()).get(sha256);
     const { paths, sizes, sha256s } = this.cache.listed;
     const row = findSha256(sha256s, sha256) ?? -1;
-    const [path, size] = [paths[row], sizes[row]];
+    const [path, size] = [paths.list()[row], sizes[row]];
     return path === undefined || size === undefined ? undefined : { path, size, sha256 };
   }
 
@@ -169,16 +169,18 @@ class HeldRelease {
 
   /** A full disk may have cost the stat cache. Then the manifest lists the files. */
   get #isListed(): boolean {
-    return this.cache.listed.paths.length > 0;
+    return this.cache.listed.paths.count > 0;
   }
 
   #createIndex(): Map<Sha256, ListedFile> {
     if (!this.#isListed) return new Map(this.#manifestFiles.map((file) => [file.sha256, file]));
     const { paths, sizes, sha256s } = this.cache.listed;
-    return new Map(paths.map((path, row) => {
-      const sha256 = sha256At(sha256s, row);
-      return [sha256, { path, size: sizes[row] ?? -1, sha256 }];
-    }));
+    return new Map(
+      paths.list().map((path, row) => {
+        const sha256 = sha256At(sha256s, row);
+        return [sha256, { path, size: sizes[row] ?? -1, sha256 }];
+      }),
+    );
   }
 
   #held(listed: ListedFile): HeldFile {

@@ -1,6 +1,6 @@
 import type { Sha256 } from "../core/hash.ts";
 import { SHA256_DIGITS } from "../core/sha256_column.ts";
-import type { StatColumns } from "./stat_columns.ts";
+import type { ReadColumns, StatColumns } from "./stat_columns.ts";
 
 /** What identifies the present content of a file without reading it. */
 export interface FileStamp {
@@ -19,21 +19,19 @@ export interface StampedFile {
 /**
  * Returns the columns of a list of files, of which most are copied from other columns in few pieces.
  *
- * @param rowOf returns the row of a path in the other columns
  * @param changes the files that are not copied
  */
 export function joinColumns(
-  base: StatColumns,
-  rowOf: (path: string) => number | undefined,
+  base: ReadColumns,
   paths: readonly string[],
   changes: ReadonlyMap<string, StampedFile>,
 ): StatColumns {
-  const columns = emptyColumns(paths);
+  const columns = emptyColumns(paths.length);
   const sha256s: string[] = [];
-  for (const part of partsOf(rowOf, paths, changes)) {
+  for (const part of partsOf((path) => base.paths.find(path), paths, changes)) {
     sha256s.push("file" in part ? setRow(columns, part) : copyRows(base, columns, part));
   }
-  return { ...columns, sha256s: sha256s.join("") };
+  return { ...columns, paths, sha256s: sha256s.join("") };
 }
 
 /** Rows that follow each other in both columns are one part. */
@@ -70,14 +68,15 @@ interface RowRun {
   count: number;
 }
 
-/** Returns the columns of files of which nothing but the paths is known. */
-export function emptyColumns(paths: readonly string[]): Omit<StatColumns, "sha256s"> {
-  const column = () => new Float64Array(paths.length);
-  return { paths, sizes: column(), mtimesMs: column(), ctimesMs: column(), inodes: column() };
+type Numbers = Pick<StatColumns, "sizes" | "mtimesMs" | "ctimesMs" | "inodes">;
+
+function emptyColumns(rows: number): Numbers {
+  const column = () => new Float64Array(rows);
+  return { sizes: column(), mtimesMs: column(), ctimesMs: column(), inodes: column() };
 }
 
 /** @returns its digest */
-function setRow(columns: Omit<StatColumns, "sha256s">, { row, file: { stamp, sha256 } }: ChangedRow): Sha256 {
+function setRow(columns: Numbers, { row, file: { stamp, sha256 } }: ChangedRow): Sha256 {
   columns.sizes[row] = stamp.size;
   columns.mtimesMs[row] = stamp.mtimeMs;
   columns.ctimesMs[row] = stamp.ctimeMs;
@@ -87,8 +86,8 @@ function setRow(columns: Omit<StatColumns, "sha256s">, { row, file: { stamp, sha
 
 /** @returns their digests */
 function copyRows(
-  base: StatColumns,
-  columns: Omit<StatColumns, "sha256s">,
+  base: ReadColumns,
+  columns: Numbers,
   { row, from, count }: RowRun,
 ): string {
   for (const name of ["sizes", "mtimesMs", "ctimesMs", "inodes"] as const) {

@@ -9,13 +9,15 @@ import type { Digest } from "../release/manifest.ts";
 import type { DigestCache } from "../release/model_set.ts";
 import { type FileStat, timesOf } from "../release/scan_folder.ts";
 import { releaseDirName } from "./releases.ts";
-import { emptyColumns, type FileStamp, joinColumns, type StampedFile } from "./join_columns.ts";
+import { type FileStamp, joinColumns, type StampedFile } from "./join_columns.ts";
+import { PathColumn } from "./path_column.ts";
 import {
   decodeColumns,
   encodeColumns,
   findDigestRow,
   findOtherInodes,
   type OtherRows,
+  type ReadColumns,
   type StatColumns,
 } from "./stat_columns.ts";
 import type { Store } from "./store.ts";
@@ -52,11 +54,7 @@ export class StatCache implements DigestCache {
   readonly #path: string;
   readonly #comparesCtime: boolean;
   /** As read from the disk. */
-  readonly #columns: StatColumns | undefined;
-  /** The row after the last one that was found: files are mostly looked up in the order of the rows. */
-  #nextRow = 0;
-  /** The row of each path in the columns, since a look-up in another order. */
-  #rows: Map<string, number> | undefined;
+  readonly #columns: ReadColumns | undefined;
   /** The entries that differ from the columns; `undefined` for a path that is forgotten. */
   readonly #changes = new Map<string, Entry | undefined>();
   #isChanged = false;
@@ -98,8 +96,7 @@ export class StatCache implements DigestCache {
     files: ReadonlyMap<string, CachedFile>,
     base?: StatCache,
   ): void {
-    const rowOf = (path: string) => base && base.#rowOf(path);
-    const columns = joinColumns(base?.listed ?? NOTHING_LISTED, rowOf, paths, files);
+    const columns = joinColumns(base?.listed ?? NOTHING_LISTED, paths, files);
     writeColumns(store.fs, cachePath(store, releaseDirName(digest)), columns);
   }
 
@@ -109,7 +106,8 @@ export class StatCache implements DigestCache {
     const rows = ownBytes && otherBytes && findOtherInodes(ownBytes, otherBytes);
     if (rows !== undefined) return rows;
     const [own, other] = [StatCache.ofRelease(store, digest), StatCache.ofRelease(store, release)];
-    const { paths, inodes } = own.listed;
+    const { inodes } = own.listed;
+    const paths = own.listed.paths.list();
     const isOther = (path: string, row: number) => inodes[row] === 0 || other.#inodeOf(path) !== inodes[row];
     return { paths: paths.filter(isOther), count: paths.length };
   }
@@ -152,7 +150,7 @@ export class StatCache implements DigestCache {
   /** Whether a file had this digest when it was hashed. Takes a third of the time of {@link entryOf}. */
   hadDigest(path: string, sha256: Sha256): boolean {
     if (this.#columns === undefined || this.#changes.has(path)) return this.#find(path)?.sha256 === sha256;
-    const row = this.#findRow(this.#columns, path) ?? -1;
+    const row = this.#columns.paths.find(path) ?? -1;
     return row >= 0 && this.#columns.sha256s.startsWith(sha256, row * SHA256_DIGITS);
   }
 
@@ -162,7 +160,7 @@ export class StatCache implements DigestCache {
   }
 
   /** The files on the disk's list, each with its digest when it was hashed. */
-  get listed(): StatColumns {
+  get listed(): ReadColumns {
     return this.#columns ?? NOTHING_LISTED;
   }
 
@@ -184,7 +182,7 @@ export class StatCache implements DigestCache {
   /** Forgets all other paths. */
   keepOnly({ files }: { readonly files: readonly { readonly path: string }[] }): void {
     const paths = new Set(files.map(({ path }) => path));
-    for (const known of [this.#columns?.paths ?? [], this.#changes.keys()]) {
+    for (const known of [this.listed.paths.list(), this.#changes.keys()]) {
       for (const path of known) if (!paths.has(path)) this.forget(path);
     }
   }
@@ -192,7 +190,7 @@ export class StatCache implements DigestCache {
   /** Writes the cache if it changed. Ignores a failure of the disk: the cache only saves time. */
   save(): void {
     if (!this.#isChanged) return;
-    const columns = toColumns(this.#entries(), this.listed.paths.length + this.#changes.size);
+    const columns = toColumns(this.#entries(), this.listed.paths.count + this.#changes.size);
     this.#isChanged = !writeColumns(this.#fs, this.#path, columns);
   }
 
@@ -204,40 +202,36 @@ export class StatCache implements DigestCache {
   #find(path: string): Entry | undefined {
     if (this.#changes.has(path)) return this.#changes.get(path);
     if (this.#columns === undefined) return undefined;
-    const row = this.#findRow(this.#columns, path);
+    const row = this.#columns.paths.find(path);
     return row === undefined ? undefined : entryOf(this.#columns, row);
   }
 
   /** Without the other columns, which takes a third of the time. */
   #inodeOf(path: string): number | undefined {
     if (this.#columns === undefined || this.#changes.has(path)) return this.#find(path)?.inode;
-    const row = this.#findRow(this.#columns, path);
+    const row = this.#columns.paths.find(path);
     return row === undefined ? undefined : this.#columns.inodes[row];
   }
 
-  #rowOf(path: string): number | undefined {
-    return this.#columns && this.#findRow(this.#columns, path);
-  }
-
-  #findRow({ paths }: StatColumns, path: string): number | undefined {
-    if (paths[this.#nextRow] === path) return this.#nextRow++;
-    this.#rows ??= new Map(Array.from(paths, (path, row) => [path, row]));
-    const row = this.#rows.get(path);
-    if (row !== undefined) this.#nextRow = row + 1;
-    return row;
-  }
-
   *#entries(): Generator<readonly [path: string, entry: Entry]> {
-    for (const [row, path] of this.listed.paths.entries()) {
+    for (const [row, path] of this.listed.paths.list().entries()) {
       if (!this.#changes.has(path)) yield [path, entryOf(this.listed, row)];
     }
     for (const [path, entry] of this.#changes) if (entry !== undefined) yield [path, entry];
   }
 }
 
-const NOTHING_LISTED: StatColumns = { ...emptyColumns([]), sha256s: "" };
+const NONE = new Float64Array();
+const NOTHING_LISTED: ReadColumns = {
+  paths: new PathColumn(""),
+  sizes: NONE,
+  mtimesMs: NONE,
+  ctimesMs: NONE,
+  inodes: NONE,
+  sha256s: "",
+};
 
-function entryOf(columns: StatColumns, row: number): Entry {
+function entryOf(columns: ReadColumns, row: number): Entry {
   return {
     size: columns.sizes[row] ?? -1,
     mtimeMs: columns.mtimesMs[row] ?? -1,
@@ -248,7 +242,7 @@ function entryOf(columns: StatColumns, row: number): Entry {
 }
 
 /** Reads a cache; `undefined` if it is damaged, which costs only time. */
-function readColumns(store: Store, path: string): StatColumns | undefined {
+function readColumns(store: Store, path: string): ReadColumns | undefined {
   try {
     const bytes = findBytes(store.fs, path);
     return bytes === undefined ? undefined : decodeColumns(bytes);

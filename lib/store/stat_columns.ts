@@ -1,12 +1,21 @@
 import { readAt, readInto } from "../core/read_at.ts";
 import { findSha256, SHA256_DIGITS } from "../core/sha256_column.ts";
+import { PathColumn } from "./path_column.ts";
 
 /**
  * The entries of a stat cache in columns: row `i` of each column belongs to `paths[i]`. Written as binary numbers, so
  * that 20,000 entries are read in a millisecond.
  */
-export interface StatColumns {
+export interface StatColumns extends FileColumns {
   readonly paths: readonly string[];
+}
+
+/** As {@link StatColumns}, as they are read. */
+export interface ReadColumns extends FileColumns {
+  readonly paths: PathColumn;
+}
+
+interface FileColumns {
   readonly sizes: Float64Array;
   readonly mtimesMs: Float64Array;
   readonly ctimesMs: Float64Array;
@@ -44,7 +53,7 @@ export function encodeColumns(columns: StatColumns): Uint8Array {
 }
 
 /** Decodes the output of {@link encodeColumns}; `undefined` for anything else, as for a damaged cache. */
-export function decodeColumns(bytes: Uint8Array): StatColumns | undefined {
+export function decodeColumns(bytes: Uint8Array): ReadColumns | undefined {
   if (bytes.length < HEADER_NUMBERS * Float64Array.BYTES_PER_ELEMENT) return undefined;
   // Numbers have to be aligned, as they are if the bytes are those of a whole file.
   const { buffer, byteOffset } = bytes.byteOffset % Float64Array.BYTES_PER_ELEMENT === 0
@@ -61,12 +70,12 @@ export function decodeColumns(bytes: Uint8Array): StatColumns | undefined {
   // Copied, so that the memory of the whole file is free again.
   const numbers = new Float64Array(buffer, byteOffset, numberCount).slice();
   const digits = new TextDecoder("latin1").decode(bytes.subarray(numberBytes, numberBytes + digitBytes));
-  const names = new TextDecoder().decode(bytes.subarray(numberBytes + digitBytes)).split("\0");
-  if (names.length !== Math.max(1, fileCount)) return undefined;
+  const paths = new PathColumn(new TextDecoder().decode(bytes.subarray(numberBytes + digitBytes)));
+  if (paths.count !== fileCount) return undefined;
   let offset = HEADER_NUMBERS;
   const next = (count: number) => numbers.subarray(offset, offset += count);
   return {
-    paths: names.slice(0, fileCount),
+    paths,
     sizes: next(fileCount),
     mtimesMs: next(fileCount),
     ctimesMs: next(fileCount),
@@ -123,8 +132,8 @@ export function findOtherInodes(own: Uint8Array, other: Uint8Array): OtherRows |
   if (one === undefined || two === undefined || one.count !== two.count) return undefined;
   if (!isSame(one.names, two.names)) return undefined;
   const rows = new Set<number>();
-  for (const [row, inode] of one.inodes.entries()) {
-    if (inode === 0 || inode !== two.inodes[row]) rows.add(row);
+  for (let row = 0; row < one.count; row++) {
+    if (one.inodes[row] === 0 || one.inodes[row] !== two.inodes[row]) rows.add(row);
   }
   const paths = rows.size === 0 ? [] : new TextDecoder().decode(one.names).split("\0");
   return { paths: paths.filter((_, row) => rows.has(row)), count: one.count };

@@ -5,6 +5,7 @@ import { sha256Hex } from "../../lib/core/hash.ts";
 import { createManifest, type ReleaseFile } from "../../lib/release/manifest.ts";
 import { type ModelSet, readModelSet } from "../../lib/release/model_set.ts";
 import { type CheckDepth, checkFiles } from "../../lib/store/release_files.ts";
+import { PathColumn } from "../../lib/store/path_column.ts";
 import { stampOf, StatCache } from "../../lib/store/stat_cache.ts";
 import {
   decodeColumns,
@@ -41,7 +42,22 @@ Deno.test("decodeColumns() returns the input of encodeColumns()", () => {
       inodes: Float64Array.from(files, ({ inode }) => inode),
       sha256s: files.map(({ sha256 }) => sha256).join(""),
     };
-    assert.deepEqual(decodeColumns(encodeColumns(columns)), columns);
+    const decoded = decodeColumns(encodeColumns(columns));
+    assert.deepEqual(decoded && { ...decoded, paths: decoded.paths.list() }, columns);
+  }));
+});
+
+Deno.test("a column finds the row of each path, in any order and however often, and of no other path", () => {
+  const path = fc.string({ unit: fc.constantFrom("a", "b", "/", "é", "𝕏"), minLength: 1, maxLength: 4 });
+  fc.assert(fc.property(fc.uniqueArray(path), fc.array(path, { maxLength: 300 }), (paths, asked) => {
+    const column = new PathColumn(paths.join("\0"));
+    assert.equal(column.count, paths.length);
+    assert.deepEqual(column.list(), paths);
+    for (const one of [...paths, ...asked, ...paths, ...paths.toReversed()]) {
+      const row = paths.indexOf(one);
+      assert.equal(column.find(one), row === -1 ? undefined : row);
+      assert.equal(column.find(`${one}\0${paths[row + 1] ?? ""}`), undefined);
+    }
   }));
 });
 
