@@ -280,12 +280,14 @@ export function makeReadableFolder(fs: FileSystem, path: string): void {
  * it, renames it over the old one and syncs the folder.
  *
  * @param mode set whatever the umask. Without it, the umask decides.
+ * @param mayRevert whether the folder is not synced: a power cut may bring back the old content, or no file
  */
 export function replaceFile(
   fs: FileSystem,
   path: string,
   content: string | Uint8Array,
   mode?: number,
+  mayRevert = false,
 ): void {
   const temporary = `${path}.new`;
   try {
@@ -295,7 +297,7 @@ export function replaceFile(
     removeQuietly(fs, temporary);
     throw error;
   }
-  syncFolder(fs, dirname(path));
+  if (!mayRevert) syncFolder(fs, dirname(path));
 }
 
 /**

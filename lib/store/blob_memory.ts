@@ -69,7 +69,7 @@ export class BlobMemory {
     const path = MEMORY.path(this.#store);
     ifDiskTakes(() => {
       clearWay(fs, path);
-      replaceFile(fs, path, text);
+      replaceFile(fs, path, text, undefined, true);
     });
     this.#text = BlobText.of(text);
     this.#known = undefined;

@@ -213,19 +213,25 @@ export function installRelease(
   manifestText: string,
   signature?: string,
 ): void {
-  writeManifest(store, digest, manifestText, signature);
+  replaceManifest(store, digest, manifestText, signature);
   // A file or a link in the place of the folder holds nothing of the release.
   ifFound(() => store.fs.removeSync(releaseDir(store, digest)));
   store.fs.renameSync(stagedDir, releaseDir(store, digest));
   syncFolder(store.fs, store.releases);
 }
 
-/**
- * Writes the manifest of a release and its signature, byte for byte as they came; also for an installed release that
- * was published again with a later sequence. After a kill between the two, the signature is that of another manifest.
- * The run is then not on record, and the next pull writes both again.
- */
+/** Writes the manifest of an installed release, which was published again with a later sequence or was damaged. */
 export function writeManifest(store: Store, digest: Digest, text: string, signature?: string): void {
+  replaceManifest(store, digest, text, signature);
+  syncFolder(store.fs, store.releases);
+}
+
+/**
+ * Writes the manifest of a release and its signature, byte for byte as they came. After a kill between the two, the
+ * signature is that of another manifest. The run is then not on record, and the next pull writes both again. The caller
+ * syncs the folder.
+ */
+function replaceManifest(store: Store, digest: Digest, text: string, signature?: string): void {
   if (signature === undefined) removeState(store.fs, signaturePath(store, digest));
   else replaceState(store, signaturePath(store, digest), signature);
   replaceState(store, manifestPath(store, digest), text);
@@ -233,7 +239,7 @@ export function writeManifest(store: Store, digest: Digest, text: string, signat
 
 function replaceState({ fs }: Store, path: string, text: string): void {
   clearWay(fs, path);
-  replaceFile(fs, path, text, READABLE_MODE);
+  replaceFile(fs, path, text, READABLE_MODE, true);
 }
 
 /** Removes a release. */

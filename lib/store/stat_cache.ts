@@ -97,7 +97,7 @@ export class StatCache implements DigestCache {
     base?: StatCache,
   ): void {
     const columns = joinColumns(base?.listed ?? NOTHING_LISTED, paths, files);
-    writeColumns(store.fs, cachePath(store, releaseDirName(digest)), columns);
+    writeColumns(store.fs, cachePath(store, releaseDirName(digest)), columns, true);
   }
 
   /** Returns the files of a release that are not certainly the same files on the disk in another release. */
@@ -263,11 +263,15 @@ function readBytes(store: Store, digest: Digest): Uint8Array | undefined {
   }
 }
 
-/** Returns whether the disk took the cache. Without it, the next run only takes longer. */
-function writeColumns(fs: FileSystem, path: string, columns: StatColumns): boolean {
+/**
+ * Returns whether the disk took the cache. Without it, the next run only takes longer.
+ *
+ * @param mayRevert as in {@link replaceFile}. Not if a digest was forgotten: the file may be damaged
+ */
+function writeColumns(fs: FileSystem, path: string, columns: StatColumns, mayRevert = false): boolean {
   try {
     clearWay(fs, path);
-    replaceFile(fs, path, encodeColumns(columns));
+    replaceFile(fs, path, encodeColumns(columns), undefined, mayRevert);
     return true;
   } catch (error) {
     ignoreDiskError(error);

@@ -15,6 +15,7 @@ const WHOLE = new RebuiltFile(
       manifests: z.array(z.object({ digest: Digest, identity: z.string() })),
     })
   ),
+  { isUnsynced: true },
 );
 
 /** Returns the identities of the manifests that were whole when they were written. */
