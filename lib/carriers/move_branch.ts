@@ -28,7 +28,7 @@ export async function moveBranch(
   if (relation === "diverged" && !registry.isOwn) await keepBranch(registry);
   if (!registry.hasWorktree) {
     if (moves) {
-      await registry.git.bytes(["update-ref", `refs/heads/${branch}`, commit], { action });
+      await registry.git.bytes(["update-ref", `refs/heads/${branch}`, commit], { action, isAlone: true });
     }
     return;
   }

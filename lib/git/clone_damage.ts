@@ -208,7 +208,7 @@ export async function findBrokenHistory(git: Git, isLazy: boolean): Promise<stri
   const result = await git.attempt(
     // With `--missing` git does not fetch by itself, and lists missing commits with a question mark.
     isLazy ? ["rev-list", "--all", "--missing=print"] : ["rev-list", "--all", "--quiet"],
-    { action: `check the commits of ${git.repoDir}` },
+    { action: `check the commits of ${git.repoDir}`, isAlone: true },
   );
   if (result.code !== 0) return readGitWords(result.stderr).reason;
   // A user's clone may work although an alternate is missing.

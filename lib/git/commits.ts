@@ -18,6 +18,7 @@ export async function findCommit(git: Git, name: string, isLazy: boolean): Promi
   const missing = isLazy ? ["--missing=allow-any"] : [];
   const result = await git.attempt(["rev-list", "--no-walk", "--max-count=1", ...missing, name, "--"], {
     action,
+    isAlone: true,
   });
   const commit = new TextDecoder().decode(result.stdout).trim();
   if (result.code === 0 && commit !== "") return commit;
@@ -58,6 +59,7 @@ export async function relationOf(
 async function isAncestor(git: Git, older: ObjectId, newer: ObjectId): Promise<boolean> {
   const result = await git.attempt(["merge-base", "--is-ancestor", older, newer], {
     action: "compare commits",
+    isAlone: true,
   });
   if (result.code > 1) throw git.error("compare commits", result);
   return result.code === 0;

@@ -31,7 +31,7 @@ async function findObjects(git: Git, { isLocal, url }: RemoteUrl): Promise<strin
   const path = url.startsWith("file:") ? (await import("node:url")).fileURLToPath(url) : url;
   const { code, stdout } = await git.attempt(
     ["-C", path, "rev-parse", "--path-format=absolute", "--git-path", "objects"],
-    { action: `find the objects of ${url}` },
+    { action: `find the objects of ${url}`, isAlone: true },
   );
   return code === 0 ? new TextDecoder().decode(stdout).trimEnd() : undefined;
 }

@@ -58,6 +58,7 @@ export async function readTree(
 ): Promise<Iterable<TreeEntry>> {
   const output = await git.bytes(["ls-tree", "-r", "-z", "--full-tree", tree, "--", ...paths], {
     action: `list ${paths[0]} in ${tree}`,
+    isAlone: true,
   });
   return parseTree(decode(output, tree), tree);
 }

@@ -31,7 +31,7 @@ export async function readTreeChanges(
   const [{ code, stdout }, beside] = await Promise.all([
     git.attempt(
       ["diff-tree", "-r", "-z", "--no-renames", before, commit, "--", `${subdir}/`],
-      { action: `compare ${subdir} of ${before} and ${commit}` },
+      { action: `compare ${subdir} of ${before} and ${commit}`, isAlone: true },
     ),
     listTree(git, commit, besides),
   ]);
