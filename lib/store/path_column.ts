@@ -16,7 +16,9 @@ export class PathColumn {
   /** The row of each path, after many look-ups out of order. */
   #rows: ReadonlyMap<string, number> | undefined;
   #scanned = 0;
-  /** The row after the last one that was found, and the end of that one in the text. */
+  /** The path that was found last: it is mostly asked for again. */
+  #last: string | undefined;
+  /** The row after that, and its end in the text. */
   #nextRow = 0;
   #nextAt = 0;
 
@@ -29,6 +31,7 @@ export class PathColumn {
   /** Returns the row of a path; `undefined` if it is not in the list. */
   find(path: string): number | undefined {
     if (this.#rows !== undefined) return this.#rows.get(path);
+    if (path === this.#last) return this.#nextRow - 1;
     return this.#isNext(path) ? this.#moveTo(this.#nextRow, this.#nextAt, path) : this.#search(path);
   }
 
@@ -43,6 +46,7 @@ export class PathColumn {
   }
 
   #moveTo(row: number, at: number, path: string): number {
+    this.#last = path;
     this.#nextRow = row + 1;
     this.#nextAt = at + END.length + path.length;
     return row;

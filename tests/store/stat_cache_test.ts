@@ -55,7 +55,7 @@ Deno.test("a column finds the row of each path, in any order and however often, 
     assert.deepEqual(column.list(), paths);
     for (const one of [...paths, ...asked, ...paths, ...paths.toReversed()]) {
       const row = paths.indexOf(one);
-      assert.equal(column.find(one), row === -1 ? undefined : row);
+      for (const _twice of [1, 2]) assert.equal(column.find(one), row === -1 ? undefined : row);
       assert.equal(column.find(`${one}\0${paths[row + 1] ?? ""}`), undefined);
     }
   }));
