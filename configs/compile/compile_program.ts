@@ -4,12 +4,15 @@ import * as z from "zod";
 import { clonedCommit, COMMIT_FILE } from "../../cli/_version.ts";
 import { parseJson } from "../../lib/core/json.ts";
 import { ORT_PACKAGE } from "../../lib/validators/onnx/ort_package.ts";
-import { bundleEntry } from "./bundle_entry.ts";
+import { bundleProgram, RUN_FILE } from "./bundle_program.ts";
+import { FailedError } from "../../lib/core/errors.ts";
 import { compileError, INCOMPLETE_RUNTIME, packageError, startError } from "./compile_error.ts";
 import type { Build } from "./compile_options.ts";
 import type { CompileTools } from "./compile_tools.ts";
 import { programEntries, wholeLock } from "../install/program_packages.ts";
 import { userPackages } from "../install/user_packages.ts";
+import { FREQUENT, RUNTIME_OPTIONS, writeCode } from "./compiled_code.ts";
+import { REFUSED_CODE, writeStartScript } from "./start_script.ts";
 import { packedRuntime } from "./packed_runtime.ts";
 import { needlessFiles } from "./needless_files.ts";
 import { hostTarget } from "./targets.ts";
@@ -34,12 +37,8 @@ export async function compileOptions({ project, deno, run }: CompileTools): Prom
   const info = await ask("info", "-q", "--json", ...onnx);
   const packages = userPackages([info]);
   return [
-    // Everything is cached now. Without the option, Deno would download the packages of the tests, 400 MB.
-    ...["--cached-only", "--no-check", "--no-prompt", "--unstable-npm-lazy-caching", "-P=model-sync"],
-    // As the tasks of deno.json: garbage would grow to several times the data.
-    "--v8-flags=--optimize-for-size,--min-semi-space-size=2,--max-semi-space-size=2",
-    // The executable would run compiled code from a file in the folder for temporary files, which any user can put there.
-    "--no-code-cache",
+    ...RUNTIME_OPTIONS,
+    ...["--no-prompt", "-P=model-sync"],
     ...["--include", join(project, "web/static")],
     ...["--include", ORT_PACKAGE, "--lock", writeLock(project)],
     ...packedCommit(project),
@@ -66,7 +65,8 @@ function packedCommit(project: string): string[] {
 }
 
 /**
- * Builds one executable, and starts it if it is for this machine. A downloaded runtime that was cut off is downloaded again, once.
+ * Builds one executable, and starts it if it is for this machine. Only then it contains compiled code: V8 takes the code of
+ * its own platform, and this machine cannot run the runtimes of others.
  *
  * @param options the result of {@link compileOptions}
  * @returns what `deno compile` printed: the tree of the files that it packed
@@ -77,9 +77,26 @@ export async function compileProgram(
   options: readonly string[],
   build: Build,
 ): Promise<string> {
-  const { target, path } = build;
-  const entry = await bundleEntry(tools, target);
-  const args = ["compile", ...options, "--target", target.triple, "-o", resolve(path), entry];
+  const { target } = build;
+  const folder = await bundleProgram(tools, target);
+  const entry = join(folder, RUN_FILE);
+  if (target !== hostTarget()) return await compileFile(tools, build, build.path, [...options, entry]);
+  writeStartScript(folder, FREQUENT);
+  await writeCode(tools, build, folder, (path, args) => compileFile(tools, build, path, args));
+  const printed = await compileFile(tools, build, build.path, [...options, "--include", folder, entry]);
+  await tryProgram(tools, build);
+  return printed;
+}
+
+/** Runs `deno compile`. A downloaded runtime that was cut off is downloaded again, once. @returns what it printed */
+async function compileFile(
+  tools: CompileTools,
+  build: Build,
+  path: string,
+  options: readonly string[],
+): Promise<string> {
+  const { target } = build;
+  const args = ["compile", "--target", target.triple, "-o", resolve(path), ...options];
   // DENORT_BIN names a runtime for this machine, and Deno would use it for every platform.
   const compile = () => tools.run(tools.compiler, args, target === hostTarget() ? [] : ["DENORT_BIN"]);
   const runtimes = join(await denoDir(tools), "dl");
@@ -89,16 +106,16 @@ export async function compileProgram(
     result = await compile();
   }
   if (!result.success) throw compileError(result.stderr, build, runtimes);
-  if (target === hostTarget()) await tryProgram(tools, build);
   return result.stdout + result.stderr;
 }
 
-/** Starts the executable, because Deno packs a program behind any file that DENORT_BIN names. */
+/** Starts the executable: Deno packs a program behind any file that DENORT_BIN names, and V8 may refuse the code. */
 async function tryProgram({ run }: CompileTools, build: Build): Promise<void> {
-  const { stdout } = await run(resolve(build.path), ["--version"]);
-  if (stdout.startsWith("model-sync ")) return;
+  const { stdout, stderr } = await run(resolve(build.path), ["--version"]);
+  if (stdout.startsWith("model-sync ") && !stderr.includes(REFUSED_CODE)) return;
   rmSync(build.path, { force: true });
-  throw startError(build);
+  if (!stdout.startsWith("model-sync ")) throw startError(build);
+  throw new FailedError(`Cannot compile for ${build.target.name}: ${stderr.trim()}`, { code: "COMPILE" });
 }
 
 const DenoInfo = z.object({ denoDir: z.string() });

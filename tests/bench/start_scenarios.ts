@@ -5,21 +5,21 @@ import { median, ms } from "./units.ts";
 import type { Workbench } from "./workbench.ts";
 import { makeWorld, writeModels } from "./world.ts";
 
-/** A registry with a release, a bot that has pulled it, and the launcher of an installation. */
-async function installedBot(bench: Workbench) {
+/** A registry with a release, and a bot whose program has pulled it. */
+async function pulledBot(bench: Workbench, program: string) {
   const { trainer, bot, registry } = makeWorld(bench.dir);
   await writeModels(join(trainer, "models"), 5, 1_000, bench.signal);
   await bench.cli(trainer, "publish");
-  const prefix = join(bench.dir, "prefix");
-  await bench.script(PROJECT, "configs/install.ts", "--prefix", prefix);
-  const launcher = join(prefix, "bin/model-sync");
-  await bench.run(bot, [launcher, "pull"]);
-  return { bot, launcher, registry };
+  await bench.run(bot, [program, "pull"]);
+  return { bot, registry };
 }
 
 /** The time of `status` of an installed launcher, and that of an unchanged pull. */
 export async function installedStart(bench: Workbench): Promise<void> {
-  const { bot, launcher, registry } = await installedBot(bench);
+  const prefix = join(bench.dir, "prefix");
+  await bench.script(PROJECT, "configs/install.ts", "--prefix", prefix);
+  const launcher = join(prefix, "bin/model-sync");
+  const { bot, registry } = await pulledBot(bench, launcher);
   const times: Record<"status" | "pull" | "deno" | "remote", number[]> = {
     status: [],
     pull: [],
@@ -32,16 +32,8 @@ export async function installedStart(bench: Workbench): Promise<void> {
     times.pull.push((await bench.run(bot, [launcher, "pull"])).wallMs);
     times.remote.push((await bench.run(bot, ["git", "ls-remote", registry, "main"])).wallMs);
   }
-  const [status, pull] = [median(times.status), median(times.pull)];
-  const [deno, remote] = [median(times.deno), median(times.remote)];
-  bench.report({
-    what: "`model-sync status` of an installation",
-    ours: ms(status),
-    theirs: `\`deno eval 1\`: ${ms(deno)}`,
-    ratio: `${(status / deno).toFixed(1)} times the time`,
-    wanted: "under 2.5 times",
-    kept: status < 2.5 * deno,
-  });
+  const [pull, deno, remote] = [median(times.pull), median(times.deno), median(times.remote)];
+  reportStatus(bench, "an installation", times.status, times.deno);
   const limit = 2.5 * deno + 1.5 * remote;
   bench.report({
     what: "an unchanged pull of an installation, from a registry on this machine",
@@ -55,18 +47,28 @@ export async function installedStart(bench: Workbench): Promise<void> {
 
 /** The time of `status` of the executable. */
 export async function executableStatus(bench: Workbench): Promise<void> {
-  const [ours, theirs]: [number[], number[]] = [[], []];
+  const { bot } = await pulledBot(bench, EXECUTABLE.path);
+  const times: Record<"status" | "deno", number[]> = { status: [], deno: [] };
   for (let round = 0; round < bench.scale.rounds(25); round++) {
-    ours.push((await bench.run(bench.dir, [EXECUTABLE.path, "status"])).wallMs);
-    theirs.push((await bench.run(bench.dir, [Deno.execPath(), "eval", "1"])).wallMs);
+    times.status.push((await bench.run(bot, [EXECUTABLE.path, "status"])).wallMs);
+    times.deno.push((await bench.run(bot, [Deno.execPath(), "eval", "1"])).wallMs);
   }
-  const ratio = median(ours) / median(theirs);
+  reportStatus(bench, "the executable", times.status, times.deno);
+}
+
+function reportStatus(
+  bench: Workbench,
+  owner: string,
+  ours: readonly number[],
+  theirs: readonly number[],
+): void {
+  const [status, deno] = [median(ours), median(theirs)];
   bench.report({
-    what: "`model-sync status` of the executable",
-    ours: ms(median(ours)),
-    theirs: `\`deno eval 1\`: ${ms(median(theirs))}`,
-    ratio: `${ratio.toFixed(1)} times the time`,
+    what: `\`model-sync status\` of ${owner}`,
+    ours: ms(status),
+    theirs: `\`deno eval 1\`: ${ms(deno)}`,
+    ratio: `${(status / deno).toFixed(1)} times the time`,
     wanted: "under 2.5 times",
-    kept: ratio < 2.5,
+    kept: status < 2.5 * deno,
   });
 }

@@ -46,6 +46,15 @@ function infect(program: Uint8Array, example: string): void {
   assert.ok(infected > 0, `the executable contains "${example}"`);
 }
 
+/** Makes an executable compile its commands, as V8 compares compiled code with the length of the source only. */
+function leaveCompiledCode(program: Uint8Array): void {
+  const bytes = Buffer.from(program.buffer, program.byteOffset, program.byteLength);
+  const [used, unused] = ["options.cachedData = ", "options.unusedData = "];
+  const at = bytes.indexOf(used);
+  assert.ok(at >= 0, `the executable contains "${used}"`);
+  bytes.write(unused, at);
+}
+
 Deno.test({
   ...withExecutable(
     "a hostile status in the executable can neither write, run programs nor use the network; a hostile prune cannot run programs",
@@ -56,6 +65,7 @@ Deno.test({
     const program = Deno.readFileSync(EXECUTABLE.path);
     infect(program, "Show the state of this machine");
     infect(program, "model-sync prune --dry-run");
+    leaveCompiledCode(program);
     const path = join(dir.path, "hostile");
     Deno.writeFileSync(path, program);
     makeProgram(path);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { clonedCommit } from "../../cli/_version.ts";
 import { VERSION } from "../../lib/core/version.ts";
 import { BYTES_MAX } from "../../configs/compile/size_report.ts";
+import { REFUSED_CODE } from "../../configs/compile/start_script.ts";
 import { EXECUTABLE, programJson, runProgram, startProgram, withExecutable } from "../helpers/executable.ts";
 import { classifier, endless } from "../helpers/onnx_bytes.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
@@ -62,6 +63,12 @@ Deno.test({
     const first = programJson(trainer, "publish");
     assert.deepEqual([first["outcome"], first["sequence"], first["pushed"]], ["published", 1, true]);
     assert.equal(programJson(bot, "pull")["outcome"], "activated");
+
+    await t.step("the executable contains compiled code that its runtime accepts", () => {
+      assert.ok(Buffer.from(Deno.readFileSync(EXECUTABLE.path)).includes(REFUSED_CODE));
+      const { code, stderr } = runProgram(bot, ["status"]);
+      assert.deepEqual([code, stderr], [0, ""]);
+    });
 
     writeFiles(trainer, { "models/BTC/rf.bin": "two" });
     const good = classifier([[1, 2], [3, 4]]);

@@ -3,11 +3,12 @@ import { brotliDecompressSync } from "node:zlib";
 import { PACKED_WASM } from "../../lib/validators/onnx/ort_package.ts";
 import { packedRuntime } from "../../configs/compile/packed_runtime.ts";
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { compile } from "../../configs/compile.ts";
 import type { ProgramResult } from "../../configs/compile/compile_tools.ts";
 import { needlessFiles } from "../../configs/compile/needless_files.ts";
 import { packedSizes, sizeReport } from "../../configs/compile/size_report.ts";
+import { REFUSED_CODE } from "../../configs/compile/start_script.ts";
 import { hostTarget } from "../../configs/compile/targets.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
@@ -44,11 +45,18 @@ async function runCompile(
     run(program, rest, dropped = []) {
       const valueOf = (option: string) => rest[rest.indexOf(option) + 1] ?? "";
       if (program === "deno") {
+        if (rest[0] === "bundle") {
+          Deno.writeTextFileSync(
+            join(valueOf("--outdir"), "executable.js"),
+            "export {\n  start\n};\nfunction start() {}\n",
+          );
+        }
         const json = rest.join(" ") === "info --json"
           ? { denoDir: join(folder, "cache") }
           : { modules: [], npmPackages: {} };
         return Promise.resolve({ ...DONE, stdout: JSON.stringify(json), ...others(rest) });
       }
+      if (program.includes("write_code")) return Promise.resolve({ ...DONE, ...others(rest) });
       if (program !== "compiler") {
         return Promise.resolve({ ...DONE, stdout: "model-sync 1.2.3\n", ...others(rest) });
       }
@@ -92,10 +100,11 @@ Deno.test("compile --all builds five platforms, uses DENORT_BIN for this machine
     "model-sync-macos-x64": "x86_64-apple-darwin",
     "model-sync-windows-x64.exe": "x86_64-pc-windows-msvc",
   });
-  for (const { target, entry, dropped } of compiled) {
+  for (const { target, output, entry, dropped } of compiled) {
     assert.deepEqual(dropped, target === HOST?.triple ? [] : ["DENORT_BIN"], target);
     const bundle = target.includes("windows") ? "program-windows" : "program";
-    assert.equal(entry, join(dir.path, "dist", bundle, "main.js"), "the bundle starts, not the source");
+    if (output.includes("write_code")) continue;
+    assert.equal(entry, join(dir.path, "dist", bundle, "run.js"), "the bundle starts, not the source");
   }
   const digest = (text: string) => createHash("sha256").update(text).digest("hex");
   const sums = Object.entries(programs).map(([name, text]) => `${digest(text)}  ${name}`);
@@ -125,7 +134,9 @@ Deno.test("a runtime that cannot be downloaded is one line for its platform, the
     `failed to lookup address information: Name or service not known. Set HTTPS_PROXY, or copy that file to ${cached}, ` +
     "or run model-sync from the clone with deno task",
   ]);
-  const executables = Object.keys(readFiles(join(dir.path, "dist"))).filter((name) => name !== "deno.lock");
+  const executables = Object.keys(readFiles(join(dir.path, "dist"))).filter((name) =>
+    name.startsWith("model-sync-")
+  );
   assert.equal(executables.length, 4);
 });
 
@@ -141,7 +152,8 @@ Deno.test("a runtime whose download was cut off is downloaded again, once", asyn
     ["--output", path],
     (_, calls) => calls === 1 ? denoError("Failed to unpack archive.") : undefined,
   );
-  assert.deepEqual([again.code, again.compiled.length, again.complaints], [0, 2, []]);
+  const outputs = again.compiled.map(({ output }) => basename(output, ".exe"));
+  assert.deepEqual([again.code, outputs, again.complaints], [0, ["write_code", "write_code", "program"], []]);
   assert.deepEqual(Object.keys(readFiles(join(dir.path, "cache"))), [other.replace("cache/", "")]);
 
   const always = await runCompile(dir.path, ["--output", path], () => denoError("Failed to unpack archive."));
@@ -211,6 +223,52 @@ Deno.test("packages that cannot be loaded, and an executable that does not start
     /^error: Cannot compile for \S+: Deno's runtime is not usable: .*program\S* does not start\. Set/,
   );
   assert.deepEqual(Object.keys(readFiles(dir.path)).filter((name) => name.startsWith("program")), []);
+});
+
+Deno.test("only the executable of this machine contains compiled code: V8 has that of its own platform only", async () => {
+  using dir = tempDir();
+  const run = (target: string) =>
+    runCompile(dir.path, ["--target", target, "--output", join(dir.path, "program")]);
+  const folder = join(dir.path, "dist/program");
+  const own = await run(HOST?.name ?? "");
+  assert.ok(own.included.includes(folder));
+  assert.match(
+    Deno.readTextFileSync(join(folder, "load.js")),
+    /cachedData = Deno\.readFileSync\(beside\("start\.bin"\)\)/,
+  );
+  assert.deepEqual(
+    Object.keys(readFiles(join(dir.path, "dist"))).filter((name) => /write_code/.test(name)),
+    [],
+  );
+  const other = await run(HOST?.name === "linux-arm64" ? "linux-x64" : "linux-arm64");
+  assert.deepEqual([other.compiled.length, other.included.includes(folder)], [1, false]);
+  assert.deepEqual(Object.keys(readFiles(folder)).sort(), ["executable.js", "run.js"]);
+});
+
+Deno.test("an executable whose compiled code its runtime refuses is not kept, nor one whose commands cannot be run", async () => {
+  using dir = tempDir();
+  const path = join(dir.path, "program");
+  const refused = await runCompile(
+    dir.path,
+    ["--output", path],
+    undefined,
+    (args) => args[0] === "--version" ? { stderr: `model-sync: ${REFUSED_CODE}; starts take longer\n` } : {},
+  );
+  assert.match(
+    refused.complaints.join("\n"),
+    /^error: Cannot compile for \S+: model-sync: the compiled code .* does not fit/,
+  );
+  const failed = await runCompile(
+    dir.path,
+    ["--output", path],
+    undefined,
+    (args) => args[0] === "program" ? { success: false, stderr: "error: Uncaught SyntaxError: x" } : {},
+  );
+  assert.deepEqual(failed.complaints, [
+    `error: Cannot compile for ${HOST?.name}: Uncaught SyntaxError: x`,
+  ]);
+  assert.deepEqual([refused.code, failed.code], [1, 1]);
+  assert.deepEqual(Object.keys(readFiles(dir.path)).filter((name) => /write_code|^program/.test(name)), []);
 });
 
 Deno.test("an executable of a clone contains its commit, and compile --help prints the options", async () => {
