@@ -190,6 +190,8 @@ export function lockHistory(
   const path = join(root, "history.lock");
   let file: Deno.FsFile | undefined;
   try {
+    // Opening a named pipe would wait for its other end.
+    findFile(fs, path);
     file = fs.openSync(path, purpose === "to write" ? { write: true, create: true } : { read: true });
     file.lockSync(purpose === "to write");
     return file;

@@ -31,9 +31,9 @@ export function withReserve<Result>(store: Store, write: () => Result): Result {
 /** Frees the reserve, or the stat caches of a store without a reserve. @returns whether there was anything to free */
 function giveUpReserve(store: Store): boolean {
   const { fs, root, statCache } = store;
-  const folder = [reserveDir(store), statCache].find((one) => listNames(fs, one).length > 0);
+  const folder = [reserveDir(store), statCache].find((one) => listEntries(fs, one).length > 0);
   if (folder === undefined) return false;
-  for (const name of listNames(fs, folder)) fs.removeSync(join(folder, name));
+  for (const { name } of listEntries(fs, folder)) fs.removeSync(join(folder, name), { recursive: true });
   // Some file systems reuse freed blocks only once the removal is on the disk.
   syncFolder(fs, folder);
   syncFolder(fs, root);
@@ -45,9 +45,12 @@ export function refillReserve(store: Store): void {
   const { fs } = store;
   const folder = reserveDir(store);
   try {
-    const names = new Set(listNames(fs, folder));
+    const entries = listEntries(fs, folder);
+    // A link would redirect the write, and a named pipe would wait for a reader.
+    const wrong = entries.filter(({ isFile }) => !isFile);
+    for (const { name } of wrong) fs.removeSync(join(folder, name), { recursive: true });
     const size = findEntry(fs, join(folder, "0"))?.size ?? 0;
-    if (names.size >= RESERVE_FILES && size >= RESERVE_BYTES) return;
+    if (entries.length - wrong.length >= RESERVE_FILES && size >= RESERVE_BYTES) return;
     fs.mkdirSync(folder, { recursive: true });
     fillReserve(fs, folder, size);
   } catch (error) {
@@ -71,8 +74,8 @@ function reserveDir(store: Store): string {
   return join(store.root, "reserve");
 }
 
-function listNames(fs: FileSystem, folder: string): string[] {
-  return ifFound(() => Array.from(fs.readDirSync(folder), ({ name }) => name)) ?? [];
+function listEntries(fs: FileSystem, folder: string): Deno.DirEntry[] {
+  return ifFound(() => Array.from(fs.readDirSync(folder))) ?? [];
 }
 
 /** Creates the lock file of `pause`, `resume` and `run-now` if it is missing, also on a full disk. */

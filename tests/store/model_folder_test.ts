@@ -3,13 +3,16 @@ import { join } from "node:path";
 import { type FileSystem, findEntry, removeIfThere } from "../../lib/core/files.ts";
 import { formatManifest } from "../../lib/release/format_manifest.ts";
 import { createManifest } from "../../lib/release/manifest.ts";
+import { lockHistory } from "../../lib/store/history.ts";
 import { chooseMode, planMode } from "../../lib/store/model_folder.ts";
 import { problemOfFolder, problemSeenByConsumers, requireSeen } from "../../lib/store/consumer_view.ts";
 import { checkMirrorFolder } from "../../lib/store/mirror_scratch.ts";
 import { setPointers } from "../../lib/store/pointers.ts";
+import { refillReserve } from "../../lib/store/reserve.ts";
 import { releaseDir, writeManifest } from "../../lib/store/releases.ts";
 import { findStore, openStore, placeOf } from "../../lib/store/store.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
+import { damage } from "../helpers/damage.ts";
 import { osError } from "../helpers/fake_fs.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { recordedLog, testContext } from "../helpers/test_context.ts";
@@ -324,6 +327,29 @@ Deno.test("links in the place of folders whose content runs remove are removed, 
     assert.equal(log.lines.filter((line) => line.startsWith(warning)).length, 1, name);
   }
   assert.deepEqual(Object.keys(readFiles(join(dir.path, "foreign"))), names);
+});
+
+Deno.test("pipes, links and folders in the place of the reserve's files are replaced, and no file to which a link leads is written", () => {
+  using dir = tempDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  refillReserve(store);
+  const at = (name: string) => join(store.root, "reserve", name);
+  for (const name of ["0", "1", "2"]) Deno.removeSync(at(name));
+  writeFiles(dir.path, { "foreign": "kept" });
+  Deno.symlinkSync(join(dir.path, "foreign"), at("0"));
+  damage(at("1"), "a named pipe");
+  Deno.mkdirSync(join(at("2"), "folder"), { recursive: true });
+  refillReserve(store);
+  assert.equal(Deno.readTextFileSync(join(dir.path, "foreign")), "kept");
+  assert.ok([...Deno.readDirSync(join(store.root, "reserve"))].every(({ isFile }) => isFile));
+  assert.equal(Deno.statSync(at("0")).size, 512 * 1024);
+});
+
+Deno.test("a pipe in the place of the history's lock does not stop a reader", () => {
+  using dir = tempDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  damage(join(store.root, "history.lock"), "a named pipe");
+  assert.equal(lockHistory(store, "to read"), undefined);
 });
 
 Deno.test("entries of a wrong kind are set aside with a warning that names the loss; links to the right kind and other entries stay", () => {
