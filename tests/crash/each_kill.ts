@@ -33,11 +33,13 @@ export type Killer = (victim: Victim) => Promise<void>;
  * before every fortieth. A death that leaves the same bytes as a death one step earlier, because the step between them only
  * synced or read, is tried once. The trial makes a world, kills the victim in it, and checks what is left.
  * @param since matches the first step to kill at; another test kills the same command at the steps before
+ * @param until matches the first step after it at which another test kills; default: none does
  */
 export async function eachKill(
   name: string,
   trial: (kill: Killer) => Promise<void>,
   since = /./,
+  until: RegExp | undefined = undefined,
 ): Promise<void> {
   let kills: Kill[] = [];
   let steps = 0;
@@ -47,7 +49,10 @@ export async function eachKill(
     steps = survivor.steps.length;
     const first = survivor.steps.findIndex(({ what }) => since.test(what));
     assert.notEqual(first, -1, `no step of ${name} matches ${since}`);
-    kills = killsOf(survivor.steps.slice(first));
+    const rest = survivor.steps.slice(first);
+    const end = until === undefined ? rest.length : rest.findIndex(({ what }) => until.test(what));
+    assert.notEqual(end, -1, `no later step of ${name} matches ${until}`);
+    kills = killsOf(rest.slice(0, end));
   });
   assert.ok(steps > 5 && steps < STEPS_MAX, `${name} took ${steps} steps`);
   const worker = async () => {

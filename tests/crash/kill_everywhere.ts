@@ -63,31 +63,37 @@ const UNREAD = /\.new$|\/reserve\/\d+$/;
 
 /**
  * Kills a command before each of its steps, in a fresh copy of a world each time, and checks what is left.
- * @param since matches the first step to kill at, see {@link eachKill}
+ * @param since matches the first step to kill at, and `until` the first one that is left out, see {@link eachKill}
  */
 export async function killEverywhere(
   command: VictimCommand,
   prepare: (root: string) => Promise<void>,
   check: (world: World) => Promise<void>,
   since?: RegExp,
+  until?: RegExp,
 ): Promise<void> {
   using base = memoryDir();
   await prepare(base.path);
-  await eachKill(command, async (kill) => {
-    using copy = memoryDir();
-    copyTree(base.path, copy.path);
-    readdress(base.path, copy.path);
-    await kill({
-      look: () => contentOf(copy.path, UNREAD),
-      work: (context) => VICTIM_COMMANDS[command](context, copy.path),
-      script: "tests/crash/victim.ts",
-      args: (killAt) => [command, String(killAt), copy.path],
-    });
-    const world = worldAt(copy.path);
-    const marked = [world.trainer, world.bot].map((machine) => ({ machine, runs: markedRuns(machine) }));
-    await check(world);
-    for (const { machine, runs } of marked) assertOnRecord(machine, runs);
-  }, since);
+  await eachKill(
+    command,
+    async (kill) => {
+      using copy = memoryDir();
+      copyTree(base.path, copy.path);
+      readdress(base.path, copy.path);
+      await kill({
+        look: () => contentOf(copy.path, UNREAD),
+        work: (context) => VICTIM_COMMANDS[command](context, copy.path),
+        script: "tests/crash/victim.ts",
+        args: (killAt) => [command, String(killAt), copy.path],
+      });
+      const world = worldAt(copy.path);
+      const marked = [world.trainer, world.bot].map((machine) => ({ machine, runs: markedRuns(machine) }));
+      await check(world);
+      for (const { machine, runs } of marked) assertOnRecord(machine, runs);
+    },
+    since,
+    until,
+  );
 }
 
 /** The runs that had a mark when they were killed. */

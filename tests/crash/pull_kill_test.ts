@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { findEntry } from "../../lib/core/files.ts";
 import { publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { fixedKey } from "../helpers/signing.ts";
 import { writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
+import { clone, commitAll } from "../helpers/test_git.ts";
 import {
   assertSeesOneOf,
   assertStoreSound,
+  emptyWorld,
   type Files,
   killEverywhere,
   prepareWorld,
@@ -64,6 +67,30 @@ Deno.test("a pull killed at any step since it takes the spare folder leaves a wh
     await rollBack(testContext(), world.bot);
     assertSeesOneOf(world, [former]);
   }, /rename .*\/spare /);
+});
+
+Deno.test("a pull killed before any step of its fetch of files leaves the active release, and the next pull ends whole", async () => {
+  // Files of a registry without a manifest are fetched, also from one on this disk.
+  await killEverywhere(
+    "pull",
+    async (root) => {
+      const world = emptyWorld(root);
+      const byHand = clone(join(root, "registry.git"), join(root, "by-hand"));
+      for (const files of [V1, V2]) {
+        writeFiles(join(byHand, "models"), files);
+        commitAll(byHand);
+        if (files === V1) await pullTo(testContext(), world.bot);
+      }
+    },
+    async (world) => {
+      assertSeesOneOf(world, [V1, V2]);
+      await pullTo(testContext(), world.bot);
+      assertSeesOneOf(world, [V2]);
+      await assertStoreSound(world);
+    },
+    /^link .*\/staging\//,
+    /git_blobs/,
+  );
 });
 
 Deno.test("after a pull of a signed release is killed before any step since it writes the signature, the next pull ends with the signature", async () => {
