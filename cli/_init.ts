@@ -69,7 +69,7 @@ const ANSWER_OPTIONS = {
 
 /** Options of the commands that create a configuration file. */
 export const INIT_OPTIONS = {
-  life: choiceOption({ group: "Options", placeholder: "LIFE", brief: "What this machine does" }, LIFE_NAMES),
+  life: choiceOption({ group: "Options", placeholder: "KIND", brief: "What this machine does" }, LIFE_NAMES),
   yes: switchOption({ group: "Options", brief: "Ask nothing, and use defaults" }),
   dryRun: switchOption({ group: "Options", brief: "Print the file, and change nothing" }),
   force: switchOption({ group: "Options", brief: "Replace files that exist" }),
@@ -78,7 +78,7 @@ export const INIT_OPTIONS = {
 
 export type InitFlags = CommandFlags<typeof INIT_OPTIONS>;
 
-const ONE_LIFE = choiceOperand("LIFE", `What this machine does: ${LIFE_NAMES.join(", ")}`, LIFE_NAMES);
+const ONE_LIFE = choiceOperand("KIND", `What this machine does: ${LIFE_NAMES.join(", ")}`, LIFE_NAMES);
 
 /** The life as an operand. */
 export const LIFE_OPERAND: Operands<LifeName | undefined> = {

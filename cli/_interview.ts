@@ -26,7 +26,7 @@ export interface Interview {
 /** Returns the life that a person chooses. @throws {UsageError} code `LIFE_MISSING` without a terminal */
 export async function chooseLife({ output, signal, asks }: Interview): Promise<LifeName> {
   if (!asks) {
-    throw new UsageError("Cannot create a configuration: LIFE is missing", {
+    throw new UsageError("Cannot create a configuration: the kind of machine is missing", {
       code: "LIFE_MISSING",
       hint: `name what this machine does: model-sync init ${LIFE_NAMES.join("|")}`,
     });

@@ -238,11 +238,11 @@ Deno.test("without a terminal, init names the options that it needs, and refuses
   using dir = tempDir();
   const refused = (args: readonly string[], message: RegExp) =>
     expectRefused(init(dir.path, args), 2, message, dir.path);
-  await refused([], /LIFE is missing\nnext: {2}[^\n]*git-client\|git-trainer\|runpod/);
+  await refused([], /the kind of machine is missing\nnext: {2}[^\n]*git-client\|git-trainer\|runpod/);
   await refused(["runpod"], /--endpoint is missing\nnext: {2}add --endpoint VALUE/);
   await refused(
     ["git-cleint"],
-    /Cannot use the LIFE "git-cleint": it must be one of git-client[^\n]*; did you mean "?git-client/,
+    /Cannot use the KIND "git-cleint": it must be one of git-client[^\n]*; did you mean "?git-client/,
   );
   await refused(
     ["runpod", "--repo-id", "a/b"],
