@@ -79,7 +79,7 @@ exec "$runtime" run ${flags.common.map(shellWord).join(" ")} --config "$clone/de
  * Compiles all functions of a module at once, so that Deno's cache of compiled code holds all of them. Deno stores the
  * code of a module before it runs: without the flag, only that of functions outside of others.
  */
-const EAGER = "--v8-flags=--no-lazy";
+export const EAGER = "--v8-flags=--no-lazy";
 
 /** Commands that run for long, and have memory to save. */
 const SERVING = ["daemon", "dashboard"];

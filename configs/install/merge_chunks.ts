@@ -7,6 +7,9 @@ export const RUN_FILE = "run.js";
 /** The file with all that a command loads at its start. */
 const START_FILE = "start.js";
 
+/** A file that loads all that a command loads later, for the cache of compiled code. */
+export const LATER_FILE = "later.js";
+
 /** The clone of a bundle. */
 export interface BundledClone {
   /** The address of `cli/main.ts`. */
@@ -61,6 +64,7 @@ export async function mergeChunks(
   }
   // A file of its own: what is loaded later would wait for the end of the file that runs the command.
   Deno.writeTextFileSync(join(folder, RUN_FILE), runText(clone));
+  Deno.writeTextFileSync(join(folder, LATER_FILE), laterText(later));
 }
 
 /**
@@ -88,6 +92,14 @@ function runText({ main, folder, repair }: BundledClone): string {
 };
 const run = await load();
 await run();
+`;
+}
+
+/** Returns a file that loads files whatever becomes of each, and ends when Deno has stored their compiled code. */
+function laterText(files: readonly string[]): string {
+  return `for (const name of ${JSON.stringify(files)}) await import(\`./\${name}\`).catch(() => {});
+// Deno stores the code of a file some turns of its event loop after it was loaded.
+setTimeout(() => Deno.exit(), 100);
 `;
 }
 

@@ -87,7 +87,10 @@ async function startWhenClosed<Result>(start: () => Promise<Result>): Promise<Re
   }
 }
 
-/** Asserts that a user who may not write Deno's caches can read them: SQLite cannot open them without their logs. */
+/**
+ * Asserts that a user who may not write Deno's caches can read them, as SQLite cannot open them without their logs, and
+ * that they have what a pull compiles.
+ */
 function assertReadableCaches(home: string): void {
   const [packages] = Deno.readDirSync(home).filter(({ name }) => name.startsWith("packages-"));
   assert.ok(packages);
@@ -98,6 +101,13 @@ function assertReadableCaches(home: string): void {
     "the log is there, and shorter than the cache",
   );
   assert.ok((sizeOf(`${code}-shm`) ?? 0) > 0);
+  using database = new DatabaseSync(join(home, packages.name, code));
+  const stored = database.prepare("SELECT specifier FROM codecache").all().map(({ specifier }) =>
+    String(specifier)
+  );
+  for (const file of [/\/pull\/start\.js$/, /\/pull\/pull_revision-\w+\.js$/]) {
+    assert.ok(stored.some((specifier) => file.test(specifier)), `the compiled code of ${file} is stored`);
+  }
 }
 
 /** Without a network, and with a home folder that cannot be written. */
@@ -474,7 +484,7 @@ Deno.test("an install that follows a killed one ends like a first one, and unins
       change();
     });
   }
-  assert.equal(killed.length, 40);
+  assert.equal(killed.length, 46);
   for (const [step, restore] of killed.entries()) {
     restore();
     assert.deepEqual(await install(), first, `${step}`);
@@ -605,6 +615,7 @@ Deno.test("the files that a bundle loads at its start become one in ASCII, which
     "chunk-A.js",
     "chunk-B.js",
     "later-C.js",
+    "later.js",
     "run.js",
     "start.js",
   ]);
