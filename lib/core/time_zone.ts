@@ -17,7 +17,7 @@ const THREE_LETTERS = /^(?:CET|EET|EST|GMT|HST|MET|MST|PRC|ROC|ROK|UCT|UTC|WET)$
 /** Names that Intl accepts and Temporal refuses: no zone, and zones that the database no longer has. */
 const NO_ZONE = /^(?:Factory$|SystemV\/)/i;
 
-/** The runtime's name for the zone of an empty `TZ`, which is UTC. */
+/** The runtime's name for the zone of a `TZ` that is empty or that the system does not know, which is UTC. */
 const UNKNOWN_ZONE = "Etc/Unknown";
 
 /** Returns whether a name is a time zone of the IANA database that the system knows, or an offset. */
@@ -46,7 +46,8 @@ export function zoneName(timeZone: string | undefined): string {
 
 function runtimeName(timeZone: string | undefined): string {
   if (typeof Temporal === "undefined") {
-    return new Intl.DateTimeFormat("en", { timeZone }).resolvedOptions().timeZone;
+    // Deno 2.6 has no name for that zone, whatever the type says.
+    return new Intl.DateTimeFormat("en", { timeZone }).resolvedOptions().timeZone ?? UNKNOWN_ZONE;
   }
   if (timeZone === undefined) return Temporal.Now.timeZoneId();
   return Temporal.Now.zonedDateTimeISO(timeZone).timeZoneId;
