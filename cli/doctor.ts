@@ -6,7 +6,8 @@ import { ROLE_VALUES } from "./_roles.ts";
 import { EXIT, type ExitCode } from "../lib/core/errors.ts";
 import type { Context } from "../lib/core/context.ts";
 import { LAUNCHER_VARIABLE } from "../lib/core/launcher_variables.ts";
-import { type Check, pass } from "../lib/doctor/check.ts";
+import { SOURCE_ROOT } from "../lib/core/source_root.ts";
+import { type Check, pass, warn } from "../lib/doctor/check.ts";
 import { machineRoles, machineUse, useFor } from "../lib/status/machine_use.ts";
 import { describeVersion } from "./_version.ts";
 import { SUMMARIES } from "./_help.ts";
@@ -74,8 +75,20 @@ function checkProgram({ env, fs }: Context): Check[] {
   const launcher = env.get(LAUNCHER_VARIABLE);
   return [
     pass("program", describeVersion(fs).text),
-    ...(launcher === undefined ? [] : [pass("launcher", launcher)]),
+    ...(launcher === undefined ? [] : [checkLauncher(launcher)]),
   ];
+}
+
+/** Windows has no bundles. */
+function checkLauncher(launcher: string): Check {
+  const isFromSource = import.meta.url === `${SOURCE_ROOT}cli/doctor.ts`;
+  if (!isFromSource || Deno.build.os === "windows") return pass("launcher", launcher);
+  return warn(
+    "launcher",
+    `${launcher}; commands start from source, which takes longer: the last install could make no bundle, or the clone ` +
+      "has changed since",
+    "install again, with a network: Deno downloads its bundler",
+  );
 }
 
 /** Returns each check in a line, with the way to fix it below. */

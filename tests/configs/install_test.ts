@@ -152,6 +152,8 @@ Deno.test({
     const status = await output(link, ["status", "--json"], project, OFFLINE);
     assert.equal(status.code, 0, status.stderr);
     assert.equal(JSON.parse(status.stdout).modelsDir, "odd models");
+    const launched = await output(launcher, ["doctor", "--json"], project, OFFLINE);
+    assert.match(launched.stdout, /"name": ?"launcher",\s*"status": ?"pass"/);
     await assertFollowsSource(prefix, launcher, project);
     const doctor = await output(launcher, ["doctor"], dir.path, { ...OFFLINE, DENO_DIR: "/nonexistent" });
     assert.match(doctor.stdout, /^ {2}pass {2}ONNX Runtime: starts$/m);
