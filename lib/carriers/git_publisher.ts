@@ -79,6 +79,8 @@ export class GitPublisher implements Publisher<GitPublication> {
   #registry: Registry;
   /** The branch, as of the last request to the remote. */
   #branch: SyncedBranch;
+  /** What {@link prepare} read of a commit. */
+  #prepared: { readonly head: ObjectId | undefined; readonly base: PublishBase } | undefined;
 
   private constructor(
     context: Context,
@@ -119,17 +121,23 @@ export class GitPublisher implements Publisher<GitPublication> {
   }
 
   /** Publishes a model set. If a damaged clone of our own was replaced, starts over. */
-  async publish(set: ModelSet): Promise<GitPublication> {
+  async publish(set: ModelSet, onSend?: () => void): Promise<GitPublication> {
     try {
-      return await this.#publish(set);
+      return await this.#publish(set, onSend);
     } catch (error) {
       this.#registry = await this.#registry.replaceAfter(error);
       this.#branch = await takeOverClone(this.#context, this.#registry, this.#options);
-      return await this.#publish(set);
+      return await this.#publish(set, onSend);
     }
   }
 
-  async #publish(set: ModelSet): Promise<GitPublication> {
+  async prepare(): Promise<void> {
+    const { head } = this.#branch;
+    const base = await this.#readBase(head).catch(() => undefined);
+    this.#prepared = base && { head, base };
+  }
+
+  async #publish(set: ModelSet, onSend: (() => void) | undefined): Promise<GitPublication> {
     let refusal: Error | undefined;
     let hasMoved = false;
     for (let attempt = 1; attempt <= PUSH_ATTEMPTS_MAX; attempt++) {
@@ -147,6 +155,7 @@ export class GitPublisher implements Publisher<GitPublication> {
         tip,
         contents: unpushed || hasNewLfs ? "new" : "none",
         modelBytes: unpushed ? undefined : publication.sentBytes,
+        onSend,
       });
       if (refusal === undefined) {
         await this.#remember(set, publication.sequence, commit, names);
@@ -207,7 +216,9 @@ export class GitPublisher implements Publisher<GitPublication> {
   }
 
   async #commit(set: ModelSet, branch: SyncedBranch): Promise<CommittedSet> {
-    const base = await this.#readBase(branch.head);
+    const prepared = this.#prepared?.head === branch.head ? this.#prepared?.base : undefined;
+    this.#prepared = undefined;
+    const base = prepared ?? await this.#readBase(branch.head);
     const { manifest, known } = base;
     const { subdir, lfs, commitMessage, allowDirtyWorktree, seal } = this.#options;
     const withdrawals = carryWithdrawals(this.#store, ownWithdrawals(seal, base.sealed, manifest));

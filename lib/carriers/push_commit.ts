@@ -21,6 +21,8 @@ interface PushedCommit {
   readonly contents: LfsContents;
   /** The size of the models that the registry lacks; `undefined` if it is not known. */
   readonly modelBytes: number | undefined;
+  /** Called when git starts to push it. */
+  readonly onSend?: (() => void) | undefined;
 }
 
 /**
@@ -53,6 +55,7 @@ export async function pushCommit(
   if (lost !== undefined) return lost;
   const args = ["push", "--progress", "--porcelain", remote, `${commit}:refs/heads/${branch}`];
   const git = sendsDeltas(registry, pushed) ? registry.git.with(DELTAS) : registry.git;
+  pushed.onSend?.();
   const result = await git.attempt(args, { action, transfer: true });
   if (result.code === 0) {
     keepPacks(context, registry);

@@ -81,11 +81,15 @@ export async function publish<Result extends Publication>(
   }
   const { models, remember } = reading.value.read ?? await folder.readAfter(unchanged);
   if (validate !== undefined && publisher.findPublished(models.digest) === undefined) {
-    await run.step("validate", () => refuseInvalidOnce(context, store, models, validate));
+    await settleAll([
+      run.step("validate", () => refuseInvalidOnce(context, store, models, validate)),
+      publisher.prepare?.(),
+    ]);
   }
+  const sending = Promise.withResolvers<void>();
   const [publication] = await settleAll([
-    run.step("publish", () => publisher.publish(models)),
-    remember(),
+    run.step("publish", () => publisher.publish(models, sending.resolve)).finally(sending.resolve),
+    sending.promise.then(remember),
   ]);
   if (publication.outcome === "published") {
     keepFiles(context, store, models);
