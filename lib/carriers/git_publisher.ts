@@ -8,7 +8,7 @@ import type { LockOwner } from "../core/lock.ts";
 import type { LfsSetting } from "../config/choices.ts";
 import type { SyncedBranch } from "../git/branch.ts";
 import { commitModels, type CommittedModels } from "../git/commit_models.ts";
-import { type CommitWords, listOtherWriters } from "../git/other_writer.ts";
+import { type CommitWords, listOtherWriters, logOtherWriters } from "../git/other_writer.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import { Registry } from "../git/registry.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
@@ -275,7 +275,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       return unchanged;
     }
     const { commit, hasNewLfs } = committed;
-    this.#nameOtherWriters(otherWriters);
+    logOtherWriters(this.#context, otherWriters);
     this.#context.log.info(`committed ${commit.slice(0, 12)} as sequence ${sequence}`);
     const changes = delta === undefined ? compareFiles(manifest?.files ?? [], set.files) : changesOf(set);
     const publication: GitPublication = {
@@ -299,16 +299,6 @@ export class GitPublisher implements Publisher<GitPublication> {
     // In a registry that model-sync never published to, all commits are of other programs.
     if (base.manifest === undefined && !base.isDamaged) return [];
     return await listOtherWriters(this.#registry.git, head, this.#options.subdir);
-  }
-
-  #nameOtherWriters(others: readonly CommitWords[]): void {
-    for (const { commit, author, subject } of others) {
-      this.#context.log.info(
-        `publishing over commit ${
-          commit.slice(0, 12)
-        } ("${subject}", by ${author}), which model-sync did not publish`,
-      );
-    }
   }
 
   async #readBase(head: ObjectId | undefined): Promise<PublishBase> {

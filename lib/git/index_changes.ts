@@ -68,12 +68,20 @@ export async function listChangedFiles(
   return { changed, index: bytes };
 }
 
-/** Git does not compare the index with its checksum. A file whose entry is damaged might not be examined. */
+/**
+ * Reads an index; `undefined` for one that is damaged. Git does not compare it with its checksum, so a file whose entry is
+ * damaged might not be examined. While the disk reads, the caller starts other programs.
+ */
 async function readIntact(
-  fs: Pick<FileSystem, "readFileSync">,
+  fs: Pick<FileSystem, "open">,
   index: string,
   checksum: string,
 ): Promise<Uint8Array | undefined> {
-  const bytes = fs.readFileSync(index);
+  using file = await fs.open(index, { read: true });
+  const bytes = new Uint8Array((await file.stat()).size);
+  let length = 0;
+  for (let count: number | null = 0; count !== null && length < bytes.length; length += count ?? 0) {
+    count = await file.read(bytes.subarray(length));
+  }
   return await indexChecksum(bytes.subarray(0, -INDEX_CHECKSUM_BYTES)) === checksum ? bytes : undefined;
 }

@@ -128,6 +128,16 @@ export async function listOtherWriters(git: Git, head: ObjectId, subdir: string)
   }));
 }
 
+/** Names the commits of other programs that a publish replaces. */
+export function logOtherWriters({ log }: Pick<Context, "log">, others: readonly CommitWords[]): void {
+  for (const { commit, author, subject } of others) {
+    const short = commit.slice(0, 12);
+    log.info(
+      `publishing over commit ${short} ("${subject}", by ${author}), which model-sync did not publish`,
+    );
+  }
+}
+
 interface LoggedCommit extends CommitWords {
   /** The release, if model-sync published it. */
   readonly release: string | undefined;

@@ -1,6 +1,7 @@
 import type { Hash } from "node:crypto";
 import { join } from "node:path";
 import { adler32 } from "../core/adler32.ts";
+import { settleAll } from "../core/concurrency.ts";
 import { FailedError } from "../core/errors.ts";
 import { type FileSystem, IMMUTABLE_FILE_MODE } from "../core/files.ts";
 import { writeAll } from "../core/hash.ts";
@@ -122,8 +123,6 @@ export class PackWriter implements AsyncDisposable {
     await this.ready();
     await writeAll(this.#file, checksum);
     await this.#writeBack.finish();
-    await this.#file.sync();
-    await this[Symbol.asyncDispose]();
     const name = `pack-${checksum.toString("hex")}`;
     const index = encodePackIndex(this.#format, this.#objects, checksum);
     using file = this.#fs.openSync(join(this.#folder, `${name}.idx`), {
@@ -133,7 +132,9 @@ export class PackWriter implements AsyncDisposable {
     });
     await writeAll(file, index);
     await writeAll(file, this.#tools.newHash().update(index).digest());
-    await file.sync();
+    // The disk writes both at once.
+    await settleAll([this.#file.sync(), file.sync()]);
+    await this[Symbol.asyncDispose]();
     this.#fs.renameSync(this.#temporary, join(this.#folder, `${name}.pack`));
     return name;
   }

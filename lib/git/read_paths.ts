@@ -42,9 +42,12 @@ export async function readPaths(
     const bytes = Number(size);
     const isFile = kind === "blob";
     const isKept = bytes <= (paths[found.length]?.bytesMax ?? 0);
-    // A part of git's stream, which is valid until the next answer.
-    const content = isKept ? (await reader.collect(bytes)).slice() : undefined;
-    if (!isKept) { for await (const _piece of reader.readBytes(bytes)); }
+    const content = isKept ? new Uint8Array(bytes) : undefined;
+    let length = 0;
+    for await (const piece of reader.readBytes(bytes)) {
+      content?.set(piece, length);
+      length += piece.length;
+    }
     found.push({ id, isFile, bytes, content });
   }
   return found;

@@ -135,6 +135,37 @@ Deno.test("a publish of few changes succeeds although the disk has no room for t
   ]]);
 });
 
+Deno.test("a publish completes the memory of the folder while the target works, and else after it", async () => {
+  for (const says of [true, false]) {
+    using dir = memoryDir();
+    const trainer = machine(dir.path, "trainer", "unused");
+    writeFiles(trainer.modelsDir, { "a.onnx": "one", "b.onnx": "two" });
+    const index = new FolderIndex(testContext(), dir.path);
+    await publishIn(trainer, memoryPublisher([]), { memory: index });
+    writeFiles(trainer.modelsDir, { "c.onnx": "three" });
+    const steps: string[] = [];
+    const remembered = Promise.withResolvers<void>();
+    const memory: FolderMemory = {
+      findChanges: (folder) => index.findChanges(folder),
+      remember: () => Promise.resolve(void steps.push("remembered")).then(remembered.resolve),
+    };
+    const target = memoryPublisher([]);
+    const { publish: send } = target.publisher;
+    target.publisher.publish = async (set, onSend) => {
+      steps.push("began");
+      if (says) {
+        onSend?.();
+        await remembered.promise;
+      }
+      steps.push("ended");
+      return await send(set);
+    };
+    await publishIn(trainer, target, { memory });
+    const expected = says ? ["began", "remembered", "ended"] : ["began", "ended", "remembered"];
+    assert.deepEqual(steps, expected);
+  }
+});
+
 Deno.test("a publish reads only models that changed, and none of a remembered folder that the registry holds already", async () => {
   using dir = memoryDir();
   const trainer = machine(dir.path, "trainer", "unused");
