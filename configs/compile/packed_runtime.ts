@@ -7,8 +7,8 @@ import { PACKED_WASM } from "../../lib/validators/onnx/ort_package.ts";
 const QUALITY = 9;
 
 /**
- * Compresses the WebAssembly of ONNX Runtime, which only trials of models load. An executable reads all that it contains
- * at each start, and 14 MB of it cost 15 ms.
+ * Compresses the WebAssembly of ONNX Runtime, which only trials of models load. Before Deno 2.9, an executable
+ * reads all that it contains at each start, and 14 MB of it cost 15 ms.
  *
  * @returns the options of `deno compile` that pack it in the place of the package's file
  */
