@@ -183,17 +183,20 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
     const opened = this.#opened ??= await this.#open(registry, offer.revision);
     const claimed = offer.claim?.manifest.files ?? [];
     const wanted: TreeFile[] = [];
+    const local = isFetched ? undefined : opened.local;
+    // Few objects of a remote on this disk are read in less time than the memory of many.
+    const isFew = offer.since !== undefined && await local?.open(opened.git) !== undefined;
+    const memory = isFew ? undefined : this.#memory;
     const files = await this.#listFiles(opened, offer, staging);
     const turns = new Turns(this.#context);
     for (const file of files) {
       await turns.next();
       if (staging.has(file.path)) continue;
-      const known = this.#memory?.find(file.blob);
+      const known = memory?.find(file.blob);
       if (known !== undefined && await staging.link(file.path, known)) continue;
       wanted.push(file);
     }
     const objects = byObject(wanted, claimed);
-    const local = isFetched ? undefined : opened.local;
     const reading = await this.#makeReadable({ ...opened, local }, offer, staging, objects);
     const place = {
       ...opened,
@@ -212,7 +215,7 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
     }
     await dropScratchObjects(this.#context.fs, this.#options.scratch);
     // Git has not compared objects in place with their names: only the manifest shows which are sound.
-    rememberBlobs(this.#memory, staging, offer, files, isInPlace || isFetched ? claimed : undefined);
+    rememberBlobs(memory, staging, offer, files, isInPlace || isFetched ? claimed : undefined);
   }
 
   /** Returns the files to stage, some of which may be staged already. The whole commit is listed only if it has to be. */

@@ -156,13 +156,14 @@ async function findUnchanged(
   isWhole: (manifest: Manifest) => Promise<boolean>,
   options: PullOptions,
 ): Promise<PullReport | undefined> {
-  const active = activeManifest(store);
   if (options.force) {
+    const active = activeManifest(store);
     if (active !== undefined) await rereadActive(context, store, active);
     return undefined;
   }
   const seen = findRevision(store, revision.source);
   if (seen?.revision !== revision.id) return undefined;
+  const active = activeManifest(store);
   if (
     active !== undefined && isNewestFor(store, active, seen) && await isWhole(active) &&
     await mayStayActive(context, store, active, options)

@@ -50,8 +50,10 @@ export async function leaveWithdrawn(
   store: Store,
   options: SwapOptions,
 ): Promise<LeftRelease | undefined> {
-  const failed = activeManifest(store);
-  const withdrawn = failed && findWithdrawal(store, failed.digest);
+  const current = readPointer(store, "current");
+  const withdrawn = current && findWithdrawal(store, current);
+  // Few releases are withdrawn, and the manifest of many files takes 40 ms.
+  const failed = withdrawn && activeManifest(store);
   if (failed === undefined || withdrawn === undefined) return undefined;
   // Loaded only for a rollback: an unchanged pull starts faster without them.
   const [{ rollBackFailed }, { rollbackTargets, warnOfUntrusted }] = await Promise.all([

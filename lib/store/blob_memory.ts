@@ -24,7 +24,8 @@ const SEARCHES_MAX = 32;
  */
 export class BlobMemory {
   readonly #store: Store;
-  #text: BlobText | undefined;
+  /** Read when it is needed. */
+  #read: { readonly text: BlobText | undefined } | undefined;
   /** All entries; `undefined` as long as few are looked up. */
   #known: Map<string, Sha256> | undefined;
   /** The entries that are not in the file. */
@@ -33,7 +34,6 @@ export class BlobMemory {
 
   constructor(store: Store) {
     this.#store = store;
-    this.#text = readText(store);
   }
 
   find(blob: string): Sha256 | undefined {
@@ -64,6 +64,11 @@ export class BlobMemory {
     this.#added.clear();
   }
 
+  get #text(): BlobText | undefined {
+    this.#read ??= { text: readText(this.#store) };
+    return this.#read.text;
+  }
+
   #replaceText(text: string): void {
     const { fs } = this.#store;
     const path = MEMORY.path(this.#store);
@@ -71,14 +76,14 @@ export class BlobMemory {
       clearWay(fs, path);
       replaceFile(fs, path, text, undefined, true);
     });
-    this.#text = BlobText.of(text);
+    this.#read = { text: BlobText.of(text) };
     this.#known = undefined;
   }
 
   #replaceAll(isUseful: (sha256: Sha256) => boolean): void {
     const all = new Map([...this.#all, ...this.#added].filter(([, sha256]) => isUseful(sha256)));
     this.#known = all;
-    this.#text = undefined;
+    this.#read = { text: undefined };
     MEMORY.remember(this.#store, { schema: 1, blobs: [...all.keys()], sha256s: [...all.values()] });
   }
 
