@@ -56,7 +56,7 @@ export class KeptFiles {
     // A pull may have rolled back from the release that was compared.
     if (examined?.release !== digest) return undefined;
     const others = new Set([...changed, ...removed, ...examined.unsure]);
-    for (const { path, sha256 } of files) if (!cache.hadDigest(path, sha256)) others.add(path);
+    for (const { path } of cache.othersThan(files)) others.add(path);
     return new KeptFiles(files, cache, others);
   }
 

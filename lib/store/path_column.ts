@@ -24,7 +24,7 @@ export class PathColumn {
 
   /** @param joined the paths with NUL between them; empty for no path */
   constructor(joined: string) {
-    this.#text = joined === "" ? END : `${END}${joined}${END}`;
+    this.#text = textOf(joined);
     this.count = this.#rowsBetween(0, this.#text.length - 1);
   }
 
@@ -38,6 +38,11 @@ export class PathColumn {
   /** Returns all paths. */
   list(): readonly string[] {
     return this.#list ??= this.count === 0 ? [] : this.#text.slice(END.length, -END.length).split(END);
+  }
+
+  /** Whether these are the paths of the list, in its order. */
+  isListOf(paths: readonly string[]): boolean {
+    return paths.length === this.count && textOf(paths.join(END)) === this.#text;
   }
 
   #isNext(path: string): boolean {
@@ -77,4 +82,8 @@ export class PathColumn {
     for (let at = from; at < to; at = this.#text.indexOf(END, at + END.length)) count++;
     return count;
   }
+}
+
+function textOf(joined: string): string {
+  return joined === "" ? END : `${END}${joined}${END}`;
 }

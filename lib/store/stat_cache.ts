@@ -147,11 +147,15 @@ export class StatCache implements DigestCache {
     return this.#find(path);
   }
 
-  /** Whether a file had this digest when it was hashed. Takes a third of the time of {@link entryOf}. */
-  hadDigest(path: string, sha256: Sha256): boolean {
-    if (this.#columns === undefined || this.#changes.has(path)) return this.#find(path)?.sha256 === sha256;
-    const row = this.#columns.paths.find(path) ?? -1;
-    return row >= 0 && this.#columns.sha256s.startsWith(sha256, row * SHA256_DIGITS);
+  /**
+   * Returns which of some files did not have their digests when they were hashed. A list of many that is the one of the
+   * cache is compared as a whole.
+   */
+  othersThan<File extends Pick<CachedFile, "path" | "sha256">>(files: readonly File[]): readonly File[] {
+    const { paths, sha256s } = this.listed;
+    const isWhole = this.#changes.size === 0 && paths.isListOf(files.map(({ path }) => path)) &&
+      files.map(({ sha256 }) => sha256).join("") === sha256s;
+    return isWhole ? [] : files.filter(({ path, sha256 }) => !this.#hadDigest(path, sha256));
   }
 
   /** Returns the stamp that a file had when it was hashed. */
@@ -211,6 +215,13 @@ export class StatCache implements DigestCache {
     if (this.#columns === undefined || this.#changes.has(path)) return this.#find(path)?.inode;
     const row = this.#columns.paths.find(path);
     return row === undefined ? undefined : this.#columns.inodes[row];
+  }
+
+  /** Takes a third of the time of {@link entryOf}. */
+  #hadDigest(path: string, sha256: Sha256): boolean {
+    if (this.#columns === undefined || this.#changes.has(path)) return this.#find(path)?.sha256 === sha256;
+    const row = this.#columns.paths.find(path) ?? -1;
+    return row >= 0 && this.#columns.sha256s.startsWith(sha256, row * SHA256_DIGITS);
   }
 
   *#entries(): Generator<readonly [path: string, entry: Entry]> {

@@ -53,6 +53,9 @@ Deno.test("a column finds the row of each path, in any order and however often, 
     const column = new PathColumn(paths.join("\0"));
     assert.equal(column.count, paths.length);
     assert.deepEqual(column.list(), paths);
+    assert.ok(column.isListOf(paths));
+    assert.ok(!column.isListOf([...paths, "c"]));
+    assert.ok(paths.length === 0 || !column.isListOf(paths.with(-1, "c")));
     for (const one of [...paths, ...asked, ...paths, ...paths.toReversed()]) {
       const row = paths.indexOf(one);
       for (const _twice of [1, 2]) assert.equal(column.find(one), row === -1 ? undefined : row);
