@@ -103,21 +103,28 @@ return [${LOAD}, ${IMPORT}];
 /** Returns the property of the script that is the function of a file. It returns what the file exports. */
 function functionOf(path: string, text: string): string {
   refuseNames(path, text);
-  const exported: string[] = [];
+  const [, list = ""] = EXPORTS.exec(text) ?? [];
+  const exported = list.split(",").map((each) => each.trim().split(" as ")).filter(([local]) => local !== "");
   const body = text
-    .replace(EXPORTS, (_whole, list: string) => {
-      for (const each of list.split(",")) {
-        const [local = "", name = local] = each.trim().split(" as ");
-        exported.push(`${name}: ${local}`);
-      }
-      return "";
-    })
+    .replace(EXPORTS, "")
     .replace(STATEMENT, (_whole, names: string | undefined, from: string) => bound(names, from))
     .replace(NEVER, "")
     .replaceAll(/\bimport\(/g, `${IMPORT}(`);
   const left = /^(?:import|export|await)\b.*|.*\bimport\.meta\b.*/m.exec(body);
   if (left !== null) throw new Error(`${path} has a statement that the script cannot have: ${left[0]}`);
-  return `${JSON.stringify(path)}() {\n${body}\nreturn { ${exported.join(", ")} };\n},`;
+  for (const [local = ""] of exported) {
+    const change = changeOf(local).exec(body);
+    // Importers have the old value. Those of a module would see the new one.
+    if (change !== null) throw new Error(`${path} changes what it exported: ${change[0].trim()}`);
+  }
+  const properties = exported.map(([local, name = local]) => `${name}: ${local}`);
+  return `${JSON.stringify(path)}() {\n${body}\nreturn { ${properties.join(", ")} };\n},`;
+}
+
+/** Returns the pattern of a later change of a variable: the bundler gives no other variable of a file its name. */
+function changeOf(name: string): RegExp {
+  const variable = name.replaceAll("$", "\\$");
+  return new RegExp(`^\\s+(?!//|\\*)(?:.*[;{)] )?${variable} ?(?:\\+\\+|--|[-+*/%&|?^]*=(?![=>])).*`, "m");
 }
 
 /** Returns a file that stays a module, with functions of the script in the place of what it imported from moved files. */

@@ -114,13 +114,17 @@ Deno.test("code that is damaged, or that of another program, is compiled again w
   assert.equal(stderr, `model-sync: ${REFUSED_CODE}; starts take longer\n`);
 });
 
-Deno.test("a start script is refused if a file waits while it is loaded, asks for its address, or imports a package", () => {
+Deno.test("a start script is refused if a file waits while it is loaded, asks for its address, imports a package or changes an export", () => {
   for (
     const [line, reason] of [
       ["await 1;", /statement that the script cannot have: await 1;/],
       ["var here = import.meta.url;", /statement that the script cannot have: var here/],
       [`import x from "npm:x";`, /the script cannot import npm:x/],
       ["var __load = 1;", /uses the name __load/],
+      [
+        "var mode = 1;\nfunction set() {\n  if (mode === 1) mode = 2;\n}\nexport {\n  mode,\n  set\n};",
+        /changes what it exported: if \(mode === 1\) mode = 2;/,
+      ],
       [`import "./missing.js";`, /the bundler did not write \.\/missing\.js/],
     ] as const
   ) {
