@@ -15,7 +15,14 @@ import type { ModelSet } from "../release/model_set.ts";
 import { askCommitHooks } from "./ask_hooks.ts";
 import { ATTRIBUTES, forbidConversions, lfsPathTest, withLfsPaths } from "./attributes.ts";
 import { publishMessage } from "./branch.ts";
-import { checkTree, commitTree, type ExpectedFile, formatOf, writeBlob } from "./commit_tree.ts";
+import {
+  checkTree,
+  createCommit,
+  type ExpectedFile,
+  formatOf,
+  moveToCommit,
+  writeBlob,
+} from "./commit_tree.ts";
 import { type DraftTree, draftTree } from "./draft_tree.ts";
 import { closeJournal, openJournal, scratchOf, takeBack } from "./journal.ts";
 import { findLfsFolder, syncLfsObjects } from "./lfs.ts";
@@ -159,8 +166,12 @@ async function writeCommit(
     );
   }
   await draft.replace([...draft.gone, ...oldSignature, ...written]);
-  const [tree, isStaged] = await settleAll([
-    draft.write([`${subdir}/`, ...beside], () => expected(written)),
+  const message = publishMessage(change.message, set.digest, change.details.sequence);
+  const host = change.details.origin.host ?? "localhost";
+  const writing = draft.write([`${subdir}/`, ...beside], () => expected(written));
+  const [tree, commit, isStaged] = await settleAll([
+    writing,
+    writing.then((tree) => createCommit(registry, { tree, parent: head, message, host })),
     draft.changes !== undefined && stageChanges(context, registry, draft.changes),
     placePack(context, registry, scratchOf(registry), pack),
   ]);
@@ -173,7 +184,6 @@ async function writeCommit(
       removed: [...draft.gone, ...oldSignature].map(({ path }) => path),
     });
   }
-  const message = publishMessage(change.message, set.digest, change.details.sequence);
   await askCommitHooks(context, registry, {
     tree,
     parent: head,
@@ -181,8 +191,8 @@ async function writeCommit(
     message,
     paths: restoredPaths(registry, change),
   });
-  const host = change.details.origin.host ?? "localhost";
-  const commit = await commitTree(registry, { tree, parent: head, message, host });
+  // Until here, nothing names the commit.
+  await moveToCommit(registry, { commit, parent: head, message });
   const manifest = written.find(({ path }) => path === manifestPathOf(subdir))?.blob;
   return { commit, hasNewLfs: changes.inLfs.size > 0, models: draft.folderOf(subdir), manifest };
 }

@@ -196,17 +196,17 @@ export async function createCommit(
   });
 }
 
-/** Commits a tree to the branch, on top of the commit that was checked. The worktree is not involved. */
-export async function commitTree(registry: Registry, commit: NewCommit): Promise<ObjectId> {
-  const { parent, message } = commit;
+/** Moves the branch to a new commit, on top of the commit that was checked. The worktree is not involved. */
+export async function moveToCommit(
+  registry: Registry,
+  { commit, parent, message }: Pick<NewCommit, "parent" | "message"> & { readonly commit: ObjectId },
+): Promise<void> {
   const action = `commit to ${registry.git.repoDir}`;
-  const made = await createCommit(registry, commit);
-  const before = parent ?? "0".repeat(made.length);
+  const before = parent ?? "0".repeat(commit.length);
   const [subject = ""] = message.split("\n");
   const branch = `refs/heads/${registry.settings.branch}`;
-  await registry.git.bytes(["update-ref", "-m", `commit: ${subject}`, branch, made, before], {
+  await registry.git.bytes(["update-ref", "-m", `commit: ${subject}`, branch, commit, before], {
     action,
     isAlone: true,
   });
-  return made;
 }
