@@ -198,6 +198,26 @@ Deno.test("whatever a pull changes in the spare folder is on the disk before its
   assert.deepEqual(left, [[], []]);
 });
 
+Deno.test("a pull after one change syncs no folder for a memory, and rewrites no list of all objects of git", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await botWithSpare(dir);
+  await publishFiles(trainer, release("5"));
+  const steps = await stepsOfPull(bot);
+  const { root } = storeOf(testContext(), bot);
+  const synced = steps.flatMap((step) => /^sync\w* (.*)$/.exec(step)?.[1] ?? [])
+    .filter((path) => path.startsWith(root))
+    .map((path) => path.replace(root, "store").replace(/[0-9a-f]{64}|(?<=staging\/)[^/]+/, "*"));
+  assert.deepEqual(synced.slice(0, synced.indexOf("store/revisions.json.new")), [
+    ...["store/intent.json.new", "store"],
+    ...["store/staging/*/files/SOL/changed.npy", "store/staging/*/files/SOL", "store/staging/*/files"],
+    ...["store/releases/*.json.new", "store/releases", "store/stat_cache/*.bin.new"],
+    ...["store/intent.json.new", "store"],
+    // The pointers.
+    "store",
+  ]);
+  assert.deepEqual(steps.filter((step) => /git_blobs/.test(step)), []);
+});
+
 Deno.test("stat caches list the files as the manifests do, so that those of two releases are compared as bytes", async () => {
   using dir = memoryDir();
   const { bot } = await botWithSpare(dir);
