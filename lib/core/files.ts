@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from "node:path";
 import { decodeUtf8 } from "./decode_utf8.ts";
+import { encodeText } from "./encode_pieces.ts";
 import { osErrorCode, UsageError } from "./errors.ts";
 import { formatBytes } from "./format.ts";
 import { readAt } from "./read_at.ts";
@@ -315,11 +316,12 @@ function removeQuietly(fs: FileSystem, path: string): void {
 function writeSynced(fs: FileSystem, path: string, content: string | Uint8Array, mode?: number): void {
   // A link would redirect the write, a named pipe would wait for a reader, and a file would keep its mode.
   if (findEntry(fs, path) !== undefined) removeIfThere(fs, path);
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   const options = { write: true, create: true, truncate: true };
   using file = fs.openSync(path, mode === undefined ? options : { ...options, mode });
   if (mode !== undefined) setMode(fs, path, mode);
-  writeAllSync(file, bytes);
+  for (const piece of typeof content === "string" ? encodeText(content) : [content]) {
+    writeAllSync(file, piece);
+  }
   file.syncSync();
 }
 

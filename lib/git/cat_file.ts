@@ -1,4 +1,5 @@
 import { ByteReader } from "./byte_reader.ts";
+import { encodePieces, lines } from "../core/encode_pieces.ts";
 import type { Git } from "./git.ts";
 
 /** Git's answer about an object. */
@@ -26,7 +27,7 @@ export async function* askForObjects(
   if (names.length === 0) return;
   const process = git.start(["cat-file", "--batch", "--buffer"], {
     action,
-    stdin: `${names.join("\n")}\n`,
+    stdin: encodePieces(lines(names)),
     isAlone: true,
   });
   const reader = new ByteReader(process.stdout);

@@ -64,6 +64,25 @@ Deno.test("findUtf8() refuses a file in another encoding than UTF-8", () => {
   assert.equal(findUtf8(FS, path, 100), "ä");
 });
 
+Deno.test("replaceFile() writes a long text in pieces, and cuts no character in two", () => {
+  using dir = tempDir();
+  const path = join(dir.path, "text");
+  // At each offset, a piece ends in the middle of another character.
+  for (const before of ["", "a", "ab", "é€"]) {
+    const text = before + "é€🙂".repeat(100_000);
+    const sizes: number[] = [];
+    const openSync = (...args: Parameters<typeof FS.openSync>) => {
+      const file = FS.openSync(...args);
+      const writeSync = file.writeSync.bind(file);
+      file.writeSync = (bytes) => sizes.push(bytes.length) && writeSync(bytes);
+      return file;
+    };
+    replaceFile({ ...FS, openSync }, path, text);
+    assert.equal(Deno.readTextFileSync(path), text);
+    assert.ok(Math.max(...sizes) < 400_000, `${Math.max(...sizes)} bytes at once`);
+  }
+});
+
 Deno.test("replaceFile() follows no link and waits for no pipe at the path of its scratch file", () => {
   using dir = tempDir();
   const [path, other] = [join(dir.path, "state.json"), join(dir.path, "other")];
