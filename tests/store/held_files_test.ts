@@ -109,6 +109,26 @@ Deno.test("a few digests of git objects are found and added without parsing the 
   }
 });
 
+Deno.test("what a damaged memory of git objects has in the place of names does not get into the next one", async () => {
+  using dir = memoryDir();
+  const { bot } = await pulledReleases(dir.path, []);
+  const store = storeOf(testContext(), bot);
+  const path = `${store.root}/git_blobs.json`;
+  const [good, other] = ["1".repeat(40), "2".repeat(40)];
+  const sha256s = ["a".repeat(64), 'b","c\\', "d".repeat(64)];
+  Deno.writeTextFileSync(path, JSON.stringify({ schema: 1, blobs: [good, other, 'x"'], sha256s }));
+  const memory = new BlobMemory(store);
+  memory.remember("3".repeat(40), "e".repeat(64));
+  memory.save(10, () => () => true);
+  assert.deepEqual(JSON.parse(Deno.readTextFileSync(path)), {
+    schema: 1,
+    blobs: [good, "3".repeat(40)],
+    sha256s: ["a".repeat(64), "e".repeat(64)],
+  });
+  // It can be looked up after it was saved, too.
+  assert.equal(memory.find(good), "a".repeat(64));
+});
+
 Deno.test("a disk that takes no digests of git objects costs the next pull only time", async () => {
   using dir = memoryDir();
   const faults: string[] = [];
