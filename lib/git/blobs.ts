@@ -132,7 +132,8 @@ async function* piecesOf(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Arr
 export async function readSmallBlob(git: Git, id: ObjectId, file: RegistryFile): Promise<Uint8Array> {
   for await (const blob of readBlobs(git, [id])) {
     refuseOversized(file, blob.bytes);
-    return (await collectBlob(blob)).slice();
+    // Only what arrived in one piece is valid until the next piece. A copy of another manifest would take 7 MB.
+    return blob.whole?.slice() ?? await collectBlob(blob);
   }
   throw new FailedError(`Cannot read object ${id}: git answered nothing`, { code: "GIT_OBJECT" });
 }

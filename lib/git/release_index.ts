@@ -71,11 +71,11 @@ export class GitReleaseIndex implements ReleaseIndex {
     return true;
   }
 
-  async replace(release: Digest, files: readonly IndexedFile[], owner: FileOwner): Promise<void> {
+  async replace(release: Digest, files: Iterable<IndexedFile>, owner: FileOwner): Promise<void> {
     const { fs, clock } = this.#context;
     const now = clock.now().getTime();
-    const unsettled = files.filter(({ mtimeMs }) => Math.abs(now - mtimeMs) < SETTLED_MS);
-    const unsure = unsettled.map(({ path }) => path);
+    const unsure: string[] = [];
+    for (const { path, mtimeMs } of files) if (Math.abs(now - mtimeMs) < SETTLED_MS) unsure.push(path);
     // Git indexes on Windows have no inodes.
     if (Deno.build.os === "windows" || unsure.length > UNSURE_MAX) return;
     await removeTree(fs, this.#dir);

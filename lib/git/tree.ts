@@ -79,7 +79,7 @@ export async function readModelTree(
   const files: TreeFile[] = [];
   const clutter: TreeFile[] = [];
   const blobs = new Map<string, ObjectId>();
-  for (const entry of await listTree(git, commit, [`${subdir}/`, ...beside])) {
+  for (const entry of await readTree(git, commit, [`${subdir}/`, ...beside])) {
     const isBeside = beside.includes(entry.path);
     const path = entry.path.slice(subdir.length + 1);
     if (!isBeside && isClutter(path)) {

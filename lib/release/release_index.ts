@@ -32,6 +32,6 @@ export interface ReleaseIndex {
    * @returns whether it did: not if another release is remembered, or if too many files changed since the index was written
    */
   follow(before: Digest, release: Digest, others: readonly string[]): boolean;
-  /** Remembers a release. @param files in the order of their paths' bytes */
-  replace(release: Digest, files: readonly IndexedFile[], owner: FileOwner): Promise<void>;
+  /** Remembers a release. @param files in the order of their paths' bytes. They are read more than once, and not kept */
+  replace(release: Digest, files: Iterable<IndexedFile>, owner: FileOwner): Promise<void>;
 }
