@@ -319,9 +319,8 @@ function writeSynced(fs: FileSystem, path: string, content: string | Uint8Array,
   const options = { write: true, create: true, truncate: true };
   using file = fs.openSync(path, mode === undefined ? options : { ...options, mode });
   if (mode !== undefined) setMode(fs, path, mode);
-  for (const piece of typeof content === "string" ? encodeText(content) : [content]) {
-    writeAllSync(file, piece);
-  }
+  const pieces = typeof content === "string" ? encodeText(content) : [content];
+  for (const piece of pieces) writeAllSync(file, piece);
   file.syncSync();
 }
 
