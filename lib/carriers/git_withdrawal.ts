@@ -158,7 +158,8 @@ export class GitWithdrawal implements WithdrawalTarget {
         tip,
         // A restored release was pushed before; a commit of a killed run may have new files.
         contents: unpushed ? "new" : "pushed",
-        modelBytes: unpushed ? undefined : 0,
+        // Git may send the models of a restored release again.
+        modelBytes: unpushed || published.replaced !== undefined ? undefined : 0,
       });
       if (refusal === undefined) return published;
       const branch = await followRemote(this.#context, this.#registry, this.#options);

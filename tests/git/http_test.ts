@@ -5,7 +5,7 @@ import { Secret } from "../../lib/core/secret.ts";
 import { type GitServer, startGitServer } from "../../fakes/git_server.ts";
 import { assertPause } from "../helpers/assert_pause.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
-import { type Machine, machine, publishFrom, pullTo, storeOf } from "../helpers/machines.ts";
+import { type Machine, machine, publishFrom, pullTo, storeOf, withdrawFrom } from "../helpers/machines.ts";
 import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, git, testWithLfs } from "../helpers/test_git.ts";
@@ -87,7 +87,7 @@ Deno.test("a publish over HTTP sends the changed lines of the manifest, unless m
   });
   const models = Array.from({ length: 300 }, (_, number) => [`m${number}.json`, `{"number": ${number}}`]);
   writeFiles(trainer.modelsDir, Object.fromEntries(models));
-  await publishFrom(context, trainer);
+  const first = await publishFrom(context, trainer);
   writeFiles(trainer.modelsDir, { "m7.json": "{}" });
   await publishFrom(context, trainer);
   const [whole = 0, changed = 0] = sent;
@@ -97,7 +97,12 @@ Deno.test("a publish over HTTP sends the changed lines of the manifest, unless m
   // A first publish has nothing from which it could differ.
   assert.deepEqual(windows, ["pack.window=0", "pack.window=2"]);
   writeFiles(trainer.modelsDir, { "large.bin": new Uint8Array(9 << 20) });
-  await publishFrom(context, trainer);
+  const last = await publishFrom(context, trainer);
+  assert.equal(windows.at(-1), "pack.window=0");
+  // A list of withdrawals changes only the manifest. A restored release may have other models than the one before.
+  await withdrawFrom(context, trainer, first.release);
+  assert.equal(windows.at(-1), "pack.window=2");
+  await withdrawFrom(context, trainer, last.release);
   assert.equal(windows.at(-1), "pack.window=0");
 });
 
