@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { GitSource } from "../lib/carriers/git_source.ts";
 import type { GitSourceOptions } from "../lib/carriers/git_source_options.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
+import { EarlyTip } from "../lib/git/early_tip.ts";
 import { parseRemoteUrl } from "../lib/git/remote_url.ts";
 import { stateDirOf, type Store } from "../lib/store/store.ts";
 import { SUMMARIES } from "./_help.ts";
@@ -52,7 +53,11 @@ export function pullNeeds({ settings, permissions }: Pick<Session, "settings" | 
 
 /** Pulls from the git registry as a recorded run, and prints the result. */
 export async function runPull(session: Session, flags: PullFlags): Promise<void> {
-  const { context, location } = session;
+  const { context, settings, location } = session;
+  await using early = new EarlyTip(
+    context,
+    () => gitRegistrySettings(settings, context, stateDirOf(context.fs, location)),
+  );
   await runPulling(session, flags, {
     command: "pull",
     needs: pullNeeds(session),
@@ -60,6 +65,7 @@ export async function runPull(session: Session, flags: PullFlags): Promise<void>
     open: (store, run) =>
       new GitSource(context, {
         ...sourceOptions(session, flags, store.root),
+        early,
         scratch: join(store.staging, `${run.runId}-objects`),
         owner: { ...run, host: context.host },
       }, store),

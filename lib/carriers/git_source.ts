@@ -1,7 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { removeTree } from "../core/files.ts";
 import { redactUrls } from "../core/secret.ts";
-import { askEarly, type EarlyTip } from "../git/early_tip.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import { GitReleaseIndex } from "../git/release_index.ts";
 import type { ReleaseIndex } from "../release/release_index.ts";
@@ -40,16 +39,14 @@ export class GitSource implements Source {
   }
 
   async resolve(): Promise<Revision> {
-    const { registry: settings, owner } = this.#options;
-    const early = owner === "unlocked" ? undefined : await askEarly(this.#context, settings);
-    const known = early && this.#revision(early.tip, early.address);
+    const early = await this.#options.early?.answer;
+    const known = early && this.#revision(early.commit, early.address);
     // The clone is not needed, and its code not loaded: it has nothing new to fetch.
     if (known !== undefined && this.#isSeen(known)) return known;
-    const clone = await this.#openClone(early);
+    const clone = await this.#openClone();
     const { registry, tip } = await clone.withReplacing(async (registry) => {
-      if (early === undefined) {
-        this.#context.log.info(`asking ${redactUrls(registry.remoteUrl.url)} for ${settings.branch}`);
-      }
+      const { remoteUrl, settings } = registry;
+      this.#context.log.info(`asking ${redactUrls(remoteUrl.url)} for ${settings.branch}`);
       return { registry, tip: await registry.remoteTip() };
     });
     if (tip === undefined) {
@@ -80,9 +77,9 @@ export class GitSource implements Source {
     return this.#store !== undefined && findRevision(this.#store, source)?.revision === id;
   }
 
-  async #openClone(early?: EarlyTip): Promise<PulledClone> {
+  async #openClone(): Promise<PulledClone> {
     const { PulledClone } = await import("./pulled_clone.ts");
-    const clone = this.#clone = await PulledClone.open(this.#context, this.#options, early);
+    const clone = this.#clone = await PulledClone.open(this.#context, this.#options);
     if (this.#options.owner !== "unlocked") await clone.settle(this.#context);
     return clone;
   }

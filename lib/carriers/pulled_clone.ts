@@ -1,5 +1,4 @@
 import type { Context } from "../core/context.ts";
-import type { EarlyTip } from "../git/early_tip.ts";
 import { settleJournal } from "../git/journal.ts";
 import { Registry } from "../git/registry.ts";
 import type { GitSourceOptions } from "./git_source_options.ts";
@@ -12,14 +11,13 @@ export class PulledClone {
     this.#registry = registry;
   }
 
-  /** Opens the clone, and creates it if there is none. @param early the newest commit, if the registry was asked before */
+  /** Opens the clone, and creates it if there is none. */
   static async open(
     context: Context,
     { registry, owner, scratch }: GitSourceOptions,
-    early: EarlyTip | undefined,
   ): Promise<PulledClone> {
     const use = owner === "unlocked" ? { owner, scratch } : { owner };
-    return new PulledClone(await Registry.open(context, registry, { clone: "blobless", early, ...use }));
+    return new PulledClone(await Registry.open(context, registry, { clone: "blobless", ...use }));
   }
 
   /** Undoes a killed run's changes of the worktree. Called before anything else reads it. */

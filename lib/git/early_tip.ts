@@ -7,32 +7,50 @@ import { hasMarkFile } from "./own_config.ts";
 import type { RegistrySettings } from "./registry_settings.ts";
 import { parseRemoteUrl } from "./remote_url.ts";
 
-/** The newest commit of a registry's branch, which was asked for before the clone was opened. */
-export interface EarlyTip {
-  /** The registry's path, as git was asked for it: git's configuration may name another place for it. */
+/** The newest commit of a branch, and the path of the registry that git was asked for. */
+export interface Tip {
   readonly address: string;
-  readonly tip: ObjectId;
+  readonly commit: ObjectId;
 }
 
 /**
- * Asks a registry on this disk for its newest commit, without the clone. Git asks outside of every repository, as
- * nothing is known of the clone's configuration yet, which may name programs. Never fails: `undefined` if the query
- * failed, or if the clone is not one of our own in the store. Then the remote is asked as the clone is configured.
+ * A query for the newest commit of a registry on this disk, which runs while the store is opened and locked. So the
+ * answer shows only that nothing is new: where it names another commit, another run may have pulled that or a later one
+ * meanwhile. Disposing of the query ends it.
  */
-export async function askEarly(context: Context, settings: RegistrySettings): Promise<EarlyTip | undefined> {
-  const { repoUrl, repoDir, branch } = settings;
-  if (settings.isInStore !== true || repoUrl === undefined || !repoUrl.startsWith("/")) return undefined;
-  if (!parseRemoteUrl(repoUrl).isLocal) return undefined;
-  const git = new Git(context, { ...settings, repoDir: dirname(repoDir) });
-  const call = { action: `query the branch ${branch} of ${repoUrl}`, remote: true, isAlone: true };
-  const name = `refs/heads/${branch}`;
+export class EarlyTip implements AsyncDisposable {
+  readonly #needless = new AbortController();
+  /** `undefined` if the query failed, or for a clone that is not one of our own in the store. Never fails. */
+  readonly answer: Promise<Tip | undefined>;
+
+  /** Begins the query. @param settings may throw: then nothing is asked */
+  constructor(context: Context, settings: () => RegistrySettings) {
+    const signal = AbortSignal.any([context.signal, this.#needless.signal]);
+    this.answer = ask({ ...context, signal }, settings);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#needless.abort();
+    await this.answer;
+  }
+}
+
+/** Asks outside of every repository, as nothing is known of the clone's configuration, which may name programs. */
+async function ask(context: Context, settings: () => RegistrySettings): Promise<Tip | undefined> {
   try {
-    if (!hasMarkFile(context, join(repoDir, ".git"))) return undefined;
+    const registry = settings();
+    const { repoUrl, repoDir, branch } = registry;
+    if (registry.isInStore !== true || repoUrl === undefined || !repoUrl.startsWith("/")) return undefined;
+    if (!parseRemoteUrl(repoUrl).isLocal || !hasMarkFile(context, join(repoDir, ".git"))) return undefined;
     context.log.info(`asking ${repoUrl} for ${branch}`);
+    const git = new Git(context, { ...registry, repoDir: dirname(repoDir) });
+    const name = `refs/heads/${branch}`;
+    const call = { action: `query the branch ${branch} of ${repoUrl}`, remote: true, isAlone: true };
     const { code, stdout } = await git.attempt(["ls-remote", repoUrl, name], call);
-    const tip = code === 0 ? findTip(stdout, name) : undefined;
-    return tip === undefined ? undefined : { address: repoUrl, tip };
+    const commit = code === 0 ? findTip(stdout, name) : undefined;
+    return commit === undefined ? undefined : { address: repoUrl, commit };
   } catch {
+    // What opens the store and the clone next reports the failure.
     return undefined;
   }
 }

@@ -11,8 +11,6 @@ export interface BranchQuery {
   readonly gitDir: string;
   readonly remote: string;
   readonly branch: string;
-  /** The newest commit, if the remote was asked before. */
-  readonly early: ObjectId | undefined;
   readonly isHttp: boolean;
   readonly signInAtOnce: SignInAtOnce | undefined;
   /** Whether the query may note something in the git folder. */
@@ -52,8 +50,7 @@ const NOT_THIS_WAY =
  * transports, where each query is one connection.
  */
 export async function listBranch(fs: FileSystem, query: BranchQuery): Promise<BranchAnswer> {
-  const { early, signInAtOnce } = query;
-  if (early !== undefined) return { exit: { code: 0, stderr: "" }, tip: early, isSignedIn: false };
+  const { signInAtOnce } = query;
   if (signInAtOnce !== undefined) {
     const answer = await ask(fs, query, query.git.with(signInAtOnce));
     if (answer.exit.code === 0) return { ...answer, isSignedIn: true };

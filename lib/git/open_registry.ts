@@ -8,10 +8,9 @@ import { removeForeignAttributes } from "./attributes.ts";
 import { askRemoteUrl, openClone, sweepOutdated, USE_AS_REGISTRY } from "./clone.ts";
 import type { CloneFacts } from "./clone_facts.ts";
 import { lockClone, removeStaleLocks } from "./clone_locks.ts";
-import type { EarlyTip } from "./early_tip.ts";
 import { Git } from "./git.ts";
 import { OWN_GIT, PLAIN_GIT } from "./git_options.ts";
-import type { ObjectFormat, ObjectId } from "./object_id.ts";
+import type { ObjectFormat } from "./object_id.ts";
 import type { CloneKind } from "./own_config.ts";
 import { type RegistrySettings, withoutLogin } from "./registry_settings.ts";
 import { remoteAccess, type SignInAtOnce } from "./remote_access.ts";
@@ -30,8 +29,6 @@ export type RegistryUse =
     readonly isPublish?: boolean;
     /** Damage found by an earlier attempt: a clone of our own is recreated. */
     readonly damage?: string;
-    /** The remote's newest commit, if it was asked for before. */
-    readonly early?: EarlyTip | undefined;
     /** The registry's object format: a clone of our own with another one is recreated. */
     readonly format?: ObjectFormat;
   }
@@ -60,8 +57,6 @@ export interface RegistryParts {
   readonly settings: RegistrySettings;
   /** Why a run that changes nothing uses a temporary clone instead of the clone of our own. */
   readonly setAside: string | undefined;
-  /** The remote's newest commit, if it was asked for before, and git would ask the same remote now. */
-  readonly tip: ObjectId | undefined;
   readonly lock: Disposable;
 }
 
@@ -103,8 +98,7 @@ export async function openRegistryParts(
   const { signInAtOnce, ...access } = await remoteAccess(context, bare, { ...remoteUrl, aliases }, settings);
   const hookGit = bare.with(access).with({ env: { ...optional, ...lazy }, umask, mayFetch: facts.isLazy });
   const git = hookGit.with(facts.isOwn ? OWN_GIT : use.isPublish === true ? PLAIN_GIT : {});
-  const tip = facts.isOwn && facts.remoteUrl === use.early?.address ? use.early?.tip : undefined;
-  return { git, hookGit, facts, remoteUrl, signInAtOnce, settings, setAside, tip, lock: resources.move() };
+  return { git, hookGit, facts, remoteUrl, signInAtOnce, settings, setAside, lock: resources.move() };
 }
 
 function bareRegistry(repoDir: string): UsageError {

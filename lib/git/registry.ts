@@ -62,8 +62,6 @@ export class Registry implements Disposable {
   readonly #context: Context;
   readonly #lock: Disposable;
   readonly #signInAtOnce: SignInAtOnce | undefined;
-  /** The remote's newest commit, if it is known before it is asked for. */
-  readonly #earlyTips: ObjectId[];
   /** Whether its commits were checked and are complete. */
   #isChecked = false;
   /** Whether the remote took the credentials with the first request. */
@@ -83,7 +81,6 @@ export class Registry implements Disposable {
     this.#use = use;
     this.#context = context;
     this.#lock = parts.lock;
-    this.#earlyTips = parts.tip === undefined ? [] : [parts.tip];
   }
 
   /**
@@ -192,7 +189,6 @@ export class Registry implements Disposable {
       gitDir: this.gitDir,
       remote,
       branch,
-      early: this.#earlyTips.pop(),
       isHttp: this.#isHttp,
       signInAtOnce: this.#signInAtOnce,
       mayWrite: this.#use.owner !== "unlocked",

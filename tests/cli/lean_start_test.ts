@@ -106,7 +106,7 @@ Deno.test("an unchanged pull starts one program, which does not outlive it, and 
   assert.deepEqual(started(), []);
 });
 
-Deno.test("an unchanged pull waits for one write to the disk: that of its line of history", async () => {
+Deno.test("an unchanged pull asks the registry before it opens the store, and waits for one write: that of its line of history", async () => {
   using dir = tempDir();
   const { trainer, bot } = configuredPair(dir.path);
   writeFiles(trainer, { "models/a.json": "{}" });
@@ -120,13 +120,19 @@ Deno.test("an unchanged pull waits for one write to the disk: that of its line o
     open: (path, options) => counting.open(at(path), options),
     openSync: (path, options) => counting.openSync(at(path), options),
   };
-  const { code, stdout } = await runCli("pull", [], { cwd: bot, world: { fs } });
+  const { world } = watchedWorld(bot);
+  const spawn: typeof spawnInOurGroup = (request) => {
+    steps.push(request.command);
+    return world.spawn(request);
+  };
+  const { code, stdout } = await runCli("pull", [], { cwd: bot, world: { fs, spawn } });
   assert.deepEqual([code, /unchanged/.test(stdout)], [0, true]);
+  assert.equal(steps[0], "git");
   const synced = steps.filter((step) => /^sync/.test(step));
   assert.deepEqual(synced, [`syncSync ${join(bot, ".model-sync/history.jsonl")}`]);
 });
 
-Deno.test("a registry that was asked before the clone was opened is asked again if git rewrites its address, or failed", async () => {
+Deno.test("a registry that was asked before the clone was opened is asked again for news, as git rewrites its address", async () => {
   using dir = tempDir();
   const { trainer, bot, registry } = configuredPair(dir.path);
   const publish = async (text: string) => {
@@ -159,7 +165,19 @@ Deno.test("a registry that was asked before the clone was opened is asked again 
     "git remote",
     "git ls-remote",
   ]);
-  // A query that fails is repeated as git asks it.
+  // An answer from before another pull is no reason to refuse what that one pulled.
+  const late = watchedWorld(bot);
+  let isBefore = true;
+  const spawnLate: typeof spawnInOurGroup = (request) => {
+    const to = isBefore ? rewritten.world.spawn : late.world.spawn;
+    isBefore = false;
+    return to(request);
+  };
+  const newer = await publish("[0]");
+  assert.equal((await runCli("pull", [], { cwd: bot })).code, 0);
+  const kept = await runCli("pull", ["--json"], { cwd: bot, world: { spawn: spawnLate } });
+  assert.deepEqual([kept.code, JSON.parse(kept.stdout).release], [0, newer], kept.stderr);
+  // A query that fails is repeated.
   const third = await publish("[1]");
   const { world, started } = watchedWorld(bot);
   let isFirst = true;
