@@ -160,13 +160,24 @@ Deno.test("a registry on this disk that loses an object while it is read is fetc
   const object = join(path, "objects", id.slice(0, 2), id.slice(2));
   const bot = machine(dir.path, "bot", path);
   const steps: string[] = [];
+  async function* watched(names: AsyncIterable<Uint8Array>) {
+    for await (const piece of names) {
+      if (new TextDecoder().decode(piece).includes(id)) {
+        if (steps.length === 0) Deno.renameSync(object, `${object}.away`);
+        steps.push("read");
+      }
+      yield piece;
+    }
+  }
   const spawn: SpawnProcess = (request) => {
-    const isRead = request.args.includes("--batch") && String(request.stdin).includes(id);
-    const isFetch = request.args.includes("fetch") && steps.length > 0;
-    if (isRead && steps.length === 0) Deno.renameSync(object, `${object}.away`);
-    if (isFetch) Deno.renameSync(`${object}.away`, object);
-    if (isRead || isFetch) steps.push(isFetch ? "fetch" : "read");
-    return countingSpawn(() => {})(request);
+    if (request.args.includes("fetch") && steps.length > 0) {
+      Deno.renameSync(`${object}.away`, object);
+      steps.push("fetch");
+    }
+    const { stdin } = request;
+    const isPiped = typeof stdin === "object" && Symbol.asyncIterator in stdin;
+    const isRead = isPiped && request.args.includes("--batch");
+    return countingSpawn(() => {})(isRead ? { ...request, stdin: watched(stdin) } : request);
   };
   await pullTo(testContext({ spawn }), bot);
   assert.deepEqual(steps, ["read", "fetch", "read"]);
