@@ -1,5 +1,6 @@
 import { onceAfter } from "./clock.ts";
 import { FailedError, UsageError } from "./errors.ts";
+import { ifFound } from "./files.ts";
 import { formatDuration } from "./format.ts";
 import { redactArguments } from "./redact_arguments.ts";
 import { TimeLimit } from "./time_limit.ts";
@@ -112,13 +113,20 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
   const killNow = () => kill(child, "SIGKILL", ownGroup);
   killers.add(killNow);
   child.status.then(() => killers.delete(killNow));
-  const cut: Cut = { ...Promise.withResolvers<never>(), isDue: false, pipes: new Set() };
-  cut.promise.catch(() => {});
   let graceTimer: ReturnType<typeof setTimeout> | undefined;
   let hasEnded = false;
 
+  /** What the program leaves behind may keep its output open: until that is read, the call can still be stopped. */
+  const release = () => {
+    if (!hasEnded || cut.pipes.size > 0) return;
+    limit[Symbol.dispose]();
+    if (graceTimer !== undefined) clearTimeout(graceTimer);
+    request.signal.removeEventListener("abort", onAbort);
+  };
+  const cut: Cut = { ...Promise.withResolvers<never>(), isDue: false, pipes: new Set(), onRead: release };
+  cut.promise.catch(() => {});
   const end = (reason: unknown) => {
-    if (cut.isDue || hasEnded) return;
+    if (cut.isDue) return;
     cut.isDue = true;
     kill(child, "SIGTERM", ownGroup);
     graceTimer = setTimeout(killNow, KILL_GRACE_MS);
@@ -150,16 +158,14 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
       return { code: status.code, stderr: tail };
     } finally {
       hasEnded = true;
-      limit[Symbol.dispose]();
       lastWords?.[Symbol.dispose]();
-      if (graceTimer !== undefined) clearTimeout(graceTimer);
-      request.signal.removeEventListener("abort", onAbort);
+      release();
     }
   })();
   // A caller that still reads stdout awaits `exit` later. Until then, a rejection must not count as unhandled.
   exit.catch(() => {});
   const leave = async () => {
-    end(new Error(`${describe(request)} was stopped: its output is not needed any more`));
+    if (!hasEnded) end(new Error(`${describe(request)} was stopped: its output is not needed any more`));
     await exit.catch(() => {});
   };
   return { stdout: readOutput(readPipe(child.stdout.getReader({ mode: "byob" }), cut), limit, leave), exit };
@@ -193,6 +199,8 @@ interface Cut {
   reject(reason: unknown): void;
   /** The pipes that are being read. Cancelling them wakes their readers. */
   readonly pipes: Set<ReadableStreamBYOBReader>;
+  /** Called when one of them is not read any more. */
+  onRead(): void;
 }
 
 /** The capacity of a pipe on Linux. One buffer serves a whole output, so that memory stays flat. */
@@ -219,6 +227,7 @@ async function* readPipe(
     }
   } finally {
     cut.pipes.delete(reader);
+    cut.onRead();
     await reader.cancel();
   }
 }
@@ -267,22 +276,14 @@ function start(request: ProcessRequest, ownGroup: boolean): Deno.ChildProcess {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     const [program] = redactArguments([request.command]);
-    const missingFolder = request.cwd !== undefined && !isFolder(request.cwd);
+    const { cwd } = request;
+    const missingFolder = cwd !== undefined && ifFound(() => Deno.statSync(cwd))?.isDirectory !== true;
     throw new UsageError(
       missingFolder
-        ? `Cannot run "${program}": its working directory ${request.cwd} does not exist`
+        ? `Cannot run "${program}": its working directory ${cwd} does not exist`
         : `Cannot run "${program}": no such program on the PATH`,
       { code: "PROGRAM_MISSING", cause: error, hint: missingFolder ? undefined : PROGRAM_HINT },
     );
-  }
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 

@@ -147,6 +147,20 @@ Deno.test("runProcess() does not wait for a program that the started one leaves 
   assert.deepEqual([code, new TextDecoder().decode(stdout), stderr], [3, "out\n", "said\n"]);
 });
 
+Deno.test("a program that is left behind with the output can be stopped: the call does not wait for ever", async () => {
+  using dir = tempDir();
+  const controller = new AbortController();
+  const reason = new Error("stopped");
+  const script = `sleep 61 & echo $! > ${dir.path}/helper; echo out`;
+  const process = spawnProcess(shell(script, { signal: controller.signal }));
+  const reading = Array.fromAsync(process.stdout, (piece) => piece.length);
+  reading.catch(() => {});
+  assert.equal((await process.exit).code, 0);
+  controller.abort(reason);
+  await assert.rejects(reading, (error) => error === reason);
+  assert.ok(ends(Deno.readTextFileSync(`${dir.path}/helper`).trim()));
+});
+
 Deno.test("runProcess() redacts secrets of the command line in its errors", async () => {
   const leaky = { args: ["-c", "sleep 61; train --token hunter2", "x", "--token", "hunter2"], timeoutMs: 50 };
   await assert.rejects(runProcess(spawnProcess, request(leaky)), {
