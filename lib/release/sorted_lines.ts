@@ -29,18 +29,19 @@ export class SortedLines {
   }
 
   /**
-   * Returns the file at a path; `undefined` if the release does not have it.
+   * Returns the file at a path; `undefined` if the release does not have it. Files with the same digest have the same size, so
+   * their lines have the order of their paths.
    *
-   * @param start the first digits of its digest
+   * @param start the first digits of its digest, which no other digest has
    */
   find(path: string, start: string): DigestedFile | undefined {
-    const first = this.#startOf(new TextEncoder().encode(start), 0);
-    for (let place = this.#lineAt(first); place !== undefined; place = this.#lineAt(place.end)) {
-      const file = this.#parse(place);
-      if (!file.sha256.startsWith(start)) return undefined;
-      if (file.path === path) return file;
-    }
-    return undefined;
+    const encoder = new TextEncoder();
+    const first = this.#lineAt(this.#startOf(encoder.encode(start), 0));
+    if (first === undefined) return undefined;
+    const file = { ...this.#parse(first), path };
+    const line = encoder.encode(lineOf(file));
+    const found = compareAt(this.#bytes, this.#startOf(line, first.start), line) === 0;
+    return found && file.sha256.startsWith(start) ? file : undefined;
   }
 
   /** Returns all files, in the order of their lines. */

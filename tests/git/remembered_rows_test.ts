@@ -28,7 +28,7 @@ const EMPTY = { size: 0, sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b93
 const FILE = fc.oneof(
   {
     weight: 9,
-    arbitrary: fc.record({ size: fc.nat().map((size) => size + 1), sha256: fc.constantFrom(...SHA256S) }),
+    arbitrary: fc.constantFrom(...SHA256S.map((sha256, size) => ({ size: size + 1, sha256 }))),
   },
   { weight: 1, arbitrary: fc.constant(EMPTY) },
 );
@@ -71,4 +71,21 @@ Deno.test("RememberedRows finds paths, and computes the name of a release as fro
     }),
     { numRuns: 50 },
   );
+});
+
+Deno.test("SortedLines finds one of many files with the same content without reading the others", async () => {
+  const [sha256 = ""] = SHA256S;
+  const files = Array.from({ length: 4096 }, (_, at) => ({ path: `m${at + 10_000}`, size: 2, sha256 }));
+  let parts = 0;
+  class Counted extends Uint8Array {
+    override subarray(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+      parts++;
+      return new Uint8Array(this).subarray(start, end);
+    }
+  }
+  const bytes = await new Blob(Array.from(sortedLines(files), (piece) => piece.slice())).bytes();
+  const lines = await SortedLines.read(new Counted(bytes), await releaseDigest(files));
+  assert.deepEqual(lines?.find("m14000", sha256.slice(0, 40)), files[4000]);
+  assert.equal(lines?.find("m1", sha256.slice(0, 40)), undefined);
+  assert.ok(parts < 10, `${parts} lines`);
 });
