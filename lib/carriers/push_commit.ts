@@ -5,6 +5,7 @@ import { askPushHook } from "../git/ask_hooks.ts";
 import { giveUpUnpushed } from "../git/branch.ts";
 import { restoredPaths } from "../git/commit_models.ts";
 import { isPushRace } from "../git/declined_push.ts";
+import type { CallOptions, GitExit } from "../git/git.ts";
 import { HOOK_REFUSED } from "../git/hooks.ts";
 import { LFS_CONTENT_MISSING, type LfsContents, pushLfs } from "../git/lfs.ts";
 import type { ObjectId } from "../git/object_id.ts";
@@ -54,9 +55,8 @@ export async function pushCommit(
   const lost = await pushFiles(context, registry, place, pushed);
   if (lost !== undefined) return lost;
   const args = ["push", "--progress", "--porcelain", remote, `${commit}:refs/heads/${branch}`];
-  const git = sendsDeltas(registry, pushed) ? registry.git.with(DELTAS) : registry.git;
   pushed.onSend?.();
-  const result = await git.attempt(args, { action, transfer: true });
+  const result = await send(registry, pushed, args, { action, transfer: true });
   if (result.code === 0) {
     keepPacks(context, registry);
     return void await registry.sync();
@@ -69,6 +69,23 @@ export async function pushCommit(
   if (isPushRace(`${result.stderr}\n${report}`)) return error;
   if (/^!.*\[remote rejected\]/m.test(report)) await giveUpUnpushed(context, registry, tip);
   throw error;
+}
+
+/** What git says if a remote cannot store what it got. */
+const REMOTE_UNPACK_FAILED = /^error: remote unpack failed/m;
+
+/** Sends files whole if the remote cannot apply a difference: it may have lost the last manifest, which this push replaces. */
+async function send(
+  registry: Registry,
+  pushed: PushedCommit,
+  args: readonly string[],
+  call: CallOptions,
+): Promise<GitExit & { readonly stdout: Uint8Array }> {
+  if (sendsDeltas(registry, pushed)) {
+    const result = await registry.git.with(DELTAS).attempt(args, call);
+    if (!REMOTE_UNPACK_FAILED.test(result.stderr)) return result;
+  }
+  return await registry.git.attempt(args, call);
 }
 
 /** On this disk, the registry takes longer to apply a difference than to read a file. */

@@ -106,6 +106,19 @@ Deno.test("a publish over HTTP sends the changed lines of the manifest, unless m
   assert.equal(windows.at(-1), "pack.window=0");
 });
 
+Deno.test("a publish over HTTP replaces a manifest that the registry has lost, from which no difference can be applied", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot, bare } = world(dir.path);
+  await using _server = server;
+  await publishFrom(testContext(), trainer);
+  const manifest = git(bare, "rev-parse", "main:model-sync.json");
+  Deno.removeSync(join(bare, "objects", manifest.slice(0, 2), manifest.slice(2)));
+  writeFiles(trainer.modelsDir, { "BTC/rf.onnx": "two" });
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+  await pullTo(testContext(), bot);
+  assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "BTC/rf.onnx")), "two");
+});
+
 Deno.test("a pull over HTTP without a token, or with a wrong one, ends with exit code 3 and does not prompt", async () => {
   using dir = tempDir();
   const { server, trainer } = world(dir.path);
