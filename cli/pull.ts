@@ -54,7 +54,8 @@ export function pullNeeds({ settings, permissions }: Pick<Session, "settings" | 
 /** Pulls from the git registry as a recorded run, and prints the result. */
 export async function runPull(session: Session, flags: PullFlags): Promise<void> {
   const { context, settings, location } = session;
-  await using early = new EarlyTip(
+  // A run that may wait hours for its lock asks after it: meanwhile a release may be published.
+  await using early = session.waitsForLock === true ? undefined : new EarlyTip(
     context,
     () => gitRegistrySettings(settings, context, stateDirOf(context.fs, location)),
   );

@@ -14,9 +14,9 @@ export interface Tip {
 }
 
 /**
- * A query for the newest commit of a registry on this disk, which runs while the store is opened and locked. So the
- * answer shows only that nothing is new: where it names another commit, another run may have pulled that or a later one
- * meanwhile. Disposing of the query ends it.
+ * A query for the newest commit of a registry on this disk, which runs while the store is opened and locked without a
+ * wait. So the answer shows only that nothing is new: where it names another commit, another run may have pulled that or
+ * a later one meanwhile. Disposing of the query ends it.
  */
 export class EarlyTip implements AsyncDisposable {
   readonly #needless = new AbortController();

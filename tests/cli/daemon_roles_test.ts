@@ -5,10 +5,11 @@ import type { Terminal } from "../../cli/_world.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { acquireLock } from "../../lib/core/lock.ts";
 import { openStore } from "../../lib/store/store.ts";
+import { configuredPair } from "../helpers/machines.ts";
 import { HubWorld, MODELS as HUB_MODELS } from "../helpers/hub_world.ts";
 import { cliArgs, runCli } from "../helpers/run_cli.ts";
 import { runJson, world } from "../helpers/seed_world.ts";
-import { readFiles, tempDir } from "../helpers/temp_dir.ts";
+import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 
 /** A terminal that calls back once each of these has matched its text, in this order. */
@@ -57,6 +58,32 @@ Deno.test("two roles that find the store locked wait for it and for each other, 
     "pull activated",
     "pull unchanged",
   ], text());
+});
+
+Deno.test("a pull that waited for another run asks the registry after it: what was published meanwhile is pulled", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = configuredPair(dir.path);
+  writeFiles(trainer, { "models/a.json": "{}" });
+  await runJson(trainer, "publish", "--skip-training");
+  await runJson(bot, "pull");
+  const owner = { command: "rollback", runId: "r1", host: "bot" };
+  const lock = await acquireLock(Deno, join(bot, ".model-sync/lock"), owner, systemClock);
+  const stop = new AbortController();
+  let publishing: Promise<unknown> | undefined;
+  const publish = async () => {
+    writeFiles(trainer, { "models/new.json": "{}" });
+    await runJson(trainer, "publish", "--skip-training");
+    lock[Symbol.dispose]();
+  };
+  const { terminal, text } = terminalThat([
+    [[/waiting for another run: .*running rollback/], () => publishing = publish()],
+    [[/next client run at/], () => stop.abort()],
+  ]);
+  const args = ["--role", "client", "--run-on-start"];
+  const { code } = await runCli("daemon", args, { cwd: bot, stop: stop.signal, world: { stderr: terminal } });
+  await publishing;
+  assert.equal(code, 0, text());
+  assert.equal(readFiles(join(bot, "models"))["new.json"], "{}");
 });
 
 Deno.test("with several roles, each line of a run names its role; with one role, no line does", async () => {
