@@ -6,7 +6,6 @@ import { sha256At } from "../core/sha256_column.ts";
 import type { Manifest } from "../release/manifest.ts";
 import type { IndexedFile, ReleaseIndex } from "../release/release_index.ts";
 import { releaseDir } from "../store/releases.ts";
-import type { StagedFile } from "../store/staged_file.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { ReadColumns } from "../store/stat_columns.ts";
 import type { Store } from "../store/store.ts";
@@ -16,19 +15,18 @@ import type { Store } from "../store/store.ts";
  * next pull only takes longer.
  *
  * @param offer of this release
- * @param staged its files, without those of the replaced release that stayed where they were
+ * @param others the paths of its files, without those of the replaced release that stayed where they were
  */
 export async function indexRelease(
   store: Store,
   index: ReleaseIndex | undefined,
   { digest, files: { length } }: Manifest,
   { since }: Pick<Offer, "since">,
-  staged: readonly StagedFile[],
+  others: readonly string[],
 ): Promise<void> {
   if (index === undefined || length < index.filesMin) return;
   if (findEntry(store.fs, store.spare) === undefined) return;
   try {
-    const others = staged.map(({ path }) => path);
     if (since !== undefined && index.follow(since.active.digest, digest, others)) return;
     const { listed } = StatCache.ofRelease(store, digest);
     const paths = listed.paths.list();

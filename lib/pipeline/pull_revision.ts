@@ -65,17 +65,24 @@ export async function pullRevision(
 
   refuseTrainedFolder(store, choice);
   if (choice.mode === "mirror") await checkMirrorFolder(context, store, offer.files);
-  await using staging = new Staging(context, store, run.runId, source.index);
-  const openChecks = (manifest: Manifest) =>
-    openValidation(context, store, staging.dir, manifest, active, safeguards);
-  const { release, validation } = await run.step(
-    "stage",
-    () => stage(context, source, offer, staging, { ...options, openChecks, examinedSpare }),
-  );
-  checkKept(offer, accepted, staging.files);
-  if (offer.claim === undefined) refuse(release.manifest);
-  const valid = await run.step("validate", () => ValidRelease.ofStaged(context, store, release, validation));
-  const repaired = await run.step("install", () => install(context, store, staging, release));
+  const assemble = async () => {
+    await using staging = new Staging(context, store, run.runId, source.index);
+    const openChecks = (manifest: Manifest) =>
+      openValidation(context, store, staging.dir, manifest, active, safeguards);
+    const { release, validation } = await run.step(
+      "stage",
+      () => stage(context, source, offer, staging, { ...options, openChecks, examinedSpare }),
+    );
+    checkKept(offer, accepted, staging.files);
+    if (offer.claim === undefined) refuse(release.manifest);
+    const valid = await run.step(
+      "validate",
+      () => ValidRelease.ofStaged(context, store, release, validation),
+    );
+    const repaired = await run.step("install", () => install(context, store, staging, release));
+    return { release, valid, repaired, ...summaryOf(staging) };
+  };
+  const { release, valid, repaired, paths, writtenBytes } = await assemble();
   if (repaired > 0 && !isKnownDamaged(release.digest)) {
     context.log.warn(describeRepair(release.digest, repaired));
   }
@@ -90,11 +97,11 @@ export async function pullRevision(
   const otherWriter = accepted && recordedWriter(accepted.writer);
   rememberPulled(context, store, revision, release.manifest, unchanged, otherWriter);
   await tidyUp(context, store, unchanged ? undefined : options.keep);
-  if (!unchanged) await indexRelease(store, source.index, release.manifest, offer, staging.files);
+  if (!unchanged) await indexRelease(store, source.index, release.manifest, offer, paths);
   return pullReport(store, source, revision.id, release.manifest, {
     outcome: unchanged ? "unchanged" : "activated",
     changed: repaired > 0 ? repaired : countChangesOf(offer, active, release.manifest),
-    writtenBytes: writtenBytesOf(staging),
+    writtenBytes,
     otherWriter,
     signer,
   });
@@ -110,8 +117,13 @@ function describeRepair(digest: Digest, files: number): string {
   return `release ${shortDigest(digest)} was damaged in the store and is repaired (files: ${files})`;
 }
 
-function writtenBytesOf({ files }: Staging): number {
-  return files.reduce((sum, { how, bytes }) => how === "written" ? sum + bytes : sum, 0);
+/**
+ * Returns what the pull needs of a staging after its release is installed. The rest, 20 MB for 50,000 files, is free again
+ * before old releases are removed.
+ */
+function summaryOf({ files }: Staging): { readonly paths: readonly string[]; readonly writtenBytes: number } {
+  const writtenBytes = files.reduce((sum, { how, bytes }) => how === "written" ? sum + bytes : sum, 0);
+  return { paths: files.map(({ path }) => path), writtenBytes };
 }
 
 /** Returns the offer with a manifest that shares its entries with that of the active release, which saves memory. */
