@@ -15,6 +15,7 @@ import {
 } from "../../lib/release/model_set.ts";
 import { isUnchanged } from "../../lib/release/rescan_folder.ts";
 import { compareUtf8, portablePathProblem } from "../../lib/core/portable_path.ts";
+import { damage } from "../helpers/damage.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { ageFiles, memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -93,6 +94,22 @@ Deno.test({
       assert.equal(await findUnchanged(memory, models), digest, what);
       change(models);
       assert.equal(await findUnchanged(memory, models), undefined, what);
+    }
+  },
+});
+
+Deno.test({
+  name:
+    "FolderIndex knows nothing if a pipe, for whose writer git would wait, is in the place of a file, and replaces it",
+  ignore: !HAS_MEMORY,
+  async fn() {
+    for (const name of ["HEAD", "index", "folder.json"]) {
+      using dir = memoryDir();
+      const { models, memory, digest } = await remembered(dir.path);
+      damage(`${dir.path}/state/folder_index/${name}`, "a named pipe");
+      assert.equal(await findUnchanged(memory, models), undefined, name);
+      await readModelSet(testContext({ clock: LATER }), models, NO_CACHE, memory);
+      assert.equal(await findUnchanged(memory, models), digest, name);
     }
   },
 });
