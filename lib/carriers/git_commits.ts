@@ -1,10 +1,12 @@
 import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import { DiskError, ModelSyncError } from "../core/errors.ts";
+import type { Sha256 } from "../core/hash.ts";
 import { PathLookup } from "../core/path_lookup.ts";
 import { Turns } from "../core/turns.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../store/blob_memory.ts";
+import { HeldFiles } from "../store/held_files.ts";
 import { diverged, refuseDirty } from "../git/branch.ts";
 import { dropScratchObjects, MissingObjectError, readSmallBlob, withScratchObjects } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
@@ -36,7 +38,6 @@ import type { LfsParts } from "./lfs_parts.ts";
 import { behindPublisher, lookUpOf, setBack } from "./git_set_back.ts";
 import { type BlobPlace, byObject, rememberBlobs, stageBlobs, type WantedFiles } from "./stage_git_blobs.ts";
 import type { ManifestClaim, Offer, OtherWriter, Revision, Source } from "./carrier.ts";
-
 import type { GitSourceOptions } from "./git_source_options.ts";
 import type { PulledClone } from "./pulled_clone.ts";
 
@@ -103,12 +104,18 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
         : await this.#readClaim(opened, revision, { manifestBlob, signatureBlob });
       const own = releaseFilesOf(tree, claim?.manifest);
       reportClutter(this.#context.log, `commit ${revision.id.slice(0, 12)}`, leftOutOf(tree, own));
-      const files = offeredFiles(own, claim, this.#memory);
+      const files = offeredFiles(own, claim, this.#memory, this.#openHolds());
       if (claim === undefined) return { revision, claim, files };
       const problem = findClaimProblem(files, claim.manifest.files);
       const findOtherWriter = () => this.#findOtherWriter(revision, claim);
       return { revision, claim, files, problem, findOtherWriter };
     });
+  }
+
+  /** Returns what says whether the store holds a content. */
+  #openHolds(): (sha256: Sha256) => boolean {
+    const held = this.#store && new HeldFiles(this.#context, this.#store);
+    return (sha256) => held?.holds(sha256) === true;
   }
 
   /** As {@link PulledClone.withReplacing}. Nothing that was read from a replaced clone is used. */
@@ -336,7 +343,7 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
     });
     if (change === undefined) return undefined;
     const tree = await this.#opened?.readTree();
-    const files = offeredFiles(tree?.files ?? [], undefined, this.#memory);
+    const files = offeredFiles(tree?.files ?? [], undefined, this.#memory, this.#openHolds());
     return { ...change, revision: change.commit, files };
   }
 

@@ -1,5 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { DiskError, FailedError, ModelSyncError, RefusedError } from "../core/errors.ts";
+import type { Sha256 } from "../core/hash.ts";
 import { PathLookup } from "../core/path_lookup.ts";
 import { readSmallBlob } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
@@ -155,16 +156,24 @@ export function findClaimProblem(
   return undefined;
 }
 
-/** Returns the files of a commit, with digests from earlier pulls or else from the manifest. */
+/**
+ * Returns the files of a commit, with digests from earlier pulls or else from the manifest.
+ *
+ * @param holds whether the store holds a content. A digest that differs from the manifest counts only then: otherwise the
+ * memory may be damaged, and the download shows what the file is
+ */
 export function offeredFiles(
   files: readonly TreeFile[],
   claim: ManifestClaim | undefined,
   memory: BlobMemory | undefined,
+  holds: (sha256: Sha256) => boolean,
 ): Offer["files"] {
   const claimed = new PathLookup(claim?.manifest.files ?? []);
   return files.map(({ path, blob }) => {
     const file = claimed.get(path);
-    const sha256 = memory?.find(blob) ?? file?.sha256;
+    const known = memory?.find(blob);
+    const isTrusted = known !== undefined && (file === undefined || known === file.sha256 || holds(known));
+    const sha256 = isTrusted ? known : file?.sha256;
     // For many files, another object of each takes memory.
     return file !== undefined && file.sha256 === sha256 ? file : { path, sha256, size: file?.size };
   });

@@ -129,6 +129,24 @@ Deno.test("what a damaged memory of git objects has in the place of names does n
   assert.equal(memory.find(good), "a".repeat(64));
 });
 
+Deno.test("a damaged digest in the memory of git objects costs time: the release is not refused", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await pulledReleases(dir.path, [KEPT]);
+  const store = storeOf(testContext(), bot);
+  const path = `${store.root}/git_blobs.json`;
+  const [kept, damaged] = [await sha256Hex("kept"), "0".repeat(64)];
+  const text = Deno.readTextFileSync(path).replace(kept, damaged);
+  assert.ok(text.includes(damaged));
+  Deno.writeTextFileSync(path, text);
+  // Without the last revision, the whole commit is compared with its manifest.
+  Deno.removeSync(store.revisions);
+  const next = { ...KEPT, "b.npy": "new" };
+  await publishFiles(trainer, next);
+  assert.equal((await pullTo(testContext(), bot)).outcome, "activated");
+  assert.deepEqual(readFiles(bot.modelsDir), next);
+  assert.ok(!Deno.readTextFileSync(path).includes(damaged));
+});
+
 Deno.test("a disk that takes no digests of git objects costs the next pull only time", async () => {
   using dir = memoryDir();
   const faults: string[] = [];
