@@ -1,4 +1,5 @@
 import { onceAfter } from "./clock.ts";
+import { concatenate } from "./concatenate.ts";
 import { FailedError, UsageError } from "./errors.ts";
 import { ifFound } from "./files.ts";
 import { formatDuration } from "./format.ts";
@@ -77,6 +78,9 @@ const KILL_GRACE_MS = 5_000;
  */
 const LAST_WORDS_MS = 2_000;
 
+/** How long after a program of its group this process may hear of a signal to both, such as that of Ctrl-C. */
+const OWN_SIGNAL_MS = 100;
+
 /** On Windows, a process group would only keep Ctrl-C from the program. */
 const HAS_PROCESS_GROUPS = Deno.build.os !== "windows";
 
@@ -154,6 +158,7 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
         feed(child, request),
       ]);
       const [status, tail] = await Promise.race([ended, cut.promise]);
+      if (status.signal !== null && !ownGroup) await Promise.race([later(OWN_SIGNAL_MS), cut.promise]);
       if (cut.isDue) await cut.promise;
       return { code: status.code, stderr: tail };
     } finally {
@@ -242,7 +247,7 @@ export async function runProcess(
   request: ProcessRequest,
 ): Promise<ProcessExit & { readonly stdout: Uint8Array }> {
   const process = spawn(request);
-  const chunks: Uint8Array[] = [];
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   for await (const chunk of process.stdout) {
     size += chunk.length;
@@ -342,14 +347,6 @@ function describe({ title, command, args }: ProcessRequest): string {
   return `"${title ?? words.slice(0, 3).join(" ")}"`;
 }
 
-function concatenate(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const only = chunks[0];
-  if (chunks.length === 1 && only !== undefined) return only;
-  const result = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    result.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return result;
+function later(ms: number): Promise<void> {
+  return new Promise((resolve) => onceAfter(ms, resolve));
 }

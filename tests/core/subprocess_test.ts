@@ -190,6 +190,16 @@ Deno.test("runProcess() stops a program when its signal is aborted, with the sig
   );
 });
 
+Deno.test("a program that Ctrl-C ends before this process hears of it was stopped, and did not fail", async () => {
+  const controller = new AbortController();
+  const reason = new Error("stopped");
+  const process = spawnProcess(shell("kill -INT $$", { isAlone: true, signal: controller.signal }));
+  setTimeout(() => controller.abort(reason), 50);
+  await Array.fromAsync(process.stdout);
+  await assert.rejects(process.exit, (error) => error === reason);
+  assert.equal((await runProcess(spawnProcess, shell("kill -INT $$", { isAlone: true }))).code, 130);
+});
+
 Deno.test("the output of a stopped program is never returned as complete", async () => {
   const controller = new AbortController();
   const reason = new Error("stopped");

@@ -1,4 +1,5 @@
 import type { Clock } from "../../lib/core/clock.ts";
+import { concatenate } from "../../lib/core/concatenate.ts";
 import { neverAborted } from "../../lib/core/context.ts";
 import { withDeadline } from "../../lib/core/deadline.ts";
 import { formatBytes } from "../../lib/core/format.ts";
@@ -43,7 +44,7 @@ export async function readBody(
 }
 
 async function readPieces(
-  stream: ReadableStream<Uint8Array>,
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   bytesMax: number,
   signal: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer> | "too long"> {
@@ -51,7 +52,7 @@ async function readPieces(
   // A stream that fails while it is cancelled has ended, as intended.
   const cancel = () => reader.cancel().catch(() => {});
   signal.addEventListener("abort", cancel, { once: true });
-  const pieces: Uint8Array[] = [];
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
   for (;;) {
     const { done, value } = await reader.read();
@@ -65,17 +66,7 @@ async function readPieces(
     pieces.push(value);
   }
   signal.removeEventListener("abort", cancel);
-  return joined(pieces, length);
-}
-
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const body = new Uint8Array(length);
-  let offset = 0;
-  for (const piece of pieces) {
-    body.set(piece, offset);
-    offset += piece.length;
-  }
-  return body;
+  return concatenate(pieces, length);
 }
 
 /** Events per request: twice what a node sends (`BATCH_EVENTS_MAX`). */
