@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { listFolder } from "../../lib/core/folders.ts";
+import { asciiText } from "../install/ascii_text.ts";
 
 /** The module that runs the script, and from which others load its functions. */
 export const LOAD_FILE = "load.js";
@@ -47,7 +48,7 @@ export function writeStartScript(folder: string, frequent: readonly string[]): v
       Deno.writeTextFileSync(file, moduleOf(path, text, moved));
     }
   }
-  Deno.writeTextFileSync(join(folder, SCRIPT_FILE), ascii(scriptOf(functions)));
+  Deno.writeTextFileSync(join(folder, SCRIPT_FILE), asciiText(scriptOf(functions)));
   writeLoader(folder, { isCompiled: false });
 }
 
@@ -179,9 +180,4 @@ function loadedBy(texts: ReadonlyMap<string, string>, entries: readonly string[]
     );
   }
   return found;
-}
-
-/** V8 keeps a text without other characters in half of the memory, and reads it faster. */
-function ascii(text: string): string {
-  return text.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

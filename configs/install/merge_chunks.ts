@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { listFolder } from "../../lib/core/folders.ts";
+import { asciiText } from "./ascii_text.ts";
 
 /** The file of a merged bundle that a launcher starts. */
 export const RUN_FILE = "run.js";
@@ -65,15 +66,6 @@ export async function mergeChunks(
   // A file of its own: what is loaded later would wait for the end of the file that runs the command.
   Deno.writeTextFileSync(join(folder, RUN_FILE), runText(clone));
   Deno.writeTextFileSync(join(folder, LATER_FILE), laterText(later));
-}
-
-/**
- * Returns a file with other characters than ASCII as escapes, which the bundler writes only into strings: not into regular
- * expressions and comments. A single other character makes V8 copy the file into two bytes for each character, which takes
- * a start a millisecond longer.
- */
-function asciiText(text: string): string {
-  return text.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** Returns a file that runs the merged one; the source, with a warning, if the disk or a hand damaged that one. */
