@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
+import { ignoreDiskError } from "../core/errors.ts";
 import { type FileSystem, findEntry, replaceFile } from "../core/files.ts";
 import { Git } from "./git.ts";
 import { INDEX_CHECKSUM_BYTES, indexChecksum } from "./index_file.ts";
@@ -60,14 +60,20 @@ export async function listChangedFiles(
     config: [...STRICT, `core.trustctime=${trustsCtime}`],
   });
   // This plumbing command compares times and sizes only, unlike `git diff`.
-  const listing = git.attempt(["diff-files", "--name-only", "-z"], {
-    action: `check ${root} for changes`,
-    isAlone: true,
-  });
-  const [{ code, stdout }, bytes] = await settleAll([listing, readIntact(context.fs, index, checksum)]);
-  if (code !== 0 || bytes === undefined) return undefined;
+  const [listing, reading] = await Promise.allSettled([
+    git.attempt(["diff-files", "--name-only", "-z"], { action: `check ${root} for changes`, isAlone: true }),
+    readIntact(context.fs, index, checksum),
+  ]);
+  // Git fails, too, if the disk does not return the index, which is only a memory.
+  if (reading.status === "rejected") {
+    ignoreDiskError(reading.reason);
+    return undefined;
+  }
+  if (listing.status === "rejected") throw listing.reason;
+  const { code, stdout } = listing.value;
+  if (code !== 0 || reading.value === undefined) return undefined;
   const changed = new Set(new TextDecoder().decode(stdout).split("\0").filter((path) => path !== ""));
-  return { changed, index: bytes };
+  return { changed, index: reading.value };
 }
 
 /**

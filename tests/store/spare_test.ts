@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { basename, dirname, join } from "node:path";
 import { ifFound } from "../../lib/core/files.ts";
 import { type Clock, systemClock } from "../../lib/core/clock.ts";
+import type { SpawnProcess } from "../../lib/core/subprocess.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { activeManifest, readPointer } from "../../lib/store/pointers.ts";
 import { listReleaseNames, releaseDir } from "../../lib/store/releases.ts";
@@ -20,7 +21,7 @@ import {
 } from "../helpers/machines.ts";
 import { git } from "../helpers/test_git.ts";
 import { memoryDir, readFiles, type TempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { testContext } from "../helpers/test_context.ts";
+import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 
 const KEPT = {
   "ADA/f.npy": "f",
@@ -267,6 +268,25 @@ Deno.test("a damaged index costs time, not a file of the release", async () => {
   await stepsOfPull(bot, INDEXED);
   assert.deepEqual(readFiles(bot.modelsDir), more("5"));
   assert.notDeepEqual(Deno.readFileSync(path), index);
+});
+
+Deno.test("an index that the disk does not return costs time, not the pull, also if git dies of it", async () => {
+  using dir = memoryDir();
+  const { trainer, bot } = await botWithIndex(dir);
+  const path = join(storeOf(testContext(), bot).root, "release_index/index");
+  const open: typeof Deno.open = (file, options) =>
+    String(file) === path ? Promise.reject(osError("EIO")) : Deno.open(file, options);
+  const dying: SpawnProcess = (request) => {
+    const isHit = request.args.includes("diff-files");
+    return isolatedSpawn(isHit ? { ...request, command: "sh", args: ["-c", "kill -BUS $$"] } : request);
+  };
+  for (const [text, spawn] of [["6", isolatedSpawn], ["7", dying]] as const) {
+    const before = Deno.statSync(path).ino;
+    await publishFiles(trainer, release(text));
+    await pullTo(testContext({ fs: { ...Deno, open }, spawn, clock: LATER }), bot, INDEXED);
+    assert.deepEqual(readFiles(bot.modelsDir), release(text));
+    assert.notEqual(Deno.statSync(path).ino, before);
+  }
 });
 
 Deno.test("a damaged path in the notes of the index costs time, not a file of the release", async () => {
