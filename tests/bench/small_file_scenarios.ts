@@ -16,20 +16,21 @@ async function writeSmallModels(modelsDir: string, count: number, signal: AbortS
   return bytes;
 }
 
-/** Very many small files: the first pull, pulls after one change, a rollback and a check of every byte. */
+/** Very many small files, of an installation: the first pull, pulls after one change, a rollback and a check of every byte. */
 export async function pullSmallFiles(bench: Workbench): Promise<void> {
   const { trainer, bot, registry } = makeWorld(bench.dir);
   const count = bench.scale.count(50_000);
   const bytes = await writeSmallModels(join(trainer, "models"), count, bench.signal);
+  const program = await bench.install();
   const files = `${count.toLocaleString("en-US")} files of 1 to 10 KiB`;
-  await bench.cli(trainer, "publish");
+  await bench.run(trainer, [program, "publish"]);
   const hand = join(bench.dir, "hand");
   Deno.mkdirSync(hand);
   await bench.shell(
     hand,
     `git init -q -b main registry && git -C registry remote add origin ${registry} && sync`,
   );
-  const first = await bench.cli(bot, "pull");
+  const first = await bench.run(bot, [program, "pull"]);
   await bench.shell(bench.dir, "sync");
   const byHand = await bench.shell(
     hand,
@@ -43,16 +44,16 @@ export async function pullSmallFiles(bench: Workbench): Promise<void> {
   // The fifth pull removes a release for the first time. The pulls after it assemble theirs in the removed one's folder.
   for (let round = 0; round < rounds * 2; round++) {
     await writeModel(join(trainer, "models", CHANGED_MODEL), 2048 + round, bench.signal);
-    await bench.cli(trainer, "publish");
+    await bench.run(trainer, [program, "publish"]);
     await bench.shell(bench.dir, "sync");
-    (round < rounds ? linking : pulls).push(await bench.cli(bot, "pull"));
+    (round < rounds ? linking : pulls).push(await bench.run(bot, [program, "pull"]));
     statuses.push(await bench.shell(join(hand, "registry"), "git status"));
   }
   const wallMs = (runs: readonly Measured[]) => median(runs.map((run) => run.wallMs));
   const beyondMs = wallMs(pulls) - wallMs(statuses);
-  const unchanged = await bench.cli(bot, "pull");
-  const verified = await bench.cli(bot, "verify", "--deep");
-  const rolledBack = await bench.cli(bot, "rollback");
+  const unchanged = await bench.run(bot, [program, "pull"]);
+  const verified = await bench.run(bot, [program, "verify", "--deep"]);
+  const rolledBack = await bench.run(bot, [program, "rollback"]);
   const peakMb = Math.max(...[first, ...linking, ...pulls].map(({ peakKiB }) => peakKiB * 1024 / 1e6));
   bench.report(
     {

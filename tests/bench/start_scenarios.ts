@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { EXECUTABLE } from "../helpers/executable.ts";
-import { PROJECT } from "../helpers/run_cli.ts";
 import { median, ms } from "./units.ts";
 import type { Workbench } from "./workbench.ts";
 import { makeWorld, writeModels } from "./world.ts";
@@ -16,9 +15,7 @@ async function pulledBot(bench: Workbench, program: string) {
 
 /** The time of `status` of an installed launcher, and that of an unchanged pull. */
 export async function installedStart(bench: Workbench): Promise<void> {
-  const prefix = join(bench.dir, "prefix");
-  await bench.script(PROJECT, "configs/install.ts", "--prefix", prefix);
-  const launcher = join(prefix, "bin/model-sync");
+  const launcher = await bench.install();
   const { bot, registry } = await pulledBot(bench, launcher);
   const times: Record<"status" | "pull" | "deno" | "remote", number[]> = {
     status: [],

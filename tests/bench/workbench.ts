@@ -81,6 +81,13 @@ export class Workbench {
     return await this.deno(cwd, [...taskWords(command), ...args]);
   }
 
+  /** Installs the program, and returns the launcher that users start. */
+  async install(): Promise<string> {
+    const prefix = join(this.dir, "prefix");
+    await this.script(PROJECT, "configs/install.ts", "--prefix", prefix);
+    return join(prefix, "bin/model-sync");
+  }
+
   /** As {@link run}, for a script of the project. */
   async script(cwd: string, path: string, ...args: readonly string[]): Promise<Measured> {
     return await this.deno(cwd, ["-A", join(PROJECT, path), ...args]);
