@@ -1,10 +1,13 @@
 import { FailedError, osErrorCode } from "./errors.ts";
 import type { FileSystem } from "./files.ts";
 
+/** Error code: a file has not the bytes that were listed for the publish. */
+export const MODELS_CHANGING = "MODELS_CHANGING";
+
 /** Returns the error for a file that changes while it is published, whatever the carrier. */
 export function changedFile(path: string): FailedError {
   return new FailedError(`Cannot publish ${path}: it changed while it was being published`, {
-    code: "MODELS_CHANGING",
+    code: MODELS_CHANGING,
     hint: "wait until the training has finished and run again",
   });
 }

@@ -100,13 +100,13 @@ export class FolderIndex implements FolderMemory {
     const { fs } = this.#context;
     // Git indexes on Windows have no inodes, and no times of changed attributes.
     if (Deno.build.os === "windows" || ("followedLinks" in found && found.followedLinks)) {
-      await removeTree(fs, this.#dir);
+      await this.forget();
       return;
     }
     const before = this.#rows;
     this.#rows = undefined;
     // A damaged entry must not make the publish fail: the whole folder is recreated.
-    if (!this.#isSound()) await removeTree(fs, this.#dir);
+    if (!this.#isSound()) await this.forget();
     createIndexFolder(fs, this.#dir);
     const now = this.#nowMs;
     const span = { beginMs: Math.min(now, this.#listedMs ?? now), endMs: now };
@@ -130,6 +130,10 @@ export class FolderIndex implements FolderMemory {
         return [path, mtimeMs, ctimeMs, stat.inode];
       }),
     });
+  }
+
+  async forget(): Promise<void> {
+    await removeTree(this.#context.fs, this.#dir);
   }
 
   /** Returns the remembered files; `undefined` for damage. */

@@ -1,8 +1,9 @@
 import type { Publication, Publisher } from "../carriers/carrier.ts";
 import type { ValidateSettings } from "../config/sections/validate.ts";
+import { MODELS_CHANGING } from "../core/changed_file.ts";
 import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
-import { DiskError, diskError, messageOf, UsageError } from "../core/errors.ts";
+import { DiskError, diskError, messageOf, ModelSyncError, UsageError } from "../core/errors.ts";
 import { type Carrier, type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
 import {
   findChangedFiles,
@@ -90,7 +91,10 @@ export async function publish<Result extends Publication>(
   const [publication] = await settleAll([
     run.step("publish", () => publisher.publish(models, sending.resolve)).finally(sending.resolve),
     sending.promise.then(remember),
-  ]);
+  ]).catch(async (error: unknown) => {
+    if (error instanceof ModelSyncError && error.code === MODELS_CHANGING) await folder.forget();
+    throw error;
+  });
   if (publication.outcome === "published") {
     keepFiles(context, store, models);
   }
@@ -168,6 +172,12 @@ class FolderReader {
     const models = await hashWithCache(this.#context, this.#store, found, this.#options);
     await this.#memory.remember(found, models);
     return { models, remember: ALREADY_REMEMBERED };
+  }
+
+  /** Forgets the digests of the folder: after a wrong one, which may be a damaged one, the next publish reads all files. */
+  async forget(): Promise<void> {
+    await this.#memory.forget();
+    StatCache.removeOfPublished(this.#store);
   }
 
   /** The models may have been sent: a failure of the disk costs only the time of another reading. */

@@ -28,12 +28,15 @@ export interface FolderMemory {
   findChanges(dir: string): Promise<FolderChanges | undefined>;
   /** Remembers a folder. What changed a moment ago counts as changed the next time. */
   remember(found: FoundFiles | RescannedFiles, set: ModelSet): Promise<void>;
+  /** Forgets the folder. */
+  forget(): Promise<void>;
 }
 
 /** Remembers no folder, for a carrier that has to check every file anyway. */
 export const NO_FOLDER_MEMORY: FolderMemory = {
   findChanges: () => Promise.resolve(undefined),
   remember: () => Promise.resolve(),
+  forget: () => Promise.resolve(),
 };
 
 /** A file to publish. */

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { type Clock, systemClock } from "../../lib/core/clock.ts";
+import { sha256Hex } from "../../lib/core/hash.ts";
 import { FILE_DAMAGES, INDEX_DAMAGES, OBJECT_DAMAGES, unpack } from "../helpers/clone_damages.ts";
 import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
@@ -60,6 +62,35 @@ Deno.test("publish() clones again if its clone has lost a folder of models, the 
       assert.deepEqual(published.sort(), Object.keys(readFiles(trainer.modelsDir)).sort());
     });
   }
+});
+
+Deno.test("a damaged digest in the stat cache of the published folder fails one publish, not each later one", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  // Nothing in the folder has changed just now, as git and this program see it.
+  const write = (files: Readonly<Record<string, string>>) => {
+    writeFiles(trainer.modelsDir, files);
+    for (const path of Object.keys(files)) Deno.utimeSync(join(trainer.modelsDir, path), 1000, 1000);
+  };
+  const later: Clock = { ...systemClock, now: () => new Date(Date.now() + 3_600_000) };
+  const publishLater = () => publishFrom(testContext({ clock: later }), trainer);
+  write({ "a.joblib": "a", "b.joblib": "b" });
+  await publishLater();
+  const state = join(dir.path, "trainer/.model-sync");
+  const cache = join(state, "stat_cache/published.bin");
+  const bytes = Deno.readFileSync(cache);
+  const at = new TextDecoder("latin1").decode(bytes).indexOf(await sha256Hex("a"));
+  assert.notEqual(at, -1);
+  bytes[at] = bytes[at] === "0".charCodeAt(0) ? "1".charCodeAt(0) : "0".charCodeAt(0);
+  Deno.writeFileSync(cache, bytes);
+  // Damage there costs the time of a whole scan, which uses the cache.
+  Deno.removeSync(join(state, "folder_index"), { recursive: true });
+  write({ "b.joblib": "new" });
+  await assert.rejects(publishLater(), { code: "MODELS_CHANGING" });
+  assert.equal((await publishLater()).outcome, "published");
+  const bot = machine(dir.path, "bot", registryOf(trainer));
+  await pullTo(testContext(), bot);
+  assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
 });
 
 Deno.test("publish() keeps a release whose push failed, although its clone was damaged since", async () => {

@@ -122,6 +122,7 @@ Deno.test("a publish of few changes succeeds although the disk has no room for t
   writeFiles(trainer.modelsDir, { "c.onnx": "three" });
   const full = new DiskError("Cannot write: the disk is full", { code: "DISK_FULL" });
   const memory: FolderMemory = {
+    ...NO_FOLDER_MEMORY,
     findChanges: (folder) => index.findChanges(folder),
     remember: () => Promise.reject(full),
   };
@@ -146,6 +147,7 @@ Deno.test("a publish completes the memory of the folder while the target works, 
     const steps: string[] = [];
     const remembered = Promise.withResolvers<void>();
     const memory: FolderMemory = {
+      ...NO_FOLDER_MEMORY,
       findChanges: (folder) => index.findChanges(folder),
       remember: () => Promise.resolve(void steps.push("remembered")).then(remembered.resolve),
     };
