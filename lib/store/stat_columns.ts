@@ -30,6 +30,26 @@ const FORMAT = 2;
 /** The magic number, the format, the number of files, the bytes of the paths. */
 const HEADER_NUMBERS = 4;
 const FILE_NUMBERS = 4;
+const NUMBER_BYTES = Float64Array.BYTES_PER_ELEMENT;
+
+/** Where the columns of a file are, in bytes. The numbers of the files follow the header. */
+interface Layout {
+  readonly fileCount: number;
+  readonly digitsAt: number;
+  readonly namesAt: number;
+  readonly length: number;
+}
+
+/** Returns what the header of a file says; `undefined` if it is damaged. */
+function layoutOf(bytes: Uint8Array): Layout | undefined {
+  if (bytes.length < HEADER_NUMBERS * NUMBER_BYTES) return undefined;
+  const header = new Float64Array(bytes.slice(0, HEADER_NUMBERS * NUMBER_BYTES).buffer);
+  const [magic, format, fileCount = 0, nameBytes = 0] = header;
+  if (magic !== MAGIC || format !== FORMAT || !isCount(fileCount) || !isCount(nameBytes)) return undefined;
+  const digitsAt = (HEADER_NUMBERS + fileCount * FILE_NUMBERS) * NUMBER_BYTES;
+  const namesAt = digitsAt + fileCount * SHA256_DIGITS;
+  return { fileCount, digitsAt, namesAt, length: namesAt + nameBytes };
+}
 
 /** Encodes the columns. Numbers have the machine's byte order: a cache is not moved between machines. */
 export function encodeColumns(columns: StatColumns): Uint8Array {
@@ -37,7 +57,7 @@ export function encodeColumns(columns: StatColumns): Uint8Array {
   const encoder = new TextEncoder();
   const names = encoder.encode(paths.join("\0"));
   const numberCount = HEADER_NUMBERS + paths.length * FILE_NUMBERS;
-  const digitsAt = numberCount * Float64Array.BYTES_PER_ELEMENT;
+  const digitsAt = numberCount * NUMBER_BYTES;
   const namesAt = digitsAt + paths.length * SHA256_DIGITS;
   const bytes = new Uint8Array(namesAt + names.length);
   const numbers = new Float64Array(bytes.buffer, 0, numberCount);
@@ -54,23 +74,15 @@ export function encodeColumns(columns: StatColumns): Uint8Array {
 
 /** Decodes the output of {@link encodeColumns}; `undefined` for anything else, as for a damaged cache. */
 export function decodeColumns(bytes: Uint8Array): ReadColumns | undefined {
-  if (bytes.length < HEADER_NUMBERS * Float64Array.BYTES_PER_ELEMENT) return undefined;
   // Numbers have to be aligned, as they are if the bytes are those of a whole file.
-  const { buffer, byteOffset } = bytes.byteOffset % Float64Array.BYTES_PER_ELEMENT === 0
-    ? bytes
-    : bytes.slice();
-  const [magic, format, fileCount = 0, nameBytes = 0] = new Float64Array(buffer, byteOffset, HEADER_NUMBERS);
-  if (!isCount(fileCount) || !isCount(nameBytes)) return undefined;
-  const numberCount = HEADER_NUMBERS + fileCount * FILE_NUMBERS;
-  const numberBytes = numberCount * Float64Array.BYTES_PER_ELEMENT;
-  const digitBytes = fileCount * SHA256_DIGITS;
-  if (magic !== MAGIC || format !== FORMAT || numberBytes + digitBytes + nameBytes !== bytes.length) {
-    return undefined;
-  }
+  const { buffer, byteOffset } = bytes.byteOffset % NUMBER_BYTES === 0 ? bytes : bytes.slice();
+  const layout = layoutOf(bytes);
+  if (layout?.length !== bytes.length) return undefined;
+  const { fileCount, digitsAt, namesAt } = layout;
   // Copied, so that the memory of the whole file is free again.
-  const numbers = new Float64Array(buffer, byteOffset, numberCount).slice();
-  const digits = new TextDecoder("latin1").decode(bytes.subarray(numberBytes, numberBytes + digitBytes));
-  const paths = new PathColumn(new TextDecoder().decode(bytes.subarray(numberBytes + digitBytes)));
+  const numbers = new Float64Array(buffer, byteOffset, digitsAt / NUMBER_BYTES).slice();
+  const digits = new TextDecoder("latin1").decode(bytes.subarray(digitsAt, namesAt));
+  const paths = new PathColumn(new TextDecoder().decode(bytes.subarray(namesAt)));
   if (paths.count !== fileCount) return undefined;
   let offset = HEADER_NUMBERS;
   const next = (count: number) => numbers.subarray(offset, offset += count);
@@ -95,16 +107,14 @@ export function findDigestRow(
   file: Pick<Deno.FsFile, "readSync" | "seekSync">,
   sha256: string,
 ): number | "damaged" | undefined {
-  const header = readAt(file, 0, HEADER_NUMBERS * Float64Array.BYTES_PER_ELEMENT);
-  if (header.length < HEADER_NUMBERS * Float64Array.BYTES_PER_ELEMENT) return "damaged";
-  const [magic, format, fileCount = 0] = new Float64Array(header.buffer);
-  if (magic !== MAGIC || format !== FORMAT || !isCount(fileCount) || fileCount === 0) return "damaged";
-  const start = (HEADER_NUMBERS + fileCount * FILE_NUMBERS) * Float64Array.BYTES_PER_ELEMENT;
+  const layout = layoutOf(readAt(file, 0, HEADER_NUMBERS * NUMBER_BYTES));
+  if (layout === undefined || layout.fileCount === 0) return "damaged";
+  const { fileCount, digitsAt } = layout;
   const block = new Uint8Array(SEARCH_FILES * SHA256_DIGITS);
   const decoder = new TextDecoder("latin1");
   for (let first = 0; first < fileCount; first += SEARCH_FILES) {
     const bytes = block.subarray(0, Math.min(SEARCH_FILES, fileCount - first) * SHA256_DIGITS);
-    if (readInto(file, start + first * SHA256_DIGITS, bytes) < bytes.length) return "damaged";
+    if (readInto(file, digitsAt + first * SHA256_DIGITS, bytes) < bytes.length) return "damaged";
     const row = findSha256(decoder.decode(bytes), sha256);
     if (row !== undefined) return first + row;
   }
@@ -143,21 +153,15 @@ export function findOtherInodes(own: Uint8Array, other: Uint8Array): OtherRows |
 function numbersOf(
   bytes: Uint8Array,
 ): { readonly count: number; readonly inodes: Float64Array; readonly names: Uint8Array } | undefined {
-  const size = Float64Array.BYTES_PER_ELEMENT;
-  if (bytes.byteOffset % size !== 0 || bytes.length < HEADER_NUMBERS * size) return undefined;
-  const [magic, format, count = 0, nameBytes = 0] = new Float64Array(
-    bytes.buffer,
-    bytes.byteOffset,
-    HEADER_NUMBERS,
-  );
-  if (magic !== MAGIC || format !== FORMAT || !isCount(count) || !isCount(nameBytes)) return undefined;
-  const start = (HEADER_NUMBERS + count * FILE_NUMBERS) * size + count * SHA256_DIGITS;
-  if (start + nameBytes !== bytes.length) return undefined;
-  const inodesAt = bytes.byteOffset + (HEADER_NUMBERS + count * (FILE_NUMBERS - 1)) * size;
+  const layout = layoutOf(bytes);
+  if (bytes.byteOffset % NUMBER_BYTES !== 0 || layout?.length !== bytes.length) return undefined;
+  const { fileCount: count, digitsAt, namesAt } = layout;
+  // They are the last numbers.
+  const inodesAt = bytes.byteOffset + digitsAt - count * NUMBER_BYTES;
   return {
     count,
     inodes: new Float64Array(bytes.buffer, inodesAt, count),
-    names: bytes.subarray(start),
+    names: bytes.subarray(namesAt),
   };
 }
 
