@@ -2,14 +2,8 @@ import { basename, delimiter, dirname, join } from "node:path";
 import { clonedCommit } from "../../cli/_version.ts";
 import { homeFolder } from "../../lib/core/home_folder.ts";
 import { FailedError } from "../../lib/core/errors.ts";
-import {
-  findEntry,
-  findText,
-  makeReadableFolder,
-  removeIfThere,
-  removeTree,
-  replaceFile,
-} from "../../lib/core/files.ts";
+import { findEntry, findText, makeReadableFolder, removeIfThere, removeTree } from "../../lib/core/files.ts";
+import { replaceFile } from "../../lib/core/replace_file.ts";
 import { listFolder, TemporaryFolder } from "../../lib/core/folders.ts";
 import { neverAborted } from "../../lib/core/context.ts";
 import { hashFile, sha256Hex } from "../../lib/core/hash.ts";

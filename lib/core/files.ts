@@ -1,6 +1,5 @@
 import { dirname, join, resolve } from "node:path";
 import { decodeUtf8 } from "./decode_utf8.ts";
-import { encodeText } from "./encode_pieces.ts";
 import { osErrorCode, UsageError } from "./errors.ts";
 import { formatBytes } from "./format.ts";
 import { readAt } from "./read_at.ts";
@@ -274,54 +273,6 @@ export function makeReadableFolder(fs: FileSystem, path: string): void {
   if (missing.length === 0) return;
   fs.mkdirSync(path, { recursive: true });
   for (const folder of missing) setMode(fs, folder, READABLE_FOLDER_MODE);
-}
-
-/**
- * Replaces a small file atomically: a crash leaves the old content or the new one. It writes a file beside it, syncs
- * it, renames it over the old one and syncs the folder.
- *
- * @param mode set whatever the umask. Without it, the umask decides.
- * @param mayRevert whether the folder is not synced: a power cut may bring back the old content, or no file
- */
-export function replaceFile(
-  fs: FileSystem,
-  path: string,
-  content: string | Uint8Array,
-  mode?: number,
-  mayRevert = false,
-): void {
-  const temporary = `${path}.new`;
-  try {
-    writeSynced(fs, temporary, content, mode);
-    fs.renameSync(temporary, path);
-  } catch (error) {
-    removeQuietly(fs, temporary);
-    throw error;
-  }
-  if (!mayRevert) syncFolder(fs, dirname(path));
-}
-
-/**
- * Removes an incomplete file, which needs space on a full disk. A failure is ignored: the caller reports the failed
- * write.
- */
-function removeQuietly(fs: FileSystem, path: string): void {
-  try {
-    fs.removeSync(path);
-  } catch {
-    // The next write replaces the file.
-  }
-}
-
-function writeSynced(fs: FileSystem, path: string, content: string | Uint8Array, mode?: number): void {
-  // A link would redirect the write, a named pipe would wait for a reader, and a file would keep its mode.
-  if (findEntry(fs, path) !== undefined) removeIfThere(fs, path);
-  const options = { write: true, create: true, truncate: true };
-  using file = fs.openSync(path, mode === undefined ? options : { ...options, mode });
-  if (mode !== undefined) setMode(fs, path, mode);
-  const pieces = typeof content === "string" ? encodeText(content) : [content];
-  for (const piece of pieces) writeAllSync(file, piece);
-  file.syncSync();
 }
 
 /** Writes all of `data` synchronously. A single `writeSync` may write only a part. */

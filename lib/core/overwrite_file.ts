@@ -1,5 +1,6 @@
 import { isDiskFull } from "./errors.ts";
-import { type FileSystem, findFile, replaceFile, writeAllSync } from "./files.ts";
+import { type FileSystem, findFile, writeAllSync } from "./files.ts";
+import { replaceFile } from "./replace_file.ts";
 
 /** A block of most file systems. Padded to blocks, the next content mostly fits into the old file. */
 const STEP_BYTES = 4096;

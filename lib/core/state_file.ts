@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { osErrorCode } from "./errors.ts";
-import { type FileSystem, findText, replaceFile, STATE_BYTES_MAX, UnusableFileError } from "./files.ts";
-import { replaceUnsynced } from "./replace_unsynced.ts";
+import { type FileSystem, findText, STATE_BYTES_MAX, UnusableFileError } from "./files.ts";
+import { replaceFile, replaceUnsynced } from "./replace_file.ts";
 import { clearWay, removeState } from "./set_aside.ts";
 import { UNCOMPILED } from "./zod_options.ts";
 

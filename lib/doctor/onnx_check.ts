@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { replaceFile } from "../core/files.ts";
+import { replaceFile } from "../core/replace_file.ts";
 import { tryInProcess } from "../validators/onnx/onnx_process.ts";
 import { type Check, pass } from "./check.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { replaceFile } from "../core/files.ts";
+import { replaceFile } from "../core/replace_file.ts";
 import { keepBranch } from "./branch.ts";
 import { findHooks, type HookName, type Hooks, runHook } from "./hooks.ts";
 import { openJournal, scratchOf, takeBack } from "./journal.ts";

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { findText, removeFile, replaceFile } from "../core/files.ts";
+import { findText, removeFile } from "../core/files.ts";
+import { replaceFile } from "../core/replace_file.ts";
 
 /** The file of a registry that puts files into Git LFS. */
 export const ATTRIBUTES = ".gitattributes";

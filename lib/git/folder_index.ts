@@ -2,7 +2,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import type { Context } from "../core/context.ts";
 import { findBytes, findEntry, ifFound, removeTree, UnusableFileError } from "../core/files.ts";
-import { replaceUnsynced } from "../core/replace_unsynced.ts";
+import { replaceUnsynced } from "../core/replace_file.ts";
 import { StateFile } from "../core/state_file.ts";
 import { VERSION } from "../core/version.ts";
 import { Digest } from "../release/manifest.ts";

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { ignoreDiskError } from "../core/errors.ts";
-import { type FileSystem, findEntry, replaceFile } from "../core/files.ts";
+import { type FileSystem, findEntry } from "../core/files.ts";
+import { replaceFile } from "../core/replace_file.ts";
 import { Git } from "./git.ts";
 import { INDEX_CHECKSUM_BYTES, indexChecksum } from "./index_file.ts";
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { type FileSystem, findEntry, replaceFile } from "../core/files.ts";
+import { type FileSystem, findEntry } from "../core/files.ts";
+import { replaceFile } from "../core/replace_file.ts";
 import { isOutputTooLarge } from "../core/subprocess.ts";
 import type { CallOptions, Git, GitExit } from "./git.ts";
 import type { ObjectId } from "./object_id.ts";

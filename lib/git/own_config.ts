@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { findEntry, PRIVATE_MODE, replaceFile } from "../core/files.ts";
+import { findEntry, PRIVATE_MODE } from "../core/files.ts";
+import { replaceFile } from "../core/replace_file.ts";
 
 /**
  * The kinds of clones that this program makes. A `blobless` one is for pulls: files are fetched by name, and only those

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import * as z from "zod";
 import type { Context } from "../core/context.ts";
-import { removeTree, replaceFile } from "../core/files.ts";
+import { removeTree } from "../core/files.ts";
+import { replaceFile } from "../core/replace_file.ts";
 import { StateFile } from "../core/state_file.ts";
 import { Digest } from "../release/manifest.ts";
 import type { FileOwner, IndexedFile, ReleaseIndex } from "../release/release_index.ts";

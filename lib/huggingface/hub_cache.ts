@@ -1,7 +1,8 @@
 import { dirname, join, relative } from "node:path";
 import type { Context } from "../core/context.ts";
 import { osErrorCode } from "../core/errors.ts";
-import { findEntry, findText, ifFound, removeIfThere, replaceFile } from "../core/files.ts";
+import { findEntry, findText, ifFound, removeIfThere } from "../core/files.ts";
+import { replaceFile } from "../core/replace_file.ts";
 import { copyAndHash } from "../core/hash.ts";
 import type { CommitId, HubFile } from "./hub.ts";
 import type { HubSettings } from "./hub_settings.ts";

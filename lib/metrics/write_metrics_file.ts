@@ -1,14 +1,7 @@
 import { dirname, sep } from "node:path";
 import { diskError, UsageError } from "../core/errors.ts";
-import {
-  entryKind,
-  type FileSystem,
-  findEntry,
-  findText,
-  ifFound,
-  READABLE_MODE,
-  replaceFile,
-} from "../core/files.ts";
+import { entryKind, type FileSystem, findEntry, findText, ifFound, READABLE_MODE } from "../core/files.ts";
+import { replaceFile } from "../core/replace_file.ts";
 import { systemFault } from "../core/system_fault.ts";
 import type { Store } from "../store/store.ts";
 

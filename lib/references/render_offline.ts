@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { DiskError, diskError } from "../core/errors.ts";
-import { replaceFile } from "../core/files.ts";
+import { replaceFile } from "../core/replace_file.ts";
 import { commitMessage } from "./describe_changes.ts";
 import { filesOf } from "./plan.ts";
 import type { RepositoryPlans } from "./proposal.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { FailedError, ModelSyncError } from "../core/errors.ts";
-import { replaceFile } from "../core/files.ts";
+import { replaceFile } from "../core/replace_file.ts";
 import { plural } from "../core/format.ts";
 import type { GitHubClient } from "../github/github_client.ts";
 import type { Steps } from "../pipeline/current_run.ts";

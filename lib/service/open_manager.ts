@@ -1,7 +1,8 @@
 import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { FailedError, UsageError } from "../core/errors.ts";
-import { findText, makeReadableFolder, READABLE_MODE, removeIfThere, replaceFile } from "../core/files.ts";
+import { findText, makeReadableFolder, READABLE_MODE, removeIfThere } from "../core/files.ts";
+import { replaceFile } from "../core/replace_file.ts";
 import { homeFolder } from "../core/home_folder.ts";
 import { hasProgram, requireProgram } from "../core/require_program.ts";
 import { runProcess } from "../core/subprocess.ts";

@@ -7,9 +7,9 @@ import {
   findFile,
   findText,
   ifFound,
-  replaceFile,
   UnusableFileError,
 } from "../core/files.ts";
+import { replaceFile } from "../core/replace_file.ts";
 import { SIGNATURE_BYTES_MAX } from "../release/registry_file.ts";
 import { GIT_PATHS, hashTree, listTree } from "./hash_tree.ts";
 import type { SigningKey } from "./key_files.ts";

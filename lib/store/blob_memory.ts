@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { ifDiskTakes } from "../core/errors.ts";
-import { findText, replaceFile } from "../core/files.ts";
+import { findText } from "../core/files.ts";
+import { replaceContent } from "../core/replace_file.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { clearWay } from "../core/set_aside.ts";
 import { BlobText, isPlainEntry } from "./blob_text.ts";
@@ -77,7 +78,7 @@ export class BlobMemory {
     const path = MEMORY.path(this.#store);
     ifDiskTakes(() => {
       clearWay(fs, path);
-      replaceFile(fs, path, text, undefined, true);
+      replaceContent(fs, path, text);
     });
   }
 

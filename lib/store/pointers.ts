@@ -8,9 +8,9 @@ import {
   findText,
   READABLE_MODE,
   removeIfThere,
-  replaceFile,
   syncFolder,
 } from "../core/files.ts";
+import { replaceFile } from "../core/replace_file.ts";
 import { formatBytes } from "../core/format.ts";
 import type { ActivationMode } from "../config/choices.ts";
 import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";

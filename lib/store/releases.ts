@@ -6,10 +6,10 @@ import {
   ifFound,
   READABLE_MODE,
   removeTree,
-  replaceFile,
   syncFolder,
   UnusableFileError,
 } from "../core/files.ts";
+import { replaceContent } from "../core/replace_file.ts";
 import { readAt } from "../core/read_at.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
 import { Digest, type Manifest, MANIFEST_BYTES_MAX, readHead, readManifest } from "../release/manifest.ts";
@@ -239,7 +239,7 @@ function replaceManifest(store: Store, digest: Digest, text: string, signature?:
 
 function replaceState({ fs }: Store, path: string, text: string): void {
   clearWay(fs, path);
-  replaceFile(fs, path, text, READABLE_MODE, true);
+  replaceContent(fs, path, text, READABLE_MODE);
 }
 
 /** Removes a release. */

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import { DiskError, diskError, ignoreDiskError } from "../core/errors.ts";
-import { type FileSystem, findBytes, findEntry, replaceFile } from "../core/files.ts";
+import { type FileSystem, findBytes, findEntry } from "../core/files.ts";
+import { replaceContent, replaceFile } from "../core/replace_file.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { SHA256_DIGITS, sha256At } from "../core/sha256_column.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
@@ -105,7 +106,7 @@ export class StatCache implements DigestCache {
     base?: StatCache,
   ): void {
     const columns = joinColumns(base?.listed ?? NOTHING_LISTED, paths, files);
-    writeColumns(store.fs, cachePath(store, releaseDirName(digest)), columns, true);
+    writeColumns(store.fs, cachePath(store, releaseDirName(digest)), columns, replaceContent);
   }
 
   /** Returns the files of a release that are not certainly the same files on the disk in another release. */
@@ -203,7 +204,8 @@ export class StatCache implements DigestCache {
   save(): void {
     if (!this.#isChanged) return;
     const columns = toColumns(this.#entries(), this.listed.paths.count + this.#changes.size);
-    this.#isChanged = !writeColumns(this.#fs, this.#path, columns);
+    // After a power cut, a forgotten digest must not be back: the file may be damaged.
+    this.#isChanged = !writeColumns(this.#fs, this.#path, columns, replaceFile);
   }
 
   #change(path: string, entry: Entry | undefined): void {
@@ -282,15 +284,16 @@ function readBytes(store: Store, digest: Digest): Uint8Array | undefined {
   }
 }
 
-/**
- * Returns whether the disk took the cache. Without it, the next run only takes longer.
- *
- * @param mayRevert as in {@link replaceFile}. Not if a digest was forgotten: the file may be damaged
- */
-function writeColumns(fs: FileSystem, path: string, columns: StatColumns, mayRevert = false): boolean {
+/** Returns whether the disk took the cache. Without it, the next run only takes longer. */
+function writeColumns(
+  fs: FileSystem,
+  path: string,
+  columns: StatColumns,
+  replace: typeof replaceFile | typeof replaceContent,
+): boolean {
   try {
     clearWay(fs, path);
-    replaceFile(fs, path, encodeColumns(columns), undefined, mayRevert);
+    replace(fs, path, encodeColumns(columns));
     return true;
   } catch (error) {
     ignoreDiskError(error);

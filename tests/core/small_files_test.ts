@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { findText, findUtf8, replaceFile, UnusableFileError } from "../../lib/core/files.ts";
+import { findText, findUtf8, UnusableFileError } from "../../lib/core/files.ts";
+import { replaceFile } from "../../lib/core/replace_file.ts";
 import { damage, withoutPipes } from "../helpers/damage.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import type { Context } from "../../core/context.ts";
-import { findEntry, removeTree, replaceFile } from "../../core/files.ts";
+import { findEntry, removeTree } from "../../core/files.ts";
+import { replaceFile } from "../../core/replace_file.ts";
 import { TemporaryFolder } from "../../core/folders.ts";
 import { BLOBLESS, bloblessFetch } from "../../git/git_options.ts";
 import type { Git } from "../../git/git.ts";
