@@ -3,7 +3,6 @@ import { changedFile } from "../core/changed_file.ts";
 import type { Context } from "../core/context.ts";
 import { settleAll } from "../core/concurrency.ts";
 import { removeTree } from "../core/files.ts";
-import { Working } from "../core/working.ts";
 import { formatManifest, formatPieces } from "../release/format_manifest.ts";
 import {
   createManifest,
@@ -25,10 +24,10 @@ import {
 } from "./commit_tree.ts";
 import { type DraftTree, draftTree } from "./draft_tree.ts";
 import { closeJournal, openJournal, scratchOf, takeBack } from "./journal.ts";
-import { findLfsFolder, syncLfsObjects } from "./lfs.ts";
+import { findLfsFolder } from "./lfs.ts";
 import { divideModels, findChanges, type ModelChanges, type ModelDelta } from "./model_changes.ts";
 import type { ObjectFormat, ObjectId } from "./object_id.ts";
-import { packModels, type TextPieces } from "./pack_models.ts";
+import { type PackedModels, packModels, type TextPieces } from "./pack_models.ts";
 import type { CommittedFile } from "./read_again.ts";
 import type { Registry } from "./registry.ts";
 import type { StagedEntry } from "./stage_models.ts";
@@ -155,7 +154,8 @@ async function writeCommit(
     }
     return undefined;
   }
-  const { written, pack } = await storeModels(context, registry, change, changes, { kept, format });
+  await using packed = await packChanges(context, registry, change, changes, { kept, format });
+  const written = writtenFiles(subdir, packed);
   // A signature without a new one would belong to another release.
   const oldSignature = change.signer === undefined ? await draft.removalOf(signaturePathOf(subdir)) : [];
   if (oldSignature.length > 0) {
@@ -173,7 +173,7 @@ async function writeCommit(
     writing,
     writing.then((tree) => createCommit(registry, { tree, parent: head, message, host })),
     draft.changes !== undefined && stageChanges(context, registry, draft.changes),
-    placePack(context, registry, scratchOf(registry), pack),
+    packed.finish().then((name) => placePack(context, registry, scratchOf(registry), name)),
   ]);
   if (!isStaged) {
     await showTree(context, registry, {
@@ -219,49 +219,35 @@ interface WrittenFile extends StagedEntry, ExpectedFile {
 }
 
 /** Writes the changed models and the texts beside the model folder into a pack, and files in Git LFS into its folder. */
-async function storeModels(
+async function packChanges(
   context: Context,
   registry: Registry,
   change: ModelCommit,
   { write, inLfs }: ModelChanges,
   { kept, format }: { readonly kept: () => readonly ReleaseFile[]; readonly format: ObjectFormat },
-): Promise<{ readonly written: readonly WrittenFile[]; readonly pack: string }> {
-  const lfsFolder = write.some(({ path }) => inLfs.has(path)) ? await findLfsFolder(registry) : undefined;
-  const packed = await packModels(context, {
+): Promise<PackedModels> {
+  return await packModels(context, {
     scratch: scratchOf(registry),
     format,
     files: write,
     inLfs,
-    lfsFolder,
+    lfsFolder: write.some(({ path }) => inLfs.has(path)) ? await findLfsFolder(registry) : undefined,
     textCount: change.signer === undefined ? 1 : 2,
     describe: (files) => describeRelease(change, kept, files),
   });
-  if (lfsFolder !== undefined) await syncLfs(context, lfsFolder, packed.files, inLfs);
+}
+
+function writtenFiles(subdir: string, { files, texts }: PackedModels): WrittenFile[] {
   const mode = "100644";
-  const written: WrittenFile[] = packed.files.map(({ path, size, sha256, blob }) => ({
-    path: `${change.subdir}/${path}`,
+  const written: WrittenFile[] = files.map(({ path, size, sha256, blob }) => ({
+    path: `${subdir}/${path}`,
     mode,
     size,
     sha256,
     blob,
   }));
-  for (const { path, size, blob } of packed.texts) written.push({ path, mode, size, blob });
-  return { written, pack: packed.pack };
-}
-
-/** Other files are synced after the push: until then, the next publish can recreate the commit. */
-async function syncLfs(
-  context: Context,
-  folder: string,
-  files: readonly CommittedFile[],
-  inLfs: ReadonlySet<string>,
-): Promise<void> {
-  using _working = new Working(context, "writing the commit to the disk");
-  await syncLfsObjects(
-    context,
-    folder,
-    files.filter(({ path }) => inLfs.has(path)).map(({ sha256 }) => sha256),
-  );
+  for (const { path, size, blob } of texts) written.push({ path, mode, size, blob });
+  return written;
 }
 
 /** Returns the change of the `.gitattributes` that puts the files into Git LFS, and which were in it before. */

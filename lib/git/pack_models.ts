@@ -4,9 +4,10 @@ import type { Context } from "../core/context.ts";
 import { diskError } from "../core/errors.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { Turns } from "../core/turns.ts";
+import { Working } from "../core/working.ts";
 import { formatPointer } from "../release/lfs_pointer.ts";
 import type { SetFile } from "../release/model_set.ts";
-import { storeLfsObject } from "./lfs.ts";
+import { storeLfsObject, syncLfsObjects } from "./lfs.ts";
 import { blobIdOf, type ObjectFormat, type ObjectId } from "./object_id.ts";
 import { PackWriter } from "./pack_writer.ts";
 import { type CommittedFile, readAgain } from "./read_again.ts";
@@ -42,12 +43,12 @@ export interface PackedText {
   readonly blob: ObjectId;
 }
 
-/** Packed files, and the pack in the scratch folder. */
-export interface PackedModels {
+/** Packed files, and their pack in the scratch folder, which is not complete yet. */
+export interface PackedModels extends AsyncDisposable {
   readonly files: readonly CommittedFile[];
   readonly texts: readonly PackedText[];
-  /** The pack's name without extension. */
-  readonly pack: string;
+  /** Completes the pack, waits until the disk has all content, and returns the pack's name without extension. */
+  finish(): Promise<string>;
 }
 
 /**
@@ -65,8 +66,10 @@ export async function packModels(context: Context, plan: PackPlan): Promise<Pack
   const totalBytes = files.reduce((sum, file) => sum + file.size, 0);
   let doneBytes = 0;
   const onBytes = (bytes: number) => context.log.progress("copying", doneBytes += bytes, totalBytes);
+  const action = `write models into ${scratch}`;
   try {
-    await using pack = await PackWriter.create(context.fs, { folder: scratch, format, count });
+    await using resources = new AsyncDisposableStack();
+    const pack = resources.use(await PackWriter.create(context.fs, { folder: scratch, format, count }));
     const committed: CommittedFile[] = [];
     const turns = new Turns(context);
     for (const file of files) {
@@ -84,10 +87,33 @@ export async function packModels(context: Context, plan: PackPlan): Promise<Pack
     for (const [path, pieces] of await plan.describe(committed)) {
       texts.push(await addText(pack, path, pieces));
     }
-    return { files: committed, texts, pack: await pack.finish() };
+    const open = resources.move();
+    return {
+      files: committed,
+      texts,
+      async finish() {
+        await syncLfs(context, plan, committed);
+        return await pack.finish().catch((error: unknown) => {
+          throw diskError(error, action);
+        });
+      },
+      [Symbol.asyncDispose]: () => open.disposeAsync(),
+    };
   } catch (error) {
-    throw diskError(error, `write models into ${scratch}`);
+    throw diskError(error, action);
   }
+}
+
+/** Other files are synced after the push: until then, the next publish can recreate the commit. */
+async function syncLfs(
+  context: Context,
+  { lfsFolder, inLfs }: PackPlan,
+  files: readonly CommittedFile[],
+): Promise<void> {
+  if (lfsFolder === undefined) return;
+  using _working = new Working(context, "writing the commit to the disk");
+  const ids = files.filter(({ path }) => inLfs.has(path)).map(({ sha256 }) => sha256);
+  await syncLfsObjects(context, lfsFolder, ids);
 }
 
 function countContents(files: readonly SetFile[], isCounted: (file: SetFile) => boolean): number {

@@ -4,6 +4,7 @@ import { ifFound } from "../../lib/core/files.ts";
 import { Git } from "../../lib/git/git.ts";
 import type { StagedEntry } from "../../lib/git/stage_models.ts";
 import { foldersAbove, TreeEdit } from "../../lib/git/tree_edit.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
 import { newTrainer, publishFrom, registryOf } from "../helpers/machines.ts";
 import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
@@ -96,6 +97,26 @@ Deno.test("publish() of one changed file lists no other folder, and stages no ot
   ]);
   const staging = calls.find(([command]) => command === "update-index")?.filter((arg) => arg.includes("/"));
   assert.equal(staging?.length, 2);
+});
+
+Deno.test("a publish of few changes writes the index while the disk takes the models, and moves the branch after both", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  const steps: string[] = [];
+  const context = testContext({
+    fs: countingFs((step) => steps.push(step)),
+    spawn: (request) => {
+      steps.push(`run ${request.args.find((arg) => /^update-(?:index|ref)$/.test(arg))}`);
+      return isolatedSpawn(request);
+    },
+  });
+  assert.equal((await publishFrom(context, trainer)).outcome, "published");
+  const ordered = [/^run update-index$/, /^sync .*model-sync\.part\/pack/, /^run update-ref$/]
+    .map((pattern) => steps.flatMap((step, index) => pattern.test(step) ? [index] : []));
+  assert.deepEqual(ordered.map((found) => found.length), [1, 2, 1]);
+  assert.deepEqual(ordered.flat(), ordered.flat().toSorted((a, b) => a - b));
 });
 
 Deno.test("the index of a clone of our own is that of the new commit, whatever a publish changed", async () => {
