@@ -1,15 +1,22 @@
 import { FailedError, osErrorCode } from "./errors.ts";
 import type { FileSystem } from "./files.ts";
 
-/** Error code: a file has not the bytes that were listed for the publish. */
-export const MODELS_CHANGING = "MODELS_CHANGING";
+/** A file has not the bytes that were listed for a publish, whatever the carrier. */
+export class ChangedFileError extends FailedError {
+  readonly path: string;
 
-/** Returns the error for a file that changes while it is published, whatever the carrier. */
-export function changedFile(path: string): FailedError {
-  return new FailedError(`Cannot publish ${path}: it changed while it was being published`, {
-    code: MODELS_CHANGING,
-    hint: "wait until the training has finished and run again",
-  });
+  constructor(path: string) {
+    super(`Cannot publish ${path}: it changed while it was being published`, {
+      code: "MODELS_CHANGING",
+      hint: "wait until the training has finished and run again",
+    });
+    this.path = path;
+  }
+}
+
+/** Returns the error for a file that changes while it is published. */
+export function changedFile(path: string): ChangedFileError {
+  return new ChangedFileError(path);
 }
 
 /** The errors of the system for a file that is gone, and for a folder or a circle of links in its place. */

@@ -1,9 +1,9 @@
 import type { Publication, Publisher } from "../carriers/carrier.ts";
 import type { ValidateSettings } from "../config/sections/validate.ts";
-import { MODELS_CHANGING } from "../core/changed_file.ts";
+import { ChangedFileError } from "../core/changed_file.ts";
 import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
-import { DiskError, diskError, messageOf, ModelSyncError, UsageError } from "../core/errors.ts";
+import { DiskError, diskError, messageOf, UsageError } from "../core/errors.ts";
 import { type Carrier, type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
 import {
   findChangedFiles,
@@ -92,7 +92,7 @@ export async function publish<Result extends Publication>(
     run.step("publish", () => publisher.publish(models, sending.resolve)).finally(sending.resolve),
     sending.promise.then(remember),
   ]).catch(async (error: unknown) => {
-    if (error instanceof ModelSyncError && error.code === MODELS_CHANGING) await folder.forget();
+    if (error instanceof ChangedFileError) await folder.forget(error.path);
     throw error;
   });
   if (publication.outcome === "published") {
@@ -174,10 +174,13 @@ class FolderReader {
     return { models, remember: ALREADY_REMEMBERED };
   }
 
-  /** Forgets the digests of the folder: after a wrong one, which may be a damaged one, the next publish reads all files. */
-  async forget(): Promise<void> {
+  /** Forgets the digest of a file that has other bytes: a damaged digest would make each later publish fail. */
+  async forget(path: string): Promise<void> {
+    // It has the digest, too. The cache knows those of the other files.
     await this.#memory.forget();
-    StatCache.removeOfPublished(this.#store);
+    const cache = StatCache.ofPublished(this.#store);
+    cache.forget(path);
+    cache.save();
   }
 
   /** The models may have been sent: a failure of the disk costs only the time of another reading. */

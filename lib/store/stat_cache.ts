@@ -46,9 +46,6 @@ export function stampOf(info: FileStat | Deno.FileInfo): FileStamp {
 const SETTLED_MS = 50;
 const SETTLED_COARSE_MS = 2_500;
 
-/** The name of the cache of the published model folder. */
-const PUBLISHED = "published";
-
 /**
  * Remembers the SHA-256 of files by path, size, mtime, ctime and inode, so that unchanged files are not hashed again.
  * Each cache is for one folder. Deleting it costs only time.
@@ -72,12 +69,7 @@ export class StatCache implements DigestCache {
 
   /** The cache of the published model folder: every file in it was also scanned for secrets. */
   static ofPublished(store: Store): StatCache {
-    return new StatCache(store, PUBLISHED, { comparesCtime: true });
-  }
-
-  /** Removes the cache of the published model folder. */
-  static removeOfPublished(store: Store): void {
-    removeState(store.fs, cachePath(store, PUBLISHED));
+    return new StatCache(store, "published", { comparesCtime: true });
   }
 
   /** The cache of the model folder that releases are mirrored into. */
