@@ -10,9 +10,12 @@ const LOCAL_UPLOAD_PACK =
   "git -c uploadpack.allowFilter=true -c uploadpack.allowAnySHA1InWant=true -c core.compression=0 -c pack.compression=0 " +
   "-c pack.window=0 -c core.bigFileThreshold=8m -c core.packedGitWindowSize=16m -c core.packedGitLimit=64m upload-pack";
 
-/** As {@link LOCAL_UPLOAD_PACK}; `unpackLimit` keeps the pushed pack instead of compressing its files again. */
+/**
+ * As {@link LOCAL_UPLOAD_PACK}; `unpackLimit` keeps the pushed pack instead of compressing its files again, and `autoGC`
+ * saves a process that a push would wait for.
+ */
 const LOCAL_RECEIVE_PACK =
-  "git -c receive.unpackLimit=1 -c core.compression=0 -c core.bigFileThreshold=8m -c gc.auto=0 receive-pack";
+  "git -c receive.unpackLimit=1 -c core.compression=0 -c core.bigFileThreshold=8m -c receive.autoGC=false receive-pack";
 
 interface Aliases {
   /** The remote's address in git's configuration, if it contains a login. */

@@ -57,6 +57,18 @@ Deno.test("many files of a registry on this disk are read there; those of a serv
   }
 });
 
+Deno.test("a publish to a registry on this disk starts no clean-up of it", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  const trace = join(dir.path, "trace");
+  const spawn: SpawnProcess = (request) =>
+    isolatedSpawn({ ...request, env: { ...request.env, GIT_TRACE2_EVENT: trace } });
+  await publishFrom(testContext({ spawn }), trainer);
+  const started = Deno.readTextFileSync(trace).split("\n").filter((line) => line.includes('"event":"start"'));
+  assert.equal(started.filter((line) => line.includes('"receive-pack"')).length, 1);
+  assert.deepEqual(started.filter((line) => /"(?:gc|maintenance)"/.test(line)), []);
+});
+
 Deno.test("a damaged object of a registry on this disk ends the pull, and the error names the registry", async () => {
   using dir = memoryDir();
   const trainer = await publishMany(dir.path);
