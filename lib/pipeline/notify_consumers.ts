@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { InterruptedError } from "../core/errors.ts";
+import { DiskError, diskError, InterruptedError } from "../core/errors.ts";
 import { compareFiles } from "../release/changes.ts";
 import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
 import type { ReloadNotification } from "../reload/reload_notification.ts";
@@ -17,7 +17,7 @@ export interface ActivationEvent {
 }
 
 /**
- * Notifies every configured consumer of the active release. Afterwards no notification is pending.
+ * Notifies every configured consumer of the active release. Afterwards no notification is pending, unless the disk fails.
  *
  * @throws {FailedError} code `RELOAD_FAILED`; {@link InterruptedError} that names the active release
  */
@@ -28,7 +28,7 @@ export async function notifyConsumers(
   { event, manifest, previous }: ActivationEvent,
   { reload }: Pick<Safeguards, "reload">,
 ): Promise<void> {
-  if (reload.length === 0) return clearPendingReload(store);
+  if (reload.length === 0) return noteNotified(context, store);
   const { reloadConsumers } = await import("../reload/reload_consumers.ts");
   const before = previous === undefined ? undefined : findRelease(store, previous)?.manifest;
   const notification: ReloadNotification = {
@@ -47,7 +47,18 @@ export async function notifyConsumers(
   } catch (error) {
     throw error instanceof InterruptedError ? interrupted(error, manifest.digest) : error;
   }
-  clearPendingReload(store);
+  noteNotified(context, store);
+}
+
+/** A failure of the disk is none of the release: consumers have loaded it. */
+function noteNotified({ log }: Context, store: Store): void {
+  try {
+    clearPendingReload(store);
+  } catch (error) {
+    const failure = diskError(error, "note that consumers are notified");
+    if (!(failure instanceof DiskError)) throw failure;
+    log.warn(`${failure.message}; the next run notifies them again`);
+  }
 }
 
 function interrupted(cause: InterruptedError, active: Digest): InterruptedError {

@@ -4,6 +4,7 @@ import { FailedError, InterruptedError } from "../../lib/core/errors.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { readHistory } from "../../lib/store/history.ts";
+import { readPendingReload } from "../../lib/store/pending_reload.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { type Machine, machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
@@ -52,6 +53,22 @@ async function distinctWrites(bot: Machine): Promise<number[]> {
   const isSync = (step: string | undefined) => step?.startsWith("sync") === true;
   return writes.flatMap((step, index) => isSync(step) && isSync(writes[index - 1]) ? [] : [index + 1]);
 }
+
+Deno.test("a disk that keeps the note of a notification does not make the release one that failed its reload", async () => {
+  using dir = memoryDir();
+  const { bot } = await world(dir.path);
+  const fs = countingFs((step) => {
+    if (/^remove .*pending_reload\.json$/.test(step)) throw osError("EIO");
+  });
+  const context = testContext({ fs });
+  assert.equal((await pullTo(context, bot)).outcome, "activated");
+  assert.deepEqual(readFiles(bot.modelsDir), V2);
+  const warnings = context.log.lines.filter((line) => line.startsWith("warn"));
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0] ?? "", /the next run notifies them again$/);
+  assert.equal((await pullTo(testContext(), bot)).outcome, "unchanged");
+  assert.equal(readPendingReload(storeOf(testContext(), bot)), undefined);
+});
 
 // Every write for the most frequent fault; the others are handled alike.
 for (const [code, stride] of [["ENOSPC", 1], ["EIO", 7], ["EDQUOT", 7], ["EROFS", 7]] as const) {
