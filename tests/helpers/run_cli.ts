@@ -142,7 +142,11 @@ export async function spawnCli(
     cwd: options.cwd,
     env: { ...ISOLATED_ENV, ...options.env },
     stdin: "null",
-  }).output();
+    stdout: "piped",
+    stderr: "piped",
+    // A program that kills its group must not kill the tests. `output()` of the command itself would ignore this.
+    detached: true,
+  }).spawn().output();
   const decoder = new TextDecoder();
   return { code: result.code, stdout: decoder.decode(result.stdout), stderr: decoder.decode(result.stderr) };
 }
