@@ -37,7 +37,7 @@ export interface CopiedEntries {
 /**
  * Returns a git index of these files, version 2 as gitformat-index(5) describes it.
  *
- * @param entries in the order of their paths' bytes. They are read twice, and not kept
+ * @param entries in the order of their paths' bytes. They are read twice, and each only until the next
  * @param from has the copied entries
  */
 export async function encodeIndex(
@@ -91,7 +91,7 @@ function encodeEntry(
   offset: number,
   encoder: TextEncoder,
 ): number {
-  for (const [column, number] of numbersOf(entry).entries()) view.setUint32(offset + column * 4, number);
+  encodeNumbers(entry, view, offset);
   bytes.subarray(offset + OBJECT_AT).setFromHex(entry.size === 0 ? EMPTY_OBJECT : entry.object);
   const { written } = encoder.encodeInto(entry.path, bytes.subarray(offset + FIXED_BYTES));
   view.setUint16(offset + FIXED_BYTES - 2, Math.min(written, NAME_LENGTH_MAX));
@@ -197,24 +197,23 @@ function nameLength(bytes: Uint8Array, view: DataView, offset: number): number {
   return bytes.indexOf(0, offset + FIXED_BYTES) - offset - FIXED_BYTES;
 }
 
-/** 64-bit numbers keep their lower 32 bits, as in git. */
-function numbersOf(entry: IndexEntry): number[] {
-  const { mtimeMs, ctimeMs, device, inode, isExecutable, uid, gid, size } = entry;
-  return [
-    ...secondsAndNanoseconds(ctimeMs),
-    ...secondsAndNanoseconds(mtimeMs),
-    device,
-    inode,
-    isExecutable ? EXECUTABLE_FILE : REGULAR_FILE,
-    uid,
-    gid,
-    size,
-  ];
+/** 64-bit numbers keep their lower 32 bits, as in git. Lists of them would be 25 MB of garbage for 50,000 files. */
+function encodeNumbers(entry: IndexEntry, view: DataView, offset: number): void {
+  encodeTime(entry.ctimeMs, view, offset);
+  encodeTime(entry.mtimeMs, view, offset + 8);
+  view.setUint32(offset + 16, entry.device);
+  view.setUint32(offset + 20, entry.inode);
+  view.setUint32(offset + 24, entry.isExecutable ? EXECUTABLE_FILE : REGULAR_FILE);
+  view.setUint32(offset + 28, entry.uid);
+  view.setUint32(offset + 32, entry.gid);
+  view.setUint32(offset + 36, entry.size);
 }
 
-function secondsAndNanoseconds(timeMs: number): [number, number] {
+/** In seconds and nanoseconds. */
+function encodeTime(timeMs: number, view: DataView, offset: number): void {
   const seconds = Math.floor(timeMs / 1000);
-  return [seconds, Math.round((timeMs - seconds * 1000) * 1e6)];
+  view.setUint32(offset, seconds);
+  view.setUint32(offset + 4, Math.round((timeMs - seconds * 1000) * 1e6));
 }
 
 /** One to eight NUL bytes end a path and pad its entry. */

@@ -1,12 +1,14 @@
-import type { EntryTimes } from "./scan_folder.ts";
 import type { Digest } from "./manifest.ts";
 
-/** What a file of a release has on the disk. */
-export interface IndexedFile extends EntryTimes {
-  readonly path: string;
-  readonly size: number;
-  readonly inode: number;
-  readonly sha256: string;
+/** What the files of a release have on the disk, in columns: row `i` of each belongs to `paths[i]`. */
+export interface IndexedFiles {
+  readonly paths: readonly string[];
+  readonly sizes: Float64Array;
+  readonly mtimesMs: Float64Array;
+  readonly ctimesMs: Float64Array;
+  readonly inodes: Float64Array;
+  /** The rows in the order of their paths' bytes. */
+  readonly rows: Uint32Array;
 }
 
 /** What all files of a release have in common. */
@@ -32,6 +34,6 @@ export interface ReleaseIndex {
    * @returns whether it did: not if another release is remembered, or if too many files changed since the index was written
    */
   follow(before: Digest, release: Digest, others: readonly string[]): boolean;
-  /** Remembers a release. @param files in the order of their paths' bytes. They are read more than once, and not kept */
-  replace(release: Digest, files: Iterable<IndexedFile>, owner: FileOwner): Promise<void>;
+  /** Remembers a release. */
+  replace(release: Digest, files: IndexedFiles, owner: FileOwner): Promise<void>;
 }

@@ -103,8 +103,7 @@ export class StatCache implements DigestCache {
 
   /** Returns the files of a release that are not certainly the same files on the disk in another release. */
   static filesOfOthers(store: Store, digest: Digest, release: Digest): OtherRows {
-    const [ownBytes, otherBytes] = [digest, release].map((one) => readBytes(store, one));
-    const rows = ownBytes && otherBytes && findOtherInodes(ownBytes, otherBytes);
+    const rows = readOthers(store, digest, release);
     if (rows !== undefined) return rows;
     const [own, other] = [StatCache.ofRelease(store, digest), StatCache.ofRelease(store, release)];
     const { inodes } = own.listed;
@@ -267,10 +266,15 @@ function readColumns(store: Store, path: string): ReadColumns | undefined {
   }
 }
 
-/** Returns the bytes of a release's cache. Damage shows when they are decoded. */
-function readBytes(store: Store, digest: Digest): Uint8Array | undefined {
+/** As {@link StatCache.filesOfOthers}; `undefined` if the caches have to be decoded, which says what is wrong with them. */
+function readOthers(store: Store, digest: Digest, release: Digest): OtherRows | undefined {
+  const [own, other] = [digest, release].map((one) => cachePath(store, releaseDirName(one)));
+  if (own === undefined || other === undefined) return undefined;
   try {
-    return findBytes(store.fs, cachePath(store, releaseDirName(digest)));
+    for (const path of [own, other]) if (findEntry(store.fs, path)?.isFile !== true) return undefined;
+    using ownFile = store.fs.openSync(own, { read: true });
+    using otherFile = store.fs.openSync(other, { read: true });
+    return findOtherInodes(ownFile, otherFile);
   } catch {
     return undefined;
   }

@@ -132,13 +132,15 @@ export interface OtherRows {
   readonly count: number;
 }
 
+/** A file as {@link encodeColumns} writes it. */
+type ColumnsFile = Pick<Deno.FsFile, "readSync" | "seekSync" | "statSync">;
+
 /**
  * Returns the rows that have no inode, or not the one of the same row in another file; `undefined` if the files do not list
- * the same paths in the same order. Both are as {@link encodeColumns} writes them. Nothing is decoded but the paths of these
- * rows.
+ * the same paths in the same order, or one is damaged. Nothing else is read, and nothing decoded but the paths of these rows.
  */
-export function findOtherInodes(own: Uint8Array, other: Uint8Array): OtherRows | undefined {
-  const [one, two] = [numbersOf(own), numbersOf(other)];
+export function findOtherInodes(own: ColumnsFile, other: ColumnsFile): OtherRows | undefined {
+  const [one, two] = [readInodes(own), readInodes(other)];
   if (one === undefined || two === undefined || one.count !== two.count) return undefined;
   if (!isSame(one.names, two.names)) return undefined;
   const rows = new Set<number>();
@@ -150,19 +152,18 @@ export function findOtherInodes(own: Uint8Array, other: Uint8Array): OtherRows |
 }
 
 /** Returns the inodes and the names of a file; `undefined` if it is damaged. */
-function numbersOf(
-  bytes: Uint8Array,
+function readInodes(
+  file: ColumnsFile,
 ): { readonly count: number; readonly inodes: Float64Array; readonly names: Uint8Array } | undefined {
-  const layout = layoutOf(bytes);
-  if (bytes.byteOffset % NUMBER_BYTES !== 0 || layout?.length !== bytes.length) return undefined;
-  const { fileCount: count, digitsAt, namesAt } = layout;
+  const layout = layoutOf(readAt(file, 0, HEADER_NUMBERS * NUMBER_BYTES));
+  if (layout === undefined || layout.length !== file.statSync().size) return undefined;
+  const { fileCount: count, digitsAt, namesAt, length } = layout;
+  const inodes = new Float64Array(count);
   // They are the last numbers.
-  const inodesAt = bytes.byteOffset + digitsAt - count * NUMBER_BYTES;
-  return {
-    count,
-    inodes: new Float64Array(bytes.buffer, inodesAt, count),
-    names: bytes.subarray(namesAt),
-  };
+  const inodesAt = digitsAt - inodes.byteLength;
+  if (readInto(file, inodesAt, new Uint8Array(inodes.buffer)) < inodes.byteLength) return undefined;
+  const names = readAt(file, namesAt, length - namesAt);
+  return names.length < length - namesAt ? undefined : { count, inodes, names };
 }
 
 function isSame(one: Uint8Array, other: Uint8Array): boolean {
