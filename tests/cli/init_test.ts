@@ -262,7 +262,7 @@ Deno.test("without a terminal, init names the options that it needs, and refuses
   await refused(["git-client", "--repo-url", "https://t0k3n@h/a.git"], /must not contain a user or password/);
   await refused(["git-client", "--repo-url", "nonsense url"], /must be an address or a path/);
   await refused(
-    ["huggingface", "--repo-id", "a/b", "--config", "../x/bot.yaml"],
+    ["huggingface", "--repo-id", "a/b", "--config", "../no-such-project-x/bot.yaml"],
     /its project is \S+x\nnext: {2}create the folder \S+x and run the command in it/,
   );
   using there = tempDir();
