@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { listFolder } from "../../lib/core/folders.ts";
 import { asciiText } from "../install/ascii_text.ts";
+import { reachable } from "../install/module_graph.ts";
 
 /** The module that runs the script, and from which others load its functions. */
 export const LOAD_FILE = "load.js";
@@ -165,19 +166,10 @@ function refuseNames(path: string, text: string): void {
 
 /** Returns the paths of the files that are loaded before others run, with their own. */
 function loadedBy(texts: ReadonlyMap<string, string>, entries: readonly string[]): Set<string> {
-  const found = new Set<string>();
-  const waiting = [...entries];
-  // Each file is visited once.
-  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
-    if (found.has(path)) continue;
+  return reachable(entries, (path) => {
     const text = texts.get(path);
     if (text === undefined) throw new Error(`the bundler did not write ${path}`);
-    found.add(path);
-    waiting.push(
-      ...Array.from(text.matchAll(STATEMENT), ([, , from = ""]) => from).filter((from) =>
-        from.startsWith("./")
-      ),
-    );
-  }
-  return found;
+    return Array.from(text.matchAll(STATEMENT), ([, , from = ""]) => from)
+      .filter((from) => from.startsWith("./"));
+  });
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { listFolder } from "../../lib/core/folders.ts";
 import { asciiText } from "./ascii_text.ts";
+import { reachable } from "./module_graph.ts";
 
 /** The file of a merged bundle that a launcher starts. */
 export const RUN_FILE = "run.js";
@@ -97,18 +98,11 @@ setTimeout(() => Deno.exit(), 100);
 
 /** Returns the names of the files that are loaded before an entry runs, with its own. */
 function loadedFirst(texts: ReadonlyMap<string, string>, entry: string): string[] {
-  const found = new Set<string>();
-  const waiting = [entry];
-  // Each file is visited once.
-  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
-    if (found.has(name)) continue;
+  const found = reachable([entry], (name) => {
     const text = texts.get(name);
     if (text === undefined) throw new Error(`the bundler did not write ${name}`);
-    found.add(name);
-    waiting.push(
-      ...Array.from(text.matchAll(/^(?:import|\} from) "\.\/([^"/]+)";$/gm), ([, path = ""]) => path),
-    );
-  }
+    return Array.from(text.matchAll(/^(?:import|\} from) "\.\/([^"/]+)";$/gm), ([, path = ""]) => path);
+  });
   return [...found].sort();
 }
 

@@ -31,14 +31,25 @@ export function loadedBy(
   entry: string,
   { later }: { readonly later: boolean },
 ): string[] {
-  const found = new Set<string>();
-  const waiting = [entry];
-  // Each module is visited once.
-  for (let address = waiting.pop(); address !== undefined; address = waiting.pop()) {
-    if (found.has(address)) continue;
-    found.add(address);
+  const found = reachable([entry], (address) => {
     const imports = graph.get(address);
-    waiting.push(...imports?.first ?? [], ...later ? imports?.later ?? [] : []);
-  }
+    return [...imports?.first ?? [], ...later ? imports?.later ?? [] : []];
+  });
   return [...found].sort();
+}
+
+/** Returns the modules that some modules import, directly or not, with these themselves. */
+export function reachable(
+  entries: readonly string[],
+  importsOf: (module: string) => readonly string[],
+): Set<string> {
+  const found = new Set<string>();
+  const waiting = [...entries];
+  // Each module is visited once.
+  for (let module = waiting.pop(); module !== undefined; module = waiting.pop()) {
+    if (found.has(module)) continue;
+    found.add(module);
+    waiting.push(...importsOf(module));
+  }
+  return found;
 }

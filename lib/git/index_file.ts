@@ -157,7 +157,7 @@ export class IndexRows {
     const endings = ends.map((end) => new TextEncoder().encode(end));
     for (let row = 0; row < this.count; row++) {
       const path = this.pathBytes(row);
-      if (endings.some((end) => endsLike(path, end))) rows.push(row);
+      if (endings.some((end) => bytesEndLike(path, end))) rows.push(row);
     }
     return rows;
   }
@@ -178,7 +178,7 @@ export class IndexRows {
 }
 
 /** Whether bytes end like others, which are in lower case. */
-function endsLike(bytes: Uint8Array, end: Uint8Array): boolean {
+function bytesEndLike(bytes: Uint8Array, end: Uint8Array): boolean {
   for (let at = 1; at <= end.length; at++) {
     const byte = bytes[bytes.length - at] ?? 0;
     const lower = byte >= UPPER_A && byte <= UPPER_Z ? byte + 32 : byte;

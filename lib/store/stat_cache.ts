@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
-import { DiskError, diskError, ignoreDiskError } from "../core/errors.ts";
+import { ignoreDiskError } from "../core/errors.ts";
 import { type FileSystem, findBytes, findEntry } from "../core/files.ts";
 import { replaceContent, replaceFile } from "../core/replace_file.ts";
 import type { Sha256 } from "../core/hash.ts";
@@ -119,16 +119,13 @@ export class StatCache implements DigestCache {
 
   /** Returns whether a release's file has a digest, without reading its cache; `unknown` without a usable cache. */
   static holds(store: Store, digest: Digest, sha256: Sha256): boolean | "unknown" {
-    const path = cachePath(store, releaseDirName(digest));
     try {
-      if (findEntry(store.fs, path)?.isFile !== true) return "unknown";
-      using file = store.fs.openSync(path, { read: true });
-      const row = findDigestRow(file, sha256);
+      using file = openCache(store, digest);
+      const row = file === undefined ? "damaged" : findDigestRow(file, sha256);
       return row === "damaged" ? "unknown" : row !== undefined;
     } catch (error) {
-      const failure = diskError(error, `read ${path}`);
-      if (failure instanceof DiskError) return "unknown";
-      throw failure;
+      ignoreDiskError(error);
+      return "unknown";
     }
   }
 
@@ -266,15 +263,18 @@ function readColumns(store: Store, path: string): ReadColumns | undefined {
   }
 }
 
+/** Opens the cache of a release; `undefined` if there is no file. */
+function openCache(store: Store, digest: Digest): Deno.FsFile | undefined {
+  const path = cachePath(store, releaseDirName(digest));
+  return findEntry(store.fs, path)?.isFile === true ? store.fs.openSync(path, { read: true }) : undefined;
+}
+
 /** As {@link StatCache.filesOfOthers}; `undefined` if the caches have to be decoded, which says what is wrong with them. */
 function readOthers(store: Store, digest: Digest, release: Digest): OtherRows | undefined {
-  const [own, other] = [digest, release].map((one) => cachePath(store, releaseDirName(one)));
-  if (own === undefined || other === undefined) return undefined;
   try {
-    for (const path of [own, other]) if (findEntry(store.fs, path)?.isFile !== true) return undefined;
-    using ownFile = store.fs.openSync(own, { read: true });
-    using otherFile = store.fs.openSync(other, { read: true });
-    return findOtherInodes(ownFile, otherFile);
+    using own = openCache(store, digest);
+    using other = openCache(store, release);
+    return own && other && findOtherInodes(own, other);
   } catch {
     return undefined;
   }

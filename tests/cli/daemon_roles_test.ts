@@ -60,7 +60,7 @@ Deno.test("two roles that find the store locked wait for it and for each other, 
   ], text());
 });
 
-Deno.test("a pull that waited for another run asks the registry after it: what was published meanwhile is pulled", async () => {
+Deno.test("a pull that waits for another run asks the registry after that, and pulls what was published during it", async () => {
   using dir = tempDir();
   const { trainer, bot } = configuredPair(dir.path);
   writeFiles(trainer, { "models/a.json": "{}" });

@@ -1,4 +1,5 @@
 import { crc32, deflateRawSync } from "node:zlib";
+import { joined } from "./raw_zip.ts";
 
 /**
  * Builds a ZIP like upload-artifact: streamed, so that sizes and checksums are in a data descriptor behind each content
@@ -46,7 +47,7 @@ export function streamedZip(files: Readonly<Record<string, string | Uint8Array>>
   add(
     fields([4, 0x06054b50], [2, 0], [2, 0], [2, count], [2, count], [4, offset - start], [4, start], [2, 0]),
   );
-  return join(parts, offset);
+  return joined(parts);
 }
 
 /** Little-endian numbers, each with its width in bytes. */
@@ -60,14 +61,4 @@ function fields(...values: readonly (readonly [width: number, value: number])[])
     offset += width;
   }
   return bytes;
-}
-
-function join(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(length);
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }

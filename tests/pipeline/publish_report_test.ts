@@ -113,13 +113,19 @@ Deno.test("a publish keeps the list of the files that it published, and an uncha
   assert.deepEqual((await listed([])).paths, ["c.json"]);
 });
 
-Deno.test("a publish of few changes succeeds although the disk has no room for the memory of the folder", async () => {
-  using dir = memoryDir();
-  const trainer = machine(dir.path, "trainer", "unused");
+/** A trainer whose folder is remembered, and has a new file since. */
+async function changedTrainer(root: string) {
+  const trainer = machine(root, "trainer", "unused");
   writeFiles(trainer.modelsDir, { "a.onnx": "one", "b.onnx": "two" });
-  const index = new FolderIndex(testContext(), dir.path);
+  const index = new FolderIndex(testContext(), root);
   await publishIn(trainer, memoryPublisher([]), { memory: index });
   writeFiles(trainer.modelsDir, { "c.onnx": "three" });
+  return { trainer, index };
+}
+
+Deno.test("a publish of few changes succeeds although the disk has no room for the memory of the folder", async () => {
+  using dir = memoryDir();
+  const { trainer, index } = await changedTrainer(dir.path);
   const full = new DiskError("Cannot write: the disk is full", { code: "DISK_FULL" });
   const memory: FolderMemory = {
     ...NO_FOLDER_MEMORY,
@@ -139,11 +145,7 @@ Deno.test("a publish of few changes succeeds although the disk has no room for t
 Deno.test("a publish completes the memory of the folder while the target works, and else after it", async () => {
   for (const says of [true, false]) {
     using dir = memoryDir();
-    const trainer = machine(dir.path, "trainer", "unused");
-    writeFiles(trainer.modelsDir, { "a.onnx": "one", "b.onnx": "two" });
-    const index = new FolderIndex(testContext(), dir.path);
-    await publishIn(trainer, memoryPublisher([]), { memory: index });
-    writeFiles(trainer.modelsDir, { "c.onnx": "three" });
+    const { trainer, index } = await changedTrainer(dir.path);
     const steps: string[] = [];
     const remembered = Promise.withResolvers<void>();
     const memory: FolderMemory = {
