@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { GitSource } from "../lib/carriers/git_source.ts";
 import type { GitSourceOptions } from "../lib/carriers/git_source_options.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
-import { EarlyTip } from "../lib/git/early_tip.ts";
 import { parseRemoteUrl } from "../lib/git/remote_url.ts";
 import { stateDirOf, type Store } from "../lib/store/store.ts";
 import { SUMMARIES } from "./_help.ts";
@@ -53,12 +52,7 @@ export function pullNeeds({ settings, permissions }: Pick<Session, "settings" | 
 
 /** Pulls from the git registry as a recorded run, and prints the result. */
 export async function runPull(session: Session, flags: PullFlags): Promise<void> {
-  const { context, settings, location } = session;
-  // A run that may wait hours for its lock asks after it: meanwhile a release may be published.
-  await using early = session.waitsForLock === true ? undefined : new EarlyTip(
-    context,
-    () => gitRegistrySettings(settings, context, stateDirOf(context.fs, location)),
-  );
+  const { context, location } = session;
   await runPulling(session, flags, {
     command: "pull",
     needs: pullNeeds(session),
@@ -66,7 +60,6 @@ export async function runPull(session: Session, flags: PullFlags): Promise<void>
     open: (store, run) =>
       new GitSource(context, {
         ...sourceOptions(session, flags, store.root),
-        early,
         scratch: join(store.staging, `${run.runId}-objects`),
         owner: { ...run, host: context.host },
       }, store),

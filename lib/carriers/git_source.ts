@@ -1,6 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { removeTree } from "../core/files.ts";
 import { redactUrls } from "../core/secret.ts";
+import { readLocalTip } from "../git/local_tip.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import { GitReleaseIndex } from "../git/release_index.ts";
 import type { ReleaseIndex } from "../release/release_index.ts";
@@ -39,14 +40,12 @@ export class GitSource implements Source {
   }
 
   async resolve(): Promise<Revision> {
-    const early = await this.#options.early?.answer;
-    const known = early && this.#revision(early.commit, early.address);
+    const known = this.#knownRevision();
     // The clone is not needed, and its code not loaded: it has nothing new to fetch.
-    if (known !== undefined && this.#isSeen(known)) return known;
+    if (known !== undefined) return known;
     const clone = await this.#openClone();
     const { registry, tip } = await clone.withReplacing(async (registry) => {
-      const { remoteUrl, settings } = registry;
-      this.#context.log.info(`asking ${redactUrls(remoteUrl.url)} for ${settings.branch}`);
+      this.#logQuery(registry.remoteUrl.url);
       return { registry, tip: await registry.remoteTip() };
     });
     if (tip === undefined) {
@@ -68,9 +67,23 @@ export class GitSource implements Source {
     await (await this.#openCommits()).accept(offer);
   }
 
+  /** Returns the revision of a registry on this disk if the store has seen it as the last one from there. */
+  #knownRevision(): Revision | undefined {
+    const local = readLocalTip(this.#context, this.#options.registry);
+    if (local === undefined) return undefined;
+    const revision = this.#revision(local.commit, local.address);
+    if (!this.#isSeen(revision)) return undefined;
+    this.#logQuery(local.address);
+    return revision;
+  }
+
   #revision(tip: ObjectId, address: string): Revision {
     const { registry: { branch }, subdir } = this.#options;
     return { id: tip, source: `git ${redactUrls(address)} ${branch} ${subdir}` };
+  }
+
+  #logQuery(address: string): void {
+    this.#context.log.info(`asking ${redactUrls(address)} for ${this.#options.registry.branch}`);
   }
 
   #isSeen({ id, source }: Revision): boolean {

@@ -1,5 +1,4 @@
 import type { LockOwner } from "../core/lock.ts";
-import type { EarlyTip } from "../git/early_tip.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
 
 /** What a pull from a git registry reads, and how. */
@@ -16,8 +15,6 @@ export interface GitSourceOptions {
   readonly purpose?: "pull" | "look-up" | undefined;
   /** `unlocked` for a dry run, which changes nothing in the clone. */
   readonly owner: LockOwner | "unlocked";
-  /** A query that began before the store was locked. */
-  readonly early?: EarlyTip | undefined;
   /** A folder for temporary objects; removed at the end. */
   readonly scratch: string;
   /** Fewer files of a release are not indexed. The default is what `GitReleaseIndex` says. */

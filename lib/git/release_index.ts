@@ -6,8 +6,7 @@ import { replaceFile } from "../core/replace_file.ts";
 import { StateFile } from "../core/state_file.ts";
 import { Digest } from "../release/manifest.ts";
 import type { FileOwner, IndexedFiles, ReleaseIndex } from "../release/release_index.ts";
-import { createIndexFolder, listChangedFiles } from "./index_changes.ts";
-import { encodeIndex, type IndexEntry } from "./index_file.ts";
+import type { IndexEntry } from "./index_file.ts";
 
 const Remembered = z.object({
   schema: z.literal(1),
@@ -30,7 +29,7 @@ const SETTLED_MS = 2_500;
 
 /**
  * Remembers the active release as a git index without a repository. The index is written once for many releases: the files
- * that changed since then are listed beside it.
+ * that changed since then are listed beside it. What starts git is loaded with the first use: an unchanged pull needs none.
  */
 export class GitReleaseIndex implements ReleaseIndex {
   readonly filesMin: number;
@@ -47,6 +46,7 @@ export class GitReleaseIndex implements ReleaseIndex {
   async findUnsure(release: Digest, folder: string): Promise<ReadonlySet<string> | undefined> {
     const remembered = this.#read();
     if (remembered?.release !== release) return undefined;
+    const { listChangedFiles } = await import("./index_changes.ts");
     const changes = await listChangedFiles(this.#context, {
       root: folder,
       gitDir: this.#dir,
@@ -79,6 +79,8 @@ export class GitReleaseIndex implements ReleaseIndex {
     const unsure = paths.filter((_, row) => Math.abs(now - (mtimesMs[row] ?? now)) < SETTLED_MS);
     // Git indexes on Windows have no inodes.
     if (Deno.build.os === "windows" || unsure.length > UNSURE_MAX) return;
+    const { createIndexFolder } = await import("./index_changes.ts");
+    const { encodeIndex } = await import("./index_file.ts");
     await removeTree(fs, this.#dir);
     createIndexFolder(fs, this.#dir);
     const { bytes, checksum } = await encodeIndex({ [Symbol.iterator]: () => entriesOf(files, owner) });

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import { loadedBy, moduleGraph } from "../../configs/install/module_graph.ts";
 import type { FileSystem } from "../../lib/core/files.ts";
+import { readLocalTip } from "../../lib/git/local_tip.ts";
+import type { RegistrySettings } from "../../lib/git/registry_settings.ts";
 import { SOURCE_ROOT } from "../../lib/core/source_root.ts";
 import { spawnInOurGroup } from "../../lib/core/subprocess.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
@@ -9,6 +11,7 @@ import { rootedFs } from "../helpers/fake_fs.ts";
 import { configuredPair } from "../helpers/machines.ts";
 import { PROJECT, runCli } from "../helpers/run_cli.ts";
 import { git, GIT_ENV } from "../helpers/test_git.ts";
+import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
 /** The addresses of the modules that a command loads before it runs. */
@@ -25,7 +28,7 @@ function loadedFirst(command: string): string[] {
 /** Sections of the configuration that every command parses, and what they are made of. */
 const SECTIONS = ["kinds.ts", "schedule.ts"];
 
-for (const [command, filesMax] of [["status", 130], ["pull", 185]] as const) {
+for (const [command, filesMax] of [["status", 130], ["pull", 170]] as const) {
   Deno.test(`${command} loads few modules at its start: of Node none but node:path, which a bundle replaces`, () => {
     const loaded = loadedFirst(command);
     const own = loaded.filter((address) => address.startsWith(SOURCE_ROOT));
@@ -85,28 +88,24 @@ function watchTimers(): Disposable & { readonly used: readonly string[] } {
   };
 }
 
-Deno.test("an unchanged pull starts one program, which does not outlive it, and no timer; status no program", async () => {
+Deno.test("an unchanged pull of a registry on this disk starts no program and no timer; nor does status", async () => {
   using dir = tempDir();
   const { trainer, bot } = configuredPair(dir.path);
   writeFiles(trainer, { "models/a.json": "{}" });
   assert.equal((await runCli("publish", [], { cwd: trainer })).code, 0);
   assert.equal((await runCli("pull", [], { cwd: bot })).code, 0);
-  const { world, requests, started } = watchedWorld(bot);
+  const { world, started } = watchedWorld(bot);
   {
     using timers = watchTimers();
     const { code, stdout } = await runCli("pull", [], { cwd: bot, world });
     assert.deepEqual([code, /unchanged/.test(stdout), timers.used], [0, true, []]);
   }
-  // Outside of every repository: nothing has looked at the clone's configuration, which may name programs.
-  const [query] = requests;
-  assert.equal(query?.args[query.args.indexOf("-C") + 1], join(bot, ".model-sync"));
-  assert.deepEqual(requests.map(({ isAlone }) => isAlone), [true]);
-  assert.deepEqual(started(), ["git ls-remote"]);
+  assert.deepEqual(started(), []);
   assert.equal((await runCli("status", [], { cwd: bot, world })).code, 0);
   assert.deepEqual(started(), []);
 });
 
-Deno.test("an unchanged pull asks the registry before it opens the store, and waits for one write: that of its line of history", async () => {
+Deno.test("an unchanged pull waits for one write: that of its line of history", async () => {
   using dir = tempDir();
   const { trainer, bot } = configuredPair(dir.path);
   writeFiles(trainer, { "models/a.json": "{}" });
@@ -120,75 +119,122 @@ Deno.test("an unchanged pull asks the registry before it opens the store, and wa
     open: (path, options) => counting.open(at(path), options),
     openSync: (path, options) => counting.openSync(at(path), options),
   };
-  const { world } = watchedWorld(bot);
-  const spawn: typeof spawnInOurGroup = (request) => {
-    steps.push(request.command);
-    return world.spawn(request);
-  };
-  const { code, stdout } = await runCli("pull", [], { cwd: bot, world: { fs, spawn } });
+  const { code, stdout } = await runCli("pull", [], { cwd: bot, world: { fs } });
   assert.deepEqual([code, /unchanged/.test(stdout)], [0, true]);
-  assert.equal(steps[0], "git");
   const synced = steps.filter((step) => /^sync/.test(step));
   assert.deepEqual(synced, [`syncSync ${join(bot, ".model-sync/history.jsonl")}`]);
 });
 
-Deno.test("a registry that was asked before the clone was opened is asked again for news, as git rewrites its address", async () => {
+/** Publishes a file with this text. @returns the release */
+async function publishText(trainer: string, text: string): Promise<string> {
+  writeFiles(trainer, { "models/a.json": text });
+  const { code, stdout, stderr } = await runCli("publish", ["--json"], { cwd: trainer });
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout).release;
+}
+
+Deno.test("git is asked for the newest commit where its configuration may replace the address of a registry on this disk", async () => {
   using dir = tempDir();
   const { trainer, bot, registry } = configuredPair(dir.path);
-  const publish = async (text: string) => {
-    writeFiles(trainer, { "models/a.json": text });
-    const { code, stdout } = await runCli("publish", ["--json"], { cwd: trainer });
-    assert.equal(code, 0);
-    return JSON.parse(stdout).release;
-  };
-  await publish("{}");
+  const first = await publishText(trainer, "{}");
   assert.equal((await runCli("pull", [], { cwd: bot })).code, 0);
   const mirror = join(dir.path, "mirror.git");
   git(dir.path, "clone", "--quiet", "--mirror", registry, mirror);
-  const second = await publish("[]");
-  // The user's git is configured to read the mirror, which has the earlier release.
-  const rewritten = watchedWorld(bot, {
-    GIT_CONFIG_COUNT: "1",
-    GIT_CONFIG_KEY_0: `url.${mirror}.insteadOf`,
-    GIT_CONFIG_VALUE_0: registry,
+  await publishText(trainer, "[]");
+  // Git reads the mirror, which has the earlier release; the files of the registry name the later one.
+  const rewriting = `[url ${JSON.stringify(mirror)}]\n\tinsteadOf = ${registry}\n`;
+  writeFiles(dir.path, {
+    "home/.gitconfig": rewriting,
+    "xdg/git/config": rewriting,
+    "global": rewriting,
+    "user/.config/git/config": rewriting,
+    "including": `[include]\n\tpath = ${join(dir.path, "global")}\n`,
   });
-  const unchanged = await runCli("pull", ["--json"], { cwd: bot, world: rewritten.world });
-  assert.equal(JSON.parse(unchanged.stdout).outcome, "unchanged", unchanged.stderr);
-  assert.deepEqual(rewritten.started(), ["git ls-remote"]);
-  git(mirror, "fetch", "--quiet");
-  const changed = await runCli("pull", ["--json"], { cwd: bot, world: rewritten.world });
-  assert.equal(JSON.parse(changed.stdout).release, second, changed.stderr);
-  assert.deepEqual(rewritten.started().slice(0, 5), [
-    "git ls-remote",
-    "git rev-parse",
-    "git config",
-    "git remote",
-    "git ls-remote",
-  ]);
-  // An answer from before another pull is no reason to refuse what that one pulled.
-  const late = watchedWorld(bot);
-  let isBefore = true;
-  const spawnLate: typeof spawnInOurGroup = (request) => {
-    const to = isBefore ? rewritten.world.spawn : late.world.spawn;
-    isBefore = false;
-    return to(request);
+  const rewritten: readonly Readonly<Record<string, string>>[] = [
+    { GIT_CONFIG_GLOBAL: join(dir.path, "global") },
+    { GIT_CONFIG_GLOBAL: join(dir.path, "including") },
+    { GIT_CONFIG_NOSYSTEM: "0", GIT_CONFIG_SYSTEM: join(dir.path, "global") },
+    { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: `url.${mirror}.insteadOf`, GIT_CONFIG_VALUE_0: registry },
+  ];
+  for (const env of rewritten) {
+    const { world, started } = watchedWorld(bot, env);
+    const { stdout, stderr } = await runCli("pull", ["--json"], { cwd: bot, env, world });
+    const { outcome, release } = JSON.parse(stdout || stderr);
+    assert.deepEqual([outcome, release], ["unchanged", first], JSON.stringify(env));
+    assert.ok(started().includes("git ls-remote"), JSON.stringify(env));
+  }
+  const settings: RegistrySettings = {
+    repoUrl: registry,
+    repoDir: join(bot, ".model-sync/registry"),
+    remote: "origin",
+    branch: "main",
+    token: undefined,
+    transferTimeoutMs: 1_000,
+    isInStore: true,
   };
-  const newer = await publish("[0]");
+  const at = (name: string) => join(dir.path, name);
+  const tipWith = (variables: Readonly<Record<string, string>>) => {
+    const env = fixedEnvironment({ GIT_CONFIG_SYSTEM: "/dev/null", ...variables });
+    return readLocalTip(testContext({ env }), settings)?.commit;
+  };
+  const tip = git(registry, "rev-parse", "main");
+  assert.deepEqual(
+    [
+      { HOME: at("empty") },
+      { HOME: at("home") },
+      { HOME: at("empty"), XDG_CONFIG_HOME: at("xdg") },
+      { HOME: at("user") },
+    ].map(tipWith),
+    [tip, undefined, undefined, undefined],
+  );
+});
+
+Deno.test("files of a registry on this disk name its newest commit in their own file or a packed one; whatever else they say, git is asked", async () => {
+  using dir = tempDir();
+  const { trainer, bot, registry } = configuredPair(dir.path);
+  await publishText(trainer, "{}");
   assert.equal((await runCli("pull", [], { cwd: bot })).code, 0);
-  const kept = await runCli("pull", ["--json"], { cwd: bot, world: { spawn: spawnLate } });
-  assert.deepEqual([kept.code, JSON.parse(kept.stdout).release], [0, newer], kept.stderr);
-  // A query that fails is repeated.
-  const third = await publish("[1]");
-  const { world, started } = watchedWorld(bot);
-  let isFirst = true;
-  const spawn: typeof spawnInOurGroup = (request) => {
-    const args = isFirst ? ["--no-such-option", ...request.args] : request.args;
-    isFirst = false;
-    return world.spawn({ ...request, args });
+  const programsOfPull = async () => {
+    const { world, started } = watchedWorld(bot);
+    const { code, stdout, stderr } = await runCli("pull", ["--json"], { cwd: bot, world });
+    return { code, outcome: JSON.parse(stdout || stderr).outcome, asks: started().includes("git ls-remote") };
   };
-  const pulled = await runCli("pull", ["--json"], { cwd: bot, world: { spawn } });
-  assert.equal(JSON.parse(pulled.stdout).release, third, pulled.stderr);
-  assert.equal(started().filter((program) => program === "git ls-remote").length, 2);
+  const quiet = { code: 0, outcome: "unchanged", asks: false };
+  git(registry, "pack-refs", "--all");
+  assert.deepEqual(await programsOfPull(), quiet);
+  // A reference in its own file counts more than a packed one.
+  await publishText(trainer, "[]");
+  assert.equal((await programsOfPull()).outcome, "activated");
+  assert.deepEqual(await programsOfPull(), quiet);
+  const reference = join(registry, "refs/heads/main");
+  const commit = Deno.readTextFileSync(reference);
+  const asked = { ...quiet, asks: true };
+  // Its target is read by git.
+  Deno.writeTextFileSync(join(registry, "refs/heads/other"), commit);
+  Deno.writeTextFileSync(reference, "ref: refs/heads/other\n");
+  assert.deepEqual(await programsOfPull(), asked);
+  for (const damaged of ["", "\0".repeat(41), commit.slice(1), commit.toUpperCase(), `${commit}${commit}`]) {
+    Deno.writeTextFileSync(reference, damaged);
+    assert.equal((await programsOfPull()).asks, true, JSON.stringify(damaged));
+  }
+  Deno.removeSync(reference);
+  Deno.mkdirSync(reference);
+  assert.equal((await programsOfPull()).asks, true);
+  Deno.removeSync(reference);
+  Deno.writeTextFileSync(reference, commit);
+  assert.deepEqual(await programsOfPull(), quiet);
+  // A folder that is no repository any more is git's to report.
+  Deno.renameSync(join(registry, "HEAD"), join(registry, "head"));
+  assert.deepEqual([(await programsOfPull()).code === 0, (await programsOfPull()).asks], [false, true]);
+  Deno.renameSync(join(registry, "head"), join(registry, "HEAD"));
+  // A worktree at the same address, and a file that names another folder.
+  Deno.renameSync(registry, join(dir.path, "moved.git"));
+  Deno.mkdirSync(registry);
+  Deno.renameSync(join(dir.path, "moved.git"), join(registry, ".git"));
+  assert.deepEqual(await programsOfPull(), quiet);
+  Deno.renameSync(join(registry, ".git"), join(dir.path, "moved.git"));
+  Deno.writeTextFileSync(join(registry, ".git"), `gitdir: ${join(dir.path, "moved.git")}\n`);
+  assert.deepEqual(await programsOfPull(), asked);
 });
 
 Deno.test("a pull without news does not look at the clone: one that is damaged is replaced when it is needed; one that is lost, at once", async () => {
