@@ -3,7 +3,7 @@ import { CleanString } from "./clean_string.ts";
 import { type Clock, isoSeconds, systemClock } from "./clock.ts";
 import { type Context, neverAborted } from "./context.ts";
 import { DiskError, diskError, LockedError } from "./errors.ts";
-import { type FileSystem, findFile, findText, UnusableFileError } from "./files.ts";
+import { type FileSystem, findEntry, findFile, findText, UnusableFileError } from "./files.ts";
 
 /**
  * The holder of a lock, for the message of the process that cannot take it. The lock itself is the operating system's.
@@ -197,6 +197,10 @@ async function openToRead(fs: FileSystem, path: string): Promise<Deno.FsFile | u
 
 async function openLockFile(fs: FileSystem, path: string): Promise<Deno.FsFile> {
   try {
+    // The holder's name would be written into the file to which a link leads.
+    if (findEntry(fs, path)?.isSymlink === true) {
+      throw new UnusableFileError(path, "it is a link, not a file");
+    }
     findFile(fs, path);
     return await fs.open(path, { read: true, write: true, create: true });
   } catch (error) {

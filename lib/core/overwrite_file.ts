@@ -1,5 +1,5 @@
 import { isDiskFull } from "./errors.ts";
-import { type FileSystem, findFile, writeAllSync } from "./files.ts";
+import { type FileSystem, findEntry, writeAllSync } from "./files.ts";
 import { replaceFile } from "./replace_file.ts";
 
 /** A block of most file systems. Padded to blocks, the next content mostly fits into the old file. */
@@ -16,12 +16,18 @@ export function replaceOrOverwrite(fs: FileSystem, path: string, json: string, m
   try {
     replaceFile(fs, path, bytes, mode);
   } catch (error) {
-    if (!isDiskFull(error) || (findFile(fs, path)?.size ?? 0) < bytes.length) throw error;
+    if (!isDiskFull(error) || writableBytes(fs, path) < bytes.length) throw error;
     using file = fs.openSync(path, { write: true });
     writeAllSync(file, bytes);
     file.truncateSync(bytes.length);
     file.syncSync();
   }
+}
+
+/** Returns the size of a file; 0 for a link, which would redirect the write. */
+function writableBytes(fs: FileSystem, path: string): number {
+  const found = findEntry(fs, path);
+  return found?.isFile === true ? found.size : 0;
 }
 
 /** Trailing spaces are valid JSON. */

@@ -1,13 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import {
-  entryKind,
-  type FileSystem,
-  findEntry,
-  findFile,
-  removeIfThere,
-  UnusableFileError,
-} from "../core/files.ts";
+import { entryKind, findEntry, removeIfThere } from "../core/files.ts";
 import { acquireLock, type LockOwner } from "../core/lock.ts";
 import { setAside } from "../core/set_aside.ts";
 import type { RegistrySettings } from "./registry_settings.ts";
@@ -32,18 +25,9 @@ export async function lockClone(
 /** Moves away an entry that is not a file, and which no run can hold as a lock. */
 function clearLock({ fs, log }: Context, path: string): void {
   const found = findEntry(fs, path);
-  if (found === undefined || found.isFile || (found.isSymlink && leadsToFile(fs, path))) return;
+  if (found === undefined || found.isFile) return;
   setAside(fs, path);
   log.warn(`${path} was ${entryKind(found)}, not a file, and is recreated`);
-}
-
-function leadsToFile(fs: FileSystem, path: string): boolean {
-  try {
-    return findFile(fs, path) !== undefined;
-  } catch (error) {
-    if (error instanceof UnusableFileError) return false;
-    throw error;
-  }
 }
 
 /**

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
-import { type FileSystem, findFile, findText, ifFound, removeIfThere, writeAllSync } from "../core/files.ts";
+import { type FileSystem, findEntry, findText, ifFound, removeIfThere } from "../core/files.ts";
 import { CHUNK_BYTES_MAX, chunkKey, type Chunks } from "../core/chunk_list.ts";
+import { replaceUnsynced } from "../core/replace_file.ts";
 import { type Span, SpanSet } from "./spans.ts";
 
 const Description = z.object({ schema: z.literal(1), spans: z.array(z.tuple([z.number(), z.number()])) });
@@ -24,9 +25,11 @@ function temporaryPath(path: string): string {
  */
 export function readPartial(fs: FileSystem, path: string): Span[] {
   try {
-    const size = findFile(fs, path)?.size;
+    const file = findEntry(fs, path);
     const text = findText(fs, descriptionPath(path));
-    if (size === undefined || text === undefined) return [];
+    // A link would redirect the rest of the download.
+    if (file?.isFile !== true || text === undefined) return [];
+    const { size } = file;
     const { spans } = Description.parse(JSON.parse(text));
     return spans.map(([start, end]) => ({ start, end: Math.min(end, size) }))
       .filter(({ start, end }) => start >= 0 && start < end);
@@ -45,12 +48,7 @@ export function describePartial(fs: FileSystem, path: string, spans: readonly Sp
     schema: 1,
     spans: spans.map(({ start, end }) => [start, end]),
   };
-  const temporary = temporaryPath(path);
-  {
-    using file = fs.openSync(temporary, { write: true, create: true, truncate: true });
-    writeAllSync(file, new TextEncoder().encode(JSON.stringify(description)));
-  }
-  fs.renameSync(temporary, descriptionPath(path));
+  replaceUnsynced(fs, descriptionPath(path), [new TextEncoder().encode(JSON.stringify(description))]);
 }
 
 /** Removes the description of a file that is complete, or will not be continued. */

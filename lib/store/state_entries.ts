@@ -25,19 +25,25 @@ type StateEntry =
 /** An entry that is dropped, with a warning that names the cost, and recreated. */
 interface RebuiltEntry {
   readonly onDamage: "rebuild";
-  /** `own folder`: a link to a folder is wrong, because whatever is in the folder is moved or removed. */
-  readonly kind: "file" | "folder" | "own folder" | "link";
+  /**
+   * `own file`: a link to a file is wrong, because runs write into the file instead of replacing it. `own folder`: a link
+   * to a folder is wrong, because whatever is in the folder is moved or removed.
+   */
+  readonly kind: "file" | "own file" | "folder" | "own folder" | "link";
   readonly cost: string;
 }
 
 const file = (cost: string): RebuiltEntry => ({ onDamage: "rebuild", kind: "file", cost });
+const ownFile = (cost: string): RebuiltEntry => ({ onDamage: "rebuild", kind: "own file", cost });
 const folder = (cost: string): RebuiltEntry => ({ onDamage: "rebuild", kind: "folder", cost });
 const ownFolder = (cost: string): RebuiltEntry => ({ onDamage: "rebuild", kind: "own folder", cost });
+
+const LOCK = ownFile("nothing: the lock is the operating system's");
 
 /** Every entry that this program creates in a store, and what its damage means. */
 export const STATE_ENTRIES = {
   "store.json": { onDamage: "refuse", reason: "the store may belong to another model folder" },
-  "lock": file("nothing: the lock is the operating system's"),
+  "lock": LOCK,
   "intent.json": { onDamage: "assume", meaning: "a run was killed before it changed a pointer" },
   "staging": ownFolder("what a killed run left there"),
   "releases": folder("every release: the next pull downloads the newest again"),
@@ -53,11 +59,11 @@ export const STATE_ENTRIES = {
     kind: "link",
     cost: "a rollback goes to the newest older release that the store holds",
   },
-  "history.jsonl": file("the record of earlier runs"),
+  "history.jsonl": ownFile("the record of earlier runs"),
   "history.1.jsonl": file("the record of earlier runs"),
   "history.2.jsonl": file("the record of earlier runs"),
   "history.3.jsonl": file("the record of earlier runs"),
-  "history.lock": file("nothing: the lock is the operating system's"),
+  "history.lock": LOCK,
   "dashboard": {
     onDamage: "refuse",
     reason: "the record of other machines, and the tokens that they report with, would be lost",
@@ -79,29 +85,29 @@ export const STATE_ENTRIES = {
   "starts.json": file("a source may be requested earlier than its least interval"),
   "partials": ownFolder("downloads that broke start over"),
   "runpod_jobs.json": file("a RunPod job that was started is not continued: look for it in RunPod's console"),
-  "runpod.lock": file("nothing: the lock is the operating system's"),
+  "runpod.lock": LOCK,
   "archived.json": file("the sequence of the next archive is the time alone"),
   "pending_reload.json": { onDamage: "assume", meaning: "consumers were not notified" },
   "canary.json": { onDamage: "assume", meaning: "the release is reported as not watched" },
-  "canary.json.lock": file("nothing: the lock is the operating system's"),
+  "canary.json.lock": LOCK,
   "alerts.json": file("an alert may be sent twice, or not at all"),
   "metrics.json": file("the counters of the metrics start over with the oldest run on record"),
-  "metrics.lock": file("nothing: the lock is the operating system's"),
-  "alerts.lock": file("nothing: the lock is the operating system's"),
+  "metrics.lock": LOCK,
+  "alerts.lock": LOCK,
   "paused.json": file("the roles that were paused run again"),
-  "paused.json.lock": file("nothing: the lock is the operating system's"),
+  "paused.json.lock": LOCK,
   "run_now.json": file("requested runs that the daemon has not started: request them again"),
-  "run_now.json.lock": file("nothing: the lock is the operating system's"),
+  "run_now.json.lock": LOCK,
   "daemons": folder("nothing: a daemon announces itself again when it starts"),
   "reported.json": file("the dashboard is sent the whole history again"),
-  "reported.lock": file("nothing: the lock is the operating system's"),
+  "reported.lock": LOCK,
   "published_files": folder("releases that were published before are reported without their files"),
   "schedule.json": file("a missed run of the daemon is not noticed"),
-  "schedule.json.lock": file("nothing: the lock is the operating system's"),
+  "schedule.json.lock": LOCK,
   "references": folder("everything that PRIMARY holds is compared once more"),
-  "references.lock": file("nothing: the lock is the operating system's"),
-  "redeploy.lock": file("nothing: the lock is the operating system's"),
-  "control.lock": file("nothing: the lock is the operating system's"),
+  "references.lock": LOCK,
+  "redeploy.lock": LOCK,
+  "control.lock": LOCK,
 } as const satisfies Readonly<Record<string, StateEntry>>;
 
 type EntryName = keyof typeof STATE_ENTRIES;
@@ -154,7 +160,7 @@ function clearWrongEntry({ fs, root, warn }: StateFolder, name: string): void {
   const found = findEntry(fs, path);
   if (entry === undefined || found === undefined) return;
   const target = found.isSymlink ? linkTarget(fs, path) : found;
-  const isForbidden = found.isSymlink && entry.kind === "own folder";
+  const isForbidden = found.isSymlink && (entry.kind === "own folder" || entry.kind === "own file");
   const isRight = !isForbidden && (isFolder(entry) ? target?.isDirectory === true : target?.isFile === true);
   if (isRight || (entry.kind === "link" && found.isSymlink) || (name.endsWith(".new") && found.isSymlink)) {
     return;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { systemClock } from "../../lib/core/clock.ts";
 import { acquireLock, tryLock } from "../../lib/core/lock.ts";
-import { tempDir } from "../helpers/temp_dir.ts";
+import { readFiles, tempDir } from "../helpers/temp_dir.ts";
 
 const OWNER = { command: "pull", host: "test-host" };
 
@@ -56,6 +56,21 @@ Deno.test("a folder in the place of a lock is an error that names the path to mo
     message: /^Cannot lock .*lock: /,
     hint: `move ${path} away and run again`,
   });
+});
+
+Deno.test("a link in the place of a lock is an error, and nothing is written where it leads", async () => {
+  using dir = tempDir();
+  const path = join(dir.path, "lock");
+  for (const target of ["there", "missing"]) {
+    Deno.writeTextFileSync(join(dir.path, "there"), "not ours");
+    Deno.symlinkSync(target, path);
+    await assert.rejects(acquireLock(Deno, path, OWNER, systemClock), {
+      code: "LOCK_UNUSABLE",
+      message: /: it is a link, not a file$/,
+    });
+    Deno.removeSync(path);
+    assert.deepEqual(readFiles(dir.path), { there: "not ours" });
+  }
 });
 
 Deno.test("a lock file names its holder alone, also after one with a longer name", async () => {

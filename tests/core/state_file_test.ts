@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as z from "zod";
 import type { FileSystem } from "../../lib/core/files.ts";
+import { replaceOrOverwrite } from "../../lib/core/overwrite_file.ts";
 import { StateFile } from "../../lib/core/state_file.ts";
 import { osError } from "../helpers/fake_fs.ts";
-import { tempDir } from "../helpers/temp_dir.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
 /** Returns the state file in a folder. */
 function fileIn(dir: string, fs: FileSystem = Deno): StateFile<string[]> {
@@ -60,4 +61,21 @@ Deno.test("a state file with a checksum is damaged by any other character, and b
     Deno.writeFileSync(file.path, bytes.subarray(0, at));
     assert.deepEqual(file.read(), damaged, `${at} bytes`);
   }
+});
+
+Deno.test("on a full disk, a file is overwritten where it is, but never the file to which a link leads", () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "own.json": " ".repeat(9000), "elsewhere": " ".repeat(9000) });
+  Deno.symlinkSync("elsewhere", join(dir.path, "link.json"));
+  const full: FileSystem = {
+    ...Deno,
+    openSync: (path, options) => {
+      if (String(path).endsWith(".new")) throw osError("ENOSPC");
+      return Deno.openSync(path, options);
+    },
+  };
+  replaceOrOverwrite(full, join(dir.path, "own.json"), "{}");
+  assert.equal(Deno.readTextFileSync(join(dir.path, "own.json")).trim(), "{}");
+  assert.throws(() => replaceOrOverwrite(full, join(dir.path, "link.json"), "{}"), { code: "ENOSPC" });
+  assert.equal(Deno.readTextFileSync(join(dir.path, "elsewhere")), " ".repeat(9000));
 });

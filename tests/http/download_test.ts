@@ -553,6 +553,19 @@ Deno.test("download() detects a damaged partial file by the final digest, and re
   bench.assertArrived();
 });
 
+Deno.test("download() replaces links in the place of a partial file and of its description, and writes nothing where they lead", async () => {
+  await using bench = new Bench(LARGE);
+  const elsewhere = join(bench.path, "..", "elsewhere");
+  Deno.writeFileSync(elsewhere, LARGE.subarray(0, 50 * MIB));
+  describePartial(Deno, bench.path, [{ start: 0, end: 50 * MIB }]);
+  Deno.symlinkSync(elsewhere, bench.path);
+  Deno.symlinkSync(elsewhere, `${bench.path}.parts.new`);
+  await bench.download({ expected: await bench.expected() });
+  assert.equal(Deno.statSync(elsewhere).size, 50 * MIB);
+  assert.ok(Deno.lstatSync(bench.path).isFile);
+  bench.assertArrived();
+});
+
 Deno.test("download() without a known digest never reuses a partial file", async () => {
   await using bench = new Bench(LARGE);
   Deno.writeFileSync(bench.path, LARGE.subarray(0, 50 * MIB));

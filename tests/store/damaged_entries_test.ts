@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { findEntry, removeIfThere } from "../../lib/core/files.ts";
 import { STATE_ENTRIES } from "../../lib/store/state_entries.ts";
 import { damage, DAMAGES, withoutPipes } from "../helpers/damage.ts";
 import { rootedFs } from "../helpers/fake_fs.ts";
@@ -167,3 +168,21 @@ for (const kind of Object.keys(DAMAGES)) {
     assert.match(Deno.readTextFileSync(join(STORE, "store.json")), /"modelsDir":"\.\.\/models"/);
   });
 }
+
+Deno.test("links in the place of files into which runs write are replaced, with a warning each", async () => {
+  restore();
+  const names = ["lock", "history.jsonl", "history.lock", "metrics.lock"];
+  const elsewhere = join(dir.path, "elsewhere");
+  const targets = Object.fromEntries(names.map((name) => [name, "not ours\n"]));
+  writeFiles(elsewhere, targets);
+  for (const name of names) {
+    removeIfThere(Deno, join(STORE, name));
+    Deno.symlinkSync(join(elsewhere, name), join(STORE, name));
+  }
+  const { stderr } = await succeed(BOT, "pull");
+  assert.deepEqual(readFiles(elsewhere), targets);
+  for (const name of names) {
+    assert.notEqual(findEntry(Deno, join(STORE, name))?.isSymlink, true, name);
+    assert.ok(stderr.includes(`${join(STORE, name)} was a link, not a file, and is rebuilt`), stderr);
+  }
+});
