@@ -34,6 +34,8 @@ export async function chooseLfsPaths(
   const large = set.files.filter((file) => file.size > LARGE_FILE_BYTES_MAX);
   const chosen = setting === "always" ? set.files : setting === "auto" ? large : [];
   for (const file of set.files) {
+    // A registry on this disk has no such limit.
+    if (registry.remoteUrl.isLocal) break;
     if (file.size <= LARGE_FILE_BYTES_WARN || chosen.includes(file)) continue;
     const size = `${Math.round(file.size / 1024 / 1024)} MiB`;
     context.log.warn(`${file.path} has ${size}: GitHub warns from 50 MiB and refuses more than 100 MiB`);

@@ -149,7 +149,7 @@ function withLiftHint(error: InvalidModelError, digest: Digest): InvalidModelErr
   const lift = `model-sync quarantine lift ${shortDigest(digest)}`;
   return new InvalidModelError(error.path, error.problem, {
     cause: error,
-    hint: `${error.hint}. The release is quarantined: after a change of settings, also run ${lift}`,
+    hint: `${error.hint}. The refused release is quarantined: after a change of settings, also run ${lift}`,
   });
 }
 

@@ -292,6 +292,7 @@ async function doQuietly(context: Context, action: string, work: () => void | Pr
   try {
     await work();
   } catch (error) {
-    context.log.warn(`cannot ${action}: ${messageOf(error)}`);
+    const failure = diskError(error, action);
+    context.log.warn(failure === error ? `Cannot ${action}: ${messageOf(error)}` : messageOf(failure));
   }
 }

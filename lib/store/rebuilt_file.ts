@@ -7,7 +7,7 @@ import { type RebuiltName, type StateFolder, warnOfDamage } from "./state_entrie
 
 /**
  * A state file of a store that is rebuilt when it is damaged: the damage costs what `STATE_ENTRIES` says, a warning
- * names that cost, and the next writer replaces the file.
+ * names that cost, and the next writer replaces the file. Without a warning if it is never synced: a power cut may tear it.
  */
 export class RebuiltFile<Value> {
   readonly #name: RebuiltName;
@@ -64,7 +64,9 @@ export class RebuiltFile<Value> {
 
   #read(folder: StateFolder): { readonly value: Value | undefined; readonly isDamaged: boolean } {
     const read = this.#file(folder).read();
-    if (read.kind === "damaged") warnOfDamage(folder, this.#name, read.reason);
+    if (read.kind === "damaged" && this.#options.isUnsynced !== true) {
+      warnOfDamage(folder, this.#name, read.reason);
+    }
     return { value: read.kind === "found" ? read.value : undefined, isDamaged: read.kind === "damaged" };
   }
 

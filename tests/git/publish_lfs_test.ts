@@ -106,6 +106,8 @@ Deno.test("publish() of a file over 100 MiB without git-lfs says how to install 
   await assert.rejects(publishFrom(without, trainer), { code: "LFS_MISSING", exitCode: 2 });
   assert.equal(git(registryOf(trainer), "branch", "--list"), "");
   assert.equal((await publishFrom(without, trainer, { lfs: "never" })).outcome, "published");
+  // The registry is a folder on this disk.
+  assert.doesNotMatch(without.log.lines.join("\n"), /GitHub warns/);
   // Git transfers whole objects.
   assert.equal(listsChunks(registryOf(trainer), "large.onnx"), false);
 });

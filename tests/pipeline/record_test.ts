@@ -502,11 +502,14 @@ Deno.test("a record that a full disk refuses is delivered to the sinks", async (
   const { sink, unwritten } = recordingSink(store);
   const options = { command: "pull", lock: "store", sinks: [sink] } as const;
   const full = { ...store, fs };
-  await recordedRun(testContext({ fs }), full, options, () => Promise.resolve({ outcome: "unchanged" }));
-  const failing = recordedRun(testContext({ fs }), full, options, () => {
+  const context = testContext({ fs });
+  await recordedRun(context, full, options, () => Promise.resolve({ outcome: "unchanged" }));
+  const failing = recordedRun(context, full, options, () => {
     throw new DiskError("Cannot write", { code: "DISK_FULL" });
   });
   await assert.rejects(failing, { code: "DISK_FULL" });
+  const said = context.log.lines.filter((line) => line.includes("record this run"));
+  assert.deepEqual(said, Array(2).fill("warn Cannot record this run: the disk is full"));
   assert.deepEqual(unwritten.map(({ outcome }) => outcome), ["unchanged", "failed"]);
   assert.deepEqual(recorded(store), []);
 });

@@ -164,6 +164,7 @@ Deno.test("a refusal that a setting would allow says that the release is quarant
   await assert.rejects(world.pull(safeguards({ validate: { max_file_bytes: 1 } })), (error) => {
     assert.ok(error instanceof ModelSyncError);
     assert.match(error.hint ?? "", /raise activation\.validate\.max_file_bytes/);
+    assert.match(error.hint ?? "", /The refused release is quarantined: /);
     assert.ok(error.hint?.endsWith(`model-sync quarantine lift ${shortDigest(bad)}`), error.hint);
     return true;
   });

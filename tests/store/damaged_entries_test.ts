@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { findEntry, removeIfThere } from "../../lib/core/files.ts";
+import { findPassedRules } from "../../lib/store/passed_releases.ts";
+import { readPointer } from "../../lib/store/pointers.ts";
 import { STATE_ENTRIES } from "../../lib/store/state_entries.ts";
+import { findStore } from "../../lib/store/store.ts";
+import { rememberWhole, wholeManifests } from "../../lib/store/whole_manifests.ts";
 import { damage, DAMAGES, withoutPipes } from "../helpers/damage.ts";
 import { rootedFs } from "../helpers/fake_fs.ts";
 import { type CliResult, PROJECT, runCli } from "../helpers/run_cli.ts";
@@ -185,4 +189,21 @@ Deno.test("links in the place of files into which runs write are replaced, with 
     assert.notEqual(findEntry(Deno, join(STORE, name))?.isSymlink, true, name);
     assert.ok(stderr.includes(`${join(STORE, name)} was a link, not a file, and is rebuilt`), stderr);
   }
+});
+
+Deno.test("memories that a power cut may tear, because they are never synced, are rebuilt without a warning", () => {
+  restore();
+  for (const name of ["whole_manifests.json", "passed_releases.json"]) {
+    const path = join(STORE, name);
+    Deno.truncateSync(path, Deno.statSync(path).size - 3);
+  }
+  const store = findStore(Deno, { modelsDir: join(BOT, "models") }, {
+    warn: (message) => assert.fail(message),
+  });
+  const active = store && readPointer(store, "current");
+  assert.ok(store !== undefined && active !== undefined);
+  assert.equal(wholeManifests(store).size, 0);
+  assert.equal(findPassedRules(store, active), undefined);
+  rememberWhole(store, active, "identity");
+  assert.equal(wholeManifests(store).size, 1);
 });
