@@ -1,3 +1,4 @@
+import { concatenate } from "../core/concatenate.ts";
 import { findFile, UnusableFileError } from "../core/files.ts";
 import { readAt } from "../core/read_at.ts";
 import { historyFiles, LINE_BYTES_MAX, lockHistory, parseRecord, type RunRecord } from "./history.ts";
@@ -66,10 +67,10 @@ function* linesFromEnd(
 ): Generator<string | undefined> {
   const decoder = new TextDecoder();
   /** The end of a line whose beginning is not read yet. */
-  let rest: Uint8Array = new Uint8Array();
+  let rest = new Uint8Array();
   let isTooLong = false;
-  const line = (start: Uint8Array): string | undefined => {
-    const text = isTooLong ? undefined : decoder.decode(joined(start, rest));
+  const line = (start: Uint8Array<ArrayBuffer>): string | undefined => {
+    const text = isTooLong ? undefined : decoder.decode(concatenate([start, rest]));
     [rest, isTooLong] = [new Uint8Array(), false];
     return text;
   };
@@ -81,7 +82,7 @@ function* linesFromEnd(
       yield line(bytes.subarray(found + 1, unread));
       unread = found;
     }
-    rest = joined(bytes.subarray(0, unread), rest);
+    rest = concatenate([bytes.subarray(0, unread), rest]);
     if (rest.length > LINE_BYTES_MAX) [rest, isTooLong] = [new Uint8Array(), true];
     end = start;
   }
@@ -94,11 +95,4 @@ const NEWLINE = 0x0a;
 function lastNewline(bytes: Uint8Array, end: number): number {
   // From -1, the search would start at the end.
   return end === 0 ? -1 : bytes.lastIndexOf(NEWLINE, end - 1);
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(first.length + second.length);
-  whole.set(first);
-  whole.set(second, first.length);
-  return whole;
 }

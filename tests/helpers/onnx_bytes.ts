@@ -1,4 +1,6 @@
 /** Builds ONNX files, also broken ones, from fields with the numbers in onnx.proto. */
+import { joined as joinedList } from "./raw_zip.ts";
+
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 export const FLOAT = 1;
@@ -34,13 +36,7 @@ export function message(id: number, ...parts: readonly Bytes[]): Bytes {
 }
 
 export function joined(...parts: readonly Bytes[]): Bytes {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
+  return joinedList(parts);
 }
 
 /** The fields of a value's message: name and tensor type. */

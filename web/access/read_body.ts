@@ -66,7 +66,7 @@ async function readPieces(
     pieces.push(value);
   }
   signal.removeEventListener("abort", cancel);
-  return concatenate(pieces, length);
+  return concatenate(pieces);
 }
 
 /** Events per request: twice what a node sends (`BATCH_EVENTS_MAX`). */
