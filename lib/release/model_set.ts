@@ -64,7 +64,7 @@ export interface ModelSet {
 export interface SetTotals {
   readonly files: number;
   readonly bytes: number;
-  /** No file is larger. */
+  /** No file is larger. If most files were not read again and none are listed, also a file that is gone counts. */
   readonly sizeMax: number;
 }
 
@@ -250,10 +250,15 @@ async function changedSet(dir: string, found: RescannedFiles, read: ReadFiles): 
     get files() {
       return files ??= mergeFiles(found, remembered.files().map(located), read.files);
     },
-    totals: {
-      files: countFiles(found),
-      bytes: base.remembered.bytes - gone + own.bytes,
-      sizeMax: Math.max(base.remembered.sizeMax, own.sizeMax),
+    get totals() {
+      return {
+        files: countFiles(found),
+        bytes: base.remembered.bytes - gone + own.bytes,
+        // The largest file may be gone. To find the next one, all files would have to be listed.
+        sizeMax: files === undefined
+          ? Math.max(base.remembered.sizeMax, own.sizeMax)
+          : totalsOf(files).sizeMax,
+      };
     },
     firstFiles(count) {
       const first: SetFile[] = [];

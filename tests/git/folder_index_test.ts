@@ -59,6 +59,29 @@ Deno.test({
 });
 
 Deno.test({
+  name: "after the largest file has become small, its old size bounds the others until all files are listed",
+  ignore: !HAS_MEMORY,
+  async fn() {
+    using dir = memoryDir();
+    const { models, memory } = await remembered(dir.path);
+    const context = testContext({ clock: LATER });
+    const sizeMaxAfter = async (content: string, isListed: boolean) => {
+      writeFiles(models, { "a.onnx": content });
+      const changes = await memory.findChanges(models);
+      const found = changes && await findChangedFiles(context, models, changes);
+      assert.ok(found !== undefined);
+      const set = await hashModelFiles(context, models, found, NO_CACHE);
+      if (isListed) assert.equal(set.files.length, 3);
+      await memory.remember(found, set);
+      return (await memory.findChanges(models))?.remembered.sizeMax;
+    };
+    assert.equal(await sizeMaxAfter("the largest", false), 11);
+    assert.equal(await sizeMaxAfter("1", false), 11);
+    assert.equal(await sizeMaxAfter("22", true), 3);
+  },
+});
+
+Deno.test({
   name: "FolderIndex notices whatever changes: content, names, folders, a file in another's place",
   ignore: !HAS_MEMORY,
   async fn() {
