@@ -25,6 +25,7 @@ import { HeldChunks } from "../store/held_chunks.ts";
 import { releaseDir } from "../store/releases.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
+import { hasUnfinished } from "../store/unfinished.ts";
 import { join } from "node:path";
 import type {
   ClaimProblem,
@@ -148,6 +149,7 @@ export class HuggingFaceSource implements Source {
   async stage(offer: Offer, staging: Staging): Promise<void> {
     const { commit, listed, files } = this.#openFor(offer);
     this.#opened = { commit, listed, files };
+    await this.#rememberUnfinished(files);
     const claimed = new Map(offer.claim?.manifest.files.map((file) => [file.sha256, file]));
     const wanted = new Map<string, WantedContent>();
     for (const { path, file } of files) {
@@ -255,6 +257,13 @@ export class HuggingFaceSource implements Source {
       held: new HeldChunks(this.#context, store),
     };
     await bringFiles(this.#context, bringing, staging, wanted);
+  }
+
+  /** Files that a killed pull received are not downloaded again. */
+  async #rememberUnfinished(files: readonly OpenedFile[]): Promise<void> {
+    if (this.#store === undefined || this.#memory === undefined || !hasUnfinished(this.#store)) return;
+    const { rememberUnfinished } = await import("../huggingface/unfinished_blobs.ts");
+    await rememberUnfinished(this.#store, this.#memory, files);
   }
 
   /** Remembers the SHA-256 of files that the hub names only by a git SHA-1. */

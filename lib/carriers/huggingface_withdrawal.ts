@@ -10,6 +10,7 @@ import {
   COMMITS_LOOKED_AT,
   findBefore,
   type PublishedTarget,
+  restoringLines,
 } from "../huggingface/restore_release.ts";
 import { folderName } from "../huggingface/upload_plan.ts";
 import { readTarget } from "../huggingface/upload_target.ts";
@@ -145,7 +146,7 @@ export class HuggingFaceWithdrawal implements WithdrawalTarget {
     this.#context.log.info(`publishing the list of withdrawals as sequence ${manifest.sequence}`);
     const commit = await commitManifest(this.#hub, layout, {
       now: this.#now,
-      before,
+      restored: before === undefined ? [] : await restoringLines(this.#hub, layout, this.#now, before),
       manifest,
       seal,
       summary,

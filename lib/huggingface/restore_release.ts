@@ -68,14 +68,19 @@ export async function restoreRelease(
   const held = await readSeal(seal, now.manifest, now.text ?? "", now.signature);
   const withdrawals = mergeWithdrawals(ownWithdrawals(seal, held, now.manifest), known);
   let damage: RefusedError | undefined;
+  let restored: readonly CommitLine[] = [];
   const isGood = async (target: PublishedTarget) => {
     const { manifest, text = "", signature } = target;
     if (findWithdrawn(withdrawals, manifest.digest) !== undefined) return false;
     if (!await isTrusted({ manifest, text, signature })) return false;
-    const found = await damageOf(hub, layout, now, target);
-    if (found !== undefined) context.log.warn(`${found.message}; trying an older release`);
+    const found = await linesOrDamage(hub, layout, now, target);
+    if (!(found instanceof RefusedError)) {
+      restored = found;
+      return true;
+    }
+    context.log.warn(`${found.message}; trying an older release`);
     damage ??= found;
-    return found === undefined;
+    return false;
   };
   const before = await findBefore(context, hub, layout, now, isGood);
   if (before === undefined) throw damage ?? nothingBefore(settings);
@@ -90,7 +95,7 @@ export async function restoreRelease(
   const { digest: release, sequence } = manifest;
   context.log.info(`restoring release ${shortDigest(release)} as sequence ${sequence}`);
   const summary = `revert(models): back to ${shortDigest(release)}`;
-  const commit = await commitManifest(hub, layout, { now, before, manifest, seal, summary });
+  const commit = await commitManifest(hub, layout, { now, restored, manifest, seal, summary });
   return { release, sequence, commit };
 }
 
@@ -98,27 +103,23 @@ export async function restoreRelease(
 export interface ManifestCommit {
   /** The newest commit of the branch. */
   readonly now: UploadTarget;
-  /** The commit whose files are restored; without it, the files stay. */
-  readonly before: PublishedTarget | undefined;
+  /** The changes of the branch's files; none if they stay. */
+  readonly restored: readonly CommitLine[];
   readonly manifest: Manifest;
   readonly seal: Seal | undefined;
   /** The commit's message: its first line. */
   readonly summary: string;
 }
 
-/**
- * Commits a manifest with its signature, and restores the files of an earlier commit. Large files are in the hub's
- * storage already and are not sent again.
- */
+/** Commits a manifest with its signature, and changes of files. */
 export async function commitManifest(
   hub: Hub,
   layout: RepoLayout,
-  { now, before, manifest, seal, summary }: ManifestCommit,
+  { now, restored, manifest, seal, summary }: ManifestCommit,
 ): Promise<CommitId> {
   const text = formatManifest(manifest);
   const operations = [
-    ...(before === undefined ? [] : await restoredFiles(hub, layout, now, before)),
-    ...(before === undefined ? [] : removedFiles(layout, now, before)),
+    ...restored,
     textLine(MANIFEST_NAME, text),
     ...await signatureLines(seal, layout, now, manifest, text),
   ];
@@ -191,6 +192,22 @@ function nothingBefore({ repoId, revision }: HubSettings): FailedError {
   );
 }
 
+/**
+ * Returns the changes that restore the files of an earlier commit. Large files are in the hub's storage already and are not
+ * sent again.
+ *
+ * @throws {RefusedError} code `DIGEST_MISMATCH` for a small file of the older release that has other bytes than its manifest
+ * lists
+ */
+export async function restoringLines(
+  hub: Hub,
+  layout: RepoLayout,
+  now: UploadTarget,
+  before: PublishedTarget,
+): Promise<CommitLine[]> {
+  return [...await restoredFiles(hub, layout, now, before), ...removedFiles(layout, now, before)];
+}
+
 /** Returns the files of the older release that the branch lacks, or has with other contents. */
 async function restoredFiles(
   hub: Hub,
@@ -213,16 +230,15 @@ async function restoredFiles(
   return lines;
 }
 
-/** Returns the error for a small file of the older release that has other bytes than its manifest lists. */
-async function damageOf(
+/** As {@link restoringLines}, with the error for a damaged release as a result. */
+async function linesOrDamage(
   hub: Hub,
   layout: RepoLayout,
   now: UploadTarget,
   before: PublishedTarget,
-): Promise<RefusedError | undefined> {
+): Promise<readonly CommitLine[] | RefusedError> {
   try {
-    await restoredFiles(hub, layout, now, before);
-    return undefined;
+    return await restoringLines(hub, layout, now, before);
   } catch (error) {
     if (error instanceof RefusedError && error.code === "DIGEST_MISMATCH") return error;
     throw error;

@@ -17,7 +17,7 @@ import { stampOf } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
 /** Below the partial downloads, so that it is removed with them: after a successful pull, or a week. */
-function unfinishedDir(store: Store): string {
+function unfinishedDir(store: Pick<Store, "partials">): string {
   return join(store.partials, "unfinished");
 }
 
@@ -37,15 +37,22 @@ export function keepUnfinished(store: Store, dir: string): void {
 }
 
 function moveFiles(fs: FileSystem, from: string, to: string): void {
-  for (const path of filesBelow(fs, from)) {
-    const source = `${from}/${path}`;
-    // A name that is not UTF-8 is listed, but not found.
-    const info = findEntry(fs, source);
-    if (info === undefined || (info.nlink ?? 1) > 1) continue;
+  const move = (path: string) => {
     const target = `${to}/${path}`;
     makeFolder(fs, dirname(target), to);
-    fs.renameSync(source, target);
+    fs.renameSync(`${from}/${path}`, target);
+  };
+  const linked = new Map<number, { readonly links: number; readonly paths: string[] }>();
+  for (const path of filesBelow(fs, from)) {
+    // A name that is not UTF-8 is listed, but not found.
+    const info = findEntry(fs, `${from}/${path}`);
+    if (info === undefined) continue;
+    const { nlink: links, ino: inode } = info;
+    if (links === null || links <= 1 || inode === null) move(path);
+    else if (linked.get(inode)?.paths.push(path) === undefined) linked.set(inode, { links, paths: [path] });
   }
+  // A content at several paths of one release. Of other files, some links are in an installed release.
+  for (const { links, paths } of linked.values()) if (paths.length === links) paths.forEach(move);
 }
 
 /** Creates a folder and those above it, up to `top`. Replaces what is no folder: a link would lead out of the store. */
@@ -94,6 +101,24 @@ function listUnfinished(store: Store): string[] {
     if (osErrorCode(error) === undefined) throw error;
     return [];
   }
+}
+
+/** Whether earlier pulls left files. */
+export function hasUnfinished({ fs, partials }: Pick<Store, "fs" | "partials">): boolean {
+  return findEntry(fs, unfinishedDir({ partials }))?.isDirectory === true;
+}
+
+/** Returns the bytes of a file of this size that an earlier pull left; `undefined` if there is none. */
+export async function readUnfinished(
+  store: Pick<Store, "fs" | "partials">,
+  path: string,
+  size: number,
+): Promise<Uint8Array | undefined> {
+  const location = `${unfinishedDir(store)}/${path}`;
+  return await ifReadable(() => {
+    const info = findEntry(store.fs, location);
+    return info?.isFile === true && info.size === size ? store.fs.readFileSync(location) : undefined;
+  });
 }
 
 /** Removes the files of earlier pulls that failed or were killed. */

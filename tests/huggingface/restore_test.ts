@@ -45,8 +45,11 @@ Deno.test("restoreRelease() publishes the previous release again, also for clien
   // Another writer edits the repository's description meanwhile.
   server.commit(REPO, { "README.md": "# Models" });
 
+  bench.asked();
   const restored = await restoreRelease(context, hubOf(server), WHOLE_REPO, { ...ANY, failed: bad.release });
   assert.deepEqual([restored.release, restored.sequence], [first.release, 3]);
+  // The hub cannot copy small files of an earlier commit.
+  assert.equal(bench.asked().filter((line) => line.endsWith("/config.json")).length, 1);
   const { "README.md": readme, "model-sync.json": _manifest, ...files } = server.files(REPO);
   const { "model-sync.json": _before, ...expected } = wanted;
   assert.equal(readme, "# Models");

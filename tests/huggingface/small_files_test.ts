@@ -169,12 +169,27 @@ Deno.test("a pull that fails for lack of space keeps no files of an earlier one,
 
 Deno.test("a pull requests no file again that a killed one had received, and takes nothing but files from what it left", async () => {
   await using bench = new HubBench();
-  const files = { "a/whole.bin": "whole", "a/torn.bin": "torn", "b/linked.bin": "linked" };
+  const files = {
+    "a/of_git.json": '{"name": "SHA-1"}',
+    "a/torn.bin": "torn",
+    "a/torn_of_git.json": '{"as": "long"}',
+    "a/whole.bin": "whole",
+    "b/linked.bin": "linked",
+    "c/installed.bin": "installed",
+    "c/one.bin": "twice",
+    "c/two.bin": "twice",
+  };
   bench.server.commit(REPO, files);
   const store = openStore(Deno, { modelsDir: bench.bot });
   const left = join(store.staging, "killed/files");
-  writeFiles(join(bench.path, "other"), { "linked.bin": "linked" });
-  writeFiles(left, { "a/whole.bin": "whole", "a/torn.bin": "to" });
+  const other = { "installed.bin": "installed", "linked.bin": "linked" };
+  writeFiles(join(bench.path, "other"), other);
+  const whole = { "a/whole.bin": "whole", "a/of_git.json": '{"name": "SHA-1"}', "c/one.bin": "twice" };
+  writeFiles(left, { ...whole, "a/torn.bin": "to", "a/torn_of_git.json": '{"as": "shor' });
+  Deno.truncateSync(join(left, "a/torn_of_git.json"), files["a/torn_of_git.json"].length);
+  Deno.linkSync(join(left, "c/one.bin"), join(left, "c/two.bin"));
+  // As those of installed releases: it has a link that is not the killed pull's.
+  Deno.linkSync(join(bench.path, "other/installed.bin"), join(left, "c/installed.bin"));
   Deno.symlinkSync(join(bench.path, "other"), join(left, "b"));
   // Names that are not UTF-8 are listed, but cannot be opened.
   const name = "$(printf 'stray\\377')";
@@ -185,7 +200,7 @@ Deno.test("a pull requests no file again that a killed one had received, and tak
   Deno.symlinkSync(join(bench.path, "other"), join(store.partials, "unfinished"));
   await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
   assert.deepEqual(readFiles(bench.bot), files);
-  assert.deepEqual(readFiles(join(bench.path, "other")), { "linked.bin": "linked" });
+  assert.deepEqual(readFiles(join(bench.path, "other")), other);
   const asked = bench.asked().flatMap((line) => line.match(/\/resolve\/[^/]*\/(.*)/)?.[1] ?? []);
-  assert.deepEqual(asked.sort(), ["a/torn.bin", "b/linked.bin"]);
+  assert.deepEqual(asked.sort(), ["a/torn.bin", "a/torn_of_git.json", "b/linked.bin", "c/installed.bin"]);
 });
