@@ -1,5 +1,5 @@
 import type { Clock } from "../lib/core/clock.ts";
-import { problem } from "./github_server.ts";
+import { problem } from "./github_answers.ts";
 
 /** A caller, with its permissions. */
 export interface Caller {

@@ -12,7 +12,8 @@ import {
   type RepositoryDetails,
   type StoredPull,
 } from "./github_pulls_repository.ts";
-import { answerPage, problem, rateHeaders, type SeenRequest, TOKEN } from "./github_server.ts";
+import { answerPage, problem, rateHeaders } from "./github_answers.ts";
+import { type SeenRequest, TOKEN } from "./github_server.ts";
 
 /** A fault in place of the correct answer, or after the request took effect. */
 export type PullsFault = (request: Request, answer: () => Promise<Response>) => Response | Promise<Response>;

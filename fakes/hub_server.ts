@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { listCommits, resolveFile } from "./hub_answers.ts";
 import { type HubFault, HubFaults } from "./hub_faults.ts";
 import { Batch, CommitLine, Completed, Created, failure, Preupload } from "./hub_messages.ts";
 import {
@@ -6,7 +7,6 @@ import {
   type Commit,
   type Entry,
   find,
-  history,
   keepsInLfs,
   lfsEntry,
   listedFiles,
@@ -165,7 +165,7 @@ export class HubServer implements AsyncDisposable {
       case "tree":
         return this.#tree(url, repo, names[0] ?? "", names.slice(1).join("/"));
       case "resolve":
-        return this.#resolve(repo, names[0] ?? "", names.slice(1).join("/"));
+        return resolveFile(this.storage, repo, names[0] ?? "", names.slice(1).join("/"));
       case "preupload":
         return await this.#preupload(request);
       case "info":
@@ -175,7 +175,7 @@ export class HubServer implements AsyncDisposable {
       case "branch":
         return this.#createBranch(repo, names[0] ?? "");
       case "commits":
-        return this.#commits(url, repo, names[0] ?? "");
+        return listCommits(url, repo, names[0] ?? "");
       case "commit":
         return await this.#receiveCommit(request, url, repo, names[0] ?? "");
       default:
@@ -208,15 +208,6 @@ export class HubServer implements AsyncDisposable {
     return Response.json({ url: `${this.endpoint}/${id}`, id, name: id });
   }
 
-  #commits(url: URL, repo: Repo, revision: string): Response {
-    const listed = history(repo, revision).map(({ id, message }) => ({
-      id,
-      title: message,
-      authors: [{ user: "ada" }],
-    }));
-    return Response.json(listed.slice(0, Number(url.searchParams.get("limit") ?? 50)));
-  }
-
   #createBranch(repo: Repo, name: string): Response {
     if (repo.branches.has(name)) return Response.json({ error: "Reference already exists" }, { status: 409 });
     repo.branches.set(name, repo.branches.get("main") ?? "");
@@ -247,24 +238,6 @@ export class HubServer implements AsyncDisposable {
       ? { link: `<${next}>; rel="next"` }
       : {};
     return Response.json(all.slice(start, start + this.pageSize), { headers: link });
-  }
-
-  #resolve(repo: Repo, revision: string, path: string): Response {
-    const commit = find(repo, revision);
-    if (commit === undefined) return failure(404, "RevisionNotFound");
-    const entry = commit.tree.get(path);
-    if (entry === undefined) return failure(404, "EntryNotFound", "Entry not found");
-    const headers = new Headers({ "x-repo-commit": commit.id, "access-control-allow-origin": "*" });
-    if (entry.content !== undefined) {
-      headers.set("etag", `"${entry.blob}"`);
-      headers.set("content-type", "text/plain; charset=utf-8");
-      headers.set("content-length", String(entry.size));
-      return new Response(entry.content, { headers });
-    }
-    headers.set("x-linked-etag", `"${entry.sha256}"`);
-    headers.set("x-linked-size", String(entry.size));
-    headers.set("location", this.storage.sign(entry.sha256 ?? ""));
-    return new Response(null, { status: 302, headers });
   }
 
   async #preupload(request: Request): Promise<Response> {

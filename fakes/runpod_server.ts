@@ -1,4 +1,16 @@
-import * as z from "zod";
+import {
+  type ApiFault,
+  type ApiRequest,
+  type FakeJob,
+  isOperation,
+  type JobState,
+  lost,
+  type Operation,
+  parseJson,
+  problem,
+  Result,
+  RunRequest,
+} from "./runpod_messages.ts";
 
 /**
  * RunPod's serverless API on loopback: both sides of an endpoint, as in its documentation and its Python SDK. RunPod's
@@ -24,62 +36,6 @@ export interface FakeRunPod extends AsyncDisposable {
   /** Removes every result, as RunPod does after half an hour. */
   dropResults(): void;
 }
-
-export type Operation =
-  | "run"
-  | "status"
-  | "cancel"
-  | "health"
-  | "job-take"
-  | "job-done"
-  | "job-stop"
-  | "ping";
-
-export interface ApiRequest {
-  readonly operation: Operation | undefined;
-  readonly method: string;
-  readonly path: string;
-  readonly headers: Headers;
-  readonly body: string;
-}
-
-export interface JobState {
-  readonly status: string;
-  readonly output?: unknown;
-  readonly error?: unknown;
-}
-
-/** A job, as RunPod stores it. */
-export interface FakeJob {
-  readonly id: string;
-  readonly input: unknown;
-  readonly policy: z.infer<typeof Policy>;
-  readonly createdMs: number;
-  startedMs: number | undefined;
-  endedMs: number | undefined;
-  state: JobState;
-  /** The remaining states of its script. */
-  script: readonly JobState[];
-  isStopped: boolean;
-}
-
-export type ApiFault =
-  /** Answers with this response, without effect. */
-  | { readonly kind: "answer"; readonly make: () => Response | Promise<Response> }
-  /** The request takes effect, and the connection breaks before the answer. */
-  | { readonly kind: "lost" };
-
-const Policy = z.object({
-  executionTimeout: z.number().min(5_000).max(604_800_000).default(600_000),
-  ttl: z.number().min(10_000).max(604_800_000).default(86_400_000),
-  lowPriority: z.boolean().default(false),
-});
-const RunRequest = z.object({ input: z.record(z.string(), z.unknown()), policy: Policy.prefault({}) });
-const Result = z.object({
-  status: z.literal("IN_PROGRESS").optional(),
-  output: z.unknown().optional(),
-  error: z.unknown().optional(),
-});
 
 const ENDPOINT = "ep1";
 const API_KEY = "rpa_test_account_key";
@@ -353,34 +309,5 @@ class RunPodServer implements FakeRunPod {
       ...(startedMs === undefined ? {} : { delayTime: startedMs - createdMs }),
       ...(startedMs === undefined || endedMs === undefined ? {} : { executionTime: endedMs - startedMs }),
     };
-  }
-}
-
-function isOperation(name: string): name is Operation {
-  return ["run", "status", "cancel", "health", "job-take", "job-done", "job-stop", "ping"].includes(name);
-}
-
-function problem(status: number, error: string): Response {
-  return Response.json({ error }, { status });
-}
-
-/** Returns an answer that breaks off after its first byte. */
-function lost(): Response {
-  let isBegun = false;
-  const body = new ReadableStream({
-    pull(controller) {
-      if (isBegun) return controller.error(new Error("broken off, as asked"));
-      isBegun = true;
-      controller.enqueue(new TextEncoder().encode("{"));
-    },
-  }, { highWaterMark: 0 });
-  return new Response(body, { headers: { "content-length": "100", "content-type": "application/json" } });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

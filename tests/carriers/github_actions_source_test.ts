@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { hashFile } from "../../lib/core/hash.ts";
 import type { BlobFault } from "../../fakes/blob_server.ts";
-import { problem } from "../../fakes/github_server.ts";
+import { problem } from "../../fakes/github_answers.ts";
 import { ActionsWorld, withManifest } from "../helpers/actions_world.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";
 import { noise, readFiles } from "../helpers/temp_dir.ts";

@@ -6,7 +6,7 @@ import { InterruptedError, ModelSyncError } from "../../lib/core/errors.ts";
 import type { RunPodApi } from "../../lib/runpod/client.ts";
 import { JobMemory } from "../../lib/runpod/job_memory.ts";
 import { openStore } from "../../lib/store/store.ts";
-import type { ApiFault, Operation } from "../../fakes/runpod_server.ts";
+import type { ApiFault, Operation } from "../../fakes/runpod_messages.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { RunPodWorld } from "../helpers/runpod_world.ts";
 import { readFiles, type TempDir, tempDir } from "../helpers/temp_dir.ts";

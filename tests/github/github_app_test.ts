@@ -9,7 +9,7 @@ import { GitHubClient } from "../../lib/github/github_client.ts";
 import { githubRequest } from "../../lib/github/github_request.ts";
 import { githubCredentials, githubToken } from "../../lib/github/github_credentials.ts";
 import { GitHubPullsServer } from "../../fakes/github_pulls_server.ts";
-import { problem } from "../../fakes/github_server.ts";
+import { problem } from "../../fakes/github_answers.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { rootedFs } from "../helpers/fake_fs.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";

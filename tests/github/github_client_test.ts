@@ -5,17 +5,8 @@ import { ModelSyncError } from "../../lib/core/errors.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { GitHubClient } from "../../lib/github/github_client.ts";
 import { githubRequest } from "../../lib/github/github_request.ts";
-import {
-  type ApiFault,
-  type GitHubServer,
-  OWNER,
-  primaryLimit,
-  problem,
-  REPOSITORY,
-  secondaryLimit,
-  startGitHubServer,
-  TOKEN,
-} from "../../fakes/github_server.ts";
+import { type ApiFault, primaryLimit, problem, secondaryLimit } from "../../fakes/github_answers.ts";
+import { type GitHubServer, OWNER, REPOSITORY, startGitHubServer, TOKEN } from "../../fakes/github_server.ts";
 import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
 import { githubRequestProblems } from "../../fakes/github_openapi.ts";
 import { testContext } from "../helpers/test_context.ts";

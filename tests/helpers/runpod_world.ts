@@ -15,7 +15,8 @@ import { expiryOf, type Seal } from "../../lib/signing/seal.ts";
 import type { RunPodApi } from "../../lib/runpod/client.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { type FileServer, startFileServer } from "../../fakes/file_server.ts";
-import { type FakeRunPod, type JobState, startRunPod } from "../../fakes/runpod_server.ts";
+import { type JobState } from "../../fakes/runpod_messages.ts";
+import { type FakeRunPod, startRunPod } from "../../fakes/runpod_server.ts";
 import { writeFiles } from "./temp_dir.ts";
 import { testContext } from "./test_context.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { RepositoryReport, SyncReport } from "../../lib/references/sync_references.ts";
 import { lostAnswer } from "../../fakes/github_pulls_server.ts";
-import { problem } from "../../fakes/github_server.ts";
+import { problem } from "../../fakes/github_answers.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
 
 const BRANCH = "model-sync/references";

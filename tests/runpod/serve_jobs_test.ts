@@ -4,7 +4,8 @@ import { FailedError, InterruptedError } from "../../lib/core/errors.ts";
 import { readJob } from "../../lib/runpod/job.ts";
 import { type JobHandler, serveJobs } from "../../lib/runpod/serve_jobs.ts";
 import { WorkerApi } from "../../lib/runpod/worker_api.ts";
-import { type ApiFault, type FakeRunPod, startRunPod } from "../../fakes/runpod_server.ts";
+import { type ApiFault } from "../../fakes/runpod_messages.ts";
+import { type FakeRunPod, startRunPod } from "../../fakes/runpod_server.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 

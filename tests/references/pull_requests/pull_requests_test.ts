@@ -3,7 +3,8 @@ import { ModelSyncError } from "../../../lib/core/errors.ts";
 import { closeOlder, closeReplaced } from "../../../lib/references/pull_requests/close_older.ts";
 import { dress } from "../../../lib/references/pull_requests/dress.ts";
 import { lostAnswer } from "../../../fakes/github_pulls_server.ts";
-import { problem, TOKEN } from "../../../fakes/github_server.ts";
+import { problem } from "../../../fakes/github_answers.ts";
+import { TOKEN } from "../../../fakes/github_server.ts";
 import { PullsWorld, REGISTRY } from "./pulls_world.ts";
 
 const ROUTE = { ...REGISTRY, base: "main", head: "model-sync/references" };
