@@ -122,7 +122,7 @@ export interface Publisher<Result extends Publication> extends Disposable {
   readonly carrier: Carrier;
   /** Returns the result for a release that the target is known to hold already, without reading its files. */
   findPublished(release: Digest): Result | undefined;
-  /** Reads what a publish builds on, while the models are checked. Never fails: the publish reads it again then. */
+  /** Reads what a publish builds on, while the models are read and checked. Never fails: the publish reads it again then. */
   prepare?(): Promise<void>;
   /**
    * Makes the target hold exactly this set. Sends nothing if it does already.

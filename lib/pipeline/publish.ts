@@ -4,7 +4,7 @@ import { ChangedFileError } from "../core/changed_file.ts";
 import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import { DiskError, diskError, messageOf, UsageError } from "../core/errors.ts";
-import { type Carrier, type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
+import { type Carrier, type Digest, type ReleaseFile, shortDigest, totalBytes } from "../release/manifest.ts";
 import {
   findChangedFiles,
   findModelFiles,
@@ -69,36 +69,45 @@ export async function publish<Result extends Publication>(
   const folder = new FolderReader(context, store, publishing);
   // Names that the target does not take are refused before its server is asked.
   const named = names && await run.step("list", () => folder.list());
-  const [reading, opening] = await Promise.allSettled([folder.read(run, named), run.step("open", open)]);
-  using publisher = opening.status === "fulfilled" ? opening.value : undefined;
-  if (reading.status === "rejected") throw reading.reason;
+  let preparing: Promise<void> | undefined;
+  const reading = folder.read(run, named, () => preparing = prepare(opening));
+  const opening = run.step("open", open);
+  const [read, opened] = await Promise.allSettled([reading, opening]);
+  using publisher = opened.status === "fulfilled" ? opened.value : undefined;
+  await using _prepared = { [Symbol.asyncDispose]: async () => await preparing };
+  if (read.status === "rejected") throw read.reason;
   if (publisher === undefined) {
-    throw opening.status === "rejected" ? opening.reason : new TypeError("no publisher");
+    throw opened.status === "rejected" ? opened.reason : new TypeError("no publisher");
   }
-  const { unchanged } = reading.value;
+  const { unchanged } = read.value;
   const known = unchanged && publisher.findPublished(unchanged.remembered.digest);
   if (unchanged !== undefined && known !== undefined) {
     return reportOf(context, publisher, unchanged.remembered, known);
   }
-  const { models, remember } = reading.value.read ?? await folder.readAfter(unchanged);
+  const { models, remember } = read.value.read ?? await folder.readAfter(unchanged);
   if (validate !== undefined && publisher.findPublished(models.digest) === undefined) {
-    await settleAll([
-      run.step("validate", () => refuseInvalidOnce(context, store, models, validate)),
-      publisher.prepare?.(),
-    ]);
+    await run.step("validate", () => refuseInvalidOnce(context, store, models, validate));
   }
+  await preparing;
   const sending = Promise.withResolvers<void>();
-  const [publication] = await settleAll([
+  const [publication, files] = await settleAll([
     run.step("publish", () => publisher.publish(models, sending.resolve)).finally(sending.resolve),
-    sending.promise.then(remember),
+    sending.promise.then(async () => {
+      await remember();
+      return firstFiles(context, models);
+    }),
   ]).catch(async (error: unknown) => {
     if (error instanceof ChangedFileError) await folder.forget(error.path);
     throw error;
   });
-  if (publication.outcome === "published") {
-    keepFiles(context, store, models);
-  }
+  if (publication.outcome === "published" && files !== undefined) keepFiles(context, store, models, files);
   return reportOf(context, publisher, { digest: models.digest, ...models.totals }, publication);
+}
+
+/** Reads what a publish builds on. If the target cannot be opened, the publish says so. */
+async function prepare(opening: Promise<Pick<Publisher<Publication>, "prepare">>): Promise<void> {
+  const [opened] = await Promise.allSettled([opening]);
+  if (opened.status === "fulfilled") await opened.value.prepare?.();
 }
 
 /** The models of a folder that was read, or the changes of one that was not. */
@@ -140,10 +149,16 @@ class FolderReader {
     return findModelFiles(this.#context, this.#store.modelsDir, this.#names);
   }
 
-  /** Reads the files, unless none of them changed. @param named the list of files, if there is one */
-  async read(run: Steps, named: FoundFiles | undefined): Promise<ReadFolder> {
-    const listed = named ?? await run.step("list", () => this.#listChanges());
+  /**
+   * Reads the files, unless none of them changed.
+   *
+   * @param named the list of files, if there is one
+   * @param onChange called later than the call returns, if files are read
+   */
+  async read(run: Steps, named: FoundFiles | undefined, onChange: () => void): Promise<ReadFolder> {
+    const listed = await (named ?? run.step("list", () => this.#listChanges()));
     if ("folderStats" in listed) return { unchanged: listed };
+    onChange();
     return { read: await run.step("read", () => this.#readListed(listed)) };
   }
 
@@ -195,14 +210,32 @@ class FolderReader {
   }
 }
 
-/** Keeps the file list. The publish has succeeded, even if the disk has no room for the list. */
-function keepFiles({ log }: Context, store: Store, models: ModelSet): void {
+/** Returns the files that are kept for reports. Without them, the publish succeeds as well. */
+function firstFiles({ log }: Context, models: ModelSet): readonly ReleaseFile[] | undefined {
   try {
-    const files = models.firstFiles(KEPT_FILES_MAX);
-    keepPublishedFiles(store, { digest: models.digest, files }, models.totals);
+    return models.firstFiles(KEPT_FILES_MAX);
   } catch (error) {
-    log.debug(`the release will be reported without its files: ${messageOf(error)}`);
+    log.debug(reportedWithoutFiles(error));
+    return undefined;
   }
+}
+
+/** Keeps the file list. The publish has succeeded, even if the disk has no room for the list. */
+function keepFiles(
+  { log }: Context,
+  store: Store,
+  { digest, totals }: ModelSet,
+  files: readonly ReleaseFile[],
+): void {
+  try {
+    keepPublishedFiles(store, { digest, files }, totals);
+  } catch (error) {
+    log.debug(reportedWithoutFiles(error));
+  }
+}
+
+function reportedWithoutFiles(error: unknown): string {
+  return `the release will be reported without its files: ${messageOf(error)}`;
 }
 
 type Found = FoundFiles | RescannedFiles;
