@@ -1,3 +1,4 @@
+import { join, posix } from "node:path";
 import type { Context } from "../core/context.ts";
 import { VERSION } from "../core/version.ts";
 import { ATTRIBUTES, ATTRIBUTES_BYTES_MAX } from "../git/attributes.ts";
@@ -7,7 +8,8 @@ import { redactUrls } from "../core/secret.ts";
 import { BlobHasher, objectFormatOf, type ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";
 import { type FoundPath, readPaths, textOf } from "../git/read_paths.ts";
-import { parseTreeObject } from "../git/tree_edit.ts";
+import { readStoredBlob } from "../git/stored_blob.ts";
+import { folderAbove, parseTreeObject } from "../git/tree_edit.ts";
 import { listTree, manifestPathOf, signaturePathOf } from "../git/tree.ts";
 import { ManifestText } from "../release/manifest_text.ts";
 import { type Manifest, MANIFEST_BYTES_MAX } from "../release/manifest.ts";
@@ -48,7 +50,7 @@ export interface PublishPlace {
  */
 export async function readPublishBase(
   context: Context,
-  git: Git,
+  { git, objectsDir }: Pick<Registry, "git" | "objectsDir">,
   head: ObjectId | undefined,
   place: PublishPlace,
   published: Published | undefined,
@@ -57,16 +59,31 @@ export async function readPublishBase(
   if (head === undefined) return { ...nothing, isDamaged: false };
   const { subdir, seal } = place;
   const path = manifestPathOf(subdir);
-  const [found, tree, attributesFile, root, signature] = await readPaths(git, head, [
-    { path, bytesMax: MANIFEST_BYTES_MAX },
+  const manifestFile = { path, bytesMax: MANIFEST_BYTES_MAX };
+  const last = published?.checked === true && published.head === head ? published : undefined;
+  const packed = last && seal === undefined ? await readPackedText(context, objectsDir, last) : undefined;
+  const [tree, attributesFile, root, folder, signature, asked] = await readPaths(git, head, [
     { path: subdir, bytesMax: 0 },
     { path: ATTRIBUTES, bytesMax: ATTRIBUTES_BYTES_MAX },
     { path: "", bytesMax: ROOT_BYTES_MAX },
+    { path: folderAbove(path), bytesMax: ROOT_BYTES_MAX },
     // Without a seal, nothing compares it.
-    ...(seal === undefined ? [] : [{ path: signaturePathOf(subdir), bytesMax: SIGNATURE_BYTES_MAX }]),
+    { path: signaturePathOf(subdir), bytesMax: seal === undefined ? 0 : SIGNATURE_BYTES_MAX },
+    ...(packed === undefined ? [manifestFile] : []),
   ]);
   if (attributesFile === undefined) refuseLostAttributes(git, root);
   const attributes = attributesText(attributesFile, head);
+  const ofLast = (ownText: ManifestText) => ({
+    ...nothing,
+    manifest: ownText.manifest,
+    ownText,
+    known: last,
+    isDamaged: false,
+    attributes,
+  });
+  const isInPlace = last?.tree === tree?.id && idIn(folder, posix.basename(path)) === last?.manifest?.blob;
+  if (packed !== undefined && isInPlace) return ofLast(packed);
+  const [found] = packed === undefined ? [asked] : await readPaths(git, head, [manifestFile]);
   if (found === undefined) {
     // Git answers the same for a manifest that it has lost: the sequence would begin again.
     const [listed] = await listTree(git, head, [path]);
@@ -75,19 +92,14 @@ export async function readPublishBase(
     return { ...nothing, attributes, isDamaged: published !== undefined };
   }
   const where = `${path} of commit ${head.slice(0, 12)}`;
-  const isOfLastPublish = published?.checked === true && published.head === head;
-  const ownText = isOfLastPublish ? await readOwnText(found, published) : undefined;
-  if (ownText !== undefined && seal === undefined && published?.tree === tree?.id) {
-    return {
-      ...nothing,
-      manifest: ownText.manifest,
-      ownText,
-      known: published,
-      isDamaged: false,
-      attributes,
-    };
-  }
-  const claim = await readManifestToReplace(context, (file) => textOf(found, file), where, isOfLastPublish);
+  const ownText = last && await readOwnText(found, last);
+  if (ownText !== undefined && seal === undefined && last?.tree === tree?.id) return ofLast(ownText);
+  const claim = await readManifestToReplace(
+    context,
+    (file) => textOf(found, file),
+    where,
+    last !== undefined,
+  );
   if (claim === undefined) return { ...nothing, attributes, isDamaged: true };
   const { manifest } = claim;
   const isKnown = published?.checked === true && published.digest === manifest.digest &&
@@ -97,9 +109,26 @@ export async function readPublishBase(
   return { manifest, ownText: undefined, sealed, known, isDamaged: false, attributes };
 }
 
-/** Returns the manifest that the last publish wrote, if git still has it byte for byte. */
+/** Returns the manifest that the last publish wrote into a pack, if the clone still has that pack. */
+async function readPackedText(
+  { fs }: Pick<Context, "fs">,
+  objectsDir: string,
+  published: Published,
+): Promise<ManifestText | undefined> {
+  const { blob: id, pack, offset } = published.manifest ?? {};
+  if (id === undefined || pack === undefined || offset === undefined) return undefined;
+  const content = readStoredBlob(fs, join(objectsDir, "pack", `${pack}.pack`), offset, MANIFEST_BYTES_MAX);
+  return await readOwnText({ id, content }, published);
+}
+
+/** Returns git's name for an entry of a folder. */
+function idIn(folder: FoundPath | undefined, name: string): ObjectId | undefined {
+  return folder?.content && parseTreeObject(folder.content, objectFormatOf(folder.id))?.get(name)?.id;
+}
+
+/** Returns the manifest that the last publish wrote, if it is there byte for byte. */
 async function readOwnText(
-  { id, content }: FoundPath,
+  { id, content }: Pick<FoundPath, "id" | "content">,
   { digest, manifest }: Published,
 ): Promise<ManifestText | undefined> {
   if (content === undefined || manifest?.blob !== id || manifest.version !== VERSION) return undefined;
@@ -127,9 +156,8 @@ async function readSealOf(
 
 /** Git answers the same for attributes that it has lost as for none: those of other programs would be removed. */
 function refuseLostAttributes(git: Git, root: FoundPath | undefined): void {
-  const entries = root?.content && parseTreeObject(root.content, objectFormatOf(root.id));
-  const lost = entries?.get(ATTRIBUTES);
-  if (lost !== undefined) throw new CloneDamagedError(git.repoDir, `object ${lost.id} is missing`);
+  const lost = idIn(root, ATTRIBUTES);
+  if (lost !== undefined) throw new CloneDamagedError(git.repoDir, `object ${lost} is missing`);
 }
 
 function attributesText(found: FoundPath | undefined, commit: ObjectId): string {

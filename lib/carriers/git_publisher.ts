@@ -303,7 +303,7 @@ export class GitPublisher implements Publisher<GitPublication> {
 
   async #readBase(head: ObjectId | undefined): Promise<PublishBase> {
     const published = findPublished(this.#store, this.#target);
-    return await readPublishBase(this.#context, this.#registry.git, head, this.#options, published);
+    return await readPublishBase(this.#context, this.#registry, head, this.#options, published);
   }
 
   /** Returns the files of the model folder in a commit, relative to that folder. */
@@ -330,7 +330,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     const before = findPublished(this.#store, this.#target);
     const manifest = names.manifest === undefined
       ? before?.head === head ? before.manifest : undefined
-      : { blob: names.manifest, version: VERSION };
+      : { ...names.manifest, version: VERSION };
     const { sealed } = this.#options.seal === undefined ? { sealed: {} } : await this.#readBase(head);
     rememberPublished(this.#store, {
       ...sealed,

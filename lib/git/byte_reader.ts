@@ -13,10 +13,16 @@ const NEWLINE = 10;
 export class ByteReader {
   readonly #pieces: AsyncIterator<Uint8Array>;
   readonly #decoder = new TextDecoder();
+  readonly #explain: (error: unknown) => Promise<unknown>;
   #rest: Uint8Array = new Uint8Array(0);
 
-  constructor(pieces: AsyncIterable<Uint8Array>) {
+  /** @param explain returns the reason for which the stream failed or ended early, instead of the error that only says so */
+  constructor(
+    pieces: AsyncIterable<Uint8Array>,
+    explain: (error: unknown) => Promise<unknown> = (error) => Promise.resolve(error),
+  ) {
     this.#pieces = pieces[Symbol.asyncIterator]();
+    this.#explain = explain;
   }
 
   /** Returns the next line without its newline; `undefined` at the end of the stream. */
@@ -48,9 +54,7 @@ export class ByteReader {
   async *readBytes(count: number): AsyncGenerator<Uint8Array> {
     let missing = count;
     while (missing > 0) {
-      if (this.#rest.length === 0 && !await this.#fill()) {
-        throw streamError(`the stream ends ${plural(missing, "byte")} early`);
-      }
+      if (this.#rest.length === 0) await this.#fillFor(missing);
       const piece = this.#rest.subarray(0, missing);
       this.#rest = this.#rest.subarray(piece.length);
       missing -= piece.length;
@@ -81,6 +85,15 @@ export class ByteReader {
   /** Ends the reading; what was not read is dropped. */
   async cancel(): Promise<void> {
     await this.#pieces.return?.();
+  }
+
+  async #fillFor(missing: number): Promise<void> {
+    try {
+      if (await this.#fill()) return;
+      throw streamError(`the stream ends ${plural(missing, "byte")} early`);
+    } catch (error) {
+      throw await this.#explain(error);
+    }
   }
 
   async #fill(): Promise<boolean> {

@@ -10,8 +10,6 @@ export interface ObjectAnswer {
   readonly header: string;
   /** At the first byte of the object, all of which must be read before the next answer is requested. */
   readonly reader: ByteReader;
-  /** Returns git's reason for a stream that ended early; `error` if git gives none. */
-  readonly explain: (error: unknown) => Promise<unknown>;
 }
 
 /**
@@ -30,16 +28,15 @@ export async function* askForObjects(
     stdin: encodePieces(lines(names)),
     isAlone: true,
   });
-  const reader = new ByteReader(process.stdout);
-  const explain = async (error: unknown) => {
+  const reader = new ByteReader(process.stdout, async (error) => {
     const exit = await process.exit;
     return exit.code === 0 ? error : git.error(action, exit);
-  };
+  });
   try {
     for (const name of names) {
       const header = await reader.readLine();
       if (header === undefined) throw git.error(action, await process.exit);
-      yield { name, header, reader, explain };
+      yield { name, header, reader };
       // Only an object ends with a line break of its own.
       if (header !== `${name} missing`) await reader.readLine();
     }

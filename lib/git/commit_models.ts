@@ -87,8 +87,15 @@ export interface CommittedModels {
   readonly hasNewLfs: boolean;
   /** Git's name for the model folder in it, if it is known. */
   readonly models: ObjectId | undefined;
-  /** Git's name for the manifest in it. */
-  readonly manifest: ObjectId | undefined;
+  readonly manifest: PackedManifest | undefined;
+}
+
+/** The manifest of a commit: git's name for it, and where it is in the pack of the commit. */
+export interface PackedManifest {
+  readonly blob: ObjectId;
+  /** The pack's name without extension. */
+  readonly pack: string;
+  readonly offset: number;
 }
 
 /**
@@ -156,24 +163,16 @@ async function writeCommit(
   }
   await using packed = await packChanges(context, registry, change, changes, { kept, format });
   const written = writtenFiles(subdir, packed);
-  // A signature without a new one would belong to another release.
-  const oldSignature = change.signer === undefined ? await draft.removalOf(signaturePathOf(subdir)) : [];
-  if (oldSignature.length > 0) {
-    context.log.warn(
-      `removing ${
-        signaturePathOf(subdir)
-      }: it belongs to an earlier release, and no signing key is configured here`,
-    );
-  }
+  const oldSignature = await removeOldSignature(context, draft, change);
   await draft.replace([...draft.gone, ...oldSignature, ...written]);
   const message = publishMessage(change.message, set.digest, change.details.sequence);
   const host = change.details.origin.host ?? "localhost";
   const writing = draft.write([`${subdir}/`, ...beside], () => expected(written));
-  const [tree, commit, isStaged] = await settleAll([
+  const [tree, commit, isStaged, pack] = await settleAll([
     writing,
     writing.then((tree) => createCommit(registry, { tree, parent: head, message, host })),
     draft.changes !== undefined && stageChanges(context, registry, draft.changes),
-    packed.finish().then((name) => placePack(context, registry, scratchOf(registry), name)),
+    placeCommit(context, registry, packed),
   ]);
   if (!isStaged) {
     await showTree(context, registry, {
@@ -193,8 +192,44 @@ async function writeCommit(
   });
   // Until here, nothing names the commit.
   await moveToCommit(registry, { commit, parent: head, message });
-  const manifest = written.find(({ path }) => path === manifestPathOf(subdir))?.blob;
-  return { commit, hasNewLfs: changes.inLfs.size > 0, models: draft.folderOf(subdir), manifest };
+  return {
+    commit,
+    hasNewLfs: changes.inLfs.size > 0,
+    models: draft.folderOf(subdir),
+    manifest: placeOfManifest(subdir, packed, pack),
+  };
+}
+
+function placeOfManifest(
+  subdir: string,
+  { texts }: PackedModels,
+  pack: string,
+): PackedManifest | undefined {
+  const text = texts.find(({ path }) => path === manifestPathOf(subdir));
+  return text && { blob: text.blob, pack, offset: text.offset };
+}
+
+/** Completes the pack of a commit, moves it into the clone, and returns its name without extension. */
+async function placeCommit(context: Context, registry: Registry, packed: PackedModels): Promise<string> {
+  const name = await packed.finish();
+  await placePack(context, registry, scratchOf(registry), name);
+  return name;
+}
+
+/** Returns the removal of the parent commit's signature if this one has none: it would belong to another release. */
+async function removeOldSignature(
+  context: Context,
+  draft: DraftTree,
+  { signer, subdir }: ModelCommit,
+): Promise<readonly StagedEntry[]> {
+  const path = signaturePathOf(subdir);
+  const removal = signer === undefined ? await draft.removalOf(path) : [];
+  if (removal.length > 0) {
+    context.log.warn(
+      `removing ${path}: it belongs to an earlier release, and no signing key is configured here`,
+    );
+  }
+  return removal;
 }
 
 /** Returns the files of a new commit by their paths in the repository. */

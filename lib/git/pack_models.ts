@@ -41,6 +41,8 @@ export interface PackedText {
   /** In bytes. */
   readonly size: number;
   readonly blob: ObjectId;
+  /** Where its entry begins in the pack. */
+  readonly offset: number;
 }
 
 /** Packed files, and their pack in the scratch folder, which is not complete yet. */
@@ -156,7 +158,7 @@ async function addText(pack: PackWriter, path: string, pieces: TextPieces): Prom
       blob.update(piece.subarray(start, start + TEXT_PIECE_BYTES));
     }
   }
-  return { path, size, blob: blob.end() };
+  return { path, size, offset: blob.offset, blob: blob.end() };
 }
 
 /** Returns git's name for the pointer to a file in Git LFS. */

@@ -10,11 +10,14 @@ import { WriteBack } from "../core/write_back.ts";
 import { encodePackIndex, type PackedObject } from "./pack_index.ts";
 import type { ObjectFormat, ObjectId } from "./object_id.ts";
 
-const BLOB = 3;
+/** The type of an object. */
+export const BLOB = 3;
 /** A zlib stream of deflate with the smallest effort (RFC 1950). */
-const ZLIB_HEADER = Uint8Array.of(0x78, 0x01);
+export const ZLIB_HEADER = Uint8Array.of(0x78, 0x01);
 /** The most bytes of a stored block of deflate (RFC 1951). */
-const BLOCK_BYTES_MAX = 65_535;
+export const BLOCK_BYTES_MAX = 65_535;
+/** Whether the block is the last one, its length, and the complement of that. */
+export const BLOCK_HEADER_BYTES = 5;
 
 interface Tools {
   readonly newHash: () => Hash;
@@ -94,6 +97,7 @@ export class PackWriter implements AsyncDisposable {
     this.#write(entryHeader(size));
     this.#write(ZLIB_HEADER);
     return new PackedBlob(this.#tools.newHash(), size, {
+      offset,
       write: (bytes) => this.#write(bytes),
       end: (id) => this.#end(id, offset),
     });
@@ -191,6 +195,7 @@ export class PackWriter implements AsyncDisposable {
 
 /** Where the bytes of an entry go. */
 interface Entry {
+  readonly offset: number;
   write(bytes: Uint8Array): void;
   end(id: ObjectId): void;
 }
@@ -208,6 +213,11 @@ export class PackedBlob {
     this.#left = size;
     this.#entry = entry;
     if (size === 0) this.#beginBlock();
+  }
+
+  /** Where its entry begins in the pack. */
+  get offset(): number {
+    return this.#entry.offset;
   }
 
   /** The number of bytes that are missing. */
@@ -243,7 +253,7 @@ export class PackedBlob {
 
   #beginBlock(): void {
     const length = Math.min(this.#left, BLOCK_BYTES_MAX);
-    const header = new Uint8Array(5);
+    const header = new Uint8Array(BLOCK_HEADER_BYTES);
     const view = new DataView(header.buffer);
     view.setUint8(0, length === this.#left ? 1 : 0);
     view.setUint16(1, length, true);

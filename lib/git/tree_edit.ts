@@ -179,7 +179,8 @@ export function foldersAbove(paths: Iterable<string>): string[] {
   return [...folders];
 }
 
-function folderAbove(path: string): string {
+/** Returns the folder above a path of a repository; `""` for the root. */
+export function folderAbove(path: string): string {
   const folder = posix.dirname(path);
   return folder === "." ? "" : folder;
 }

@@ -12,8 +12,13 @@ const Published = z.lazy(() =>
     head: z.string(),
     /** The git tree of the model folder in that commit. Another tree shows that another program changed it. */
     tree: z.string(),
-    /** Git's name for the manifest in that commit, and the version of this program that wrote it. */
-    manifest: z.object({ blob: z.string(), version: z.string() }).optional(),
+    /** Git's name for the manifest in that commit, and the version of this program that wrote it: into which pack, and where. */
+    manifest: z.object({
+      blob: z.string(),
+      version: z.string(),
+      pack: z.string().regex(/^pack-[0-9a-f]{40,64}$/).optional(),
+      offset: z.number().min(0).optional(),
+    }).optional(),
     /** Whether each object of the tree was compared with the release. Earlier versions trusted git. */
     checked: z.boolean().optional(),
     digest: Digest,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { encodePackIndex, packedIds } from "../../lib/git/pack_index.ts";
 import { PackWriter } from "../../lib/git/pack_writer.ts";
+import { readStoredBlob } from "../../lib/git/stored_blob.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { memoryDir, noise } from "../helpers/temp_dir.ts";
 import { git, GIT_ENV, gitWithInput } from "../helpers/test_git.ts";
@@ -20,7 +21,7 @@ for (const format of ["sha1", "sha256"] as const) {
       const blob = pack.begin(size);
       // In pieces that do not match the blocks of the pack.
       for (let start = 0; start < size; start += 70_001) blob.update(bytes.subarray(start, start + 70_001));
-      return { id: blob.end(), bytes };
+      return { id: blob.end(), offset: blob.offset, bytes };
     });
     const name = await pack.finish();
     assert.deepEqual([...Deno.readDirSync(folder)].map((entry) => entry.name).sort(), [
@@ -33,8 +34,38 @@ for (const format of ["sha1", "sha256"] as const) {
       const read = new Deno.Command("git", { args: ["cat-file", "blob", id], cwd: dir.path, env: GIT_ENV });
       assert.deepEqual(new Uint8Array(read.outputSync().stdout), bytes);
     }
+    for (const { offset, bytes } of blobs) {
+      assert.deepEqual(readStoredBlob(Deno, join(folder, `${name}.pack`), offset, bytes.length), bytes);
+    }
   });
 }
+
+Deno.test("readStoredBlob() returns nothing for a pack that is gone or another, and for a blob that is too large", async () => {
+  using dir = memoryDir();
+  await using pack = await PackWriter.create(Deno, { folder: dir.path, format: "sha1", count: 1 });
+  const blob = pack.begin(100_000);
+  blob.update(noise(100_000, 1));
+  blob.end();
+  const path = join(dir.path, `${await pack.finish()}.pack`);
+  const read = (offset = blob.offset, bytesMax = 100_000) => readStoredBlob(Deno, path, offset, bytesMax);
+  assert.equal(read()?.length, 100_000);
+  assert.equal(read(blob.offset, 99_999), undefined);
+  for (const offset of [0, 11, 13, 99_999, 200_000]) assert.equal(read(offset), undefined, `at ${offset}`);
+  const whole = Deno.readFileSync(path);
+  const second = blob.offset + 3 + 2 + 5 + 65_535;
+  const damages = { type: blob.offset, length: blob.offset + 6, compressed: blob.offset + 5, second };
+  Deno.chmodSync(path, 0o600);
+  for (const [name, at] of Object.entries(damages)) {
+    Deno.writeFileSync(path, whole.with(at, (whole[at] ?? 0) ^ 0b0010_0010));
+    assert.equal(read(), undefined, name);
+  }
+  Deno.writeFileSync(path, whole.subarray(0, second));
+  assert.equal(read(), undefined);
+  Deno.removeSync(path);
+  assert.equal(read(), undefined);
+  Deno.mkdirSync(path);
+  assert.equal(read(), undefined);
+});
 
 Deno.test("packedIds() returns no names of an index that is shorter than the number of its objects says", () => {
   const ids = ["a".repeat(40), "b".repeat(40)];

@@ -5,7 +5,7 @@ import { Git } from "../../lib/git/git.ts";
 import type { StagedEntry } from "../../lib/git/stage_models.ts";
 import { foldersAbove, TreeEdit } from "../../lib/git/tree_edit.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
-import { newTrainer, publishFrom, registryOf } from "../helpers/machines.ts";
+import { machine, newTrainer, publishFrom, pullTo, registryOf } from "../helpers/machines.ts";
 import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git, gitWithInput } from "../helpers/test_git.ts";
@@ -81,7 +81,7 @@ Deno.test("publish() of one changed file lists no other folder, and stages no ot
   assert.equal((await publishFrom(context, trainer)).outcome, "published");
   const commands = calls.map(([command]) => command).sort();
   assert.deepEqual(commands, [
-    "cat-file", // the manifest, the attributes
+    "cat-file", // the attributes, the folder of the manifest
     "cat-file", // the folders above the change
     "commit-tree",
     "config",
@@ -97,6 +97,71 @@ Deno.test("publish() of one changed file lists no other folder, and stages no ot
   ]);
   const staging = calls.find(([command]) => command === "update-index")?.filter((arg) => arg.includes("/"));
   assert.equal(staging?.length, 2);
+});
+
+Deno.test("publish() reads its last manifest from its own pack, and asks git for another, a packed and a damaged one", async (t) => {
+  const cases: Readonly<Record<string, (clone: string, memory: string) => boolean>> = {
+    "its own": () => false,
+    "packed by git": (clone) => {
+      git(clone, "gc", "--quiet");
+      return true;
+    },
+    "damaged": (clone) => {
+      for (const { name } of Deno.readDirSync(`${clone}/.git/objects/pack`)) {
+        const path = `${clone}/.git/objects/pack/${name}`;
+        if (!name.endsWith(".pack")) continue;
+        const bytes = Deno.readFileSync(path);
+        const at = new TextDecoder("latin1").decode(bytes).indexOf('"sequence": 2');
+        if (at !== -1) {
+          Deno.chmodSync(path, 0o600);
+          Deno.writeFileSync(path, bytes.with(at + 12, 0x39));
+        }
+      }
+      return true;
+    },
+    "remembered elsewhere": (_clone, memory) => {
+      const text = Deno.readTextFileSync(memory);
+      Deno.writeTextFileSync(memory, text.replace(/"offset": *\d+/, '"offset": 13'));
+      return true;
+    },
+    "remembered as another": (_clone, memory) => {
+      const text = Deno.readTextFileSync(memory);
+      Deno.writeTextFileSync(memory, text.replace(/"blob": *"./, '"blob": "x'));
+      return true;
+    },
+  };
+  for (const [name, damage] of Object.entries(cases)) {
+    await t.step(name, async () => {
+      using dir = memoryDir();
+      const trainer = newTrainer(dir.path);
+      await publishFrom(testContext(), trainer);
+      writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+      await publishFrom(testContext(), trainer);
+      const isAsked = damage(trainer.registry.repoDir, `${dir.path}/trainer/.model-sync/published.json`);
+      writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "three" });
+      const asked: string[] = [];
+      const context = testContext({
+        spawn: (request) => {
+          const { stdin } = request;
+          if (stdin === undefined || typeof stdin === "string" || stdin instanceof Uint8Array) {
+            return isolatedSpawn(request);
+          }
+          const listening = async function* () {
+            for await (const piece of stdin) {
+              asked.push(new TextDecoder().decode(piece));
+              yield piece;
+            }
+          };
+          return isolatedSpawn({ ...request, stdin: listening() });
+        },
+      });
+      assert.equal((await publishFrom(context, trainer)).outcome, "published");
+      assert.equal(asked.some((stdin) => stdin.includes(":model-sync.json")), isAsked);
+      const bot = machine(dir.path, "bot", registryOf(trainer));
+      const pulled = await pullTo(testContext(), bot);
+      assert.deepEqual([pulled.sequence, pulled.files], [3, 3]);
+    });
+  }
 });
 
 Deno.test("a publish of few changes writes the index while the disk takes the models, and moves the branch after both", async () => {
