@@ -5,7 +5,15 @@ import { Secret } from "../../lib/core/secret.ts";
 import { type GitServer, startGitServer } from "../../fakes/git_server.ts";
 import { assertPause } from "../helpers/assert_pause.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
-import { type Machine, machine, publishFrom, pullTo, storeOf, withdrawFrom } from "../helpers/machines.ts";
+import {
+  type Machine,
+  machine,
+  planFrom,
+  publishFrom,
+  pullTo,
+  storeOf,
+  withdrawFrom,
+} from "../helpers/machines.ts";
 import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, git, testWithLfs } from "../helpers/test_git.ts";
@@ -104,6 +112,16 @@ Deno.test("a publish over HTTP sends the changed lines of the manifest, unless m
   assert.equal(windows.at(-1), "pack.window=2");
   await withdrawFrom(context, trainer, last.release);
   assert.equal(windows.at(-1), "pack.window=0");
+});
+
+Deno.test("a publish to a server, which may be one of GitHub's, warns of its limits", async () => {
+  using dir = tempDir();
+  const { server, trainer } = world(dir.path);
+  await using _server = server;
+  const context = testContext();
+  writeFiles(trainer.modelsDir, { "large.bin": new Uint8Array(51 << 20) });
+  await planFrom(context, trainer);
+  assert.ok(context.log.lines.some((line) => /large\.bin has 51 MiB: GitHub warns/.test(line)));
 });
 
 Deno.test("a publish over HTTP replaces a manifest that the registry has lost, from which no difference can be applied", async () => {
