@@ -124,6 +124,8 @@ export class RemoteContent {
     let offset = start;
     try {
       for await (const piece of bodyPieces(response)) {
+        // A connection that does not end with its signal must not write beside the next attempt.
+        watch.signal.throwIfAborted();
         const next = offset + piece.length;
         if (next > limit) throw this.#total === undefined ? this.#tooLarge(next) : this.wrongSize(next);
         watch.beat();

@@ -566,6 +566,28 @@ Deno.test("download() replaces links in the place of a partial file and of its d
   bench.assertArrived();
 });
 
+Deno.test("download() writes no byte that arrives after it was stopped, even if the connection does not end", async () => {
+  await using bench = new Bench(SMALL);
+  const stop = new AbortController();
+  let controller: ReadableByteStreamController | undefined;
+  const http = () => {
+    const body = new ReadableStream({ type: "bytes", start: (made) => void (controller = made) });
+    return Promise.resolve(new Response(body, { headers: { "content-length": String(SMALL.length) } }));
+  };
+  const arrived = Promise.withResolvers<void>();
+  const base = testContext({ clock: bench.clock, http, signal: stop.signal });
+  const log = { ...base.log, progress: () => arrived.resolve() };
+  const running = bench.download({}, { ...base, log });
+  while (controller === undefined) await new Promise((resolve) => setTimeout(resolve));
+  controller.enqueue(SMALL.slice(0, 1000));
+  await arrived.promise;
+  stop.abort(new Error("stopped"));
+  controller.enqueue(SMALL.slice(1000));
+  controller.close();
+  await assert.rejects(running, /^Error: stopped$/);
+  bench.assertNothingLeft();
+});
+
 Deno.test("download() without a known digest never reuses a partial file", async () => {
   await using bench = new Bench(LARGE);
   Deno.writeFileSync(bench.path, LARGE.subarray(0, 50 * MIB));
