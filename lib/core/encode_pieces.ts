@@ -26,13 +26,30 @@ export function* lines(texts: Iterable<string>): Generator<string> {
  * Yields a long text as UTF-8 in pieces, each valid until the next one is requested: its bytes as a whole would be in memory
  * beside the text.
  */
-export function* encodeText(text: string): Generator<Uint8Array> {
+export function encodeText(text: string): Generator<Uint8Array> {
+  return encodeTexts([text], text.length);
+}
+
+/** As {@link encodeText}, for texts one after the other. @param charsMax the most characters of one */
+export function* encodeTexts(texts: Iterable<string>, charsMax = PIECE_CHARS): Generator<Uint8Array> {
   const encoder = new TextEncoder();
-  const buffer = new Uint8Array(Math.min(text.length, PIECE_CHARS) * UTF8_BYTES_MAX);
-  for (let start = 0; start < text.length;) {
-    const end = endOfPiece(text, start + PIECE_CHARS);
-    yield buffer.subarray(0, encoder.encodeInto(text.slice(start, end), buffer).written);
-    start = end;
+  const buffer = new Uint8Array(Math.min(charsMax, PIECE_CHARS) * UTF8_BYTES_MAX);
+  for (const text of texts) {
+    for (let start = 0; start < text.length;) {
+      const end = endOfPiece(text, start + PIECE_CHARS);
+      yield buffer.subarray(0, encoder.encodeInto(text.slice(start, end), buffer).written);
+      start = end;
+    }
+  }
+}
+
+/** 64 KB of digests. */
+const JOINED_TEXTS = 1024;
+
+/** Yields texts with a separator between them, many in a piece: the text as a whole would be in memory beside them. */
+export function* joinPieces(texts: readonly string[], separator: string): Generator<string> {
+  for (let start = 0; start < texts.length; start += JOINED_TEXTS) {
+    yield (start === 0 ? "" : separator) + texts.slice(start, start + JOINED_TEXTS).join(separator);
   }
 }
 

@@ -2,6 +2,9 @@ import { dirname } from "node:path";
 import { encodeText } from "./encode_pieces.ts";
 import { type FileSystem, findEntry, removeIfThere, setMode, syncFolder, writeAllSync } from "./files.ts";
 
+/** What a file gets: text, bytes, or bytes in pieces, of which only one has to be in memory. */
+export type Content = string | Uint8Array | Iterable<Uint8Array>;
+
 /**
  * Replaces a small file atomically: a crash leaves the old content or the new one. It writes a file beside it, syncs
  * it, renames it over the old one and syncs the folder.
@@ -11,7 +14,7 @@ import { type FileSystem, findEntry, removeIfThere, setMode, syncFolder, writeAl
 export function replaceFile(
   fs: FileSystem,
   path: string,
-  content: string | Uint8Array,
+  content: Content,
   mode?: number,
 ): void {
   replaceContent(fs, path, content, mode);
@@ -25,7 +28,7 @@ export function replaceFile(
 export function replaceContent(
   fs: FileSystem,
   path: string,
-  content: string | Uint8Array,
+  content: Content,
   mode?: number,
 ): void {
   const temporary = `${path}.new`;
@@ -69,13 +72,17 @@ function removeQuietly(fs: FileSystem, path: string): void {
   }
 }
 
-function writeSynced(fs: FileSystem, path: string, content: string | Uint8Array, mode?: number): void {
+function writeSynced(fs: FileSystem, path: string, content: Content, mode?: number): void {
   // A link would redirect the write, a named pipe would wait for a reader, and a file would keep its mode.
   if (findEntry(fs, path) !== undefined) removeIfThere(fs, path);
   const options = { write: true, create: true, truncate: true };
   using file = fs.openSync(path, mode === undefined ? options : { ...options, mode });
   if (mode !== undefined) setMode(fs, path, mode);
-  const pieces = typeof content === "string" ? encodeText(content) : [content];
-  for (const piece of pieces) writeAllSync(file, piece);
+  for (const piece of piecesOf(content)) writeAllSync(file, piece);
   file.syncSync();
+}
+
+function piecesOf(content: Content): Iterable<Uint8Array> {
+  if (typeof content === "string") return encodeText(content);
+  return content instanceof Uint8Array ? [content] : content;
 }

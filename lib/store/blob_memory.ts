@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { encodeTexts } from "../core/encode_pieces.ts";
 import { ifDiskTakes } from "../core/errors.ts";
 import { findText } from "../core/files.ts";
 import { replaceContent } from "../core/replace_file.ts";
@@ -61,7 +62,7 @@ export class BlobMemory {
     const isLong = (this.#text?.count ?? this.#all.size) + this.#added.size > count * 2 + SPARE_ENTRIES;
     const isFew = this.#added.size <= SEARCHES_MAX;
     const text = isLong || !isFew ? undefined : this.#text?.with(this.#added);
-    this.#replaceFile(text ?? this.#format(isLong ? openIsUseful() : () => true));
+    this.#replaceFile(text === undefined ? this.#format(isLong ? openIsUseful() : () => true) : [text]);
     // That of 50,000 objects takes 6 MB. A pull does not look up any after it.
     this.#read = undefined;
     this.#known = undefined;
@@ -73,17 +74,17 @@ export class BlobMemory {
     return this.#read.text;
   }
 
-  #replaceFile(text: string): void {
+  #replaceFile(texts: Iterable<string>): void {
     const { fs } = this.#store;
     const path = MEMORY.path(this.#store);
     ifDiskTakes(() => {
       clearWay(fs, path);
-      replaceContent(fs, path, text);
+      replaceContent(fs, path, encodeTexts(texts));
     });
   }
 
-  /** Returns the text of all entries with a useful content. */
-  #format(isUseful: (sha256: Sha256) => boolean): string {
+  /** Returns the text of all entries with a useful content, in pieces. */
+  #format(isUseful: (sha256: Sha256) => boolean): Iterable<string> {
     const blobs: string[] = [];
     const sha256s: Sha256[] = [];
     for (const entries of [this.#all, this.#added]) {

@@ -31,7 +31,7 @@ export function joinColumns(
   for (const part of partsOf((path) => base.paths.find(path), paths, changes)) {
     sha256s.push("file" in part ? setRow(columns, part) : copyRows(base, columns, part));
   }
-  return { ...columns, paths, sha256s: sha256s.join("") };
+  return { ...columns, paths, sha256s };
 }
 
 /** Rows that follow each other in both columns are one part. */

@@ -336,6 +336,6 @@ function toColumns(
     mtimesMs: mtimesMs.subarray(0, paths.length),
     ctimesMs: ctimesMs.subarray(0, paths.length),
     inodes: inodes.subarray(0, paths.length),
-    sha256s: sha256s.join(""),
+    sha256s,
   };
 }

@@ -1,3 +1,4 @@
+import { encodeTexts, joinPieces } from "../core/encode_pieces.ts";
 import { readAt, readInto } from "../core/read_at.ts";
 import { findSha256, SHA256_DIGITS } from "../core/sha256_column.ts";
 import { PathColumn } from "./path_column.ts";
@@ -8,11 +9,15 @@ import { PathColumn } from "./path_column.ts";
  */
 export interface StatColumns extends FileColumns {
   readonly paths: readonly string[];
+  /** 64 hexadecimal digits a file, one after the other; those of one or of more files in each text. */
+  readonly sha256s: readonly string[];
 }
 
 /** As {@link StatColumns}, as they are read. */
 export interface ReadColumns extends FileColumns {
   readonly paths: PathColumn;
+  /** 64 hexadecimal digits a file, one after the other. */
+  readonly sha256s: string;
 }
 
 interface FileColumns {
@@ -20,8 +25,6 @@ interface FileColumns {
   readonly mtimesMs: Float64Array;
   readonly ctimesMs: Float64Array;
   readonly inodes: Float64Array;
-  /** 64 hexadecimal digits a file, one after the other. */
-  readonly sha256s: string;
 }
 
 const MAGIC = 0x4d53_5443;
@@ -51,25 +54,21 @@ function layoutOf(bytes: Uint8Array): Layout | undefined {
   return { fileCount, digitsAt, namesAt, length: namesAt + nameBytes };
 }
 
-/** Encodes the columns. Numbers have the machine's byte order: a cache is not moved between machines. */
-export function encodeColumns(columns: StatColumns): Uint8Array {
+/**
+ * Encodes the columns, in pieces of which each is valid until the next one is requested. Numbers have the machine's byte
+ * order: a cache is not moved between machines.
+ */
+export function* encodeColumns(columns: StatColumns): Generator<Uint8Array> {
   const { paths, sizes, mtimesMs, ctimesMs, inodes } = columns;
-  const encoder = new TextEncoder();
-  const names = encoder.encode(paths.join("\0"));
-  const numberCount = HEADER_NUMBERS + paths.length * FILE_NUMBERS;
-  const digitsAt = numberCount * NUMBER_BYTES;
-  const namesAt = digitsAt + paths.length * SHA256_DIGITS;
-  const bytes = new Uint8Array(namesAt + names.length);
-  const numbers = new Float64Array(bytes.buffer, 0, numberCount);
-  numbers.set([MAGIC, FORMAT, paths.length, names.length]);
-  let offset = HEADER_NUMBERS;
-  for (const column of [sizes, mtimesMs, ctimesMs, inodes]) {
-    numbers.set(column, offset);
-    offset += column.length;
+  const names = () => encodeTexts(joinPieces(paths, "\0"));
+  let nameBytes = 0;
+  for (const { length } of names()) nameBytes += length;
+  const header = Float64Array.of(MAGIC, FORMAT, paths.length, nameBytes);
+  for (const { buffer, byteOffset, byteLength } of [header, sizes, mtimesMs, ctimesMs, inodes]) {
+    yield new Uint8Array(buffer, byteOffset, byteLength);
   }
-  encoder.encodeInto(columns.sha256s, bytes.subarray(digitsAt, namesAt));
-  bytes.set(names, namesAt);
-  return bytes;
+  yield* encodeTexts(joinPieces(columns.sha256s, ""));
+  yield* names();
 }
 
 /** Decodes the output of {@link encodeColumns}; `undefined` for anything else, as for a damaged cache. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { concatenate } from "../../lib/core/concatenate.ts";
 import type { FileSystem } from "../../lib/core/files.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
 import { createManifest, type ReleaseFile } from "../../lib/release/manifest.ts";
@@ -12,6 +13,7 @@ import {
   encodeColumns,
   findDigestRow,
   findOtherInodes,
+  type StatColumns,
 } from "../../lib/store/stat_columns.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
@@ -22,6 +24,11 @@ import { anyCharacter } from "../helpers/any_character.ts";
 
 /** Long after every file that a test writes. */
 const LATER = new FakeClock("2100-01-01T00:00:00Z");
+
+/** Returns the whole file of a cache. */
+function encode(columns: StatColumns): Uint8Array {
+  return concatenate(Array.from(encodeColumns(columns), (piece) => piece.slice()));
+}
 
 Deno.test("decodeColumns() returns the input of encodeColumns()", () => {
   const row = fc.record({
@@ -40,10 +47,13 @@ Deno.test("decodeColumns() returns the input of encodeColumns()", () => {
       mtimesMs: Float64Array.from(files, ({ mtimeMs }) => mtimeMs),
       ctimesMs: Float64Array.from(files, ({ mtimeMs }) => mtimeMs),
       inodes: Float64Array.from(files, ({ inode }) => inode),
-      sha256s: files.map(({ sha256 }) => sha256).join(""),
+      sha256s: files.map(({ sha256 }) => sha256),
     };
-    const decoded = decodeColumns(encodeColumns(columns));
-    assert.deepEqual(decoded && { ...decoded, paths: decoded.paths.list() }, columns);
+    const decoded = decodeColumns(encode(columns));
+    assert.deepEqual(
+      decoded && { ...decoded, paths: decoded.paths.list() },
+      { ...columns, sha256s: columns.sha256s.join("") },
+    );
   }));
 });
 
@@ -70,14 +80,16 @@ Deno.test("findDigestRow() finds the row of a digest without reading the other c
   // Neighbours contain each other's digits at odd places.
   const digests = Array.from({ length: 5000 }, (_, row) => String(row).padStart(5, "0").padEnd(64, "12"));
   const zeros = new Float64Array(digests.length);
-  const whole = encodeColumns({
-    paths: digests.map((_, row) => `models/${row}`),
+  const paths = digests.map((_, row) => `models/${row}`);
+  const whole = encode({
+    paths,
     sizes: zeros,
     mtimesMs: zeros,
     ctimesMs: zeros,
     inodes: zeros,
-    sha256s: digests.join(""),
+    sha256s: digests,
   });
+  assert.deepEqual(decodeColumns(whole)?.paths.list(), paths);
   const find = (bytes: Uint8Array, sha256: string) => {
     Deno.writeFileSync(path, bytes);
     using file = Deno.openSync(path);
@@ -95,13 +107,13 @@ Deno.test("findDigestRow() finds the row of a digest without reading the other c
 Deno.test("decodeColumns() returns undefined for any damaged cache, and never throws", () => {
   const sha256 = "a".repeat(64);
   const numbers = Float64Array.from([1]);
-  const whole = encodeColumns({
+  const whole = encode({
     paths: ["a"],
     sizes: numbers,
     mtimesMs: numbers,
     ctimesMs: numbers,
     inodes: numbers,
-    sha256s: sha256,
+    sha256s: [sha256],
   });
   for (let length = 0; length < whole.length; length++) {
     assert.equal(decodeColumns(whole.subarray(0, length)), undefined);
@@ -396,8 +408,8 @@ Deno.test("findOtherInodes() finds what other inodes at the same paths are, and 
   };
   const columns = (inodes: readonly number[], paths = ["a", "b/c", "é"]) => {
     const column = () => new Float64Array(paths.length);
-    const sha256s = "a".repeat(64 * paths.length);
-    return encodeColumns({
+    const sha256s = ["a".repeat(64 * paths.length)];
+    return encode({
       paths,
       sizes: column(),
       mtimesMs: column(),
