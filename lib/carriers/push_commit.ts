@@ -1,3 +1,4 @@
+import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
 import { redactUrls } from "../core/secret.ts";
@@ -10,6 +11,7 @@ import { HOOK_REFUSED } from "../git/hooks.ts";
 import { LFS_CONTENT_MISSING, type LfsContents, pushLfs } from "../git/lfs.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";
+import { syncGitFolder, syncReferences } from "../git/sync_clone.ts";
 import { keepPacks } from "../git/unpushed_packs.ts";
 import type { PublisherPlace } from "./take_over_clone.ts";
 
@@ -56,10 +58,15 @@ export async function pushCommit(
   if (lost !== undefined) return lost;
   const args = ["push", "--progress", "--porcelain", remote, `${commit}:refs/heads/${branch}`];
   pushed.onSend?.();
-  const result = await send(registry, pushed, args, { action, transfer: true });
+  // The push reads the clone, and changes only references in it.
+  const [result] = await settleAll([
+    send(registry, pushed, args, { action, transfer: true }),
+    syncGitFolder(context, registry),
+  ]);
   if (result.code === 0) {
     keepPacks(context, registry);
-    return void await registry.sync();
+    const sync = await registry.repack() ? syncGitFolder : syncReferences;
+    return void await sync(context, registry);
   }
   const report = new TextDecoder().decode(result.stdout);
   const error = registry.remoteError(action, {

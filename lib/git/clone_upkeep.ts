@@ -68,10 +68,12 @@ export interface RepackedClone {
 /**
  * Packs a clone of our own if it has many small packs or loose objects: each publish and pull adds some, and nothing
  * else removes them. A failure is only a warning: the run has done its work.
+ *
+ * @returns whether git was asked to pack it
  */
-export async function repackNowAndThen(context: Context, clone: RepackedClone): Promise<void> {
+export async function repackNowAndThen(context: Context, clone: RepackedClone): Promise<boolean> {
   const { git, objectsDir, remote, isBlobless } = clone;
-  if (!isFull(context, objectsDir)) return;
+  if (!isFull(context, objectsDir)) return false;
   context.log.info(`packing the clone ${git.repoDir}`);
   const config = [`gc.bigPackThreshold=${LARGE_PACK_BYTES}`];
   // In a blobless clone, git can walk trees only if it knows that blobs are missing.
@@ -84,6 +86,7 @@ export async function repackNowAndThen(context: Context, clone: RepackedClone): 
   } catch (error) {
     context.log.warn(messageOf(error));
   }
+  return true;
 }
 
 function isFull({ fs }: Context, objectsDir: string): boolean {

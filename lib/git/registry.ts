@@ -119,16 +119,19 @@ export class Registry implements Disposable {
    * Syncs what git wrote into the git folder since the clone was opened. Packs a clone of our own when it needs that.
    */
   async sync(): Promise<void> {
-    if (this.isOwn) {
-      await repackNowAndThen(this.#context, {
-        git: this.git,
-        objectsDir: this.objectsDir,
-        remote: this.settings.remote,
-        isBlobless: this.#facts.kind === "blobless",
-      });
-    }
+    await this.repack();
     using _working = new Working(this.#context, "writing the clone to the disk");
     await syncGitFolder(this.#context, this);
+  }
+
+  /** Packs a clone of our own when it needs that. @returns whether it did */
+  async repack(): Promise<boolean> {
+    return this.isOwn && await repackNowAndThen(this.#context, {
+      git: this.git,
+      objectsDir: this.objectsDir,
+      remote: this.settings.remote,
+      isBlobless: this.#facts.kind === "blobless",
+    });
   }
 
   /** Whether any configuration sets a key, in lower case: the clone's, the user's or the system's. */

@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { concatenate } from "../core/concatenate.ts";
 import { decodeUtf8 } from "../core/decode_utf8.ts";
 import { FailedError } from "../core/errors.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
@@ -205,10 +206,9 @@ async function treeIdOf(format: ObjectFormat, entries: ReadonlyMap<string, Entry
     encoder.encode(`${mode} ${name}\0`),
     Uint8Array.fromHex(id),
   ]);
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const object = await new Blob([encoder.encode(`tree ${length}\0`), ...parts]).bytes();
-  const name = await crypto.subtle.digest(format === "sha1" ? "SHA-1" : "SHA-256", object);
-  return new Uint8Array(name).toHex();
+  const tree = concatenate(parts);
+  const { createHash } = await import("node:crypto");
+  return createHash(format).update(`tree ${tree.length}\0`).update(tree).digest("hex");
 }
 
 /** Yields the content of each tree, valid until the next one is requested; `undefined` for a file or a missing name. */
