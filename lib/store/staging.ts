@@ -197,8 +197,8 @@ export class Staging implements AsyncDisposable {
   }
 
   #addLinked(path: string, { size: bytes, sha256, contentChunks }: ReleaseFile, stamp: FileStamp): true {
-    const chunks = contentChunks === undefined ? {} : { contentChunks };
-    this.#files.set(path, { path, bytes, sha256, how: "linked", stamp, ...chunks });
+    const linked: StagedFile = { path, bytes, sha256, how: "linked", stamp };
+    this.#files.set(path, contentChunks === undefined ? linked : { ...linked, contentChunks });
     return true;
   }
 

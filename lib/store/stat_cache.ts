@@ -36,7 +36,9 @@ interface Entry extends FileStamp {
 
 /** Returns the stamp of a file. For many files, it takes a tenth of the memory of the `FileInfo`. */
 export function stampOf(info: FileStat | Deno.FileInfo): FileStamp {
-  return { size: info.size, ...timesOf(info), inode: info.ino ?? 0 };
+  const { mtimeMs, ctimeMs } = timesOf(info);
+  // Spread properties would take half as much memory again.
+  return { size: info.size, mtimeMs, ctimeMs, inode: info.ino ?? 0 };
 }
 
 /**
