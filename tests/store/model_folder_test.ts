@@ -358,7 +358,7 @@ Deno.test("entries of a wrong kind are set aside with a warning that names the l
   const { root } = openStore(Deno, location);
   const at = (name: string) => join(root, name);
   for (const name of ["releases", "partials"]) Deno.removeSync(at(name));
-  writeFiles(dir.path, { "disk/releases/kept": "", "disk/history.jsonl": "kept" });
+  writeFiles(dir.path, { "disk/releases/kept": "", "disk/archived.json": "kept" });
   writeFiles(root, {
     "metrics.json/folder": "",
     "alerts.json.new/folder": "",
@@ -366,7 +366,7 @@ Deno.test("entries of a wrong kind are set aside with a warning that names the l
     "notes.new/of another program": "kept",
   });
   Deno.mkdirSync(at("revisions.json"));
-  for (const name of ["releases", "history.jsonl"]) Deno.symlinkSync(join(dir.path, "disk", name), at(name));
+  for (const name of ["releases", "archived.json"]) Deno.symlinkSync(join(dir.path, "disk", name), at(name));
   Deno.symlinkSync("nowhere", at("folder_index"));
   Deno.symlinkSync("daemons", at("daemons"));
   Deno.symlinkSync("nowhere", at("previous"));
@@ -404,7 +404,7 @@ Deno.test("entries of a wrong kind are set aside with a warning that names the l
   // Runs that are opened at once do not move each other's new entries away.
   assert.ok(!isFree);
   assert.deepEqual(
-    ["releases/kept", "history.jsonl", "notes.new/of another program"].map((name) =>
+    ["releases/kept", "archived.json", "notes.new/of another program"].map((name) =>
       Deno.readTextFileSync(at(name))
     ),
     ["", "kept", "kept"],
