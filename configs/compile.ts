@@ -12,10 +12,9 @@ import { neverAborted } from "../lib/core/context.ts";
 import { EXIT, type ExitCode, ModelSyncError } from "../lib/core/errors.ts";
 import { hashFile } from "../lib/core/hash.ts";
 import { systemFault } from "../lib/core/system_fault.ts";
-import { compileOptions, compileProgram } from "./compile/compile_program.ts";
+import { compileOptions, compileProgram, removeParts } from "./compile/compile_program.ts";
 import type { CompileTools, ProgramResult, RunProgram } from "./compile/compile_tools.ts";
 import { asksForUsage, type Build, parseOptions, USAGE } from "./compile/compile_options.ts";
-import { BYTES_MAX, megabytes, packedSizes, sizeReport } from "./compile/size_report.ts";
 import { writeLine } from "../lib/core/files.ts";
 
 /** What the build needs from outside. */
@@ -45,6 +44,8 @@ export async function compile(world: CompileWorld, args: readonly string[]): Pro
     return EXIT.done;
   } catch (error) {
     return report(world, error, "compile");
+  } finally {
+    removeParts(world.project);
   }
 }
 
@@ -52,15 +53,9 @@ export async function compile(world: CompileWorld, args: readonly string[]): Pro
 async function compileOne(world: CompileWorld, options: readonly string[], build: Build): Promise<ExitCode> {
   try {
     Deno.mkdirSync(dirname(build.path), { recursive: true });
-    const printed = await compileProgram(world, options, build);
-    const { size } = Deno.statSync(build.path);
-    world.print(`${build.path} for ${build.target.name}: ${megabytes(size)}`);
-    for (const row of sizeReport(size, packedSizes(printed))) world.print(row);
-    if (size > BYTES_MAX) {
-      world.complain(
-        `warning: ${build.path} is larger than ${megabytes(BYTES_MAX)}; the report shows what it packs`,
-      );
-    }
+    await compileProgram(world, options, build);
+    const megabytes = Deno.statSync(build.path).size / 1_000_000;
+    world.print(`${build.path} for ${build.target.name}: ${megabytes.toFixed(1)} MB`);
     return EXIT.done;
   } catch (error) {
     return report(world, error, `compile ${build.path}`);

@@ -6,9 +6,6 @@ import { packageError } from "./compile_error.ts";
 import type { CompileTools } from "./compile_tools.ts";
 import type { Target } from "./targets.ts";
 
-/** The file that an executable starts. */
-export const RUN_FILE = "run.js";
-
 /**
  * Bundles the program for an executable, which loads some files then in the place of a thousand. The bundle is two folders
  * below the clone, as the modules are, which name other files from there.
@@ -27,9 +24,5 @@ export async function bundleProgram({ project, deno, run }: CompileTools, target
   const { success, stderr } = await run(deno, bundleArgs(map, folder, join(project, "cli/executable.ts")));
   rmSync(map);
   if (!success) throw packageError(stderr);
-  Deno.writeTextFileSync(
-    join(folder, RUN_FILE),
-    `import { start } from "./executable.js";\nawait start();\n`,
-  );
   return folder;
 }

@@ -3,21 +3,16 @@ import { dirname, join, resolve } from "node:path";
 import * as z from "zod";
 import { clonedCommit, COMMIT_FILE } from "../../cli/_version.ts";
 import { parseJson } from "../../lib/core/json.ts";
-import { ORT_PACKAGE } from "../../lib/validators/onnx/ort_package.ts";
-import { bundleProgram, RUN_FILE } from "./bundle_program.ts";
+import { bundleProgram } from "./bundle_program.ts";
 import { FailedError } from "../../lib/core/errors.ts";
 import { compileError, INCOMPLETE_RUNTIME, packageError, startError } from "./compile_error.ts";
 import type { Build } from "./compile_options.ts";
 import type { CompileTools } from "./compile_tools.ts";
-import { programEntries, wholeLock } from "../install/program_packages.ts";
-import { userPackages } from "../install/user_packages.ts";
-import { FREQUENT, RUNTIME_OPTIONS, writeCode } from "./compiled_code.ts";
-import { REFUSED_CODE, writeStartScript } from "./start_script.ts";
-import { packedRuntime } from "./packed_runtime.ts";
-import { needlessFiles } from "./needless_files.ts";
+import { programEntries } from "../install/program_packages.ts";
+import { REFUSED_CODE, RUN_FILE, writeScripts } from "./bundle_scripts.ts";
+import { COMPILED, RUNTIME_OPTIONS, writeCode } from "./compiled_code.ts";
+import { packRuntime } from "./pack_runtime.ts";
 import { hostTarget } from "./targets.ts";
-
-const LOCK_FILE = "dist/deno.lock";
 
 /**
  * Returns the options of `deno compile` that are the same for every platform. Downloads the packages that the program
@@ -25,34 +20,26 @@ const LOCK_FILE = "dist/deno.lock";
  *
  * @throws {FailedError} code `PACKAGES`, when a package cannot be downloaded
  */
-export async function compileOptions({ project, deno, run }: CompileTools): Promise<string[]> {
-  const ask = async (...args: string[]) => {
-    const { success, stdout, stderr } = await run(deno, args);
-    if (!success) throw packageError(stderr);
-    return stdout;
-  };
-  const [main = [], onnx = []] = programEntries(project);
-  for (const entry of [main, onnx]) await ask("cache", "-q", "--unstable-npm-lazy-caching", ...entry);
-  // The other packages are in the bundle.
-  const info = await ask("info", "-q", "--json", ...onnx);
-  const packages = userPackages([info]);
+export async function compileOptions(tools: CompileTools): Promise<string[]> {
+  const { project, deno, run } = tools;
+  const [main = []] = programEntries(project);
+  const { success, stderr } = await run(deno, ["cache", "-q", "--unstable-npm-lazy-caching", ...main]);
+  if (!success) throw packageError(stderr);
   return [
     ...RUNTIME_OPTIONS,
     ...["--no-prompt", "-P=model-sync"],
     ...["--include", join(project, "web/static")],
-    ...["--include", ORT_PACKAGE, "--lock", writeLock(project)],
+    ...["--include", await packRuntime(tools)],
     ...packedCommit(project),
-    ...needlessFiles(packages).flatMap((path) => ["--exclude", path]),
-    ...packedRuntime(project, packages),
   ];
 }
 
-/** Writes the lock file of all that the executable contains. @returns its path */
-function writeLock(project: string): string {
-  const path = join(project, LOCK_FILE);
-  Deno.mkdirSync(dirname(path), { recursive: true });
-  Deno.writeTextFileSync(path, wholeLock(project));
-  return path;
+/** What a build writes into `dist` beside executables. */
+const PARTS = ["program", "program.json", "program-windows", "program-windows.json", "onnx", "commit.txt"];
+
+/** Removes what builds have written beside executables. Checks of the clone would check it, too. */
+export function removeParts(project: string): void {
+  for (const part of PARTS) rmSync(join(project, "dist", part), { recursive: true, force: true });
 }
 
 function packedCommit(project: string): string[] {
@@ -69,32 +56,30 @@ function packedCommit(project: string): string[] {
  * its own platform, and this machine cannot run the runtimes of others.
  *
  * @param options the result of {@link compileOptions}
- * @returns what `deno compile` printed: the tree of the files that it packed
  * @throws {ModelSyncError} codes `RUNTIME_DOWNLOAD`, `RUNTIME_FILE`, `DISK`, `COMPILE`
  */
 export async function compileProgram(
   tools: CompileTools,
   options: readonly string[],
   build: Build,
-): Promise<string> {
+): Promise<void> {
   const { target } = build;
   const folder = await bundleProgram(tools, target);
-  const entry = join(folder, RUN_FILE);
-  if (target !== hostTarget()) return await compileFile(tools, build, build.path, [...options, entry]);
-  writeStartScript(folder, FREQUENT);
-  await writeCode(tools, build, folder, (path, args) => compileFile(tools, build, path, args));
-  const printed = await compileFile(tools, build, build.path, [...options, "--include", folder, entry]);
-  await tryProgram(tools, build);
-  return printed;
+  writeScripts(folder, COMPILED);
+  const isOurs = target === hostTarget();
+  if (isOurs) await writeCode(tools, build, folder, (path, args) => compileFile(tools, build, path, args));
+  const program = ["--include", folder, join(folder, RUN_FILE)];
+  await compileFile(tools, build, build.path, [...options, ...program]);
+  if (isOurs) await tryProgram(tools, build);
 }
 
-/** Runs `deno compile`. A downloaded runtime that was cut off is downloaded again, once. @returns what it printed */
+/** Runs `deno compile`. A downloaded runtime that was cut off is downloaded again, once. */
 async function compileFile(
   tools: CompileTools,
   build: Build,
   path: string,
   options: readonly string[],
-): Promise<string> {
+): Promise<void> {
   const { target } = build;
   const args = ["compile", "--target", target.triple, "-o", resolve(path), ...options];
   // DENORT_BIN names a runtime for this machine, and Deno would use it for every platform.
@@ -106,7 +91,6 @@ async function compileFile(
     result = await compile();
   }
   if (!result.success) throw compileError(result.stderr, build, runtimes);
-  return result.stdout + result.stderr;
 }
 
 /** Starts the executable: Deno packs a program behind any file that DENORT_BIN names, and V8 may refuse the code. */

@@ -5,25 +5,27 @@ import { causesOf } from "../install/deno_causes.ts";
 import { startError } from "./compile_error.ts";
 import type { Build } from "./compile_options.ts";
 import type { CompileTools } from "./compile_tools.ts";
-import { CODE_FILE, writeLoader } from "./start_script.ts";
+import type { CompiledScripts } from "./bundle_scripts.ts";
 import { programName } from "./targets.ts";
 
 /** The options of `deno compile` on which compiled code depends. */
 export const RUNTIME_OPTIONS: readonly string[] = [
-  // Everything is cached now. Without the option, Deno would download the packages of the tests, 400 MB.
-  ...["--cached-only", "--no-check", "--unstable-npm-lazy-caching"],
+  // The program needs no package: all are in its bundle. Without the options, Deno would download those of the tests, 400 MB.
+  ...["--cached-only", "--no-check", "--no-lock", "--unstable-npm-lazy-caching"],
+  // Deno before 2.7 has Temporal with this option only, and the first formatter of Intl costs a start eight milliseconds.
+  "--unstable-temporal",
   // As the tasks of deno.json: garbage would grow to several times the data.
   "--v8-flags=--optimize-for-size,--min-semi-space-size=2,--max-semi-space-size=2",
   // The executable would run compiled code from a file in the folder for temporary files, which any user can put there.
   "--no-code-cache",
 ];
 
-/** The beginnings of the names of bundled files whose code is compiled ahead: the entry, and commands that run often. */
-export const FREQUENT: readonly string[] = ["executable.", "_command-", "status-", "pull-"];
+/** The files whose code is compiled ahead: those of the entry and of `status`, and what `pull` needs beside them. */
+export const COMPILED: CompiledScripts = { start: ["executable.", "_command-", "status-"], pull: ["pull-"] };
 
 /**
- * Compiles the script of a bundle ahead: runs frequent commands in a program with the runtime of the executable, and writes
- * the code that V8 compiled for them.
+ * Compiles {@link COMPILED} ahead: runs frequent commands in a program with the runtime of the executable, and writes the
+ * code that V8 compiled for them.
  *
  * @param folder the folder of the bundle, in which the code is written
  * @param compile runs `deno compile` with a path to write and further arguments
@@ -33,15 +35,14 @@ export async function writeCode(
   { project, run }: CompileTools,
   build: Build,
   folder: string,
-  compile: (path: string, args: readonly string[]) => Promise<unknown>,
+  compile: (path: string, args: readonly string[]) => Promise<void>,
 ): Promise<void> {
   const writer = join(project, "dist", programName("write_code", build.target));
   const source = join(project, "configs/compile/write_code.ts");
   const machines = Deno.makeTempDirSync({ prefix: "model-sync-compile-" });
-  const code = join(folder, CODE_FILE);
   try {
-    await compile(writer, ["-q", "-A", ...RUNTIME_OPTIONS, "--no-lock", "--include", folder, source]);
-    const { success, stderr } = await run(writer, [basename(folder), machines, code]);
+    await compile(writer, ["-q", "-A", ...RUNTIME_OPTIONS, "--include", folder, source]);
+    const { success, stderr } = await run(writer, [basename(folder), machines, folder]);
     if (!success) {
       const [cause] = causesOf(stderr);
       if (cause === undefined) throw startError(build);
@@ -51,5 +52,4 @@ export async function writeCode(
     rmSync(writer, { force: true });
     rmSync(machines, { recursive: true, force: true });
   }
-  writeLoader(folder, { isCompiled: true });
 }

@@ -8,27 +8,28 @@ import type { PermissionName, processWorld } from "../../cli/_world.ts";
  * Runs frequent commands of a bundle, and writes the code that V8 compiled for them. The build compiles this program with
  * the runtime and the flags of the executable, because V8 accepts no other code.
  *
- *     write_code BUNDLE FOLDER FILE   the bundle's name in dist/, an empty folder for two machines, the file to write
+ *     write_code BUNDLE MACHINES FOLDER   the bundle's name in dist/, an empty folder for two machines, where to write
  */
 
 /** What the loader of a bundle exports. */
 interface Loader {
-  readonly script: Script;
+  /** The scripts that commands have loaded, by their names, without those of one file. */
+  readonly scripts: ReadonlyMap<string, Script>;
   readonly __load: (file: string) => { readonly run: typeof run; readonly processWorld: typeof processWorld };
 }
 
 /** All other variables could change what the commands do, or whom they report to. */
 const KEPT = ["PATH", "Path", "PATHEXT", "SystemRoot", "TMPDIR", "TMP", "TEMP"];
 
-const [bundle = "", folder = "", file = ""] = Deno.args;
+const [bundle = "", machines = "", folder = ""] = Deno.args;
 for (const name of Object.keys(Deno.env.toObject())) {
   if (!KEPT.includes(name)) Deno.env.delete(name);
 }
-Deno.env.set("HOME", folder);
-Deno.env.set("USERPROFILE", folder);
+Deno.env.set("HOME", machines);
+Deno.env.set("USERPROFILE", machines);
 Deno.env.set("GIT_CONFIG_NOSYSTEM", "1");
 
-const { script, __load }: Loader = await import(
+const { scripts, __load }: Loader = await import(
   new URL(`../../dist/${bundle}/load.js`, import.meta.url).href
 );
 const program = __load("./executable.js");
@@ -43,19 +44,24 @@ async function runOn(machine: string, ...args: readonly string[]): Promise<void>
     stderr: silent,
     permissions: { givenUp: new Set<PermissionName>(), giveUp: () => {} },
   };
-  Deno.chdir(join(folder, machine));
+  Deno.chdir(join(machines, machine));
   await program.run({ ...world, enter: () => world });
 }
 
 for (const machine of ["trainer", "bot"]) {
-  Deno.mkdirSync(join(folder, machine, "configs"), { recursive: true });
-  const settings = { repo_url: join(folder, "registry.git"), publisher: { train_before_push: false } };
-  Deno.writeTextFileSync(join(folder, machine, "configs/bot.yaml"), JSON.stringify({ model_sync: settings }));
+  Deno.mkdirSync(join(machines, machine, "configs"), { recursive: true });
+  const settings = { repo_url: join(machines, "registry.git"), publisher: { train_before_push: false } };
+  Deno.writeTextFileSync(
+    join(machines, machine, "configs/bot.yaml"),
+    JSON.stringify({ model_sync: settings }),
+  );
 }
-Deno.mkdirSync(join(folder, "trainer/models"));
-Deno.writeTextFileSync(join(folder, "trainer/models/model.json"), "{}\n");
+Deno.mkdirSync(join(machines, "trainer/models"));
+Deno.writeTextFileSync(join(machines, "trainer/models/model.json"), "{}\n");
 // Without git, commands fail, and only their code until then is compiled ahead.
-spawnSync("git", ["init", "--quiet", "--bare", "--initial-branch=main", join(folder, "registry.git")]);
+spawnSync("git", ["init", "--quiet", "--bare", "--initial-branch=main", join(machines, "registry.git")]);
 await runOn("trainer", "publish");
 for (const command of ["pull", "pull", "status", "--help"]) await runOn("bot", command);
-Deno.writeFileSync(file, script.createCachedData());
+for (const [name, script] of scripts) {
+  Deno.writeFileSync(join(folder, `${name}.bin`), script.createCachedData());
+}

@@ -1,7 +1,7 @@
 import { basename, dirname, join, relative, sep } from "node:path";
 import { findEntry, removeTree } from "../../lib/core/files.ts";
-import { isLoaded } from "../compile/needless_files.ts";
 import { linkOrCopy } from "./link_or_copy.ts";
+import { isLoaded } from "./loaded_files.ts";
 import type { UserPackage } from "./user_packages.ts";
 
 /** A package has at most some thousand files; a deeper or larger tree is not one. */

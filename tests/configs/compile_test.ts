@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import { brotliDecompressSync } from "node:zlib";
-import { PACKED_WASM } from "../../lib/validators/onnx/ort_package.ts";
-import { packedRuntime } from "../../configs/compile/packed_runtime.ts";
+import { PACKED_ORT } from "../../lib/validators/onnx/ort_package.ts";
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { compile } from "../../configs/compile.ts";
 import type { ProgramResult } from "../../configs/compile/compile_tools.ts";
-import { needlessFiles } from "../../configs/compile/needless_files.ts";
-import { packedSizes, sizeReport } from "../../configs/compile/size_report.ts";
-import { REFUSED_CODE } from "../../configs/compile/start_script.ts";
+import { isLoaded } from "../../configs/install/loaded_files.ts";
+import { REFUSED_CODE } from "../../configs/compile/bundle_scripts.ts";
 import { hostTarget } from "../../configs/compile/targets.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
@@ -19,7 +17,10 @@ interface Compiled {
   readonly target: string;
   readonly output: string;
   readonly entry: string;
+  readonly args: readonly string[];
   readonly dropped: readonly string[];
+  /** The files that the build has written for it. */
+  readonly dist: Readonly<Record<string, string>>;
 }
 
 /** Runs the task `compile` with a compiler that answers as told, and otherwise writes the executable's target into it. */
@@ -30,14 +31,14 @@ async function runCompile(
   others: (args: readonly string[]) => Partial<ProgramResult> = () => ({}),
 ) {
   const compiled: Compiled[] = [];
-  const included: string[] = [];
   const [printed, complaints]: [string[], string[]] = [[], []];
-  const lock = JSON.stringify({ version: "5", specifiers: {}, npm: {} });
+  const [onnx, wasm] = [join(folder, "onnxruntime-web"), "ort-wasm-simd-threaded"];
   writeFiles(folder, {
     "deno.json": `{"imports": {}}`,
-    "deno.lock": lock,
-    "lib/validators/onnx/deno.lock": lock,
+    [`onnxruntime-web/dist/${wasm}.mjs`]: "module",
+    [`onnxruntime-web/dist/${wasm}.wasm`]: "code ".repeat(1_000),
   });
+  const web = { name: "onnxruntime-web", version: "1.0.0", dependencies: [], localPath: onnx };
   const code = await compile({
     project: folder,
     deno: "deno",
@@ -45,23 +46,25 @@ async function runCompile(
     run(program, rest, dropped = []) {
       const valueOf = (option: string) => rest[rest.indexOf(option) + 1] ?? "";
       if (program === "deno") {
-        if (rest[0] === "bundle") {
+        if (rest.includes("--outdir")) {
           Deno.writeTextFileSync(
             join(valueOf("--outdir"), "executable.js"),
             "export {\n  start\n};\nfunction start() {}\n",
           );
         }
+        if (rest.includes("-o")) Deno.writeTextFileSync(valueOf("-o"), "the runtime");
         const json = rest.join(" ") === "info --json"
           ? { denoDir: join(folder, "cache") }
-          : { modules: [], npmPackages: {} };
+          : { modules: [{ npmPackage: "onnx" }], npmPackages: { onnx: web } };
         return Promise.resolve({ ...DONE, stdout: JSON.stringify(json), ...others(rest) });
       }
       if (program.includes("write_code")) return Promise.resolve({ ...DONE, ...others(rest) });
       if (program !== "compiler") {
         return Promise.resolve({ ...DONE, stdout: "model-sync 1.2.3\n", ...others(rest) });
       }
-      included.push(...rest.filter((_, index) => rest[index - 1] === "--include"));
-      const call = { target: valueOf("--target"), output: valueOf("-o"), entry: rest.at(-1) ?? "", dropped };
+      const entry = rest.at(-1) ?? "";
+      const dist = readFiles(join(folder, "dist"));
+      const call = { target: valueOf("--target"), output: valueOf("-o"), entry, args: rest, dropped, dist };
       compiled.push(call);
       const failure = answer(call, compiled.length);
       if (failure !== undefined) return Promise.resolve({ success: false, stdout: "", stderr: failure });
@@ -71,7 +74,7 @@ async function runCompile(
     print: (line) => printed.push(line),
     complain: (line) => complaints.push(line),
   }, args);
-  return { code, compiled, included, printed, complaints };
+  return { code, compiled, printed, complaints };
 }
 
 /** A message of Deno 2.9, with the stack trace that it prints. */
@@ -225,24 +228,28 @@ Deno.test("packages that cannot be loaded, and an executable that does not start
   assert.deepEqual(Object.keys(readFiles(dir.path)).filter((name) => name.startsWith("program")), []);
 });
 
-Deno.test("only the executable of this machine contains compiled code: V8 has that of its own platform only", async () => {
+Deno.test("only the executable of this machine gets compiled code: V8 has that of its own platform only", async () => {
   using dir = tempDir();
-  const run = (target: string) =>
-    runCompile(dir.path, ["--target", target, "--output", join(dir.path, "program")]);
-  const folder = join(dir.path, "dist/program");
-  const own = await run(HOST?.name ?? "");
-  assert.ok(own.included.includes(folder));
-  assert.match(
-    Deno.readTextFileSync(join(folder, "load.js")),
-    /cachedData = Deno\.readFileSync\(beside\("start\.bin"\)\)/,
-  );
-  assert.deepEqual(
-    Object.keys(readFiles(join(dir.path, "dist"))).filter((name) => /write_code/.test(name)),
-    [],
-  );
-  const other = await run(HOST?.name === "linux-arm64" ? "linux-x64" : "linux-arm64");
-  assert.deepEqual([other.compiled.length, other.included.includes(folder)], [1, false]);
-  assert.deepEqual(Object.keys(readFiles(folder)).sort(), ["executable.js", "run.js"]);
+  const run = async (target: string) => {
+    const path = join(dir.path, "program");
+    const { compiled } = await runCompile(dir.path, ["--target", target, "--output", path]);
+    return compiled.map(({ output, entry, args, dist }) => {
+      const folder = join(dir.path, "dist/program");
+      // V8 takes code only with the flags with which it was compiled, and Deno 2.6 has Temporal only with its option.
+      const flags = args.filter((arg) => /^--(?:v8-flags=|unstable-)/.test(arg)).join(" ");
+      const scripts = Object.keys(dist).filter((name) => name.startsWith("program/")).sort();
+      const isPacked = args[args.indexOf(folder) - 1] === "--include";
+      return { program: basename(output, ".exe"), entry: basename(entry), flags, scripts, isPacked };
+    });
+  };
+  const [code, own] = await run(HOST?.name ?? "");
+  const scripts = ["load.js", "pull.txt", "run.js", "start.txt"].map((name) => `program/${name}`);
+  const flags = code?.flags ?? "";
+  assert.match(flags, /--unstable-temporal/);
+  assert.deepEqual(code, { program: "write_code", entry: "write_code.ts", flags, scripts, isPacked: true });
+  assert.deepEqual(own, { program: "program", entry: "run.js", flags, scripts, isPacked: true });
+  const others = await run(HOST?.name === "linux-arm64" ? "linux-x64" : "linux-arm64");
+  assert.deepEqual(others, [own]);
 });
 
 Deno.test("an executable whose compiled code its runtime refuses is not kept, nor one whose commands cannot be run", async () => {
@@ -271,102 +278,78 @@ Deno.test("an executable whose compiled code its runtime refuses is not kept, no
   assert.deepEqual(Object.keys(readFiles(dir.path)).filter((name) => /write_code|^program/.test(name)), []);
 });
 
-Deno.test("an executable of a clone contains its commit, and compile --help prints the options", async () => {
+Deno.test("an executable of a clone contains its commit, and ONNX Runtime as a module with compressed WebAssembly", async () => {
   using dir = tempDir();
   const commit = "1".repeat(40);
   writeFiles(dir.path, { ".git/HEAD": `${commit}\n` });
-  const { code, included } = await runCompile(dir.path, ["--output", join(dir.path, "program")]);
-  const file = included.find((path) => path.startsWith(dir.path) && path.endsWith("commit.txt"));
-  assert.deepEqual([code, Deno.readTextFileSync(file ?? "")], [0, `${commit}\n`]);
+  const { code, compiled } = await runCompile(
+    dir.path,
+    ["--output", join(dir.path, "program")],
+    ({ args }) => {
+      if (args.includes("-q")) return undefined;
+      const packed = brotliDecompressSync(Deno.readFileSync(join(dir.path, PACKED_ORT.wasm)));
+      assert.equal(packed.toString(), "code ".repeat(1_000));
+      return undefined;
+    },
+  );
+  const { args = [], dist = {} } = compiled.at(-1) ?? {};
+  const included = args.filter((_, index) => args[index - 1] === "--include");
+  const parts = ["web/static", "dist/onnx", "dist/commit.txt", "dist/program"].map((path) =>
+    join(dir.path, path)
+  );
+  assert.deepEqual([code, included, dist["commit.txt"]], [0, parts, `${commit}\n`]);
+  assert.deepEqual(
+    Object.keys(dist).filter((name) => name.startsWith("onnx/")).sort(),
+    ["onnx/ort-wasm-simd-threaded.mjs", "onnx/ort.js", "onnx/ort.wasm.br"],
+  );
+  assert.ok(!args.some((arg) => arg.startsWith("npm:")), "Deno reads the list of packages at each start");
+});
+
+Deno.test("a build leaves only executables and checksums in dist, also one that fails, and compile --help prints the options", async () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { ".git/HEAD": `${"1".repeat(40)}\n` });
+  const dist = join(dir.path, "dist");
+  const built = await runCompile(dir.path, ["--all", "--output", dist]);
+  assert.equal(built.code, 0);
+  assert.deepEqual(
+    Object.keys(readFiles(dist)).filter((name) => !name.startsWith("model-sync-")),
+    ["SHA256SUMS"],
+  );
+  Deno.removeSync(dist, { recursive: true });
+  const failed = await runCompile(dir.path, ["--output", join(dist, "model-sync")], () => denoError("no"));
+  assert.deepEqual([failed.code, readFiles(dist)], [1, {}]);
   const help = await runCompile(dir.path, ["--help"]);
   assert.deepEqual([help.code, help.compiled], [0, []]);
   assert.match(help.printed.join("\n"), /--target/);
 });
 
-Deno.test("an executable contains only the files of a package that the program loads, and the package.json beside them", () => {
+Deno.test("a failed bundle is one line of readable length, whatever the bundler printed", async () => {
   using dir = tempDir();
-  const large = "x".repeat(20_000);
-  writeFiles(dir.path, {
-    "hono/package.json": large,
-    "hono/dist/hono.js": large,
-    "hono/dist/hono.d.ts": large,
-    "hono/dist/small.d.ts": "x",
-    "hono/dist/cjs/hono.js": large,
-    "hono/dist/cjs/package.json": "{}",
-    "hono/docs/a.md": large,
-    "onnxruntime-web/dist/ort.node.min.mjs": large,
-    "onnxruntime-web/dist/ort.all.mjs": large,
-    "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm": large,
-    "onnxruntime-web/dist/ort-wasm-simd-threaded.jsep.wasm": large,
-    "types/package.json": "{}",
-    "types/index.d.ts": large,
-  });
-  const packages = ["hono", "types", "onnxruntime-web"].map((name) => ({
-    name,
-    localPath: join(dir.path, name),
-  }));
-  assert.deepEqual(
-    needlessFiles(packages),
-    [
-      "hono/dist/cjs",
-      "hono/dist/hono.d.ts",
-      "hono/docs",
-      "onnxruntime-web/dist/ort-wasm-simd-threaded.jsep.wasm",
-      "onnxruntime-web/dist/ort.all.mjs",
-      "types",
-    ].map((path) => join(dir.path, path)),
+  const stderr = `error: Import "a" not a dependency: ${"error: Import not a dependency: ".repeat(200)}`;
+  const { code, complaints } = await runCompile(
+    dir.path,
+    ["--output", join(dir.path, "program")],
+    undefined,
+    (args) => args.includes("--outdir") ? { success: false, stderr } : {},
   );
+  assert.equal(code, 1);
+  assert.match(
+    complaints.join("\n"),
+    /^error: Cannot load the packages of model-sync: Import "a" not a dependency: .{0,300}…\. .*$/,
+  );
+  assert.ok(complaints.join("").length < 500);
 });
 
-Deno.test("an executable contains the runtime's WebAssembly compressed, in the place of the package's file", () => {
-  using dir = tempDir();
-  const localPath = join(dir.path, "onnxruntime-web");
-  const wasm = join(localPath, "dist/ort-wasm-simd-threaded.wasm");
-  writeFiles(dir.path, { "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm": "code ".repeat(1_000) });
-  const [, path = "", ...rest] = packedRuntime(dir.path, [{ name: "onnxruntime-web", localPath }]);
-  assert.deepEqual([path, rest], [join(dir.path, PACKED_WASM), ["--exclude", wasm]]);
-  const packed = Deno.readFileSync(path);
-  assert.ok(packed.length < 100);
-  assert.deepEqual(new Uint8Array(brotliDecompressSync(packed)), Deno.readFileSync(wasm));
-  assert.deepEqual(packedRuntime(dir.path, [{ name: "onnxruntime-web", localPath: undefined }]), []);
-});
-
-Deno.test("the size report adds up what deno compile lists, by package, and the rest is the runtime", () => {
-  const printed = `
-Embedded Files
-
-model-sync
-├─┬ .deno_compile_node_modules (54.62MB - 53.74MB unique)
-│ └─┬ localhost (54.62MB - 53.74MB unique)
-│   ├─┬ @octokit (5.97MB - 5.62MB unique)
-│   │ ├── rest/* (3.04MB - 3MB unique)
-│   │ └── core/* (2.4MB)
-│   ├── @types/node/* (2KB)
-│   └── zod/4.6.7/* (5.93MB - 5MB unique)
-├── cli/* (512KB)
-└─┬ lib (512KB)
-  ├── core/* (500KB)
-  └── a.ts (12KB)
-
-Files: 62.01MB
-Metadata: 7.79KB
-`;
-  const sizes = packedSizes(printed);
-  const MIB = 1024 ** 2;
-  assert.deepEqual(Object.fromEntries(sizes), {
-    "@octokit/rest": 3 * MIB,
-    "@octokit/core": 2.4 * MIB,
-    "@types/node": 2048,
-    zod: 5 * MIB,
-    "model-sync": MIB,
-  });
-  assert.deepEqual(sizeReport(100_000_000, sizes), [
-    "   88.0 MB  Deno runtime",
-    "    5.2 MB  zod",
-    "    3.1 MB  @octokit/rest",
-    "    2.5 MB  @octokit/core",
-    "    1.0 MB  model-sync",
-    "    0.0 MB  1 smaller package: @types/node",
-  ]);
-  assert.deepEqual(packedSizes("another format"), new Map());
+Deno.test("an installation keeps only the files of a package that the program loads", () => {
+  const files = {
+    "hono/dist/hono.js": true,
+    "hono/dist/hono.d.ts": false,
+    "hono/dist/cjs/hono.js": false,
+    "hono/docs/a.md": false,
+    "onnxruntime-web/dist/ort.node.min.mjs": true,
+    "onnxruntime-web/dist/ort.all.mjs": false,
+    "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm": true,
+    "onnxruntime-web/dist/ort-wasm-simd-threaded.jsep.wasm": false,
+  };
+  assert.deepEqual(Object.fromEntries(Object.keys(files).map((name) => [name, isLoaded(name)])), files);
 });

@@ -5,5 +5,5 @@
  */
 export const ORT_PACKAGE = "npm:onnxruntime-web@1.30.0";
 
-/** Where an executable has the runtime's WebAssembly, compressed, in the place of the package's file. */
-export const PACKED_WASM = "dist/ort.wasm.br";
+/** Where an executable has the package: as one module, and its WebAssembly compressed. */
+export const PACKED_ORT = { module: "dist/onnx/ort.js", wasm: "dist/onnx/ort.wasm.br" };

@@ -1,14 +1,14 @@
 import type { InferenceSession, Tensor } from "onnxruntime-common";
-import { fileURLToPath } from "node:url";
 import { cleanLine } from "../../core/clean_text.ts";
-import { findEntry } from "../../core/files.ts";
 import { SOURCE_ROOT } from "../../core/source_root.ts";
-import { ORT_PACKAGE, PACKED_WASM } from "./ort_package.ts";
+import { ORT_PACKAGE, PACKED_ORT } from "./ort_package.ts";
 import type { Loadable } from "./try_protocol.ts";
 import { NUMBER_TYPES } from "./value_info.ts";
 
 // Deno finds no package in this expression, so it locks and downloads the package only for a process that loads this file.
-const runtime: typeof import("onnxruntime-common") = await import(ORT_PACKAGE);
+const runtime: typeof import("onnxruntime-common") = await import(
+  Deno.build.standalone ? new URL(PACKED_ORT.module, SOURCE_ROOT).href : ORT_PACKAGE
+);
 
 /** The runtime's reasons contain whole type signatures. */
 const REASON_CHARS_MAX = 300;
@@ -66,8 +66,7 @@ export async function loadModel({ location, external }: Loadable): Promise<OrtSe
   // Further threads would be workers, without a gain here.
   runtime.env.wasm.numThreads = 1;
   runtime.env.logLevel = "error";
-  const wasm = Deno.build.standalone ? await unpackedWasm() : undefined;
-  if (wasm !== undefined) runtime.env.wasm.wasmBinary = wasm;
+  if (Deno.build.standalone) runtime.env.wasm.wasmBinary = await unpackedWasm();
   const session = await create(location, {
     executionProviders: ["wasm"],
     logSeverityLevel: 3,
@@ -80,11 +79,9 @@ export async function loadModel({ location, external }: Loadable): Promise<OrtSe
 }
 
 /** Returns the runtime's WebAssembly from the executable. */
-async function unpackedWasm(): Promise<Uint8Array | undefined> {
-  const packed = new URL(PACKED_WASM, SOURCE_ROOT);
-  if (findEntry(Deno, fileURLToPath(packed)) === undefined) return undefined;
+async function unpackedWasm(): Promise<Uint8Array> {
   const { brotliDecompressSync } = await import("node:zlib");
-  return brotliDecompressSync(Deno.readFileSync(packed));
+  return brotliDecompressSync(Deno.readFileSync(new URL(PACKED_ORT.wasm, SOURCE_ROOT)));
 }
 
 async function create(location: string, options: InferenceSession.SessionOptions): Promise<InferenceSession> {
