@@ -36,10 +36,12 @@ export function recordRecovery(context: Context, store: Store, recovery: Recover
 
 /**
  * Writes the records of the other killed runs. A run that left an intent is recorded by the run that settles it.
+ *
+ * @param own the run that asks
  */
-export async function recordKilled(context: Context, store: Store): Promise<void> {
+export async function recordKilled(context: Context, store: Store, own?: string): Promise<void> {
   const announced = readIntent(store)?.runId;
-  for await (const killed of findKilled(store)) {
+  for await (const killed of findKilled(store, own)) {
     using run = killed;
     if (run.runId === announced) continue;
     const { mark } = run;

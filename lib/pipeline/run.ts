@@ -92,7 +92,7 @@ async function markedRun<Report extends RunReport>(
   const { run, observed } = recorder;
   using mark = markRun(context, store, run);
   run.onStep((step) => mark.note(step, run.steps));
-  await doQuietly(context, "record a run that was killed", () => recordKilled(context, store));
+  await doQuietly(context, "record a run that was killed", () => recordKilled(context, store, run.runId));
   const path = lock === "store" ? store.lock : join(store.root, `${lock}.lock`);
   let held: Disposable;
   let failed: PreparationFailure | undefined;

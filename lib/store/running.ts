@@ -154,9 +154,14 @@ export function sweepMarks({ fs, root }: Store, now: Date): void {
 /** A mark is renamed to its name within microseconds. */
 const SCRATCH_AGE_MS = 24 * 3_600_000;
 
-/** Finds the killed runs, oldest first. Dispose of each before you ask for the next. */
-export async function* findKilled(store: Store): AsyncGenerator<KilledRun> {
+/**
+ * Finds the killed runs, oldest first. Dispose of each before you ask for the next.
+ *
+ * @param own the run that asks, whose mark is locked: Deno before 2.8 would wait for that lock
+ */
+export async function* findKilled(store: Store, own?: string): AsyncGenerator<KilledRun> {
   for (const runId of markedRuns(store)) {
+    if (runId === own) continue;
     const lock = await tryLock(store.fs, pathOf(store, runId));
     if (typeof lock !== "object") continue;
     yield {

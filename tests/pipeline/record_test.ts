@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { type Context } from "../../lib/core/context.ts";
 import { DiskError, FailedError, InterruptedError, ModelSyncError } from "../../lib/core/errors.ts";
@@ -679,4 +679,18 @@ Deno.test("runs are delivered to the configured destinations, and to no others",
       [{ report: { metrics_file: "metrics.prom" } }, "MetricsSink"],
     ] as const
   ) assert.deepEqual(await names(settings), [name]);
+});
+
+Deno.test("a run that looks for killed runs does not try its own lock, for which Deno before 2.8 would wait", async () => {
+  using dir = tempDir();
+  const opened: string[] = [];
+  const open: typeof Deno.open = (path, options) => {
+    opened.push(basename(String(path)));
+    return Deno.open(path, options);
+  };
+  const store = openStore({ ...Deno, open }, { modelsDir: join(dir.path, "models") });
+  leaveKilled(store);
+  await run(store);
+  assert.deepEqual(recorded(store), ["pull", "runpod-pull KILLED"]);
+  assert.deepEqual(opened.filter((name) => /^\d{8}T.*\.json$/.test(name)), [`${KILLED}.json`]);
 });
