@@ -2,6 +2,8 @@ import type { Carrier, Digest, Manifest } from "../release/manifest.ts";
 import type { Sha256 } from "../core/hash.ts";
 import type { ModelSet } from "../release/model_set.ts";
 import type { ReleaseChanges } from "../release/changes.ts";
+import { filesOf, type Listed, listed } from "../release/file_list.ts";
+import type { FollowingManifest } from "../release/follow_manifest.ts";
 import type { ReleaseIndex } from "../release/release_index.ts";
 import type { Staging } from "../store/staging.ts";
 
@@ -20,6 +22,8 @@ export interface ManifestClaim {
   readonly text: string;
   /** The text of `model.sig` beside it, if there is one. It is not verified yet. */
   readonly signature?: string | undefined;
+  /** How it differs from the active release's manifest, if their lines were compared. */
+  readonly following?: FollowingManifest | undefined;
 }
 
 /** A file of a revision, with the facts that are known before its download. */
@@ -67,6 +71,12 @@ export interface Offer {
   readonly files: readonly OfferedFile[];
   /** How the files differ from those of the active release, if the source compared them. */
   readonly since?: ReleaseChanges | undefined;
+}
+
+/** Returns the files of an offer: one that was compared with the active release has those of its manifest. */
+export function listOf(offer: Offer): Listed<OfferedFile> {
+  const { claim, since } = offer;
+  return claim !== undefined && since !== undefined ? filesOf(claim.manifest) : listed(offer.files);
 }
 
 /**

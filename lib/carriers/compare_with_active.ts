@@ -1,13 +1,14 @@
+import { settleAll } from "../core/concurrency.ts";
 import type { Git } from "../git/git.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import { type ModelTreeChanges, readTreeChanges } from "../git/tree_changes.ts";
-import { changesSince, type ReleaseChanges } from "../release/changes.ts";
-import type { KnownManifest } from "../release/manifest.ts";
+import { changesOfLines, changesSince, type ReleaseChanges } from "../release/changes.ts";
+import type { KnownManifest } from "../release/follow_manifest.ts";
+import { findFollowed } from "../store/followed_release.ts";
 import { readPointer } from "../store/pointers.ts";
-import { findRelease } from "../store/releases.ts";
 import { findRevision } from "../store/revisions.ts";
 import type { Store } from "../store/store.ts";
-import type { ManifestClaim } from "./carrier.ts";
+import type { ManifestClaim, Offer, Revision } from "./carrier.ts";
 import type { ClaimBlobs } from "./git_manifest.ts";
 
 /** A commit, compared with that of the active release. */
@@ -22,7 +23,7 @@ export interface ComparedCommit {
  * Compares a commit with that of the active release, if that was pulled from the same source: then only what changed is
  * listed.
  *
- * @param readClaim reads the commit's manifest, which shares its entries with the known ones; `undefined` if it cannot
+ * @param readClaim reads the commit's manifest, which is compared with the known one; `undefined` if it cannot
  * @returns `undefined` if the whole commit has to be listed, also if its manifest lists other changes
  */
 export async function compareWithActive(
@@ -32,16 +33,39 @@ export async function compareWithActive(
   readClaim: (blobs: ClaimBlobs, known: KnownManifest) => Promise<ManifestClaim | undefined>,
 ): Promise<ComparedCommit | undefined> {
   const current = readPointer(store, "current");
-  const active = current && findRelease(store, current);
   const seen = findRevision(store, source);
-  if (active === undefined || seen === undefined) return undefined;
-  if (seen.digest !== current || seen.otherWriter !== undefined) return undefined;
-  const changes = await readTreeChanges(git, seen.revision, commit, subdir);
-  if (changes === undefined) return undefined;
+  if (current === undefined || seen?.digest !== current || seen.otherWriter !== undefined) return undefined;
+  // Git works while the manifest is read.
+  const [changes, active] = await settleAll([
+    readTreeChanges(git, seen.revision, commit, subdir),
+    findFollowed(store, current),
+  ]);
+  if (changes === undefined || active === undefined) return undefined;
+  const { manifest } = active;
   const claim = await readClaim(changes, active);
   if (claim === undefined) return undefined;
-  const since = changesSince(active.manifest, claim.manifest.files);
+  const { following } = claim;
+  const since = following === undefined
+    ? changesSince(manifest, claim.manifest)
+    : changesOfLines(manifest, following.changes);
   return isSameChange(since, changes) ? { claim, since, blobs: changes.written } : undefined;
+}
+
+/** Returns the offer of a compared commit. Of very many files, few are wanted: all are listed when they are. */
+export function offerOf(
+  revision: Revision,
+  { claim, since }: ComparedCommit,
+  findOtherWriter: NonNullable<Offer["findOtherWriter"]>,
+): Offer {
+  return {
+    revision,
+    claim,
+    since,
+    findOtherWriter,
+    get files() {
+      return claim.manifest.files;
+    },
+  };
 }
 
 /** Whether a manifest and the commit's files differ in the same files from those of another commit. */

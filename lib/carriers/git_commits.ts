@@ -2,7 +2,6 @@ import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import { DiskError, ModelSyncError } from "../core/errors.ts";
 import type { Sha256 } from "../core/hash.ts";
-import { PathLookup } from "../core/path_lookup.ts";
 import { Turns } from "../core/turns.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../store/blob_memory.ts";
@@ -20,7 +19,8 @@ import type { Registry } from "../git/registry.ts";
 import { leftOutOf, type ModelTree, readModelTree, releaseFilesOf, type TreeFile } from "../git/tree.ts";
 import { reportClutter } from "../release/clutter.ts";
 import { findForeignChange } from "../git/other_writer.ts";
-import type { KnownManifest } from "../release/manifest.ts";
+import { filesOf } from "../release/file_list.ts";
+import type { KnownManifest } from "../release/follow_manifest.ts";
 import type { Staging } from "../store/staging.ts";
 import { findPublished } from "../store/published.ts";
 import type { Store } from "../store/store.ts";
@@ -32,11 +32,12 @@ import {
   offeredFiles,
   readClaim,
 } from "./git_manifest.ts";
-import { type ComparedCommit, compareWithActive } from "./compare_with_active.ts";
+import { type ComparedCommit, compareWithActive, offerOf } from "./compare_with_active.ts";
 import { moveBranch } from "./move_branch.ts";
 import type { LfsParts } from "./lfs_parts.ts";
 import { behindPublisher, lookUpOf, setBack } from "./git_set_back.ts";
 import { type BlobPlace, byObject, rememberBlobs, stageBlobs, type WantedFiles } from "./stage_git_blobs.ts";
+import { listOf } from "./carrier.ts";
 import type { ManifestClaim, Offer, OtherWriter, Revision, Source } from "./carrier.ts";
 import type { GitSourceOptions } from "./git_source_options.ts";
 import type { PulledClone } from "./pulled_clone.ts";
@@ -93,9 +94,8 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
       this.#opened = opened;
       const compared = this.#compared = early ?? await this.#compare(opened, revision);
       if (compared !== undefined) {
-        const { claim, since } = compared;
-        const findOtherWriter = () => this.#findOtherWriter(revision, claim);
-        return { revision, claim, files: claim.manifest.files, since, findOtherWriter };
+        const { claim } = compared;
+        return offerOf(revision, compared, () => this.#findOtherWriter(revision, claim));
       }
       const tree = await opened.readTree();
       const { manifestBlob, signatureBlob } = tree;
@@ -190,7 +190,7 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
   /** @param isFetched whether the objects are fetched also from a remote on this disk */
   async #stage(registry: Registry, offer: Offer, staging: Staging, isFetched = false): Promise<void> {
     const opened = this.#opened ??= await this.#open(registry, offer.revision);
-    const claimed = offer.claim?.manifest.files ?? [];
+    const claimed = offer.claim && filesOf(offer.claim.manifest);
     const wanted: TreeFile[] = [];
     const local = isFetched ? undefined : opened.local;
     // Few objects of a remote on this disk are read in less time than the memory of many.
@@ -212,7 +212,7 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
       ...reading,
       hasLfs: () => this.#hasLfs ??= hasLfs(registry),
       openLfsParts: () => this.#lfsParts ??= this.#openLfsParts(registry),
-      claimed: new PathLookup(claimed),
+      claimed,
     };
     const isInPlace = reading.action !== undefined;
     try {
@@ -232,7 +232,7 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
   /** Returns the files to stage, some of which may be staged already. The whole commit is listed only if it has to be. */
   async #listFiles(opened: Opened, offer: Offer, staging: Staging): Promise<readonly TreeFile[]> {
     const blobs = offer.since === undefined ? undefined : this.#compared?.blobs;
-    if (blobs !== undefined && staging.lacking(offer.files).every(({ path }) => blobs.has(path))) {
+    if (blobs !== undefined && staging.lacking(listOf(offer)).every(({ path }) => blobs.has(path))) {
       return Array.from(blobs, ([path, blob]) => ({ path, blob }));
     }
     return releaseFilesOf(await opened.readTree(), offer.claim?.manifest);

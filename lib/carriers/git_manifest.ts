@@ -4,12 +4,12 @@ import type { Sha256 } from "../core/hash.ts";
 import { PathLookup } from "../core/path_lookup.ts";
 import { readSmallBlob } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
-import { BlobHasher, objectFormatOf, type ObjectId } from "../git/object_id.ts";
+import { blobIdOfBytes, objectFormatOf, type ObjectId } from "../git/object_id.ts";
 import { manifestPathOf, signaturePathOf, type TreeFile } from "../git/tree.ts";
 import type { ClaimProblem, ManifestClaim, Offer } from "./carrier.ts";
 import type { BlobMemory } from "../store/blob_memory.ts";
+import { followManifest, type KnownManifest } from "../release/follow_manifest.ts";
 import {
-  type KnownManifest,
   type Manifest,
   parseManifest,
   readManifest,
@@ -34,7 +34,7 @@ export interface ClaimPlace {
 }
 
 /** Returns the content of a git object, within the limits of the file. */
-type ReadBlob = (id: ObjectId, file: RegistryFile) => Promise<Uint8Array>;
+type ReadBlob = (id: ObjectId, file: RegistryFile) => Promise<Uint8Array<ArrayBuffer>>;
 
 /**
  * Reads the manifest of a commit and the signature beside it.
@@ -47,16 +47,23 @@ export async function readClaim(
 ): Promise<ManifestClaim> {
   const nameOf = (path: string) => `${path} of commit ${commit.slice(0, 12)}`;
   const name = nameOf(manifestPathOf(subdir));
-  const text = await readText(read, manifestBlob, manifestFile(name));
-  const manifest = await parseManifest(text, name, known);
-  if (signatureBlob === undefined) return { manifest, text };
+  const { text, following } = await readFollowing(read, manifestBlob, manifestFile(name), known);
+  const manifest = following?.manifest ?? await parseManifest(text, name);
+  if (signatureBlob === undefined) return { manifest, text, following };
   const signature = await read(signatureBlob, signatureFile(nameOf(signaturePathOf(subdir))));
-  return { manifest, text, signature: new TextDecoder().decode(signature) };
+  return { manifest, text, signature: new TextDecoder().decode(signature), following };
 }
 
-/** Returns a file's text. Its bytes are free again when the text is parsed: those of 50,000 entries take 7 MB. */
-async function readText(read: ReadBlob, id: ObjectId, file: RegistryFile): Promise<string> {
-  return new TextDecoder().decode(await read(id, file));
+/** Returns a manifest's text. Its bytes are free again when the text is parsed: those of 50,000 entries take 7 MB. */
+async function readFollowing(
+  read: ReadBlob,
+  id: ObjectId,
+  file: RegistryFile,
+  known: KnownManifest | undefined,
+): Promise<Pick<ManifestClaim, "text" | "following">> {
+  const bytes = await read(id, file);
+  const text = new TextDecoder().decode(bytes);
+  return { text, following: known && await followManifest({ bytes, text }, known) };
 }
 
 /**
@@ -69,9 +76,7 @@ export async function findSoundClaim(git: Git, place: ClaimPlace): Promise<Manif
   try {
     return await readClaim(async (id, file) => {
       const bytes = await readSmallBlob(git, id, file);
-      const hasher = await BlobHasher.create(objectFormatOf(id), bytes.length);
-      hasher.update(bytes);
-      if (hasher.id() === id) return bytes;
+      if (await blobIdOfBytes(objectFormatOf(id), bytes) === id) return bytes;
       throw new FailedError(`Cannot read object ${id}: its content has another name`, { code: "GIT_OBJECT" });
     }, place);
   } catch (error) {

@@ -1,5 +1,4 @@
 import type { Context } from "../core/context.ts";
-import { PathLookup } from "../core/path_lookup.ts";
 import { RefusedError } from "../core/errors.ts";
 import { type Blob, collectBlob, readBlobs } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
@@ -9,7 +8,7 @@ import type { ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";
 import type { TreeFile } from "../git/tree.ts";
 import { type LfsPointer, parsePointer } from "../release/lfs_pointer.ts";
-import type { ReleaseFile } from "../release/manifest.ts";
+import type { FileList } from "../release/file_list.ts";
 import type { BlobMemory } from "../store/blob_memory.ts";
 import { SMALL_FILE_BYTES_MAX } from "../store/small_file.ts";
 import type { Staging } from "../store/staging.ts";
@@ -28,8 +27,11 @@ export interface BlobPlace {
   /** Returns what downloads files in Git LFS of which the store holds parts. */
   readonly openLfsParts: () => Promise<LfsParts | undefined>;
   /** The manifest's entries, by their paths. */
-  readonly claimed: Pick<ReadonlyMap<string, ReleaseFile>, "get">;
+  readonly claimed: ClaimedFiles;
 }
+
+/** The entries of a manifest, if there is one. */
+type ClaimedFiles = Pick<FileList, "find"> | undefined;
 
 /** The files to stage, by their objects: each is read once. */
 export interface WantedFiles {
@@ -48,18 +50,17 @@ export interface WantedFiles {
  *
  * @param claimed the manifest's entries
  */
-export function byObject(files: readonly TreeFile[], claimed: readonly ReleaseFile[]): WantedFiles {
+export function byObject(files: readonly TreeFile[], claimed: ClaimedFiles): WantedFiles {
   const seen = new Set<ObjectId>();
   const first: TreeFile[] = [];
   const others = new Map<ObjectId, readonly TreeFile[]>();
-  const entries = new PathLookup(claimed);
   let bytes = 0;
   for (const file of files) {
     if (seen.has(file.blob)) others.set(file.blob, [...others.get(file.blob) ?? [], file]);
     else {
       seen.add(file.blob);
       first.push(file);
-      bytes += entries.get(file.path)?.size ?? 0;
+      bytes += claimed?.find(file.path)?.size ?? 0;
     }
   }
   return { ids: first.map(({ blob }) => blob), first, others, bytes };
@@ -105,7 +106,7 @@ async function writeSmallFile(
 ): Promise<void> {
   const pointer = parsePointer(content);
   if (pointer === undefined) {
-    await staging.writeOfMany(file.path, content, place.claimed.get(file.path)?.sha256);
+    await staging.writeOfMany(file.path, content, place.claimed?.find(file.path)?.sha256);
   } else await writeLfsFile(context, place, staging, file, pointer);
 }
 
@@ -118,7 +119,7 @@ async function writeLfsFile(
 ): Promise<void> {
   if (await staging.link(file.path, pointer.sha256)) return;
   if (!await hasLfs()) throw lfsMissing(`${file.path} is stored with Git LFS`);
-  const entry = claimed.get(file.path);
+  const entry = claimed?.find(file.path);
   const parts = entry?.contentChunks === undefined ? undefined : await openLfsParts();
   if (entry !== undefined && await parts?.stage(staging, entry, pointer) === true) return;
   await staging.requireSpace(pointer.bytes * 2);
@@ -165,13 +166,12 @@ export function rememberBlobs(
   staging: Staging,
   offer: Pick<Offer, "files">,
   files: readonly TreeFile[],
-  claimed: readonly ReleaseFile[] | undefined,
+  claimed: ClaimedFiles,
 ): void {
   if (memory === undefined) return;
-  const entries = claimed && new PathLookup(claimed);
   for (const { path, blob } of files) {
     const sha256 = staging.digestOf(path)?.sha256;
-    const isSound = entries === undefined || entries.get(path)?.sha256 === sha256;
+    const isSound = claimed === undefined || claimed.find(path)?.sha256 === sha256;
     if (sha256 !== undefined && isSound) memory.remember(blob, sha256);
   }
   memory.save(offer.files.length, () => staging.openHolds());

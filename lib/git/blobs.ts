@@ -108,18 +108,25 @@ async function* piecesOf(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Arr
  *
  * @throws {RefusedError} the file exceeds the size limit of its kind
  */
-export async function readSmallBlob(git: Git, id: ObjectId, file: RegistryFile): Promise<Uint8Array> {
+export async function readSmallBlob(
+  git: Git,
+  id: ObjectId,
+  file: RegistryFile,
+): Promise<Uint8Array<ArrayBuffer>> {
   for await (const blob of readBlobs(git, [id])) {
     refuseOversized(file, blob.bytes);
     // Only what arrived in one piece is valid until the next piece. A copy of another manifest would take 7 MB.
-    return blob.whole?.slice() ?? await collectBlob(blob);
+    return blob.whole?.slice() ?? await joinPieces(blob);
   }
   throw new FailedError(`Cannot read object ${id}: git answered nothing`, { code: "GIT_OBJECT" });
 }
 
 /** Returns the content of a small blob. It is valid until the next blob is requested. */
 export async function collectBlob(blob: Blob): Promise<Uint8Array> {
-  if (blob.whole !== undefined) return blob.whole;
+  return blob.whole ?? await joinPieces(blob);
+}
+
+async function joinPieces(blob: Blob): Promise<Uint8Array<ArrayBuffer>> {
   const content = new Uint8Array(blob.bytes);
   let offset = 0;
   for await (const piece of blob.content) {

@@ -34,8 +34,9 @@ export function sweepTemporaryObjects(context: Context, objectsDir: string): voi
 
 function sweepFolder({ fs, clock }: Context, folder: string, temporary: RegExp): void {
   for (const { name } of ifFound(() => Array.from(fs.readDirSync(folder))) ?? []) {
+    if (!temporary.test(name)) continue;
     const path = join(folder, name);
-    if (temporary.test(name) && isOlder(findEntry(fs, path), clock.now())) removeIfThere(fs, path);
+    if (isOlder(findEntry(fs, path), clock.now())) removeIfThere(fs, path);
   }
 }
 

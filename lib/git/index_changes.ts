@@ -85,7 +85,7 @@ async function readIntact(
   fs: Pick<FileSystem, "open">,
   index: string,
   checksum: string,
-): Promise<Uint8Array | undefined> {
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   using file = await fs.open(index, { read: true });
   const bytes = new Uint8Array((await file.stat()).size);
   let length = 0;

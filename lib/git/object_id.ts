@@ -1,4 +1,5 @@
 import type { Hash } from "node:crypto";
+import { concatenate } from "../core/concatenate.ts";
 
 /** A git object name: 40 hexadecimal digits, or 64 in a SHA-256 repository. */
 export type ObjectId = string;
@@ -45,8 +46,14 @@ export class BlobHasher {
  * ```
  */
 export async function blobIdOf(format: ObjectFormat, text: string): Promise<ObjectId> {
-  const bytes = new TextEncoder().encode(text);
-  const hasher = await BlobHasher.create(format, bytes.length);
-  hasher.update(bytes);
-  return hasher.id();
+  return await blobIdOfBytes(format, new TextEncoder().encode(text));
 }
+
+/** Returns git's name for a file with these bytes. They are copied, and hashed in another thread. */
+export async function blobIdOfBytes(format: ObjectFormat, bytes: Uint8Array<ArrayBuffer>): Promise<ObjectId> {
+  const head = new TextEncoder().encode(`blob ${bytes.length}\0`);
+  const whole = concatenate([head, bytes]);
+  return new Uint8Array(await crypto.subtle.digest(ALGORITHMS[format], whole)).toHex();
+}
+
+const ALGORITHMS = { sha1: "SHA-1", sha256: "SHA-256" };

@@ -3,13 +3,13 @@ import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { plural } from "../core/format.ts";
+import { type FileList, filesOf } from "../release/file_list.ts";
 import { formatManifest } from "../release/format_manifest.ts";
 import {
   type Carrier,
   createManifest,
   type Digest,
   type Manifest,
-  type ReleaseFile,
   releaseFile,
   shortDigest,
 } from "../release/manifest.ts";
@@ -51,7 +51,7 @@ export class VerifiedRelease {
 
   /** Compares the staged files with the manifest. @throws {RefusedError} code `DIGEST_MISMATCH` */
   static ofStaged(staging: Staging, claim: ManifestClaim): VerifiedRelease {
-    const problem = firstDifference(staging, claim.manifest.files);
+    const problem = firstDifference(staging, filesOf(claim.manifest));
     if (problem !== undefined) throw mismatch(claim.manifest.digest, problem);
     return new VerifiedRelease(claim.manifest, claim.text, claim.signature);
   }
@@ -153,13 +153,9 @@ function withLiftHint(error: InvalidModelError, digest: Digest): InvalidModelErr
   });
 }
 
-function firstDifference(staging: Staging, claimed: readonly ReleaseFile[]): string | undefined {
-  let kept = 0;
-  for (const file of claimed) {
-    if (staging.keeps(file)) {
-      kept++;
-      continue;
-    }
+function firstDifference(staging: Staging, claimed: FileList): string | undefined {
+  const others = staging.unkept(claimed);
+  for (const file of others) {
     const found = staging.find(file.path);
     if (found === undefined) return `${file.path} is missing, manifest lists it`;
     if (found.bytes !== file.size) {
@@ -171,8 +167,8 @@ function firstDifference(staging: Staging, claimed: readonly ReleaseFile[]): str
   }
   // No path is listed twice, so as many staged files are all listed.
   const { files } = staging;
-  if (files.length + kept === claimed.length) return undefined;
-  const listed = new Set(claimed.map(({ path }) => path));
+  if (files.length === others.length) return undefined;
+  const listed = new Set(others.map(({ path }) => path));
   return `${files.find(({ path }) => !listed.has(path))?.path} is there, manifest does not list it`;
 }
 

@@ -2,8 +2,10 @@ import type { Offer } from "../carriers/carrier.ts";
 import { ignoreDiskError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
+import { filesOf } from "../release/file_list.ts";
 import type { Manifest } from "../release/manifest.ts";
 import type { ReleaseIndex } from "../release/release_index.ts";
+import { rememberFollowed } from "../store/followed_release.ts";
 import { releaseDir } from "../store/releases.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
@@ -18,13 +20,15 @@ import type { Store } from "../store/store.ts";
 export async function indexRelease(
   store: Store,
   index: ReleaseIndex | undefined,
-  { digest, files: { length } }: Manifest,
-  { since }: Pick<Offer, "since">,
+  manifest: Manifest,
+  { since, claim }: Pick<Offer, "since" | "claim">,
   others: readonly string[],
 ): Promise<void> {
-  if (index === undefined || length < index.filesMin) return;
+  if (index === undefined || filesOf(manifest).count < index.filesMin) return;
   if (findEntry(store.fs, store.spare) === undefined) return;
+  const { digest } = manifest;
   try {
+    if (claim?.following !== undefined) await rememberFollowed(store, claim.following);
     if (since !== undefined && index.follow(since.active.digest, digest, others)) return;
     const { listed } = StatCache.ofRelease(store, digest);
     const paths = listed.paths.list();

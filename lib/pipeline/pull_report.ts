@@ -1,5 +1,6 @@
 import type { Source } from "../carriers/carrier.ts";
-import { type Carrier, type Digest, type Manifest, totalBytes } from "../release/manifest.ts";
+import { filesOf } from "../release/file_list.ts";
+import type { Carrier, Digest, Manifest } from "../release/manifest.ts";
 import { readPointer } from "../store/pointers.ts";
 import type { RecordedWriter } from "../store/recorded_writer.ts";
 import type { Store } from "../store/store.ts";
@@ -34,6 +35,7 @@ export function pullReport(
   },
 ): PullReport {
   const previous = readPointer(store, "previous");
+  const files = filesOf(manifest);
   return {
     ...result,
     carrier: source.carrier,
@@ -43,8 +45,8 @@ export function pullReport(
     ...(otherWriter === undefined ? {} : { otherWriter }),
     ...(signer === undefined ? {} : { signer }),
     sequence: manifest.sequence,
-    files: manifest.files.length,
-    bytes: totalBytes(manifest.files),
+    files: files.count,
+    bytes: files.bytes,
     modelsDir: store.modelsDir,
   };
 }

@@ -2,7 +2,8 @@ import type { Offer, Revision, Source } from "../carriers/carrier.ts";
 import { settleAll } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
-import { type Digest, type Manifest, shareEntries, shortDigest } from "../release/manifest.ts";
+import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
+import { shareEntries } from "../release/share_entries.ts";
 import { examineSpare } from "../store/kept_files.ts";
 import { checkMirrorFolder } from "../store/mirror_scratch.ts";
 import { sweepPartials } from "../store/partials.ts";
@@ -68,7 +69,7 @@ export async function pullRevision(
   const assemble = async () => {
     await using staging = new Staging(context, store, run.runId, source.index);
     const openChecks = (manifest: Manifest) =>
-      openValidation(context, store, staging.dir, manifest, active, safeguards);
+      openValidation(context, store, staging.dir, manifest, active, safeguards, offer.since);
     const { release, validation } = await run.step(
       "stage",
       () => stage(context, source, offer, staging, { ...options, openChecks, examinedSpare }),
@@ -108,9 +109,9 @@ export async function pullRevision(
 }
 
 /** Returns how many files differ from those of the release that was active. */
-function countChangesOf({ since }: Offer, active: Manifest | undefined, { files }: Manifest): number {
+function countChangesOf({ since }: Offer, active: Manifest | undefined, manifest: Manifest): number {
   if (since !== undefined && since.active === active) return since.changed.size + since.removed.size;
-  return countChanges(compareFiles(active?.files ?? [], files));
+  return countChanges(compareFiles(active?.files ?? [], manifest.files));
 }
 
 function describeRepair(digest: Digest, files: number): string {

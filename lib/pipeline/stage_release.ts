@@ -1,6 +1,7 @@
-import type { Offer, Source } from "../carriers/carrier.ts";
+import { listOf, type Offer, type Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { plural } from "../core/format.ts";
+import { filesOf } from "../release/file_list.ts";
 import type { Manifest } from "../release/manifest.ts";
 import type { ExaminedSpare } from "../store/kept_files.ts";
 import type { Staging } from "../store/staging.ts";
@@ -33,7 +34,11 @@ export async function stage(
   staging: Staging,
   { openChecks, examinedSpare, ...options }: StageOptions,
 ): Promise<StagedRelease> {
-  context.log.info(`staging ${plural(offer.files.length, "file")}`);
+  const { claim, since } = offer;
+  const count = claim === undefined || since === undefined
+    ? offer.files.length
+    : filesOf(claim.manifest).count;
+  context.log.info(`staging ${plural(count, "file")}`);
   if (offer.claim === undefined) {
     await fill(source, offer, staging, examinedSpare);
     const release = await VerifiedRelease.ofUnclaimed(staging, {
@@ -64,7 +69,8 @@ async function fill(
   staging: Staging,
   examined: ExaminedSpare | undefined,
 ): Promise<void> {
-  await staging.takeSpare(offer.files, offer.since);
+  const files = listOf(offer);
+  await staging.takeSpare(files, offer.since);
   try {
     if (offer.since !== undefined) await staging.keepUnchanged(offer.since, examined);
     await source.stage(offer, staging);
@@ -73,5 +79,5 @@ async function fill(
     await staging.giveUp(error);
     throw error;
   }
-  staging.removeLeftovers(offer.files);
+  staging.removeLeftovers(files);
 }

@@ -2,7 +2,9 @@ import type { Sha256 } from "../core/hash.ts";
 import { sortUtf8 } from "../core/portable_path.ts";
 import { RefusedError } from "../core/errors.ts";
 import { isClutter } from "./clutter.ts";
-import type { Manifest } from "./manifest.ts";
+import { listed } from "./file_list.ts";
+import type { Manifest, ReleaseFile } from "./manifest.ts";
+import type { ListChanges } from "./plain_list.ts";
 import type { ModelSet } from "./model_set.ts";
 
 /** A file, with its digest if that is known. */
@@ -71,16 +73,31 @@ function countSame(
 /** How the files of a release differ from those of the active one. */
 export interface ReleaseChanges {
   readonly active: Manifest;
-  /** The paths of the files that are new or have another content. */
+  /** The paths of the files that are new or have another content or size. */
   readonly changed: ReadonlySet<string>;
   /** The paths of the files that only the active release has. */
   readonly removed: ReadonlySet<string>;
 }
 
 /** Compares the files of a release with those of the active one. */
-export function changesSince(active: Manifest, files: readonly ComparedFile[]): ReleaseChanges {
+export function changesSince(active: Manifest, { files }: Manifest): ReleaseChanges {
   const { added, modified, removed } = compareFiles(active.files, files);
-  return { active, changed: new Set([...added, ...modified]), removed: new Set(removed) };
+  const before = listed(active.files);
+  const isResized = ({ path, size }: ReleaseFile) => (before.find(path)?.size ?? size) !== size;
+  const resized = files.filter(isResized).map(({ path }) => path);
+  return { active, changed: new Set([...added, ...modified, ...resized]), removed: new Set(removed) };
+}
+
+/** As {@link changesSince}, if the lines of both manifests were compared. */
+export function changesOfLines(active: Manifest, { added, modified, removed }: ListChanges): ReleaseChanges {
+  const others = modified.filter(({ before, after }) =>
+    before.sha256 !== after.sha256 || before.size !== after.size
+  );
+  return {
+    active,
+    changed: new Set([...added, ...others.map(({ after }) => after)].map(({ path }) => path)),
+    removed: new Set(removed.map(({ path }) => path)),
+  };
 }
 
 export function countChanges(changes: ChangeList): number {

@@ -25,7 +25,7 @@ export async function hashLines(files: readonly DigestedFile[]): Promise<Sha256>
 }
 
 /** Yields the lines of the files in pieces: `<sha256>  <size>  <path>\n`, sorted by their bytes. */
-export function* sortedLines(files: readonly DigestedFile[]): Generator<Uint8Array> {
+export function* sortedLines(files: readonly DigestedFile[]): Generator<Uint8Array<ArrayBuffer>> {
   const encoder = new TextEncoder();
   const lineAt = (row: number) => lineOf(files[row]);
   const sorted = sortRows(Array.from(files.keys()), (row) => prefixOf(files[row]?.sha256 ?? ""), lineAt);

@@ -7,8 +7,6 @@ import { RefusedError } from "../core/errors.ts";
 import { jsonText } from "../core/json.ts";
 import { compareUtf8, findPathCollision, portablePathProblem } from "../core/portable_path.ts";
 import { UNCOMPILED } from "../core/zod_options.ts";
-import { shareKnown } from "./share_known.ts";
-import { spliceFiles } from "./splice_manifest.ts";
 import { type DigestedFile, hashLines } from "./digest_lines.ts";
 
 /** The manifest's file name: beside the model folder in a repository or an archive, never inside it. */
@@ -190,59 +188,14 @@ function isSameFileList(files: readonly DigestedFile[], others: readonly Digeste
  * Parses a manifest from a carrier, and checks everything in it: shape, paths, chunks, digest.
  *
  * @param where named in errors: `model-sync.json of commit 1a2b3c4`
- * @param known a manifest that was checked before. Entries that both have are not checked again, and are the same
- * objects
  * @throws {RefusedError} code `MANIFEST_INVALID`
  */
-export async function parseManifest(text: string, where: string, known?: KnownManifest): Promise<Manifest> {
-  const spliced = known && await splice(text, known);
-  if (spliced !== undefined) return spliced;
+export async function parseManifest(text: string, where: string): Promise<Manifest> {
   const manifest = readManifest(text, where);
   const problem = fileListProblem(manifest.files.map(({ path }) => path)) ??
     chunkListsProblem(manifest.files) ?? await digestProblem(manifest);
   if (problem !== undefined) throw invalid(where, problem);
-  return known === undefined ? manifest : shareEntries(manifest, known.manifest.files);
-}
-
-/** A manifest, and the text that it was parsed from. */
-export interface KnownManifest {
-  readonly manifest: Manifest;
-  readonly text: string;
-}
-
-/** Returns the manifest with few new lines; `undefined` if all lines have to be parsed, also to say what is wrong. */
-async function splice(text: string, known: KnownManifest): Promise<Manifest | undefined> {
-  try {
-    const { files: knownFiles } = known.manifest;
-    const spliced = spliceFiles(text, { text: known.text, files: knownFiles }, parsePlainFile);
-    if (spliced === undefined) return undefined;
-    const { files, others, hasNewPaths, rest } = spliced;
-    const manifest = { ...readManifest(rest, "the manifest"), files };
-    const problem = (hasNewPaths ? fileListProblem(files.map(({ path }) => path)) : undefined) ??
-      chunkListsProblem(others) ?? await digestProblem(manifest);
-    return problem === undefined ? manifest : undefined;
-  } catch (error) {
-    if (error instanceof RefusedError) return undefined;
-    throw error;
-  }
-}
-
-/** @throws {RefusedError} */
-function parsePlainFile(line: string): ReleaseFile {
-  const files = parseJson(`[${line}]`, "the manifest");
-  const [file] = isPlainFileList(files) ? files : [];
-  if (file === undefined) throw invalid("the manifest", `it has the line ${shorten(line)}`);
-  return file;
-}
-
-/**
- * Returns the manifest with the entries of an earlier one in the place of equal ones: two manifests of which few entries
- * differ then take the memory of one.
- *
- * @param known in the order of paths, as in every manifest
- */
-export function shareEntries(manifest: Manifest, known: readonly ReleaseFile[]): Manifest {
-  return { ...manifest, files: shareKnown(manifest.files, known).files };
+  return manifest;
 }
 
 /**

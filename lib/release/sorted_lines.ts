@@ -1,5 +1,5 @@
 import { compareBytes } from "../core/compare_bytes.ts";
-import { FileHasher, type Sha256 } from "../core/hash.ts";
+import { FileHasher, type Sha256, sha256OfBytes } from "../core/hash.ts";
 import { SHA256_DIGITS } from "../core/sha256_column.ts";
 import { type DigestedFile, lineOf } from "./digest_lines.ts";
 import type { Digest } from "./manifest.ts";
@@ -17,15 +17,15 @@ interface Place {
  * others are neither sorted nor written again.
  */
 export class SortedLines {
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
 
-  private constructor(bytes: Uint8Array) {
+  private constructor(bytes: Uint8Array<ArrayBuffer>) {
     this.#bytes = bytes;
   }
 
   /** @returns `undefined` if the bytes are not the lines of this release */
-  static async read(bytes: Uint8Array, digest: Digest): Promise<SortedLines | undefined> {
-    return `sha256:${await hashParts([bytes])}` === digest ? new SortedLines(bytes) : undefined;
+  static async read(bytes: Uint8Array<ArrayBuffer>, digest: Digest): Promise<SortedLines | undefined> {
+    return `sha256:${await sha256OfBytes(bytes)}` === digest ? new SortedLines(bytes) : undefined;
   }
 
   /**
@@ -54,13 +54,13 @@ export class SortedLines {
   }
 
   /** Returns the lines after a change of some files, in parts: each is the lines of others, or of one file. */
-  change(removed: readonly DigestedFile[], added: readonly DigestedFile[]): Uint8Array[] {
+  change(removed: readonly DigestedFile[], added: readonly DigestedFile[]): Uint8Array<ArrayBuffer>[] {
     const encoder = new TextEncoder();
     const changes = [
       ...removed.map((file) => ({ line: encoder.encode(lineOf(file)), isAdded: false })),
       ...added.map((file) => ({ line: encoder.encode(lineOf(file)), isAdded: true })),
     ].sort((a, b) => compareBytes(a.line, b.line));
-    const parts: Uint8Array[] = [];
+    const parts: Uint8Array<ArrayBuffer>[] = [];
     let done = 0;
     for (const { line, isAdded } of changes) {
       const at = this.#startOf(line, done);

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { DiskError, osErrorCode } from "../core/errors.ts";
+import { filesOf } from "../release/file_list.ts";
 import { type Digest, type Manifest, type ReleaseFile, shortDigest } from "../release/manifest.ts";
 import { inspectModelFolder } from "./model_folder.ts";
 import { findRelease, releaseDir } from "./releases.ts";
@@ -14,8 +15,9 @@ export function problemSeenByConsumers(store: Store, manifest: Manifest): string
   if (problem !== undefined) return problem;
   // A link leads to an immutable folder: if its first file is there, all are.
   const { kind } = inspectModelFolder(store);
-  const files = kind === "linked" ? manifest.files.slice(0, 1) : manifest.files;
-  for (const file of files) {
+  const { first } = filesOf(manifest);
+  if (kind === "linked") return first && problemOfFile(store, first);
+  for (const file of manifest.files) {
     const problem = problemOfFile(store, file);
     if (problem !== undefined) return problem;
   }

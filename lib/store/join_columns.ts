@@ -31,7 +31,37 @@ export function joinColumns(
   for (const part of partsOf((path) => base.paths.find(path), paths, changes)) {
     sha256s.push("file" in part ? setRow(columns, part) : copyRows(base, columns, part));
   }
-  return { ...columns, paths, sha256s };
+  return { ...columns, paths, sha256s, isWhole: false };
+}
+
+/**
+ * Returns the columns of a list of the same files, some of which changed.
+ *
+ * @param count the number of the files
+ * @returns `undefined` if the list has other files
+ */
+export function changeColumns(
+  base: ReadColumns,
+  count: number,
+  changes: ReadonlyMap<string, StampedFile>,
+): StatColumns | undefined {
+  if (base.paths.count !== count) return undefined;
+  const changed: ChangedRow[] = [];
+  for (const [path, file] of changes) {
+    const row = base.paths.find(path);
+    if (row === undefined) return undefined;
+    changed.push({ row, file });
+  }
+  const columns = emptyColumns(count);
+  copyRows(base, columns, { row: 0, from: 0, count });
+  const sha256s: string[] = [];
+  let done = 0;
+  for (const change of changed.sort((a, b) => a.row - b.row)) {
+    sha256s.push(digitsOf(base, done, change.row), setRow(columns, change));
+    done = change.row + 1;
+  }
+  sha256s.push(digitsOf(base, done, count));
+  return { ...columns, paths: [base.paths.joined], sha256s, isWhole: false };
 }
 
 /** Rows that follow each other in both columns are one part. */
@@ -93,5 +123,9 @@ function copyRows(
   for (const name of ["sizes", "mtimesMs", "ctimesMs", "inodes"] as const) {
     columns[name].set(base[name].subarray(from, from + count), row);
   }
-  return base.sha256s.slice(from * SHA256_DIGITS, (from + count) * SHA256_DIGITS);
+  return digitsOf(base, from, from + count);
+}
+
+function digitsOf({ sha256s }: ReadColumns, start: number, end: number): string {
+  return sha256s.slice(start * SHA256_DIGITS, end * SHA256_DIGITS);
 }

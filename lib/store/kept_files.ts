@@ -1,6 +1,6 @@
-import { PathLookup } from "../core/path_lookup.ts";
 import { findEntry } from "../core/files.ts";
 import type { ReleaseChanges } from "../release/changes.ts";
+import { type FileList, filesOf, type Listed } from "../release/file_list.ts";
 import type { Digest, ReleaseFile } from "../release/manifest.ts";
 import type { ReleaseIndex } from "../release/release_index.ts";
 import { readPointer } from "./pointers.ts";
@@ -38,7 +38,7 @@ export async function examineSpare(
 export class KeptFiles {
   /** The stamps and digests of the active release's files. */
   readonly cache: StatCache;
-  readonly #entries: PathLookup<ReleaseFile>;
+  readonly #active: FileList;
   /** The paths of the other files of both releases. */
   readonly #others: ReadonlySet<string>;
 
@@ -50,36 +50,30 @@ export class KeptFiles {
    */
   static find(
     examined: ExaminedSpare | undefined,
-    { active: { digest, files }, changed, removed }: ReleaseChanges,
+    { active, changed, removed }: ReleaseChanges,
     cache: StatCache,
   ): KeptFiles | undefined {
     // A pull may have rolled back from the release that was compared.
-    if (examined?.release !== digest) return undefined;
+    if (examined?.release !== active.digest) return undefined;
     const others = new Set([...changed, ...removed, ...examined.unsure]);
-    for (const { path } of cache.othersThan(files)) others.add(path);
-    return new KeptFiles(files, cache, others);
+    for (const { path } of cache.othersThan(active)) others.add(path);
+    return new KeptFiles(filesOf(active), cache, others);
   }
 
-  private constructor(files: readonly ReleaseFile[], cache: StatCache, others: ReadonlySet<string>) {
-    this.#entries = new PathLookup(files);
+  private constructor(active: FileList, cache: StatCache, others: ReadonlySet<string>) {
+    this.#active = active;
     this.cache = cache;
     this.#others = others;
   }
 
   /** Returns the active release's entry of a file that stays. */
   entryOf(path: string): ReleaseFile | undefined {
-    return this.#others.has(path) ? undefined : this.#entries.get(path);
+    return this.#others.has(path) ? undefined : this.#active.find(path);
   }
 
   /** Returns the files of a list, of either release, that do not stay: few of very many. */
-  without<File extends { readonly path: string }>(files: readonly File[]): readonly File[] {
-    return files.filter(({ path }) => this.#others.has(path));
-  }
-
-  /** Whether a file stays. Its entry may list other chunks than the active release's. */
-  has({ path, size, sha256 }: ReleaseFile): boolean {
-    const entry = this.entryOf(path);
-    return entry?.sha256 === sha256 && entry.size === size;
+  othersOf<File>(files: Listed<File>): readonly File[] {
+    return Array.from(this.#others, (path) => files.find(path)).filter((file) => file !== undefined);
   }
 
   find(path: string): StagedFile | undefined {

@@ -40,9 +40,9 @@ export class PathColumn {
     return this.#list ??= this.count === 0 ? [] : this.#text.slice(END.length, -END.length).split(END);
   }
 
-  /** Whether these are the paths of the list, in its order. */
-  isListOf(paths: readonly string[]): boolean {
-    return paths.length === this.count && textOf(paths.join(END)) === this.#text;
+  /** The paths with NUL between them; empty for no path. */
+  get joined(): string {
+    return this.#text.slice(END.length, -END.length);
   }
 
   #isNext(path: string): boolean {

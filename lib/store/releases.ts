@@ -12,7 +12,8 @@ import {
 import { replaceContent } from "../core/replace_file.ts";
 import { readAt } from "../core/read_at.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
-import { Digest, type Manifest, MANIFEST_BYTES_MAX, readHead, readManifest } from "../release/manifest.ts";
+import { Digest, type Manifest, MANIFEST_BYTES_MAX, readHead } from "../release/manifest.ts";
+import { type ListTotals, readLazily } from "../release/plain_list.ts";
 import type { NamedReleases } from "../release/match_digest.ts";
 import { SIGNATURE_BYTES_MAX } from "../release/registry_file.ts";
 import { identityOf, type StoredRelease } from "./manifest_memo.ts";
@@ -31,7 +32,8 @@ export function releaseDir(store: Store, digest: Digest): string {
   return join(store.releases, releaseDirName(digest));
 }
 
-function manifestPath(store: Store, digest: Digest): string {
+/** Returns where the manifest of a release is. */
+export function manifestPath(store: Store, digest: Digest): string {
   return `${releaseDir(store, digest)}.json`;
 }
 
@@ -52,9 +54,19 @@ export function findSignature(store: Store, digest: Digest): string | undefined 
   }
 }
 
-/** Returns a release that the store holds whole; `undefined` if it does not hold it, or if the manifest is damaged. */
-export function findRelease(store: Store, digest: Digest): StoredRelease | undefined {
-  return findManifest(store, digest, () => hasReleaseDir(store, digest));
+/** The text of a manifest, and what is known of its list. */
+export interface ReadText {
+  readonly text: string;
+  readonly totals: ListTotals | undefined;
+}
+
+/**
+ * Returns a release that the store holds whole; `undefined` if it does not hold it, or if the manifest is damaged.
+ *
+ * @param read what its file contains, if that was read
+ */
+export function findRelease(store: Store, digest: Digest, read?: ReadText): StoredRelease | undefined {
+  return findManifest(store, digest, () => hasReleaseDir(store, digest), read);
 }
 
 /**
@@ -66,14 +78,15 @@ export function findRelease(store: Store, digest: Digest): StoredRelease | undef
 export function findManifest(
   store: Store,
   digest: Digest,
-  isWanted: () => boolean = () => true,
+  isWanted?: () => boolean,
+  read?: ReadText,
 ): StoredRelease | undefined {
   const path = manifestPath(store, digest);
   const info = findEntry(store.fs, path);
-  if (info === undefined || !isWanted()) return undefined;
+  if (info === undefined || isWanted?.() === false) return undefined;
   const known = store.manifests.find(path, info);
   if (known !== undefined) return known;
-  const release = readRelease(store, path, digest);
+  const release = readRelease(store, path, digest, read);
   // A link does not show when its file changes.
   if (release !== undefined && info.isFile) store.manifests.keep(path, info, release);
   return release;
@@ -99,11 +112,16 @@ export function hasWholeManifest(
   return identityOf(info) === identities.get(digest) || findRelease(store, digest) !== undefined;
 }
 
-function readRelease(store: Store, path: string, digest: Digest): StoredRelease | undefined {
+function readRelease(
+  store: Store,
+  path: string,
+  digest: Digest,
+  read?: ReadText,
+): StoredRelease | undefined {
   try {
-    const text = findText(store.fs, path, MANIFEST_BYTES_MAX);
+    const text = read?.text ?? findText(store.fs, path, MANIFEST_BYTES_MAX);
     if (text === undefined) return undefined;
-    const manifest = readManifest(text, `the manifest ${path}`);
+    const manifest = readLazily(text, `the manifest ${path}`, read?.totals);
     return manifest.digest === digest ? { manifest, text } : undefined;
   } catch (error) {
     // A damaged release counts as missing: the next pull downloads it again.

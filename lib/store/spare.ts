@@ -11,6 +11,7 @@ import {
   syncFolder,
 } from "../core/files.ts";
 import type { ReleaseChanges } from "../release/changes.ts";
+import type { Listed } from "../release/file_list.ts";
 import type { Digest } from "../release/manifest.ts";
 import {
   foldersAbove,
@@ -132,7 +133,7 @@ export async function takeSpare(
   store: Store,
   dir: string,
   scratch: string,
-  wanted: readonly WantedFile[],
+  wanted: Pick<Listed<WantedFile>, "all">,
   since: ReleaseChanges | undefined,
 ): Promise<SpareFiles | undefined> {
   const { fs, spare } = store;
@@ -174,7 +175,7 @@ type Left = "all" | "some" | "nothing";
 
 /** Finds the wanted files of a folder, and removes everything else: other files, links, pipes and empty folders. */
 class WantedFiles {
-  readonly #wanted: readonly WantedFile[];
+  readonly #wanted: Pick<Listed<WantedFile>, "all">;
   /** The wanted files that were not found; `undefined` as long as no listed folder had a file. */
   #missing: Set<string> | undefined;
   /** Relative to the folder. */
@@ -187,7 +188,12 @@ class WantedFiles {
   /** The names of the known folders in each folder. */
   readonly #inside = new Map<string, string[]>();
 
-  constructor(fs: FileSystem, scratch: string, wanted: readonly WantedFile[], known: FolderStamps) {
+  constructor(
+    fs: FileSystem,
+    scratch: string,
+    wanted: Pick<Listed<WantedFile>, "all">,
+    known: FolderStamps,
+  ) {
     this.#fs = fs;
     this.#scratch = scratch;
     this.#wanted = wanted;
@@ -207,7 +213,7 @@ class WantedFiles {
   }
 
   #take(path: string): boolean {
-    this.#missing ??= new Set(this.#wanted.map(({ path }) => path));
+    this.#missing ??= new Set(this.#wanted.all().map(({ path }) => path));
     return this.#missing.delete(path);
   }
 

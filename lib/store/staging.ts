@@ -9,9 +9,10 @@ import {
   removeTree,
   setMode,
 } from "../core/files.ts";
-import { type FileDigest, loadSha256Of, type Sha256 } from "../core/hash.ts";
+import { type FileDigest, type Sha256, SmallFileHasher } from "../core/hash.ts";
 import { syncFiles } from "../core/sync_files.ts";
 import type { ReleaseChanges } from "../release/changes.ts";
+import { type FileList, filesOf, type Listed } from "../release/file_list.ts";
 import type { Manifest, ReleaseFile } from "../release/manifest.ts";
 import type { ReleaseIndex } from "../release/release_index.ts";
 import { HeldFiles } from "./held_files.ts";
@@ -55,7 +56,7 @@ export class Staging implements AsyncDisposable {
   #spare: SpareFiles | undefined;
   /** The small files that are not on the disk yet. */
   #unsynced: string[] = [];
-  #sha256Of: ((bytes: Uint8Array) => Sha256) | undefined;
+  readonly #hasher = new SmallFileHasher();
   #checkSmall: SmallFileCheck | undefined;
 
   /** Creates the run's folder in `staging/`. @param index knows the files of the active release */
@@ -101,7 +102,7 @@ export class Staging implements AsyncDisposable {
    * @param files all of the release, each once
    * @param since how they differ from those of the active release, if that is known
    */
-  async takeSpare(files: readonly { readonly path: string }[], since?: ReleaseChanges): Promise<void> {
+  async takeSpare(files: Listed<{ readonly path: string }>, since?: ReleaseChanges): Promise<void> {
     const scratch = join(this.#root, "folder");
     this.#spare = await takeSpare(this.#context, this.#store, this.dir, scratch, files, since);
     if (this.#spare !== undefined) this.#folders.reuse(this.#spare);
@@ -112,7 +113,7 @@ export class Staging implements AsyncDisposable {
     this.#kept = this.#spare && KeptFiles.find(examined, since, this.#held.cacheOf(since.active.digest));
     const { active, changed, removed } = since;
     const turns = new Turns(this.#context);
-    for (const { path, sha256 } of this.lacking(active.files)) {
+    for (const { path, sha256 } of this.lacking(filesOf(active))) {
       if (changed.has(path) || removed.has(path)) continue;
       await turns.next();
       await this.link(path, sha256);
@@ -120,20 +121,20 @@ export class Staging implements AsyncDisposable {
   }
 
   /** Returns which files of the release, or of the active one, are not staged. */
-  lacking<File extends { readonly path: string }>(files: readonly File[]): readonly File[] {
-    return (this.#kept?.without(files) ?? files).filter(({ path }) => !this.has(path));
+  lacking<File extends { readonly path: string }>(files: Listed<File>): readonly File[] {
+    return (this.#kept?.othersOf(files) ?? files.all()).filter(({ path }) => !this.has(path));
   }
 
   /** Remembers the stamps of the files and folders of this release, which was just installed. */
-  remember({ digest, files }: Manifest): void {
-    const paths = files.map(({ path }) => path);
-    StatCache.replaceOfRelease(this.#store, digest, paths, this.#files, this.#kept?.cache);
-    if (!isIndexed(this.#index, paths.length)) return;
+  remember(manifest: Manifest): void {
+    const { digest } = manifest;
+    const paths = StatCache.replaceOfRelease(this.#store, manifest, this.#files, this.#kept?.cache);
+    if (!isIndexed(this.#index, filesOf(manifest).count)) return;
     rememberFolders(this.#store, digest, paths, this.#folders.untouched, this.#context.clock);
   }
 
   /** Removes the files of the release that the folder had, but that were not staged. @param files all of the release */
-  removeLeftovers(files: readonly { readonly path: string }[]): void {
+  removeLeftovers(files: Listed<{ readonly path: string }>): void {
     if (this.#spare === undefined) return;
     for (const { path } of this.lacking(files)) if (this.#isSpare(path)) this.#place(path);
     this.#spare = undefined;
@@ -144,15 +145,15 @@ export class Staging implements AsyncDisposable {
     return this.#spare?.mayHave(path) === true;
   }
 
-  /** The files that are staged so far, without those that {@link keeps} names. Not before {@link settle}. */
+  /** The files that are staged so far, those of {@link unkept}. Not before {@link settle}. */
   get files(): readonly StagedFile[] {
     if (this.#many.sent.size > 0) throw new TypeError("files before settle()");
     return [...this.#files.values()];
   }
 
-  /** Whether a file of the active release stayed where it was, with this size and digest. */
-  keeps(file: ReleaseFile): boolean {
-    return this.#kept?.has(file) === true;
+  /** Returns the files of the release but those of the active one that stayed where they were, with the same digests. */
+  unkept(files: FileList): readonly ReleaseFile[] {
+    return this.#kept?.othersOf(files) ?? files.all();
   }
 
   /** Returns the digest of a staged file, which may still be on its way to the disk. */
@@ -243,7 +244,7 @@ export class Staging implements AsyncDisposable {
    * so that no content is kept twice.
    */
   async writeSmall(path: string, content: Uint8Array): Promise<StagedFile> {
-    const sha256 = await this.#hash(content);
+    const sha256 = await this.#hasher.hash(content);
     const linked = await this.link(path, sha256) ? this.find(path) : undefined;
     const create = () => createSmallFile(this.#store.fs, this.#place(path), content, { path, sha256 });
     const staged = linked ?? this.#addWritten(create());
@@ -253,7 +254,7 @@ export class Staging implements AsyncDisposable {
 
   /** As {@link writeSmall}, for one of many files: they are there after {@link settle}. Not for concurrent calls. */
   async writeOfMany(path: string, content: Uint8Array, claimed?: Sha256): Promise<void> {
-    const hashed = await this.#hash(content);
+    const hashed = await this.#hasher.hash(content);
     // The manifest's text of the same digest saves memory.
     const sha256 = hashed === claimed ? claimed : hashed;
     if (!await this.link(path, sha256)) {
@@ -266,10 +267,6 @@ export class Staging implements AsyncDisposable {
   /** Waits until all files are written. @throws {DiskError} */
   async settle(): Promise<void> {
     for await (const written of this.#many.arrive()) this.#addWritten(written);
-  }
-
-  async #hash(content: Uint8Array): Promise<Sha256> {
-    return (this.#sha256Of ??= await loadSha256Of())(content);
   }
 
   #addWritten(staged: StagedFile): StagedFile {

@@ -6,11 +6,12 @@ import { replaceContent, replaceFile } from "../core/replace_file.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { SHA256_DIGITS, sha256At } from "../core/sha256_column.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
-import type { Digest } from "../release/manifest.ts";
+import { filesOf } from "../release/file_list.ts";
+import type { Digest, Manifest, ReleaseFile } from "../release/manifest.ts";
 import type { DigestCache } from "../release/model_set.ts";
 import { type FileStat, timesOf } from "../release/scan_folder.ts";
 import { releaseDirName } from "./releases.ts";
-import { type FileStamp, joinColumns, type StampedFile } from "./join_columns.ts";
+import { changeColumns, type FileStamp, joinColumns, type StampedFile } from "./join_columns.ts";
 import { PathColumn } from "./path_column.ts";
 import {
   decodeColumns,
@@ -88,19 +89,24 @@ export class StatCache implements DigestCache {
    * Replaces the cache of a release that was just installed. The renames have kept the stamps of its files. Ignores a
    * failure of the disk, as {@link save}.
    *
-   * @param paths of all files, in the order of the manifest: two lists of the same paths are compared without reading them
    * @param files those that are not the ones of `base`
    * @param base the cache of another release, most of whose files this release has, too
+   * @returns the paths of all files, in the order of the manifest: two lists of the same paths are compared without reading
+   * them
    */
   static replaceOfRelease(
     store: Store,
-    digest: Digest,
-    paths: readonly string[],
+    manifest: Manifest,
     files: ReadonlyMap<string, CachedFile>,
     base?: StatCache,
-  ): void {
-    const columns = joinColumns(base?.listed ?? NOTHING_LISTED, paths, files);
-    writeColumns(store.fs, cachePath(store, releaseDirName(digest)), columns, replaceContent);
+  ): readonly string[] {
+    const { listed = NOTHING_LISTED } = base ?? {};
+    const changed = changeColumns(listed, filesOf(manifest).count, files);
+    const paths = changed === undefined ? manifest.files.map(({ path }) => path) : listed.paths.list();
+    const columns = changed ?? joinColumns(listed, paths, files);
+    const path = cachePath(store, releaseDirName(manifest.digest));
+    writeColumns(store.fs, path, { ...columns, isWhole: true }, replaceContent);
+    return paths;
   }
 
   /** Returns the files of a release that are not certainly the same files on the disk in another release. */
@@ -147,14 +153,13 @@ export class StatCache implements DigestCache {
   }
 
   /**
-   * Returns which of some files did not have their digests when they were hashed. A list of many that is the one of the
-   * cache is compared as a whole.
+   * Returns which files of this cache's release did not have their digests when they were hashed. They are compared only if
+   * the cache has changed since the release was installed.
    */
-  othersThan<File extends Pick<CachedFile, "path" | "sha256">>(files: readonly File[]): readonly File[] {
-    const { paths, sha256s } = this.listed;
-    const isWhole = this.#changes.size === 0 && paths.isListOf(files.map(({ path }) => path)) &&
-      files.map(({ sha256 }) => sha256).join("") === sha256s;
-    return isWhole ? [] : files.filter(({ path, sha256 }) => !this.#hadDigest(path, sha256));
+  othersThan(manifest: Manifest): readonly ReleaseFile[] {
+    const { paths, isWhole } = this.listed;
+    const isUnchanged = isWhole && this.#changes.size === 0 && paths.count === filesOf(manifest).count;
+    return isUnchanged ? [] : manifest.files.filter(({ path, sha256 }) => !this.#hadDigest(path, sha256));
   }
 
   /** Returns the stamp that a file had when it was hashed. */
@@ -240,6 +245,7 @@ const NOTHING_LISTED: ReadColumns = {
   ctimesMs: NONE,
   inodes: NONE,
   sha256s: "",
+  isWhole: false,
 };
 
 function entryOf(columns: ReadColumns, row: number): Entry {
@@ -339,5 +345,6 @@ function toColumns(
     ctimesMs: ctimesMs.subarray(0, paths.length),
     inodes: inodes.subarray(0, paths.length),
     sha256s,
+    isWhole: false,
   };
 }

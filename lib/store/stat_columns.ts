@@ -8,6 +8,7 @@ import { PathColumn } from "./path_column.ts";
  * that 20,000 entries are read in a millisecond.
  */
 export interface StatColumns extends FileColumns {
+  /** Those of one or of more files in each text, with NUL between them. */
   readonly paths: readonly string[];
   /** 64 hexadecimal digits a file, one after the other; those of one or of more files in each text. */
   readonly sha256s: readonly string[];
@@ -25,10 +26,14 @@ interface FileColumns {
   readonly mtimesMs: Float64Array;
   readonly ctimesMs: Float64Array;
   readonly inodes: Float64Array;
+  /** Whether they are the files and the digests of a manifest, as its release was installed. */
+  readonly isWhole: boolean;
 }
 
 const MAGIC = 0x4d53_5443;
 const FORMAT = 2;
+/** The format of columns that are whole. */
+const WHOLE_FORMAT = 3;
 
 /** The magic number, the format, the number of files, the bytes of the paths. */
 const HEADER_NUMBERS = 4;
@@ -38,6 +43,7 @@ const NUMBER_BYTES = Float64Array.BYTES_PER_ELEMENT;
 /** Where the columns of a file are, in bytes. The numbers of the files follow the header. */
 interface Layout {
   readonly fileCount: number;
+  readonly isWhole: boolean;
   readonly digitsAt: number;
   readonly namesAt: number;
   readonly length: number;
@@ -48,10 +54,12 @@ function layoutOf(bytes: Uint8Array): Layout | undefined {
   if (bytes.length < HEADER_NUMBERS * NUMBER_BYTES) return undefined;
   const header = new Float64Array(bytes.slice(0, HEADER_NUMBERS * NUMBER_BYTES).buffer);
   const [magic, format, fileCount = 0, nameBytes = 0] = header;
-  if (magic !== MAGIC || format !== FORMAT || !isCount(fileCount) || !isCount(nameBytes)) return undefined;
+  const isWhole = format === WHOLE_FORMAT;
+  if (magic !== MAGIC || !(isWhole || format === FORMAT)) return undefined;
+  if (!isCount(fileCount) || !isCount(nameBytes)) return undefined;
   const digitsAt = (HEADER_NUMBERS + fileCount * FILE_NUMBERS) * NUMBER_BYTES;
   const namesAt = digitsAt + fileCount * SHA256_DIGITS;
-  return { fileCount, digitsAt, namesAt, length: namesAt + nameBytes };
+  return { fileCount, isWhole, digitsAt, namesAt, length: namesAt + nameBytes };
 }
 
 /**
@@ -59,11 +67,11 @@ function layoutOf(bytes: Uint8Array): Layout | undefined {
  * order: a cache is not moved between machines.
  */
 export function* encodeColumns(columns: StatColumns): Generator<Uint8Array> {
-  const { paths, sizes, mtimesMs, ctimesMs, inodes } = columns;
+  const { paths, sizes, mtimesMs, ctimesMs, inodes, isWhole } = columns;
   const names = () => encodeTexts(joinPieces(paths, "\0"));
   let nameBytes = 0;
   for (const { length } of names()) nameBytes += length;
-  const header = Float64Array.of(MAGIC, FORMAT, paths.length, nameBytes);
+  const header = Float64Array.of(MAGIC, isWhole ? WHOLE_FORMAT : FORMAT, sizes.length, nameBytes);
   for (const { buffer, byteOffset, byteLength } of [header, sizes, mtimesMs, ctimesMs, inodes]) {
     yield new Uint8Array(buffer, byteOffset, byteLength);
   }
@@ -77,7 +85,7 @@ export function decodeColumns(bytes: Uint8Array): ReadColumns | undefined {
   const { buffer, byteOffset } = bytes.byteOffset % NUMBER_BYTES === 0 ? bytes : bytes.slice();
   const layout = layoutOf(bytes);
   if (layout?.length !== bytes.length) return undefined;
-  const { fileCount, digitsAt, namesAt } = layout;
+  const { fileCount, isWhole, digitsAt, namesAt } = layout;
   // Copied, so that the memory of the whole file is free again.
   const numbers = new Float64Array(buffer, byteOffset, digitsAt / NUMBER_BYTES).slice();
   const digits = new TextDecoder("latin1").decode(bytes.subarray(digitsAt, namesAt));
@@ -92,6 +100,7 @@ export function decodeColumns(bytes: Uint8Array): ReadColumns | undefined {
     ctimesMs: next(fileCount),
     inodes: next(fileCount),
     sha256s: digits,
+    isWhole,
   };
 }
 

@@ -21,6 +21,16 @@ export interface OtherFiles {
   findEnding(ends: readonly string[]): readonly ModelFile[];
 }
 
+/** The files of the active release. */
+export interface ActiveFiles {
+  readonly dir: string;
+  readonly files: readonly ModelFile[];
+  /** Finds a file without a list of all, if that is possible. */
+  readonly find?: (path: string) => ModelFile | undefined;
+  /** The files of the present release that it does not have, if they are known without a comparison. */
+  readonly others?: OtherFiles | undefined;
+}
+
 /** A staged and verified release that is to be activated. */
 export interface ValidationRequest {
   readonly files: readonly ModelFile[];
@@ -30,7 +40,7 @@ export interface ValidationRequest {
   /** When it was published, ISO 8601. */
   readonly createdAt: string;
   /** The active release; `undefined` before the first activation. */
-  readonly active: { readonly dir: string; readonly files: readonly ModelFile[] } | undefined;
+  readonly active: ActiveFiles | undefined;
   /**
    * Under which rules the files of the active release passed the checks. Default: `unknown`, as of a release that was
    * activated without checks.

@@ -2,16 +2,17 @@ import { Pool } from "../core/concurrency.ts";
 import type { Context } from "../core/context.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { endsLike } from "../core/path_ends.ts";
-import { PathLookup } from "../core/path_lookup.ts";
 import { readAt } from "../core/read_at.ts";
 import { Turns } from "../core/turns.ts";
 import { Working } from "../core/working.ts";
+import { listed } from "../release/file_list.ts";
 import {
   type Checker,
   type CheckJob,
   hasActivePassed,
   HEAD_BYTES,
   type ModelFile,
+  type OtherFiles,
   type ValidationRequest,
 } from "./checker.ts";
 import { CHECKERS } from "./checkers.ts";
@@ -38,7 +39,7 @@ export class FileChecks {
   readonly #checkers: readonly Checker[];
   readonly #sideBySide: number;
   readonly #memory: TrialMemory;
-  readonly #active: PathLookup<ModelFile>;
+  readonly #findActive: (path: string) => ModelFile | undefined;
   /** The files that are not checked yet, by their paths. */
   readonly #pending: Map<string, ModelFile>;
   readonly #refused = new Map<ModelFile, InvalidModelError>();
@@ -55,8 +56,8 @@ export class FileChecks {
     this.#checkers = checkers;
     this.#sideBySide = Math.min(cores, SIDE_BY_SIDE_MAX);
     this.#memory = new TrialMemory(this.#sideBySide);
-    this.#active = new PathLookup(request.active?.files ?? []);
-    this.#pending = byPath(uncheckedFiles(request, this.#active, checkers));
+    this.#findActive = request.active?.find ?? listed(request.active?.files ?? []).find;
+    this.#pending = byPath(uncheckedFiles(request, this.#findActive, checkers));
   }
 
   /**
@@ -100,7 +101,7 @@ export class FileChecks {
     return {
       context: this.#context,
       file,
-      before: this.#active.get(file.path),
+      before: this.#findActive(file.path),
       request: this.#request,
       memory: this.#memory,
     };
@@ -123,7 +124,7 @@ function byPath(files: readonly ModelFile[]): Map<string, ModelFile> {
 /** Returns the files that may have to pass a check: of many that passed before, few or none. */
 function uncheckedFiles(
   request: ValidationRequest,
-  active: PathLookup<ModelFile>,
+  findActive: (path: string) => ModelFile | undefined,
   checkers: readonly Checker[],
 ): readonly ModelFile[] {
   const { passed } = request;
@@ -133,16 +134,29 @@ function uncheckedFiles(
     : undefined;
   const isUnnamed = (file: ModelFile, ends: readonly string[]) => !endsLike(file.path, ends);
   if (passedEnds !== undefined && activeEnds === undefined && passed?.others !== undefined) {
-    const others = passed.others.files;
-    const named = passedEnds.length === 0 ? [] : passed.others.findEnding(passedEnds);
-    return [...others, ...named.filter((file) => passed.has(file))];
+    return withNamed(passed.others, passedEnds, (file) => passed.has(file));
+  }
+  if (activeEnds !== undefined && passedEnds === undefined && request.active?.others !== undefined) {
+    const { others } = request.active;
+    const paths = new Set(others.files.map(({ path }) => path));
+    return withNamed(others, activeEnds, ({ path }) => !paths.has(path));
   }
   if (passedEnds === undefined && activeEnds === undefined) return request.files;
   return request.files.filter((file) => {
     if (passedEnds !== undefined && passed?.has(file) === true && isUnnamed(file, passedEnds)) return false;
-    if (activeEnds === undefined || active.get(file.path)?.sha256 !== file.sha256) return true;
+    if (activeEnds === undefined || findActive(file.path)?.sha256 !== file.sha256) return true;
     return !isUnnamed(file, activeEnds);
   });
+}
+
+/** Returns the other files, and those with these endings that are none of them. */
+function withNamed(
+  others: OtherFiles,
+  ends: readonly string[],
+  isNoOther: (file: ModelFile) => boolean,
+): readonly ModelFile[] {
+  const named = ends.length === 0 ? [] : others.findEnding(ends);
+  return [...others.files, ...named.filter(isNoOther)];
 }
 
 /**

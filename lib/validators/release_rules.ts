@@ -24,14 +24,14 @@ export interface RuledRelease {
 /**
  * Checks a release against the rules: required files, sizes, the change in size from the active release, and age.
  *
- * @param active the files of the active release, where there is one
+ * @param active the active release, where there is one
  * @throws {InvalidModelError} for the first broken rule
  * @throws {RefusedError} code `RELEASE_AGE`, which may be the fault of a clock
  */
 export function applyRules(
   rules: Rules,
   release: RuledRelease,
-  active: readonly ModelFile[] | undefined,
+  active: Pick<RuledRelease, "files"> | undefined,
   now: Date,
 ): void {
   // A publish lists many files only for a rule that needs them.
@@ -39,7 +39,9 @@ export function applyRules(
   if (rules.max_file_bytes !== undefined || rules.max_total_bytes !== undefined) {
     refuseLarge(rules, release.files);
   }
-  if (active !== undefined) refuseDrift(rules, active, release.files);
+  if (active !== undefined && (rules.max_shrink !== undefined || rules.max_growth !== undefined)) {
+    refuseDrift(rules, active.files, release.files);
+  }
   if (rules.max_age_hours !== undefined) refuseOld(rules.max_age_hours, release.createdAt, now);
 }
 

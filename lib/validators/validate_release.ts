@@ -23,7 +23,7 @@ export async function validateRelease(
 ): Promise<void> {
   const { settings, dir, digest, active } = request;
   if (!settings.enabled) return;
-  applyRules(settings, request, active?.files, context.clock.now());
+  applyRules(settings, request, active, context.clock.now());
   refuseWrongMetadata(context, request);
   await (checks ?? new FileChecks(context, request)).finish();
   context.log.debug(`validated the files of ${digest}`);
@@ -38,7 +38,7 @@ export async function validateRelease(
 }
 
 function refuseWrongMetadata(context: Context, request: ValidationRequest): void {
-  const others = request.passed?.others;
+  const others = request.passed?.others ?? request.active?.others;
   const isDescribed = others === undefined
     ? request.files.some(isMetadata)
     : others.findEnding([METADATA_NAME]).some(isMetadata);

@@ -4,7 +4,6 @@ import { formatManifest, formatPieces } from "../../lib/release/format_manifest.
 import {
   createManifest,
   fileListProblem,
-  type KnownManifest,
   type Manifest,
   parseManifest,
   readManifest,
@@ -12,8 +11,17 @@ import {
   releaseDigest,
   type ReleaseFile,
   releaseFile,
-  shareEntries,
 } from "../../lib/release/manifest.ts";
+import { sortedLines } from "../../lib/release/digest_lines.ts";
+import { filesOf } from "../../lib/release/file_list.ts";
+import {
+  type FollowingManifest,
+  followManifest,
+  type KnownManifest,
+} from "../../lib/release/follow_manifest.ts";
+import { readLazily } from "../../lib/release/plain_list.ts";
+import { shareEntries } from "../../lib/release/share_entries.ts";
+import { SortedLines } from "../../lib/release/sorted_lines.ts";
 import { refuseOversized } from "../../lib/release/registry_file.ts";
 import { matchDigest } from "../../lib/release/match_digest.ts";
 import { compareUtf8, findPathCollision, portablePathProblem } from "../../lib/core/portable_path.ts";
@@ -57,14 +65,30 @@ Deno.test("formatPieces() yields a manifest of many files in pieces of few, one 
   assert.ok(pieces.length > 3);
 });
 
-Deno.test("parseManifest() returns and refuses with a known manifest what it does without one", async () => {
+/** A manifest as the store returns it, with the lines of its digest. */
+async function knownOf(manifest: Manifest, text = formatManifest(manifest)): Promise<KnownManifest> {
+  const bytes = await new Blob([...sortedLines(manifest.files)]).bytes();
+  return { manifest: readLazily(text, "it"), lines: await SortedLines.read(bytes, manifest.digest) };
+}
+
+async function follow(text: string, known: KnownManifest): Promise<FollowingManifest | undefined> {
+  return await followManifest({ bytes: new TextEncoder().encode(text), text }, known);
+}
+
+/** As the pull does: parses the whole text if it does not follow the known one. */
+async function parseAfter(text: string, known: KnownManifest): Promise<Manifest> {
+  return (await follow(text, known))?.manifest ?? await parseManifest(text, "it");
+}
+
+Deno.test("followManifest() returns what parseManifest() does, and nothing where that refuses", async () => {
   const file = (path: string, sha256 = "a".repeat(64)) => ({ path, size: 1, sha256 });
   const of = async (files: readonly ReleaseFile[]): Promise<Manifest> => {
     const digest = await releaseDigest(files);
     return { schema: 1, digest, ...details, files: [...files] };
   };
   const manifest = await of([file("a"), file("b"), file("d")]);
-  const known = { manifest, text: formatManifest(manifest) };
+  const whole = await knownOf(manifest);
+  const knowns = [whole, { ...whole, lines: undefined }, await knownOf(manifest, JSON.stringify(manifest))];
   const good = [
     manifest.files,
     [file("a"), file("b", "b".repeat(64)), file("d")],
@@ -86,9 +110,11 @@ Deno.test("parseManifest() returns and refuses with a known manifest what it doe
     const text = formatManifest(next);
     const texts = [text, JSON.stringify(next), text.replace("  ]", '  ], "more": [\n  ]'), `${text}\n`];
     for (const text of texts) {
-      const outcome = async (known?: KnownManifest) => await parseManifest(text, "it", known).catch(String);
-      const alone = await outcome();
-      assert.deepEqual(await outcome(known), alone);
+      const alone = await parseManifest(text, "it").catch(String);
+      for (const known of knowns) {
+        assert.deepEqual(await parseAfter(text, known).catch(String), alone);
+        if (typeof alone === "string") assert.equal(await follow(text, known), undefined);
+      }
       assert.equal(typeof alone, index < good.length && !text.includes('c\\"') ? "object" : "string", text);
     }
     for (
@@ -97,16 +123,22 @@ Deno.test("parseManifest() returns and refuses with a known manifest what it doe
         text.replace('"size":1', '"size":-1'),
         text.replace(",\n  ]", "\n  ]").replace("},\n", "}\n"),
         text.replace(/\}\n {2}\]/, "},\n  ]"),
+        text.replaceAll("\n", "\r\n"),
+        text.replace('"size":1', '"size":01'),
+        text.replace('"size":1', '"size":9999999999999999'),
+        text.replace('{"path":"a"', '{"path":"\t"'),
+        text.replace('"sequence": 7', '"sequence": -7'),
       ]
     ) {
-      const outcome = async (known?: KnownManifest) =>
-        await parseManifest(damaged, "it", known).catch(String);
-      assert.deepEqual(await outcome(known), await outcome());
+      const alone = await parseManifest(damaged, "it").catch(String);
+      for (const known of knowns) {
+        assert.deepEqual(await parseAfter(damaged, known).catch(String), alone);
+      }
     }
   }
 });
 
-Deno.test("parseManifest() takes no file for a line that a known manifest has elsewhere than in its list of files", async () => {
+Deno.test("followManifest() takes no file for a line that a known manifest has elsewhere than in its list of files", async () => {
   const file = (path: string, text: string) => ({ path, size: 1, sha256: text.repeat(64) });
   const manifest = await createManifest([file("a", "a"), file("b", "b")], details);
   const lines = (files: readonly ReleaseFile[]) =>
@@ -125,39 +157,89 @@ Deno.test("parseManifest() takes no file for a line that a known manifest has el
   for (const known of texts) {
     assert.deepEqual(readManifest(known, "it").files, manifest.files);
     await assert.rejects(
-      parseManifest(text, "it", { manifest, text: known }),
+      parseAfter(text, await knownOf(manifest, known)),
       { code: "MANIFEST_INVALID" },
       known,
     );
   }
 });
 
-Deno.test("parseManifest() shares what few differing lines leave of a known manifest, and parses only these lines", async () => {
+Deno.test("followManifest() says how two lists differ, and finds in the new one what is in it, whatever was edited", async () => {
+  const kinds = fc.constantFrom("change", "resize", "remove", "add");
   await fc.assert(
     fc.asyncProperty(
       files,
-      fc.array(fc.tuple(fc.nat(), fc.constantFrom("change", "remove", "add"))),
-      async (list, edits) => {
+      fc.array(fc.tuple(fc.nat(), kinds)),
+      fc.boolean(),
+      async (list, edits, isCached) => {
         const manifest = await createManifest(list, details);
-        const known = { manifest, text: formatManifest(manifest) };
         const edited = manifest.files.flatMap((file, index) => {
           const edit = edits.find(([at]) => at % list.length === index)?.[1];
           if (edit === "remove" && index > 0) return [];
-          return edit === "add"
-            ? [file, { ...file, path: `${file.path}.more` }]
-            : [edit === "change" ? { ...file, size: file.size + 1 } : file];
+          if (edit === "resize") return [{ ...file, size: file.size + 1 }];
+          if (edit === "add") return [file, { ...file, path: `${file.path}.more` }];
+          return [edit === "change" ? { ...file, sha256: SHA } : file];
         });
         const next = await createManifest(edited, { ...details, sequence: 2 });
-        const parsed = await parseManifest(formatManifest(next), "it", known);
-        assert.deepEqual(parsed, await parseManifest(formatManifest(next), "it"));
-        const before = new Set(manifest.files);
-        assert.equal(
-          parsed.files.filter((file) => before.has(file)).length,
-          edited.filter((file) => before.has(file)).length,
+        const known = await knownOf(manifest);
+        const parsed = await parseManifest(formatManifest(next), "it").catch(() => undefined);
+        const following = await follow(
+          formatManifest(next),
+          isCached ? known : { ...known, lines: undefined },
         );
+        if (parsed === undefined) return assert.equal(following, undefined);
+        assert.ok(following !== undefined);
+        const { changes, lines } = following;
+        const [before, after] = [manifest, next].map((one) =>
+          new Map(one.files.map((file) => [file.path, file]))
+        );
+        const changed = new Set(
+          [...before?.values() ?? []].filter((file) => {
+            const other = after?.get(file.path);
+            return other !== undefined && (other.sha256 !== file.sha256 || other.size !== file.size);
+          }).map(({ path }) => path),
+        );
+        assert.deepEqual(new Set(changes.modified.map(({ after }) => after.path)), changed);
+        assert.deepEqual(
+          [changes.added, changes.removed],
+          [
+            next.files.filter(({ path }) => !before?.has(path)),
+            manifest.files.filter(({ path }) => !after?.has(path)),
+          ],
+        );
+        assert.deepEqual(lines, await new Blob([...sortedLines(next.files)]).bytes());
+        const found = filesOf(following.manifest);
+        assert.deepEqual([found.count, found.bytes, found.first], [
+          next.files.length,
+          next.files.reduce((bytes, { size }) => bytes + size, 0),
+          next.files[0],
+        ]);
+        for (const path of [...before?.keys() ?? [], "none"]) {
+          assert.deepEqual(
+            found.find(path),
+            after?.get(path),
+          );
+        }
+        for (const end of [".b", "a", "é"]) {
+          assert.equal(found.mayEnd([end]), next.files.some(({ path }) => path.toLowerCase().endsWith(end)));
+        }
+        assert.deepEqual(following.manifest, parsed);
       },
     ),
   );
+});
+
+Deno.test("followManifest() refuses a digest that the lines of another release would give", async () => {
+  const file = (path: string, sha256 = "a".repeat(64)) => ({ path, size: 1, sha256 });
+  const [one, other] = await Promise.all(
+    [[file("a"), file("b")], [file("a"), file("c")]].map((files) => createManifest(files, details)),
+  );
+  assert.ok(one !== undefined && other !== undefined);
+  const next = await createManifest([file("a", SHA), file("b")], details);
+  const { lines } = await knownOf(other);
+  const known = { ...await knownOf(one), lines };
+  assert.equal(await follow(formatManifest(next), known), undefined);
+  assert.equal((await parseAfter(formatManifest(next), known)).digest, next.digest);
 });
 
 Deno.test("shareEntries() changes nothing but the identity of equal entries, whatever the other manifest lists", async () => {

@@ -25,7 +25,12 @@ function verdict(
 ) {
   const release = { files: files(made), createdAt };
   try {
-    applyRules(Validate.parse(rules), release, active === undefined ? undefined : files(active), NOW);
+    applyRules(
+      Validate.parse(rules),
+      release,
+      active === undefined ? undefined : { files: files(active) },
+      NOW,
+    );
     return "";
   } catch (error) {
     assert.ok(error instanceof RefusedError, String(error));
