@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { eachAtOnce } from "./concurrency.ts";
 import type { Context } from "./context.ts";
 import { ModelSyncError } from "./errors.ts";
-import { syncFolder } from "./files.ts";
+import { type FileSystem, syncFolder } from "./files.ts";
 import { runProcess } from "./subprocess.ts";
 
 /**
@@ -48,7 +48,10 @@ export async function syncFiles(
 ): Promise<void> {
   const isMany = paths.length + folders.length >= WHOLE_DISK_FILES_MIN;
   if (isMany && await syncWholeDisk(outside, folder)) return;
-  await syncEach(outside, paths.map((path) => join(folder, path)), PARALLEL_SYNCS_MAX);
+  const { fs, signal } = outside;
+  // Joined one by one: the whole paths of 50,000 files take 6 MB.
+  const sync = (path: string, signal: AbortSignal) => syncFile(fs, join(folder, path), signal);
+  await eachAtOnce(signal, paths, PARALLEL_SYNCS_MAX, sync);
   for (const path of folders) syncFolder(outside.fs, path);
 }
 
@@ -58,11 +61,13 @@ export async function syncEach(
   paths: readonly string[],
   countMax: number,
 ): Promise<void> {
-  await eachAtOnce(signal, paths, countMax, async (path, signal) => {
-    signal.throwIfAborted();
-    using file = await fs.open(path, { read: true });
-    await file.sync();
-  });
+  await eachAtOnce(signal, paths, countMax, (path, signal) => syncFile(fs, path, signal));
+}
+
+async function syncFile(fs: FileSystem, path: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  using file = await fs.open(path, { read: true });
+  await file.sync();
 }
 
 /** Returns whether everything on the file system of a folder is on the disk. */
