@@ -61,8 +61,9 @@ export async function checkFile(
   if (info === undefined) return "is missing";
   if (!info.isFile) return "is not a file any more";
   if (info.size !== file.size) return `is ${plural(info.size, "byte")}, manifest says ${file.size}`;
-  const known = depth === "stat" ? folder.cache.find(file.path, info) : undefined;
-  const sha256 = known ?? await readDigest(context, folder, file.path, path, info);
+  // A remembered digest that differs may itself be damaged.
+  if (depth === "stat" && folder.cache.find(file.path, info) === file.sha256) return undefined;
+  const sha256 = await readDigest(context, folder, file.path, path, info);
   if (sha256 === undefined) return "is missing";
   return sha256 === file.sha256 ? undefined : `has SHA-256 ${sha256}, manifest says ${file.sha256}`;
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { basename, join } from "node:path";
 import { systemClock } from "../../lib/core/clock.ts";
 import type { FileSystem } from "../../lib/core/files.ts";
+import { sha256Hex } from "../../lib/core/hash.ts";
 import { acquireLock } from "../../lib/core/lock.ts";
 import { verifyActive } from "../../lib/pipeline/verify.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
@@ -109,6 +110,20 @@ Deno.test("a pull reads no file of an unchanged release, and after its digests w
   Deno.removeSync(storeOf(testContext(), bot).statCache, { recursive: true });
   assert.deepEqual(await opened(), ["a.bin", "b.bin"]);
   assert.deepEqual(await opened(), []);
+});
+
+Deno.test("a damaged digest in the stat cache is no damage of the release: its file is hashed", async () => {
+  using dir = tempDir();
+  const { bot } = await pulledReleases(dir.path, [ONE]);
+  const context = testContext();
+  const store = storeOf(context, bot);
+  const path = `${store.statCache}/${readPointer(store, "current")?.slice("sha256:".length)}.bin`;
+  const bytes = Deno.readFileSync(path);
+  const at = new TextDecoder("latin1").decode(bytes).indexOf(await sha256Hex("both"));
+  assert.ok(at > 0);
+  Deno.writeFileSync(path, bytes.with(at, (bytes[at] ?? 0) ^ 1));
+  assert.deepEqual((await verifyActive(context, store, "stat")).problems, []);
+  assert.equal((await pullTo(context, bot)).outcome, "unchanged");
 });
 
 const THREE = { "a.bin": "three", "b.bin": "both", "c.bin": "new" };
