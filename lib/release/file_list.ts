@@ -34,9 +34,13 @@ export function manifestOf(head: Omit<Manifest, "files">, list: FileList): Manif
   return manifest;
 }
 
-/** Returns the files of a manifest. */
+/** Returns the files of a manifest: always the same list. */
 export function filesOf(manifest: Manifest): FileList {
-  return LISTS.get(manifest) ?? new ParsedFiles(manifest.files);
+  const known = LISTS.get(manifest);
+  if (known !== undefined) return known;
+  const list = new ParsedFiles(manifest.files);
+  LISTS.set(manifest, list);
+  return list;
 }
 
 /** Returns files that are found by their paths. */

@@ -242,6 +242,14 @@ Deno.test("followManifest() refuses a digest that the lines of another release w
   assert.equal((await parseAfter(formatManifest(next), known)).digest, next.digest);
 });
 
+Deno.test("filesOf() returns one list for each manifest, so that paths are indexed once", async () => {
+  const manifest = await createManifest([{ path: "a", size: 1, sha256: SHA }], details);
+  for (const one of [manifest, readLazily(formatManifest(manifest), "it")]) {
+    assert.equal(filesOf(one), filesOf(one));
+  }
+  assert.notEqual(filesOf(manifest), filesOf({ ...manifest }));
+});
+
 Deno.test("shareEntries() changes nothing but the identity of equal entries, whatever the other manifest lists", async () => {
   const listed = fc.tuple(files, fc.array(fc.tuple(fc.nat(), fc.constantFrom("keep", "change", "remove"))));
   await fc.assert(fc.asyncProperty(listed, async ([list, edits]) => {
