@@ -4,6 +4,7 @@ import { refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
 import { writtenPaths } from "../git/commit_models.ts";
 import { findHooks } from "../git/hooks.ts";
 import { settleJournal } from "../git/journal.ts";
+import { readLocalTip } from "../git/local_tip.ts";
 import type { Registry } from "../git/registry.ts";
 import { deleteGivenUpPacks } from "../git/unpushed_packs.ts";
 
@@ -30,10 +31,13 @@ export async function followRemote(
   registry: Registry,
   { allowDirtyWorktree, subdir }: PublisherPlace,
 ): Promise<SyncedBranch> {
-  const [status, tip] = await settleAll([
+  const local = readLocalTip(context, registry.settings)?.commit;
+  const [status, asked] = await settleAll([
     registry.hasWorktree ? registry.status() : undefined,
-    registry.remoteTip(),
+    local === undefined ? registry.remoteTip() : undefined,
   ]);
+  // A local answer may only show that nothing is new.
+  const tip = local === undefined || local === status?.head ? local ?? asked : await registry.remoteTip();
   if (status !== undefined) {
     const lost = status.dirty.filter((path) => isOurs(path, subdir));
     if (allowDirtyWorktree) {

@@ -70,8 +70,9 @@ export async function publish<Result extends Publication>(
   // Names that the target does not take are refused before its server is asked.
   const named = names && await run.step("list", () => folder.list());
   let preparing: Promise<void> | undefined;
-  const reading = folder.read(run, named, () => preparing = prepare(opening));
+  // The first programs of the target start in a fraction of the time before those that examine many files.
   const opening = run.step("open", open);
+  const reading = folder.read(run, named, () => preparing = prepare(opening));
   const [read, opened] = await Promise.allSettled([reading, opening]);
   using publisher = opened.status === "fulfilled" ? opened.value : undefined;
   await using _prepared = { [Symbol.asyncDispose]: async () => await preparing };

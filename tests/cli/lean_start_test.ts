@@ -237,6 +237,23 @@ Deno.test("files of a registry on this disk name its newest commit in their own 
   assert.deepEqual(await programsOfPull(), asked);
 });
 
+Deno.test("a publish to a registry on this disk asks it for its newest commit only if that is not the clone's, and builds on it", async () => {
+  using dir = tempDir();
+  const { trainer, registry } = configuredPair(dir.path);
+  await publishText(trainer, "{}");
+  const publishWatched = async (text: string) => {
+    writeFiles(trainer, { "models/a.json": text });
+    const { world, started } = watchedWorld(trainer);
+    assert.equal((await runCli("publish", [], { cwd: trainer, world })).code, 0);
+    return started().includes("git ls-remote");
+  };
+  assert.equal(await publishWatched("[]"), false);
+  const others = git(registry, "commit-tree", "main^{tree}", "-p", "main", "-m", "of another program");
+  git(registry, "update-ref", "refs/heads/main", others);
+  assert.equal(await publishWatched("[1]"), true);
+  assert.equal(git(registry, "rev-parse", "main~1"), others);
+});
+
 Deno.test("a pull without news does not look at the clone: one that is damaged is replaced when it is needed; one that is lost, at once", async () => {
   using dir = tempDir();
   const { trainer, bot } = configuredPair(dir.path);
