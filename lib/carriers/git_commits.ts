@@ -38,6 +38,7 @@ import type { LfsParts } from "./lfs_parts.ts";
 import { behindPublisher, lookUpOf, setBack } from "./git_set_back.ts";
 import { type BlobPlace, byObject, rememberBlobs, stageBlobs, type WantedFiles } from "./stage_git_blobs.ts";
 import { listOf } from "./carrier.ts";
+import { requireRoom } from "./stage_git_blobs.ts";
 import type { ManifestClaim, Offer, OtherWriter, Revision, Source } from "./carrier.ts";
 import type { GitSourceOptions } from "./git_source_options.ts";
 import type { PulledClone } from "./pulled_clone.ts";
@@ -94,8 +95,7 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
       this.#opened = opened;
       const compared = this.#compared = early ?? await this.#compare(opened, revision);
       if (compared !== undefined) {
-        const { claim } = compared;
-        return offerOf(revision, compared, () => this.#findOtherWriter(revision, claim));
+        return offerOf(revision, compared, () => this.#findOtherWriter(revision, compared.claim));
       }
       const tree = await opened.readTree();
       const { manifestBlob, signatureBlob } = tree;
@@ -249,7 +249,7 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
     // Only the manifest's digests then show whether an object is damaged.
     const inPlace = offer.claim === undefined ? undefined : await local?.open(git);
     if (inPlace !== undefined) {
-      await staging.requireSpace(bytes);
+      await requireRoom(staging, bytes);
       return { git: inPlace, action: `read files from ${redactUrls(registry.remoteUrl.url)}` };
     }
     // Each file is on the disk twice: as git's object and as the staged file.

@@ -2,6 +2,7 @@ import type { Revision, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf, RefusedError } from "../core/errors.ts";
 import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
+import type { ReleaseIndex } from "../release/release_index.ts";
 import { WITHDRAWN } from "../release/withdrawals.ts";
 import { chooseMode, type ModeChoice } from "../store/model_folder.ts";
 import { activeManifest } from "../store/pointers.ts";
@@ -127,7 +128,8 @@ async function pullOffered(
   // Checked only if it matters, and logged once.
   const known = new Map<Digest, boolean>();
   const isWhole = async (manifest: Manifest) => {
-    const is = known.get(manifest.digest) ?? await isActiveWhole(context, store, manifest, choice);
+    const is = known.get(manifest.digest) ??
+      await isActiveWhole(context, store, manifest, choice, source.index);
     known.set(manifest.digest, is);
     return is;
   };
@@ -182,8 +184,9 @@ async function isActiveWhole(
   store: Store,
   active: Manifest,
   choice: ModeChoice,
+  index?: ReleaseIndex,
 ): Promise<boolean> {
-  const damage = await damageSeenByConsumers(context, store, active, choice.mode);
+  const damage = await damageSeenByConsumers(context, store, active, choice.mode, index);
   if (damage !== undefined) {
     context.log.warn(`the active release is damaged and is downloaded again: ${damage}`);
   }

@@ -1,7 +1,9 @@
 import type { Context } from "../core/context.ts";
 import { plural } from "../core/format.ts";
 import type { ActivationMode } from "../config/choices.ts";
-import type { Digest, Manifest } from "../release/manifest.ts";
+import { filesOf } from "../release/file_list.ts";
+import type { Digest, Manifest, ReleaseFile } from "../release/manifest.ts";
+import type { ReleaseIndex } from "../release/release_index.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { type CheckDepth, type CheckedFolder, checkFiles, type FileProblem } from "../store/release_files.ts";
@@ -12,21 +14,38 @@ import type { Store } from "../store/store.ts";
 /**
  * Returns the first problem of the model folder, compared with the release that should be active; `undefined` without
  * one. Compares sizes, times and inodes, and hashes only files that differ in them.
+ *
+ * @param index knows the files of the active release, so that only those that changed are examined
  */
 export async function damageSeenByConsumers(
   context: Context,
   store: Store,
   active: Manifest,
   mode: ActivationMode,
+  index?: ReleaseIndex,
 ): Promise<string | undefined> {
   if (mode === "symlink" && inspectModelFolder(store).kind !== "linked") {
     return `${store.modelsDir} is not the link to it`;
   }
   const folder = mode === "symlink" ? storedFolder(store, active.digest) : mirroredFolder(store);
-  const [problem] = await checkAndRemember(context, folder, active, "stat");
+  const files = mode === "symlink" ? await unsureFiles(folder, active, index) : active.files;
+  const [problem] = await checkAndRemember(context, folder, { files }, "stat");
   if (problem !== undefined) return `${problem.path} ${problem.problem}`;
   const unseen = problemSeenByConsumers(store, active);
   return unseen === undefined ? undefined : `${store.modelsDir} ${unseen}`;
+}
+
+/** Returns the files of the active release that may have changed since they were hashed: all if that is unknown. */
+async function unsureFiles(
+  { dir, cache }: CheckedFolder,
+  active: Manifest,
+  index: ReleaseIndex | undefined,
+): Promise<readonly ReleaseFile[]> {
+  const list = filesOf(active);
+  if (index === undefined || list.count < index.filesMin) return active.files;
+  const unsure = await index.findUnsure(active.digest, dir);
+  if (unsure === undefined || cache.othersThan(active).length > 0) return active.files;
+  return Array.from(unsure, (path) => list.find(path)).filter((file) => file !== undefined);
 }
 
 /**
@@ -74,7 +93,7 @@ function mirroredFolder(store: Store): CheckedFolder {
 async function checkAndRemember(
   context: Context,
   folder: CheckedFolder,
-  manifest: Manifest,
+  manifest: { readonly files: readonly ReleaseFile[] },
   depth: CheckDepth,
 ): Promise<FileProblem[]> {
   const problems = await checkFiles(context, folder, manifest, depth);

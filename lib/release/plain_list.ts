@@ -95,8 +95,9 @@ export class PlainList implements FileList {
   }
 
   mayEnd(ends: readonly string[]): boolean {
-    const text = this.#text.toLowerCase();
-    return ends.some((end) => text.includes(`${end}${BEFORE_SIZE}`));
+    // It has more matches than texts in lower case, but needs no copy of the text.
+    const anyEnd = ends.map((end) => end.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join("|");
+    return ends.length > 0 && new RegExp(`(?:${anyEnd})${BEFORE_SIZE}`, "iu").test(this.#text);
   }
 
   all(): ReleaseFile[] {

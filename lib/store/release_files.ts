@@ -29,18 +29,17 @@ export interface CheckedFolder {
 export type CheckDepth = "stat" | "content";
 
 /**
- * Compares the files of a folder with a manifest, and returns the problems. Ignores files that the manifest does not
- * name. Adds computed digests to the folder's cache, and does not save it.
+ * Compares files of a folder with their entries in a manifest, and returns the problems. Ignores other files. Adds computed digests to the folder's cache, and does not save it.
  */
 export async function checkFiles(
   context: Context,
   folder: CheckedFolder,
-  manifest: Manifest,
+  { files }: { readonly files: readonly ReleaseFile[] },
   depth: CheckDepth,
 ): Promise<FileProblem[]> {
   const problems: FileProblem[] = [];
   const turns = new Turns(context);
-  for (const file of manifest.files) {
+  for (const file of files) {
     await turns.next();
     const problem = await checkFile(context, folder, file, depth);
     if (problem !== undefined) problems.push({ path: file.path, problem });

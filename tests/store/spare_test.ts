@@ -99,10 +99,10 @@ async function stepsOfPull(bot: Machine, options: PullToOptions = { keep: 1 }): 
 }
 
 /** Pulls, and returns the files and folders of staging that were examined or listed, relative to the release. */
-async function examinedByPull(bot: Machine): Promise<string[]> {
+async function examinedByPull(bot: Machine, root = /\/staging\/[^/]+\/files\/(.+)$/): Promise<string[]> {
   const seen: string[] = [];
   const note = (path: string | URL) => {
-    const [, inside] = /\/staging\/[^/]+\/files\/(.+)$/.exec(String(path)) ?? [];
+    const [, inside] = root.exec(String(path)) ?? [];
     if (inside !== undefined) seen.push(inside);
   };
   const fs = {
@@ -667,4 +667,46 @@ Deno.test("a full disk that takes no index, nor what is known of folders, costs 
     assert.deepEqual(context.log.lines.filter((line) => line.startsWith("warn")), []);
   }
   assert.ok(faults >= 4, String(faults));
+});
+
+/** The path of a file of a release in the store. */
+const INSTALLED = /\/releases\/[0-9a-f]{64}\/(.+)$/;
+
+Deno.test("a pull without news examines the files of an indexed release that changed since the index was written, and no other", async () => {
+  using dir = memoryDir();
+  const { bot } = await botWithIndex(dir);
+  assert.deepEqual(await examinedByPull(bot, INSTALLED), ["SOL/changed.npy"]);
+  const store = storeOf(testContext(), bot);
+  const active = activeManifest(store);
+  assert.ok(active !== undefined);
+  const cache = StatCache.ofRelease(store, active.digest);
+  cache.forget("BTC/a.npy");
+  cache.save();
+  const all = active.files.map(({ path }) => path);
+  assert.deepEqual(await examinedByPull(bot, INSTALLED), all);
+  Deno.removeSync(join(store.root, "release_index"), { recursive: true });
+  assert.deepEqual(await examinedByPull(bot, INSTALLED), all);
+});
+
+Deno.test("a pull without news finds what was damaged in an indexed release, and downloads it again", async () => {
+  using dir = memoryDir();
+  const { bot } = await botWithIndex(dir);
+  const damages: Readonly<Record<string, (path: string) => void>> = {
+    "ADA/f.npy": (path) => Deno.removeSync(path),
+    "BTC/a.npy": (path) => (Deno.removeSync(path), Deno.symlinkSync("b.npy", path)),
+    "ETH/deep/c.npy": (path) => (Deno.removeSync(path), Deno.mkdirSync(path)),
+    "BTC/b.npy": (path) => (Deno.chmodSync(path, 0o644), Deno.writeTextFileSync(path, "longer")),
+    "LTC/e.npy": (path) => {
+      Deno.chmodSync(path, 0o644);
+      Deno.writeTextFileSync(path, "x");
+      Deno.utimeSync(path, 1, 1);
+    },
+    "XRP/d.npy": (path) => (Deno.removeSync(path), Deno.writeTextFileSync(path, "x")),
+  };
+  const models = Deno.realPathSync(bot.modelsDir);
+  for (const [path, damage] of Object.entries(damages)) damage(join(models, path));
+  const examined = await examinedByPull(bot, INSTALLED);
+  const damaged = Object.keys(damages);
+  assert.deepEqual(examined.slice(0, damaged.length + 1).sort(), [...damaged, "SOL/changed.npy"].sort());
+  assert.deepEqual(readFiles(bot.modelsDir), release("5"));
 });
