@@ -154,7 +154,9 @@ class HeldRelease {
     const isIndexed = this.#index !== undefined || this.#searches > SEARCHES_MAX;
     if (isIndexed || !this.#isListed) return (this.#index ??= this.#createIndex()).get(sha256);
     const { paths, sizes, sha256s } = this.cache.listed;
-    const row = findSha256(sha256s, sha256) ?? -1;
+    const row = findSha256(sha256s, sha256);
+    // Few contents are at another path, and the paths of many files take some milliseconds.
+    if (row === undefined) return undefined;
     const [path, size] = [paths.list()[row], sizes[row]];
     return path === undefined || size === undefined ? undefined : { path, size, sha256 };
   }
