@@ -33,9 +33,9 @@ export async function chooseLfsPaths(
   if (setting !== "always" && set.totals.sizeMax <= LARGE_FILE_BYTES_WARN) return [];
   const large = set.files.filter((file) => file.size > LARGE_FILE_BYTES_MAX);
   const chosen = setting === "always" ? set.files : setting === "auto" ? large : [];
-  for (const file of set.files) {
-    // A registry on this disk has no such limit.
-    if (registry.remoteUrl.isLocal) break;
+  // A registry on this disk has no limits.
+  const limited = registry.remoteUrl.isLocal ? [] : set.files;
+  for (const file of limited) {
     if (file.size <= LARGE_FILE_BYTES_WARN || chosen.includes(file)) continue;
     const size = `${Math.round(file.size / 1024 / 1024)} MiB`;
     context.log.warn(`${file.path} has ${size}: GitHub warns from 50 MiB and refuses more than 100 MiB`);

@@ -11,7 +11,7 @@ import { HOOK_REFUSED } from "../git/hooks.ts";
 import { LFS_CONTENT_MISSING, type LfsContents, pushLfs } from "../git/lfs.ts";
 import type { ObjectId } from "../git/object_id.ts";
 import type { Registry } from "../git/registry.ts";
-import { syncGitFolder, syncReferences } from "../git/sync_clone.ts";
+import { syncAfterPush, syncGitFolder } from "../git/sync_clone.ts";
 import { keepPacks } from "../git/unpushed_packs.ts";
 import type { PublisherPlace } from "./take_over_clone.ts";
 
@@ -65,7 +65,7 @@ export async function pushCommit(
   ]);
   if (result.code === 0) {
     keepPacks(context, registry);
-    const sync = await registry.repack() ? syncGitFolder : syncReferences;
+    const sync = await registry.repack() ? syncGitFolder : syncAfterPush;
     return void await sync(context, registry);
   }
   const report = new TextDecoder().decode(result.stdout);

@@ -39,11 +39,11 @@ export async function syncGitFolder(context: Context, clone: LockedClone): Promi
   if (inside !== clone.gitDir) await syncTree(context, inside, sinceMs);
 }
 
-/** Syncs the references of a clone that changed in this run, and the git folder's own entries. */
-export async function syncReferences(context: Context, clone: LockedClone): Promise<void> {
+/** Syncs what a push changes in a clone: references, and the folder of the record of packs that are not pushed. */
+export async function syncAfterPush(context: Context, clone: LockedClone): Promise<void> {
   const inside = dirname(clone.objectsDir);
   await syncTree(context, join(inside, "refs"), beginOf(context, clone));
-  syncFolder(context.fs, inside);
+  await syncEntries(context, inside, [], [inside]);
 }
 
 /** Syncs every file and folder of a clone that is not in use yet. */

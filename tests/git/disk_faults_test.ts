@@ -5,6 +5,8 @@ import { DiskError, ModelSyncError } from "../../lib/core/errors.ts";
 import { checkPrograms, checkRegistry } from "../../lib/doctor/git_checks.ts";
 import { gitError } from "../../lib/git/git_error.ts";
 import { Git } from "../../lib/git/git.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
+import { osError } from "../helpers/fake_fs.ts";
 import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
 import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
@@ -193,4 +195,21 @@ Deno.test("a reference that cannot be read from the disk is exit code 7, not a m
       await assert.rejects(run, { exitCode: 7, code: "DISK", message: new RegExp(`read .*\\.git/${name}`) });
     }
   }
+});
+
+Deno.test("a disk fault after a push is reported for the clone, and the next publish finds the release published", async () => {
+  using dir = memoryDir();
+  const { trainer, registry } = await world(dir.path);
+  const gitDir = join(dir.path, "trainer/registry/.git");
+  let isPushed = false;
+  const fs = countingFs((step) => {
+    isPushed ||= step === `remove ${join(gitDir, "model-sync.packs")}`;
+    if (isPushed && step === `syncSync ${gitDir}`) throw osError("EIO");
+  });
+  await assert.rejects(publishFrom(testContext({ fs }), trainer), {
+    message: `Cannot write ${gitDir} to the disk: the disk reports an input/output error`,
+  });
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "unchanged");
+  assert.equal(git(registry, "show", "main:models/a.onnx"), "two");
+  assert.equal(git(registry, "rev-list", "--count", "main"), "2");
 });
