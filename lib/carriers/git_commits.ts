@@ -36,9 +36,9 @@ import { type ComparedCommit, compareWithActive, offerOf } from "./compare_with_
 import { moveBranch } from "./move_branch.ts";
 import type { LfsParts } from "./lfs_parts.ts";
 import { behindPublisher, lookUpOf, setBack } from "./git_set_back.ts";
-import { type BlobPlace, byObject, rememberBlobs, stageBlobs, type WantedFiles } from "./stage_git_blobs.ts";
+import { byObject, rememberBlobs, requireRoom, stageBlobs } from "./stage_git_blobs.ts";
+import type { BlobPlace, WantedFiles } from "./stage_git_blobs.ts";
 import { listOf } from "./carrier.ts";
-import { requireRoom } from "./stage_git_blobs.ts";
 import type { ManifestClaim, Offer, OtherWriter, Revision, Source } from "./carrier.ts";
 import type { GitSourceOptions } from "./git_source_options.ts";
 import type { PulledClone } from "./pulled_clone.ts";

@@ -66,7 +66,7 @@ export function byObject(files: readonly TreeFile[], claimed: ClaimedFiles): Wan
   return { ids: first.map(({ blob }) => blob), first, others, bytes };
 }
 
-/** So much is written in less time than the code is loaded that asks for the free space. On a full disk, it fails. */
+/** To write these bytes takes less time than to load the code that asks for the free space. On a full disk, the write fails. */
 const UNCHECKED_BYTES_MAX = 1024 * 1024;
 
 /** As {@link Staging.requireSpace}, for objects that may be few. */

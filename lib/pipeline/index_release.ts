@@ -31,6 +31,8 @@ export async function indexRelease(
     if (claim?.following !== undefined) await rememberFollowed(store, claim.following);
     if (since !== undefined && index.follow(since.active.digest, digest, others)) return;
     const { listed } = StatCache.ofRelease(store, digest);
+    // Pulls without news examine indexed files only: a damaged cache must not hide one.
+    if (!manifest.files.every(({ path }) => listed.paths.find(path) !== undefined)) return;
     const paths = listed.paths.list();
     const owner = findEntry(store.fs, `${releaseDir(store, digest)}/${paths[0]}`);
     if (owner !== undefined) {

@@ -40,7 +40,7 @@ export interface ListChanges {
 }
 
 /**
- * The files of a manifest's text that has a line for each, as publishers write it. Each line has a valid shape; the others
+ * The files of a manifest's text that has a line for each, as publishers write it. Each line has a valid shape; the other
  * facts are checked with the manifest. For 50,000 files, objects of all take 40 ms, half of it to collect the garbage.
  */
 export class PlainList implements FileList {

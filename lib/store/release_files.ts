@@ -29,7 +29,8 @@ export interface CheckedFolder {
 export type CheckDepth = "stat" | "content";
 
 /**
- * Compares files of a folder with their entries in a manifest, and returns the problems. Ignores other files. Adds computed digests to the folder's cache, and does not save it.
+ * Compares files of a folder with their entries in a manifest, and returns the problems. Ignores other files. Adds
+ * computed digests to the folder's cache, and does not save it.
  */
 export async function checkFiles(
   context: Context,

@@ -3,6 +3,8 @@ import { basename, dirname, join } from "node:path";
 import { ifFound } from "../../lib/core/files.ts";
 import { type Clock, systemClock } from "../../lib/core/clock.ts";
 import type { SpawnProcess } from "../../lib/core/subprocess.ts";
+import { GitReleaseIndex } from "../../lib/git/release_index.ts";
+import { indexRelease } from "../../lib/pipeline/index_release.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { activeManifest, readPointer } from "../../lib/store/pointers.ts";
 import { listReleaseNames, releaseDir } from "../../lib/store/releases.ts";
@@ -686,6 +688,27 @@ Deno.test("a pull without news examines the files of an indexed release that cha
   assert.deepEqual(await examinedByPull(bot, INSTALLED), all);
   Deno.removeSync(join(store.root, "release_index"), { recursive: true });
   assert.deepEqual(await examinedByPull(bot, INSTALLED), all);
+});
+
+Deno.test("a release is not indexed from a stat cache that lacks one of its files: no pull would examine it", async () => {
+  using dir = memoryDir();
+  const { bot } = await botWithIndex(dir);
+  const context = testContext();
+  const store = storeOf(context, bot);
+  const active = activeManifest(store);
+  assert.ok(active !== undefined);
+  const index = new GitReleaseIndex(context, store.root, 1);
+  const isIndexed = async () => {
+    Deno.removeSync(join(store.root, "release_index"), { recursive: true });
+    Deno.mkdirSync(join(store.root, "release_index"));
+    await indexRelease(store, index, active, { claim: undefined }, []);
+    return await index.findUnsure(active.digest, releaseDir(store, active.digest)) !== undefined;
+  };
+  assert.equal(await isIndexed(), true);
+  const cache = StatCache.ofRelease(store, active.digest);
+  cache.forget("BTC/a.npy");
+  cache.save();
+  assert.equal(await isIndexed(), false);
 });
 
 Deno.test("a pull without news finds what was damaged in an indexed release, and downloads it again", async () => {
