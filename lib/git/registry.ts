@@ -112,7 +112,8 @@ export class Registry implements Disposable {
     if (!this.isOwn) throw new CloneDamagedError(this.git.repoDir, damage, error);
     if (this.#use.damage !== undefined) throw error;
     this[Symbol.dispose]();
-    return await Registry.open(this.#context, this.settings, { ...this.#use, damage });
+    const { format } = this.#facts;
+    return await Registry.open(this.#context, this.settings, { ...this.#use, damage, format });
   }
 
   /**

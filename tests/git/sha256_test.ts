@@ -83,3 +83,18 @@ Deno.test("a user's clone of a sha256 registry works, and one with the other obj
     });
   }
 });
+
+Deno.test("a damaged clone of a sha256 registry is cloned again in its format, in the run that finds the damage", async () => {
+  using dir = memoryDir();
+  const url = sha256Registry(join(dir.path, "registry"));
+  const trainer = machine(dir.path, "trainer", url);
+  writeFiles(trainer.modelsDir, MODELS);
+  await publishFrom(testContext(), trainer);
+  const packs = join(trainer.registry.repoDir, ".git/objects/pack");
+  for (const { name } of Deno.readDirSync(packs)) {
+    Deno.chmodSync(join(packs, name), 0o600);
+    Deno.truncateSync(join(packs, name), 40);
+  }
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  assert.equal((await publishFrom(testContext(), trainer)).sequence, 2);
+});
