@@ -70,7 +70,7 @@ export async function publish<Result extends Publication>(
   // Names that the target does not take are refused before its server is asked.
   const named = names && await run.step("list", () => folder.list());
   let preparing: Promise<void> | undefined;
-  // The first programs of the target start in a fraction of the time before those that examine many files.
+  // First, because programs start slowly while git examines many files with all processors.
   const opening = run.step("open", open);
   const reading = folder.read(run, named, () => preparing = prepare(opening));
   const [read, opened] = await Promise.allSettled([reading, opening]);
@@ -154,10 +154,10 @@ class FolderReader {
    * Reads the files, unless none of them changed.
    *
    * @param named the list of files, if there is one
-   * @param onChange called later than the call returns, if files are read
+   * @param onChange called before files are read
    */
   async read(run: Steps, named: FoundFiles | undefined, onChange: () => void): Promise<ReadFolder> {
-    const listed = await (named ?? run.step("list", () => this.#listChanges()));
+    const listed = named ?? await run.step("list", () => this.#listChanges());
     if ("folderStats" in listed) return { unchanged: listed };
     onChange();
     return { read: await run.step("read", () => this.#readListed(listed)) };
