@@ -36,7 +36,7 @@ import { type ComparedCommit, compareWithActive, offerOf } from "./compare_with_
 import { moveBranch } from "./move_branch.ts";
 import type { LfsParts } from "./lfs_parts.ts";
 import { behindPublisher, lookUpOf, setBack } from "./git_set_back.ts";
-import { byObject, rememberBlobs, requireRoom, stageBlobs } from "./stage_git_blobs.ts";
+import { byObject, rememberBlobs, stageBlobs } from "./stage_git_blobs.ts";
 import type { BlobPlace, WantedFiles } from "./stage_git_blobs.ts";
 import { listOf } from "./carrier.ts";
 import type { ManifestClaim, Offer, OtherWriter, Revision, Source } from "./carrier.ts";
@@ -249,7 +249,7 @@ export class GitCommits implements Pick<Source, "inspect" | "stage" | "accept"> 
     // Only the manifest's digests then show whether an object is damaged.
     const inPlace = offer.claim === undefined ? undefined : await local?.open(git);
     if (inPlace !== undefined) {
-      await requireRoom(staging, bytes);
+      await staging.requireSpace(bytes);
       return { git: inPlace, action: `read files from ${redactUrls(registry.remoteUrl.url)}` };
     }
     // Each file is on the disk twice: as git's object and as the staged file.

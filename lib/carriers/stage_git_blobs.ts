@@ -66,14 +66,6 @@ export function byObject(files: readonly TreeFile[], claimed: ClaimedFiles): Wan
   return { ids: first.map(({ blob }) => blob), first, others, bytes };
 }
 
-/** To write these bytes takes less time than to load the code that asks for the free space. On a full disk, the write fails. */
-const UNCHECKED_BYTES_MAX = 1024 * 1024;
-
-/** As {@link Staging.requireSpace}, for objects that may be few. */
-export async function requireRoom(staging: Staging, bytes: number): Promise<void> {
-  if (bytes > UNCHECKED_BYTES_MAX) await staging.requireSpace(bytes);
-}
-
 /**
  * Writes the content of git objects into staging, and downloads the content of Git LFS pointers.
  *

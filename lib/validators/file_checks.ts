@@ -42,7 +42,8 @@ export class FileChecks {
   readonly #findActive: (path: string) => ModelFile | undefined;
   /** The files that are not checked yet, by their paths. */
   readonly #pending: Map<string, ModelFile>;
-  readonly #refused = new Map<ModelFile, InvalidModelError>();
+  /** By path: there may be several objects for a file. */
+  readonly #refused = new Map<string, InvalidModelError>();
 
   /** @param cores the number of files that are checked at once */
   constructor(
@@ -94,7 +95,7 @@ export class FileChecks {
       await pool.drain();
     }
     if (this.#refused.size === 0) return;
-    throwRefusals(this.#context, this.#request.files.flatMap((file) => this.#refused.get(file) ?? []));
+    throwRefusals(this.#context, this.#request.files.flatMap(({ path }) => this.#refused.get(path) ?? []));
   }
 
   #jobOf(file: ModelFile): CheckJob {
@@ -107,10 +108,9 @@ export class FileChecks {
     };
   }
 
-  /** @param file as the request lists it */
   async #check(file: ModelFile, chosen: ChosenChecks): Promise<void> {
     const error = await firstRefusal(chosen);
-    if (error !== undefined) this.#refused.set(file, error);
+    if (error !== undefined) this.#refused.set(file.path, error);
     this.#pending.delete(file.path);
   }
 }
@@ -233,7 +233,7 @@ async function firstRefusal({ job, checkers }: ChosenChecks): Promise<InvalidMod
 /** @throws {InvalidModelError} the only one, or one that names all files */
 function throwRefusals(context: Context, errors: readonly InvalidModelError[]): void {
   const [first, ...others] = errors;
-  if (first === undefined) return;
+  if (first === undefined) throw new TypeError("a refused file that is not in the release");
   if (others.length === 0) throw first;
   for (const { message } of errors.slice(0, LOGGED_MAX)) context.log.error(message);
   const named = others.slice(0, NAMED_MAX).map(({ path }) => path).join(", ");

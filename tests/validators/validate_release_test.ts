@@ -72,6 +72,38 @@ function madeUp(passesUnchanged: boolean, seen: string[] = []): Checker {
   };
 }
 
+Deno.test("a refused file refuses its release, whatever object the changes of the release have for it", async () => {
+  using root = tempDir();
+  const dir = join(root.path, "new");
+  const files = modelFiles(dir, { "a.json": "{", "b.json": "{}" });
+  const before = modelFiles(join(root.path, "active"), { "a.json": "[]", "b.json": "{}" });
+  const others = { files: files.slice(0, 1).map((file) => ({ ...file })), findEnding: () => [] };
+  const active = { dir: join(root.path, "active"), files: before };
+  const passed = { has: ({ path }: { readonly path: string }) => path !== "a.json", hasSameRules: true };
+  const known: Partial<ValidationRequest>[] = [
+    { active: { ...active, others }, activePassed: "same-rules" },
+    { active: undefined, passed: { ...passed, others } },
+  ];
+  for (const part of known) {
+    const request: ValidationRequest = {
+      dir,
+      files,
+      digest: "sha256:0123",
+      createdAt: "2026-11-24T12:00:00Z",
+      active,
+      settings: Validate.parse({}),
+      ...part,
+    };
+    await assert.rejects(validateRelease(testContext(), request), { path: "a.json" });
+    const [changed] = files;
+    const checks = new FileChecks(testContext(), request);
+    if (changed !== undefined) {
+      await checks.checkBytes("a.json", new TextEncoder().encode("{"), changed.sha256);
+    }
+    await assert.rejects(checks.finish(), { path: "a.json" });
+  }
+});
+
 Deno.test("a release of good models of every format passes without a message", async () => {
   const files = {
     "a.safetensors": TENSORS,
