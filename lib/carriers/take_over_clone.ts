@@ -37,7 +37,8 @@ export async function followRemote(
     local === undefined ? registry.remoteTip() : undefined,
   ]);
   // A local answer may only show that nothing is new.
-  const tip = local === undefined || local === status?.head ? local ?? asked : await registry.remoteTip();
+  const isNews = local !== undefined && local !== status?.head;
+  const tip = isNews ? await registry.remoteTip() : local ?? asked;
   if (status !== undefined) {
     const lost = status.dirty.filter((path) => isOurs(path, subdir));
     if (allowDirtyWorktree) {

@@ -1,4 +1,4 @@
-import type { Manifest, ReleaseFile } from "./manifest.ts";
+import { AFTER_FILES, BEFORE_FILES, type Manifest, type ReleaseFile } from "./manifest.ts";
 
 /**
  * Returns the text of a manifest: one line for each file and each withdrawal, for readable diffs in a registry that
@@ -13,12 +13,12 @@ const PIECE_LINES = 1024;
 
 /** Yields the text of {@link formatManifest} in pieces. */
 export function* formatPieces({ files, ...head }: Manifest): Generator<string> {
-  yield `${formatHead(head)},\n${listStart("files")}`;
+  yield `${formatHead(head)}${BEFORE_FILES}    `;
   for (let start = 0; start < files.length; start += PIECE_LINES) {
     const lines = files.slice(start, start + PIECE_LINES).map(formatFile).join(LINE_BREAK);
     yield start === 0 ? lines : `${LINE_BREAK}${lines}`;
   }
-  yield `${LIST_END}\n}\n`;
+  yield AFTER_FILES;
 }
 
 /** Returns the beginning of the text of a manifest: all but the list of its files. */
@@ -39,10 +39,6 @@ export function formatFile({ path, size, sha256, contentChunks }: ReleaseFile): 
 const LINE_BREAK = ",\n    ";
 const LIST_END = "\n  ]";
 
-function listStart(key: string): string {
-  return `  "${key}": [\n    `;
-}
-
 function lineList(key: string, values: readonly string[]): string {
-  return `${listStart(key)}${values.join(LINE_BREAK)}${LIST_END}`;
+  return `  "${key}": [\n    ${values.join(LINE_BREAK)}${LIST_END}`;
 }

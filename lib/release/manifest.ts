@@ -4,7 +4,7 @@ import { cleanLine } from "../core/clean_text.ts";
 import type { FileDigest } from "../core/hash.ts";
 import { chunkListsProblem } from "../core/chunk_list.ts";
 import { RefusedError } from "../core/errors.ts";
-import { jsonText } from "../core/json.ts";
+import { jsonText, parseJson as findJson } from "../core/json.ts";
 import { compareUtf8, findPathCollision, portablePathProblem } from "../core/portable_path.ts";
 import { UNCOMPILED } from "../core/zod_options.ts";
 import { type DigestedFile, hashLines } from "./digest_lines.ts";
@@ -103,9 +103,6 @@ const DETAILS = {
 const Manifest = z.lazy(() =>
   z.object({ ...DETAILS, files: z.array(ReleaseFile).min(1).max(RELEASE_FILES_MAX) })
 );
-
-/** What a manifest says besides its files. */
-export const ManifestHead = z.lazy(() => z.object(DETAILS));
 
 /** As {@link Manifest}, for a list of files in which nothing has to be changed. */
 const PlainManifest = z.object({ ...DETAILS, files: z.custom<ReleaseFile[]>(isPlainFileList) });
@@ -224,6 +221,21 @@ const Head = z.lazy(() => z.object(HEAD));
 /** Returns what a manifest says besides its files; `undefined` if that is not valid. */
 export function readHead(data: unknown): Readonly<z.infer<typeof Head>> | undefined {
   return Head.safeParse(data, UNCOMPILED).data;
+}
+
+/** What is in the text of a manifest before the lines of its files, and after the last one, which has no comma. */
+export const BEFORE_FILES = ',\n  "files": [\n';
+export const AFTER_FILES = "\n  ]\n}\n";
+
+const WithoutFiles = z.lazy(() => z.object(DETAILS));
+
+/**
+ * Returns all that a manifest says besides its files; `undefined` if that is not valid.
+ *
+ * @param beginning of its text, before the list of its files
+ */
+export function readBeginning(beginning: string): Omit<Manifest, "files"> | undefined {
+  return WithoutFiles.safeParse(findJson(`${beginning}\n}`), UNCOMPILED).data;
 }
 
 /**

@@ -1,15 +1,14 @@
-import type * as z from "zod";
 import { compareBytes } from "../core/compare_bytes.ts";
-import { parseJson } from "../core/json.ts";
-import { UNCOMPILED } from "../core/zod_options.ts";
 import { formatFile, formatHead } from "./format_manifest.ts";
 import {
+  AFTER_FILES,
+  BEFORE_FILES,
   CHUNK_LISTS_CHARS_MAX,
   type Digest,
   type Manifest,
   type ManifestDetails,
-  ManifestHead,
   manifestHead,
+  readBeginning,
   readManifest,
   type ReleaseFile,
 } from "./manifest.ts";
@@ -17,9 +16,9 @@ import {
 const encoder = new TextEncoder();
 
 /** What `formatManifest` writes around the lines of the files. */
-const BEFORE_FILES = encoder.encode(',\n  "files": [\n');
+const BEFORE = encoder.encode(BEFORE_FILES);
 const BETWEEN_FILES = encoder.encode(",\n");
-const AFTER_FILES = encoder.encode("\n  ]\n}\n");
+const AFTER = encoder.encode(AFTER_FILES);
 const LINE_BREAK = 10;
 
 /**
@@ -32,7 +31,7 @@ export class ManifestText {
   /** The lines of the files, with {@link BETWEEN_FILES} between them. */
   readonly #lines: Uint8Array;
 
-  private constructor(text: Uint8Array, head: z.infer<typeof ManifestHead>, lines: Uint8Array) {
+  private constructor(text: Uint8Array, head: Omit<Manifest, "files">, lines: Uint8Array) {
     let files: Manifest["files"] | undefined;
     this.manifest = {
       ...head,
@@ -47,10 +46,10 @@ export class ManifestText {
   /** @returns `undefined` for a text of another form */
   static read(text: Uint8Array): ManifestText | undefined {
     const start = findFiles(text);
-    const end = text.length - AFTER_FILES.length;
-    if (start === undefined || compareBytes(text.subarray(end), AFTER_FILES) !== 0) return undefined;
-    const before = new TextDecoder().decode(text.subarray(0, start - BEFORE_FILES.length));
-    const head = ManifestHead.safeParse(parseJson(`${before}\n}`), UNCOMPILED).data;
+    const end = text.length - AFTER.length;
+    if (start === undefined || compareBytes(text.subarray(end), AFTER) !== 0) return undefined;
+    const before = new TextDecoder().decode(text.subarray(0, start - BEFORE.length));
+    const head = readBeginning(before);
     return head === undefined ? undefined : new ManifestText(text, head, text.subarray(start, end));
   }
 
@@ -83,7 +82,7 @@ export class ManifestText {
     const parts = lines.filter((part) => part.length > 0)
       .flatMap((part, row) => row === 0 ? [part] : [BETWEEN_FILES, part]);
     if (parts.reduce((bytes, part) => bytes + part.length, 0) > CHUNK_LISTS_CHARS_MAX) return undefined;
-    return [encoder.encode(formatHead(manifestHead(digest, details))), BEFORE_FILES, ...parts, AFTER_FILES];
+    return [encoder.encode(formatHead(manifestHead(digest, details))), BEFORE, ...parts, AFTER];
   }
 
   /** Returns whole lines, without {@link BETWEEN_FILES} at their end. */
@@ -113,8 +112,8 @@ export class ManifestText {
 /** Returns where the first line of a file begins. A line break in a JSON text is never part of a string. */
 function findFiles(text: Uint8Array): number | undefined {
   for (let at = text.indexOf(LINE_BREAK); at !== -1; at = text.indexOf(LINE_BREAK, at + 1)) {
-    const start = at - 1 + BEFORE_FILES.length;
-    if (compareBytes(text.subarray(at - 1, start), BEFORE_FILES) === 0) return start;
+    const start = at - 1 + BEFORE.length;
+    if (compareBytes(text.subarray(at - 1, start), BEFORE) === 0) return start;
   }
   return undefined;
 }

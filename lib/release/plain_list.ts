@@ -1,19 +1,15 @@
-import { parseJson } from "../core/json.ts";
 import { PathLookup } from "../core/path_lookup.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
 import { type FileList, manifestOf } from "./file_list.ts";
 import {
+  AFTER_FILES,
+  BEFORE_FILES,
   type Manifest,
-  ManifestHead,
+  readBeginning,
   readManifest,
   RELEASE_FILES_MAX,
   type ReleaseFile,
 } from "./manifest.ts";
-import { UNCOMPILED } from "../core/zod_options.ts";
-
-/** What is before and after the lines of the files in the text of a manifest. */
-const BEFORE_FILES = ',\n  "files": [\n';
-const AFTER_FILES = "  ]\n}\n";
 
 /** The line of a file, as publishers write it. Paths with escapes are rare. */
 const LINE =
@@ -181,9 +177,9 @@ export function readLazily(text: string, where: string, totals?: ListTotals): Ma
   return (list && manifestOfPlain(list)) ?? readManifest(text, where);
 }
 
-/** Returns the manifest of a list; `undefined` if what is before the list is not valid, or the list is too long. */
+/** Returns the manifest of a list; `undefined` for wrong details before the list, and for too many files. */
 export function manifestOfPlain(list: PlainList): Manifest | undefined {
-  const head = ManifestHead.safeParse(parseJson(`${list.head}\n}`), UNCOMPILED).data;
+  const head = readBeginning(list.head);
   return head === undefined || list.count > RELEASE_FILES_MAX ? undefined : manifestOf(head, list);
 }
 
@@ -199,26 +195,28 @@ interface Line extends Body {
 /** Returns where the lines of the files are. A line break in a JSON text is never part of a string. */
 function bodyOf(text: string): Body | undefined {
   const head = text.indexOf(BEFORE_FILES);
-  const end = text.length - AFTER_FILES.length;
-  if (head === -1 || !text.endsWith(`\n${AFTER_FILES}`)) return undefined;
-  return { start: head + BEFORE_FILES.length, end };
+  if (head === -1 || !text.endsWith(AFTER_FILES)) return undefined;
+  // The last line, too, ends with its line break.
+  return { start: head + BEFORE_FILES.length, end: text.length - AFTER_FILES.length + 1 };
 }
 
 /** Returns where the line of a file ends; `undefined` if it is none, or if not only the last one lacks a comma. */
 function lineEnd(text: string, start: number, bodyEnd: number): number | undefined {
   LINE.lastIndex = start;
-  if (!LINE.test(text)) return undefined;
-  const end = LINE.lastIndex;
-  const hasComma = text[end - 2] === ",";
-  return hasComma === (end < bodyEnd) && end <= bodyEnd ? end : undefined;
+  return LINE.test(text) && isInPlace(text, LINE.lastIndex, bodyEnd) ? LINE.lastIndex : undefined;
+}
+
+/** Whether a line that ends there is in the list, and only the last one lacks a comma. */
+function isInPlace(text: string, end: number, bodyEnd: number): boolean {
+  return end <= bodyEnd && (text[end - 2] === ",") === (end < bodyEnd);
 }
 
 function parseLine(text: string, start: number, bodyEnd: number): Line | undefined {
-  const end = lineEnd(text, start, bodyEnd);
   LINE.lastIndex = start;
-  const [, path, digits, sha256, contentChunks] = LINE.exec(text) ?? [];
+  const [line = "", path, digits, sha256, contentChunks] = LINE.exec(text) ?? [];
+  const end = start + line.length;
   const size = Number(digits);
-  if (end === undefined || path === undefined || sha256 === undefined) return undefined;
+  if (path === undefined || sha256 === undefined || !isInPlace(text, end, bodyEnd)) return undefined;
   if (!Number.isSafeInteger(size)) return undefined;
   const file = contentChunks === undefined ? { path, size, sha256 } : { path, size, sha256, contentChunks };
   return { start, end, file };

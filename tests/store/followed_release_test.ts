@@ -73,7 +73,7 @@ Deno.test("a damaged memory of a release costs the lines, whichever byte it is, 
   assert.deepEqual((await findFollowed(reopened(store), active.digest))?.manifest, active);
 });
 
-Deno.test("a damaged manifest of a remembered release is what it is without that memory: other, or none", async () => {
+Deno.test("findFollowed() reads a damaged manifest as if nothing was remembered of it", async () => {
   using dir = memoryDir();
   const [store, , active] = await remembered(dir.path);
   const path = `${releaseDir(store, active.digest)}.json`;
